@@ -1,5 +1,4 @@
 import type * as aws from "@pulumi/aws";
-import type * as pulumi from "@pulumi/pulumi";
 
 /**
  * What a log router brings to a task, and all that the router service knows of it.
