@@ -1,0 +1,63 @@
+/** Everything that can go wrong, as types: no method of the client fails with anything else. */
+import { operationName } from "./wire/protocol.ts";
+import { type StatusName, statusMeaning, statusName } from "./wire/status.ts";
+
+export abstract class NfsError extends Error {}
+
+/** The server answered with a status other than NFS4_OK. */
+export class NfsStatusError extends NfsError {
+  override readonly name = "NfsStatusError";
+  /** For example `NFS4ERR_NOENT`, or the bare number where RFC 8881 has no name for it. */
+  readonly status: StatusName | number;
+  /** The operation of the COMPOUND that failed, for example `LOOKUP`. */
+  readonly operation: string;
+
+  constructor(code: number, operation: number, path?: string) {
+    const status = statusName(code);
+    const meaning = status === undefined ? "a status that RFC 8881 does not define" : statusMeaning(status);
+    const where = path === undefined ? "" : ` on ${path}`;
+    super(`${status ?? code}: ${meaning} (${operationName(operation)}${where})`);
+    this.status = status ?? code;
+    this.operation = operationName(operation);
+  }
+}
+
+/** The server could not be reached, or the connection was lost under the operation. */
+export class ConnectionError extends NfsError {
+  override readonly name = "ConnectionError";
+}
+
+/** The operation took longer than it was given. */
+export class DeadlineError extends NfsError {
+  override readonly name = "DeadlineError";
+}
+
+/** The caller's signal ended the operation. */
+export class AbortedError extends NfsError {
+  override readonly name = "AbortedError";
+}
+
+/** The server sent something that is not NFSv4.1. */
+export class ProtocolError extends NfsError {
+  override readonly name = "ProtocolError";
+}
+
+/** The operation is not repeatable, was sent, and nobody can tell whether it was done. */
+export class OutcomeUnknownError extends NfsError {
+  override readonly name = "OutcomeUnknownError";
+}
+
+/** The file is not in the state that the write was made conditional on; nothing was changed. */
+export class PreconditionError extends NfsError {
+  override readonly name = "PreconditionError";
+}
+
+/** The path cannot name a file; the message says which part of it is wrong. */
+export class InvalidPathError extends NfsError {
+  override readonly name = "InvalidPathError";
+}
+
+/** The client was closed. */
+export class ClosedError extends NfsError {
+  override readonly name = "ClosedError";
+}

@@ -1,0 +1,4 @@
+/** An NFSv4.1 client (RFC 8881) in TypeScript, without dependencies: one COMPOUND per file operation. */
+export { etagOf, type FileAttributes, type FileType } from "./attributes.ts";
+export * from "./errors.ts";
+export type * from "./types.ts";

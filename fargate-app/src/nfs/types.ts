@@ -1,0 +1,105 @@
+/** What the NFS client offers and takes. */
+import type { ConnectionOptions } from "node:tls";
+import type { FileAttributes } from "./attributes.ts";
+
+export interface NfsClientOptions {
+  /** Host name or IP address of the server. */
+  readonly host: string;
+  /** Default 2049. */
+  readonly port?: number;
+  /** Speak TLS from the first byte, as Amazon EFS does behind its mount helper. Default: plain TCP. */
+  readonly tls?: ConnectionOptions;
+  /** Milliseconds until an operation fails with a {@link DeadlineError}, whatever happened to it. Default 30,000. */
+  readonly operationTimeout?: number;
+  /** Milliseconds a connection and its session may take to be set up. Default 5,000. */
+  readonly connectTimeout?: number;
+  /** Whom the server takes us for (AUTH_SYS). Default: this process's user and group, or 0. */
+  readonly uid?: number;
+  readonly gid?: number;
+  /** Requests under way at once that the server is asked for; it may grant fewer. Default 64. */
+  readonly slots?: number;
+  /** Permission bits of files and directories that the client creates. Default 0o644 and 0o755. */
+  readonly fileMode?: number;
+  readonly directoryMode?: number;
+}
+
+/** How one operation is to behave. */
+export interface OperationOptions {
+  /** Milliseconds, instead of the client's `operationTimeout`. */
+  readonly timeout?: number;
+  /**
+   * What to do when the connection is lost under the operation. `recover` (default): reconnect and finish it, inside
+   * its deadline. `fail`: fail at once with a {@link ConnectionError}, because the caller has another way to the file.
+   */
+  readonly onConnectionLoss?: "recover" | "fail";
+  readonly signal?: AbortSignal;
+}
+
+/** When a write may happen. */
+export interface WriteOptions extends OperationOptions {
+  /** `absent`: only where no file is. An etag: only while the file there has it. Else a {@link PreconditionError}. */
+  readonly when?: "absent" | { readonly etag: string };
+  /** Make the missing directories of the path. Default true. */
+  readonly createParents?: boolean;
+}
+
+export interface ReadOptions extends OperationOptions {
+  /** First byte. Default 0. */
+  readonly start?: number;
+  /** Bytes at most. Default: to the end. */
+  readonly length?: number;
+}
+
+/** A file that was opened for reading: its attributes, and its bytes in order. */
+export interface FileReading {
+  readonly attributes: FileAttributes;
+  /** The bytes asked for, in chunks of at most what one reply holds. Ending the iteration early closes the file. */
+  readonly body: AsyncIterable<Buffer>;
+}
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly attributes: FileAttributes;
+}
+
+/** Counters since the client was made. */
+export interface NfsClientStatistics {
+  readonly compounds: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly reconnects: number;
+}
+
+/**
+ * Files over NFSv4.1. Paths are absolute within the server's name space, with `/` between names; every part is looked
+ * up by name, and symbolic links are not followed.
+ *
+ * Every method fails with a subclass of {@link NfsError}.
+ */
+export interface NfsClient {
+  /** A whole file in memory. */
+  readFile(path: string, options?: ReadOptions): Promise<{ attributes: FileAttributes; data: Buffer }>;
+  /** A file of any size: one COMPOUND when the part asked for fits into one reply, else a stream that reads ahead. */
+  openFile(path: string, options?: ReadOptions): Promise<FileReading>;
+  /** Replaces a file atomically: readers see the old or the new content, and it is durable when this returns. */
+  writeFile(
+    path: string,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
+    options?: WriteOptions,
+  ): Promise<FileAttributes>;
+  /** Adds to the end of a file, under a byte-range lock; makes the file when there is none. Durable on return. */
+  appendFile(path: string, data: Uint8Array, options?: WriteOptions): Promise<FileAttributes>;
+  stat(path: string, options?: OperationOptions): Promise<FileAttributes>;
+  exists(path: string, options?: OperationOptions): Promise<boolean>;
+  /** Removes a file or an empty directory. */
+  remove(path: string, options?: OperationOptions): Promise<void>;
+  rename(from: string, to: string, options?: OperationOptions): Promise<void>;
+  makeDirectory(path: string, options?: OperationOptions & { readonly recursive?: boolean }): Promise<void>;
+  /** The entries of a directory, in the server's order, without `.` and `..`, fetched page by page. */
+  readDirectory(path: string, options?: OperationOptions): AsyncIterable<DirectoryEntry>;
+  /** One empty COMPOUND: resolves when the server answers. */
+  ping(options?: OperationOptions): Promise<void>;
+  statistics(): NfsClientStatistics;
+  /** Gives the session back to the server, and closes the connection. */
+  close(): Promise<void>;
+}
