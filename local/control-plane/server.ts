@@ -1,0 +1,226 @@
+/**
+ * AWS on one loopback port: EFS, EC2, SSM and ECS, as their unmodified clients expect them.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import { AwsError } from "./aws-error.ts";
+import { ec2 } from "./ec2.ts";
+import { ecs } from "./ecs.ts";
+import { efs } from "./efs.ts";
+import { type LifecycleOptions, startLifecycle } from "./lifecycle.ts";
+import type { Environment, Operation } from "./operation.ts";
+import { ec2Query, json11, type Protocol, parseQueryForm, type Reply, restJson } from "./protocols.ts";
+import { ssm } from "./ssm.ts";
+import type { AwsState, Service } from "./state.ts";
+
+/** A call as it came in. The names are those that IAM uses: `ssm:GetParameter`. */
+export interface Call {
+  readonly service: "elasticfilesystem" | "ec2" | "ssm" | "ecs";
+  readonly operation: string;
+  readonly input: unknown;
+  readonly requestId: string;
+  /** Who calls: the key in the signature. The signature itself is not checked. */
+  readonly accessKeyId: string | undefined;
+}
+
+/** What goes wrong with a call. */
+export interface Fault {
+  /** Whether the call still changes the account: true for an answer lost on its way back. */
+  readonly takesEffect: boolean;
+  /** What the caller sees: an error, no answer until it gives up, or its connection closed. */
+  readonly answer: AwsError | "none" | "connection-closed";
+}
+
+export interface ControlPlaneOptions {
+  readonly state: AwsState;
+  readonly host?: string;
+  /** 0, the default, lets the operating system choose. */
+  readonly port?: number;
+  /** Milliseconds that a mount target is `creating`. */
+  readonly mountTargetCreationDelay?: number;
+  /** Milliseconds that a mount target is `deleting`. */
+  readonly mountTargetDeletionDelay?: number;
+  /** Makes pages small, to see callers go through several. */
+  readonly maxPageSize?: number;
+  readonly onMountTargetAvailable?: LifecycleOptions["onMountTargetAvailable"];
+  readonly onMountTargetDeleted?: LifecycleOptions["onMountTargetDeleted"];
+  readonly onServiceUpdated?: (service: Service) => void;
+  /** Sees every call before it takes effect, and may break it. */
+  readonly onCall?: (call: Call) => Fault | undefined | Promise<Fault | undefined>;
+  /** Errors of the hooks. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface ControlPlane {
+  /** For `AWS_ENDPOINT_URL`. */
+  readonly url: string;
+  state(): AwsState;
+  /** Changes the account from inside, as AWS's own workers do. */
+  update(change: (state: AwsState, environment: Environment) => AwsState): void;
+  close(): Promise<void>;
+}
+
+const OPERATIONS: Record<Call["service"], Record<string, Operation>> = { elasticfilesystem: efs, ec2, ssm, ecs };
+
+const EFS_ROUTES = [
+  { method: "POST", url: "/2015-02-01/mount-targets", operation: "CreateMountTarget" },
+  { method: "GET", url: "/2015-02-01/mount-targets", operation: "DescribeMountTargets" },
+  { method: "DELETE", url: "/2015-02-01/mount-targets/:MountTargetId", operation: "DeleteMountTarget" },
+  {
+    method: "GET",
+    url: "/2015-02-01/mount-targets/:MountTargetId/security-groups",
+    operation: "DescribeMountTargetSecurityGroups",
+  },
+  { method: "GET", url: "/2015-02-01/file-systems", operation: "DescribeFileSystems" },
+] as const;
+
+const JSON_SERVICES: Readonly<Record<string, "ssm" | "ecs">> = {
+  AmazonSSM: "ssm",
+  AmazonEC2ContainerServiceV20141113: "ecs",
+};
+
+/** Starts the control plane. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  let state = options.state;
+  const lifecycle = startLifecycle({
+    creationDelay: options.mountTargetCreationDelay ?? 0,
+    deletionDelay: options.mountTargetDeletionDelay ?? 0,
+    onMountTargetAvailable: options.onMountTargetAvailable ?? (async () => {}),
+    onMountTargetDeleted: options.onMountTargetDeleted ?? (async () => {}),
+    onError: (error) => options.onError?.(error),
+    update: (change) => setState(change(state)),
+  });
+
+  function setState(next: AwsState): void {
+    state = next;
+    lifecycle.follow(state);
+  }
+
+  function environment(): Environment {
+    return { now: new Date(), newId, maxPageSize: options.maxPageSize ?? Number.POSITIVE_INFINITY };
+  }
+
+  /** Runs the operation; the account is unchanged when it throws. */
+  function run(call: Call): object {
+    const operation = OPERATIONS[call.service][call.operation];
+    if (operation === undefined) throw unknownOperation(call);
+    const servicesBefore = state.services;
+    const outcome = operation(state, call.input, environment());
+    setState(outcome.state);
+    for (const service of state.services) {
+      if (!servicesBefore.includes(service)) options.onServiceUpdated?.(service);
+    }
+    return outcome.output;
+  }
+
+  async function answer(request: FastifyRequest, reply: FastifyReply, protocol: Protocol, read: () => Named) {
+    const requestId = randomUUID();
+    try {
+      const call: Call = { ...read(), requestId, accessKeyId: accessKeyId(request) };
+      const fault = await options.onCall?.(call);
+      const output = fault === undefined || fault.takesEffect ? run(call) : {};
+      if (fault === undefined) return send(reply, protocol.success(call.operation, output, requestId));
+      if (fault.answer instanceof AwsError) throw fault.answer;
+      reply.hijack();
+      if (fault.answer === "connection-closed") request.raw.socket.destroy();
+      return reply;
+    } catch (error) {
+      return send(reply, protocol.failure(asAwsError(error), requestId));
+    }
+  }
+
+  const app = fastify({ forceCloseConnections: true });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+  for (const { method, url, operation } of EFS_ROUTES) {
+    app.route({
+      method,
+      url,
+      handler: (request, reply) =>
+        answer(request, reply, restJson, () => ({
+          service: "elasticfilesystem",
+          operation,
+          input: { ...parseJson(request.body), ...toObject(request.query), ...toObject(request.params) },
+        })),
+    });
+  }
+  app.post("/", (request, reply) => {
+    const target = request.headers["x-amz-target"];
+    return typeof target === "string"
+      ? answer(request, reply, json11, () => readJson11(target, request.body))
+      : answer(request, reply, ec2Query, () => readEc2Query(request.body));
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    send(reply, restJson.failure(new AwsError("UnknownOperationException", 404, "Unknown operation"), randomUUID())),
+  );
+
+  const url = await app.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
+  setState(state);
+  return {
+    url,
+    state: () => state,
+    update: (change) => setState(change(state, environment())),
+    close: async () => {
+      await app.close();
+      await lifecycle.close();
+    },
+  };
+}
+
+type Named = Pick<Call, "service" | "operation" | "input">;
+
+function readJson11(target: string, body: unknown): Named {
+  const [prefix = "", operation = ""] = target.split(".");
+  const service = JSON_SERVICES[prefix];
+  if (service === undefined) throw new AwsError("UnknownOperationException", 400, `Unknown operation ${target}`);
+  return { service, operation, input: parseJson(body) };
+}
+
+function readEc2Query(body: unknown): Named {
+  const { Action, Version: _version, ...input } = parseQueryForm(typeof body === "string" ? body : "");
+  return { service: "ec2", operation: String(Action ?? ""), input };
+}
+
+function unknownOperation({ service, operation }: Call): AwsError {
+  return service === "ec2"
+    ? new AwsError("InvalidAction", 400, `The action ${operation} is not valid for this web service.`)
+    : new AwsError("UnknownOperationException", 400, `Unknown operation ${operation}`);
+}
+
+function asAwsError(error: unknown): AwsError {
+  if (error instanceof AwsError) return error;
+  return new AwsError("InternalServerError", 500, error instanceof Error ? error.message : String(error), {
+    cause: error,
+  });
+}
+
+function send(reply: FastifyReply, { statusCode, headers, body }: Reply): FastifyReply {
+  return reply.code(statusCode).headers(headers).send(body);
+}
+
+function parseJson(body: unknown): object {
+  if (typeof body !== "string" || body === "") return {};
+  try {
+    return toObject(JSON.parse(body));
+  } catch (cause) {
+    throw new AwsError("SerializationException", 400, "The body is not JSON", { cause });
+  }
+}
+
+function toObject(value: unknown): object {
+  return typeof value === "object" && value !== null ? value : {};
+}
+
+/** Signature Version 4 names the key: `AWS4-HMAC-SHA256 Credential=KEY/20250101/REGION/SERVICE/aws4_request, …`. */
+function accessKeyId(request: FastifyRequest): string | undefined {
+  return /Credential=([^/,]+)\//.exec(request.headers.authorization ?? "")?.[1];
+}
+
+function newId(prefix: string, digits: number): string {
+  return (
+    prefix +
+    randomBytes(Math.ceil(digits / 2))
+      .toString("hex")
+      .slice(0, digits)
+  );
+}

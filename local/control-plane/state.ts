@@ -1,0 +1,170 @@
+/**
+ * The AWS account that the control plane plays: plain data, changed only by pure functions.
+ *
+ * Field names follow the AWS APIs, in camel case. A value of `AwsState` is never changed in place.
+ */
+
+export interface AwsState {
+  readonly accountId: string;
+  readonly region: string;
+  readonly subnets: readonly Subnet[];
+  readonly securityGroups: readonly SecurityGroup[];
+  readonly fileSystems: readonly FileSystem[];
+  readonly mountTargets: readonly MountTarget[];
+  readonly parameters: readonly Parameter[];
+  readonly clusters: readonly Cluster[];
+  readonly taskDefinitions: readonly TaskDefinition[];
+  readonly services: readonly Service[];
+  readonly tasks: readonly Task[];
+}
+
+export interface Subnet {
+  readonly subnetId: string;
+  readonly vpcId: string;
+  readonly availabilityZone: string;
+  readonly availabilityZoneId: string;
+  readonly cidrBlock: string;
+  /** The addresses that a new network interface can get, in the order they are handed out. */
+  readonly addresses: readonly string[];
+  /** False in an Availability Zone where EFS makes no mount targets. */
+  readonly supportsEfs: boolean;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface SecurityGroup {
+  readonly groupId: string;
+  readonly vpcId: string;
+}
+
+export type LifeCycleState = "creating" | "available" | "updating" | "deleting" | "deleted" | "error";
+
+export interface FileSystem {
+  readonly fileSystemId: string;
+  readonly creationToken: string;
+  readonly creationTime: Date;
+  readonly lifeCycleState: LifeCycleState;
+  /** Set for a One Zone file system: the only zone that may hold its mount target. */
+  readonly availabilityZoneName?: string;
+}
+
+export interface MountTarget {
+  readonly mountTargetId: string;
+  readonly fileSystemId: string;
+  readonly subnetId: string;
+  readonly vpcId: string;
+  readonly availabilityZoneId: string;
+  readonly availabilityZoneName: string;
+  readonly ipAddress: string;
+  readonly networkInterfaceId: string;
+  readonly securityGroups: readonly string[];
+  readonly lifeCycleState: LifeCycleState;
+}
+
+export type ParameterType = "String" | "StringList" | "SecureString";
+export type ParameterTier = "Standard" | "Advanced";
+
+export interface Parameter {
+  readonly name: string;
+  readonly type: ParameterType;
+  readonly tier: ParameterTier;
+  readonly value: string;
+  readonly version: number;
+  readonly lastModifiedDate: Date;
+}
+
+export interface Cluster {
+  readonly clusterName: string;
+}
+
+/** What a task runs. One container: the log sidecar has no process of its own here. */
+export interface TaskDefinition {
+  readonly family: string;
+  readonly revision: number;
+  readonly containerName: string;
+  /** A program and its arguments. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Seconds between SIGTERM and SIGKILL. */
+  readonly stopTimeout: number;
+}
+
+export interface DeploymentConfiguration {
+  readonly minimumHealthyPercent: number;
+  readonly maximumPercent: number;
+  readonly deploymentCircuitBreaker: { readonly enable: boolean; readonly rollback: boolean };
+}
+
+export interface Deployment {
+  readonly id: string;
+  /** PRIMARY is the deployment being brought in; ACTIVE ones still have tasks. */
+  readonly status: "PRIMARY" | "ACTIVE";
+  readonly taskDefinition: string;
+  readonly desiredCount: number;
+  /** Tasks that failed one after the other: a task that becomes healthy sets this to 0. */
+  readonly failedTasks: number;
+  readonly lastFailureAt?: Date;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly rolloutState: "IN_PROGRESS" | "COMPLETED" | "FAILED";
+  readonly rolloutStateReason: string;
+  /** The circuit breaker started it; it is not rolled back again. */
+  readonly isRollback: boolean;
+}
+
+export interface ServiceEvent {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly message: string;
+}
+
+export interface Service {
+  readonly serviceName: string;
+  readonly clusterName: string;
+  readonly status: "ACTIVE" | "DRAINING" | "INACTIVE";
+  readonly desiredCount: number;
+  readonly taskDefinition: string;
+  readonly deploymentConfiguration: DeploymentConfiguration;
+  /** Newest first; exactly one is PRIMARY. */
+  readonly deployments: readonly Deployment[];
+  /** The deployment that the circuit breaker rolls back to. */
+  readonly lastCompleted?: { readonly deploymentId: string; readonly taskDefinition: string };
+  /** Newest first, at most 100. */
+  readonly events: readonly ServiceEvent[];
+  readonly createdAt: Date;
+}
+
+export type TaskStatus = "PENDING" | "RUNNING" | "DEACTIVATING" | "STOPPING" | "STOPPED";
+
+export interface Task {
+  readonly taskId: string;
+  readonly clusterName: string;
+  readonly serviceName: string;
+  readonly deploymentId: string;
+  readonly taskDefinition: string;
+  readonly lastStatus: TaskStatus;
+  readonly desiredStatus: "RUNNING" | "STOPPED";
+  readonly healthStatus: "UNKNOWN" | "HEALTHY" | "UNHEALTHY";
+  readonly createdAt: Date;
+  readonly startedAt?: Date;
+  readonly stoppingAt?: Date;
+  readonly stoppedAt?: Date;
+  readonly stoppedReason?: string;
+  readonly exitCode?: number;
+}
+
+/** An account with nothing in it. */
+export function emptyState(accountId: string, region: string): AwsState {
+  return {
+    accountId,
+    region,
+    subnets: [],
+    securityGroups: [],
+    fileSystems: [],
+    mountTargets: [],
+    parameters: [],
+    clusters: [],
+    taskDefinitions: [],
+    services: [],
+    tasks: [],
+  };
+}
