@@ -57,6 +57,11 @@ export class InvalidPathError extends NfsError {
   override readonly name = "InvalidPathError";
 }
 
+/** The cursor to begin a directory at is not one that a directory entry had. */
+export class InvalidCursorError extends NfsError {
+  override readonly name = "InvalidCursorError";
+}
+
 /** The client was closed. */
 export class ClosedError extends NfsError {
   override readonly name = "ClosedError";

@@ -60,6 +60,16 @@ export interface FileReading {
 export interface DirectoryEntry {
   readonly name: string;
   readonly attributes: FileAttributes;
+  /** The place behind this entry (READDIR's cookie and verifier, RFC 8881 §18.23): printable ASCII, opaque to callers. */
+  readonly cursor: string;
+}
+
+export interface DirectoryOptions extends OperationOptions {
+  /**
+   * Begin behind the entry that had this cursor. One that this client never wrote is an {@link InvalidCursorError}; one
+   * that the server no longer accepts is `NFS4ERR_BAD_COOKIE` or `NFS4ERR_NOT_SAME`.
+   */
+  readonly after?: string;
 }
 
 /** Counters since the client was made. */
@@ -96,7 +106,7 @@ export interface NfsClient {
   rename(from: string, to: string, options?: OperationOptions): Promise<void>;
   makeDirectory(path: string, options?: OperationOptions & { readonly recursive?: boolean }): Promise<void>;
   /** The entries of a directory, in the server's order, without `.` and `..`, fetched page by page. */
-  readDirectory(path: string, options?: OperationOptions): AsyncIterable<DirectoryEntry>;
+  readDirectory(path: string, options?: DirectoryOptions): AsyncIterable<DirectoryEntry>;
   /** One empty COMPOUND: resolves when the server answers. */
   ping(options?: OperationOptions): Promise<void>;
   statistics(): NfsClientStatistics;
