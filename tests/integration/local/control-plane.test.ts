@@ -20,6 +20,7 @@ import * as ssmSdk from "@aws-sdk/client-ssm";
 import { GetParameterCommand, PutParameterCommand } from "@aws-sdk/client-ssm";
 import { XMLParser } from "fast-xml-parser";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
 import {
   ACCOUNT_ID,
   CLUSTER_NAME,
@@ -476,8 +477,14 @@ describe("on the wire", () => {
     });
     return { response, body: await response.json() };
   };
-  /** The SDK publishes its models: [.., name, .., member names, ..]. */
-  const members = (schema: unknown): unknown => (schema as unknown[])[4];
+  /** Every name in `answer` at `path` must be a member of the SDK's model, `[…, …, …, …, members, …]`. */
+  function expectInModel(answer: unknown, path: readonly (string | number)[], schema: readonly unknown[]) {
+    let value = answer;
+    for (const key of path) value = z.record(z.string(), z.unknown()).parse({ ...Object(value) })[key];
+    const names = Object.keys(Object(value));
+    expect(names.length).toBeGreaterThan(3);
+    expect(schema[4]).toEqual(expect.arrayContaining(names));
+  }
 
   test("every member of an answer is in the SDK's model of it", async () => {
     const { controlPlane, efs, ssm } = await start();
@@ -485,37 +492,29 @@ describe("on the wire", () => {
     await ssm.send(new PutParameterCommand({ Name: PARAMETER, Value: "1", Type: "String" }));
     const { url } = controlPlane;
     const mountTargets = await get(`${url}/2015-02-01/mount-targets?MountTargetId=${target.MountTargetId}`);
-    expect(members(efsSdk.MountTargetDescription$)).toEqual(
-      expect.arrayContaining(Object.keys(mountTargets.body.MountTargets[0])),
-    );
+    expectInModel(mountTargets.body, ["MountTargets", 0], efsSdk.MountTargetDescription$);
     const fileSystems = await get(`${url}/2015-02-01/file-systems`);
-    expect(members(efsSdk.FileSystemDescription$)).toEqual(
-      expect.arrayContaining(Object.keys(fileSystems.body.FileSystems[0])),
-    );
+    expectInModel(fileSystems.body, ["FileSystems", 0], efsSdk.FileSystemDescription$);
     const parameter = await postJson(url, "AmazonSSM.GetParameter", { Name: PARAMETER });
-    expect(members(ssmSdk.Parameter$)).toEqual(expect.arrayContaining(Object.keys(parameter.body.Parameter)));
-    expect(parameter.body.Parameter.LastModifiedDate).toBeCloseTo(Date.now() / 1000, -2);
-    const ecsTarget = (operation: string) => `AmazonEC2ContainerServiceV20141113.${operation}`;
-    const services = await postJson(url, ecsTarget("DescribeServices"), {
-      cluster: CLUSTER_NAME,
-      services: [SERVICE_NAME],
-    });
-    expect(members(ecsSdk.Service$)).toEqual(expect.arrayContaining(Object.keys(services.body.services[0])));
-    expect(members(ecsSdk.Deployment$)).toEqual(
-      expect.arrayContaining(Object.keys(services.body.services[0].deployments[0])),
-    );
-    const tasks = await postJson(url, ecsTarget("DescribeTasks"), { cluster: CLUSTER_NAME, tasks: ["aaaa"] });
-    expect(members(ecsSdk.Task$)).toEqual(expect.arrayContaining(Object.keys(tasks.body.tasks[0])));
-    expect(members(ecsSdk.Container$)).toEqual(expect.arrayContaining(Object.keys(tasks.body.tasks[0].containers[0])));
-    const form = await fetch(url, {
-      method: "POST",
-      body: new URLSearchParams({ Action: "DescribeSubnets", Version: "2016-11-15" }),
-    });
-    const xml = new XMLParser().parse(await form.text());
-    const names = Object.keys(xml.DescribeSubnetsResponse.subnetSet.item[0]).map((name) =>
-      name === "tagSet" ? "Tags" : name[0]?.toUpperCase() + name.slice(1),
-    );
-    expect(members(ec2Sdk.Subnet$)).toEqual(expect.arrayContaining(names));
+    expectInModel(parameter.body, ["Parameter"], ssmSdk.Parameter$);
+    expect(parameter.body).toMatchObject({ Parameter: { LastModifiedDate: expect.closeTo(Date.now() / 1000, -2) } });
+    const ecsCall = (operation: string, input: object) =>
+      postJson(url, `AmazonEC2ContainerServiceV20141113.${operation}`, { cluster: CLUSTER_NAME, ...input });
+    const services = await ecsCall("DescribeServices", { services: [SERVICE_NAME] });
+    expectInModel(services.body, ["services", 0], ecsSdk.Service$);
+    expectInModel(services.body, ["services", 0, "deployments", 0], ecsSdk.Deployment$);
+    const tasks = await ecsCall("DescribeTasks", { tasks: ["aaaa"] });
+    expectInModel(tasks.body, ["tasks", 0], ecsSdk.Task$);
+    expectInModel(tasks.body, ["tasks", 0, "containers", 0], ecsSdk.Container$);
+    const form = new URLSearchParams({ Action: "DescribeSubnets", Version: "2016-11-15" });
+    const subnets = new XMLParser().parse(await (await fetch(url, { method: "POST", body: form })).text());
+    const { tagSet, ...subnet } = subnets.DescribeSubnetsResponse.subnetSet.item[0];
+    expect(tagSet).toEqual({ item: { key: "Name", value: "private-a" } });
+    const capitalized = Object.entries(subnet).map(([name, value]) => [
+      name.replace(/^./, (c) => c.toUpperCase()),
+      value,
+    ]);
+    expectInModel(Object.fromEntries(capitalized), [], ec2Sdk.Subnet$);
   });
 
   test("errors have each protocol's shape", async () => {
