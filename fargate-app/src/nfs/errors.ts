@@ -52,6 +52,11 @@ export class PreconditionError extends NfsError {
   override readonly name = "PreconditionError";
 }
 
+/** The file became shorter, or another one, while it was read or written. */
+export class FileChangedError extends NfsError {
+  override readonly name = "FileChangedError";
+}
+
 /** The path cannot name a file; the message says which part of it is wrong. */
 export class InvalidPathError extends NfsError {
   override readonly name = "InvalidPathError";
@@ -65,4 +70,14 @@ export class InvalidCursorError extends NfsError {
 /** The client was closed. */
 export class ClosedError extends NfsError {
   override readonly name = "ClosedError";
+}
+
+/** Whether `error` is one of these answers of the server. */
+export function isStatus(error: unknown, ...names: StatusName[]): error is NfsStatusError {
+  return error instanceof NfsStatusError && typeof error.status === "string" && names.includes(error.status);
+}
+
+/** For clean-ups after which nothing depends on their success: passes on only what is not the server's doing. */
+export function ignoreNfsError(error: unknown): void {
+  if (!(error instanceof NfsError)) throw error;
 }

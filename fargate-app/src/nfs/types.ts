@@ -35,12 +35,15 @@ export interface OperationOptions {
   readonly signal?: AbortSignal;
 }
 
-/** When a write may happen. */
-export interface WriteOptions extends OperationOptions {
-  /** `absent`: only where no file is. An etag: only while the file there has it. Else a {@link PreconditionError}. */
-  readonly when?: "absent" | { readonly etag: string };
+export interface AppendOptions extends OperationOptions {
   /** Make the missing directories of the path. Default true. */
   readonly createParents?: boolean;
+}
+
+/** When a write may happen. */
+export interface WriteOptions extends AppendOptions {
+  /** `absent`: only where no file is. An etag: only while the file there has it. Else a {@link PreconditionError}. */
+  readonly when?: "absent" | { readonly etag: string };
 }
 
 export interface ReadOptions extends OperationOptions {
@@ -98,7 +101,7 @@ export interface NfsClient {
     options?: WriteOptions,
   ): Promise<FileAttributes>;
   /** Adds to the end of a file, under a byte-range lock; makes the file when there is none. Durable on return. */
-  appendFile(path: string, data: Uint8Array, options?: WriteOptions): Promise<FileAttributes>;
+  appendFile(path: string, data: Uint8Array, options?: AppendOptions): Promise<FileAttributes>;
   stat(path: string, options?: OperationOptions): Promise<FileAttributes>;
   exists(path: string, options?: OperationOptions): Promise<boolean>;
   /** Removes a file or an empty directory. */

@@ -68,22 +68,21 @@ export class XdrWriter {
 
   /** Bytes of a length that both sides know. */
   fixedOpaque(bytes: Uint8Array): this {
-    const pad = padding(bytes.length);
-    if (bytes.length >= BY_REFERENCE) {
-      this.#flush();
-      this.#push(asBuffer(bytes));
-      if (pad > 0) this.#push(ZEROS.subarray(0, pad));
-      return this;
-    }
-    const at = this.#reserve(bytes.length + pad);
-    this.#buffer.set(bytes, at);
-    this.#buffer.fill(0, at + bytes.length, at + bytes.length + pad);
-    return this;
+    this.#append(bytes);
+    return this.raw(ZEROS.subarray(0, padding(bytes.length)));
   }
 
   /** Bytes with their length in front. */
   opaque(bytes: Uint8Array): this {
     return this.uint32(bytes.length).fixedOpaque(bytes);
+  }
+
+  /** Bytes that lie in several parts, with their total length in front. */
+  opaqueParts(parts: readonly Uint8Array[]): this {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    this.uint32(length);
+    for (const part of parts) this.#append(part);
+    return this.raw(ZEROS.subarray(0, padding(length)));
   }
 
   /** A string as UTF-8, with its length in bytes in front. */
@@ -134,6 +133,15 @@ export class XdrWriter {
       start += segment.length;
     }
     this.#buffer.writeUInt32BE(value, this.#flushed + offset - start);
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (bytes.length < BY_REFERENCE) {
+      this.raw(bytes);
+      return;
+    }
+    this.#flush();
+    this.#push(asBuffer(bytes));
   }
 
   #push(segment: Buffer): void {

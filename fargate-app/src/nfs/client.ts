@@ -1,0 +1,66 @@
+/** The client: a channel to one server, and the file operations over it. */
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { appendTo } from "./files/appending.ts";
+import { type FileContext, runOptions } from "./files/context.ts";
+import { makeDirectoryAt, pathExists, removePath, renamePath, statPath } from "./files/directories.ts";
+import { listDirectory } from "./files/listing.ts";
+import { OwnerNames } from "./files/owners.ts";
+import { openForReading, readWhole } from "./files/reading.ts";
+import { Turns } from "./files/turns.ts";
+import { writeWhole } from "./files/writing.ts";
+import { Channel } from "./session/channel.ts";
+import type { NfsClient, NfsClientOptions } from "./types.ts";
+
+const NFS_PORT = 2049;
+const DEFAULT_OPERATION_TIMEOUT = 30_000;
+const DEFAULT_CONNECT_TIMEOUT = 5000;
+const DEFAULT_SLOTS = 64;
+const DEFAULT_FILE_MODE = 0o644;
+const DEFAULT_DIRECTORY_MODE = 0o755;
+
+/**
+ * Connects to a server and makes a session on it. Tries once: a server that is not there is the caller's to decide on.
+ *
+ * @throws {ConnectionError | DeadlineError | ProtocolError}
+ */
+export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> {
+  const channel = await Channel.open({
+    address: { host: options.host, port: options.port ?? NFS_PORT, tls: options.tls },
+    credential: {
+      machineName: hostname().slice(0, 64),
+      uid: options.uid ?? process.getuid?.() ?? 0,
+      gid: options.gid ?? process.getgid?.() ?? 0,
+      gids: [],
+    },
+    clientName: `${hostname()} ${process.pid} ${randomBytes(8).toString("hex")}`,
+    slots: options.slots ?? DEFAULT_SLOTS,
+    connectTimeout: options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
+  });
+  const context: FileContext = {
+    channel,
+    owners: new OwnerNames(),
+    turns: new Turns(),
+    fileMode: options.fileMode ?? DEFAULT_FILE_MODE,
+    directoryMode: options.directoryMode ?? DEFAULT_DIRECTORY_MODE,
+    operationTimeout: options.operationTimeout ?? DEFAULT_OPERATION_TIMEOUT,
+    refusals: { anonymousRead: false, currentStateid: false },
+  };
+  return {
+    readFile: (path, each) => readWhole(context, path, each),
+    openFile: (path, each) => openForReading(context, path, each),
+    writeFile: (path, data, each) => writeWhole(context, path, data, each),
+    appendFile: (path, data, each) => appendTo(context, path, data, each),
+    stat: (path, each) => statPath(context, path, each),
+    exists: (path, each) => pathExists(context, path, each),
+    remove: (path, each) => removePath(context, path, each),
+    rename: (from, to, each) => renamePath(context, from, to, each),
+    makeDirectory: (path, each) => makeDirectoryAt(context, path, each),
+    readDirectory: (path, each) => listDirectory(context, path, each),
+    ping: async (each) => {
+      (await channel.run([], runOptions(context, each))).orThrow();
+    },
+    statistics: () => ({ ...channel.statistics }),
+    close: () => channel.close(),
+  };
+}

@@ -1,0 +1,117 @@
+/** The COMPOUND procedure: many operations in one request (RFC 8881 §16.2). */
+import { NfsStatusError, ProtocolError } from "./errors.ts";
+import type { Operation } from "./operations/operation.ts";
+import { MAXIMUM_OPAQUE, MINOR_VERSION } from "./wire/protocol.ts";
+import { type AuthSys, Procedure, readReplyHeader, writeCallHeader } from "./wire/rpc.ts";
+import { type StatusName, statusCode, statusName } from "./wire/status.ts";
+import { XdrError, type XdrReader, XdrWriter } from "./wire/xdr.ts";
+
+export type Operations = readonly Operation<unknown>[];
+
+const OK = statusCode("NFS4_OK");
+
+/** The operation that a COMPOUND stopped at. */
+export interface Failure {
+  readonly index: number;
+  readonly operation: Operation<unknown>;
+  readonly code: number;
+}
+
+/** What a COMPOUND came to: the results of the operations that succeeded, and the one that did not. */
+export class CompoundReply {
+  readonly #operations: Operations;
+  readonly #results: readonly unknown[];
+  readonly failure: Failure | undefined;
+
+  constructor(operations: Operations, results: readonly unknown[], failure: Failure | undefined) {
+    this.#operations = operations;
+    this.#results = results;
+    this.failure = failure;
+  }
+
+  get succeeded(): boolean {
+    return this.failure === undefined;
+  }
+
+  /** The COMPOUND stopped with this status. */
+  failedWith(...names: StatusName[]): boolean {
+    const name = this.failure && statusName(this.failure.code);
+    return name !== undefined && names.includes(name);
+  }
+
+  /** An operation that changes something was done before the COMPOUND stopped. */
+  get changedSomething(): boolean {
+    return this.#operations.some((operation, index) => operation.mutates && index < this.#results.length);
+  }
+
+  /** Whether `operation` was done. */
+  reached(operation: Operation<unknown>): boolean {
+    return this.#operations.indexOf(operation) < this.#results.length;
+  }
+
+  /** The result of `operation`, which must have been done: see {@link reached} and {@link orThrow}. */
+  of<Result>(operation: Operation<Result>): Result {
+    const index = this.#operations.indexOf(operation);
+    if (index < 0 || index >= this.#results.length) throw new ProtocolError("The COMPOUND has no such result");
+    // the result at this index was decoded by this very operation
+    return this.#results[index] as Result;
+  }
+
+  /** @throws {NfsStatusError} when an operation failed. */
+  orThrow(path?: string): this {
+    if (this.failure !== undefined) throw new NfsStatusError(this.failure.code, this.failure.operation.code, path);
+    return this;
+  }
+}
+
+/** A COMPOUND as one RPC message, in parts that follow one another. */
+export function encodeCompound(xid: number, credential: AuthSys, operations: Operations): Buffer[] {
+  const writer = new XdrWriter();
+  writeCallHeader(writer, xid, Procedure.COMPOUND, credential);
+  const emptyTag = "";
+  writer.string(emptyTag).uint32(MINOR_VERSION).uint32(operations.length);
+  for (const operation of operations) {
+    writer.uint32(operation.code);
+    operation.encode(writer);
+  }
+  return writer.segments();
+}
+
+/**
+ * Reads the reply to a COMPOUND of `operations`, from behind the xid.
+ *
+ * @throws {ProtocolError} when it is not such a reply.
+ */
+export function decodeCompound(reader: XdrReader, operations: Operations): CompoundReply {
+  try {
+    return readCompound(reader, operations);
+  } catch (cause) {
+    if (cause instanceof XdrError)
+      throw new ProtocolError(`The server's reply is malformed: ${cause.message}`, { cause });
+    throw cause;
+  }
+}
+
+function readCompound(reader: XdrReader, operations: Operations): CompoundReply {
+  const refusal = readReplyHeader(reader);
+  if (refusal !== undefined) throw new ProtocolError(`The server refused the call: ${refusal.reason}`);
+  const status = reader.uint32();
+  reader.opaque(MAXIMUM_OPAQUE);
+  const count = reader.uint32();
+  if (count > operations.length) throw new XdrError(`${count} results for ${operations.length} operations`);
+  const results: unknown[] = [];
+  for (const [index, operation] of operations.slice(0, count).entries()) {
+    const code = reader.uint32();
+    if (code !== operation.code) throw new XdrError(`Result ${index} is of operation ${code}, not ${operation.code}`);
+    const operationStatus = reader.uint32();
+    if (operationStatus !== OK) {
+      return new CompoundReply(operations, results, { index, operation, code: operationStatus });
+    }
+    results.push(operation.decode(reader));
+  }
+  const [missing] = operations.slice(count);
+  if (missing === undefined) return new CompoundReply(operations, results, undefined);
+  // the server may refuse a COMPOUND as a whole, for example with NFS4ERR_MINOR_VERS_MISMATCH
+  if (status === OK) throw new XdrError(`${count} results for ${operations.length} operations that all succeeded`);
+  return new CompoundReply(operations, results, { index: count, operation: missing, code: status });
+}

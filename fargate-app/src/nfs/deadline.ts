@@ -1,0 +1,80 @@
+/** The moment by which an operation must be over, and the caller's wish to end it sooner. */
+import { AbortedError, DeadlineError } from "./errors.ts";
+
+export class Deadline {
+  readonly #at: number;
+  readonly #timeout: number;
+  readonly #signal: AbortSignal | undefined;
+
+  /** @param timeout Milliseconds from now. */
+  constructor(timeout: number, signal?: AbortSignal) {
+    this.#at = performance.now() + timeout;
+    this.#timeout = timeout;
+    this.#signal = signal;
+  }
+
+  /** Milliseconds left; never negative. */
+  get remaining(): number {
+    return Math.max(0, this.#at - performance.now());
+  }
+
+  /** @throws {DeadlineError | AbortedError} when there is no time left. */
+  check(): void {
+    if (this.#signal?.aborted) throw this.#aborted();
+    if (this.remaining === 0) throw this.#expired();
+  }
+
+  /** Settles as `promise` does, unless the deadline or the caller's signal comes first. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const signal = this.#signal;
+      const finish = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
+      };
+      const abort = () => {
+        finish();
+        reject(this.#aborted());
+      };
+      const timer = setTimeout(() => {
+        finish();
+        reject(this.#expired());
+      }, this.remaining);
+      if (signal?.aborted) abort();
+      else signal?.addEventListener("abort", abort, { once: true });
+      promise.then(
+        (value) => {
+          finish();
+          resolve(value);
+        },
+        (error: unknown) => {
+          finish();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Waits `milliseconds`, but fails at once when the deadline comes before. */
+  async sleep(milliseconds: number): Promise<void> {
+    this.check();
+    if (milliseconds >= this.remaining) throw this.#expired();
+    let timer: NodeJS.Timeout | undefined;
+    const waited = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, milliseconds);
+    });
+    try {
+      await this.race(waited);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #expired(): DeadlineError {
+    return new DeadlineError(`The operation was not done within ${this.#timeout} ms`);
+  }
+
+  #aborted(): AbortedError {
+    return new AbortedError("The operation was aborted", { cause: this.#signal?.reason });
+  }
+}

@@ -1,0 +1,73 @@
+/** Appending under a lock on the file: NFS has no atomic append (RFC 8881 §18.32). */
+import type { FileAttributes } from "../attributes.ts";
+import { ignoreNfsError, ProtocolError } from "../errors.ts";
+import { getAttributes, setSize, verifySize } from "../operations/attributes.ts";
+import { write } from "../operations/data.ts";
+import { putFileHandle } from "../operations/handles.ts";
+import { parseFilePath } from "../paths.ts";
+import type { RunOptions } from "../session/channel.ts";
+import type { AppendOptions } from "../types.ts";
+import { cleanupOptions, type FileContext, runOptions } from "./context.ts";
+import { makingParents } from "./directories.ts";
+import { type LockedFile, release, releaseQuietly, withLockedFile } from "./locking.ts";
+
+export async function appendTo(
+  context: FileContext,
+  path: string,
+  data: Uint8Array,
+  options: AppendOptions = {},
+): Promise<FileAttributes> {
+  const run = runOptions(context, options);
+  const file = parseFilePath(path);
+  const append = () =>
+    withLockedFile(context, file, context.fileMode, run, async (locked) => {
+      try {
+        return await appendLocked(context, locked, data, run);
+      } catch (error) {
+        await releaseQuietly(context, locked);
+        throw error;
+      }
+    });
+  return context.turns.take(file.text, run.deadline, () =>
+    options.createParents === false ? append() : makingParents(context, file.directory, run, append),
+  );
+}
+
+/** Writes at the end, which the lock keeps in place; an append that cannot be completed is cut off again. */
+async function appendLocked(
+  context: FileContext,
+  locked: LockedFile,
+  data: Uint8Array,
+  run: RunOptions,
+): Promise<FileAttributes> {
+  const { maximumWrite } = context.channel.limits;
+  const start = locked.attributes.size;
+  const once = { ...run, once: true };
+  let written = 0;
+  try {
+    for (;;) {
+      const part = data.subarray(written, written + maximumWrite);
+      const writing = write(locked.lockStateid, { offset: start + written, data: [part], durable: true });
+      const attributes = getAttributes();
+      const isLast = written + part.length === data.length;
+      const ending = isLast ? [verifySize(start + data.length), attributes, ...release(locked)] : [];
+      const reply = await context.channel.run([putFileHandle(locked.handle), writing, ...ending], once);
+      if (isLast && reply.succeeded) return reply.of(attributes);
+      if (!reply.reached(writing)) reply.orThrow(locked.path);
+      const { count } = reply.of(writing);
+      if (count === 0 || count > part.length) {
+        throw new ProtocolError(`The server wrote ${count} of ${part.length} bytes`);
+      }
+      written += count;
+      if (written === data.length) reply.orThrow(locked.path);
+    }
+  } catch (error) {
+    if (written > 0) await truncate(context, locked, start);
+    throw error;
+  }
+}
+
+async function truncate(context: FileContext, { handle, lockStateid }: LockedFile, size: number): Promise<void> {
+  const operations = [putFileHandle(handle), setSize(lockStateid, size)];
+  await context.channel.run(operations, cleanupOptions()).catch(ignoreNfsError);
+}

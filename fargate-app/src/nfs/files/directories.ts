@@ -1,0 +1,143 @@
+/** Attributes, and the names in directories: making, removing and renaming. */
+import type { FileAttributes } from "../attributes.ts";
+import { isStatus, OutcomeUnknownError } from "../errors.ts";
+import { getAttributes } from "../operations/attributes.ts";
+import { getFileHandle, lookup, putFileHandle, putRootFileHandle, saveFileHandle } from "../operations/handles.ts";
+import { createDirectory, remove, rename } from "../operations/names.ts";
+import type { Operation } from "../operations/operation.ts";
+import { parseFilePath, parsePath } from "../paths.ts";
+import type { RunOptions } from "../session/channel.ts";
+import type { OperationOptions } from "../types.ts";
+import { type FileContext, runOptions } from "./context.ts";
+import { walkTo } from "./walk.ts";
+
+export async function statPath(
+  context: FileContext,
+  path: string,
+  options?: OperationOptions,
+): Promise<FileAttributes> {
+  return statNames(context, parsePath(path), runOptions(context, options));
+}
+
+export async function statNames(
+  context: FileContext,
+  names: readonly string[],
+  run: RunOptions,
+): Promise<FileAttributes> {
+  const attributes = getAttributes();
+  const walk = await walkTo(context, names, run);
+  return (await context.channel.run([...walk, attributes], run)).orThrow(`/${names.join("/")}`).of(attributes);
+}
+
+export async function pathExists(context: FileContext, path: string, options?: OperationOptions): Promise<boolean> {
+  try {
+    await statPath(context, path, options);
+    return true;
+  } catch (error) {
+    if (isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR")) return false;
+    throw error;
+  }
+}
+
+export async function removePath(context: FileContext, path: string, options?: OperationOptions): Promise<void> {
+  const run = runOptions(context, options);
+  const { directory, name } = parseFilePath(path);
+  const removeOnce = async () => {
+    const walk = await walkTo(context, directory, run);
+    (await context.channel.run([...walk, remove(name)], { ...run, once: true })).orThrow(path);
+  };
+  try {
+    await removeOnce();
+  } catch (error) {
+    if (!(error instanceof OutcomeUnknownError)) throw error;
+    run.deadline.check();
+    try {
+      await removeOnce();
+    } catch (second) {
+      // the first attempt did it
+      if (!isStatus(second, "NFS4ERR_NOENT")) throw second;
+    }
+  }
+}
+
+export async function renamePath(
+  context: FileContext,
+  from: string,
+  to: string,
+  options?: OperationOptions,
+): Promise<void> {
+  const run = runOptions(context, options);
+  const source = parseFilePath(from);
+  const target = parseFilePath(to);
+  const sourceDirectory = await walkTo(context, source.directory, run, 2);
+  const targetDirectory = await walkTo(context, target.directory, run, 2);
+  const operations = [...sourceDirectory, saveFileHandle, ...targetDirectory, rename(source.name, target.name)];
+  (await context.channel.run(operations, { ...run, once: true })).orThrow(from);
+}
+
+export async function makeDirectoryAt(
+  context: FileContext,
+  path: string,
+  options: OperationOptions & { readonly recursive?: boolean } = {},
+): Promise<void> {
+  const run = runOptions(context, options);
+  if (options.recursive) {
+    await makeDirectories(context, parsePath(path), run);
+    return;
+  }
+  const { directory, name } = parseFilePath(path);
+  const walk = await walkTo(context, directory, run);
+  const operations = [...walk, createDirectory(name, context.directoryMode)];
+  (await context.channel.run(operations, { ...run, once: true })).orThrow(path);
+}
+
+/** Makes the directories of a path that are missing; several in one COMPOUND. */
+export async function makeDirectories(context: FileContext, names: readonly string[], run: RunOptions): Promise<void> {
+  const step = context.channel.limits.maximumOperations - 2;
+  let start: Operation<void> = putRootFileHandle;
+  for (let at = 0; at < names.length; at += step) {
+    start = putFileHandle(await enterMaking(context, start, names.slice(at, at + step), run));
+  }
+}
+
+/** The handle of the directory at `names` below `start`, made where it is missing. */
+async function enterMaking(
+  { channel, directoryMode }: FileContext,
+  start: Operation<void>,
+  names: readonly string[],
+  run: RunOptions,
+): Promise<Buffer> {
+  const path = names.join("/");
+  const handle = getFileHandle();
+  for (;;) {
+    const found = await channel.run([start, ...names.map(lookup), handle], run);
+    if (found.failure === undefined) return found.of(handle);
+    if (!found.failedWith("NFS4ERR_NOENT")) found.orThrow(path);
+    const sequenceAndStart = 2;
+    const existing = found.failure.index - sequenceAndStart;
+    const missing = names.slice(existing).map((name) => createDirectory(name, directoryMode));
+    const made = await channel.run([start, ...names.slice(0, existing).map(lookup), ...missing, handle], run);
+    // when somebody else makes the same directories, one of us finds them made
+    if (!made.failedWith("NFS4ERR_EXIST")) return made.orThrow(path).of(handle);
+    run.deadline.check();
+  }
+}
+
+/**
+ * Runs `operation`, which fails with NFS4ERR_NOENT when the directory is missing; then makes the directory and runs it
+ * again, so that the common case stays one round trip.
+ */
+export async function makingParents<T>(
+  context: FileContext,
+  directory: readonly string[],
+  run: RunOptions,
+  operation: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await operation();
+  } catch (error) {
+    if (!isStatus(error, "NFS4ERR_NOENT") || error.operation !== "LOOKUP" || directory.length === 0) throw error;
+    await makeDirectories(context, directory, run);
+    return operation();
+  }
+}

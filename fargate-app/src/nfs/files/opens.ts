@@ -1,0 +1,53 @@
+/** Files that stay open over several COMPOUNDs, and are opened again when the server lost the open. */
+import { ignoreNfsError } from "../errors.ts";
+import { putFileHandle } from "../operations/handles.ts";
+import { close, type OpenAccess, openByHandle } from "../operations/open.ts";
+import type { Operation } from "../operations/operation.ts";
+import type { RunOptions } from "../session/channel.ts";
+import type { Stateid } from "../wire/stateid.ts";
+import { cleanupOptions, type FileContext, stateOwner } from "./context.ts";
+
+export interface OpenFile {
+  readonly path: string;
+  readonly access: OpenAccess;
+  readonly ownerName: string;
+  readonly handle: Buffer;
+  stateid: Stateid;
+}
+
+/** What a server answers when it restarted, or our lease ran out: the file is the same, its open is gone. */
+export const OPEN_LOST = [
+  "NFS4ERR_BAD_STATEID",
+  "NFS4ERR_STALE_STATEID",
+  "NFS4ERR_EXPIRED",
+  "NFS4ERR_ADMIN_REVOKED",
+] as const;
+
+/** Runs one operation on an open file; `operation` is built anew for each stateid that the file gets. */
+export async function onOpenFile<Result>(
+  context: FileContext,
+  file: OpenFile,
+  operation: (stateid: Stateid) => Operation<Result>,
+  run: RunOptions,
+): Promise<Result> {
+  for (;;) {
+    const { stateid } = file;
+    const each = operation(stateid);
+    const reply = await context.channel.run([putFileHandle(file.handle), each], run);
+    if (!reply.failedWith(...OPEN_LOST)) return reply.orThrow(file.path).of(each);
+    run.deadline.check();
+    // several requests may find the open lost; the first one opens the file again
+    if (file.stateid === stateid) await reopen(context, file, run);
+  }
+}
+
+async function reopen(context: FileContext, file: OpenFile, run: RunOptions): Promise<void> {
+  const open = openByHandle(await stateOwner(context, file.ownerName, run), file.access);
+  const reply = await context.channel.run([putFileHandle(file.handle), open], run);
+  file.stateid = reply.orThrow(file.path).of(open);
+}
+
+/** Closes a file that no result depends on any more; the server drops the open with our lease in any case. */
+export async function closeQuietly(context: FileContext, { handle, stateid }: OpenFile): Promise<void> {
+  await context.channel.run([putFileHandle(handle), close(stateid)], cleanupOptions()).catch(ignoreNfsError);
+}

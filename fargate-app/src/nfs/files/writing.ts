@@ -1,0 +1,179 @@
+/** Replacing a file: in one COMPOUND when it fits, else through a file in the making that is written in a stream. */
+
+import type { FileAttributes } from "../attributes.ts";
+import { Backoff } from "../backoff.ts";
+import { ignoreNfsError } from "../errors.ts";
+import { getAttributes, verifySize } from "../operations/attributes.ts";
+import { write } from "../operations/data.ts";
+import { lookup, restoreFileHandle, saveFileHandle } from "../operations/handles.ts";
+import { rename } from "../operations/names.ts";
+import { close, openByName } from "../operations/open.ts";
+import type { Operation } from "../operations/operation.ts";
+import { type FilePath, parseFilePath } from "../paths.ts";
+import type { RunOptions } from "../session/channel.ts";
+import type { WriteOptions } from "../types.ts";
+import { CURRENT_STATEID, type Stateid } from "../wire/stateid.ts";
+import { type Beginning, begin, type Chunk, chunksOf } from "./chunks.ts";
+import { cleanupOptions, type FileContext, runOptions, stateOwner } from "./context.ts";
+import { makingParents } from "./directories.ts";
+import { attributesAtName, publish } from "./publishing.ts";
+import {
+  discard,
+  newTemporaryName,
+  removeTemporary,
+  STAGING_OWNER,
+  type StagedFile,
+  stageFile,
+  writeChunks,
+} from "./staged-file.ts";
+import { walkTo } from "./walk.ts";
+
+/** Chunks that are made durable by one COMMIT, and how many such batches may be under way for one writer. */
+const BATCH_CHUNKS = 4;
+const BATCHES_AHEAD = 2;
+
+/** Milliseconds between attempts when the server asks for time. */
+const FIRST_DELAY = 10;
+const LONGEST_DELAY = 1000;
+
+/** Room in a request for what stands around the names and the data. */
+const ENVELOPE = 1024;
+const NAME_OVERHEAD = 16;
+
+export async function writeWhole(
+  context: FileContext,
+  path: string,
+  data: Uint8Array | AsyncIterable<Uint8Array>,
+  options: WriteOptions = {},
+): Promise<FileAttributes> {
+  const file = parseFilePath(path);
+  const source = await begin(data instanceof Uint8Array ? once(data) : data, oneCompoundLimit(context, file));
+  try {
+    const run = runOptions(context, options);
+    const inDirectory = <T>(operation: () => Promise<T>) =>
+      options.createParents === false ? operation() : makingParents(context, file.directory, run, operation);
+    if (source.complete && options.when === undefined && !context.refusals.currentStateid) {
+      const written = await inDirectory(() => writeAtOnce(context, file, source, run));
+      if (written !== undefined) return written;
+    }
+    const staged = await inDirectory(() => stageFile(context, file, run));
+    return await writeStaged(context, staged, source.all(), options);
+  } finally {
+    await source.end();
+  }
+}
+
+async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield data;
+}
+
+/** Bytes of data that fit into a request beside the names of the path, which occur twice. */
+function oneCompoundLimit({ channel }: FileContext, { directory, name }: FilePath): number {
+  const { maximumRequest, maximumWrite } = channel.limits;
+  const names = [...directory, name].reduce((sum, each) => sum + Buffer.byteLength(each) + NAME_OVERHEAD, 0);
+  return Math.max(0, Math.min(maximumWrite, maximumRequest - ENVELOPE - 2 * names));
+}
+
+/**
+ * Creates, writes, closes and renames in one COMPOUND. Nothing when the server does not take the current stateid, which
+ * is remembered.
+ */
+async function writeAtOnce(
+  context: FileContext,
+  file: FilePath,
+  { parts, length }: Pick<Beginning, "parts" | "length">,
+  run: RunOptions,
+): Promise<FileAttributes | undefined> {
+  const backoff = new Backoff(FIRST_DELAY, LONGEST_DELAY);
+  const owner = await stateOwner(context, STAGING_OWNER, run);
+  for (;;) {
+    const temporaryName = newTemporaryName();
+    const walk = await walkTo(context, file.directory, run);
+    const create = { how: "unchecked", mode: context.fileMode } as const;
+    const open = openByName({ owner, access: "write", name: temporaryName, create });
+    const writing = write(CURRENT_STATEID, { offset: 0, data: parts, durable: true });
+    const own = getAttributes();
+    const closing = close(CURRENT_STATEID);
+    const renaming = rename(temporaryName, file.name);
+    const atName = getAttributes();
+    const operations = [
+      ...walk,
+      saveFileHandle,
+      open,
+      writing,
+      // a WRITE may be done in part: what is not complete must not get the name
+      verifySize(length),
+      own,
+      closing,
+      restoreFileHandle,
+      renaming,
+      lookup(file.name),
+      atName,
+    ];
+    const reply = await context.channel.run(operations, run);
+    if (reply.reached(renaming)) return attributesAtName(reply.of(own), reply, atName);
+    if (!reply.reached(open)) reply.orThrow(file.text);
+    if (!reply.reached(closing)) await closeTemporary(context, walk, temporaryName, reply.of(open));
+    await removeTemporary(context, { target: file, temporaryName });
+    if (reply.failedWith("NFS4ERR_BAD_STATEID") && !reply.reached(closing)) {
+      context.refusals.currentStateid = true;
+      return undefined;
+    }
+    if (!reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE")) reply.orThrow(file.text);
+    await run.deadline.sleep(backoff.next());
+  }
+}
+
+async function closeTemporary(
+  { channel }: FileContext,
+  walk: readonly Operation<void>[],
+  temporaryName: string,
+  stateid: Stateid,
+): Promise<void> {
+  await channel.run([...walk, lookup(temporaryName), close(stateid)], cleanupOptions()).catch(ignoreNfsError);
+}
+
+async function writeStaged(
+  context: FileContext,
+  file: StagedFile,
+  source: AsyncIterable<Uint8Array>,
+  options: WriteOptions,
+): Promise<FileAttributes> {
+  try {
+    await writeAhead(context, file, source, options);
+    return await publish(context, file, options.when, runOptions(context, options));
+  } catch (error) {
+    await discard(context, file);
+    throw error;
+  }
+}
+
+/** Writes a source of any length, a few batches ahead of the server. */
+async function writeAhead(
+  context: FileContext,
+  file: StagedFile,
+  source: AsyncIterable<Uint8Array>,
+  options: WriteOptions,
+): Promise<void> {
+  const underWay: Promise<void>[] = [];
+  let batch: Chunk[] = [];
+  const send = () => {
+    const sent = writeChunks(context, file, batch, () => runOptions(context, options));
+    // it is awaited in its turn; until then a failure must not count as unhandled
+    sent.catch(() => {});
+    underWay.push(sent);
+    batch = [];
+  };
+  try {
+    for await (const chunk of chunksOf(source, context.channel.limits.maximumWrite)) {
+      batch.push(chunk);
+      if (batch.length < BATCH_CHUNKS) continue;
+      if (underWay.length >= BATCHES_AHEAD) await underWay.shift();
+      send();
+    }
+    if (batch.length > 0) send();
+    await Promise.all(underWay);
+  } finally {
+    await Promise.allSettled(underWay);
+  }
+}

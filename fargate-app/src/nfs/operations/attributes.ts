@@ -1,0 +1,171 @@
+/** GETATTR, SETATTR and VERIFY, for the attributes that the client knows (RFC 8881 §5, §18.7, §18.30, §18.36). */
+import { FILE_ATTRIBUTES, FILE_TYPES, type FileAttributes } from "../attributes.ts";
+import { fromBitmap, readBitmap, toBitmap, writeBitmap } from "../wire/bitmap.ts";
+import { Attribute, MAXIMUM_FILE_HANDLE, Op } from "../wire/protocol.ts";
+import { type Stateid, writeStateid } from "../wire/stateid.ts";
+import { XdrError, type XdrReader, XdrWriter } from "../wire/xdr.ts";
+import { mutation, nothing, type Operation, query } from "./operation.ts";
+
+/** What a server says of itself. */
+export interface ServerLimits {
+  /** Seconds a client may be silent before it loses its state. */
+  readonly leaseTime: number;
+  /** Bytes in one READ and one WRITE. */
+  readonly maximumRead: number;
+  readonly maximumWrite: number;
+}
+
+const MAXIMUM_ATTRIBUTE_BYTES = 64 * 1024;
+const NANOSECONDS_PER_MILLISECOND = 1_000_000;
+const DEFAULT_LEASE_TIME = 90;
+
+export function getAttributes(): Operation<FileAttributes> {
+  return query(Op.GETATTR, (writer) => writeBitmap(writer, FILE_ATTRIBUTES), readFileAttributes);
+}
+
+const LIMITS = toBitmap([Attribute.LEASE_TIME, Attribute.MAXREAD, Attribute.MAXWRITE]);
+
+export function getServerLimits(): Operation<ServerLimits> {
+  return query(
+    Op.GETATTR,
+    (writer) => writeBitmap(writer, LIMITS),
+    (reader) => {
+      const values = readValues(reader);
+      return {
+        leaseTime: values.leaseTime ?? DEFAULT_LEASE_TIME,
+        maximumRead: values.maximumRead ?? Number.POSITIVE_INFINITY,
+        maximumWrite: values.maximumWrite ?? Number.POSITIVE_INFINITY,
+      };
+    },
+  );
+}
+
+const SIZE = toBitmap([Attribute.SIZE]);
+
+/** Cuts a file to `size` bytes. */
+export function setSize(stateid: Stateid, size: number): Operation<void> {
+  return mutation(
+    Op.SETATTR,
+    (writer) => {
+      writeStateid(writer, stateid);
+      writeBitmap(writer, SIZE);
+      writer.opaque(new XdrWriter(8).uint64(size).toBuffer());
+    },
+    (reader) => {
+      readBitmap(reader);
+    },
+  );
+}
+
+const IDENTITY = toBitmap([Attribute.CHANGE, Attribute.FILEID]);
+
+/** Fails with NFS4ERR_NOT_SAME unless the current file is this one, unchanged. */
+export function verifyIdentity({ fileId, change }: Pick<FileAttributes, "fileId" | "change">): Operation<void> {
+  return query(
+    Op.VERIFY,
+    (writer) => {
+      writeBitmap(writer, IDENTITY);
+      writer.opaque(new XdrWriter(16).uint64(change).uint64(fileId).toBuffer());
+    },
+    nothing,
+  );
+}
+
+/** Fails with NFS4ERR_NOT_SAME unless the current file has exactly this many bytes. */
+export function verifySize(size: number): Operation<void> {
+  return query(
+    Op.VERIFY,
+    (writer) => {
+      writeBitmap(writer, SIZE);
+      writer.opaque(new XdrWriter(8).uint64(size).toBuffer());
+    },
+    nothing,
+  );
+}
+
+const MODE = toBitmap([Attribute.MODE]);
+
+/** The attributes of an object that is to be created. */
+export function writeCreationAttributes(writer: XdrWriter, mode: number): void {
+  writeBitmap(writer, MODE);
+  writer.opaque(new XdrWriter(4).uint32(mode).toBuffer());
+}
+
+/** Reads a fattr4 that answers {@link FILE_ATTRIBUTES}; what a server leaves out is zero or `unknown`. */
+export function readFileAttributes(reader: XdrReader): FileAttributes {
+  const values = readValues(reader);
+  return {
+    type: values.type ?? "unknown",
+    size: values.size ?? 0,
+    change: values.change ?? 0n,
+    fileId: values.fileId ?? 0n,
+    mode: values.mode ?? 0,
+    modifiedAt: values.modifiedAt ?? 0,
+  };
+}
+
+interface Values {
+  type?: FileAttributes["type"];
+  size?: number;
+  change?: bigint;
+  fileId?: bigint;
+  mode?: number;
+  modifiedAt?: number;
+  leaseTime?: number;
+  maximumRead?: number;
+  maximumWrite?: number;
+}
+
+function readValues(reader: XdrReader): Values {
+  const bitmap = readBitmap(reader);
+  const length = reader.uint32();
+  if (length > MAXIMUM_ATTRIBUTE_BYTES)
+    throw new XdrError(`Attributes of ${length} bytes are longer than any we ask for`);
+  const end = reader.remaining - length;
+  const values: Values = {};
+  for (const attribute of fromBitmap(bitmap)) readValue(reader, attribute, values);
+  if (reader.remaining !== end) throw new XdrError(`Attributes of ${length} bytes do not end where they should`);
+  return values;
+}
+
+function readValue(reader: XdrReader, attribute: number, values: Values): void {
+  switch (attribute) {
+    case Attribute.TYPE:
+      values.type = FILE_TYPES[reader.uint32()] ?? "unknown";
+      return;
+    case Attribute.CHANGE:
+      values.change = reader.uint64();
+      return;
+    case Attribute.SIZE:
+      values.size = reader.size();
+      return;
+    case Attribute.LEASE_TIME:
+      values.leaseTime = reader.uint32();
+      return;
+    case Attribute.RDATTR_ERROR:
+      reader.uint32();
+      return;
+    case Attribute.FILEHANDLE:
+      reader.opaque(MAXIMUM_FILE_HANDLE);
+      return;
+    case Attribute.FILEID:
+      values.fileId = reader.uint64();
+      return;
+    case Attribute.MAXREAD:
+      values.maximumRead = Number(reader.uint64());
+      return;
+    case Attribute.MAXWRITE:
+      values.maximumWrite = Number(reader.uint64());
+      return;
+    case Attribute.MODE:
+      values.mode = reader.uint32();
+      return;
+    case Attribute.TIME_MODIFY: {
+      const seconds = Number(reader.int64());
+      values.modifiedAt = seconds * 1000 + reader.uint32() / NANOSECONDS_PER_MILLISECOND;
+      return;
+    }
+    default:
+      throw new XdrError(`The server sent attribute ${attribute}, which was not asked for`);
+  }
+}

@@ -1,0 +1,20 @@
+/** Operations that set, save or tell the current file handle (RFC 8881 §18.8 to §18.27). */
+import { MAXIMUM_FILE_HANDLE, Op } from "../wire/protocol.ts";
+import { nothing, type Operation, query } from "./operation.ts";
+
+export const putRootFileHandle: Operation<void> = query(Op.PUTROOTFH, nothing, nothing);
+export const saveFileHandle: Operation<void> = query(Op.SAVEFH, nothing, nothing);
+export const restoreFileHandle: Operation<void> = query(Op.RESTOREFH, nothing, nothing);
+
+export function putFileHandle(handle: Buffer): Operation<void> {
+  return query(Op.PUTFH, (writer) => writer.opaque(handle), nothing);
+}
+
+export function lookup(name: string): Operation<void> {
+  return query(Op.LOOKUP, (writer) => writer.string(name), nothing);
+}
+
+/** The current file handle, in bytes of its own. */
+export function getFileHandle(): Operation<Buffer> {
+  return query(Op.GETFH, nothing, (reader) => Buffer.from(reader.opaque(MAXIMUM_FILE_HANDLE)));
+}

@@ -1,0 +1,94 @@
+/** Operations on the names in a directory (RFC 8881 §18.4, §18.9, §18.23, §18.25, §18.26). */
+import type { FileAttributes } from "../attributes.ts";
+import { FILE_ATTRIBUTES } from "../attributes.ts";
+import { readBitmap, writeBitmap } from "../wire/bitmap.ts";
+import { FileTypeCode, MAXIMUM_OPAQUE, Op, VERIFIER_SIZE } from "../wire/protocol.ts";
+import type { XdrReader } from "../wire/xdr.ts";
+import { readFileAttributes, writeCreationAttributes } from "./attributes.ts";
+import { mutation, type Operation, query } from "./operation.ts";
+
+/** Makes a directory in the current one, which becomes the current file handle. */
+export function createDirectory(name: string, mode: number): Operation<void> {
+  return mutation(
+    Op.CREATE,
+    (writer) => {
+      writer.uint32(FileTypeCode.DIRECTORY).string(name);
+      writeCreationAttributes(writer, mode);
+    },
+    (reader) => {
+      skipChangeInfo(reader);
+      readBitmap(reader);
+    },
+  );
+}
+
+/** Removes a name from the current directory. */
+export function remove(name: string): Operation<void> {
+  return mutation(Op.REMOVE, (writer) => writer.string(name), skipChangeInfo);
+}
+
+/** Renames from the saved directory into the current one; what has the new name is replaced. */
+export function rename(from: string, to: string): Operation<void> {
+  return mutation(
+    Op.RENAME,
+    (writer) => writer.string(from).string(to),
+    (reader) => {
+      skipChangeInfo(reader);
+      skipChangeInfo(reader);
+    },
+  );
+}
+
+/** Gives the saved file another name in the current directory; fails with NFS4ERR_EXIST when it is taken. */
+export function link(name: string): Operation<void> {
+  return mutation(Op.LINK, (writer) => writer.string(name), skipChangeInfo);
+}
+
+export interface DirectoryPosition {
+  readonly cookie: bigint;
+  readonly verifier: Buffer;
+}
+
+export const DIRECTORY_START: DirectoryPosition = { cookie: 0n, verifier: Buffer.alloc(VERIFIER_SIZE) };
+
+export interface ListedEntry {
+  readonly name: string;
+  readonly cookie: bigint;
+  readonly attributes: FileAttributes;
+}
+
+export interface DirectoryPage {
+  readonly verifier: Buffer;
+  readonly entries: readonly ListedEntry[];
+  readonly endOfDirectory: boolean;
+}
+
+/** Entries of the current directory after `position`, as many as fit into `maximumBytes`. */
+export function readDirectory(position: DirectoryPosition, maximumBytes: number): Operation<DirectoryPage> {
+  return query(
+    Op.READDIR,
+    (writer) => {
+      writer.uint64(position.cookie).fixedOpaque(position.verifier);
+      writer.uint32(maximumBytes).uint32(maximumBytes);
+      writeBitmap(writer, FILE_ATTRIBUTES);
+    },
+    readPage,
+  );
+}
+
+function readPage(reader: XdrReader): DirectoryPage {
+  const verifier = Buffer.from(reader.fixedOpaque(VERIFIER_SIZE));
+  const entries: ListedEntry[] = [];
+  while (reader.bool()) {
+    const cookie = reader.uint64();
+    const name = reader.string(MAXIMUM_OPAQUE);
+    entries.push({ cookie, name, attributes: readFileAttributes(reader) });
+  }
+  return { verifier, entries, endOfDirectory: reader.bool() };
+}
+
+function skipChangeInfo(reader: XdrReader): void {
+  reader.bool();
+  reader.uint64();
+  reader.uint64();
+}

@@ -1,0 +1,140 @@
+/** OPEN and CLOSE (RFC 8881 §18.16, §18.2): without delegations, and without share reservations, as EFS wants it. */
+import { readBitmap } from "../wire/bitmap.ts";
+import {
+  CreateMode,
+  DelegationType,
+  MAXIMUM_OPAQUE,
+  Op,
+  OpenClaim,
+  OpenType,
+  ShareAccess,
+  ShareDeny,
+} from "../wire/protocol.ts";
+import { readStateid, type Stateid, writeStateid } from "../wire/stateid.ts";
+import { XdrError, type XdrReader, type XdrWriter } from "../wire/xdr.ts";
+import { writeCreationAttributes } from "./attributes.ts";
+import { mutation, type Operation } from "./operation.ts";
+
+/** Who opens: a client id and a name that is unique within it. */
+export interface StateOwner {
+  readonly clientId: bigint;
+  readonly name: string;
+}
+
+export type OpenAccess = "read" | "write";
+
+export interface CreateSpecification {
+  /** `guarded` fails with NFS4ERR_EXIST when the name is taken; `unchecked` opens what is there. */
+  readonly how: "guarded" | "unchecked";
+  readonly mode: number;
+}
+
+export interface OpenByName {
+  readonly owner: StateOwner;
+  readonly access: OpenAccess;
+  readonly name: string;
+  readonly create?: CreateSpecification;
+}
+
+/** Opens a name in the current directory; the file becomes the current file handle. */
+export function openByName({ owner, access, name, create }: OpenByName): Operation<Stateid> {
+  return mutation(
+    Op.OPEN,
+    (writer) => {
+      writeOpenStart(writer, owner, access);
+      if (create === undefined) {
+        writer.uint32(OpenType.NOCREATE);
+      } else {
+        writer.uint32(OpenType.CREATE);
+        writer.uint32(create.how === "guarded" ? CreateMode.GUARDED : CreateMode.UNCHECKED);
+        writeCreationAttributes(writer, create.mode);
+      }
+      writer.uint32(OpenClaim.NULL).string(name);
+    },
+    readOpenResult,
+  );
+}
+
+/** Opens the current file handle again, after the server lost the first open. */
+export function openByHandle(owner: StateOwner, access: OpenAccess): Operation<Stateid> {
+  return mutation(
+    Op.OPEN,
+    (writer) => {
+      writeOpenStart(writer, owner, access);
+      writer.uint32(OpenType.NOCREATE).uint32(OpenClaim.FH);
+    },
+    readOpenResult,
+  );
+}
+
+export function close(stateid: Stateid): Operation<void> {
+  return mutation(
+    Op.CLOSE,
+    (writer) => {
+      writer.uint32(0);
+      writeStateid(writer, stateid);
+    },
+    (reader) => {
+      readStateid(reader);
+    },
+  );
+}
+
+export function writeOwner(writer: XdrWriter, { clientId, name }: StateOwner): void {
+  writer.uint64(clientId).string(name);
+}
+
+function writeOpenStart(writer: XdrWriter, owner: StateOwner, access: OpenAccess): void {
+  const share = access === "read" ? ShareAccess.READ : ShareAccess.WRITE;
+  writer.uint32(0);
+  writer.uint32(share | ShareAccess.WANT_NO_DELEGATION).uint32(ShareDeny.NONE);
+  writeOwner(writer, owner);
+}
+
+function readOpenResult(reader: XdrReader): Stateid {
+  const stateid = readStateid(reader);
+  reader.bool();
+  reader.uint64();
+  reader.uint64();
+  reader.uint32();
+  readBitmap(reader);
+  skipDelegation(reader);
+  return stateid;
+}
+
+/** We ask for none, but a server may hand one out all the same: only its absence is understood. */
+function skipDelegation(reader: XdrReader): void {
+  const type = reader.uint32();
+  switch (type) {
+    case DelegationType.NONE:
+      return;
+    case DelegationType.NONE_EXT: {
+      const why = reader.uint32();
+      const contention = 1;
+      const resource = 2;
+      if (why === contention || why === resource) reader.bool();
+      return;
+    }
+    case DelegationType.READ:
+    case DelegationType.WRITE:
+      readStateid(reader);
+      reader.bool();
+      if (type === DelegationType.WRITE) skipSpaceLimit(reader);
+      skipAccessControlEntry(reader);
+      return;
+    default:
+      throw new XdrError(`Delegation type ${type} is not one of NFSv4.1`);
+  }
+}
+
+function skipSpaceLimit(reader: XdrReader): void {
+  reader.uint32();
+  reader.uint64();
+}
+
+function skipAccessControlEntry(reader: XdrReader): void {
+  reader.uint32();
+  reader.uint32();
+  reader.uint32();
+  reader.opaque(MAXIMUM_OPAQUE);
+}

@@ -1,0 +1,113 @@
+/** Making a client id and a session on a server (RFC 8881 §2.10, §18.35, §18.36, §18.51). */
+import type { CompoundReply, Operations } from "../compound.ts";
+import { ProtocolError } from "../errors.ts";
+import { getServerLimits } from "../operations/attributes.ts";
+import { putRootFileHandle } from "../operations/handles.ts";
+import {
+  type ChannelAttributes,
+  type ClientOwner,
+  createSession,
+  exchangeId,
+  reclaimComplete,
+  sequence,
+} from "../operations/session.ts";
+import { SlotTable } from "./slots.ts";
+
+/** What the server granted, in bytes, counts and seconds. */
+export interface SessionLimits {
+  readonly maximumRequest: number;
+  /** Data in one READ; its reply fits into the session's response size. */
+  readonly maximumRead: number;
+  /** Data in one WRITE that is alone with its PUTFH. */
+  readonly maximumWrite: number;
+  /** Bytes of one READDIR page. */
+  readonly maximumDirectoryPage: number;
+  /** Operations in one COMPOUND, besides SEQUENCE. */
+  readonly maximumOperations: number;
+  readonly leaseTime: number;
+}
+
+export interface Session {
+  readonly id: Buffer;
+  readonly clientId: bigint;
+  readonly slots: SlotTable;
+  readonly limits: SessionLimits;
+}
+
+/** Sends a COMPOUND as it is, without a session's SEQUENCE in front. */
+export type Send = (operations: Operations) => Promise<CompoundReply>;
+
+/** Room for what stands around the data of a READ or WRITE: the RPC header with its credential, and other operations. */
+const ENVELOPE = 16 * 1024;
+const READ_ENVELOPE = 4 * 1024;
+const WRITE_ENVELOPE = 2 * 1024;
+const MEBIBYTE = 1024 * 1024;
+const DIRECTORY_PAGE = 256 * 1024;
+
+/** The largest reply the client ever asks for. */
+export const MAXIMUM_RESPONSE = MEBIBYTE + ENVELOPE;
+
+function wantedChannel(slots: number): ChannelAttributes {
+  return {
+    maximumRequestSize: MEBIBYTE + ENVELOPE,
+    maximumResponseSize: MAXIMUM_RESPONSE,
+    maximumCachedResponseSize: 8 * 1024,
+    maximumOperations: 128,
+    maximumRequests: slots,
+  };
+}
+
+/** Introduces the client to the server and opens a session of up to `slots` slots. */
+export async function establishSession(send: Send, owner: ClientOwner, slots: number): Promise<Session> {
+  const identify = exchangeId(owner);
+  const identity = (await send([identify])).orThrow().of(identify);
+  const create = createSession(identity, wantedChannel(slots));
+  const { sessionId, foreChannel } = (await send([create])).orThrow().of(create);
+  checkUsable(foreChannel);
+
+  const slotTable = new SlotTable(Math.min(foreChannel.maximumRequests, slots));
+  const inSlotZero = async (operations: Operations) => {
+    const slot = slotTable.takeFirst();
+    const first = sequence({
+      sessionId,
+      sequenceId: slot.sequenceId,
+      slotId: slot.id,
+      highestSlotId: slotTable.size - 1,
+      cacheThis: false,
+    });
+    const reply = await send([first, ...operations]);
+    slotTable.release(slot);
+    return reply;
+  };
+  const reclaimed = await inSlotZero([reclaimComplete()]);
+  if (!reclaimed.failedWith("NFS4ERR_COMPLETE_ALREADY")) reclaimed.orThrow();
+  const limits = getServerLimits();
+  const server = (await inSlotZero([putRootFileHandle, limits])).orThrow().of(limits);
+
+  return {
+    id: sessionId,
+    clientId: identity.clientId,
+    slots: slotTable,
+    limits: {
+      maximumRequest: foreChannel.maximumRequestSize,
+      maximumRead: Math.min(server.maximumRead, foreChannel.maximumResponseSize - READ_ENVELOPE, MEBIBYTE),
+      maximumWrite: Math.min(server.maximumWrite, foreChannel.maximumRequestSize - WRITE_ENVELOPE, MEBIBYTE),
+      maximumDirectoryPage: Math.min(foreChannel.maximumResponseSize - READ_ENVELOPE, DIRECTORY_PAGE),
+      maximumOperations: foreChannel.maximumOperations - 1,
+      leaseTime: server.leaseTime,
+    },
+  };
+}
+
+/** Below these, not even a small file could be read or written. */
+function checkUsable(channel: ChannelAttributes): void {
+  const smallestSize = 2 * Math.max(READ_ENVELOPE, WRITE_ENVELOPE);
+  const fewestOperations = 16;
+  if (
+    channel.maximumRequests < 1 ||
+    channel.maximumOperations < fewestOperations ||
+    Math.min(channel.maximumRequestSize, channel.maximumResponseSize) < smallestSize
+  ) {
+    throw new ProtocolError(`The session that the server grants is too small to use: ${JSON.stringify(channel)}`);
+  }
+}
