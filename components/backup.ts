@@ -1,0 +1,99 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { policyDocument } from "./policy.ts";
+
+/** AWS's own policies for what AWS Backup does with its role. */
+const SERVICE_POLICIES = [
+  "service-role/AWSBackupServiceRolePolicyForBackup",
+  "service-role/AWSBackupServiceRolePolicyForRestores",
+] as const;
+
+export interface BackupArgs {
+  readonly fileSystemArn: pulumi.Input<string>;
+  /** The time zone of the night. Example: `Asia/Tokyo`. */
+  readonly timeZone: string;
+  /** Days that backups are kept. Example: 30. */
+  readonly retentionDays: number;
+  /** The backups' KMS key. Default: the AWS-managed key of AWS Backup. */
+  readonly kmsKeyArn?: string | undefined;
+  /** Leave vault and backups in the account when they leave the stack; else they are deleted. */
+  readonly retain: boolean;
+}
+
+/** A backup of the file system every night at 03:00, started within an hour and given eight to finish. */
+export class Backup extends pulumi.ComponentResource {
+  readonly vaultName: pulumi.Output<string>;
+  /** The role that backs up, and that a restore needs. */
+  readonly roleArn: pulumi.Output<string>;
+
+  constructor(name: string, args: BackupArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:Backup", name, {}, opts);
+
+    const vault = this.#createVault(args);
+    const role = this.#createRole();
+    const plan = this.#planNights(args, vault);
+    this.#selectFileSystem(args, plan, role);
+    this.vaultName = vault.name;
+    this.roleArn = role.arn;
+
+    this.registerOutputs();
+  }
+
+  #createVault({ kmsKeyArn, retain }: BackupArgs): aws.backup.Vault {
+    return new aws.backup.Vault(
+      "files",
+      { ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }), forceDestroy: !retain },
+      { parent: this, retainOnDelete: retain },
+    );
+  }
+
+  #createRole(): aws.iam.Role {
+    const role = new aws.iam.Role(
+      "backup",
+      {
+        description: "Backs up and restores the file system",
+        assumeRolePolicy: policyDocument([
+          { Effect: "Allow", Principal: { Service: "backup.amazonaws.com" }, Action: "sts:AssumeRole" },
+        ]),
+      },
+      { parent: this },
+    );
+    const { partition } = aws.getPartitionOutput({}, { parent: this });
+    for (const policy of SERVICE_POLICIES) {
+      new aws.iam.RolePolicyAttachment(
+        policy.replace("service-role/AWSBackupServiceRolePolicyFor", "").toLowerCase(),
+        { role: role.name, policyArn: pulumi.interpolate`arn:${partition}:iam::aws:policy/${policy}` },
+        { parent: this },
+      );
+    }
+    return role;
+  }
+
+  #planNights({ timeZone, retentionDays }: BackupArgs, vault: aws.backup.Vault): aws.backup.Plan {
+    return new aws.backup.Plan(
+      "nightly",
+      {
+        rules: [
+          {
+            ruleName: "nightly",
+            targetVaultName: vault.name,
+            schedule: "cron(0 3 * * ? *)",
+            scheduleExpressionTimezone: timeZone,
+            startWindow: 60,
+            completionWindow: 480,
+            lifecycle: { deleteAfter: retentionDays },
+          },
+        ],
+      },
+      { parent: this },
+    );
+  }
+
+  #selectFileSystem({ fileSystemArn }: BackupArgs, plan: aws.backup.Plan, role: aws.iam.Role): void {
+    new aws.backup.Selection(
+      "files",
+      { planId: plan.id, iamRoleArn: role.arn, resources: [fileSystemArn] },
+      { parent: this },
+    );
+  }
+}

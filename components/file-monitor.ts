@@ -1,0 +1,270 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { policyDocument } from "./policy.ts";
+
+/** Where the function sees the root of its access point. */
+const MOUNT_PATH = "/mnt/efs";
+
+/** What Lambda allows at most. */
+const TIMEOUT_SECONDS = 900;
+
+export interface FileMonitorArgs {
+  /** The folder of the function's bundle, with `index.cjs` in it. Example: `dist/file-monitor`. */
+  readonly bundle: string;
+  readonly role: aws.iam.Role;
+  /** Example: 512 MiB. */
+  readonly memory: number;
+  /** An EventBridge expression. Example: `rate(5 minutes)`. */
+  readonly scheduleExpression: string;
+  /** Where runs that fail are reported. */
+  readonly failureTopicArn: pulumi.Input<string>;
+  /** Example: `/aws/lambda/efs-mount-autoscaling-file-monitor`. */
+  readonly logGroupName: string;
+  readonly logRetentionDays: number;
+
+  /** A count above it adds a mount target. Example: 100000. */
+  readonly fileCountThreshold: number;
+  /** Seconds a count may take. Example: 540. */
+  readonly countTimeBudgetSeconds: number;
+  /** Directories counted at once. Example: 32. */
+  readonly countConcurrency: number;
+  readonly mountTargetPollIntervalSeconds: number;
+  readonly mountTargetTimeoutSeconds: number;
+  /** Mount targets there may be. Default, and 0: one in each Availability Zone. */
+  readonly maxMountTargets: number;
+
+  readonly vpcId: pulumi.Input<string>;
+  /** Where mount targets may be made. */
+  readonly mountTargetSubnetIds: readonly pulumi.Input<string>[];
+  /** Those of them where the function runs: their Availability Zones must have a mount target, or it could not mount. */
+  readonly functionSubnetIds: readonly pulumi.Input<string>[];
+  readonly functionSecurityGroupId: pulumi.Input<string>;
+  readonly mountTargetSecurityGroupId: pulumi.Input<string>;
+
+  readonly fileSystemId: pulumi.Input<string>;
+  readonly fileSystemArn: pulumi.Input<string>;
+  /** The access point whose root is the directory to count. */
+  readonly accessPointArn: pulumi.Input<string>;
+
+  readonly parameterName: pulumi.Input<string>;
+  readonly parameterArn: pulumi.Input<string>;
+  /** The customer-managed key of a SecureString parameter. */
+  readonly parameterKeyArn?: string | undefined;
+
+  readonly cluster: aws.ecs.Cluster;
+  readonly service: aws.ecs.Service;
+
+  /** What must be there before the function is, and still be there until it is gone. */
+  readonly outlivedBy: readonly pulumi.Resource[];
+}
+
+/** The function that counts files, adds mount targets, and keeps table and service up to date; and its schedule. */
+export class FileMonitor extends pulumi.ComponentResource {
+  readonly function: aws.lambda.Function;
+  readonly logGroup: aws.cloudwatch.LogGroup;
+
+  constructor(name: string, args: FileMonitorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:FileMonitor", name, {}, opts);
+
+    this.logGroup = this.#createLogGroup(args);
+    const policy = this.#allow(args);
+    this.function = this.#createFunction(args, policy);
+    this.#reportFailures(args);
+    this.#schedule(args);
+
+    this.registerOutputs();
+  }
+
+  #createLogGroup({ logGroupName, logRetentionDays }: FileMonitorArgs): aws.cloudwatch.LogGroup {
+    return new aws.cloudwatch.LogGroup(
+      "file-monitor",
+      { name: logGroupName, retentionInDays: logRetentionDays },
+      { parent: this },
+    );
+  }
+
+  #allow(args: FileMonitorArgs): aws.iam.RolePolicy {
+    return new aws.iam.RolePolicy(
+      "file-monitor",
+      {
+        role: args.role.id,
+        policy: policyDocument([...this.#ownWork(args), ...this.#serviceCalls(args)]),
+      },
+      { parent: this, dependsOn: [...args.outlivedBy] },
+    );
+  }
+
+  /** What the function's code calls. */
+  #ownWork(args: FileMonitorArgs): aws.iam.PolicyStatement[] {
+    return [
+      {
+        Sid: "AddMountTargets",
+        Effect: "Allow",
+        Action: [
+          "elasticfilesystem:DescribeFileSystems",
+          "elasticfilesystem:DescribeMountTargets",
+          "elasticfilesystem:CreateMountTarget",
+        ],
+        Resource: args.fileSystemArn,
+      },
+      // EC2 has no resource to name for calls that only describe.
+      { Sid: "FindSubnets", Effect: "Allow", Action: "ec2:DescribeSubnets", Resource: "*" },
+      {
+        Sid: "KeepMountTable",
+        Effect: "Allow",
+        Action: ["ssm:GetParameter", "ssm:PutParameter"],
+        Resource: args.parameterArn,
+      },
+      {
+        Sid: "RollService",
+        Effect: "Allow",
+        Action: ["ecs:DescribeServices", "ecs:UpdateService"],
+        Resource: args.service.arn,
+      },
+      ...(args.parameterKeyArn === undefined
+        ? []
+        : [
+            {
+              Sid: "KeepMountTableSecret",
+              Effect: "Allow" as const,
+              Action: ["kms:Decrypt", "kms:Encrypt"],
+              Resource: args.parameterKeyArn,
+              Condition: { StringEquals: { "kms:EncryptionContext:PARAMETER_ARN": args.parameterArn } },
+            },
+          ]),
+    ];
+  }
+
+  /** What AWS services do in the function's name: Lambda runs it in the VPC, EFS makes a mount target's interface. */
+  #serviceCalls(args: FileMonitorArgs): aws.iam.PolicyStatement[] {
+    const arn = this.#ec2Arn();
+    const networkInterfaces = arn("network-interface/*");
+    const subnets = args.mountTargetSubnetIds.map((id) => arn(pulumi.interpolate`subnet/${id}`));
+    const groups = [args.functionSecurityGroupId, args.mountTargetSecurityGroupId].map((id) =>
+      arn(pulumi.interpolate`security-group/${id}`),
+    );
+    return [
+      {
+        Sid: "WriteLog",
+        Effect: "Allow",
+        Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+        Resource: pulumi.interpolate`${this.logGroup.arn}:*`,
+      },
+      {
+        Sid: "MountFileSystem",
+        Effect: "Allow",
+        Action: "elasticfilesystem:ClientMount",
+        Resource: args.fileSystemArn,
+        Condition: { ArnEquals: { "elasticfilesystem:AccessPointArn": args.accessPointArn } },
+      },
+      {
+        Sid: "CreateNetworkInterfaces",
+        Effect: "Allow",
+        Action: "ec2:CreateNetworkInterface",
+        Resource: [networkInterfaces, ...subnets, ...groups],
+      },
+      {
+        Sid: "ReleaseNetworkInterfaces",
+        Effect: "Allow",
+        Action: ["ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"],
+        Resource: networkInterfaces,
+      },
+      { Sid: "SeeNetworkInterfaces", Effect: "Allow", Action: "ec2:DescribeNetworkInterfaces", Resource: "*" },
+      { Sid: "ReportFailures", Effect: "Allow", Action: "sns:Publish", Resource: args.failureTopicArn },
+    ];
+  }
+
+  /** ARNs of EC2 resources in the stack's account and region. */
+  #ec2Arn(): (resource: pulumi.Input<string>) => pulumi.Output<string> {
+    const { partition } = aws.getPartitionOutput({}, { parent: this });
+    const { region } = aws.getRegionOutput({}, { parent: this });
+    const { accountId } = aws.getCallerIdentityOutput({}, { parent: this });
+    return (resource) => pulumi.interpolate`arn:${partition}:ec2:${region}:${accountId}:${resource}`;
+  }
+
+  #createFunction(args: FileMonitorArgs, policy: aws.iam.RolePolicy): aws.lambda.Function {
+    const environment: Record<string, pulumi.Input<string>> = {
+      // The access point's root is the directory to count.
+      TARGET_DIRECTORY: "/",
+      EFS_MOUNT_PATH: MOUNT_PATH,
+      FILE_COUNT_THRESHOLD: String(args.fileCountThreshold),
+      COUNT_TIME_BUDGET_SECONDS: String(args.countTimeBudgetSeconds),
+      COUNT_CONCURRENCY: String(args.countConcurrency),
+      // Node reads no more directories at once than it has threads.
+      UV_THREADPOOL_SIZE: String(args.countConcurrency),
+      MOUNT_TARGET_POLL_INTERVAL_SECONDS: String(args.mountTargetPollIntervalSeconds),
+      MOUNT_TARGET_TIMEOUT_SECONDS: String(args.mountTargetTimeoutSeconds),
+      ...(args.maxMountTargets > 0 ? { MAX_MOUNT_TARGETS: String(args.maxMountTargets) } : {}),
+      EFS_FILE_SYSTEM_ID: args.fileSystemId,
+      EFS_SECURITY_GROUP_ID: args.mountTargetSecurityGroupId,
+      VPC_ID: args.vpcId,
+      SUBNET_IDS: pulumi.all([...args.mountTargetSubnetIds]).apply((ids) => ids.join(",")),
+      SSM_PARAMETER_NAME: args.parameterName,
+      ...(args.parameterKeyArn === undefined ? {} : { SSM_KMS_KEY_ID: args.parameterKeyArn }),
+      ECS_CLUSTER_NAME: args.cluster.name,
+      ECS_SERVICE_NAME: args.service.name,
+      NODE_OPTIONS: "--enable-source-maps",
+    };
+    return new aws.lambda.Function(
+      "file-monitor",
+      {
+        description: "Counts files, adds mount targets, keeps the mount table and the routers up to date",
+        runtime: "nodejs24.x",
+        architectures: ["arm64"],
+        handler: "index.handler",
+        code: new pulumi.asset.FileArchive(args.bundle),
+        role: args.role.arn,
+        memorySize: args.memory,
+        timeout: TIMEOUT_SECONDS,
+        reservedConcurrentExecutions: 1,
+        environment: { variables: environment },
+        vpcConfig: { subnetIds: [...args.functionSubnetIds], securityGroupIds: [args.functionSecurityGroupId] },
+        fileSystemConfig: { arn: args.accessPointArn, localMountPath: MOUNT_PATH },
+        loggingConfig: { logFormat: "JSON", logGroup: this.logGroup.name },
+      },
+      // Lambda refuses to mount before the mount targets are available, and to enter the VPC without the role's policy.
+      { parent: this, dependsOn: [...args.outlivedBy, policy] },
+    );
+  }
+
+  /** No retries: the next run does what this one did not. */
+  #reportFailures({ failureTopicArn }: FileMonitorArgs): void {
+    new aws.lambda.FunctionEventInvokeConfig(
+      "file-monitor",
+      {
+        functionName: this.function.name,
+        maximumRetryAttempts: 0,
+        maximumEventAgeInSeconds: 300,
+        destinationConfig: { onFailure: { destination: failureTopicArn } },
+      },
+      { parent: this },
+    );
+  }
+
+  #schedule({ scheduleExpression }: FileMonitorArgs): void {
+    const rule = new aws.cloudwatch.EventRule(
+      "file-monitor",
+      { description: "Runs the file monitor", scheduleExpression },
+      { parent: this },
+    );
+    const permission = new aws.lambda.Permission(
+      "file-monitor",
+      {
+        function: this.function.name,
+        action: "lambda:InvokeFunction",
+        principal: "events.amazonaws.com",
+        sourceArn: rule.arn,
+      },
+      { parent: this },
+    );
+    new aws.cloudwatch.EventTarget(
+      "file-monitor",
+      {
+        rule: rule.name,
+        arn: this.function.arn,
+        retryPolicy: { maximumRetryAttempts: 0, maximumEventAgeInSeconds: 300 },
+      },
+      { parent: this, dependsOn: [permission] },
+    );
+  }
+}

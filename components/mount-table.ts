@@ -1,0 +1,52 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { serializeMountTable } from "../contracts/mount-table.ts";
+
+export interface MountTableArgs {
+  /** The parameter's path. Example: `/efs-mount-autoscaling/mount-targets`. */
+  readonly parameterName: string;
+  readonly parameterType: "String" | "SecureString";
+  /** The SecureString's KMS key. Default: the AWS-managed key of SSM. */
+  readonly kmsKeyArn?: string | undefined;
+  /** What the table lists at first. */
+  readonly mountTargets: readonly aws.efs.MountTarget[];
+}
+
+/** The mount table's SSM parameter. The stack writes its first value; from then on the monitor does. */
+export class MountTable extends pulumi.ComponentResource {
+  readonly parameterName: pulumi.Output<string>;
+  readonly parameterArn: pulumi.Output<string>;
+
+  constructor(name: string, args: MountTableArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:MountTable", name, {}, opts);
+
+    const parameter = new aws.ssm.Parameter(
+      name,
+      {
+        name: args.parameterName,
+        description: "The mount targets that the routers spread paths over; written by the file monitor",
+        type: args.parameterType,
+        ...(args.parameterType === "SecureString" && args.kmsKeyArn !== undefined ? { keyId: args.kmsKeyArn } : {}),
+        value: firstTable(args.mountTargets),
+      },
+      { parent: this, ignoreChanges: ["value"] },
+    );
+    this.parameterName = parameter.name;
+    this.parameterArn = parameter.arn;
+
+    this.registerOutputs();
+  }
+}
+
+function firstTable(mountTargets: readonly aws.efs.MountTarget[]): pulumi.Output<string> {
+  return pulumi
+    .all(
+      mountTargets.map((target) => ({
+        mount_target_id: target.id,
+        ip_address: target.ipAddress,
+        availability_zone: target.availabilityZoneName,
+        subnet_id: target.subnetId,
+      })),
+    )
+    .apply((targets) => serializeMountTable({ mount_targets: targets }));
+}

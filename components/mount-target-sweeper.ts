@@ -1,0 +1,94 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** How long `pulumi destroy` waits for the last mount target to go, and how often it looks. */
+const SWEEP_TIMEOUT_SECONDS = 600;
+const SWEEP_INTERVAL_SECONDS = 5;
+
+/** What to sweep, when. */
+export interface Sweep {
+  readonly fileSystemId: string;
+  /** Mount targets that are the stack's own and stay: their own resources delete them. */
+  readonly ownMountTargetIds: readonly string[];
+  readonly region: string;
+  /** The AWS profile that the stack uses. Default: the one of the environment. */
+  readonly profile?: string | undefined;
+}
+
+/**
+ * Deletes the mount targets of a file system that the stack does not own, and waits until they are gone.
+ *
+ * Pulumi keeps this function's text in the stack's state and runs it there on destroy, so it takes nothing from this
+ * module but what it is given.
+ *
+ * @throws when one is still there after `timeoutSeconds`.
+ */
+export async function sweepMountTargets(
+  { fileSystemId, ownMountTargetIds, region, profile }: Sweep,
+  timeoutSeconds: number,
+  intervalSeconds: number,
+): Promise<void> {
+  const sdk = await import("@aws-sdk/client-efs");
+  const efs = new sdk.EFSClient({ region, ...(profile === undefined ? {} : { profile }) });
+  const deadline = Date.now() + timeoutSeconds * 1000;
+  try {
+    for (;;) {
+      const foreign: string[] = [];
+      for await (const page of sdk.paginateDescribeMountTargets({ client: efs }, { FileSystemId: fileSystemId })) {
+        for (const { MountTargetId: id, LifeCycleState: state } of page.MountTargets ?? []) {
+          if (id === undefined || ownMountTargetIds.includes(id)) continue;
+          foreign.push(id);
+          // One that is still being created is deleted in a later round.
+          if (state === "available" || state === "error") {
+            await efs.send(new sdk.DeleteMountTargetCommand({ MountTargetId: id }));
+          }
+        }
+      }
+      if (foreign.length === 0) return;
+      if (Date.now() > deadline) {
+        throw new Error(
+          `Mount targets of ${fileSystemId} are still there after ${timeoutSeconds} seconds: ${foreign.join(", ")}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, intervalSeconds * 1000));
+    }
+  } catch (error) {
+    if (!(error instanceof sdk.FileSystemNotFound)) throw error;
+  } finally {
+    efs.destroy();
+  }
+}
+
+const sweeperProvider: pulumi.dynamic.ResourceProvider<Sweep, Sweep> = {
+  async create(inputs) {
+    return { id: inputs.fileSystemId, outs: inputs };
+  },
+  // Whether anything changed is left to the engine: it also sees a change of this code.
+  async diff(_id, olds, news) {
+    return { replaces: olds.fileSystemId === news.fileSystemId ? [] : ["fileSystemId"] };
+  },
+  async update(_id, _olds, news) {
+    return { outs: news };
+  },
+  async delete(_id, sweep) {
+    await sweepMountTargets(sweep, SWEEP_TIMEOUT_SECONDS, SWEEP_INTERVAL_SECONDS);
+  },
+};
+
+export interface MountTargetSweeperArgs {
+  readonly fileSystemId: pulumi.Input<string>;
+  readonly ownMountTargetIds: pulumi.Input<pulumi.Input<string>[]>;
+  readonly region: pulumi.Input<string>;
+  readonly profile?: pulumi.Input<string> | undefined;
+}
+
+/**
+ * Does nothing until it is deleted; then it removes the mount targets that the monitor made.
+ *
+ * It must depend on all that such a mount target holds on to (subnets, security group, file system), and the monitor
+ * must depend on it: Pulumi deletes in the reverse order.
+ */
+export class MountTargetSweeper extends pulumi.dynamic.Resource {
+  constructor(name: string, args: MountTargetSweeperArgs, opts?: pulumi.CustomResourceOptions) {
+    super(sweeperProvider, name, { ...args }, opts, "efs-mount-autoscaling", "MountTargetSweeper");
+  }
+}

@@ -1,0 +1,141 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+
+/** A private subnet, the only one of its Availability Zone. */
+export interface ZoneSubnet {
+  readonly id: pulumi.Output<string>;
+  /** Example: `ap-northeast-1a`. */
+  readonly availabilityZone: pulumi.Output<string>;
+}
+
+export interface NetworkArgs {
+  /** An existing VPC. Default: a new one. Example: `vpc-0123abcd`. */
+  readonly vpcId?: string | undefined;
+  /** The existing VPC's private subnets, each in an Availability Zone of its own. */
+  readonly privateSubnetIds: readonly string[];
+  /** The new VPC's addresses, a /16. Example: `10.0.0.0/16`. */
+  readonly cidrBlock: string;
+  /** The new VPC's Availability Zones by name. Default, when empty: the region's first `availabilityZoneCount`. */
+  readonly availabilityZones: readonly string[];
+  /** Availability Zones of the new VPC where none are named. Example: 3. */
+  readonly availabilityZoneCount: number;
+}
+
+/**
+ * A VPC whose private subnets, one in each Availability Zone, have no way to or from the internet; or an existing VPC.
+ *
+ * The subnets share one route table, and nothing but the VPC itself is in it.
+ */
+export class Network extends pulumi.ComponentResource {
+  readonly vpcId: pulumi.Output<string>;
+  readonly cidrBlock: pulumi.Output<string>;
+  readonly subnets: readonly ZoneSubnet[];
+  /** The route tables of the subnets. */
+  readonly routeTableIds: pulumi.Output<string[]>;
+
+  constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:Network", name, {}, opts);
+
+    if (args.vpcId === undefined) {
+      const vpc = this.#createVpc(args);
+      const routeTable = this.#createRouteTable(vpc);
+      this.vpcId = vpc.id;
+      this.cidrBlock = vpc.cidrBlock;
+      this.subnets = this.#createSubnets(args, vpc, routeTable);
+      this.routeTableIds = pulumi.output([routeTable.id]);
+    } else {
+      const vpc = aws.ec2.getVpcOutput({ id: args.vpcId }, { parent: this });
+      this.vpcId = vpc.id;
+      this.cidrBlock = vpc.cidrBlock;
+      this.subnets = this.#findSubnets(args.vpcId, args.privateSubnetIds);
+      this.routeTableIds = this.#findRouteTables(args.privateSubnetIds);
+    }
+
+    this.registerOutputs();
+  }
+
+  #createVpc({ cidrBlock }: NetworkArgs): aws.ec2.Vpc {
+    // DNS names are how the VPC endpoints take the place of the public ones.
+    return new aws.ec2.Vpc(
+      "vpc",
+      { cidrBlock, enableDnsSupport: true, enableDnsHostnames: true, tags: { Name: "efs-mount-autoscaling" } },
+      { parent: this },
+    );
+  }
+
+  #createRouteTable(vpc: aws.ec2.Vpc): aws.ec2.RouteTable {
+    return new aws.ec2.RouteTable("private", { vpcId: vpc.id }, { parent: this });
+  }
+
+  #createSubnets(args: NetworkArgs, vpc: aws.ec2.Vpc, routeTable: aws.ec2.RouteTable): ZoneSubnet[] {
+    const [first, second] = args.cidrBlock.split(".");
+    return this.#zones(args).map((availabilityZone, index) => {
+      const number = index + 1;
+      const subnet = new aws.ec2.Subnet(
+        `private-${number}`,
+        {
+          vpcId: vpc.id,
+          cidrBlock: `${first}.${second}.${number}.0/24`,
+          availabilityZone,
+          mapPublicIpOnLaunch: false,
+          tags: { Name: `efs-mount-autoscaling-private-${number}` },
+        },
+        // A function's network interfaces leave up to 40 minutes after the function.
+        { parent: this, customTimeouts: { delete: "45m" } },
+      );
+      new aws.ec2.RouteTableAssociation(
+        `private-${number}`,
+        { subnetId: subnet.id, routeTableId: routeTable.id },
+        { parent: this },
+      );
+      return { id: subnet.id, availabilityZone: subnet.availabilityZone };
+    });
+  }
+
+  #zones({ availabilityZones, availabilityZoneCount }: NetworkArgs): pulumi.Input<string>[] {
+    if (availabilityZones.length > 0) return [...availabilityZones];
+    const names = aws
+      .getAvailabilityZonesOutput(
+        { state: "available", filters: [{ name: "zone-type", values: ["availability-zone"] }] },
+        { parent: this },
+      )
+      .names.apply((found) => {
+        if (found.length < availabilityZoneCount) {
+          throw new Error(
+            `The region has ${found.length} Availability Zones (${found.join(", ")}), but availabilityZoneCount is ${availabilityZoneCount}`,
+          );
+        }
+        return found.toSorted();
+      });
+    return Array.from({ length: availabilityZoneCount }, (_, index) => names.apply((found) => found[index] ?? ""));
+  }
+
+  #findSubnets(vpcId: string, ids: readonly string[]): ZoneSubnet[] {
+    const found = pulumi.all(ids.map((id) => aws.ec2.getSubnetOutput({ id }, { parent: this }))).apply((subnets) => {
+      const zones = new Map<string, string>();
+      for (const subnet of subnets) {
+        if (subnet.vpcId !== vpcId) {
+          throw new Error(`privateSubnetIds names ${subnet.id}, which is in ${subnet.vpcId} and not in ${vpcId}`);
+        }
+        const other = zones.get(subnet.availabilityZone);
+        if (other !== undefined) {
+          throw new Error(
+            `privateSubnetIds names ${other} and ${subnet.id}, both in ${subnet.availabilityZone}: a file system has one mount target in each Availability Zone`,
+          );
+        }
+        zones.set(subnet.availabilityZone, subnet.id);
+      }
+      return subnets;
+    });
+    return ids.map((id, index) => ({
+      id: found.apply((subnets) => subnets[index]?.id ?? id),
+      availabilityZone: found.apply((subnets) => subnets[index]?.availabilityZone ?? ""),
+    }));
+  }
+
+  #findRouteTables(subnetIds: readonly string[]): pulumi.Output<string[]> {
+    return pulumi
+      .all(subnetIds.map((subnetId) => aws.ec2.getRouteTableOutput({ subnetId }, { parent: this }).routeTableId))
+      .apply((ids) => [...new Set(ids)]);
+  }
+}

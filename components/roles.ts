@@ -1,0 +1,39 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { policyDocument } from "./policy.ts";
+
+/**
+ * Who acts in the stack. What each may do is attached by the component whose work it is; the roles come first, so that
+ * resource policies can name them.
+ */
+export class Roles extends pulumi.ComponentResource {
+  /** The file monitor's function. */
+  readonly monitor: aws.iam.Role;
+  /** The routers and their sidecar: what runs in the tasks. */
+  readonly task: aws.iam.Role;
+  /** ECS itself, when it starts the tasks: pulls images, opens log streams. */
+  readonly execution: aws.iam.Role;
+
+  constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:Roles", name, {}, opts);
+
+    this.monitor = this.#role("file-monitor", "Runs the file monitor", "lambda.amazonaws.com");
+    this.task = this.#role("router-task", "Runs in the router's tasks", "ecs-tasks.amazonaws.com");
+    this.execution = this.#role("router-execution", "Starts the router's tasks", "ecs-tasks.amazonaws.com");
+
+    this.registerOutputs();
+  }
+
+  #role(name: string, description: string, service: string): aws.iam.Role {
+    return new aws.iam.Role(
+      name,
+      {
+        description,
+        assumeRolePolicy: policyDocument([
+          { Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" },
+        ]),
+      },
+      { parent: this },
+    );
+  }
+}

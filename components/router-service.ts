@@ -1,0 +1,367 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { POSIX_USER } from "./file-storage.ts";
+import type { LogSidecar } from "./log-sidecar.ts";
+import { policyDocument } from "./policy.ts";
+
+/** Where the router listens, and the security groups let the load balancer in. */
+export const ROUTER_PORT = 8000;
+
+/** Seconds a stopping router has for the requests under way, and ECS then for the router. */
+const SHUTDOWN_SECONDS = 30;
+const STOP_SECONDS = SHUTDOWN_SECONDS + 10;
+
+export interface RouterServiceArgs {
+  readonly vpcId: pulumi.Input<string>;
+  readonly subnetIds: readonly pulumi.Input<string>[];
+  readonly taskSecurityGroupId: pulumi.Input<string>;
+  readonly loadBalancerSecurityGroupId: pulumi.Input<string>;
+  /** The certificate of an HTTPS listener on port 443. Default: HTTP on port 80. */
+  readonly certificateArn?: string | undefined;
+
+  /** The router's image, and the repository that ECS pulls it from. */
+  readonly image: pulumi.Input<string>;
+  readonly imageRepositoryArn: pulumi.Input<string>;
+  readonly cpuArchitecture: "ARM64" | "X86_64";
+  /** CPU units and MiB of a task. Example: 512 and 1024. */
+  readonly cpu: number;
+  readonly memory: number;
+
+  readonly taskRole: aws.iam.Role;
+  readonly executionRole: aws.iam.Role;
+
+  readonly fileSystemId: pulumi.Input<string>;
+  readonly fileSystemArn: pulumi.Input<string>;
+  /** The directory of the file system that `/` is in the HTTP API. Example: `/data`. */
+  readonly rootDirectory: string;
+  readonly parameterName: pulumi.Input<string>;
+  readonly parameterArn: pulumi.Input<string>;
+  /** The customer-managed key of a SecureString parameter. */
+  readonly parameterKeyArn?: string | undefined;
+  readonly routingStrategy: "rendezvous" | "modulo";
+
+  readonly minTasks: number;
+  readonly maxTasks: number;
+  /** Average CPU, in percent, that scaling aims at. Example: 60. */
+  readonly targetCpuPercent: number;
+  /** Requests a minute and task that scaling aims at. Example: 30000. */
+  readonly targetRequestsPerMinute: number;
+
+  /** The log group that the routers write to where there is no sidecar. Example: `/ecs/efs-mount-autoscaling-fargate`. */
+  readonly logGroupName: string;
+  readonly logRetentionDays: number;
+  /** Where the routers' logs go. Default: to the log group, through `awslogs`. */
+  readonly logSidecar?: LogSidecar | undefined;
+}
+
+/** The routers: Fargate tasks behind an internal load balancer, as many as the traffic asks for. */
+export class RouterService extends pulumi.ComponentResource {
+  readonly url: pulumi.Output<string>;
+  readonly cluster: aws.ecs.Cluster;
+  readonly service: aws.ecs.Service;
+  readonly loadBalancer: aws.lb.LoadBalancer;
+  readonly targetGroup: aws.lb.TargetGroup;
+  readonly logGroup: aws.cloudwatch.LogGroup;
+
+  constructor(name: string, args: RouterServiceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:RouterService", name, {}, opts);
+
+    this.logGroup = this.#createLogGroup(args);
+    const policies = [this.#allowTask(args), this.#allowExecution(args)];
+    const taskDefinition = this.#defineTask(args);
+
+    this.loadBalancer = this.#createLoadBalancer(args);
+    this.targetGroup = this.#createTargetGroup(args);
+    const listener = this.#listen(args);
+    this.url = pulumi.interpolate`${args.certificateArn === undefined ? "http" : "https"}://${this.loadBalancer.dnsName}`;
+
+    this.cluster = this.#createCluster();
+    this.service = this.#createService(args, taskDefinition, [listener, ...policies]);
+    this.#scale(args);
+
+    this.registerOutputs();
+  }
+
+  #createLogGroup({ logGroupName, logRetentionDays }: RouterServiceArgs): aws.cloudwatch.LogGroup {
+    return new aws.cloudwatch.LogGroup(
+      "router",
+      { name: logGroupName, retentionInDays: logRetentionDays },
+      { parent: this },
+    );
+  }
+
+  #allowTask(args: RouterServiceArgs): aws.iam.RolePolicy {
+    return new aws.iam.RolePolicy(
+      "router-task",
+      {
+        role: args.taskRole.id,
+        policy: policyDocument([
+          { Sid: "ReadMountTable", Effect: "Allow", Action: "ssm:GetParameter", Resource: args.parameterArn },
+          {
+            Sid: "ListMountTargets",
+            Effect: "Allow",
+            Action: "elasticfilesystem:DescribeMountTargets",
+            Resource: args.fileSystemArn,
+          },
+          {
+            Sid: "MountFileSystem",
+            Effect: "Allow",
+            Action: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+            Resource: args.fileSystemArn,
+            Condition: { Bool: { "elasticfilesystem:AccessedViaMountTarget": "true" } },
+          },
+          ...(args.parameterKeyArn === undefined ? [] : [decryptMountTable(args.parameterKeyArn, args.parameterArn)]),
+          ...(args.logSidecar?.taskStatements ?? []),
+        ]),
+      },
+      { parent: this },
+    );
+  }
+
+  #allowExecution(args: RouterServiceArgs): aws.iam.RolePolicy {
+    return new aws.iam.RolePolicy(
+      "router-execution",
+      {
+        role: args.executionRole.id,
+        policy: policyDocument([
+          // ECR has no resource to name for the call that logs in to it.
+          { Sid: "LogInToRegistry", Effect: "Allow", Action: "ecr:GetAuthorizationToken", Resource: "*" },
+          {
+            Sid: "PullRouterImage",
+            Effect: "Allow",
+            Action: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+            Resource: args.imageRepositoryArn,
+          },
+          {
+            Sid: "WriteRouterLog",
+            Effect: "Allow",
+            Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+            Resource: pulumi.interpolate`${this.logGroup.arn}:*`,
+          },
+          ...(args.logSidecar?.executionStatements ?? []),
+        ]),
+      },
+      { parent: this },
+    );
+  }
+
+  #defineTask(args: RouterServiceArgs): aws.ecs.TaskDefinition {
+    const { logSidecar } = args;
+    const containers = [this.#routerContainer(args), ...(logSidecar === undefined ? [] : [logSidecar.container])];
+    return new aws.ecs.TaskDefinition(
+      "router",
+      {
+        family: `${pulumi.getProject()}-${pulumi.getStack()}`,
+        requiresCompatibilities: ["FARGATE"],
+        networkMode: "awsvpc",
+        runtimePlatform: { operatingSystemFamily: "LINUX", cpuArchitecture: args.cpuArchitecture },
+        cpu: String(args.cpu),
+        memory: String(args.memory),
+        taskRoleArn: args.taskRole.arn,
+        executionRoleArn: args.executionRole.arn,
+        volumes: (logSidecar?.volumes ?? []).map((volume) => ({ name: volume })),
+        containerDefinitions: pulumi.jsonStringify(containers),
+      },
+      { parent: this },
+    );
+  }
+
+  #routerContainer(args: RouterServiceArgs): aws.ecs.ContainerDefinition {
+    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const environment: Record<string, pulumi.Input<string>> = {
+      AWS_REGION: region,
+      SSM_PARAMETER_NAME: args.parameterName,
+      EFS_FILE_SYSTEM_ID: args.fileSystemId,
+      ROOT_DIRECTORY: args.rootDirectory,
+      ROUTING_STRATEGY: args.routingStrategy,
+      NFS_TLS: "on",
+      PORT: String(ROUTER_PORT),
+      SHUTDOWN_TIMEOUT_SECONDS: String(SHUTDOWN_SECONDS),
+    };
+    return {
+      name: "router",
+      image: args.image,
+      essential: true,
+      user: `${POSIX_USER.uid}:${POSIX_USER.gid}`,
+      readonlyRootFilesystem: true,
+      linuxParameters: { initProcessEnabled: true, capabilities: { drop: ["ALL"] } },
+      environment: Object.entries(environment).map(([key, value]) => ({ name: key, value })),
+      portMappings: [{ containerPort: ROUTER_PORT, protocol: "tcp" }],
+      healthCheck: {
+        command: ["CMD", "node", "healthcheck.mjs"],
+        interval: 10,
+        timeout: 5,
+        retries: 3,
+        startPeriod: 15,
+      },
+      stopTimeout: STOP_SECONDS,
+      logConfiguration: args.logSidecar?.logConfiguration ?? {
+        logDriver: "awslogs",
+        options: {
+          "awslogs-group": this.logGroup.name,
+          "awslogs-region": region,
+          "awslogs-stream-prefix": "router",
+          mode: "non-blocking",
+        },
+      },
+      // ECS stops containers in the reverse order: the sidecar outlives what it carries.
+      ...(args.logSidecar === undefined
+        ? {}
+        : { dependsOn: [{ containerName: args.logSidecar.container.name, condition: "HEALTHY" }] }),
+    };
+  }
+
+  #createLoadBalancer(args: RouterServiceArgs): aws.lb.LoadBalancer {
+    return new aws.lb.LoadBalancer(
+      "router",
+      {
+        internal: true,
+        loadBalancerType: "application",
+        subnets: [...args.subnetIds],
+        securityGroups: [args.loadBalancerSecurityGroupId],
+        dropInvalidHeaderFields: true,
+      },
+      { parent: this },
+    );
+  }
+
+  #createTargetGroup({ vpcId }: RouterServiceArgs): aws.lb.TargetGroup {
+    return new aws.lb.TargetGroup(
+      "router",
+      {
+        vpcId,
+        targetType: "ip",
+        protocol: "HTTP",
+        port: ROUTER_PORT,
+        loadBalancingAlgorithmType: "least_outstanding_requests",
+        deregistrationDelay: SHUTDOWN_SECONDS,
+        healthCheck: {
+          path: "/readyz",
+          matcher: "200",
+          interval: 10,
+          timeout: 5,
+          healthyThreshold: 2,
+          unhealthyThreshold: 3,
+        },
+      },
+      { parent: this },
+    );
+  }
+
+  #listen({ certificateArn }: RouterServiceArgs): aws.lb.Listener {
+    return new aws.lb.Listener(
+      "router",
+      {
+        loadBalancerArn: this.loadBalancer.arn,
+        port: listenerPort(certificateArn),
+        ...(certificateArn === undefined
+          ? { protocol: "HTTP" }
+          : { protocol: "HTTPS", certificateArn, sslPolicy: "ELBSecurityPolicy-TLS13-1-2-2021-06" }),
+        defaultActions: [{ type: "forward", targetGroupArn: this.targetGroup.arn }],
+      },
+      { parent: this },
+    );
+  }
+
+  #createCluster(): aws.ecs.Cluster {
+    return new aws.ecs.Cluster(
+      "routers",
+      { settings: [{ name: "containerInsights", value: "enabled" }] },
+      { parent: this },
+    );
+  }
+
+  #createService(
+    args: RouterServiceArgs,
+    taskDefinition: aws.ecs.TaskDefinition,
+    dependsOn: pulumi.Resource[],
+  ): aws.ecs.Service {
+    return new aws.ecs.Service(
+      "router",
+      {
+        cluster: this.cluster.arn,
+        taskDefinition: taskDefinition.arn,
+        launchType: "FARGATE",
+        desiredCount: args.minTasks,
+        networkConfiguration: {
+          subnets: [...args.subnetIds],
+          securityGroups: [args.taskSecurityGroupId],
+          assignPublicIp: false,
+        },
+        loadBalancers: [{ targetGroupArn: this.targetGroup.arn, containerName: "router", containerPort: ROUTER_PORT }],
+        deploymentMinimumHealthyPercent: 100,
+        deploymentMaximumPercent: 200,
+        deploymentCircuitBreaker: { enable: true, rollback: true },
+        availabilityZoneRebalancing: "ENABLED",
+        healthCheckGracePeriodSeconds: 60,
+        enableEcsManagedTags: true,
+        propagateTags: "SERVICE",
+        waitForSteadyState: true,
+      },
+      // The number of tasks is the autoscaling's from the first minute on.
+      { parent: this, dependsOn, ignoreChanges: ["desiredCount"] },
+    );
+  }
+
+  #scale(args: RouterServiceArgs): void {
+    const target = new aws.appautoscaling.Target(
+      "router",
+      {
+        serviceNamespace: "ecs",
+        resourceId: pulumi.interpolate`service/${this.cluster.name}/${this.service.name}`,
+        scalableDimension: "ecs:service:DesiredCount",
+        minCapacity: args.minTasks,
+        maxCapacity: args.maxTasks,
+      },
+      { parent: this },
+    );
+    this.#track("cpu", target, args.targetCpuPercent, { predefinedMetricType: "ECSServiceAverageCPUUtilization" });
+    this.#track("requests", target, args.targetRequestsPerMinute, {
+      predefinedMetricType: "ALBRequestCountPerTarget",
+      resourceLabel: pulumi.interpolate`${this.loadBalancer.arnSuffix}/${this.targetGroup.arnSuffix}`,
+    });
+  }
+
+  #track(
+    name: string,
+    target: aws.appautoscaling.Target,
+    targetValue: number,
+    predefinedMetricSpecification: aws.types.input.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification,
+  ): void {
+    new aws.appautoscaling.Policy(
+      name,
+      {
+        policyType: "TargetTrackingScaling",
+        serviceNamespace: target.serviceNamespace,
+        resourceId: target.resourceId,
+        scalableDimension: target.scalableDimension,
+        targetTrackingScalingPolicyConfiguration: {
+          targetValue,
+          predefinedMetricSpecification,
+          scaleOutCooldown: 60,
+          scaleInCooldown: 300,
+        },
+      },
+      { parent: this },
+    );
+  }
+}
+
+/** The load balancer's port: HTTPS where it has a certificate, else HTTP. */
+export function listenerPort(certificateArn: string | undefined): number {
+  return certificateArn === undefined ? 80 : 443;
+}
+
+/** Reading a SecureString takes its key, and only as Parameter Store uses it for this parameter. */
+export function decryptMountTable(
+  keyArn: pulumi.Input<string>,
+  parameterArn: pulumi.Input<string>,
+): aws.iam.PolicyStatement {
+  return {
+    Sid: "DecryptMountTable",
+    Effect: "Allow",
+    Action: "kms:Decrypt",
+    Resource: keyArn,
+    Condition: { StringEquals: { "kms:EncryptionContext:PARAMETER_ARN": parameterArn } },
+  };
+}

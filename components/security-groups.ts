@@ -1,0 +1,105 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { DEFAULT_NFS_PORT } from "../contracts/mount-table.ts";
+
+export interface SecurityGroupsArgs {
+  readonly vpcId: pulumi.Input<string>;
+  /** Who may reach the load balancer, as IPv4 ranges. Example: `["10.0.0.0/16"]`. */
+  readonly allowedCidrs: readonly pulumi.Input<string>[];
+  /** The load balancer's port. Example: 80. */
+  readonly listenerPort: number;
+  /** The routers' port. Example: 8000. */
+  readonly routerPort: number;
+  /**
+   * Let the monitor and the tasks open connections to port 443 anywhere: for an existing VPC that brings its own way to
+   * AWS. Without it, they reach what the VPC endpoints let them reach.
+   */
+  readonly httpsToAnywhere: boolean;
+}
+
+/**
+ * Who may talk to whom. A group starts with no rule at all, so what is not written here does not flow.
+ */
+export class SecurityGroups extends pulumi.ComponentResource {
+  readonly loadBalancer: aws.ec2.SecurityGroup;
+  readonly tasks: aws.ec2.SecurityGroup;
+  readonly monitor: aws.ec2.SecurityGroup;
+  readonly fileSystem: aws.ec2.SecurityGroup;
+
+  constructor(name: string, args: SecurityGroupsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:SecurityGroups", name, {}, opts);
+
+    this.loadBalancer = this.#group("load-balancer", "The router's load balancer", args);
+    this.tasks = this.#group("router-tasks", "The routers", args);
+    this.monitor = this.#group("file-monitor", "The file monitor's function", args);
+    this.fileSystem = this.#group("mount-targets", "The mount targets", args);
+
+    for (const [index, cidr] of args.allowedCidrs.entries()) {
+      new aws.vpc.SecurityGroupIngressRule(
+        `clients-${index + 1}-to-load-balancer`,
+        {
+          securityGroupId: this.loadBalancer.id,
+          description: "From the clients",
+          ipProtocol: "tcp",
+          fromPort: args.listenerPort,
+          toPort: args.listenerPort,
+          cidrIpv4: cidr,
+        },
+        { parent: this },
+      );
+    }
+    if (args.httpsToAnywhere) {
+      this.#httpsToAnywhere("monitor", this.monitor);
+      this.#httpsToAnywhere("tasks", this.tasks);
+    }
+    connect("load-balancer-to-tasks", this.loadBalancer, this.tasks, args.routerPort, { parent: this });
+    connect("tasks-to-mount-targets", this.tasks, this.fileSystem, DEFAULT_NFS_PORT, { parent: this });
+    connect("monitor-to-mount-targets", this.monitor, this.fileSystem, DEFAULT_NFS_PORT, { parent: this });
+
+    this.registerOutputs();
+  }
+
+  #httpsToAnywhere(name: string, group: aws.ec2.SecurityGroup): void {
+    new aws.vpc.SecurityGroupEgressRule(
+      `${name}-to-aws`,
+      {
+        securityGroupId: group.id,
+        description: "To the AWS APIs",
+        ipProtocol: "tcp",
+        fromPort: HTTPS_PORT,
+        toPort: HTTPS_PORT,
+        cidrIpv4: "0.0.0.0/0",
+      },
+      { parent: this },
+    );
+  }
+
+  #group(name: string, description: string, { vpcId }: SecurityGroupsArgs): aws.ec2.SecurityGroup {
+    // A function's network interfaces, and with them its group, leave up to 40 minutes after the function.
+    return new aws.ec2.SecurityGroup(name, { vpcId, description }, { parent: this, customTimeouts: { delete: "45m" } });
+  }
+}
+
+/** HTTPS: what AWS's APIs speak. */
+export const HTTPS_PORT = 443;
+
+/** Lets members of `from` open TCP connections to members of `to`: the way out there, and the way in here. */
+export function connect(
+  name: string,
+  from: aws.ec2.SecurityGroup,
+  to: aws.ec2.SecurityGroup,
+  port: number,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  const traffic = { description: name, ipProtocol: "tcp", fromPort: port, toPort: port };
+  new aws.vpc.SecurityGroupEgressRule(
+    name,
+    { ...traffic, securityGroupId: from.id, referencedSecurityGroupId: to.id },
+    opts,
+  );
+  new aws.vpc.SecurityGroupIngressRule(
+    name,
+    { ...traffic, securityGroupId: to.id, referencedSecurityGroupId: from.id },
+    opts,
+  );
+}

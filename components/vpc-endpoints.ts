@@ -1,0 +1,94 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { connect, HTTPS_PORT } from "./security-groups.ts";
+
+/** What the function and the tasks call, and what ECS calls for the tasks, from within the VPC. */
+const INTERFACE_SERVICES = [
+  "ssm",
+  "ecs",
+  "elasticfilesystem",
+  "ec2",
+  "logs",
+  "ecr.api",
+  "ecr.dkr",
+  "secretsmanager",
+] as const;
+
+export interface VpcEndpointsArgs {
+  readonly vpcId: pulumi.Input<string>;
+  readonly subnetIds: readonly pulumi.Input<string>[];
+  /** Where the way to S3 is written down. */
+  readonly routeTableIds: pulumi.Input<string[]>;
+  readonly monitor: aws.ec2.SecurityGroup;
+  readonly tasks: aws.ec2.SecurityGroup;
+}
+
+/**
+ * The only ways from isolated subnets to AWS: interface endpoints for its APIs, and a gateway to S3, from where
+ * the tasks' image layers come.
+ */
+export class VpcEndpoints extends pulumi.ComponentResource {
+  constructor(name: string, args: VpcEndpointsArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:VpcEndpoints", name, {}, opts);
+
+    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const securityGroup = this.#openToClients(args);
+    this.#createInterfaces(args, region, securityGroup);
+    this.#createS3Gateway(args, region);
+
+    this.registerOutputs();
+  }
+
+  #openToClients({ vpcId, monitor, tasks }: VpcEndpointsArgs): aws.ec2.SecurityGroup {
+    const group = new aws.ec2.SecurityGroup(
+      "vpc-endpoints",
+      { vpcId, description: "The VPC endpoints" },
+      { parent: this },
+    );
+    connect("monitor-to-vpc-endpoints", monitor, group, HTTPS_PORT, { parent: this });
+    connect("tasks-to-vpc-endpoints", tasks, group, HTTPS_PORT, { parent: this });
+    return group;
+  }
+
+  #createInterfaces(args: VpcEndpointsArgs, region: pulumi.Output<string>, group: aws.ec2.SecurityGroup): void {
+    for (const service of INTERFACE_SERVICES) {
+      new aws.ec2.VpcEndpoint(
+        service.replace(".", "-"),
+        {
+          vpcId: args.vpcId,
+          serviceName: pulumi.interpolate`com.amazonaws.${region}.${service}`,
+          vpcEndpointType: "Interface",
+          subnetIds: [...args.subnetIds],
+          securityGroupIds: [group.id],
+          privateDnsEnabled: true,
+        },
+        { parent: this },
+      );
+    }
+  }
+
+  #createS3Gateway({ vpcId, routeTableIds, tasks }: VpcEndpointsArgs, region: pulumi.Output<string>): void {
+    const gateway = new aws.ec2.VpcEndpoint(
+      "s3",
+      {
+        vpcId,
+        serviceName: pulumi.interpolate`com.amazonaws.${region}.s3`,
+        vpcEndpointType: "Gateway",
+        routeTableIds,
+      },
+      { parent: this },
+    );
+    new aws.vpc.SecurityGroupEgressRule(
+      "tasks-to-s3",
+      {
+        securityGroupId: tasks.id,
+        description: "tasks-to-s3",
+        ipProtocol: "tcp",
+        fromPort: HTTPS_PORT,
+        toPort: HTTPS_PORT,
+        prefixListId: gateway.prefixListId,
+      },
+      { parent: this },
+    );
+  }
+}

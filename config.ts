@@ -1,0 +1,391 @@
+/**
+ * The stack's configuration: every key with its default, unit, range and meaning.
+ *
+ * `Pulumi.yaml` declares the same keys with the same defaults and meanings, so that `pulumi config` shows them; a test
+ * keeps the two equal. Values are checked here and not by the engine, so that one run names every bad key at once.
+ */
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+
+/** The namespace of the keys: the project's name in `Pulumi.yaml`. */
+export const PROJECT = "efs-mount-autoscaling";
+
+const DAY_COUNTS = [1, 7, 14, 30, 60, 90, 180, 270, 365] as const;
+const LOG_RETENTION_DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653] as const;
+
+/** The memory sizes, in MiB, that Fargate has for each CPU size: from, to, step. */
+const FARGATE_SIZES: Record<number, readonly [number, number, number]> = {
+  256: [512, 2048, 512],
+  512: [1024, 4096, 1024],
+  1024: [2048, 8192, 1024],
+  2048: [4096, 16_384, 1024],
+  4096: [8192, 30_720, 1024],
+};
+
+/**
+ * One key. Pulumi keeps every value as text; `parse` gives what the text means, or undefined where it is not allowed.
+ *
+ * @param fallback the text that stands when the key is not set.
+ * @param allowed what is allowed, as it reads after "must be".
+ */
+function key<T>(fallback: string, allowed: string, parse: (text: string) => { value: T } | undefined) {
+  return z
+    .string()
+    .transform((text, context): T => {
+      const parsed = parse(text.trim());
+      if (parsed !== undefined) return parsed.value;
+      context.addIssue({ code: "custom", message: `must be ${allowed}` });
+      return z.NEVER;
+    })
+    .prefault(fallback);
+}
+
+function text(fallback: string, pattern: RegExp, allowed: string) {
+  return key(fallback, allowed, (given) => (pattern.test(given) ? { value: given } : undefined));
+}
+
+function optionalText(pattern: RegExp, allowed: string) {
+  return key<string | undefined>("", `empty, or ${allowed}`, (given) => {
+    if (given === "") return { value: undefined };
+    return pattern.test(given) ? { value: given } : undefined;
+  });
+}
+
+function choice<const T extends string>(fallback: NoInfer<T>, ...choices: T[]) {
+  return key<T>(fallback, `one of ${choices.join(", ")}`, (given) => {
+    const value = choices.find((one) => one === given);
+    return value === undefined ? undefined : { value };
+  });
+}
+
+function flag(fallback: boolean) {
+  return key(String(fallback), "true or false", (given) =>
+    given === "true" || given === "false" ? { value: given === "true" } : undefined,
+  );
+}
+
+function wholeNumber(fallback: number, unit: string, least: number, most: number) {
+  return key(String(fallback), `a whole number of ${unit} from ${least} to ${most}`, (given) => {
+    const value = Number(given);
+    return /^\d+$/.test(given) && value >= least && value <= most ? { value } : undefined;
+  });
+}
+
+function numberFrom(fallback: number, unit: string, numbers: readonly number[]) {
+  return key(String(fallback), `one of ${numbers.join(", ")} ${unit}`, (given) => {
+    const value = numbers.find((one) => String(one) === given);
+    return value === undefined ? undefined : { value };
+  });
+}
+
+function list(fallback: readonly string[], pattern: RegExp, allowed: string) {
+  const items = z.array(z.string().regex(pattern));
+  return key<readonly string[]>(JSON.stringify(fallback), `a list of ${allowed}`, (given) => {
+    try {
+      return { value: items.parse(JSON.parse(given)) };
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+const isTimeZone = (name: string): boolean => {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
+  } catch {
+    return false;
+  }
+};
+
+const keys = z.object({
+  owner: text("operations", /^[\p{L}\p{N} _.:/=+@-]{1,256}$/u, "1 to 256 letters, digits, spaces or _.:/=+@-").describe(
+    "Who answers for the stack; the value of the tag Owner on every resource.",
+  ),
+  nameSuffix: text("", /^(-[a-z0-9-]{1,20})?$/, "empty, or a hyphen and up to 20 of a-z, 0-9 and -").describe(
+    "Ends the few names that are fixed (log groups, the fluent-bit-custom repository), so that a second stack fits into the same account and region.",
+  ),
+  timeZone: key("Asia/Tokyo", "an IANA time zone such as Asia/Tokyo or UTC", (given) =>
+    isTimeZone(given) ? { value: given } : undefined,
+  ).describe("The time zone in which night is night: backups start at 03:00."),
+  kmsKeyArn: optionalText(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, "the ARN of a KMS key").describe(
+    "The customer-managed key for the file system, the backups and a SecureString parameter; empty for the AWS-managed keys.",
+  ),
+  dataOnDestroy: choice("delete", "delete", "retain").describe(
+    "What pulumi destroy does with the file system, its backups and the audit trail.",
+  ),
+
+  vpcId: optionalText(/^vpc-[0-9a-f]+$/, "a VPC id such as vpc-0123abcd").describe(
+    "An existing VPC; empty for a new one. Needs privateSubnetIds.",
+  ),
+  privateSubnetIds: list([], /^subnet-[0-9a-f]+$/, "subnet ids such as subnet-0123abcd").describe(
+    "The existing VPC's private subnets, one in each Availability Zone.",
+  ),
+  createVpcEndpoints: flag(true).describe(
+    "Make the VPC endpoints that isolated subnets need; false only where an existing VPC has them, or another way to AWS.",
+  ),
+  vpcCidr: text("10.0.0.0/16", /^(\d{1,3})\.(\d{1,3})\.0\.0\/16$/, "an IPv4 range of the form 10.0.0.0/16").describe(
+    "The new VPC's addresses; its private subnets are the /24 ranges 1, 2, 3, … of it.",
+  ),
+  availabilityZoneCount: wholeNumber(3, "Availability Zones", 2, 6).describe(
+    "Availability Zones of the new VPC, each with one private subnet: the most mount targets there can be.",
+  ),
+  availabilityZones: list(
+    [],
+    /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/,
+    "Availability Zone names such as ap-northeast-1a",
+  ).describe("The new VPC's Availability Zones by name; empty for the region's first availabilityZoneCount."),
+  allowedCidrs: list(
+    [],
+    /^(\d{1,3}\.){3}\d{1,3}\/(?:[1-9]|[12]\d|3[0-2])$/,
+    "IPv4 ranges such as 10.0.0.0/16",
+  ).describe("Who may reach the load balancer; empty for the VPC's own addresses."),
+  certificateArn: optionalText(
+    /^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[A-Za-z0-9-]+$/,
+    "the ARN of an ACM certificate",
+  ).describe("The load balancer's certificate, which makes it listen with HTTPS on 443; empty for HTTP on 80."),
+
+  existingFileSystemId: optionalText(/^fs-[0-9a-f]+$/, "a file system id such as fs-0123abcd").describe(
+    "A file system without mount targets to serve, such as a restored backup; empty for a new one.",
+  ),
+  performanceMode: choice("generalPurpose", "generalPurpose", "maxIO").describe(
+    "The new file system's performance mode.",
+  ),
+  throughputMode: choice("elastic", "bursting", "provisioned", "elastic").describe(
+    "The new file system's throughput mode.",
+  ),
+  provisionedThroughput: wholeNumber(0, "MiB/s", 0, 3414).describe(
+    "Throughput in MiB/s where throughputMode is provisioned, else 0.",
+  ),
+  transitionToIaDays: numberFrom(0, "days", [0, ...DAY_COUNTS]).describe(
+    "Days without access after which a file moves to Infrequent Access; 0 for never.",
+  ),
+  initialMountTargets: wholeNumber(2, "mount targets", 1, 6).describe("Mount targets that the stack starts with."),
+  maxMountTargets: wholeNumber(0, "mount targets", 0, 6).describe(
+    "Mount targets that the monitor may reach; 0 for one in each Availability Zone.",
+  ),
+
+  parameterName: optionalText(/^\/[A-Za-z0-9_./-]{1,1000}$/, "a parameter's path such as /team/mount-targets").describe(
+    "The SSM parameter that holds the mount table; empty for /efs-mount-autoscaling/mount-targets.",
+  ),
+  parameterType: choice("String", "String", "SecureString").describe("The SSM parameter's type."),
+
+  targetDirectory: text(
+    "/data",
+    /^(\/[^/\0]{1,255}){1,4}$/,
+    "an absolute path of one to four names such as /data",
+  ).describe("The directory of the file system that routers serve and the monitor counts."),
+  fileCountThreshold: wholeNumber(100_000, "files", 1, 10_000_000_000).describe(
+    "A count above it adds a mount target.",
+  ),
+  scheduleExpression: text(
+    "rate(5 minutes)",
+    /^(rate\((1 (minute|hour|day)|\d+ (minutes|hours|days))\)|cron\(\S+( \S+){5}\))$/,
+    "an EventBridge expression such as rate(5 minutes) or cron(0/5 * * * ? *)",
+  ).describe("When the monitor counts."),
+  countTimeBudgetSeconds: wholeNumber(540, "seconds", 10, 840).describe(
+    "Seconds a count may take; what it has by then is a lower bound.",
+  ),
+  countConcurrency: wholeNumber(32, "directories", 1, 1024).describe("Directories counted at once."),
+  mountTargetPollIntervalSeconds: wholeNumber(10, "seconds", 1, 60).describe(
+    "Seconds between two looks at a mount target that is being created.",
+  ),
+  mountTargetTimeoutSeconds: wholeNumber(300, "seconds", 60, 840).describe(
+    "Seconds until a mount target that is still being created counts as failed.",
+  ),
+  monitorMemory: wholeNumber(512, "MiB", 128, 10_240).describe("Memory of the monitor's function in MiB."),
+
+  cpuArchitecture: choice("ARM64", "ARM64", "X86_64").describe("The processors that the routers run on."),
+  taskCpu: numberFrom(512, "CPU units", Object.keys(FARGATE_SIZES).map(Number)).describe(
+    "CPU units of a router's task; 1024 are one vCPU.",
+  ),
+  taskMemory: wholeNumber(1024, "MiB", 512, 30_720).describe("Memory of a router's task in MiB."),
+  minTasks: wholeNumber(2, "tasks", 1, 1000).describe("Fewest router tasks."),
+  maxTasks: wholeNumber(10, "tasks", 1, 1000).describe("Most router tasks."),
+  targetCpuPercent: wholeNumber(60, "percent", 10, 90).describe("Average CPU, in percent, that scaling aims at."),
+  targetRequestsPerMinute: wholeNumber(30_000, "requests", 1, 10_000_000).describe(
+    "Requests a minute and task that scaling aims at.",
+  ),
+  routingStrategy: choice("rendezvous", "rendezvous", "modulo").describe(
+    "How a path finds its mount target; modulo is sha256(path) mod N and moves most paths when N changes.",
+  ),
+
+  alarmEmail: optionalText(/^[^@\s]+@[^@\s]+\.[^@\s]+$/, "an e-mail address").describe(
+    "Where alarms are sent, once the address has confirmed; empty for the SNS topic alone.",
+  ),
+  logRetentionDays: numberFrom(30, "days", LOG_RETENTION_DAYS).describe("Days that log groups keep their lines."),
+  auditTrail: flag(false).describe(
+    "Keep a CloudTrail trail of the calls that change anything, in a bucket of its own.",
+  ),
+  backup: flag(true).describe("Back up the file system every night."),
+  backupRetentionDays: wholeNumber(30, "days", 1, 3650).describe("Days that backups are kept."),
+});
+
+type Values = z.output<typeof keys>;
+
+/** The keys as `Pulumi.yaml` declares them: what each means, and the text that stands when it is not set. */
+export const declarations: Readonly<Record<string, { readonly description: string; readonly default: string }>> =
+  Object.fromEntries(
+    Object.entries(keys.shape).map(([name, schema]) => [
+      name,
+      { description: schema.description ?? "", default: schema.def.defaultValue },
+    ]),
+  );
+
+/** What holds between keys: the key that the message is about, the keys it reads, and the message where it is broken. */
+const RULES: readonly {
+  readonly about: keyof Values;
+  readonly reads: readonly (keyof Values)[];
+  readonly broken: (values: Values) => string | undefined;
+}[] = [
+  {
+    about: "privateSubnetIds",
+    reads: ["vpcId", "privateSubnetIds"],
+    broken: ({ vpcId, privateSubnetIds }) => {
+      if (vpcId === undefined) {
+        return privateSubnetIds.length > 0 ? "must be empty without vpcId" : undefined;
+      }
+      return new Set(privateSubnetIds).size < 2 ? "must name at least two subnets of vpcId" : undefined;
+    },
+  },
+  {
+    about: "createVpcEndpoints",
+    reads: ["vpcId", "createVpcEndpoints"],
+    broken: ({ vpcId, createVpcEndpoints }) =>
+      vpcId === undefined && !createVpcEndpoints
+        ? "must be true without vpcId: a new VPC has no other way to AWS"
+        : undefined,
+  },
+  {
+    about: "availabilityZones",
+    reads: ["availabilityZones"],
+    broken: ({ availabilityZones }) =>
+      availabilityZones.length > 0 && new Set(availabilityZones).size < 2
+        ? "must be empty, or name at least two different Availability Zones"
+        : undefined,
+  },
+  {
+    about: "provisionedThroughput",
+    reads: ["throughputMode", "provisionedThroughput"],
+    broken: ({ throughputMode, provisionedThroughput }) =>
+      (throughputMode === "provisioned") === provisionedThroughput > 0
+        ? undefined
+        : "must be at least 1 where throughputMode is provisioned, and 0 where it is not",
+  },
+  {
+    about: "throughputMode",
+    reads: ["performanceMode", "throughputMode"],
+    broken: ({ performanceMode, throughputMode }) =>
+      performanceMode === "maxIO" && throughputMode === "elastic"
+        ? "must be bursting or provisioned where performanceMode is maxIO"
+        : undefined,
+  },
+  {
+    about: "initialMountTargets",
+    reads: ["initialMountTargets", "vpcId", "privateSubnetIds", "availabilityZones", "availabilityZoneCount"],
+    broken: (values) =>
+      values.initialMountTargets > zoneCount(values)
+        ? `must be at most ${zoneCount(values)}, the number of Availability Zones`
+        : undefined,
+  },
+  {
+    about: "maxMountTargets",
+    reads: ["maxMountTargets", "initialMountTargets"],
+    broken: ({ maxMountTargets, initialMountTargets }) =>
+      maxMountTargets > 0 && maxMountTargets < initialMountTargets
+        ? `must be 0, or at least initialMountTargets (${initialMountTargets})`
+        : undefined,
+  },
+  {
+    about: "countTimeBudgetSeconds",
+    reads: ["countTimeBudgetSeconds", "mountTargetTimeoutSeconds"],
+    broken: ({ countTimeBudgetSeconds, mountTargetTimeoutSeconds }) =>
+      countTimeBudgetSeconds + mountTargetTimeoutSeconds > 870
+        ? `must leave mountTargetTimeoutSeconds (${mountTargetTimeoutSeconds}) room in the function's 15 minutes: at most ${870 - mountTargetTimeoutSeconds}`
+        : undefined,
+  },
+  {
+    about: "taskMemory",
+    reads: ["taskCpu", "taskMemory"],
+    broken: ({ taskCpu, taskMemory }) => {
+      const [least, most, step] = FARGATE_SIZES[taskCpu] ?? [0, 0, 1];
+      return taskMemory < least || taskMemory > most || taskMemory % step !== 0
+        ? `must be ${least} to ${most} MiB in steps of ${step} where taskCpu is ${taskCpu}`
+        : undefined;
+    },
+  },
+  {
+    about: "maxTasks",
+    reads: ["minTasks", "maxTasks"],
+    broken: ({ minTasks, maxTasks }) => (maxTasks < minTasks ? `must be at least minTasks (${minTasks})` : undefined),
+  },
+];
+
+/** The stack's configuration as text, parsed and checked as a whole. */
+export const configSchema = RULES.reduce(
+  (schema, { about, reads, broken }) =>
+    schema.check(
+      z.superRefine<Values>(
+        (values, context) => {
+          const message = broken(values);
+          if (message !== undefined) context.addIssue({ code: "custom", path: [about], message });
+        },
+        { when: ({ issues }) => !issues.some(({ path }) => reads.some((name) => name === path?.[0])) },
+      ),
+    ),
+  keys.strict(),
+);
+
+/** The stack's configuration, checked: see the schema for what each key means. */
+export type StackConfig = z.output<typeof configSchema>;
+
+/** A stack configuration that is not allowed; the message lists every bad key with its value and what is allowed. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/**
+ * The mount targets there can be: the Availability Zones that have a private subnet.
+ */
+export function zoneCount(
+  config: Pick<Values, "vpcId" | "privateSubnetIds" | "availabilityZones" | "availabilityZoneCount">,
+): number {
+  if (config.vpcId !== undefined) return config.privateSubnetIds.length;
+  return config.availabilityZones.length || config.availabilityZoneCount;
+}
+
+/** The path of the mount table's parameter. */
+export function parameterName({ parameterName: given, existingFileSystemId }: Values): string {
+  if (given !== undefined) return given;
+  return ["", PROJECT, existingFileSystemId, "mount-targets"].filter((part) => part !== undefined).join("/");
+}
+
+/**
+ * Reads the stack's configuration.
+ *
+ * @param values the whole configuration as text, by full key such as `efs-mount-autoscaling:minTasks`.
+ * @throws {ConfigError} when a value is not allowed, or a key of this project is unknown.
+ */
+export function readConfig(values: Readonly<Record<string, string>> = pulumi.runtime.allConfig()): StackConfig {
+  const prefix = `${PROJECT}:`;
+  const own = Object.fromEntries(
+    Object.entries(values)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, value]) => [name.slice(prefix.length), value]),
+  );
+  const result = configSchema.safeParse(own);
+  if (result.success) return result.data;
+
+  const given = (name: string) => own[name] ?? declarations[name]?.default;
+  const problems = result.error.issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.map((name) => `${name}: is not a key of this project`)
+      : `${issue.path.join(".")} = ${JSON.stringify(given(String(issue.path[0])))}: ${issue.message}`,
+  );
+  throw new ConfigError(
+    [
+      `The stack's configuration is not valid (pulumi config set KEY VALUE):`,
+      ...problems.map((line) => `  ${line}`),
+    ].join("\n"),
+    { cause: result.error },
+  );
+}

@@ -1,0 +1,152 @@
+/**
+ * The Pulumi program: the stack's configuration in, the system wired, what an operator needs next out.
+ */
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { AlarmTopic } from "./components/alarm-topic.ts";
+import { AuditTrail } from "./components/audit-trail.ts";
+import { Backup } from "./components/backup.ts";
+import { ContainerImage } from "./components/container-image.ts";
+import { FileMonitor } from "./components/file-monitor.ts";
+import { FileStorage } from "./components/file-storage.ts";
+import { MountTable } from "./components/mount-table.ts";
+import { MountTargetSweeper } from "./components/mount-target-sweeper.ts";
+import { Network } from "./components/network.ts";
+import { Roles } from "./components/roles.ts";
+import { listenerPort, ROUTER_PORT, RouterService } from "./components/router-service.ts";
+import { SecurityGroups } from "./components/security-groups.ts";
+import { tagAwsResources } from "./components/tags.ts";
+import { VpcEndpoints } from "./components/vpc-endpoints.ts";
+import { parameterName, readConfig } from "./config.ts";
+
+const config = readConfig();
+const retain = config.dataOnDestroy === "retain";
+
+tagAwsResources({ Project: pulumi.getProject(), Stack: pulumi.getStack(), Owner: config.owner });
+
+const roles = new Roles("roles");
+
+const network = new Network("network", { ...config, cidrBlock: config.vpcCidr });
+const subnetIds = network.subnets.map(({ id }) => id);
+
+const securityGroups = new SecurityGroups("security-groups", {
+  vpcId: network.vpcId,
+  allowedCidrs: config.allowedCidrs.length > 0 ? config.allowedCidrs : [network.cidrBlock],
+  listenerPort: listenerPort(config.certificateArn),
+  routerPort: ROUTER_PORT,
+  httpsToAnywhere: !config.createVpcEndpoints,
+});
+
+if (config.createVpcEndpoints) {
+  new VpcEndpoints("vpc-endpoints", {
+    vpcId: network.vpcId,
+    subnetIds,
+    routeTableIds: network.routeTableIds,
+    monitor: securityGroups.monitor,
+    tasks: securityGroups.tasks,
+  });
+}
+
+const storage = new FileStorage("file-storage", {
+  ...config,
+  subnets: network.subnets,
+  securityGroupId: securityGroups.fileSystem.id,
+  directory: config.targetDirectory,
+  retain,
+});
+
+const mountTable = new MountTable(
+  // A table belongs to one file system: another file system gets another table, with its own first value.
+  ["mount-table", config.existingFileSystemId].filter((part) => part !== undefined).join("-"),
+  { ...config, parameterName: parameterName(config), mountTargets: storage.mountTargets },
+);
+const parameterKeyArn = config.parameterType === "SecureString" ? config.kmsKeyArn : undefined;
+
+const image = new ContainerImage("router", {
+  context: ".",
+  dockerfile: "fargate-app/Dockerfile",
+  platform: config.cpuArchitecture === "ARM64" ? "linux/arm64" : "linux/amd64",
+});
+
+const router = new RouterService("router", {
+  ...config,
+  vpcId: network.vpcId,
+  subnetIds,
+  taskSecurityGroupId: securityGroups.tasks.id,
+  loadBalancerSecurityGroupId: securityGroups.loadBalancer.id,
+  image: image.ref,
+  imageRepositoryArn: image.repositoryArn,
+  cpu: config.taskCpu,
+  memory: config.taskMemory,
+  taskRole: roles.task,
+  executionRole: roles.execution,
+  fileSystemId: storage.fileSystemId,
+  fileSystemArn: storage.fileSystemArn,
+  rootDirectory: config.targetDirectory,
+  parameterName: mountTable.parameterName,
+  parameterArn: mountTable.parameterArn,
+  parameterKeyArn,
+  logGroupName: `/ecs/efs-mount-autoscaling-fargate${config.nameSuffix}`,
+});
+
+const alarms = new AlarmTopic("alarms", { email: config.alarmEmail });
+
+const sweeper = new MountTargetSweeper(
+  "mount-target-sweeper",
+  {
+    fileSystemId: storage.fileSystemId,
+    ownMountTargetIds: storage.mountTargets.map(({ id }) => id),
+    region: aws.getRegionOutput().region,
+    profile: aws.config.profile,
+  },
+  { dependsOn: [network, securityGroups, storage] },
+);
+
+const monitor = new FileMonitor("file-monitor", {
+  ...config,
+  bundle: "dist/file-monitor",
+  role: roles.monitor,
+  memory: config.monitorMemory,
+  failureTopicArn: alarms.arn,
+  logGroupName: `/aws/lambda/efs-mount-autoscaling-file-monitor${config.nameSuffix}`,
+  vpcId: network.vpcId,
+  mountTargetSubnetIds: subnetIds,
+  functionSubnetIds: storage.mountTargetSubnetIds,
+  functionSecurityGroupId: securityGroups.monitor.id,
+  mountTargetSecurityGroupId: securityGroups.fileSystem.id,
+  fileSystemId: storage.fileSystemId,
+  fileSystemArn: storage.fileSystemArn,
+  accessPointArn: storage.accessPoint.arn,
+  parameterName: mountTable.parameterName,
+  parameterArn: mountTable.parameterArn,
+  parameterKeyArn,
+  cluster: router.cluster,
+  service: router.service,
+  outlivedBy: [...storage.mountTargets, sweeper],
+});
+
+const backup = config.backup
+  ? new Backup("backup", {
+      ...config,
+      fileSystemArn: storage.fileSystemArn,
+      retentionDays: config.backupRetentionDays,
+      retain,
+    })
+  : undefined;
+
+const auditTrail = config.auditTrail ? new AuditTrail("audit-trail", { retentionDays: 365, retain }) : undefined;
+
+/** Where the file API answers, from within the VPC. */
+export const url = router.url;
+export const fileSystemId = storage.fileSystemId;
+export const mountTableParameter = mountTable.parameterName;
+export const monitorFunction = monitor.function.name;
+export const clusterName = router.cluster.name;
+export const serviceName = router.service.name;
+export const alarmTopic = alarms.arn;
+export const monitorLogGroup = monitor.logGroup.name;
+export const routerLogGroup = router.logGroup.name;
+/** The vault and the role that a restore needs. */
+export const backupVault = backup?.vaultName;
+export const backupRole = backup?.roleArn;
+export const auditBucket = auditTrail?.bucketName;
