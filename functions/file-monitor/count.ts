@@ -1,0 +1,215 @@
+/**
+ * How many files there are below a directory.
+ *
+ * Counted is every entry that is not a directory: regular files, symbolic links (not followed), sockets, and so on,
+ * as `find DIRECTORY ! -type d | wc -l` does. The temporary files of atomic writes (`.nfs-tmp-…`) count too: they are
+ * entries like any other while they are there, there are never more than writes in flight, and those a crashed
+ * writer leaves behind are a load that should show.
+ *
+ * Memory does not grow with the number of files: a directory is read in batches, and only the names of directories
+ * are kept (see pending-directories.ts). Paths are bytes, carried in Latin-1 strings, one character a byte: names
+ * need not be UTF-8.
+ */
+import type { Dir } from "node:fs";
+import { lstat, opendir, readdir } from "node:fs/promises";
+import { DirectoryNames, PendingDirectories } from "./pending-directories.ts";
+
+export type CountOptions = {
+  /** How many directories are read at once. */
+  readonly concurrency: number;
+  /** When it aborts, the count ends with what was counted so far. */
+  readonly signal: AbortSignal;
+};
+
+export type Count = {
+  /** A lower bound when not `complete`. */
+  readonly files: number;
+  /** False when the signal aborted before all directories were read. */
+  readonly complete: boolean;
+  /** The directory that holds most files directly; "" is the root, others start with "/". */
+  readonly largestDirectory: { readonly path: string; readonly files: number };
+  readonly skipped: Skipped;
+};
+
+/** What could not be read: directories, and entries whose kind could not be told. */
+export type Skipped = {
+  readonly count: number;
+  /** The first few, with the error code of each. */
+  readonly examples: readonly { readonly path: string; readonly code: string }[];
+};
+
+/** The directory to count can't be read at all. */
+export class CountError extends Error {
+  override readonly name = "CountError";
+}
+
+/**
+ * Counts the files below `root`. What vanishes while it counts is not an error.
+ *
+ * @throws {CountError} when `root` itself is missing, can't be read, or was not opened before the signal aborted.
+ */
+export async function countFiles(root: string, options: CountOptions): Promise<Count> {
+  const walk = new Walk(toByteString(root), options);
+  const rootRead = walk.read("").catch((cause: Error) => {
+    throw new CountError(`${root} can't be read: ${cause.message}`, { cause });
+  });
+  await Promise.race([rootRead, aborted(options.signal)]);
+  if (!walk.rootOpened) throw new CountError(`${root} was not opened in the time for counting`);
+  await Promise.race([walk.readAllPending(), aborted(options.signal)]);
+  return walk.finish();
+}
+
+const ENTRIES_IN_A_BATCH = 1024;
+const MOST_EXAMPLES = 20;
+
+/** Errors that mean an entry went away after its name was read. */
+const VANISHED = new Set(["ENOENT", "ENOTDIR"]);
+
+/** A directory being read; its path is relative to the root, "" or with a leading "/". */
+type Reading = { readonly path: string; files: number };
+
+class Walk {
+  rootOpened = false;
+  readonly #root: string;
+  readonly #concurrency: number;
+  readonly #pending = new PendingDirectories();
+  readonly #reading = new Set<Reading>();
+  readonly #examples: { path: string; code: string }[] = [];
+  #files = 0;
+  #skipped = 0;
+  #largest: Reading = { path: "", files: 0 };
+  #finished = false;
+
+  constructor(root: string, { concurrency }: CountOptions) {
+    this.#root = root;
+    this.#concurrency = concurrency;
+  }
+
+  /** Reads directories, several at once, until none is left. */
+  readAllPending(): Promise<void> {
+    return new Promise((resolve) => {
+      const readMore = () => {
+        while (!this.#finished && this.#reading.size < this.#concurrency) {
+          const path = this.#pending.pop();
+          if (path === undefined) break;
+          this.read(path)
+            .catch((error: unknown) => this.#skip(path, error))
+            .then(readMore);
+        }
+        if (this.#reading.size === 0) resolve();
+      };
+      readMore();
+    });
+  }
+
+  /** Reads one directory: its files are counted, its directories wait to be read. */
+  async read(path: string): Promise<void> {
+    const reading: Reading = { path, files: 0 };
+    this.#reading.add(reading);
+    try {
+      this.#pending.push(path, await this.#list(reading));
+      this.#add(reading);
+    } finally {
+      this.#reading.delete(reading);
+    }
+  }
+
+  /** The result; what is still being read counts as far as it got. */
+  finish(): Count {
+    const complete = this.#reading.size === 0 && this.#pending.isEmpty;
+    for (const reading of this.#reading) this.#add(reading);
+    this.#finished = true;
+    return {
+      files: this.#files,
+      complete,
+      largestDirectory: { path: fromByteString(this.#largest.path), files: this.#largest.files },
+      skipped: { count: this.#skipped, examples: this.#examples },
+    };
+  }
+
+  #add(reading: Reading): void {
+    if (this.#finished) return;
+    this.#files += reading.files;
+    const isLarger =
+      reading.files > this.#largest.files ||
+      (reading.files === this.#largest.files && reading.path < this.#largest.path);
+    if (isLarger) this.#largest = { ...reading };
+  }
+
+  #skip(path: string, error: unknown): void {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
+    if (this.#finished || VANISHED.has(code)) return;
+    this.#skipped += 1;
+    if (this.#examples.length < MOST_EXAMPLES) this.#examples.push({ path: fromByteString(path), code });
+  }
+
+  async #list(reading: Reading): Promise<DirectoryNames> {
+    const directory = await opendir(this.#bytes(reading.path), { encoding: "latin1", bufferSize: ENTRIES_IN_A_BATCH });
+    this.rootOpened = true;
+    try {
+      return await this.#listByType(directory, reading);
+    } catch {
+      // File systems need not tell an entry's type with its name, and NFS does so only for some pages of a large
+      // directory. Node.js then stats each entry within the read, one by one, and fails the whole batch when one has
+      // vanished, or, as here, when the path is a Buffer and the name is not.
+      reading.files = 0;
+      return await this.#listByName(reading);
+    } finally {
+      await directory.close();
+    }
+  }
+
+  /** Callbacks, because `for await` takes twice the time: it makes promises for each entry. */
+  #listByType(directory: Dir, reading: Reading): Promise<DirectoryNames> {
+    return new Promise((resolve, reject) => {
+      const directories = new DirectoryNames();
+      const readNext = () =>
+        directory.read((error, entry) => {
+          if (error) return reject(error);
+          if (entry === null || this.#finished) return resolve(directories);
+          if (entry.isDirectory()) directories.add(entry.name);
+          else reading.files += 1;
+          readNext();
+        });
+      readNext();
+    });
+  }
+
+  async #listByName(reading: Reading): Promise<DirectoryNames> {
+    const directories = new DirectoryNames();
+    const names = (await readdir(this.#bytes(reading.path), { encoding: "latin1" })).values();
+    const statEach = async () => {
+      for (const name of names) {
+        if (this.#finished) return;
+        const path = `${reading.path}/${name}`;
+        try {
+          if ((await lstat(this.#bytes(path))).isDirectory()) directories.add(name);
+          else reading.files += 1;
+        } catch (error) {
+          this.#skip(path, error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: this.#concurrency }, statEach));
+    return directories;
+  }
+
+  #bytes(path: string): Buffer {
+    return Buffer.from(this.#root + path, "latin1");
+  }
+}
+
+function toByteString(text: string): string {
+  return Buffer.from(text, "utf8").toString("latin1");
+}
+
+function fromByteString(bytes: string): string {
+  return Buffer.from(bytes, "latin1").toString("utf8");
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
