@@ -1,0 +1,149 @@
+/**
+ * The monitor's settings, from its environment.
+ */
+import { posix } from "node:path";
+import * as z from "zod";
+
+/** How routers get a changed mount table: by new tasks, or by reading it again themselves. */
+export type Rollout =
+  | { readonly kind: "rolling-deployment"; readonly clusterName: string; readonly serviceName: string }
+  | { readonly kind: "hot-reload" };
+
+/** All times are milliseconds. */
+export type Settings = {
+  /** The directory to count, as a path inside the file system. */
+  readonly targetDirectory: string;
+  /** The same directory as this process sees it: below the path where the file system is mounted. */
+  readonly countedPath: string;
+  readonly countTimeBudget: number;
+  /** How many directories are read at once. libuv runs no more of them than UV_THREADPOOL_SIZE (4). */
+  readonly countConcurrency: number;
+  readonly fileCountThreshold: number;
+  readonly fileSystemId: string;
+  readonly securityGroupId: string;
+  readonly vpcId: string;
+  /** The only subnets that may get a mount target; all of the VPC's when absent. */
+  readonly subnetIds: readonly string[] | undefined;
+  /** As many as there are Availability Zones when absent. */
+  readonly maxMountTargets: number | undefined;
+  readonly mountTargetPollInterval: number;
+  readonly mountTargetTimeout: number;
+  readonly parameterName: string;
+  /** The KMS key of a SecureString parameter; Parameter Store's own key (aws/ssm) when absent. */
+  readonly parameterKeyId: string | undefined;
+  readonly rollout: Rollout;
+};
+
+/** An environment the monitor cannot run with; the message names every bad variable, its value and what is allowed. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
+/**
+ * Reads the settings. An empty variable counts as absent.
+ *
+ * @throws {SettingsError} when a variable is missing or not allowed.
+ */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const result = environmentSchema.safeParse({ ROLLOUT: "rolling-deployment", ...given });
+  if (result.success) return toSettings(result.data);
+  const problems = result.error.issues.map(({ path, message }) => {
+    const name = String(path[0]);
+    return `${name} ${name in given ? `is ${JSON.stringify(given[name])} but` : "is missing; it"} must be ${message}`;
+  });
+  throw new SettingsError(`The environment is not valid: ${problems.join("; ")}`, { cause: result.error });
+}
+
+const SECONDS_IN_A_DAY = 86_400;
+
+/** A required string of a form; `allowed` completes "must be …". */
+function text(form: RegExp, allowed: string) {
+  return z.string(allowed).regex(form, allowed);
+}
+
+function wholeNumber(from: number, to: number) {
+  return numberBetween(/^\d+$/, from, to, `a whole number from ${from} to ${to}`);
+}
+
+/** Seconds, fractions allowed, to milliseconds. */
+function seconds(from: number, to: number) {
+  return numberBetween(/^\d+(\.\d+)?$/, from, to, `a number of seconds from ${from} to ${to}`).transform(
+    (s) => s * 1000,
+  );
+}
+
+function numberBetween(form: RegExp, from: number, to: number, allowed: string) {
+  return text(form, allowed)
+    .transform(Number)
+    .refine((number) => number >= from && number <= to, allowed);
+}
+
+const SUBNET_IDS = /^subnet-[0-9a-f]+(\s*,\s*subnet-[0-9a-f]+)*$/;
+
+const ecsName = text(/^[\w-]{1,255}$/, "the name of an ECS cluster or service (letters, digits, - and _), not an ARN");
+
+const absolutePath = text(/^\//, "an absolute path").refine(
+  (path) => !path.split("/").includes(".."),
+  "an absolute path without ..",
+);
+
+const rolloutSchema = z.discriminatedUnion(
+  "ROLLOUT",
+  [
+    z.object({ ROLLOUT: z.literal("rolling-deployment"), ECS_CLUSTER_NAME: ecsName, ECS_SERVICE_NAME: ecsName }),
+    z.object({ ROLLOUT: z.literal("hot-reload") }),
+  ],
+  "rolling-deployment or hot-reload",
+);
+
+const environmentSchema = z.intersection(
+  rolloutSchema,
+  z.object({
+    TARGET_DIRECTORY: absolutePath.default("/data"),
+    EFS_MOUNT_PATH: absolutePath.default("/mnt/efs"),
+    FILE_COUNT_THRESHOLD: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(100_000),
+    COUNT_TIME_BUDGET_SECONDS: seconds(0.001, SECONDS_IN_A_DAY).default(600_000),
+    COUNT_CONCURRENCY: wholeNumber(1, 1024).default(32),
+    EFS_FILE_SYSTEM_ID: text(/^fs-[0-9a-f]+$/, "an EFS file system id like fs-0123abcd"),
+    EFS_SECURITY_GROUP_ID: text(/^sg-[0-9a-f]+$/, "a security group id like sg-0123abcd"),
+    VPC_ID: text(/^vpc-[0-9a-f]+$/, "a VPC id like vpc-0123abcd"),
+    SUBNET_IDS: text(SUBNET_IDS, "subnet ids like subnet-0123abcd, separated by commas")
+      .transform((ids) => ids.split(",").map((id) => id.trim()))
+      .optional(),
+    MAX_MOUNT_TARGETS: wholeNumber(1, 1000).optional(),
+    MOUNT_TARGET_POLL_INTERVAL_SECONDS: seconds(0.001, 300).default(10_000),
+    MOUNT_TARGET_TIMEOUT_SECONDS: seconds(0.001, 900).default(300_000),
+    SSM_PARAMETER_NAME: text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)").default(
+      "/efs-mount-autoscaling/mount-targets",
+    ),
+    SSM_KMS_KEY_ID: z.string().optional(),
+  }),
+);
+
+function toSettings(environment: z.infer<typeof environmentSchema>): Settings {
+  return {
+    targetDirectory: posix.normalize(environment.TARGET_DIRECTORY),
+    countedPath: posix.join(environment.EFS_MOUNT_PATH, environment.TARGET_DIRECTORY),
+    countTimeBudget: environment.COUNT_TIME_BUDGET_SECONDS,
+    countConcurrency: environment.COUNT_CONCURRENCY,
+    fileCountThreshold: environment.FILE_COUNT_THRESHOLD,
+    fileSystemId: environment.EFS_FILE_SYSTEM_ID,
+    securityGroupId: environment.EFS_SECURITY_GROUP_ID,
+    vpcId: environment.VPC_ID,
+    subnetIds: environment.SUBNET_IDS,
+    maxMountTargets: environment.MAX_MOUNT_TARGETS,
+    mountTargetPollInterval: environment.MOUNT_TARGET_POLL_INTERVAL_SECONDS,
+    mountTargetTimeout: environment.MOUNT_TARGET_TIMEOUT_SECONDS,
+    parameterName: environment.SSM_PARAMETER_NAME,
+    parameterKeyId: environment.SSM_KMS_KEY_ID,
+    rollout:
+      environment.ROLLOUT === "hot-reload"
+        ? { kind: "hot-reload" }
+        : {
+            kind: "rolling-deployment",
+            clusterName: environment.ECS_CLUSTER_NAME,
+            serviceName: environment.ECS_SERVICE_NAME,
+          },
+  };
+}
