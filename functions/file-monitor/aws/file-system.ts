@@ -1,0 +1,91 @@
+/**
+ * Amazon EFS: the file system and its mount targets.
+ */
+import {
+  CreateMountTargetCommand,
+  DescribeFileSystemsCommand,
+  paginateDescribeMountTargets,
+} from "@aws-sdk/client-efs";
+import * as z from "zod";
+import { type AwsSession, call } from "./session.ts";
+
+export type FileSystem = {
+  /** The only Availability Zone a One Zone file system can have a mount target in; undefined for a regional one. */
+  readonly availabilityZone: string | undefined;
+};
+
+/** A mount target in any state; only one that is `available` serves. */
+export type MountTargetDescription = {
+  readonly mountTargetId: string;
+  readonly subnetId: string;
+  readonly availabilityZone: string;
+  /** creating, available, updating, deleting, deleted or error. */
+  readonly state: string;
+  readonly ipAddress: string | undefined;
+};
+
+const fileSystemSchema = z
+  .object({ FileSystems: z.tuple([z.object({ AvailabilityZoneName: z.string().optional() })]) })
+  .transform(({ FileSystems: [fileSystem] }): FileSystem => ({ availabilityZone: fileSystem.AvailabilityZoneName }));
+
+const mountTargetSchema = z
+  .object({
+    MountTargetId: z.string(),
+    SubnetId: z.string(),
+    AvailabilityZoneName: z.string(),
+    LifeCycleState: z.string(),
+    IpAddress: z.string().optional(),
+    Ipv6Address: z.string().optional(),
+  })
+  .transform(
+    (target): MountTargetDescription => ({
+      mountTargetId: target.MountTargetId,
+      subnetId: target.SubnetId,
+      availabilityZone: target.AvailabilityZoneName,
+      state: target.LifeCycleState,
+      ipAddress: target.IpAddress ?? target.Ipv6Address,
+    }),
+  );
+
+/** @throws {AwsCallError} */
+export function describeFileSystem({ efs, signal }: AwsSession, fileSystemId: string): Promise<FileSystem> {
+  return call("DescribeFileSystems", fileSystemSchema, () =>
+    efs.send(new DescribeFileSystemsCommand({ FileSystemId: fileSystemId }), { abortSignal: signal }),
+  );
+}
+
+/** Every mount target of the file system, all pages. @throws {AwsCallError} */
+export function listMountTargets({ efs, signal }: AwsSession, fileSystemId: string): Promise<MountTargetDescription[]> {
+  return call("DescribeMountTargets", z.array(mountTargetSchema), async () => {
+    const targets = [];
+    const pages = paginateDescribeMountTargets(
+      { client: efs, stopOnSameToken: true },
+      { FileSystemId: fileSystemId },
+      { abortSignal: signal },
+    );
+    for await (const page of pages) targets.push(...(page.MountTargets ?? []));
+    return targets;
+  });
+}
+
+/**
+ * Starts the creation of a mount target; it is `creating` for a minute or two.
+ *
+ * @throws {AwsCallError} with the codes of
+ * https://docs.aws.amazon.com/efs/latest/ug/API_CreateMountTarget.html#API_CreateMountTarget_Errors
+ */
+export function createMountTarget(
+  { efs, signal }: AwsSession,
+  request: { readonly fileSystemId: string; readonly subnetId: string; readonly securityGroupId: string },
+): Promise<MountTargetDescription> {
+  return call("CreateMountTarget", mountTargetSchema, () =>
+    efs.send(
+      new CreateMountTargetCommand({
+        FileSystemId: request.fileSystemId,
+        SubnetId: request.subnetId,
+        SecurityGroups: [request.securityGroupId],
+      }),
+      { abortSignal: signal },
+    ),
+  );
+}

@@ -1,0 +1,72 @@
+/**
+ * How the monitor calls AWS: which clients, for how long, and what a failed call is.
+ */
+import { EC2Client } from "@aws-sdk/client-ec2";
+import { ECSClient } from "@aws-sdk/client-ecs";
+import { EFSClient } from "@aws-sdk/client-efs";
+import { SSMClient, type SSMClientConfig } from "@aws-sdk/client-ssm";
+import * as z from "zod";
+
+export type AwsClients = {
+  readonly ec2: EC2Client;
+  readonly ecs: ECSClient;
+  /** For calls that must not be sent twice: it does not retry. */
+  readonly ecsOnce: ECSClient;
+  readonly efs: EFSClient;
+  readonly ssm: SSMClient;
+};
+
+/** The clients, and the signal that ends all calls of one run. */
+export type AwsSession = AwsClients & { readonly signal: AbortSignal };
+
+/** The part of the clients' configuration that tests replace. */
+export type AwsClientOptions = Pick<SSMClientConfig, "requestHandler" | "credentials" | "region" | "retryStrategy">;
+
+/** Creates the clients. Region, credentials and endpoint come from the environment. */
+export function createAwsClients(options: AwsClientOptions = {}): AwsClients {
+  const configuration = {
+    maxAttempts: 4,
+    requestHandler: { connectionTimeout: 3_000, requestTimeout: 20_000, throwOnRequestTimeout: true },
+    ...options,
+  };
+  return {
+    ec2: new EC2Client(configuration),
+    ecs: new ECSClient(configuration),
+    ecsOnce: new ECSClient({ ...configuration, maxAttempts: 1 }),
+    efs: new EFSClient(configuration),
+    ssm: new SSMClient(configuration),
+  };
+}
+
+/** A call to AWS that failed, after the SDK's own retries. */
+export class AwsCallError extends Error {
+  override readonly name = "AwsCallError";
+  /** AWS's name for the error, like MountTargetConflict; the SDK's own for what never got an answer. */
+  readonly code: string;
+
+  constructor(operation: string, cause: unknown) {
+    const { name, message } = cause instanceof Error ? cause : new Error(String(cause));
+    super(`${operation} failed: ${name}: ${message}`, { cause });
+    this.code = name;
+  }
+}
+
+/**
+ * Makes one call and reads its answer.
+ *
+ * @param schema what the monitor needs of the answer; all members of SDK outputs are optional.
+ * @throws {AwsCallError} when AWS refuses, does not answer in time, or answers without what is needed.
+ */
+export async function call<Output>(
+  operation: string,
+  schema: z.ZodType<Output>,
+  answer: () => Promise<unknown>,
+): Promise<Output> {
+  try {
+    const result = schema.safeParse(await answer());
+    if (result.success) return result.data;
+    throw new Error(`unexpected answer: ${z.prettifyError(result.error)}`);
+  } catch (cause) {
+    throw new AwsCallError(operation, cause);
+  }
+}
