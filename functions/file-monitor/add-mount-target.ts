@@ -1,0 +1,127 @@
+/**
+ * Creating one mount target, and waiting until it serves.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { createMountTarget, listMountTargets, type MountTargetDescription } from "./aws/file-system.ts";
+import { AwsCallError } from "./aws/session.ts";
+import type { Subnet } from "./aws/subnets.ts";
+import { deadlineIn } from "./deadline.ts";
+import { decideScaling, type Observation } from "./decide.ts";
+import type { Run } from "./run.ts";
+
+/** No mount target could be added in this run; the message says why. */
+export class MountTargetCreationError extends Error {
+  override readonly name = "MountTargetCreationError";
+}
+
+/** The mount target that a run added, and all there were when it became available. */
+export type AddedMountTarget = {
+  readonly added: MountTargetDescription;
+  readonly mountTargets: readonly MountTargetDescription[];
+};
+
+/**
+ * Adds one mount target in an Availability Zone that has none, or waits for one that is being created already.
+ * A subnet that can't take it gives way to the next.
+ *
+ * @throws {MountTargetCreationError} when no subnet can take it, or it is not available in time.
+ * @throws {AwsCallError} when another call fails.
+ */
+export async function addMountTarget(run: Run, observation: Observation): Promise<AddedMountTarget> {
+  const { aws, settings, log } = run;
+  const refused = new Map<string, string>();
+  let { mountTargets } = observation;
+  for (;;) {
+    const subnets = observation.subnets.filter(({ subnetId }) => !refused.has(subnetId));
+    const decision = decideScaling({ ...observation, subnets, mountTargets }, settings);
+    if (decision.action === "none") {
+      const reasons = [...refused].map(([subnetId, code]) => `${subnetId}: ${code}`);
+      throw new MountTargetCreationError(`No subnet can take a mount target: ${reasons.join(", ")}`);
+    }
+    if (decision.action === "await") return await untilAvailable(run, decision.mountTarget.mountTargetId);
+
+    const { subnet } = decision;
+    const attempt = await attemptCreation(run, subnet);
+    if (attempt.outcome === "started") return await untilAvailable(run, attempt.mountTargetId);
+
+    // Another run may have added one meanwhile: look again before trying elsewhere, so that no limit is passed.
+    mountTargets = await listMountTargets(aws, settings.fileSystemId);
+    if (attempt.outcome === "conflict") {
+      const winner = mountTargets.find(({ availabilityZone }) => availabilityZone === subnet.availabilityZone);
+      if (!winner) throw new MountTargetCreationError(attempt.error.message, { cause: attempt.error });
+      log.info("The mount target of this Availability Zone was created meanwhile", { ...winner });
+      return await untilAvailable(run, winner.mountTargetId);
+    }
+    const { scope, error } = attempt;
+    log.warn(`This ${scope} can't take a mount target: trying the next`, { ...subnet, reason: error.message });
+    for (const { subnetId, availabilityZone } of subnets) {
+      const isRefused =
+        scope === "subnet" ? subnetId === subnet.subnetId : availabilityZone === subnet.availabilityZone;
+      if (isRefused) refused.set(subnetId, error.code);
+    }
+  }
+}
+
+type Attempt =
+  | { readonly outcome: "started"; readonly mountTargetId: string }
+  /** The Availability Zone has a mount target after all; perhaps this very call's, when its first answer was lost. */
+  | { readonly outcome: "conflict"; readonly error: AwsCallError }
+  | { readonly outcome: "refused"; readonly scope: RefusalScope; readonly error: AwsCallError };
+
+type RefusalScope = "subnet" | "Availability Zone";
+
+/** The errors after which another subnet may still do. SubnetNotFound: it was deleted since it was listed. */
+const REFUSALS: Readonly<Record<string, RefusalScope>> = {
+  NoFreeAddressesInSubnet: "subnet",
+  IpAddressInUse: "subnet",
+  SubnetNotFound: "subnet",
+  UnsupportedAvailabilityZone: "Availability Zone",
+  AvailabilityZonesMismatch: "Availability Zone",
+};
+
+/** What helps against the errors after which no other subnet would do better. */
+const ADVICE: Readonly<Record<string, string>> = {
+  IncorrectFileSystemLifeCycleState: "the file system is being changed; the next run tries again",
+  NetworkInterfaceLimitExceeded: "raise the account's quota of network interfaces, or delete some",
+  SecurityGroupLimitExceeded: "raise the account's quota of security groups per network interface",
+  SecurityGroupNotFound: "EFS_SECURITY_GROUP_ID must name a security group of the VPC",
+  FileSystemNotFound: "EFS_FILE_SYSTEM_ID must name a file system of this account and region",
+};
+
+async function attemptCreation({ aws, settings, log }: Run, subnet: Subnet): Promise<Attempt> {
+  try {
+    const { mountTargetId } = await createMountTarget(aws, { ...settings, subnetId: subnet.subnetId });
+    log.info("Creating a mount target", { mountTargetId, ...subnet });
+    return { outcome: "started", mountTargetId };
+  } catch (error) {
+    if (!(error instanceof AwsCallError)) throw error;
+    if (error.code === "MountTargetConflict") return { outcome: "conflict", error };
+    const scope = REFUSALS[error.code];
+    if (scope) return { outcome: "refused", scope, error };
+    const advice = ADVICE[error.code];
+    throw new MountTargetCreationError(advice ? `${error.message} (${advice})` : error.message, { cause: error });
+  }
+}
+
+/** What a run keeps of its time to publish the table and deploy, however long a mount target takes. */
+const TIME_TO_PUBLISH = 30_000;
+
+/** States from which a mount target does not become available. */
+const HOPELESS = new Set(["deleting", "deleted", "error"]);
+
+async function untilAvailable({ aws, settings, deadline }: Run, mountTargetId: string): Promise<AddedMountTarget> {
+  const timeToWait = deadline.remaining() - Math.min(TIME_TO_PUBLISH, deadline.remaining() / 4);
+  const patience = deadlineIn(Math.min(settings.mountTargetTimeout, timeToWait));
+  for (;;) {
+    const mountTargets = await listMountTargets(aws, settings.fileSystemId);
+    const added = mountTargets.find((target) => target.mountTargetId === mountTargetId);
+    if (added?.state === "available") return { added, mountTargets };
+    // Right after its creation it may not be listed yet.
+    const state = added?.state ?? "not listed";
+    if (HOPELESS.has(state)) throw new MountTargetCreationError(`${mountTargetId} is ${state}`);
+    if (patience.remaining() === 0) {
+      throw new MountTargetCreationError(`${mountTargetId} is still ${state}; the next run waits on`);
+    }
+    await sleep(Math.min(settings.mountTargetPollInterval, patience.remaining()), undefined, { signal: aws.signal });
+  }
+}

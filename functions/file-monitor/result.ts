@@ -1,0 +1,38 @@
+/**
+ * What a run answers: the Lambda's result, and the source of its metrics.
+ */
+import type { MountTargetDescription } from "./aws/file-system.ts";
+import type { Skipped } from "./count.ts";
+
+export type MonitorResult = Outcome & Report;
+
+/** 500 when the count, the creation of a mount target or a call to AWS failed. */
+export type Outcome =
+  | { readonly statusCode: 200; readonly message: string }
+  | { readonly statusCode: 500; readonly error: string };
+
+/** What the run saw and did. A member is absent when the run failed before it was known. */
+export type Report = {
+  /** A lower bound unless `countComplete`. */
+  fileCount?: number;
+  threshold?: number;
+  thresholdPassed?: boolean;
+  /** False when the time for counting ran out. */
+  countComplete?: boolean;
+  /** Milliseconds. */
+  countDuration?: number;
+  /** The directory that holds most files directly, as a path inside the file system. */
+  largestDirectory?: { readonly path: string; readonly files: number };
+  /** What could not be read, with the paths of the first few. */
+  skipped?: Skipped;
+  /** The mount targets at the end of the run, whatever their state. */
+  mountTargets?: readonly MountTargetDescription[];
+  /** How many more mount targets the file system could get. */
+  availabilityZonesLeft?: number;
+  /** The mount target that became available in this run; null when none was wanted, or it failed. */
+  created?: MountTargetDescription | null;
+  /** Whether one was wanted but could not be added. */
+  creationFailed?: boolean;
+  tableUpdated?: boolean;
+  deployed?: boolean;
+};
