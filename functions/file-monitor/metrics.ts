@@ -1,0 +1,75 @@
+/**
+ * The monitor's metrics, in CloudWatch's embedded metric format: log lines that CloudWatch turns into metrics.
+ *
+ * Namespace `EfsMountAutoscaling`. Dimensions, always these two together:
+ * `service` = `file-monitor` and `FileSystemId` = the id of the file system.
+ *
+ * | metric | unit | value, one data point a run |
+ * | --- | --- | --- |
+ * | RunFailed | Count | 1 when the result was 500, else 0; its average is the error rate |
+ * | FileCount | Count | files counted |
+ * | FileCountPercentOfThreshold | Percent | 100 × FileCount / threshold |
+ * | ThresholdExceeded | Count | 1 when FileCount > threshold, else 0 |
+ * | CountDuration | Milliseconds | time the count took |
+ * | CountIncomplete | Count | 1 when the time for counting ran out, else 0 |
+ * | LargestDirectory | Count | files directly in the directory that holds most |
+ * | SkippedEntries | Count | directories and entries that could not be read |
+ * | MountTargets | Count | mount targets in state available |
+ * | AvailabilityZonesLeft | Count | mount targets that could still be added |
+ * | MountTargetCreated | Count | 1 when a mount target became available in the run, else 0 |
+ * | MountTargetCreationFailed | Count | 1 when one was wanted but could not be added, else 0 |
+ * | TableUpdated | Count | 1 when the mount table was written, else 0 |
+ * | DeploymentStarted | Count | 1 when the service was deployed, else 0 |
+ *
+ * A run that fails sends what it knew by then: after a failed count, RunFailed alone.
+ */
+import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
+import type { MonitorResult } from "./result.ts";
+
+export const METRICS_NAMESPACE = "EfsMountAutoscaling";
+export const SERVICE_NAME = "file-monitor";
+
+/** Writes the metrics of one run to standard output. */
+export function publishMetrics(fileSystemId: string, result: MonitorResult): void {
+  const metrics = new Metrics({
+    namespace: METRICS_NAMESPACE,
+    serviceName: SERVICE_NAME,
+    defaultDimensions: { FileSystemId: fileSystemId },
+  });
+  for (const [name, unit, value] of measure(result)) {
+    if (value !== undefined) metrics.addMetric(name, unit, Number(value));
+  }
+  metrics.publishStoredMetrics();
+}
+
+type Measurement = readonly [
+  name: string,
+  unit: (typeof MetricUnit)[keyof typeof MetricUnit],
+  value: number | boolean | undefined,
+];
+
+function measure(result: MonitorResult): Measurement[] {
+  const { fileCount, threshold, created, mountTargets, countComplete } = result;
+  const { Count, Milliseconds, Percent } = MetricUnit;
+  return [
+    ["RunFailed", Count, result.statusCode === 500],
+    ["FileCount", Count, fileCount],
+    ["FileCountPercentOfThreshold", Percent, percentage(fileCount, threshold)],
+    ["ThresholdExceeded", Count, result.thresholdPassed],
+    ["CountDuration", Milliseconds, result.countDuration],
+    ["CountIncomplete", Count, countComplete === undefined ? undefined : !countComplete],
+    ["LargestDirectory", Count, result.largestDirectory?.files],
+    ["SkippedEntries", Count, result.skipped?.count],
+    ["MountTargets", Count, mountTargets?.filter(({ state }) => state === "available").length],
+    ["AvailabilityZonesLeft", Count, result.availabilityZonesLeft],
+    ["MountTargetCreated", Count, created === undefined ? undefined : created !== null],
+    ["MountTargetCreationFailed", Count, result.creationFailed],
+    ["TableUpdated", Count, result.tableUpdated],
+    ["DeploymentStarted", Count, result.deployed],
+  ];
+}
+
+function percentage(fileCount: number | undefined, threshold: number | undefined): number | undefined {
+  if (fileCount === undefined || threshold === undefined) return undefined;
+  return (100 * fileCount) / Math.max(threshold, 1);
+}
