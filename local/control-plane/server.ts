@@ -11,7 +11,7 @@ import { type LifecycleOptions, startLifecycle } from "./lifecycle.ts";
 import type { Environment, Operation } from "./operation.ts";
 import { ec2Query, json11, type Protocol, parseQueryForm, type Reply, restJson } from "./protocols.ts";
 import { ssm } from "./ssm.ts";
-import type { AwsState, Service } from "./state.ts";
+import type { AwsState } from "./state.ts";
 
 /** A call as it came in. The names are those that IAM uses: `ssm:GetParameter`. */
 export interface Call {
@@ -44,7 +44,6 @@ export interface ControlPlaneOptions {
   readonly maxPageSize?: number;
   readonly onMountTargetAvailable?: LifecycleOptions["onMountTargetAvailable"];
   readonly onMountTargetDeleted?: LifecycleOptions["onMountTargetDeleted"];
-  readonly onServiceUpdated?: (service: Service) => void;
   /** Sees every call before it takes effect, and may break it. */
   readonly onCall?: (call: Call) => Fault | undefined | Promise<Fault | undefined>;
   /** Errors of the hooks. */
@@ -57,6 +56,8 @@ export interface ControlPlane {
   state(): AwsState;
   /** Changes the account from inside, as AWS's own workers do. */
   update(change: (state: AwsState, environment: Environment) => AwsState): void;
+  /** Calls the listener after every change, until the function it returns is called. */
+  subscribe(listener: () => void): () => void;
   close(): Promise<void>;
 }
 
@@ -82,6 +83,7 @@ const JSON_SERVICES: Readonly<Record<string, "ssm" | "ecs">> = {
 /** Starts the control plane. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   let state = options.state;
+  const listeners = new Set<() => void>();
   const lifecycle = startLifecycle({
     creationDelay: options.mountTargetCreationDelay ?? 0,
     deletionDelay: options.mountTargetDeletionDelay ?? 0,
@@ -92,8 +94,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
 
   function setState(next: AwsState): void {
+    if (next === state) return;
     state = next;
     lifecycle.follow(state);
+    for (const listener of listeners) listener();
   }
 
   function environment(): Environment {
@@ -104,12 +108,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   function run(call: Call): object {
     const operation = OPERATIONS[call.service][call.operation];
     if (operation === undefined) throw unknownOperation(call);
-    const servicesBefore = state.services;
     const outcome = operation(state, call.input, environment());
     setState(outcome.state);
-    for (const service of state.services) {
-      if (!servicesBefore.includes(service)) options.onServiceUpdated?.(service);
-    }
     return outcome.output;
   }
 
@@ -155,11 +155,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   );
 
   const url = await app.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
-  setState(state);
+  lifecycle.follow(state);
   return {
     url,
     state: () => state,
     update: (change) => setState(change(state, environment())),
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     close: async () => {
       await app.close();
       await lifecycle.close();

@@ -415,8 +415,9 @@ describe("ECS", () => {
   });
 
   test("UpdateService with forceNewDeployment starts a deployment; a new count alone does not", async () => {
-    const onServiceUpdated = vi.fn();
-    const { ecs } = await start({ onServiceUpdated });
+    const { controlPlane, ecs } = await start();
+    const changed = vi.fn();
+    const unsubscribe = controlPlane.subscribe(changed);
     const scaled = await ecs.send(new UpdateServiceCommand({ ...service, desiredCount: 3 }));
     expect(scaled.service).toMatchObject({ desiredCount: 3, deployments: [{ id: "ecs-svc/1", desiredCount: 3 }] });
     const before = Date.now();
@@ -426,9 +427,11 @@ describe("ECS", () => {
       { id: "ecs-svc/1", status: "ACTIVE", rolloutState: "COMPLETED", runningCount: 1 },
     ]);
     expect(rolled.service?.deployments?.[0]?.createdAt?.getTime()).toBeGreaterThanOrEqual(before);
-    expect(onServiceUpdated).toHaveBeenCalledTimes(2);
+    expect(changed).toHaveBeenCalledTimes(2);
     await ecs.send(new DescribeServicesCommand({ cluster: CLUSTER_NAME, services: [SERVICE_NAME] }));
-    expect(onServiceUpdated).toHaveBeenCalledTimes(2);
+    unsubscribe();
+    await ecs.send(new UpdateServiceCommand({ ...service, forceNewDeployment: true }));
+    expect(changed).toHaveBeenCalledTimes(2);
   });
 
   test("UpdateService refuses what is missing, inactive or unknown", async () => {
