@@ -44,6 +44,9 @@ const WRITE_ENVELOPE = 2 * 1024;
 const MEBIBYTE = 1024 * 1024;
 const DIRECTORY_PAGE = 256 * 1024;
 
+/** Enough for paths of some forty names; nfs-ganesha grants more than the 100 it then executes. */
+const OPERATIONS = 64;
+
 /** The largest reply the client ever asks for. */
 export const MAXIMUM_RESPONSE = MEBIBYTE + ENVELOPE;
 
@@ -52,7 +55,7 @@ function wantedChannel(slots: number): ChannelAttributes {
     maximumRequestSize: MEBIBYTE + ENVELOPE,
     maximumResponseSize: MAXIMUM_RESPONSE,
     maximumCachedResponseSize: 8 * 1024,
-    maximumOperations: 128,
+    maximumOperations: OPERATIONS,
     maximumRequests: slots,
   };
 }

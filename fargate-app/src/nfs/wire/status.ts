@@ -35,6 +35,7 @@ const STATUSES = {
   NFS4ERR_SHARE_DENIED: [10015, "another client has the file open in a way that excludes this"],
   NFS4ERR_WRONGSEC: [10016, "the server wants another security mechanism"],
   NFS4ERR_CLID_INUSE: [10017, "another principal uses the client id"],
+  NFS4ERR_RESOURCE: [10018, "the request is too much for the server, in the terms of NFS version 4.0"],
   NFS4ERR_NOFILEHANDLE: [10020, "no current file handle"],
   NFS4ERR_MINOR_VERS_MISMATCH: [10021, "the server does not speak NFS version 4.1"],
   NFS4ERR_STALE_CLIENTID: [10022, "the server does not know the client id"],
