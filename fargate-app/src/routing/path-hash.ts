@@ -6,7 +6,7 @@ import { hash } from "node:crypto";
  * short string is cheaper to make than a Buffer.
  */
 export function sha256(text: string): string {
-  return hash("sha256", text, "latin1");
+  return hash("sha256", text, "binary");
 }
 
 /** The big-endian 32-bit integer in the four bytes of `digest` that begin at `offset`. */

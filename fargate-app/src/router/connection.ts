@@ -1,0 +1,104 @@
+/**
+ * One session with a mount target, and the watch over it: a target that accepts requests but answers none is found out
+ * within the detection timeout.
+ */
+import { setMaxListeners } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { NfsClient } from "../nfs/index.ts";
+
+/** The detection timeout covers two steps of silence and two of unanswered pings. */
+const STEPS = 4;
+
+export class Connection {
+  readonly client: NfsClient;
+  readonly #detectionTimeout: number;
+  readonly #onSilence: (error: unknown) => void;
+  readonly #lost = new AbortController();
+  readonly #lostForGood = new AbortController();
+  #active = 0;
+  /** When the target last gave a sign of life, or the first of the operations under way began. */
+  #heardAt = 0;
+  #watching = false;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @param detectionTimeout Milliseconds within which a silent target is noticed.
+   * @param onSilence Called with the error of the last ping when the target answers no more.
+   */
+  constructor(client: NfsClient, detectionTimeout: number, onSilence: (error: unknown) => void) {
+    this.client = client;
+    this.#detectionTimeout = detectionTimeout;
+    this.#onSilence = onSilence;
+    // Every operation under way listens.
+    setMaxListeners(0, this.lost, this.lostForGood);
+  }
+
+  /** Fires when the target is given up: operations that can go elsewhere should. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Fires one detection timeout later: until then, what cannot go elsewhere may still learn how it ended. */
+  get lostForGood(): AbortSignal {
+    return this.#lostForGood.signal;
+  }
+
+  /** Operations under way. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** Says that an operation begins; {@link leave} must follow. */
+  enter(): void {
+    if (this.#active === 0) this.#heardAt = performance.now();
+    this.#active += 1;
+    if (!this.#watching) void this.#watch();
+  }
+
+  leave(): void {
+    this.#active -= 1;
+    this.#heardAt = performance.now();
+    if (this.#active === 0 && this.lost.aborted) void this.close();
+  }
+
+  /** Gives the target up. The session ends with the last operation under way. */
+  giveUp(): void {
+    this.#lost.abort();
+    if (this.#active === 0) void this.close();
+    else setTimeout(() => this.#lostForGood.abort(), this.#detectionTimeout).unref();
+  }
+
+  /** Ends the session; never fails, because nothing depends on how a session ends. */
+  close(): Promise<void> {
+    this.#closing ??= this.client.close().catch(() => undefined);
+    return this.#closing;
+  }
+
+  /** While operations are under way and none of them ends, asks whether the target is still there. */
+  async #watch(): Promise<void> {
+    this.#watching = true;
+    const step = this.#detectionTimeout / STEPS;
+    while (this.#active > 0 && !this.lost.aborted) {
+      await sleep(step, undefined, { ref: false });
+      if (this.#active === 0 || performance.now() - this.#heardAt < step) continue;
+      const failure = await this.#ping(step);
+      if (failure !== undefined && !this.lost.aborted) this.#onSilence(failure);
+    }
+    this.#watching = false;
+  }
+
+  /** Asks twice: after a pause of this process, the first timeout fires before the answer is read. */
+  async #ping(timeout: number): Promise<unknown> {
+    let failure: unknown;
+    for (let attempt = 0; attempt < 2; attempt++) {
+      try {
+        await this.client.ping({ timeout, onConnectionLoss: "fail", signal: this.lost });
+        this.#heardAt = performance.now();
+        return undefined;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    return failure;
+  }
+}

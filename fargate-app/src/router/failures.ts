@@ -1,0 +1,44 @@
+/** What an operation's error says about the mount target it was tried at. */
+import {
+  AbortedError,
+  ClosedError,
+  ConnectionError,
+  DeadlineError,
+  isStatus,
+  OutcomeUnknownError,
+  ProtocolError,
+} from "../nfs/index.ts";
+
+/**
+ * `lost`: the target cannot be used until it answers a probe. `busy`: it answers, but cannot do this now.
+ * `final`: the target did its part; another one would say the same.
+ */
+export type Verdict = "lost" | "busy" | "final";
+
+export function verdictOn(error: unknown): Verdict {
+  if (error instanceof ConnectionError || error instanceof ProtocolError) return "lost";
+  // Operations are aborted only where the target was given up.
+  if (error instanceof AbortedError || error instanceof ClosedError) return "lost";
+  if (error instanceof OutcomeUnknownError) return verdictOn(error.cause) === "lost" ? "lost" : "busy";
+  if (isStatus(error, "NFS4ERR_GRACE", "NFS4ERR_DELAY")) return "busy";
+  return "final";
+}
+
+/** Whether the operation may have been done all the same. */
+export function mayHaveBeenDone(error: unknown): boolean {
+  return error instanceof OutcomeUnknownError || verdictOn(error) === "lost";
+}
+
+/** Whether the error counts against the target, rather than being an answer such as "no such file". */
+export function isTargetError(error: unknown): boolean {
+  return (
+    verdictOn(error) !== "final" ||
+    error instanceof DeadlineError ||
+    isStatus(error, "NFS4ERR_IO", "NFS4ERR_SERVERFAULT")
+  );
+}
+
+/** No mount target could be reached, and waiting for one took too long. */
+export class UnavailableError extends Error {
+  override readonly name = "UnavailableError";
+}

@@ -1,0 +1,87 @@
+/** Where a router gets its mount table from: the SSM parameter, or what stands in for it. */
+import type { Logger } from "pino";
+import { type MountTable, parseMountTable } from "../../../contracts/mount-table.ts";
+
+/** A place that may know the mount table. */
+export interface MountTableSource {
+  /** For log lines. */
+  readonly name: string;
+  readonly load: () => Promise<MountTable>;
+}
+
+/** No source had a table with a mount target in it. */
+export class NoMountTableError extends Error {
+  override readonly name = "NoMountTableError";
+}
+
+/** The first table that a source has and that is not empty. Each source that has none is an ERROR in the log. */
+export async function loadMountTable(sources: readonly MountTableSource[], log: Logger): Promise<MountTable> {
+  for (const { name, load } of sources) {
+    try {
+      const table = await load();
+      if (table.mount_targets.length === 0) throw new NoMountTableError("It lists no mount target");
+      log.info({ source: name, mountTargets: table.mount_targets.length }, `Using the mount table of ${name}`);
+      return table;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log.error({ source: name, err: error }, `No mount table from ${name}: ${reason}`);
+    }
+  }
+  throw new NoMountTableError(`No mount table from ${sources.map(({ name }) => name).join(", nor from ")}`);
+}
+
+/** A router that cannot reach an AWS endpoint must start all the same, and soon. */
+const CLIENT_OPTIONS = {
+  maxAttempts: 3,
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
+} as const;
+const TIMEOUT = 10_000;
+
+/** The document in the SSM parameter `name` (SSM, GetParameter). */
+export function parameterSource(name: string): MountTableSource {
+  const load = async () => {
+    const { GetParameterCommand, SSMClient } = await import("@aws-sdk/client-ssm");
+    const ssm = new SSMClient(CLIENT_OPTIONS);
+    try {
+      const command = new GetParameterCommand({ Name: name });
+      const { Parameter } = await ssm.send(command, { abortSignal: AbortSignal.timeout(TIMEOUT) });
+      return parseMountTable(Parameter?.Value ?? "");
+    } finally {
+      ssm.destroy();
+    }
+  };
+  return { name: `the SSM parameter ${name}`, load };
+}
+
+/** The mount targets that the file system has and that are available (EFS, DescribeMountTargets). */
+export function fileSystemSource(fileSystemId: string): MountTableSource {
+  const load = async () => {
+    const { EFSClient, paginateDescribeMountTargets } = await import("@aws-sdk/client-efs");
+    const client = new EFSClient(CLIENT_OPTIONS);
+    try {
+      const mountTargets: object[] = [];
+      const input = { FileSystemId: fileSystemId };
+      const pages = paginateDescribeMountTargets({ client }, input, { abortSignal: AbortSignal.timeout(TIMEOUT) });
+      for await (const { MountTargets = [] } of pages) {
+        for (const target of MountTargets) {
+          if (target.LifeCycleState !== "available") continue;
+          mountTargets.push({
+            mount_target_id: target.MountTargetId,
+            ip_address: target.IpAddress ?? target.Ipv6Address,
+            availability_zone: target.AvailabilityZoneName,
+            subnet_id: target.SubnetId,
+          });
+        }
+      }
+      return parseMountTable(JSON.stringify({ mount_targets: mountTargets }));
+    } finally {
+      client.destroy();
+    }
+  };
+  return { name: `the mount targets of ${fileSystemId}`, load };
+}
+
+/** A table that is known from elsewhere. */
+export function fixedSource(name: string, table: MountTable): MountTableSource {
+  return { name, load: async () => table };
+}

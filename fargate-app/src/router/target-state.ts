@@ -1,0 +1,34 @@
+/** The states of a mount target as a router sees it, and what leads from one to the next. */
+
+/** `probing`: being connected to. `connected`: gets requests. `failed`: gets none until the next probe succeeds. */
+export type TargetState = "probing" | "connected" | "failed";
+
+/** `answered`: a probe succeeded. `lost`: a probe failed, or the connection did. `due`: time for the next probe. */
+export type TargetEvent = "answered" | "lost" | "due";
+
+export const FIRST_STATE: TargetState = "probing";
+
+const TRANSITIONS: Readonly<Record<TargetState, Partial<Record<TargetEvent, TargetState>>>> = {
+  probing: { answered: "connected", lost: "failed" },
+  connected: { lost: "failed" },
+  failed: { due: "probing" },
+};
+
+/** @throws {Error} for an event that cannot happen in this state: a defect of the caller. */
+export function nextState(state: TargetState, event: TargetEvent): TargetState {
+  const next = TRANSITIONS[state][event];
+  if (next === undefined) throw new Error(`A mount target that is ${state} cannot be ${event}`);
+  return next;
+}
+
+const FIRST_DELAY = 100;
+const LONGEST_DELAY = 10_000;
+
+/**
+ * Milliseconds to wait before the next probe: doubling with every failure in a row, and anything from half to all of
+ * that, so that routers do not probe a recovering target in step.
+ */
+export function probeDelay(failures: number, random = Math.random()): number {
+  const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1));
+  return longest * (0.5 + random / 2);
+}

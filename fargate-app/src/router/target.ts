@@ -1,0 +1,179 @@
+/** One mount target: connected to, watched, given up when it fails, and probed until it is back. */
+import type { Logger } from "pino";
+import { DEFAULT_NFS_PORT, type MountTarget } from "../../../contracts/mount-table.ts";
+import type { NfsClient, NfsClientOptions } from "../nfs/index.ts";
+import type { Routable } from "../routing/ranking.ts";
+import { Connection } from "./connection.ts";
+import { isTargetError, verdictOn } from "./failures.ts";
+import { type OperationName, type OperationObserver, TargetStatistics } from "./statistics.ts";
+import { FIRST_STATE, nextState, probeDelay, type TargetEvent, type TargetState } from "./target-state.ts";
+
+/** Makes a session with an NFS server. */
+export type Connect = (options: NfsClientOptions) => Promise<NfsClient>;
+
+export interface TargetOptions {
+  readonly connect: Connect;
+  /** For targets whose table entry names no port. */
+  readonly nfsPort?: number;
+  /** Milliseconds until a connection that is being made counts as failed. */
+  readonly connectTimeout: number;
+  /** Milliseconds until an operation fails. */
+  readonly operationTimeout: number;
+  /** Milliseconds until a target that has stopped answering is given up. */
+  readonly detectionTimeout: number;
+  readonly log: Logger;
+  readonly onOperation?: OperationObserver;
+}
+
+/** After a connection that lived this long, in milliseconds, probing begins with the shortest delay again. */
+const STABLE_AFTER = 10_000;
+
+export class Target implements Routable {
+  readonly id: string;
+  readonly mountTarget: MountTarget;
+  readonly port: number;
+  readonly statistics = new TargetStatistics();
+  readonly #options: TargetOptions;
+  readonly #onConnected: () => void;
+  #state = FIRST_STATE;
+  #since = Date.now();
+  #reason: string | undefined;
+  #connection: Connection | undefined;
+  /** Probes and connections that failed in a row. */
+  #failures = 0;
+  #compoundsBefore = 0;
+  #probeTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(mountTarget: MountTarget, options: TargetOptions, onConnected: () => void) {
+    this.id = mountTarget.mount_target_id;
+    this.mountTarget = mountTarget;
+    this.port = mountTarget.port ?? options.nfsPort ?? DEFAULT_NFS_PORT;
+    this.#options = options;
+    this.#onConnected = onConnected;
+  }
+
+  get state(): TargetState {
+    return this.#state;
+  }
+
+  /** When the state last changed, in milliseconds since 1970. */
+  get since(): number {
+    return this.#since;
+  }
+
+  /** Why the target failed; undefined while it is connected. */
+  get reason(): string | undefined {
+    return this.#reason;
+  }
+
+  /** There while the target is connected. */
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
+  /** COMPOUNDs sent since the router started. */
+  get compounds(): number {
+    return this.#compoundsBefore + compoundsOf(this.#connection);
+  }
+
+  /** Tries to connect. Never fails: a target that cannot be connected to is probed again later. */
+  async probe(): Promise<void> {
+    const { connect, connectTimeout, operationTimeout } = this.#options;
+    try {
+      const host = this.mountTarget.ip_address;
+      const client = await connect({ host, port: this.port, connectTimeout, operationTimeout });
+      if (this.#closed) await client.close();
+      else this.#use(client);
+    } catch (error) {
+      if (!this.#closed) this.#fail(messageOf(error));
+    }
+  }
+
+  /**
+   * Runs an operation at `connection`, counts it, and gives the target up when it was its failure.
+   *
+   * @throws What `task` throws.
+   */
+  async run<T>(operation: OperationName, connection: Connection, task: () => Promise<T>): Promise<T> {
+    const begin = performance.now();
+    let failed = false;
+    connection.enter();
+    try {
+      return await task();
+    } catch (error) {
+      failed = isTargetError(error);
+      this.judge(error, connection);
+      throw error;
+    } finally {
+      connection.leave();
+      const seconds = (performance.now() - begin) / 1000;
+      this.statistics.record(seconds, failed);
+      this.#options.onOperation?.(this.id, operation, seconds);
+    }
+  }
+
+  /** Gives the target up if `error`, of an operation at `connection`, says that it was lost. */
+  judge(error: unknown, connection: Connection): void {
+    if (verdictOn(error) === "lost") this.#lose(connection, messageOf(error));
+  }
+
+  /** Ends the session and all probing. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#probeTimer);
+    await this.#connection?.close();
+  }
+
+  #use(client: NfsClient): void {
+    const { detectionTimeout } = this.#options;
+    const connection = new Connection(client, detectionTimeout, (error) => {
+      this.#lose(connection, `It has stopped answering: ${messageOf(error)}`);
+    });
+    this.#connection = connection;
+    this.#enter("answered");
+    this.#onConnected();
+  }
+
+  #lose(connection: Connection, reason: string): void {
+    // Every operation under way reports the loss; the first one counts.
+    if (this.#closed || connection !== this.#connection) return;
+    this.#connection = undefined;
+    this.#compoundsBefore += compoundsOf(connection);
+    if (Date.now() - this.#since >= STABLE_AFTER) this.#failures = 0;
+    this.#fail(reason);
+    connection.giveUp();
+  }
+
+  #fail(reason: string): void {
+    this.#failures += 1;
+    this.#enter("lost", reason);
+    this.#probeTimer = setTimeout(() => {
+      this.#enter("due", reason);
+      void this.probe();
+    }, probeDelay(this.#failures));
+  }
+
+  #enter(event: TargetEvent, reason?: string): void {
+    const from = this.#state;
+    const to = nextState(from, event);
+    this.#state = to;
+    this.#since = Date.now();
+    this.#reason = reason;
+    const { log } = this.#options;
+    const change = { target: this.id, from, to, reason };
+    if (to === "connected") log.info(change, `Mount target ${this.id} is connected`);
+    else if (to === "probing") log.debug(change, `Mount target ${this.id} is being probed`);
+    // A target that stays away is news only once.
+    else if (this.#failures === 1) log.error(change, `Mount target ${this.id} failed: ${reason}`);
+    else log.warn(change, `Mount target ${this.id} is still failing: ${reason}`);
+  }
+}
+
+function compoundsOf(connection: Connection | undefined): number {
+  return connection?.client.statistics().compounds ?? 0;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

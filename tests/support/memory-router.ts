@@ -1,0 +1,93 @@
+/** A router over NFS servers in memory. */
+import pino, { type Logger } from "pino";
+import type { MountTable } from "../../contracts/mount-table.ts";
+import { Router, type RouterOptions } from "../../fargate-app/src/router/router.ts";
+import type { Target } from "../../fargate-app/src/router/target.ts";
+import { filePath } from "../../fargate-app/src/routing/path.ts";
+import { rankingOf } from "../../fargate-app/src/routing/ranking.ts";
+import { MemoryFileSystem, MemoryServer } from "./memory-nfs.ts";
+
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  readonly target?: string;
+}
+
+/** A logger, and the lines it wrote. */
+export function memoryLog(): { log: Logger; lines: LogLine[] } {
+  const lines: LogLine[] = [];
+  const formatters = { level: (label: string) => ({ level: label.toUpperCase() }) };
+  const log = pino({ level: "debug", formatters }, { write: (line) => void lines.push(JSON.parse(line)) });
+  return { log, lines };
+}
+
+/** The servers that an in-memory `connect` finds, by the address of their mount target. */
+export class MemoryNetwork {
+  readonly files = new MemoryFileSystem();
+  readonly servers: readonly MemoryServer[];
+  readonly table: MountTable;
+
+  constructor(count: number, options?: { chunkSize?: number }) {
+    this.servers = Array.from({ length: count }, () => new MemoryServer(this.files, options));
+    this.table = {
+      mount_targets: this.servers.map((_, index) => ({
+        mount_target_id: `fsmt-${index}`,
+        ip_address: `10.0.${index}.100`,
+        availability_zone: `ap-northeast-1${"acd"[index % 3]}`,
+        subnet_id: `subnet-${index}`,
+      })),
+    };
+  }
+
+  readonly connect: RouterOptions["connect"] = async (options) => {
+    const index = this.table.mount_targets.findIndex(({ ip_address }) => ip_address === options.host);
+    return this.#serverAt(index).connect(options);
+  };
+
+  /** The servers in the order in which `path` prefers them. */
+  ranked(path: string): MemoryServer[] {
+    const targets = this.servers.map((_, index) => ({ id: `fsmt-${index}`, index }));
+    return rankingOf(targets)(filePath(path)).map(({ index }) => this.#serverAt(index));
+  }
+
+  idOf(server: MemoryServer): string {
+    return `fsmt-${this.servers.indexOf(server)}`;
+  }
+
+  #serverAt(index: number): MemoryServer {
+    const server = this.servers[index];
+    if (!server) throw new Error(`There is no server ${index}`);
+    return server;
+  }
+}
+
+export interface MemoryRouter {
+  readonly router: Router;
+  readonly network: MemoryNetwork;
+  readonly lines: readonly LogLine[];
+  /** The router's view of a server. */
+  targetOf(server: MemoryServer): Target;
+}
+
+/** A router over `network`, with timeouts that suit tests. */
+export async function startMemoryRouter(
+  network = new MemoryNetwork(3),
+  options: Partial<RouterOptions> = {},
+): Promise<MemoryRouter> {
+  const { log, lines } = memoryLog();
+  const router = await Router.start(network.table, {
+    connect: network.connect,
+    connectTimeout: 200,
+    operationTimeout: 2_000,
+    detectionTimeout: 200,
+    rootDirectory: "/data",
+    log,
+    ...options,
+  });
+  const targetOf = (server: MemoryServer) => {
+    const target = router.targets.find(({ id }) => id === network.idOf(server));
+    if (!target) throw new Error("The server is in no table");
+    return target;
+  };
+  return { router, network, lines, targetOf };
+}

@@ -1,0 +1,354 @@
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import {
+  etagOf,
+  FileChangedError,
+  NfsStatusError,
+  OutcomeUnknownError,
+  PreconditionError,
+} from "../../../fargate-app/src/nfs/index.ts";
+import { UnavailableError } from "../../../fargate-app/src/router/failures.ts";
+import type { Router } from "../../../fargate-app/src/router/router.ts";
+import { type DirectoryPath, directoryPath, filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";
+import { MemoryNetwork, type MemoryRouter, startMemoryRouter } from "../../support/memory-router.ts";
+
+const PATH = filePath("a/b.txt");
+const routers: Router[] = [];
+
+async function start(...args: Parameters<typeof startMemoryRouter>): Promise<MemoryRouter> {
+  const started = await startMemoryRouter(...args);
+  routers.push(started.router);
+  return started;
+}
+
+afterEach(async () => {
+  await Promise.all(routers.splice(0).map((router) => router.close()));
+});
+
+/** The first two servers that `path` prefers. */
+function preferred(network: MemoryNetwork, path: string = PATH) {
+  const [first, second] = network.ranked(path);
+  if (!first || !second) throw new Error("There are too few servers");
+  return { first, second };
+}
+
+async function namesIn(router: Router, path: DirectoryPath, after?: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of router.list(path, { after })) names.push(name);
+  return names;
+}
+
+async function* chunks(...parts: string[]): AsyncGenerator<Buffer> {
+  for (const part of parts) yield Buffer.from(part);
+}
+
+describe("the file API", () => {
+  test("writes, reads, appends, tells, lists and deletes", async () => {
+    const { router, network } = await start();
+    expect(await router.exists(PATH)).toBe(false);
+    const written = await router.writeFile(PATH, Buffer.from("one"));
+    expect(written).toMatchObject({ created: true, attributes: { size: 3 } });
+    expect(await router.writeFile(PATH, Buffer.from("two"))).toMatchObject({ created: false });
+    expect(await router.appendFile(PATH, Buffer.from("three"))).toMatchObject({ size: 8 });
+    expect(await router.exists(PATH)).toBe(true);
+    expect((await router.readFile(PATH)).data.toString()).toBe("twothree");
+    expect((await router.readFile(PATH, { start: 3, length: 2 })).data.toString()).toBe("th");
+    expect(await text((await router.openFile(PATH, { start: 1 })).body)).toBe("wothree");
+    expect(await router.stat(PATH)).toMatchObject({ type: "file", size: 8 });
+    expect(network.files.files).toEqual(["/data/a/b.txt"]);
+    const names = await namesIn(router, directoryPath("a"));
+    expect(names).toEqual(["b.txt"]);
+    await router.deleteFile(PATH);
+    await expect(router.stat(PATH)).rejects.toThrow("NFS4ERR_NOENT");
+  });
+
+  test("writes streams", async () => {
+    const { router, network } = await start();
+    await router.writeFile(PATH, chunks("one", "two"));
+    expect(network.files.read("/data/a/b.txt").toString()).toBe("onetwo");
+  });
+
+  test("writes on conditions", async () => {
+    const { router } = await start();
+    const { attributes } = await router.writeFile(PATH, Buffer.from("one"), "absent");
+    await expect(router.writeFile(PATH, Buffer.from("two"), "absent")).rejects.toThrow(PreconditionError);
+    const second = await router.writeFile(PATH, Buffer.from("two"), { etag: etagOf(attributes) });
+    expect(second).toMatchObject({ created: false });
+    await expect(router.writeFile(PATH, Buffer.from("three"), { etag: etagOf(attributes) })).rejects.toThrow(
+      PreconditionError,
+    );
+  });
+
+  test("lists from a cursor on, without files that are still being written", async () => {
+    const { router, network } = await start();
+    for (const name of ["1", "2", ".nfs-tmp-3", "4"]) network.files.write(`/data/${name}`, Buffer.alloc(0));
+    expect(await namesIn(router, ROOT)).toEqual(["1", "2", "4"]);
+    for await (const { cursor } of router.list(ROOT)) {
+      expect(await namesIn(router, ROOT, cursor)).toEqual(["2", "4"]);
+      break;
+    }
+  });
+
+  test("serves the root of the file system when that is its directory", async () => {
+    const { router, network } = await start(undefined, { rootDirectory: "/" });
+    await router.writeFile(PATH, Buffer.from("one"));
+    expect(network.files.files).toEqual(["/a/b.txt"]);
+  });
+
+  test("sends each path to the target that the path prefers", async () => {
+    const { router, network, targetOf } = await start();
+    const paths = Array.from({ length: 60 }, (_, index) => filePath(`file-${index}`));
+    for (const path of paths) await router.writeFile(path, Buffer.from("12345"));
+    for (const server of network.servers) {
+      const own = paths.filter((path) => preferred(network, path).first === server);
+      expect(own.length).toBeGreaterThan(0);
+      expect(targetOf(server).statistics).toMatchObject({ requests: own.length, bytesWritten: 5 * own.length });
+    }
+  });
+
+  test("counts requests, bytes and errors of the target that did them; no such file is no error", async () => {
+    const { router, network, targetOf } = await start();
+    await router.writeFile(PATH, Buffer.from("12345"));
+    await text((await router.openFile(PATH)).body);
+    await router.readFile(PATH);
+    await expect(router.stat(filePath("missing"))).rejects.toThrow(NfsStatusError);
+    const target = targetOf(preferred(network).first);
+    expect(target.statistics).toMatchObject({ bytesWritten: 5, bytesRead: 10 });
+    expect(router.targets.map(({ statistics }) => statistics.errors)).toEqual([0, 0, 0]);
+    expect(target.statistics.latency.p99).toBeGreaterThan(0);
+    expect(target.compounds).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("starting", () => {
+  test("skips targets that cannot be connected to, with an ERROR each, and takes them up when they come", async () => {
+    const network = new MemoryNetwork(3);
+    const { first, second } = preferred(network);
+    first.state = "down";
+    second.state = "frozen";
+    const { router, lines, targetOf } = await start(network);
+    const errors = lines.filter(({ level }) => level === "ERROR");
+    expect(errors.map(({ target }) => target).sort()).toEqual([network.idOf(first), network.idOf(second)].sort());
+    await router.writeFile(PATH, Buffer.from("one"));
+
+    first.state = "up";
+    await vi.waitFor(() => expect(targetOf(first).state).toBe("connected"));
+    await router.readFile(PATH);
+    expect(targetOf(first).statistics.requests).toBe(1);
+  });
+
+  test("fails when no target can be connected to, and leaves nothing running", async () => {
+    const network = new MemoryNetwork(2);
+    for (const server of network.servers) server.state = "down";
+    await expect(start(network)).rejects.toThrow(
+      new UnavailableError("None of the 2 mount targets could be connected to"),
+    );
+    for (const server of network.servers) server.state = "up";
+    await sleep(250);
+    expect(network.servers.map(({ clients }) => clients.size)).toEqual([0, 0]);
+  });
+
+  test("gives every session back on close", async () => {
+    const { router, network } = await start();
+    expect(network.servers.map(({ clients }) => clients.size)).toEqual([1, 1, 1]);
+    await router.close();
+    expect(network.servers.map(({ clients }) => clients.size)).toEqual([0, 0, 0]);
+  });
+});
+
+describe.each(["down", "frozen"] as const)("when a target is %s", (failure) => {
+  test("reads, writes, deletes, stats and lists go on at the next one", async () => {
+    const { router, network, targetOf } = await start();
+    const { first, second } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("one"));
+    first.state = failure;
+    const begin = performance.now();
+    expect((await router.readFile(PATH)).data.toString()).toBe("one");
+    // Detection takes 200 ms here; an operation would be given 2,000 ms.
+    expect(performance.now() - begin).toBeLessThan(1_000);
+    expect(targetOf(first).state).not.toBe("connected");
+    await router.writeFile(PATH, Buffer.from("two"));
+    expect(await text((await router.openFile(PATH)).body)).toBe("two");
+    expect(await router.stat(PATH)).toMatchObject({ size: 3 });
+    expect(await namesIn(router, directoryPath("a"))).toEqual(["b.txt"]);
+    await router.deleteFile(PATH);
+    expect(await router.exists(PATH)).toBe(false);
+    expect(targetOf(second).statistics.requests).toBeGreaterThan(4);
+  });
+
+  test("operations that were under way go on at the next one", async () => {
+    const { router, network } = await start();
+    await router.writeFile(PATH, Buffer.from("one"));
+    const { first } = preferred(network);
+    first.state = "frozen";
+    const reads = Array.from({ length: 20 }, () => router.readFile(PATH));
+    await sleep(10);
+    first.state = failure;
+    const results = await Promise.all(reads);
+    expect(results.every(({ data }) => data.toString() === "one")).toBe(true);
+  });
+
+  test("it comes back by itself, gets its paths again, and its old session ends", async () => {
+    const { router, network, lines, targetOf } = await start();
+    const { first } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("one"));
+    first.state = failure;
+    await router.readFile(PATH);
+    first.state = "up";
+    await vi.waitFor(() => expect(targetOf(first).state).toBe("connected"), { timeout: 2_000 });
+    const before = targetOf(first).statistics.requests;
+    await router.readFile(PATH);
+    expect(targetOf(first).statistics.requests).toBe(before + 1);
+    expect(first.clients.size).toBe(1);
+    const changes = lines.filter(({ target }) => target === network.idOf(first)).map(({ level }) => level);
+    expect(changes.slice(0, 3)).toEqual(["INFO", "ERROR", "DEBUG"]);
+    expect(changes.at(-1)).toBe("INFO");
+  });
+
+  test("a stream that is being read goes on at the next one", async () => {
+    const { router, network } = await start(new MemoryNetwork(3, { chunkSize: 2 }));
+    await router.writeFile(PATH, Buffer.from("0123456789"));
+    const { body } = await router.openFile(PATH, { start: 1, length: 8 });
+    let read = "";
+    for await (const chunk of body) {
+      read += chunk.toString();
+      if (read.length === 4) preferred(network).first.state = failure;
+    }
+    expect(read).toBe("12345678");
+  });
+
+  test("a stream of a file that was replaced meanwhile fails instead of mixing the two", async () => {
+    const { router, network } = await start(new MemoryNetwork(3, { chunkSize: 2 }));
+    await router.writeFile(PATH, Buffer.from("0123456789"));
+    const { body } = await router.openFile(PATH);
+    const read = async () => {
+      for await (const _ of body) {
+        network.files.write("/data/a/b.txt", Buffer.from("abcdefghij"));
+        preferred(network).first.state = failure;
+      }
+    };
+    await expect(read()).rejects.toThrow(FileChangedError);
+  });
+
+  test("a stream that is being written fails, and the old content stays", async () => {
+    const { router, network } = await start();
+    await router.writeFile(PATH, Buffer.from("old"));
+    const source = async function* () {
+      yield Buffer.from("new");
+      preferred(network).first.state = failure;
+      yield Buffer.from("newer");
+    };
+    await expect(router.writeFile(PATH, source())).rejects.toThrow();
+    expect((await router.readFile(PATH)).data.toString()).toBe("old");
+  });
+
+  test("a listing that is under way goes on at the next one", async () => {
+    const { router, network } = await start();
+    for (let index = 0; index < 10; index++) network.files.write(`/data/a/${index}`, Buffer.alloc(0));
+    const names: string[] = [];
+    for await (const { name } of router.list(directoryPath("a"))) {
+      names.push(name);
+      if (names.length === 5) preferred(network, "a").first.state = failure;
+    }
+    expect(names).toEqual(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+  });
+});
+
+describe("an outcome that is not known", () => {
+  test("a delete that was done before its reply was lost succeeds", async () => {
+    const { router, network } = await start();
+    await router.writeFile(PATH, Buffer.from("one"));
+    preferred(network).first.scheduled.push("lose-reply");
+    await router.deleteFile(PATH);
+    expect(network.files.files).toEqual([]);
+  });
+
+  test("a delete of what is not there fails, also at the next target", async () => {
+    const { router, network } = await start();
+    preferred(network).first.scheduled.push("NFS4ERR_GRACE");
+    await expect(router.deleteFile(PATH)).rejects.toThrow("NFS4ERR_NOENT");
+  });
+
+  test("a write that was done before its reply was lost is repeated", async () => {
+    const { router, network } = await start();
+    await router.writeFile(PATH, Buffer.from("old"), "absent");
+    const current = etagOf(network.files.stat("/data/a/b.txt"));
+    preferred(network).first.scheduled.push("lose-request");
+    await router.writeFile(PATH, Buffer.from("new"), { etag: current });
+    expect((await router.readFile(PATH)).data.toString()).toBe("new");
+  });
+
+  test("a conditional write that may have been done says that nobody knows", async () => {
+    const { router, network } = await start();
+    preferred(network).first.scheduled.push("lose-reply");
+    await expect(router.writeFile(PATH, Buffer.from("one"), "absent")).rejects.toThrow(OutcomeUnknownError);
+  });
+
+  test("an append says so, and is not repeated at another target", async () => {
+    const { router, network } = await start();
+    await router.writeFile(PATH, Buffer.from("one"));
+    const { first, second } = preferred(network);
+    first.scheduled.push("lose-reply");
+    await expect(router.appendFile(PATH, Buffer.from("two"))).rejects.toThrow(OutcomeUnknownError);
+    expect(second.log).not.toContain("appendFile /data/a/b.txt");
+    expect(network.files.read("/data/a/b.txt").toString()).toBe("onetwo");
+  });
+
+  test("an append that was not done goes on at the next target", async () => {
+    const { router, network } = await start();
+    preferred(network).first.state = "frozen";
+    expect(await router.appendFile(PATH, Buffer.from("one"))).toMatchObject({ size: 3 });
+    expect(network.files.read("/data/a/b.txt").toString()).toBe("one");
+  });
+});
+
+describe("when the target is there, but busy", () => {
+  test("the next one is asked, and the target stays connected", async () => {
+    const { router, network, targetOf } = await start();
+    const { first } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("one"));
+    first.scheduled.push("NFS4ERR_DELAY");
+    expect((await router.readFile(PATH)).data.toString()).toBe("one");
+    expect(targetOf(first).state).toBe("connected");
+    expect(targetOf(first).statistics.errors).toBe(1);
+  });
+
+  test("the error is passed on when all of them are", async () => {
+    const { router, network } = await start();
+    for (const server of network.servers) server.scheduled.push("NFS4ERR_GRACE");
+    await expect(router.readFile(PATH)).rejects.toThrow("NFS4ERR_GRACE");
+  });
+});
+
+describe("when no target is there", () => {
+  test("an operation waits for one that comes back soon", async () => {
+    const { router, network } = await start(undefined, { detectionTimeout: 1_000 });
+    await router.writeFile(PATH, Buffer.from("one"));
+    for (const server of network.servers) server.state = "down";
+    const reading = router.readFile(PATH);
+    await sleep(50);
+    for (const server of network.servers) server.state = "up";
+    expect((await reading).data.toString()).toBe("one");
+  });
+
+  test("it fails when none does", async () => {
+    const { router, network } = await start();
+    for (const server of network.servers) server.state = "down";
+    await expect(router.readFile(PATH)).rejects.toThrow(new UnavailableError("No mount target can be reached"));
+    expect(router.ready).toBe(false);
+  });
+});
+
+test("a slow operation at a target that answers pings is waited for", async () => {
+  const { router, network, targetOf } = await start(undefined, { detectionTimeout: 40 });
+  const { first } = preferred(network);
+  const source = async function* () {
+    yield Buffer.from("slow");
+    await sleep(200);
+    yield Buffer.from("ly");
+  };
+  await router.writeFile(PATH, source());
+  expect(first.log).toContain("ping");
+  expect(targetOf(first).state).toBe("connected");
+});
