@@ -1,12 +1,15 @@
 /**
  * The Pulumi program: the stack's configuration in, the system wired, what an operator needs next out.
  */
+import "./build.ts"; // what is deployed is built from what is checked out
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { AlarmTopic } from "./components/alarm-topic.ts";
+import { Alarms } from "./components/alarms.ts";
 import { AuditTrail } from "./components/audit-trail.ts";
 import { Backup } from "./components/backup.ts";
 import { ContainerImage } from "./components/container-image.ts";
+import { Dashboard } from "./components/dashboard.ts";
 import { FileMonitor } from "./components/file-monitor.ts";
 import { FileStorage } from "./components/file-storage.ts";
 import { MountTable } from "./components/mount-table.ts";
@@ -89,7 +92,7 @@ const router = new RouterService("router", {
   logGroupName: `/ecs/efs-mount-autoscaling-fargate${config.nameSuffix}`,
 });
 
-const alarms = new AlarmTopic("alarms", { email: config.alarmEmail });
+const topic = new AlarmTopic("alarms", { email: config.alarmEmail });
 
 const sweeper = new MountTargetSweeper(
   "mount-target-sweeper",
@@ -107,7 +110,7 @@ const monitor = new FileMonitor("file-monitor", {
   bundle: "dist/file-monitor",
   role: roles.monitor,
   memory: config.monitorMemory,
-  failureTopicArn: alarms.arn,
+  failureTopicArn: topic.arn,
   logGroupName: `/aws/lambda/efs-mount-autoscaling-file-monitor${config.nameSuffix}`,
   vpcId: network.vpcId,
   mountTargetSubnetIds: subnetIds,
@@ -123,6 +126,23 @@ const monitor = new FileMonitor("file-monitor", {
   cluster: router.cluster,
   service: router.service,
   outlivedBy: [...storage.mountTargets, sweeper],
+});
+
+new Alarms("alarms", {
+  topicArn: topic.arn,
+  fileSystemId: storage.fileSystemId,
+  monitor: monitor.function,
+  cluster: router.cluster,
+  service: router.service,
+});
+
+const dashboard = new Dashboard("dashboard", {
+  cluster: router.cluster,
+  service: router.service,
+  loadBalancer: router.loadBalancer,
+  targetGroup: router.targetGroup,
+  fileSystemId: storage.fileSystemId,
+  logGroupNames: [monitor.logGroup.name, router.logGroup.name],
 });
 
 const backup = config.backup
@@ -143,7 +163,8 @@ export const mountTableParameter = mountTable.parameterName;
 export const monitorFunction = monitor.function.name;
 export const clusterName = router.cluster.name;
 export const serviceName = router.service.name;
-export const alarmTopic = alarms.arn;
+export const dashboardUrl = dashboard.url;
+export const alarmTopic = topic.arn;
 export const monitorLogGroup = monitor.logGroup.name;
 export const routerLogGroup = router.logGroup.name;
 /** The vault and the role that a restore needs. */

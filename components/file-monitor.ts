@@ -241,11 +241,11 @@ export class FileMonitor extends pulumi.ComponentResource {
     );
   }
 
-  #schedule({ scheduleExpression }: FileMonitorArgs): void {
+  #schedule({ scheduleExpression, outlivedBy }: FileMonitorArgs): void {
     const rule = new aws.cloudwatch.EventRule(
       "file-monitor",
       { description: "Runs the file monitor", scheduleExpression },
-      { parent: this },
+      { parent: this, dependsOn: [...outlivedBy] },
     );
     const permission = new aws.lambda.Permission(
       "file-monitor",

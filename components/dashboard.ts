@@ -1,0 +1,219 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { monitorMetric } from "./metrics.ts";
+
+/** CloudWatch's grid is 24 columns wide. */
+const COLUMNS = 24;
+const HEIGHT = 6;
+
+export interface DashboardArgs {
+  readonly fileSystemId: pulumi.Input<string>;
+  readonly cluster: aws.ecs.Cluster;
+  readonly service: aws.ecs.Service;
+  readonly loadBalancer: aws.lb.LoadBalancer;
+  readonly targetGroup: aws.lb.TargetGroup;
+  /** Where errors are looked for. */
+  readonly logGroupNames: readonly pulumi.Input<string>[];
+}
+
+/** One line of a graph: a metric with its dimensions, or an expression over others. */
+type Line = readonly pulumi.Input<string | Readonly<Record<string, unknown>>>[];
+
+interface Graph {
+  readonly title: string;
+  readonly lines: readonly Line[];
+  /** Default: `Average`. */
+  readonly stat?: string;
+  readonly unit?: string;
+}
+
+/** One page that shows, top to bottom: how full, how fast, how well served, what went wrong. */
+export class Dashboard extends pulumi.ComponentResource {
+  readonly url: pulumi.Output<string>;
+
+  constructor(name: string, args: DashboardArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:Dashboard", name, {}, opts);
+
+    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const rows = [this.#scaling(args), this.#fileSystem(args), this.#requests(args), this.#tasks(args)];
+    const widgets = [
+      ...rows.flatMap((graphs, row) =>
+        graphs.map((graph, index) => graphWidget(graph, row, index, graphs.length, region)),
+      ),
+      errorsWidget(args.logGroupNames, rows.length, region),
+    ];
+    const dashboard = new aws.cloudwatch.Dashboard(
+      name,
+      {
+        dashboardName: `${pulumi.getProject()}-${pulumi.getStack()}`,
+        dashboardBody: pulumi.jsonStringify({ widgets }),
+      },
+      { parent: this },
+    );
+    this.url = pulumi.interpolate`https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}#dashboards/dashboard/${dashboard.dashboardName}`;
+
+    this.registerOutputs();
+  }
+
+  #scaling({ fileSystemId }: DashboardArgs): Graph[] {
+    const line = (metric: string, options: Record<string, unknown> = {}) =>
+      metricLine(monitorMetric(metric, fileSystemId), options);
+    return [
+      {
+        title: "Files against the threshold",
+        stat: "Maximum",
+        lines: [
+          line("FileCount", { id: "files", label: "Files" }),
+          line("FileCountPercentOfThreshold", { id: "percent", visible: false }),
+          [{ expression: "100 * files / percent", label: "Threshold", color: "#d62728" }],
+        ],
+      },
+      {
+        title: "Mount targets",
+        stat: "Maximum",
+        lines: [
+          line("MountTargets", { label: "Available" }),
+          line("AvailabilityZonesLeft", { label: "Could be added" }),
+          line("MountTargetCreated", { label: "Created", stat: "Sum" }),
+        ],
+      },
+      {
+        title: "File monitor",
+        stat: "Sum",
+        lines: [
+          line("RunFailed", { label: "Failed runs" }),
+          line("DeploymentStarted", { label: "Deployments started" }),
+          line("CountDuration", { label: "Count (ms)", stat: "Maximum", yAxis: "right" }),
+        ],
+      },
+    ];
+  }
+
+  #fileSystem({ fileSystemId }: DashboardArgs): Graph[] {
+    const line = (metricName: string, options: Record<string, unknown> = {}) =>
+      metricLine({ namespace: "AWS/EFS", metricName, dimensions: { FileSystemId: fileSystemId } }, options);
+    return [
+      {
+        title: "Throughput (bytes/s)",
+        stat: "Sum",
+        lines: [
+          line("DataReadIOBytes", { id: "read", visible: false }),
+          line("DataWriteIOBytes", { id: "write", visible: false }),
+          [{ expression: "read / PERIOD(read)", label: "Read" }],
+          [{ expression: "write / PERIOD(write)", label: "Written" }],
+        ],
+      },
+      { title: "Client connections", stat: "Sum", lines: [line("ClientConnections", { label: "Connections" })] },
+      { title: "I/O limit (%)", stat: "Maximum", lines: [line("PercentIOLimit", { label: "Of General Purpose" })] },
+    ];
+  }
+
+  #requests({ loadBalancer, targetGroup }: DashboardArgs): Graph[] {
+    const line = (metricName: string, options: Record<string, unknown> = {}) =>
+      metricLine(
+        {
+          namespace: "AWS/ApplicationELB",
+          metricName,
+          dimensions: { LoadBalancer: loadBalancer.arnSuffix, TargetGroup: targetGroup.arnSuffix },
+        },
+        options,
+      );
+    return [
+      {
+        title: "Requests",
+        stat: "Sum",
+        lines: [line("RequestCount", { label: "All" }), line("RequestCountPerTarget", { label: "Each task" })],
+      },
+      {
+        title: "Latency (s)",
+        lines: ["p50", "p90", "p99"].map((stat) => line("TargetResponseTime", { stat, label: stat })),
+      },
+      {
+        title: "Failed requests",
+        stat: "Sum",
+        lines: [
+          line("HTTPCode_Target_5XX_Count", { label: "5xx" }),
+          line("HTTPCode_Target_4XX_Count", { label: "4xx" }),
+        ],
+      },
+    ];
+  }
+
+  #tasks({ cluster, service, loadBalancer, targetGroup }: DashboardArgs): Graph[] {
+    const dimensions = { ClusterName: cluster.name, ServiceName: service.name };
+    const insight = (metricName: string, label: string) =>
+      metricLine({ namespace: "ECS/ContainerInsights", metricName, dimensions }, { label });
+    const usage = (metricName: string, label: string) =>
+      metricLine({ namespace: "AWS/ECS", metricName, dimensions }, { label });
+    const hosts = (metricName: string, label: string) =>
+      metricLine(
+        {
+          namespace: "AWS/ApplicationELB",
+          metricName,
+          dimensions: { LoadBalancer: loadBalancer.arnSuffix, TargetGroup: targetGroup.arnSuffix },
+        },
+        { label },
+      );
+    return [
+      {
+        title: "Tasks",
+        lines: [
+          insight("DesiredTaskCount", "Desired"),
+          insight("RunningTaskCount", "Running"),
+          insight("PendingTaskCount", "Pending"),
+        ],
+      },
+      {
+        title: "CPU and memory (%)",
+        lines: [usage("CPUUtilization", "CPU"), usage("MemoryUtilization", "Memory")],
+      },
+      { title: "Ready tasks", lines: [hosts("HealthyHostCount", "Ready"), hosts("UnHealthyHostCount", "Not ready")] },
+    ];
+  }
+}
+
+interface Metric {
+  readonly namespace: string;
+  readonly metricName: string;
+  readonly dimensions: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+function metricLine({ namespace, metricName, dimensions }: Metric, options: Record<string, unknown>): Line {
+  return [namespace, metricName, ...Object.entries(dimensions).flat(), options];
+}
+
+function graphWidget(graph: Graph, row: number, index: number, inRow: number, region: pulumi.Output<string>) {
+  const width = COLUMNS / inRow;
+  return {
+    type: "metric",
+    x: index * width,
+    y: row * HEIGHT,
+    width,
+    height: HEIGHT,
+    properties: {
+      title: graph.title,
+      view: "timeSeries",
+      region,
+      period: 300,
+      stat: graph.stat ?? "Average",
+      metrics: graph.lines,
+    },
+  };
+}
+
+function errorsWidget(logGroupNames: DashboardArgs["logGroupNames"], row: number, region: pulumi.Output<string>) {
+  const sources = pulumi.all([...logGroupNames]).apply((names) => names.map((name) => `SOURCE '${name}' | `).join(""));
+  return {
+    type: "log",
+    x: 0,
+    y: row * HEIGHT,
+    width: COLUMNS,
+    height: HEIGHT,
+    properties: {
+      title: "Errors",
+      region,
+      view: "table",
+      query: pulumi.interpolate`${sources}fields @timestamp, level, @message, @log | filter level in ["ERROR", "FATAL"] | sort @timestamp desc | limit 50`,
+    },
+  };
+}

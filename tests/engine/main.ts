@@ -1,0 +1,164 @@
+/**
+ * The stack's whole life in the real Pulumi engine, without AWS: `npm run preview:offline`.
+ *
+ * Preview, up, up again, a threshold edited, destroy. The providers are stand-ins, the backend is a temporary folder,
+ * and EFS, which the sweeper calls on destroy, is the local control plane.
+ */
+import assert from "node:assert/strict";
+import { type EngineEvent, LocalWorkspace, type OpMap, type OpType } from "@pulumi/pulumi/automation/index.js";
+import { startControlPlane } from "../../local/control-plane/server.ts";
+import { type AwsState, emptyState, type MountTarget } from "../../local/control-plane/state.ts";
+import { ACCOUNT_ID, create, REGION } from "../infra/aws-stand-in.ts";
+import { EngineMissingError, findEngine } from "./engine.ts";
+import { makeProject } from "./project.ts";
+
+/** What the engine did to a resource. */
+interface Step {
+  readonly op: OpType;
+  readonly type: string;
+  readonly name: string;
+}
+
+/** What an operation did: how many resources by what was done to them, and the steps that did something, in order. */
+interface Outcome {
+  readonly counts: OpMap;
+  readonly steps: readonly Step[];
+}
+
+const FILE_SYSTEM_ID = create("aws:efs/fileSystem:FileSystem", "files", {}).id;
+const OWN_MOUNT_TARGETS = [1, 2].map((n) => create("aws:efs/mountTarget:MountTarget", `mount-target-${n}`, {}).id);
+const FOREIGN_MOUNT_TARGET = "fsmt-0f0f0f0f0f0f0f0f0";
+
+try {
+  await run(await findEngine());
+} catch (error) {
+  if (!(error instanceof EngineMissingError)) throw error;
+  console.log(`preview:offline skipped: ${error.message}`);
+}
+
+async function run(engine: string): Promise<void> {
+  await using project = await makeProject();
+  const efs = await startControlPlane({ state: accountAfterScaleOut(), mountTargetDeletionDelay: 100 });
+  try {
+    process.env.PATH = [project.plugins, engine, process.env.PATH].join(":");
+    const stack = await LocalWorkspace.createStack(
+      { stackName: "dev", workDir: project.folder },
+      {
+        pulumiHome: project.home,
+        envVars: {
+          PULUMI_BACKEND_URL: project.backend,
+          PULUMI_CONFIG_PASSPHRASE: "offline",
+          PULUMI_SKIP_UPDATE_CHECK: "true",
+          PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+          AWS_ENDPOINT_URL: efs.url,
+          AWS_ACCESS_KEY_ID: "offline",
+          AWS_SECRET_ACCESS_KEY: "offline",
+        },
+      },
+    );
+
+    const previewed = await watch((onEvent) => stack.preview({ onEvent }));
+    report("preview", previewed);
+    assert.deepEqual(Object.keys(previewed.counts), ["create"], "A preview of a new stack only creates");
+
+    const created = await watch((onEvent) => stack.up({ onEvent }));
+    report("up", created);
+    assert.deepEqual(created.counts, previewed.counts, "up does what the preview promised");
+
+    const again = await watch((onEvent) => stack.up({ onEvent }));
+    report("up again", again);
+    assert.deepEqual(again.counts, { same: created.counts.create }, "up without a change changes nothing");
+
+    await stack.setConfig("efs-mount-autoscaling:fileCountThreshold", { value: "2000" });
+    const edited = await watch((onEvent) => stack.up({ onEvent }));
+    report("threshold edited", edited);
+    assert.deepEqual(
+      edited.steps,
+      [{ op: "update", type: "aws:lambda/function:Function", name: "file-monitor" }],
+      "A threshold changes the function and nothing else",
+    );
+
+    const deleted = await watch((onEvent) => stack.destroy({ onEvent }));
+    report("destroy", deleted);
+    assert.deepEqual(deleted.counts, { delete: created.counts.create }, "destroy deletes what up created");
+    assert.deepEqual((await stack.exportStack()).deployment.resources ?? [], [], "destroy leaves nothing in the stack");
+    assertSwept(deleted.steps, efs.state());
+    console.log(`preview:offline passed: ${created.counts.create} resources, swept ${FOREIGN_MOUNT_TARGET}`);
+  } finally {
+    await efs.close();
+  }
+}
+
+/** Runs an operation and collects what the engine did. */
+async function watch(operation: (onEvent: (event: EngineEvent) => void) => Promise<unknown>): Promise<Outcome> {
+  let counts: OpMap = {};
+  const steps: Step[] = [];
+  await operation(({ resOutputsEvent, summaryEvent }) => {
+    if (summaryEvent !== undefined) counts = summaryEvent.resourceChanges;
+    if (resOutputsEvent === undefined || resOutputsEvent.metadata.op === "same") return;
+    const { op, type, urn } = resOutputsEvent.metadata;
+    // The engine's own note of the stack's configuration, kept for dynamic resources.
+    if (type.startsWith("pulumi:providers:")) return;
+    steps.push({ op, type, name: urn.split("::").at(-1) ?? "" });
+  });
+  return { counts, steps };
+}
+
+function report(what: string, { counts, steps }: Outcome): void {
+  const summary = Object.entries(counts).map(([op, count]) => `${count} ${op}`);
+  const updated = steps.filter(({ op }) => op === "update").map(({ type, name }) => `(${type} ${name})`);
+  console.log([what.padEnd(17), summary.join(", "), ...updated].join(" "));
+}
+
+/** The file system as it is once the monitor has added a mount target. */
+function accountAfterScaleOut(): AwsState {
+  const mountTarget = (mountTargetId: string, index: number): MountTarget => ({
+    mountTargetId,
+    fileSystemId: FILE_SYSTEM_ID,
+    subnetId: `subnet-${index}`,
+    vpcId: "vpc-1",
+    availabilityZoneId: `apne1-az${index}`,
+    availabilityZoneName: `${REGION}${index}`,
+    ipAddress: `10.0.${index}.10`,
+    networkInterfaceId: `eni-${index}`,
+    securityGroups: [],
+    lifeCycleState: "available",
+  });
+  return {
+    ...emptyState(ACCOUNT_ID, REGION),
+    fileSystems: [
+      { fileSystemId: FILE_SYSTEM_ID, creationToken: "files", creationTime: new Date(), lifeCycleState: "available" },
+    ],
+    mountTargets: [...OWN_MOUNT_TARGETS, FOREIGN_MOUNT_TARGET].map(mountTarget),
+  };
+}
+
+/** The monitor must be gone before the sweep, and what a mount target holds on to must still be there. */
+function assertSwept(deleted: readonly Step[], { mountTargets }: AwsState): void {
+  assert.deepEqual(
+    mountTargets.map(({ mountTargetId }) => mountTargetId),
+    OWN_MOUNT_TARGETS,
+    "The sweep removes the foreign mount targets and only those",
+  );
+  const order = (type: string, name: string) => {
+    const index = deleted.findIndex((step) => step.type === type && step.name === name);
+    assert.notEqual(index, -1, `${type} ${name} is deleted`);
+    return index;
+  };
+  const swept = order("pulumi-nodejs:dynamic/efs-mount-autoscaling:MountTargetSweeper", "mount-target-sweeper");
+  for (const [type, name] of [
+    ["aws:cloudwatch/eventRule:EventRule", "file-monitor"],
+    ["aws:lambda/function:Function", "file-monitor"],
+    ["aws:iam/rolePolicy:RolePolicy", "file-monitor"],
+  ] as const) {
+    assert.ok(order(type, name) < swept, `${type} ${name} is deleted before the sweep`);
+  }
+  for (const [type, name] of [
+    ["aws:efs/mountTarget:MountTarget", "mount-target-1"],
+    ["aws:efs/fileSystem:FileSystem", "files"],
+    ["aws:ec2/securityGroup:SecurityGroup", "mount-targets"],
+    ["aws:ec2/subnet:Subnet", "private-3"],
+  ] as const) {
+    assert.ok(order(type, name) > swept, `${type} ${name} is deleted after the sweep`);
+  }
+}

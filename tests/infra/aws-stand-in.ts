@@ -1,0 +1,166 @@
+/**
+ * What AWS would answer the stack's program: made-up ids, ARNs and addresses, the same each time for the same resource.
+ *
+ * Used twice: as Pulumi's mocks, where a test looks at what is registered, and as the provider of the real engine.
+ */
+import { createHash } from "node:crypto";
+
+export const ACCOUNT_ID = "123456789012";
+export const REGION = "ap-northeast-1";
+export const AVAILABILITY_ZONES = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"];
+
+export type Properties = Record<string, unknown>;
+
+/** A resource that was created: its id, and its inputs together with what AWS adds to them. */
+export interface Created {
+  readonly id: string;
+  readonly outputs: Properties;
+}
+
+/** What is made up for a type, from the resource's physical name, its id and its inputs. */
+interface Shape {
+  /** The id, where it is not the name. */
+  readonly id?: (made: Made) => string;
+  readonly arn?: (made: Made) => string;
+  readonly outputs?: (made: Made) => Properties;
+}
+
+interface Made {
+  readonly name: string;
+  /** Hexadecimal digits that no other resource has. */
+  readonly digits: string;
+  readonly inputs: Properties;
+}
+
+const arn = (service: string, resource: string) => `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${resource}`;
+
+const withPrefix = (prefix: string) => ({
+  id: ({ digits }: Made) => `${prefix}-${digits}`,
+  arn: ({ digits }: Made) => arn("ec2", `${prefix}/${prefix}-${digits}`),
+});
+
+const arnAsId = (service: string, resource: (made: Made) => string): Shape => ({
+  id: (made) => arn(service, resource(made)),
+  arn: (made) => arn(service, resource(made)),
+});
+
+const SHAPES: Readonly<Record<string, Shape>> = {
+  "aws:ec2/vpc:Vpc": withPrefix("vpc"),
+  "aws:ec2/subnet:Subnet": withPrefix("subnet"),
+  "aws:ec2/routeTable:RouteTable": withPrefix("rtb"),
+  "aws:ec2/securityGroup:SecurityGroup": withPrefix("sg"),
+  "aws:ec2/vpcEndpoint:VpcEndpoint": {
+    ...withPrefix("vpce"),
+    outputs: ({ digits }) => ({ prefixListId: `pl-${digits}` }),
+  },
+  "aws:efs/fileSystem:FileSystem": {
+    id: ({ digits }) => `fs-${digits}`,
+    arn: ({ digits }) => arn("elasticfilesystem", `file-system/fs-${digits}`),
+  },
+  "aws:efs/accessPoint:AccessPoint": {
+    id: ({ digits }) => `fsap-${digits}`,
+    arn: ({ digits }) => arn("elasticfilesystem", `access-point/fsap-${digits}`),
+  },
+  "aws:efs/mountTarget:MountTarget": {
+    id: ({ digits }) => `fsmt-${digits}`,
+    outputs: ({ digits, name }) => ({
+      ipAddress: `10.0.1.${Number.parseInt(digits.slice(0, 2), 16) || 1}`,
+      availabilityZoneName: AVAILABILITY_ZONES[Number(name.match(/\d+/)?.[0] ?? 1) - 1],
+    }),
+  },
+  "aws:ssm/parameter:Parameter": { arn: ({ name }) => arn("ssm", `parameter${name}`) },
+  "aws:iam/role:Role": { arn: ({ name }) => `arn:aws:iam::${ACCOUNT_ID}:role/${name}` },
+  "aws:lambda/function:Function": { arn: ({ name }) => arn("lambda", `function:${name}`) },
+  "aws:cloudwatch/logGroup:LogGroup": { arn: ({ name }) => arn("logs", `log-group:${name}`) },
+  "aws:cloudwatch/eventRule:EventRule": { arn: ({ name }) => arn("events", `rule/${name}`) },
+  "aws:cloudwatch/metricAlarm:MetricAlarm": { arn: ({ name }) => arn("cloudwatch", `alarm:${name}`) },
+  "aws:cloudwatch/compositeAlarm:CompositeAlarm": { arn: ({ name }) => arn("cloudwatch", `alarm:${name}`) },
+  "aws:sns/topic:Topic": arnAsId("sns", ({ name }) => name),
+  "aws:ecr/repository:Repository": {
+    arn: ({ name }) => arn("ecr", `repository/${name}`),
+    outputs: ({ name }) => ({
+      registryId: ACCOUNT_ID,
+      repositoryUrl: `${ACCOUNT_ID}.dkr.ecr.${REGION}.amazonaws.com/${name}`,
+    }),
+  },
+  "aws:ecs/cluster:Cluster": arnAsId("ecs", ({ name }) => `cluster/${name}`),
+  "aws:ecs/service:Service": arnAsId(
+    "ecs",
+    ({ name, inputs }) => `service/${String(inputs.cluster).split("/").at(-1)}/${name}`,
+  ),
+  "aws:ecs/taskDefinition:TaskDefinition": {
+    arn: ({ inputs }) => arn("ecs", `task-definition/${String(inputs.family)}:1`),
+  },
+  "aws:lb/loadBalancer:LoadBalancer": {
+    ...arnAsId("elasticloadbalancing", ({ name, digits }) => `loadbalancer/app/${name}/${digits}`),
+    outputs: ({ name, digits }) => ({
+      arnSuffix: `app/${name}/${digits}`,
+      dnsName: `internal-${name}.${REGION}.elb.amazonaws.com`,
+    }),
+  },
+  "aws:lb/targetGroup:TargetGroup": {
+    ...arnAsId("elasticloadbalancing", ({ name, digits }) => `targetgroup/${name}/${digits}`),
+    outputs: ({ name, digits }) => ({ arnSuffix: `targetgroup/${name}/${digits}` }),
+  },
+  "aws:s3/bucket:Bucket": {
+    arn: ({ name }) => `arn:aws:s3:::${name}`,
+    outputs: ({ name }) => ({ bucket: name }),
+  },
+  "docker-build:index:Image": {
+    outputs: ({ inputs, digits }) => ({
+      digest: `sha256:${digits}`,
+      ref: `${Array.isArray(inputs.tags) ? String(inputs.tags[0]) : "image"}@sha256:${digits}`,
+    }),
+  },
+};
+
+/**
+ * Creates a resource in name only.
+ *
+ * @param logicalName its name in the program, which its physical name begins with unless the inputs have one.
+ */
+export function create(type: string, logicalName: string, inputs: Properties): Created {
+  const digits = createHash("sha256").update(`${type} ${logicalName}`).digest("hex").slice(0, 17);
+  const name = typeof inputs.name === "string" ? inputs.name : `${logicalName}-${digits.slice(0, 7)}`;
+  const shape = SHAPES[type] ?? {};
+  const made: Made = { name, digits, inputs };
+  return {
+    id: shape.id?.(made) ?? name,
+    outputs: {
+      name,
+      arn: shape.arn?.(made) ?? arn("none", `${type}/${name}`),
+      ...shape.outputs?.(made),
+      ...inputs,
+    },
+  };
+}
+
+/** Answers a look-up such as `aws:index/getRegion:getRegion`. */
+export function lookUp(token: string, inputs: Properties): Properties {
+  switch (token.split(":").at(-1)) {
+    case "getRegion":
+      return { id: REGION, region: REGION };
+    case "getPartition":
+      return { id: "aws", partition: "aws" };
+    case "getCallerIdentity":
+      return { id: ACCOUNT_ID, accountId: ACCOUNT_ID };
+    case "getAvailabilityZones":
+      return { id: REGION, names: AVAILABILITY_ZONES };
+    case "getAuthorizationToken":
+      return { id: REGION, userName: "AWS", password: "made-up-password" };
+    case "getVpc":
+      return { id: inputs.id, cidrBlock: "10.20.0.0/16" };
+    case "getSubnet":
+      return {
+        id: inputs.id,
+        vpcId: "vpc-0e0e0e0e",
+        availabilityZone: AVAILABILITY_ZONES[Number(String(inputs.id).at(-1)) - 1],
+      };
+    case "getRouteTable":
+      return { id: "rtb-0e0e0e0e", routeTableId: "rtb-0e0e0e0e" };
+    case "getFileSystem":
+      return { id: inputs.fileSystemId, arn: arn("elasticfilesystem", `file-system/${String(inputs.fileSystemId)}`) };
+    default:
+      throw new Error(`The stand-in for AWS has no answer to ${token}: add it to tests/infra/aws-stand-in.ts`);
+  }
+}
