@@ -1,0 +1,138 @@
+/** One client's connection: calls in, replies out, as fast as the mount target's interface lets them through. */
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { RecordAssembler, recordHeader } from "../../fargate-app/src/nfs/wire/record.ts";
+import type { Bandwidth } from "./bandwidth.ts";
+
+export interface ConnectionOptions {
+  /** Answers a message; fails when it is no call, and the connection is of no use any more. */
+  readonly answer: (message: Buffer) => Promise<readonly Buffer[]>;
+  /** Bytes of the longest message that is read at all. */
+  readonly maximumMessage: number;
+  readonly bandwidth: Bandwidth | undefined;
+  readonly operationDelayMs: number;
+  readonly onBytes: (received: number, sent: number) => void;
+}
+
+/** What a connection may have under way before no more of it is read. */
+const MAXIMUM_CALLS = 128;
+const MAXIMUM_BYTES = 8 * 1024 * 1024;
+
+/** Replies of up to this many bytes are copied together, which costs less than writing their parts. */
+const SHORT_REPLY = 16 * 1024;
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
+  readonly #assembler: RecordAssembler;
+  readonly #underWay = new Set<Promise<void>>();
+  #bytesUnderWay = 0;
+  #readAgainAt = 0;
+  #sent: Promise<void> = Promise.resolve();
+  #drained: Promise<void> | undefined;
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#assembler = new RecordAssembler(options.maximumMessage, (message) => this.#accept(message));
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    // A connection that breaks is closed, and its client comes again; there is nobody to tell.
+    socket.on("error", () => socket.destroy());
+  }
+
+  /** Breaks the connection; resolves when nothing runs for it any more. */
+  async close(): Promise<void> {
+    this.#socket.destroy();
+    await Promise.all(this.#underWay);
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#options.onBytes(chunk.length, 0);
+    const wait = this.#options.bandwidth?.take(chunk.length, performance.now()) ?? 0;
+    if (wait > 0) {
+      this.#readAgainAt = performance.now() + wait;
+      setTimeout(() => this.#readOrPause(), wait);
+    }
+    try {
+      this.#assembler.push(chunk);
+    } catch {
+      this.#socket.destroy();
+    }
+    this.#readOrPause();
+  }
+
+  #accept(message: Buffer): void {
+    this.#bytesUnderWay += message.length;
+    const served = this.#serve(message).catch(() => {
+      this.#socket.destroy();
+    });
+    this.#underWay.add(served);
+    void served.then(() => {
+      this.#underWay.delete(served);
+      this.#bytesUnderWay -= message.length;
+      this.#readOrPause();
+    });
+  }
+
+  #readOrPause(): void {
+    const isFull = this.#underWay.size >= MAXIMUM_CALLS || this.#bytesUnderWay >= MAXIMUM_BYTES;
+    if (isFull || performance.now() < this.#readAgainAt) this.#socket.pause();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  async #serve(message: Buffer): Promise<void> {
+    const { answer, operationDelayMs, bandwidth } = this.#options;
+    if (operationDelayMs > 0) await sleep(operationDelayMs);
+    const reply = await answer(message);
+    if (this.#socket.destroyed) return;
+    if (bandwidth === undefined) this.#write(reply);
+    else await this.#writeSlowly(reply, bandwidth);
+    if (this.#socket.writableNeedDrain) await this.#whenDrained();
+  }
+
+  #write(reply: readonly Buffer[]): void {
+    const length = lengthOf(reply);
+    this.#options.onBytes(0, length);
+    if (length <= SHORT_REPLY) {
+      this.#socket.write(Buffer.concat([recordHeader(length), ...reply]));
+      return;
+    }
+    this.#socket.cork();
+    this.#socket.write(recordHeader(length));
+    for (const part of reply) this.#socket.write(part);
+    this.#socket.uncork();
+  }
+
+  /** One reply after the other, each in slices that go out when the interface has room for them. */
+  #writeSlowly(reply: readonly Buffer[], bandwidth: Bandwidth): Promise<void> {
+    const record = Buffer.concat([recordHeader(lengthOf(reply)), ...reply]);
+    this.#sent = this.#sent.then(async () => {
+      for (let at = 0; at < record.length && !this.#socket.destroyed; at += bandwidth.slice) {
+        const slice = record.subarray(at, at + bandwidth.slice);
+        const wait = bandwidth.take(slice.length, performance.now());
+        if (wait > 0) await sleep(wait);
+        this.#options.onBytes(0, slice.length);
+        this.#socket.write(slice);
+      }
+    });
+    return this.#sent;
+  }
+
+  /** When the client has taken what was written, or is gone. */
+  #whenDrained(): Promise<void> {
+    this.#drained ??= new Promise((resolve) => {
+      const done = () => {
+        this.#socket.off("drain", done).off("close", done);
+        this.#drained = undefined;
+        resolve();
+      };
+      this.#socket.on("drain", done).on("close", done);
+    });
+    return this.#drained;
+  }
+}
+
+function lengthOf(parts: readonly Buffer[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
+}

@@ -1,0 +1,30 @@
+/** A file descriptor that several opens and operations under way share. */
+import { closeSync } from "node:fs";
+
+export class OpenFile {
+  readonly descriptor: number;
+  /** False where the operating system lets us only read it. */
+  readonly writable: boolean;
+  readonly #onClose: () => void;
+  #users = 1;
+
+  /** Starts with one user: the caller. */
+  constructor(descriptor: number, writable: boolean, onClose: () => void) {
+    this.descriptor = descriptor;
+    this.writable = writable;
+    this.#onClose = onClose;
+  }
+
+  retain(): this {
+    this.#users++;
+    return this;
+  }
+
+  /** The last user to release it closes it, so no operation ever meets a descriptor that was given to another file. */
+  release(): void {
+    this.#users--;
+    if (this.#users > 0) return;
+    this.#onClose();
+    closeSync(this.descriptor);
+  }
+}

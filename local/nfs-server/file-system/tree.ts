@@ -1,0 +1,292 @@
+/**
+ * The exported directory: from handles and names to objects, and from objects to what the operating system says of them.
+ *
+ * What only looks is done with synchronous calls: they take microseconds where the thread pool takes ten times as
+ * long, and nothing else of this process comes between them. What changes the name space runs in the thread pool, one
+ * change at a time, because a change can wait milliseconds for the file system's journal; those who look meanwhile go on.
+ */
+import { type BigIntStats, constants, fstatSync, lstatSync, openSync, realpathSync } from "node:fs";
+import { open, readdir } from "node:fs/promises";
+import { errnoOf, StatusError } from "../status-error.ts";
+import { ChangeCounter } from "./change-counter.ts";
+import { fsync } from "./descriptors.ts";
+import { decodeHandle, encodeHandle } from "./handles.ts";
+import { type Inode, isSame, requireDirectory, typeOf } from "./inode.ts";
+import { InodeTable } from "./inode-table.ts";
+import { createListing, type Listing, ListingCache } from "./listing.ts";
+import { OpenFile } from "./open-file.ts";
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+
+export interface Found {
+  readonly inode: Inode;
+  readonly stat: BigIntStats;
+}
+
+/** A directory's change attribute on both sides of one change to it (change_info4; always atomic here). */
+export interface ChangeInfo {
+  readonly before: bigint;
+  readonly after: bigint;
+}
+
+export interface TreeOptions {
+  /** Objects that are remembered while nobody has them open. Default 100,000. */
+  readonly inodeCapacity?: number;
+}
+
+export class Tree {
+  readonly root: Inode;
+  readonly inodes: InodeTable;
+  readonly #directory: string;
+  readonly #changes = new ChangeCounter();
+  readonly #listings = new ListingCache<Inode>();
+  #lastChange: Promise<unknown> = Promise.resolve();
+  #changesUnderWay = 0;
+
+  /** @throws when `directory` is not a directory. */
+  constructor(directory: string, { inodeCapacity }: TreeOptions = {}) {
+    this.#directory = realpathSync(directory);
+    this.inodes = new InodeTable(inodeCapacity);
+    const stat = lstatSync(this.#directory, { bigint: true });
+    if (!stat.isDirectory()) throw new Error(`${directory} cannot be exported: it is not a directory`);
+    this.root = {
+      identity: { device: stat.dev, number: stat.ino, birth: stat.birthtimeNs },
+      type: typeOf(stat),
+      paths: [""],
+    };
+  }
+
+  /** Where the operating system finds a path of this tree. */
+  absolute(path: string): string {
+    return path === "" ? this.#directory : `${this.#directory}/${path}`;
+  }
+
+  stat(inode: Inode): Promise<BigIntStats> {
+    return this.#steadily(() => this.statNow(inode));
+  }
+
+  /** Where the operating system finds an object now. */
+  pathOf(inode: Inode): Promise<string> {
+    return this.#steadily(() => this.absolute(this.locate(inode).path));
+  }
+
+  /** @throws {StatusError} NFS4ERR_NOENT, or NFS4ERR_STALE when the directory itself is gone. */
+  lookup(directory: Inode, name: string): Promise<Found> {
+    return this.#steadily(() => {
+      const found = this.find(directory, name);
+      if (found !== undefined) return found;
+      this.locate(directory);
+      throw new StatusError("NFS4ERR_NOENT");
+    });
+  }
+
+  async parent(directory: Inode): Promise<Inode> {
+    requireDirectory(directory);
+    if (directory === this.root) throw new StatusError("NFS4ERR_NOENT");
+    return this.#steadily(() => {
+      const { path } = this.locate(directory);
+      const parentPath = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+      const stat = this.#lstat(parentPath);
+      if (stat === undefined) throw new StatusError("NFS4ERR_STALE");
+      return this.#inodeAt(parentPath, stat);
+    });
+  }
+
+  handleOf(inode: Inode): Buffer {
+    inode.handle ??= encodeHandle(inode.identity, inode.paths[0]);
+    return inode.handle;
+  }
+
+  /** @throws {StatusError} NFS4ERR_BADHANDLE or NFS4ERR_STALE. */
+  fromHandle(handle: Buffer): Promise<Inode> {
+    const { identity, path } = decodeHandle(handle);
+    return this.#steadily(() => {
+      const { device, number, birth } = identity;
+      const known = isRoot(this.root, identity) ? this.root : this.inodes.find(device, number);
+      if (known !== undefined && known.identity.birth === birth) return known;
+      const stat = path === undefined ? undefined : this.#walk(path);
+      if (path === undefined || stat === undefined || !isSame(identity, stat)) throw new StatusError("NFS4ERR_STALE");
+      const inode = this.inodes.at(path, stat);
+      inode.handle ??= Buffer.from(handle);
+      return inode;
+    });
+  }
+
+  /** Its change attribute, given its status. */
+  changeOf(stat: BigIntStats): bigint {
+    return this.#changes.of(stat);
+  }
+
+  /** Notes a change that we made to an object, unless it is gone with that. */
+  changed(inode: Inode): void {
+    if (inode.paths.length > 0 || inode.openFile !== undefined) this.#changes.changed(this.statNow(inode));
+  }
+
+  /** Opens a file, or shares the descriptor it is open with; the caller releases it. */
+  acquire(inode: Inode): Promise<OpenFile> {
+    return this.#steadily(() => this.acquireNow(inode));
+  }
+
+  /** As {@link acquire}, within {@link change}. */
+  acquireNow(inode: Inode): OpenFile {
+    if (inode.openFile !== undefined) return inode.openFile.retain();
+    return this.adopt(inode, ...openDescriptor(this.absolute(this.locate(inode).path)));
+  }
+
+  /** Makes `descriptor` the one that everybody who opens the file shares. */
+  adopt(inode: Inode, descriptor: number, writable: boolean): OpenFile {
+    const file = new OpenFile(descriptor, writable, () => {
+      if (inode.openFile !== file) return;
+      delete inode.openFile;
+      if (inode.paths.length === 0) this.inodes.forget(inode);
+    });
+    inode.openFile = file;
+    return file;
+  }
+
+  /** Makes what was done to a file, or to a directory's entries, durable. */
+  async sync(inode: Inode): Promise<void> {
+    if (inode.openFile !== undefined) {
+      const file = inode.openFile.retain();
+      return fsync(file.descriptor).finally(() => file.release());
+    }
+    const handle = await open(await this.pathOf(inode), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /**
+   * A listing of a directory: a new one for a reader who starts, the one at hand for a reader who goes on, since that
+   * is at least as new as the one the reader started with.
+   */
+  async list(directory: Inode, isStart: boolean): Promise<Listing> {
+    requireDirectory(directory);
+    const { path, change } = await this.#steadily(() => {
+      const { path, stat } = this.locate(directory);
+      return { path, change: this.changeOf(stat) };
+    });
+    const kept = this.#listings.get(directory);
+    if (kept !== undefined && (!isStart || kept.change === change)) return kept;
+    const listing = createListing(change, await readdir(this.absolute(path)));
+    this.#listings.set(directory, listing);
+    return listing;
+  }
+
+  /** What `name` is now, without remembering the object; `undefined` when there is nothing of that name. */
+  statEntry(directory: Inode, name: string): BigIntStats | undefined {
+    return this.#lstat(entryPath(directory, name));
+  }
+
+  /** The object behind an entry that {@link statEntry} told of. */
+  inodeOfEntry(directory: Inode, name: string, stat: BigIntStats): Inode {
+    return this.inodes.at(entryPath(directory, name), stat);
+  }
+
+  /**
+   * Runs one change of the name space; within it no other change comes between. The work uses only what is meant for
+   * that, since the rest may wait for changes to end.
+   */
+  change<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#changesUnderWay++;
+    const result = this.#lastChange.then(work);
+    const settled = () => {
+      this.#changesUnderWay--;
+    };
+    this.#lastChange = result.then(settled, settled);
+    return result;
+  }
+
+  /** A change to one directory's entries, with the directory's change attribute before and after it. */
+  async changeEntries<Result>(
+    directory: Inode,
+    work: (absolute: string, path: string) => Promise<Result>,
+  ): Promise<{ result: Result; info: ChangeInfo }> {
+    const { path, stat } = this.locate(directory);
+    const before = this.changeOf(stat);
+    const result = await work(this.absolute(path), path);
+    return { result, info: { before, after: this.#changes.changed(this.locate(directory).stat) } };
+  }
+
+  /** The status of an object. Only for use within {@link change}; elsewhere a change under way can have moved it. */
+  statNow(inode: Inode): BigIntStats {
+    return inode.openFile === undefined
+      ? this.locate(inode).stat
+      : fstatSync(inode.openFile.descriptor, { bigint: true });
+  }
+
+  /** Where an object is now, and its status. As {@link statNow}. @throws {StatusError} NFS4ERR_STALE when it is gone. */
+  locate(inode: Inode): { path: string; stat: BigIntStats } {
+    for (const path of inode.paths) {
+      const stat = this.#lstat(path);
+      if (stat !== undefined && isSame(inode.identity, stat)) return { path, stat };
+    }
+    throw new StatusError("NFS4ERR_STALE");
+  }
+
+  /** What `name` leads to in a directory. As {@link statNow}. */
+  find(directory: Inode, name: string): Found | undefined {
+    requireDirectory(directory);
+    const path = entryPath(directory, name);
+    const stat = this.#lstat(path);
+    return stat === undefined ? undefined : { inode: this.inodes.at(path, stat), stat };
+  }
+
+  #inodeAt(path: string, stat: BigIntStats): Inode {
+    return path === "" ? this.root : this.inodes.at(path, stat);
+  }
+
+  /** Looks without waiting; only what seems to be gone while a change is under way is looked at again after it. */
+  async #steadily<Result>(look: () => Result): Promise<Result> {
+    try {
+      return look();
+    } catch (error) {
+      const isStale = error instanceof StatusError && error.status === "NFS4ERR_STALE";
+      if (!isStale || this.#changesUnderWay === 0) throw error;
+      await this.#lastChange;
+      return look();
+    }
+  }
+
+  #lstat(path: string): BigIntStats | undefined {
+    try {
+      return lstatSync(this.absolute(path), { bigint: true, throwIfNoEntry: false });
+    } catch (error) {
+      if (errnoOf(error) === "ENOTDIR") return undefined;
+      throw error;
+    }
+  }
+
+  /** The status behind a path none of whose parts is a symbolic link. */
+  #walk(path: string): BigIntStats | undefined {
+    for (let end = path.indexOf("/"); end >= 0; end = path.indexOf("/", end + 1)) {
+      if (this.#lstat(path.slice(0, end))?.isDirectory() !== true) return undefined;
+    }
+    return this.#lstat(path);
+  }
+}
+
+/** The path of an entry. @throws {StatusError} NFS4ERR_STALE when the directory was removed. */
+export function entryPath(directory: Inode, name: string): string {
+  const [path] = directory.paths;
+  if (path === undefined) throw new StatusError("NFS4ERR_STALE");
+  return path === "" ? name : `${path}/${name}`;
+}
+
+function isRoot(root: Inode, { device, number }: Inode["identity"]): boolean {
+  return root.identity.device === device && root.identity.number === number;
+}
+
+/** For reading and writing where that is allowed, since later opens share the descriptor. */
+function openDescriptor(path: string): [descriptor: number, writable: boolean] {
+  const flags = O_NOFOLLOW | O_NONBLOCK;
+  try {
+    return [openSync(path, flags | O_RDWR), true];
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS" && code !== "ETXTBSY") throw error;
+    return [openSync(path, flags | O_RDONLY), false];
+  }
+}

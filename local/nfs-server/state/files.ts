@@ -1,0 +1,161 @@
+/** What is open and locked of each file, by whichever client through whichever server. */
+import type { Inode } from "../file-system/inode.ts";
+import type { OpenFile } from "../file-system/open-file.ts";
+import { StatusError } from "../status-error.ts";
+import { type ByteRange, type ByteRangeLock, findConflict, withLock, withoutRange } from "./byte-ranges.ts";
+import type { Client } from "./clients.ts";
+import { advance, type LockOwner, type LockState, type OpenState, type Stateids } from "./stateids.ts";
+
+/** Opens that one client may have: Amazon EFS allows 32,768 open files. */
+const OPENS_PER_CLIENT = 32_768;
+
+/** Locks that one file may have: 512 on Amazon EFS. */
+const LOCKS_PER_FILE = 512;
+
+interface FileState {
+  readonly opens: Set<OpenState>;
+  readonly locks: Map<string, LockState>;
+  ranges: ByteRangeLock<string>[];
+}
+
+/** The lock that is in the way, as a LOCK or LOCKT that is denied tells it. */
+export interface Conflict extends ByteRange {
+  readonly exclusive: boolean;
+  readonly owner: LockOwner;
+}
+
+export interface WantedLock extends ByteRange {
+  readonly exclusive: boolean;
+}
+
+export class Files {
+  readonly #stateids: Stateids;
+  readonly #files = new Map<Inode, FileState>();
+
+  constructor(stateids: Stateids) {
+    this.#stateids = stateids;
+  }
+
+  /**
+   * Notes an open, and takes over the caller's use of `file`. An open-owner has one open of a file: opening it again
+   * adds to what that one may do.
+   */
+  open(client: Client, owner: string, inode: Inode, file: OpenFile, access: number): OpenState {
+    const known = [...(this.#files.get(inode)?.opens ?? [])].find(
+      (open) => open.client === client && open.owner === owner,
+    );
+    const refusal = client.isGone ? "NFS4ERR_DEADSESSION" : client.opens.size >= OPENS_PER_CLIENT && "NFS4ERR_DELAY";
+    if (known !== undefined || refusal) file.release();
+    if (known !== undefined) {
+      known.access |= access;
+      known.opened.add(access);
+      advance(known);
+      return known;
+    }
+    if (refusal) throw new StatusError(refusal);
+    const open: OpenState = {
+      kind: "open",
+      other: this.#stateids.createOther(),
+      seqid: 1,
+      client,
+      owner,
+      inode,
+      file,
+      access,
+      opened: new Set([access]),
+      locks: new Set(),
+    };
+    this.#stateids.add(open);
+    client.opens.add(open);
+    this.#stateOf(inode).opens.add(open);
+    return open;
+  }
+
+  /** Ends an open, and the locks that were taken under it. */
+  close(open: OpenState): void {
+    for (const lock of open.locks) this.forgetLocks(lock);
+    this.#stateids.remove(open);
+    open.client.opens.delete(open);
+    const file = this.#files.get(open.inode);
+    file?.opens.delete(open);
+    if (file?.opens.size === 0) this.#files.delete(open.inode);
+    open.file.release();
+  }
+
+  /** The lock of somebody else that stands in the way. */
+  conflict(inode: Inode, owner: LockOwner, wanted: WantedLock): Conflict | undefined {
+    const file = this.#files.get(inode);
+    const found = file && findConflict(file.ranges, { ...wanted, owner: keyOf(owner) });
+    const holder = found && file.locks.get(found.owner);
+    return holder && { start: found.start, end: found.end, exclusive: found.exclusive, owner: holder.owner };
+  }
+
+  /** Takes a lock that nothing stands in the way of. */
+  lock(open: OpenState, owner: LockOwner, wanted: WantedLock): LockState {
+    const file = this.#stateOf(open.inode);
+    const ownerKey = keyOf(owner);
+    const ranges = withLock(file.ranges, {
+      start: wanted.start,
+      end: wanted.end,
+      exclusive: wanted.exclusive,
+      owner: ownerKey,
+    });
+    if (ranges.length > LOCKS_PER_FILE && ranges.length > file.ranges.length) throw new StatusError("NFS4ERR_DELAY");
+    file.ranges = ranges;
+    const known = file.locks.get(ownerKey);
+    if (known !== undefined) {
+      advance(known);
+      return known;
+    }
+    const lock: LockState = {
+      kind: "lock",
+      other: this.#stateids.createOther(),
+      seqid: 1,
+      client: open.client,
+      ownerKey,
+      owner,
+      inode: open.inode,
+      open,
+    };
+    this.#stateids.add(lock);
+    file.locks.set(ownerKey, lock);
+    open.locks.add(lock);
+    open.client.locks.add(lock);
+    return lock;
+  }
+
+  /** Gives up what the owner has locked in the range, if anything; the stateid stays. */
+  unlock(lock: LockState, range: ByteRange): void {
+    const file = this.#stateOf(lock.inode);
+    file.ranges = withoutRange(file.ranges, lock.ownerKey, range);
+    advance(lock);
+  }
+
+  holdsLocks({ inode, ownerKey }: LockState): boolean {
+    return this.#files.get(inode)?.ranges.some(({ owner }) => owner === ownerKey) ?? false;
+  }
+
+  /** Ends a lock stateid with all its locks. */
+  forgetLocks(lock: LockState): void {
+    const file = this.#files.get(lock.inode);
+    if (file !== undefined) {
+      file.ranges = file.ranges.filter(({ owner }) => owner !== lock.ownerKey);
+      file.locks.delete(lock.ownerKey);
+    }
+    this.#stateids.remove(lock);
+    lock.open.locks.delete(lock);
+    lock.client.locks.delete(lock);
+  }
+
+  #stateOf(inode: Inode): FileState {
+    const known = this.#files.get(inode);
+    if (known !== undefined) return known;
+    const created: FileState = { opens: new Set(), locks: new Map(), ranges: [] };
+    this.#files.set(inode, created);
+    return created;
+  }
+}
+
+function keyOf({ clientId, owner }: LockOwner): string {
+  return `${clientId}:${owner.toString("latin1")}`;
+}
