@@ -15,6 +15,7 @@ import type { NfsClient, NfsClientOptions } from "./types.ts";
 const NFS_PORT = 2049;
 const DEFAULT_OPERATION_TIMEOUT = 30_000;
 const DEFAULT_CONNECT_TIMEOUT = 5000;
+const DEFAULT_SILENCE_LIMIT = 5000;
 const DEFAULT_SLOTS = 64;
 const DEFAULT_FILE_MODE = 0o644;
 const DEFAULT_DIRECTORY_MODE = 0o755;
@@ -36,6 +37,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     clientName: `${hostname()} ${process.pid} ${randomBytes(8).toString("hex")}`,
     slots: options.slots ?? DEFAULT_SLOTS,
     connectTimeout: options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
+    silenceLimit: options.silenceLimit ?? DEFAULT_SILENCE_LIMIT,
   });
   const context: FileContext = {
     channel,

@@ -83,8 +83,17 @@ export function encodeCompound(xid: number, credential: AuthSys, operations: Ope
  * @throws {ProtocolError} when it is not such a reply.
  */
 export function decodeCompound(reader: XdrReader, operations: Operations): CompoundReply {
+  return asProtocolError(() => readCompound(reader, operations, operations.length));
+}
+
+/** Reads as much of a reply as belongs to its first operation, whatever follows. */
+export function decodeFirstResult(reader: XdrReader, operation: Operation<unknown>): CompoundReply {
+  return asProtocolError(() => readCompound(reader, [operation], Number.POSITIVE_INFINITY));
+}
+
+function asProtocolError<T>(read: () => T): T {
   try {
-    return readCompound(reader, operations);
+    return read();
   } catch (cause) {
     if (cause instanceof XdrError)
       throw new ProtocolError(`The server's reply is malformed: ${cause.message}`, { cause });
@@ -92,13 +101,13 @@ export function decodeCompound(reader: XdrReader, operations: Operations): Compo
   }
 }
 
-function readCompound(reader: XdrReader, operations: Operations): CompoundReply {
+function readCompound(reader: XdrReader, operations: Operations, maximumResults: number): CompoundReply {
   const refusal = readReplyHeader(reader);
   if (refusal !== undefined) throw new ProtocolError(`The server refused the call: ${refusal.reason}`);
   const status = reader.uint32();
   reader.opaque(MAXIMUM_OPAQUE);
   const count = reader.uint32();
-  if (count > operations.length) throw new XdrError(`${count} results for ${operations.length} operations`);
+  if (count > maximumResults) throw new XdrError(`${count} results for ${operations.length} operations`);
   const results: unknown[] = [];
   for (const [index, operation] of operations.slice(0, count).entries()) {
     const code = reader.uint32();

@@ -4,11 +4,13 @@ import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import type { Deadline } from "./deadline.ts";
 import { ConnectionError, type NfsError, ProtocolError } from "./errors.ts";
 import { RecordAssembler, recordHeader } from "./wire/record.ts";
-import { XdrError, XdrReader } from "./wire/xdr.ts";
+import { Procedure, writeCallHeader } from "./wire/rpc.ts";
+import { XdrError, XdrReader, XdrWriter } from "./wire/xdr.ts";
 
 export interface ServerAddress {
   readonly host: string;
   readonly port: number;
+  /** Plain TCP when absent. */
   readonly tls?: ConnectionOptions | undefined;
 }
 
@@ -18,6 +20,17 @@ export interface TrafficCounters {
   bytesReceived: number;
 }
 
+export interface ConnectionSettings {
+  readonly address: ServerAddress;
+  /** Bytes of the longest reply that is accepted. */
+  readonly maximumReply: number;
+  /** Milliseconds a server may say nothing while calls wait for it; then the connection is given up. */
+  readonly silenceLimit: number;
+  readonly counters: TrafficCounters;
+  /** Unique among the calls of the connection. */
+  readonly nextXid: () => number;
+}
+
 interface PendingCall {
   readonly resolve: (reply: XdrReader) => void;
   readonly reject: (error: NfsError) => void;
@@ -25,14 +38,12 @@ interface PendingCall {
 
 const KEEP_ALIVE_DELAY = 10_000;
 
+/** How often, within the limit, a connection is looked at for silence. */
+const CHECKS_PER_LIMIT = 8;
+
 /** @throws {ConnectionError} when the server cannot be reached, or its certificate is not right. */
-export async function openConnection(
-  address: ServerAddress,
-  maximumReply: number,
-  counters: TrafficCounters,
-  deadline: Deadline,
-): Promise<RpcConnection> {
-  const { host, port, tls } = address;
+export async function openConnection(settings: ConnectionSettings, deadline: Deadline): Promise<RpcConnection> {
+  const { host, port, tls } = settings.address;
   const socket = tls === undefined ? connectTcp({ host, port }) : connectTls({ ...tls, host, port });
   const connected = new Promise<void>((resolve, reject) => {
     socket.once(tls === undefined ? "connect" : "secureConnect", resolve);
@@ -46,44 +57,43 @@ export async function openConnection(
   }
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
-  return new RpcConnection(socket, `${host}:${port}`, maximumReply, counters);
+  return new RpcConnection(socket, settings);
 }
 
 export class RpcConnection {
   readonly #socket: Socket;
-  readonly #counters: TrafficCounters;
+  readonly #settings: ConnectionSettings;
+  readonly #peer: string;
   readonly #pending = new Map<number, PendingCall>();
+  readonly #watch: NodeJS.Timeout;
   #failure: NfsError | undefined;
   #corked = false;
-
   #heardAt = performance.now();
+  #probed = false;
 
-  constructor(socket: Socket, peer: string, maximumReply: number, counters: TrafficCounters) {
+  constructor(socket: Socket, settings: ConnectionSettings) {
     this.#socket = socket;
-    this.#counters = counters;
-    const assembler = new RecordAssembler(maximumReply, (record) => this.#receive(record));
+    this.#settings = settings;
+    this.#peer = `${settings.address.host}:${settings.address.port}`;
+    this.#watch = setInterval(() => this.#checkSilence(), settings.silenceLimit / CHECKS_PER_LIMIT).unref();
+    const assembler = new RecordAssembler(settings.maximumReply, (record) => this.#receive(record));
     socket.on("data", (chunk: Buffer) => {
-      this.#heardAt = performance.now();
-      counters.bytesReceived += chunk.length;
+      this.#heard();
+      settings.counters.bytesReceived += chunk.length;
       try {
         assembler.push(chunk);
       } catch (cause) {
-        this.destroy(new ProtocolError(`${peer} sent what is not an RPC record: ${messageOf(cause)}`, { cause }));
+        this.destroy(new ProtocolError(`${this.#peer} sent what is not an RPC record: ${messageOf(cause)}`, { cause }));
       }
     });
     socket.on("error", (cause) => {
-      this.destroy(new ConnectionError(`The connection to ${peer} failed: ${cause.message}`, { cause }));
+      this.destroy(new ConnectionError(`The connection to ${this.#peer} failed: ${cause.message}`, { cause }));
     });
-    socket.on("close", () => this.destroy(new ConnectionError(`${peer} closed the connection`)));
+    socket.on("close", () => this.destroy(new ConnectionError(`${this.#peer} closed the connection`)));
   }
 
   get alive(): boolean {
     return this.#failure === undefined;
-  }
-
-  /** Milliseconds for which calls have been waiting without a byte from the server. */
-  get silence(): number {
-    return this.#pending.size === 0 ? 0 : performance.now() - this.#heardAt;
   }
 
   /**
@@ -93,7 +103,7 @@ export class RpcConnection {
    */
   call(xid: number, message: readonly Buffer[]): Promise<XdrReader> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#pending.size === 0) this.#heardAt = performance.now();
+    if (this.#pending.size === 0) this.#heard();
     return new Promise((resolve, reject) => {
       this.#pending.set(xid, { resolve, reject });
       this.#send(message);
@@ -104,9 +114,29 @@ export class RpcConnection {
   destroy(reason: NfsError): void {
     if (this.#failure !== undefined) return;
     this.#failure = reason;
+    clearInterval(this.#watch);
     this.#socket.destroy();
     for (const { reject } of this.#pending.values()) reject(reason);
     this.#pending.clear();
+  }
+
+  #heard(): void {
+    this.#heardAt = performance.now();
+    this.#probed = false;
+  }
+
+  /** A server that is slow still answers NULL; one that is gone does not. */
+  #checkSilence(): void {
+    if (this.#pending.size === 0) return;
+    const silence = performance.now() - this.#heardAt;
+    if (silence >= this.#settings.silenceLimit) {
+      this.destroy(new ConnectionError(`${this.#peer} has been silent for ${Math.round(silence)} ms`));
+    } else if (!this.#probed && silence >= this.#settings.silenceLimit / 2) {
+      this.#probed = true;
+      const xid = this.#settings.nextXid();
+      // only that something arrives matters
+      this.call(xid, encodeNullCall(xid)).catch(() => {});
+    }
   }
 
   /** Calls of the same tick leave in one system call. */
@@ -122,7 +152,7 @@ export class RpcConnection {
     }
     const length = message.reduce((sum, part) => sum + part.length, 0);
     const header = recordHeader(length);
-    this.#counters.bytesSent += header.length + length;
+    this.#settings.counters.bytesSent += header.length + length;
     socket.write(header);
     for (const part of message) socket.write(part);
   }
@@ -135,6 +165,12 @@ export class RpcConnection {
     this.#pending.delete(xid);
     call.resolve(reader);
   }
+}
+
+function encodeNullCall(xid: number): Buffer[] {
+  const writer = new XdrWriter();
+  writeCallHeader(writer, xid, Procedure.NULL, undefined);
+  return writer.segments();
 }
 
 function messageOf(cause: unknown): string {

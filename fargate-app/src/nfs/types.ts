@@ -13,6 +13,11 @@ export interface NfsClientOptions {
   readonly operationTimeout?: number;
   /** Milliseconds a connection and its session may take to be set up. Default 5,000. */
   readonly connectTimeout?: number;
+  /**
+   * Milliseconds without a byte from the server while operations wait for it; then the connection is replaced, and what
+   * waits is sent again. Default 5,000.
+   */
+  readonly silenceLimit?: number;
   /** Whom the server takes us for (AUTH_SYS). Default: this process's user and group, or 0. */
   readonly uid?: number;
   readonly gid?: number;

@@ -13,6 +13,8 @@ export interface OpenFile {
   readonly ownerName: string;
   readonly handle: Buffer;
   stateid: Stateid;
+  /** Under way; requests that find the open lost share one new open, since each would outdate the one before. */
+  reopening?: Promise<void> | undefined;
 }
 
 /** What a server answers when it restarted, or our lease ran out: the file is the same, its open is gone. */
@@ -36,8 +38,11 @@ export async function onOpenFile<Result>(
     const reply = await context.channel.run([putFileHandle(file.handle), each], run);
     if (!reply.failedWith(...OPEN_LOST)) return reply.orThrow(file.path).of(each);
     run.deadline.check();
-    // several requests may find the open lost; the first one opens the file again
-    if (file.stateid === stateid) await reopen(context, file, run);
+    if (file.stateid !== stateid) continue;
+    file.reopening ??= reopen(context, file, run).finally(() => {
+      file.reopening = undefined;
+    });
+    await file.reopening;
   }
 }
 

@@ -1,0 +1,278 @@
+/**
+ * Keeps a connection and a session: connects again after a lost connection, makes a new session after a lost one, and
+ * renews the lease (RFC 8881 §2.10, §8.4).
+ */
+import { randomBytes, randomInt } from "node:crypto";
+import { Backoff } from "../backoff.ts";
+import { type CompoundReply, decodeCompound, decodeFirstResult, encodeCompound, type Operations } from "../compound.ts";
+import { openConnection, type RpcConnection, type ServerAddress, type TrafficCounters } from "../connection.ts";
+import { Deadline } from "../deadline.ts";
+import { ClosedError, ConnectionError, DeadlineError, ignoreNfsError, NfsError, ProtocolError } from "../errors.ts";
+import type { Operation } from "../operations/operation.ts";
+import {
+  type ClientOwner,
+  destroyClientId,
+  destroySession,
+  type SequenceResult,
+  sequence,
+} from "../operations/session.ts";
+import { SequenceFlag, VERIFIER_SIZE } from "../wire/protocol.ts";
+import type { AuthSys } from "../wire/rpc.ts";
+import { establishSession, MAXIMUM_RESPONSE, type Session } from "./session.ts";
+import type { Slot } from "./slots.ts";
+
+export interface SessionOptions {
+  readonly address: ServerAddress;
+  readonly credential: AuthSys;
+  /** Unique among all the clients of the server. */
+  readonly clientName: string;
+  readonly slots: number;
+  /** Milliseconds for a connection and its session. */
+  readonly connectTimeout: number;
+  /** Milliseconds without a byte while calls wait; then the connection is replaced. */
+  readonly silenceLimit: number;
+}
+
+/** How long to try for a session, and whether to try more than once. */
+export interface WaitOptions {
+  readonly deadline: Deadline;
+  readonly onConnectionLoss: "recover" | "fail";
+}
+
+export interface SessionStatistics extends TrafficCounters {
+  compounds: number;
+  reconnects: number;
+}
+
+export const FIRST_DELAY = 10;
+export const LONGEST_DELAY = 1000;
+const CLOSE_TIMEOUT = 1000;
+
+const STATE_LOST =
+  SequenceFlag.EXPIRED_ALL_STATE_REVOKED |
+  SequenceFlag.EXPIRED_SOME_STATE_REVOKED |
+  SequenceFlag.ADMIN_STATE_REVOKED |
+  SequenceFlag.RESTART_RECLAIM_NEEDED;
+
+export class SessionKeeper {
+  readonly statistics: SessionStatistics = { compounds: 0, reconnects: 0, bytesSent: 0, bytesReceived: 0 };
+  readonly #options: SessionOptions;
+  #owner: ClientOwner;
+  #connection: RpcConnection | undefined;
+  #session: Session | undefined;
+  #establishing: Promise<Session> | undefined;
+  #xid = randomInt(0x1_0000_0000);
+  #closed = false;
+  #lastUsedAt = 0;
+  #leaseTimer: NodeJS.Timeout | undefined;
+
+  private constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#owner = newOwner(options.clientName);
+  }
+
+  /** Connects and makes a session; does not retry. */
+  static async open(options: SessionOptions): Promise<{ keeper: SessionKeeper; session: Session }> {
+    const keeper = new SessionKeeper(options);
+    return { keeper, session: await keeper.#establish() };
+  }
+
+  /** The connection, while it is alive. */
+  get connection(): RpcConnection | undefined {
+    return this.#connection?.alive ? this.#connection : undefined;
+  }
+
+  /** The session, on a live connection; makes what is missing, for as long as the caller's deadline allows. */
+  async ready({ deadline, onConnectionLoss }: WaitOptions): Promise<Session> {
+    const backoff = new Backoff(FIRST_DELAY, LONGEST_DELAY);
+    for (;;) {
+      if (this.#closed) throw new ClosedError("The client was closed");
+      deadline.check();
+      if (this.connection !== undefined && this.#session !== undefined && this.#establishing === undefined) {
+        return this.#session;
+      }
+      try {
+        return await deadline.race(this.#establish());
+      } catch (error) {
+        if (onConnectionLoss === "fail" || !isTransient(error)) throw error;
+        const delay = backoff.next();
+        if (delay >= deadline.remaining) {
+          throw new DeadlineError(`The server could not be reached in time: ${error.message}`, { cause: error });
+        }
+        await deadline.sleep(delay);
+      }
+    }
+  }
+
+  /** A COMPOUND in a slot of the session, as a message to send over any of its connections. */
+  encode(xid: number, operations: Operations): Buffer[] {
+    return encodeCompound(xid, this.#options.credential, operations);
+  }
+
+  nextXid(): number {
+    this.#xid = (this.#xid + 1) >>> 0;
+    return this.#xid;
+  }
+
+  sequence({ id, slots }: Session, slot: Slot, cacheThis: boolean): Operation<SequenceResult> {
+    return sequence({
+      sessionId: id,
+      sequenceId: slot.sequenceId,
+      slotId: slot.id,
+      highestSlotId: slots.size - 1,
+      cacheThis,
+    });
+  }
+
+  /** Takes note of what the server says in every SEQUENCE. */
+  noteSequence(session: Session, { targetHighestSlotId, statusFlags }: SequenceResult): void {
+    session.slots.setTarget(targetHighestSlotId);
+    this.#lastUsedAt = performance.now();
+    if ((statusFlags & STATE_LOST) === 0) return;
+    // a new verifier makes the server drop what is left of our state
+    this.#owner = newOwner(this.#options.clientName);
+    this.forget(session);
+  }
+
+  /** The server does not know the session any more. */
+  forget(session: Session): void {
+    if (this.#session === session) this.#session = undefined;
+    session.slots.end();
+  }
+
+  /** The server and we do not agree on the sequence of one of the session's slots. */
+  retireSlot(session: Session): void {
+    session.slots.retire();
+    if (session.slots.exhausted) this.forget(session);
+  }
+
+  /** Nobody waits for the slot's request any more, and nobody knows whether it was executed. */
+  leaveUnsettled(session: Session, slot: Slot): void {
+    session.slots.leaveUnsettled(slot);
+    const { connection } = this;
+    if (connection === undefined || this.#establishing !== undefined || this.#session !== session) return;
+    this.#settle(connection, session, new Deadline(this.#options.connectTimeout)).catch(ignoreNfsError);
+  }
+
+  /** Gives session and client id back, so that the server need not wait for the lease to run out. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#leaseTimer);
+    const session = this.#session;
+    const { connection } = this;
+    try {
+      if (connection === undefined || session === undefined) return;
+      const deadline = new Deadline(CLOSE_TIMEOUT);
+      await this.#send(connection, [destroySession(session.id)], deadline);
+      await this.#send(connection, [destroyClientId(session.clientId)], deadline);
+    } catch (error) {
+      ignoreNfsError(error);
+    } finally {
+      this.#connection?.destroy(new ClosedError("The client was closed"));
+      session?.slots.end();
+    }
+  }
+
+  /** One try at a live connection with a session, shared by all who wait for it. */
+  #establish(): Promise<Session> {
+    this.#establishing ??= this.#connectAndResume().finally(() => {
+      this.#establishing = undefined;
+    });
+    return this.#establishing;
+  }
+
+  async #connectAndResume(): Promise<Session> {
+    const deadline = new Deadline(this.#options.connectTimeout);
+    const connection = this.connection ?? (await this.#connect(deadline));
+    try {
+      if (this.#session !== undefined) await this.#settle(connection, this.#session, deadline);
+      this.#session ??= await establishSession(
+        (operations) => this.#send(connection, operations, deadline),
+        this.#owner,
+        this.#options.slots,
+      );
+      if (this.#closed) throw new ClosedError("The client was closed");
+      this.#keepLease(this.#session.limits.leaseTime);
+      return this.#session;
+    } catch (cause) {
+      const error = cause instanceof NfsError ? cause : new ProtocolError("The session could not be made", { cause });
+      connection.destroy(error);
+      throw error;
+    }
+  }
+
+  async #connect(deadline: Deadline): Promise<RpcConnection> {
+    const { address, silenceLimit } = this.#options;
+    if (this.#connection !== undefined) this.statistics.reconnects += 1;
+    this.#connection = await openConnection(
+      {
+        address,
+        maximumReply: MAXIMUM_RESPONSE,
+        silenceLimit,
+        counters: this.statistics,
+        nextXid: () => this.nextXid(),
+      },
+      deadline,
+    );
+    return this.#connection;
+  }
+
+  /**
+   * Puts an empty request through each slot whose last request was given up with its connection. Whether the server
+   * saw that request or not, it does not execute it after this, and the slot's sequence is known again.
+   */
+  async #settle(connection: RpcConnection, session: Session, deadline: Deadline): Promise<void> {
+    const settling = session.slots.takeUnsettled().map(async (slot) => {
+      try {
+        const operation = this.sequence(session, slot, false);
+        const xid = this.nextXid();
+        const reply = await deadline.race(connection.call(xid, this.encode(xid, [operation])));
+        // the server may answer with the whole reply that it kept of the request
+        this.#settleSlot(session, slot, decodeFirstResult(reply, operation));
+      } catch (error) {
+        session.slots.leaveUnsettled(slot);
+        throw error;
+      }
+    });
+    await Promise.all(settling);
+  }
+
+  #settleSlot(session: Session, slot: Slot, reply: CompoundReply): void {
+    if (reply.failedWith("NFS4ERR_BADSESSION", "NFS4ERR_DEADSESSION")) this.forget(session);
+    else if (reply.failedWith("NFS4ERR_DELAY")) session.slots.leaveUnsettled(slot);
+    else if (reply.failedWith("NFS4ERR_SEQ_MISORDERED", "NFS4ERR_BADSLOT")) this.retireSlot(session);
+    else session.slots.release(slot);
+  }
+
+  #keepLease(leaseTime: number): void {
+    clearInterval(this.#leaseTimer);
+    const interval = (leaseTime * 1000) / 3;
+    this.#leaseTimer = setInterval(() => {
+      if (performance.now() - this.#lastUsedAt >= interval) this.#renew(interval).catch(ignoreNfsError);
+    }, interval).unref();
+  }
+
+  /** A failure is found again, and dealt with, by the next operation. */
+  async #renew(timeout: number): Promise<void> {
+    const deadline = new Deadline(timeout);
+    const session = await this.ready({ deadline, onConnectionLoss: "fail" });
+    const slot = await session.slots.acquire(deadline);
+    this.leaveUnsettled(session, slot);
+    this.#lastUsedAt = performance.now();
+  }
+
+  async #send(connection: RpcConnection, operations: Operations, deadline: Deadline): Promise<CompoundReply> {
+    const xid = this.nextXid();
+    const call = connection.call(xid, this.encode(xid, operations));
+    return decodeCompound(await deadline.race(call), operations);
+  }
+}
+
+function newOwner(name: string): ClientOwner {
+  return { name, verifier: randomBytes(VERIFIER_SIZE) };
+}
+
+function isTransient(error: unknown): error is ConnectionError | DeadlineError | ProtocolError {
+  return error instanceof ConnectionError || error instanceof DeadlineError || error instanceof ProtocolError;
+}
