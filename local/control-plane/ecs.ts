@@ -277,6 +277,10 @@ function describeTask(state: AwsState, task: Task): object {
         lastStatus,
         healthStatus,
         exitCode: task.exitCode,
+        networkBindings:
+          task.address === undefined
+            ? []
+            : [{ bindIP: task.address.host, hostPort: task.address.port, protocol: "tcp" }],
       },
     ],
   };

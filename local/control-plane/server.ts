@@ -45,7 +45,7 @@ export interface ControlPlaneOptions {
   readonly onMountTargetAvailable?: LifecycleOptions["onMountTargetAvailable"];
   readonly onMountTargetDeleted?: LifecycleOptions["onMountTargetDeleted"];
   /** Sees every call before it takes effect, and may break it. */
-  readonly onCall?: (call: Call) => Fault | undefined | Promise<Fault | undefined>;
+  readonly onCall?: ((call: Call) => Fault | undefined | Promise<Fault | undefined>) | undefined;
   /** Errors of the hooks. */
   readonly onError?: (error: unknown) => void;
 }

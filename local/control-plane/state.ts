@@ -150,6 +150,8 @@ export interface Task {
   readonly stoppedAt?: Date;
   readonly stoppedReason?: string;
   readonly exitCode?: number;
+  /** Where it listens, once it has been started. */
+  readonly address?: { readonly host: string; readonly port: number };
 }
 
 /** An account with nothing in it. */

@@ -8,6 +8,7 @@ import type { ControlPlane } from "../control-plane/server.ts";
 import type { Service, Task } from "../control-plane/state.ts";
 import { plan } from "./rollout.ts";
 import { runTask, type TaskRunOptions } from "./task-run.ts";
+
 import { addTask, taskStopped, taskStopping, tasksOf } from "./tasks.ts";
 
 export interface EcsRunnerOptions extends TaskRunOptions {

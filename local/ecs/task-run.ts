@@ -48,7 +48,7 @@ export async function runTask(
     env: { ...definition.environment, HOST, PORT: String(target.port) },
     onLine: (text, stream) => log({ source: `${definition.containerName}/${taskId.slice(0, 8)}`, stream, text }),
   });
-  controlPlane.update((state, environment) => taskStarted(state, taskId, environment));
+  controlPlane.update((state, environment) => taskStarted(state, taskId, target, environment));
 
   const over = new AbortController();
   stopping.addEventListener("abort", () => over.abort(), { once: true });

@@ -32,10 +32,18 @@ export function addTask(state: AwsState, service: Service, { now, newId }: Envir
 }
 
 /** Its process runs. */
-export function taskStarted(state: AwsState, taskId: string, { now }: Environment): AwsState {
-  return changeTask(state, taskId, (task) =>
-    task.lastStatus === "PENDING" ? { ...task, lastStatus: "RUNNING", startedAt: now } : task,
-  );
+export function taskStarted(
+  state: AwsState,
+  taskId: string,
+  address: NonNullable<Task["address"]>,
+  { now }: Environment,
+): AwsState {
+  return changeTask(state, taskId, (task) => ({
+    ...task,
+    address,
+    startedAt: now,
+    lastStatus: task.lastStatus === "PENDING" ? "RUNNING" : task.lastStatus,
+  }));
 }
 
 /** Its health check passes. The failures of its deployment before it no longer count. */

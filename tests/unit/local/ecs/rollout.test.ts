@@ -82,7 +82,7 @@ class World {
     for (const task of this.tasks.filter((one) => one.lastStatus === "DEACTIVATING")) this.exit(task);
   }
   becomeHealthy(task: Task) {
-    this.state = taskStarted(this.state, task.taskId, this.environment());
+    this.state = taskStarted(this.state, task.taskId, { host: "127.0.0.1", port: 8000 }, this.environment());
     this.state = taskHealthy(this.state, task.taskId, this.environment());
   }
   becomeUnhealthy(task: Task) {

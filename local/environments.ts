@@ -1,0 +1,48 @@
+/** The environments of the router's tasks and of the monitor, as the Pulumi program sets them on AWS. */
+import { CLUSTER_NAME, FILE_SYSTEM_ID, REGION, SECURITY_GROUP_ID, SERVICE_NAME, VPC_ID } from "./account.ts";
+
+export const PARAMETER_NAME = "/efs-mount-autoscaling/mount-targets";
+
+/** The directory of the file system that is counted and served. */
+export const TARGET_DIRECTORY = "/data";
+
+/** Names who calls: the control plane tells it to those who look at its calls. */
+function aws(endpoint: string, accessKeyId: string): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: "local",
+  };
+}
+
+export function routerEnvironment(endpoint: string, nfsPort: number): Record<string, string> {
+  return {
+    ...aws(endpoint, "ROUTER"),
+    SSM_PARAMETER_NAME: PARAMETER_NAME,
+    EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
+    ROOT_DIRECTORY: TARGET_DIRECTORY,
+    NFS_PORT: String(nfsPort),
+  };
+}
+
+export function monitorEnvironment(
+  endpoint: string,
+  mountPath: string,
+  fileCountThreshold: number,
+): Record<string, string> {
+  return {
+    ...aws(endpoint, "FILE-MONITOR"),
+    TARGET_DIRECTORY,
+    EFS_MOUNT_PATH: mountPath,
+    FILE_COUNT_THRESHOLD: String(fileCountThreshold),
+    EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
+    EFS_SECURITY_GROUP_ID: SECURITY_GROUP_ID,
+    VPC_ID,
+    SSM_PARAMETER_NAME: PARAMETER_NAME,
+    ECS_CLUSTER_NAME: CLUSTER_NAME,
+    ECS_SERVICE_NAME: SERVICE_NAME,
+    MOUNT_TARGET_POLL_INTERVAL_SECONDS: "0.25",
+    MOUNT_TARGET_TIMEOUT_SECONDS: "60",
+  };
+}

@@ -1,0 +1,69 @@
+/** What `pulumi up` leaves in the account: the first mount targets, the mount table, the service. */
+import { serializeMountTable } from "../contracts/mount-table.ts";
+import { CLUSTER_NAME, FILE_SYSTEM_ID, SECURITY_GROUP_ID, SERVICE_NAME } from "./account.ts";
+import { startDeployment } from "./control-plane/deployment.ts";
+import { taskDefinitionArn } from "./control-plane/ecs.ts";
+import { efs, setLifeCycleState } from "./control-plane/efs.ts";
+import type { Environment } from "./control-plane/operation.ts";
+import { ssm } from "./control-plane/ssm.ts";
+import type { AwsState, Service, Subnet, TaskDefinition } from "./control-plane/state.ts";
+import { PARAMETER_NAME } from "./environments.ts";
+
+/** Adds a mount target in each subnet. They are available at once: their servers must be running. */
+export function addMountTargets(state: AwsState, subnets: readonly Subnet[], environment: Environment): AwsState {
+  const created = subnets.reduce(
+    (before, { subnetId }) =>
+      efs.CreateMountTarget(
+        before,
+        { FileSystemId: FILE_SYSTEM_ID, SubnetId: subnetId, SecurityGroups: [SECURITY_GROUP_ID] },
+        environment,
+      ).state,
+    state,
+  );
+  return created.mountTargets.reduce(
+    (before, { mountTargetId }) => setLifeCycleState(before, mountTargetId, "available"),
+    created,
+  );
+}
+
+/** Writes the mount table of the mount targets there are. */
+export function putMountTable(state: AwsState, environment: Environment): AwsState {
+  const table = serializeMountTable({
+    mount_targets: state.mountTargets.map((target) => ({
+      mount_target_id: target.mountTargetId,
+      ip_address: target.ipAddress,
+      availability_zone: target.availabilityZoneName,
+      subnet_id: target.subnetId,
+    })),
+  });
+  return ssm.PutParameter(state, { Name: PARAMETER_NAME, Value: table, Type: "String" }, environment).state;
+}
+
+/** Adds the router's service, with its first deployment. */
+export function addService(
+  state: AwsState,
+  definition: TaskDefinition,
+  desiredCount: number,
+  environment: Environment,
+): AwsState {
+  const service: Service = {
+    serviceName: SERVICE_NAME,
+    clusterName: CLUSTER_NAME,
+    status: "ACTIVE",
+    desiredCount,
+    taskDefinition: taskDefinitionArn(state, definition),
+    deploymentConfiguration: {
+      minimumHealthyPercent: 100,
+      maximumPercent: 200,
+      deploymentCircuitBreaker: { enable: true, rollback: true },
+    },
+    deployments: [],
+    events: [],
+    createdAt: environment.now,
+  };
+  return {
+    ...state,
+    taskDefinitions: [...state.taskDefinitions, definition],
+    services: [...state.services, startDeployment(service, service.taskDefinition, environment)],
+  };
+}

@@ -1,0 +1,220 @@
+/**
+ * The whole system on this machine: what the Pulumi program declares on AWS, started as servers and processes.
+ *
+ * Only AWS is played. The router and the monitor are the bundles that ship; they find it by `AWS_ENDPOINT_URL`.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ACCOUNT_ID, CLUSTER_NAME, createAccount, REGION, SERVICE_NAME, SUBNETS } from "./account.ts";
+import { Cleanups } from "./cleanups.ts";
+import { primaryDeployment } from "./control-plane/deployment.ts";
+import { findService } from "./control-plane/ecs.ts";
+import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane/server.ts";
+import { startEcsRunner } from "./ecs/runner.ts";
+import type { HealthCheck } from "./ecs/task-run.ts";
+import { monitorEnvironment, routerEnvironment, TARGET_DIRECTORY } from "./environments.ts";
+import { addMountTargets, addService, putMountTable } from "./initial-deployment.ts";
+import { startLoadBalancer } from "./load-balancer/load-balancer.ts";
+import type { LogSink } from "./log.ts";
+import { findCommonPort } from "./loopback.ts";
+import { startMountTargetServers } from "./mount-targets/servers.ts";
+import { createLambdaFunction } from "./schedule/lambda-function.ts";
+import type { Invocation } from "./schedule/lambda-messages.ts";
+import { startSchedule } from "./schedule/schedule.ts";
+import { waitForState } from "./wait.ts";
+
+export interface StackOptions {
+  /** Tasks of the router's service. */
+  readonly tasks: number;
+  /** Mount targets to begin with, of the three that the Availability Zones allow. */
+  readonly mountTargets: number;
+  readonly fileCountThreshold: number;
+  /** Milliseconds from one run of the monitor to the next. */
+  readonly monitorInterval: number;
+  /** Milliseconds that a new mount target is `creating`. */
+  readonly mountTargetCreationDelay: number;
+  /** The bandwidth of each mount target; unlimited when absent. */
+  readonly bytesPerSecond?: number;
+  /** The latency of each NFS request, in milliseconds; none when absent. */
+  readonly operationDelayMs?: number;
+  /** The port of the load balancer; 0 lets the operating system choose. */
+  readonly port?: number;
+  /** Receives what tasks, monitor and NFS servers print. */
+  readonly log: LogSink;
+  /** Sees how each run of the monitor ended. */
+  readonly onMonitorRun: (invocation: Invocation) => void;
+  /** Sees every call to AWS, and may break it. */
+  readonly onCall?: ControlPlaneOptions["onCall"];
+  /** Ends the start at any point; what was started by then is stopped. */
+  readonly signal: AbortSignal;
+}
+
+export interface Stack {
+  /** The file API. */
+  readonly url: string;
+  readonly controlPlane: ControlPlane;
+  /** Where the file system is on this machine. */
+  readonly fileSystemPath: string;
+  /** The URLs of the tasks that take requests. */
+  taskUrls(): string[];
+  /** Stops everything and removes every file, once however often it is called. */
+  close(): Promise<void>;
+}
+
+const BUNDLES = { router: bundle("router/main.cjs"), monitor: bundle("file-monitor/index.cjs") };
+
+const HEALTH_CHECK: HealthCheck = {
+  path: "/readyz",
+  interval: 250,
+  timeout: 2_000,
+  unhealthyThreshold: 4,
+  startPeriod: 30_000,
+};
+const START_TIMEOUT = 60_000;
+const MONITOR_TIMEOUT = 120_000;
+/** Seconds between SIGTERM and SIGKILL: the longest that Fargate allows is 120. */
+const STOP_TIMEOUT = 10;
+
+/**
+ * Starts the system, and waits until its service is steady.
+ *
+ * @throws {LoopbackAddressError} when the mount targets' addresses are not this machine's.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const cleanups = new Cleanups();
+  try {
+    return await start(options, cleanups);
+  } catch (error) {
+    await cleanups.run();
+    throw error;
+  }
+}
+
+async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> {
+  const { log, signal } = options;
+  requireBundles();
+  const nfsPort = await findCommonPort(SUBNETS.flatMap((subnet) => subnet.addresses));
+
+  signal.throwIfAborted();
+  const fileSystemPath = await mkdtemp(join(tmpdir(), "efs-mount-autoscaling-"));
+  cleanups.add(() => rm(fileSystemPath, { recursive: true, force: true }));
+  await mkdir(join(fileSystemPath, TARGET_DIRECTORY));
+
+  const mountTargetServers = startMountTargetServers(
+    {
+      directory: fileSystemPath,
+      port: nfsPort,
+      bytesPerSecond: options.bytesPerSecond,
+      operationDelayMs: options.operationDelayMs,
+    },
+    log,
+  );
+  cleanups.add(() => mountTargetServers.close());
+  const initialSubnets = SUBNETS.slice(0, options.mountTargets);
+  for (const { addresses } of initialSubnets) await mountTargetServers.start(addresses[0] ?? "");
+
+  signal.throwIfAborted();
+  const controlPlane = await startControlPlane({
+    state: createAccount(new Date()),
+    mountTargetCreationDelay: options.mountTargetCreationDelay,
+    onMountTargetAvailable: ({ ipAddress }) => mountTargetServers.start(ipAddress),
+    onMountTargetDeleted: ({ ipAddress }) => mountTargetServers.stop(ipAddress),
+    onError: (error) => log({ source: "control-plane", stream: "stderr", text: String(error) }),
+    onCall: options.onCall,
+  });
+  cleanups.add(() => controlPlane.close());
+  controlPlane.update((state, environment) => {
+    const withTargets = addMountTargets(state, initialSubnets, environment);
+    const withTable = putMountTable(withTargets, environment);
+    const definition = {
+      family: "router",
+      revision: 1,
+      containerName: "router",
+      command: [process.execPath, "--enable-source-maps", BUNDLES.router],
+      environment: routerEnvironment(controlPlane.url, nfsPort),
+      stopTimeout: STOP_TIMEOUT,
+    };
+    return addService(withTable, definition, options.tasks, environment);
+  });
+
+  signal.throwIfAborted();
+  const loadBalancer = await startLoadBalancer({ port: options.port ?? 0 });
+  const runner = startEcsRunner({
+    controlPlane,
+    loadBalancer,
+    clusterName: CLUSTER_NAME,
+    serviceName: SERVICE_NAME,
+    healthCheck: HEALTH_CHECK,
+    log,
+  });
+  cleanups.add(() => runner.close());
+  cleanups.add(() => loadBalancer.close());
+  await waitUntilSteady(controlPlane, { timeout: START_TIMEOUT, signal });
+
+  const monitor = createLambdaFunction({
+    functionName: "efs-mount-autoscaling-file-monitor",
+    region: REGION,
+    accountId: ACCOUNT_ID,
+    bundle: BUNDLES.monitor,
+    handler: "handler",
+    environment: monitorEnvironment(controlPlane.url, fileSystemPath, options.fileCountThreshold),
+    timeout: MONITOR_TIMEOUT,
+    memorySize: 512,
+    log,
+  });
+  const schedule = startSchedule({
+    target: monitor,
+    every: options.monitorInterval,
+    ruleName: "efs-mount-autoscaling-file-monitor",
+    accountId: ACCOUNT_ID,
+    region: REGION,
+    onInvocation: options.onMonitorRun,
+  });
+  cleanups.add(() => Promise.all([schedule.close(), monitor.close()]));
+
+  return {
+    url: loadBalancer.url,
+    controlPlane,
+    fileSystemPath,
+    taskUrls: () => taskUrls(controlPlane),
+    close: () => cleanups.run(),
+  };
+}
+
+/** Waits until the service's latest deployment is completed, and throws when it has failed. */
+export async function waitUntilSteady(
+  controlPlane: ControlPlane,
+  { timeout, signal }: { readonly timeout: number; readonly signal: AbortSignal },
+): Promise<void> {
+  await waitForState(
+    controlPlane,
+    (state) => {
+      const { rolloutState, rolloutStateReason } = primaryDeployment(findService(state, CLUSTER_NAME, SERVICE_NAME));
+      if (rolloutState === "FAILED") throw new Error(rolloutStateReason);
+      return rolloutState === "COMPLETED";
+    },
+    { what: "A steady state of the service", timeout, signal },
+  );
+}
+
+function taskUrls(controlPlane: ControlPlane): string[] {
+  return controlPlane
+    .state()
+    .tasks.flatMap(({ lastStatus, healthStatus, address }) =>
+      lastStatus === "RUNNING" && healthStatus === "HEALTHY" && address !== undefined
+        ? [`http://${address.host}:${address.port}`]
+        : [],
+    );
+}
+
+function bundle(path: string): string {
+  return fileURLToPath(new URL(`../dist/${path}`, import.meta.url));
+}
+
+function requireBundles(): void {
+  const missing = Object.values(BUNDLES).filter((path) => !existsSync(path));
+  if (missing.length > 0) throw new Error(`Run "npm run build" first: there is no ${missing.join(" and no ")}`);
+}
