@@ -1,4 +1,9 @@
 /** The servers that the NFS client's suites run against: each of them keeps the other, and the client, honest. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe } from "vitest";
+import { startNfsServer } from "../../local/nfs-server/index.ts";
 import { GaneshaServer, ganesha } from "./ganesha.ts";
 import { describeRequiring } from "./requirements.ts";
 
@@ -14,4 +19,20 @@ export interface TestServer {
 /** Runs `suite` once for each kind of server; `start` gives it a fresh one. */
 export function describeEachServer(name: string, suite: (start: () => Promise<TestServer>) => void): void {
   describeRequiring([ganesha], `${name} (nfs-ganesha)`, ([command]) => suite(() => GaneshaServer.start(command)));
+  describe(`${name} (local NFS server)`, () => suite(startLocalServer));
+}
+
+async function startLocalServer(): Promise<TestServer> {
+  const directory = await mkdtemp(join(tmpdir(), "nfs-server-"));
+  const server = await startNfsServer({ directory, host: "127.0.0.1", port: 0 });
+  return {
+    host: server.host,
+    port: server.port,
+    root: "",
+    directory,
+    async stop() {
+      await server.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
 }

@@ -267,8 +267,8 @@ describeEachServer("files over NFSv4.1", (start) => {
     }
   });
 
-  test("lists a directory of 100,000 files, from any place in it", { timeout: 120_000 }, async () => {
-    const count = 100_000;
+  test("lists a directory of many pages, from any place in it", async () => {
+    const count = 6000;
     await mkdir(local("many"));
     for (let index = 0; index < count; index += 1000) {
       const names = Array.from({ length: 1000 }, (_, offset) => local(`many/file-${index + offset}`));

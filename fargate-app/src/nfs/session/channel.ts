@@ -4,6 +4,7 @@ import { type CompoundReply, decodeCompound, type Operations } from "../compound
 import type { RpcConnection } from "../connection.ts";
 import type { Deadline } from "../deadline.ts";
 import { ConnectionError, OutcomeUnknownError, ProtocolError } from "../errors.ts";
+import { putRootFileHandle } from "../operations/handles.ts";
 import type { Operation } from "../operations/operation.ts";
 import type { SequenceResult } from "../operations/session.ts";
 import type { XdrReader } from "../wire/xdr.ts";
@@ -46,6 +47,9 @@ type Fate =
   | { readonly kind: "not-executed" }
   | { readonly kind: "unknown"; readonly why: string };
 
+/** Times that a path is looked up before a stale file is believed: more would be a server that remembers wrongly. */
+const MOST_LOOKS = 10;
+
 export class Channel {
   readonly #keeper: SessionKeeper;
   #session: Session;
@@ -76,16 +80,23 @@ export class Channel {
   }
 
   /**
-   * Runs one COMPOUND; the reply tells which operation failed, if one did. NFS4ERR_DELAY and NFS4ERR_GRACE are waited
-   * out, unless an operation before them changed something: then that is the caller's to undo.
+   * Runs one COMPOUND; the reply tells which operation failed, if one did. It is run again, unless it changed something
+   * that is the caller's to undo, when the server asks for time (NFS4ERR_DELAY, NFS4ERR_GRACE), and when a file was
+   * replaced between being looked up and being used (NFS4ERR_STALE): another look finds the new one.
    */
   async run(operations: Operations, options: RunOptions): Promise<CompoundReply> {
     const backoff = new Backoff(FIRST_DELAY, LONGEST_DELAY);
+    const walks = operations[0] === putRootFileHandle;
+    let looks = 1;
     for (;;) {
       const fate = await this.#attempt(await this.#ready(options), operations, options);
       if (fate.kind === "answered") {
         const { reply } = fate;
-        if (reply.changedSomething || !reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE")) return reply;
+        const stale = walks && looks < MOST_LOOKS && reply.failedWith("NFS4ERR_STALE", "NFS4ERR_FHEXPIRED");
+        const wait = reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE");
+        if (reply.changedSomething || !(stale || wait)) return reply;
+        looks += 1;
+        if (stale) continue;
       } else if (fate.kind === "unknown" && options.once) {
         throw new OutcomeUnknownError(`The operation may or may not have been done: ${fate.why}`);
       }
