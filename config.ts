@@ -78,9 +78,9 @@ function numberFrom(fallback: number, unit: string, numbers: readonly number[]) 
   });
 }
 
-function list(fallback: readonly string[], pattern: RegExp, allowed: string) {
-  const items = z.array(z.string().regex(pattern));
-  return key<readonly string[]>(JSON.stringify(fallback), `a list of ${allowed}`, (given) => {
+function list(item: z.ZodType<string>, allowed: string) {
+  const items = z.array(item);
+  return key<readonly string[]>("[]", `a list of ${allowed}`, (given) => {
     try {
       return { value: items.parse(JSON.parse(given)) };
     } catch {
@@ -117,27 +117,25 @@ const keys = z.object({
   vpcId: optionalText(/^vpc-[0-9a-f]+$/, "a VPC id such as vpc-0123abcd").describe(
     "An existing VPC; empty for a new one. Needs privateSubnetIds.",
   ),
-  privateSubnetIds: list([], /^subnet-[0-9a-f]+$/, "subnet ids such as subnet-0123abcd").describe(
+  privateSubnetIds: list(z.string().regex(/^subnet-[0-9a-f]+$/), "subnet ids such as subnet-0123abcd").describe(
     "The existing VPC's private subnets, one in each Availability Zone.",
   ),
   createVpcEndpoints: flag(true).describe(
     "Make the VPC endpoints that isolated subnets need; false only where an existing VPC has them, or another way to AWS.",
   ),
-  vpcCidr: text("10.0.0.0/16", /^(\d{1,3})\.(\d{1,3})\.0\.0\/16$/, "an IPv4 range of the form 10.0.0.0/16").describe(
-    "The new VPC's addresses; its private subnets are the /24 ranges 1, 2, 3, … of it.",
-  ),
+  vpcCidr: key("10.0.0.0/16", "an IPv4 range of the form 10.0.0.0/16", (given) =>
+    z.cidrv4().endsWith(".0.0/16").safeParse(given).success ? { value: given } : undefined,
+  ).describe("The new VPC's addresses; its private subnets are the /24 ranges 1, 2, 3, … of it."),
   availabilityZoneCount: wholeNumber(3, "Availability Zones", 2, 6).describe(
     "Availability Zones of the new VPC, each with one private subnet: the most mount targets there can be.",
   ),
   availabilityZones: list(
-    [],
-    /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/,
+    z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/),
     "Availability Zone names such as ap-northeast-1a",
   ).describe("The new VPC's Availability Zones by name; empty for the region's first availabilityZoneCount."),
   allowedCidrs: list(
-    [],
-    /^(\d{1,3}\.){3}\d{1,3}\/(?:[1-9]|[12]\d|3[0-2])$/,
-    "IPv4 ranges such as 10.0.0.0/16",
+    z.cidrv4().refine((range) => Number(range.split("/")[1]) >= 8),
+    "IPv4 ranges such as 10.0.0.0/16, none wider than a /8",
   ).describe("Who may reach the load balancer; empty for the VPC's own addresses."),
   certificateArn: optionalText(
     /^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[A-Za-z0-9-]+$/,
@@ -179,7 +177,7 @@ const keys = z.object({
   ),
   scheduleExpression: text(
     "rate(5 minutes)",
-    /^(rate\((1 (minute|hour|day)|\d+ (minutes|hours|days))\)|cron\(\S+( \S+){5}\))$/,
+    /^(rate\((1 (minute|hour|day)|(?!0|1 )\d+ (minutes|hours|days))\)|cron\(\S+( \S+){5}\))$/,
     "an EventBridge expression such as rate(5 minutes) or cron(0/5 * * * ? *)",
   ).describe("When the monitor counts."),
   countTimeBudgetSeconds: wholeNumber(540, "seconds", 10, 840).describe(

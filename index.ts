@@ -168,6 +168,6 @@ export const alarmTopic = topic.arn;
 export const monitorLogGroup = monitor.logGroup.name;
 export const routerLogGroup = router.logGroup.name;
 /** The vault and the role that a restore needs. */
-export const backupVault = backup?.vaultName;
-export const backupRole = backup?.roleArn;
-export const auditBucket = auditTrail?.bucketName;
+export const backupVault = backup?.vaultName ?? "none";
+export const backupRole = backup?.roleArn ?? "none";
+export const auditBucket = auditTrail?.bucketName ?? "none";

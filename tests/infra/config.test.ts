@@ -1,0 +1,145 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { ConfigError, declarations, parameterName, readConfig } from "../../config.ts";
+
+const read = (values: Record<string, string>) =>
+  readConfig(Object.fromEntries(Object.entries(values).map(([key, value]) => [`efs-mount-autoscaling:${key}`, value])));
+
+function messageOf(values: Record<string, string>): string {
+  try {
+    read(values);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error("The configuration was accepted");
+}
+
+describe("the stack's configuration", () => {
+  test("is complete without a single key", () => {
+    expect(read({})).toMatchObject({
+      fileCountThreshold: 100_000,
+      scheduleExpression: "rate(5 minutes)",
+      targetDirectory: "/data",
+      initialMountTargets: 2,
+      availabilityZoneCount: 3,
+      vpcId: undefined,
+      backupRetentionDays: 30,
+    });
+  });
+
+  test("understands every kind of value", () => {
+    expect(
+      read({
+        fileCountThreshold: " 2000 ",
+        backup: "false",
+        throughputMode: "bursting",
+        timeZone: "Europe/Berlin",
+        availabilityZones: '["ap-northeast-1a","ap-northeast-1c"]',
+        logRetentionDays: "90",
+        alarmEmail: "on-call@example.com",
+      }),
+    ).toMatchObject({
+      fileCountThreshold: 2000,
+      backup: false,
+      throughputMode: "bursting",
+      timeZone: "Europe/Berlin",
+      availabilityZones: ["ap-northeast-1a", "ap-northeast-1c"],
+      logRetentionDays: 90,
+      alarmEmail: "on-call@example.com",
+    });
+  });
+
+  test("ignores other namespaces", () => {
+    expect(() => readConfig({ "aws:region": "ap-northeast-1" })).not.toThrow();
+  });
+
+  test("names every bad key at once, with its value and what is allowed", () => {
+    const message = messageOf({
+      fileCountThreshold: "many",
+      timeZone: "Asia/Atlantis",
+      availabilityZones: "[1]",
+      colour: "blue",
+      minTasks: "20",
+      vpcId: "vpc-0e0e0e0e",
+    });
+    expect(message.split("\n").slice(1).sort()).toEqual(
+      [
+        '  fileCountThreshold = "many": must be a whole number of files from 1 to 10000000000',
+        '  timeZone = "Asia/Atlantis": must be an IANA time zone such as Asia/Tokyo or UTC',
+        '  availabilityZones = "[1]": must be a list of Availability Zone names such as ap-northeast-1a',
+        "  colour: is not a key of this project",
+        '  maxTasks = "10": must be at least minTasks (20)',
+        '  privateSubnetIds = "[]": must name at least two subnets of vpcId',
+      ].sort(),
+    );
+  });
+
+  test.each([
+    [{ vpcId: "", privateSubnetIds: '["subnet-1","subnet-2"]' }, "privateSubnetIds"],
+    [{ createVpcEndpoints: "false" }, "createVpcEndpoints"],
+    [{ availabilityZones: '["ap-northeast-1a"]' }, "availabilityZones"],
+    [{ throughputMode: "provisioned" }, "provisionedThroughput"],
+    [{ provisionedThroughput: "128" }, "provisionedThroughput"],
+    [{ performanceMode: "maxIO", throughputMode: "elastic" }, "throughputMode"],
+    [{ initialMountTargets: "3", availabilityZoneCount: "2" }, "initialMountTargets"],
+    [{ initialMountTargets: "3", maxMountTargets: "2" }, "maxMountTargets"],
+    [{ countTimeBudgetSeconds: "600", mountTargetTimeoutSeconds: "300" }, "countTimeBudgetSeconds"],
+    [{ taskCpu: "256", taskMemory: "4096" }, "taskMemory"],
+    [{ taskCpu: "1024", taskMemory: "2500" }, "taskMemory"],
+    [{ minTasks: "5", maxTasks: "4" }, "maxTasks"],
+    [{ fileCountThreshold: "0" }, "fileCountThreshold"],
+    [{ fileCountThreshold: "1e3" }, "fileCountThreshold"],
+    [{ targetDirectory: "/" }, "targetDirectory"],
+    [{ targetDirectory: "/a/b/c/d/e" }, "targetDirectory"],
+    [{ allowedCidrs: '["0.0.0.0/0"]' }, "allowedCidrs"],
+    [{ scheduleExpression: "every 5 minutes" }, "scheduleExpression"],
+    [{ scheduleExpression: "rate(1 minutes)" }, "scheduleExpression"],
+    [{ logRetentionDays: "31" }, "logRetentionDays"],
+    [{ kmsKeyArn: "alias/mine" }, "kmsKeyArn"],
+    [{ vpcCidr: "10.0.0.0/24" }, "vpcCidr"],
+    [{ vpcCidr: "10.999.0.0/16" }, "vpcCidr"],
+  ])("refuses %j", (values, key) => {
+    const lines = messageOf(values).split("\n").slice(1);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(new RegExp(`^ {2}${key} = .*: must `));
+  });
+
+  test("gives another file system another mount table", () => {
+    expect(parameterName(read({}))).toBe("/efs-mount-autoscaling/mount-targets");
+    expect(parameterName(read({ existingFileSystemId: "fs-0e0e0e0e" }))).toBe(
+      "/efs-mount-autoscaling/fs-0e0e0e0e/mount-targets",
+    );
+    expect(parameterName(read({ parameterName: "/team/table" }))).toBe("/team/table");
+  });
+});
+
+describe("Pulumi.yaml", () => {
+  const yaml = (file: string) => parse(readFileSync(file, "utf8"));
+  const asText = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+
+  test("declares the keys that the program reads, with the same defaults and meanings", () => {
+    const declared: Record<string, { description: string; default: unknown }> = yaml("Pulumi.yaml").config;
+    expect(
+      Object.fromEntries(
+        Object.entries(declared).map(([key, { description, default: value }]) => [
+          key,
+          { description, default: asText(value) },
+        ]),
+      ),
+    ).toEqual(declarations);
+  });
+
+  test("every key says what it means", () => {
+    for (const [key, { description }] of Object.entries(declarations))
+      expect(description, key).toMatch(/\w\.$|\w: .*\.$/);
+  });
+
+  test.each(["Pulumi.dev.yaml", "Pulumi.prod.yaml.example"])("%s is a stack that the program accepts", (file) => {
+    const config: Record<string, unknown> = yaml(file).config;
+    expect(() =>
+      readConfig(Object.fromEntries(Object.entries(config).map(([key, value]) => [key, asText(value)]))),
+    ).not.toThrow();
+  });
+});

@@ -1,0 +1,421 @@
+/**
+ * What must hold for every resource that the stack registers, whatever its configuration.
+ *
+ * These are rules and not snapshots: a new resource that breaks one fails without anyone listing it here.
+ */
+import { isWildcardOnlyAction } from "@cloud-copilot/iam-simulate";
+import { beforeAll, describe, expect, test } from "vitest";
+import { parseMountTable } from "../../contracts/mount-table.ts";
+import { AVAILABILITY_ZONES } from "./aws-stand-in.ts";
+import { policiesOf, type Statement } from "./policies.ts";
+import { CONFIGURATIONS, type ConfigurationName, type Registered, registerStack } from "./stack.ts";
+
+let resources: readonly Registered[];
+
+/** The resources of a type, by the end of its name: `Role` for `aws:iam/role:Role`. */
+const all = (type: string) => resources.filter((resource) => resource.type.endsWith(`:${type}`));
+
+function one(type: string, name?: string): Registered {
+  const found = all(type).filter((resource) => name === undefined || resource.name === name);
+  if (found.length === 1 && found[0]) return found[0];
+  throw new Error(`${found.length} resources are ${type} ${name ?? ""}`);
+}
+
+const nameById = (id: unknown) => resources.find(({ outputs }) => outputs.id === id)?.name ?? String(id);
+
+const list = (value: unknown): unknown[] => (value === undefined ? [] : Array.isArray(value) ? value : [value]);
+
+describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (name) => {
+  const config: Readonly<Record<string, string>> = CONFIGURATIONS[name];
+  const ownNetwork = config.vpcId === undefined;
+  const ownFileSystem = config.existingFileSystemId === undefined;
+  const retain = config.dataOnDestroy === "retain";
+
+  beforeAll(async () => {
+    ({ resources } = await registerStack(config));
+  });
+
+  describe("encryption", () => {
+    test("a new file system is encrypted, with the customer's key where there is one", () => {
+      for (const { inputs } of all("FileSystem")) {
+        expect(inputs).toMatchObject({ encrypted: true });
+        expect(inputs.kmsKeyId).toBe(config.kmsKeyArn);
+      }
+      expect(all("FileSystem")).toHaveLength(ownFileSystem ? 1 : 0);
+    });
+
+    test("a secret parameter, and the backups, use the customer's key where there is one", () => {
+      expect(one("Parameter").inputs.keyId).toBe(
+        config.parameterType === "SecureString" ? config.kmsKeyArn : undefined,
+      );
+      for (const { inputs } of all("Vault")) expect(inputs.kmsKeyArn).toBe(config.kmsKeyArn);
+    });
+
+    test("every image repository is encrypted, and scans what it gets", () => {
+      for (const { inputs } of all("Repository")) {
+        expect(inputs.encryptionConfigurations).toHaveLength(1);
+        expect(inputs.imageScanningConfiguration).toEqual({ scanOnPush: true });
+      }
+    });
+
+    test("every bucket is encrypted, closed to the public, and refuses plain text", () => {
+      for (const { name: bucket, outputs } of all("Bucket")) {
+        const about = (type: string) => all(type).filter(({ inputs }) => inputs.bucket === outputs.bucket);
+        expect(about("BucketServerSideEncryptionConfiguration"), bucket).toHaveLength(1);
+        expect(about("BucketPublicAccessBlock")[0]?.inputs, bucket).toMatchObject({
+          blockPublicAcls: true,
+          blockPublicPolicy: true,
+          ignorePublicAcls: true,
+          restrictPublicBuckets: true,
+        });
+        expect(about("BucketPolicy"), bucket).toHaveLength(1);
+        expect(deniesPlainText(about("BucketPolicy")[0]), bucket).toBe(true);
+      }
+      expect(all("Bucket")).toHaveLength(config.auditTrail === "true" ? 1 : 0);
+    });
+
+    test("the file system refuses plain text, and clients that do not come through a mount target", () => {
+      const policy = one("FileSystemPolicy");
+      expect(deniesPlainText(policy)).toBe(true);
+      for (const { Effect, Condition } of statementsOf(policy)) {
+        if (Effect === "Allow")
+          expect(Condition).toEqual({ Bool: { "elasticfilesystem:AccessedViaMountTarget": "true" } });
+      }
+    });
+
+    test("a certificate makes the load balancer speak HTTPS only", () => {
+      const { inputs } = one("Listener");
+      expect(inputs).toMatchObject(
+        config.certificateArn === undefined
+          ? { protocol: "HTTP", port: 80 }
+          : { protocol: "HTTPS", port: 443, certificateArn: config.certificateArn },
+      );
+    });
+  });
+
+  describe("network", () => {
+    test("nothing can be reached from the internet, or leads there", () => {
+      for (const type of ["InternetGateway", "NatGateway", "Eip", "Route"]) expect(all(type), type).toEqual([]);
+      for (const { inputs } of all("Subnet")) expect(inputs.mapPublicIpOnLaunch).toBe(false);
+      for (const { inputs } of all("LoadBalancer")) expect(inputs.internal).toBe(true);
+      for (const { inputs } of all("Service")) {
+        expect(inputs.networkConfiguration).toMatchObject({ assignPublicIp: false });
+      }
+      for (const { name: rule, inputs } of all("SecurityGroupIngressRule")) {
+        expect([inputs.cidrIpv4, inputs.cidrIpv6], rule).not.toContain("0.0.0.0/0");
+        expect([inputs.cidrIpv4, inputs.cidrIpv6], rule).not.toContain("::/0");
+      }
+    });
+
+    test("security groups let flow exactly what the system needs", () => {
+      for (const { inputs } of all("SecurityGroup")) {
+        expect(inputs, "rules are resources of their own").not.toHaveProperty("ingress");
+        expect(inputs, "rules are resources of their own").not.toHaveProperty("egress");
+      }
+      const port = config.certificateArn === undefined ? 80 : 443;
+      const cidrs: string[] = JSON.parse(config.allowedCidrs ?? (ownNetwork ? '["10.0.0.0/16"]' : '["10.20.0.0/16"]'));
+      expect(flows("SecurityGroupIngressRule")).toEqual(
+        [
+          ...cidrs.map((cidr) => `${cidr} > load-balancer:${port}`),
+          "load-balancer > router-tasks:8000",
+          "router-tasks > mount-targets:2049",
+          "file-monitor > mount-targets:2049",
+          ...(ownNetwork ? ["router-tasks > vpc-endpoints:443", "file-monitor > vpc-endpoints:443"] : []),
+        ].sort(),
+      );
+      expect(flows("SecurityGroupEgressRule")).toEqual(
+        [
+          "load-balancer > router-tasks:8000",
+          "router-tasks > mount-targets:2049",
+          "file-monitor > mount-targets:2049",
+          ...(ownNetwork
+            ? ["router-tasks > vpc-endpoints:443", "file-monitor > vpc-endpoints:443", "router-tasks > s3:443"]
+            : ["router-tasks > 0.0.0.0/0:443", "file-monitor > 0.0.0.0/0:443"]),
+        ].sort(),
+      );
+    });
+
+    test("a new VPC has one private subnet in each Availability Zone, and the endpoints it needs", () => {
+      expect(
+        all("Subnet")
+          .map(({ inputs }) => inputs.availabilityZone)
+          .sort(),
+      ).toEqual(ownNetwork ? AVAILABILITY_ZONES : []);
+      expect(new Set(all("Subnet").map(({ inputs }) => inputs.cidrBlock)).size).toBe(all("Subnet").length);
+      const services = all("VpcEndpoint").map(({ inputs }) => String(inputs.serviceName).split(".").slice(3).join("."));
+      expect(services.sort()).toEqual(
+        ownNetwork
+          ? ["ec2", "ecr.api", "ecr.dkr", "ecs", "elasticfilesystem", "logs", "s3", "secretsmanager", "ssm"]
+          : [],
+      );
+      for (const { inputs } of all("VpcEndpoint")) {
+        if (inputs.vpcEndpointType !== "Interface") continue;
+        expect(inputs.privateDnsEnabled).toBe(true);
+        expect(inputs.subnetIds).toHaveLength(3);
+      }
+    });
+  });
+
+  describe("file system", () => {
+    test("has one mount target in each of the first Availability Zones, and the function runs only there", () => {
+      const subnets = all("MountTarget").map(({ inputs }) => inputs.subnetId);
+      expect(subnets).toHaveLength(2);
+      expect(new Set(subnets).size).toBe(2);
+      const { subnetIds } = one("Function").inputs.vpcConfig as { subnetIds: string[] };
+      expect([...subnetIds].sort()).toEqual([...subnets].sort());
+    });
+
+    test("the function enters by an access point, rooted at the directory it counts", () => {
+      const accessPoint = one("AccessPoint");
+      expect(accessPoint.inputs.rootDirectory).toMatchObject({ path: "/data", creationInfo: { ownerUid: 1000 } });
+      expect(one("Function").inputs.fileSystemConfig).toEqual({
+        arn: accessPoint.outputs.arn,
+        localMountPath: "/mnt/efs",
+      });
+    });
+
+    test("the first mount table lists the first mount targets", () => {
+      const table = parseMountTable(String(one("Parameter").inputs.value));
+      expect(table.mount_targets.map(({ mount_target_id }) => mount_target_id).sort()).toEqual(
+        all("MountTarget")
+          .map(({ outputs }) => outputs.id)
+          .sort(),
+      );
+    });
+
+    test("pulumi up leaves alone what the monitor and the autoscaling change, and nothing else", () => {
+      expect(one("Parameter").ignoreChanges).toEqual(["value"]);
+      expect(one("Service").ignoreChanges).toEqual(["desiredCount"]);
+      const others = resources.filter(({ type }) => !/:(Parameter|Service)$/.test(type));
+      expect(others.flatMap(({ ignoreChanges }) => ignoreChanges)).toEqual([]);
+    });
+
+    test("data outlives the stack where the configuration says so, and only there", () => {
+      for (const type of ["FileSystem", "Vault", "Bucket"]) {
+        for (const { retainOnDelete, inputs } of all(type)) {
+          expect(retainOnDelete, type).toBe(retain);
+          if (type !== "FileSystem") expect(inputs.forceDestroy, type).toBe(!retain);
+        }
+      }
+    });
+
+    test("it is backed up every night, for 30 days", () => {
+      expect(one("Plan").inputs.rules).toEqual([
+        expect.objectContaining({
+          schedule: "cron(0 3 * * ? *)",
+          scheduleExpressionTimezone: "Asia/Tokyo",
+          lifecycle: { deleteAfter: 30 },
+        }),
+      ]);
+      const fileSystem = all("FileSystem")[0]?.outputs.arn ?? expect.stringContaining("file-system/fs-0e0e0e0e");
+      expect(one("Selection").inputs.resources).toEqual([fileSystem]);
+    });
+  });
+
+  describe("permissions", () => {
+    test("no statement names every action, or every resource where AWS could be told which", async () => {
+      for (const [policy, statements] of policiesOf(resources)) {
+        for (const statement of statements.filter(({ Effect }) => Effect === "Allow")) {
+          const resource = list(statement.Resource);
+          for (const action of list(statement.Action).map(String)) {
+            const where = `${policy} ${statement.Sid}: ${action}`;
+            expect(action, where).not.toContain("*");
+            const [service = "", operation = ""] = action.split(":");
+            if (await isWildcardOnlyAction(service, operation)) continue;
+            expect(resource, where).not.toContain("*");
+            for (const arn of resource) expect(String(arn), where).toMatch(/^arn:aws:[a-z0-9-]+:[^*]*:[^*]*:[^*]+/);
+          }
+        }
+      }
+    });
+
+    test("every statement says what it is for", () => {
+      for (const [policy, statements] of policiesOf(resources)) {
+        const sids = statements.map(({ Sid }) => Sid);
+        expect(sids, policy).not.toContain(undefined);
+        expect(new Set(sids).size, policy).toBe(sids.length);
+      }
+    });
+
+    test("only Lambda, ECS and AWS Backup take on a role", () => {
+      expect(
+        all("Role").map(({ name: role, inputs }) => {
+          const [statement] = JSON.parse(String(inputs.assumeRolePolicy)).Statement;
+          return [role, statement.Principal.Service];
+        }),
+      ).toEqual(
+        expect.arrayContaining([
+          ["file-monitor", "lambda.amazonaws.com"],
+          ["router-task", "ecs-tasks.amazonaws.com"],
+          ["router-execution", "ecs-tasks.amazonaws.com"],
+          ["backup", "backup.amazonaws.com"],
+        ]),
+      );
+    });
+
+    test("only the schedule's rule may invoke the function", () => {
+      expect(one("Permission").inputs).toMatchObject({
+        principal: "events.amazonaws.com",
+        sourceArn: one("EventRule", "file-monitor").outputs.arn,
+      });
+    });
+  });
+
+  describe("operation", () => {
+    test("every log group forgets", () => {
+      expect(all("LogGroup").length).toBeGreaterThan(0);
+      for (const { name: group, inputs } of all("LogGroup")) {
+        expect(inputs.retentionInDays, group).toBe(Number(config.logRetentionDays ?? 30));
+      }
+    });
+
+    test("function and tasks write to log groups of the stack", () => {
+      const groups = all("LogGroup").map(({ outputs }) => outputs.name);
+      expect(groups).toContain((one("Function").inputs.loggingConfig as Record<string, unknown>).logGroup);
+      for (const { logConfiguration } of containers()) {
+        expect(logConfiguration.logDriver).toBe("awslogs");
+        expect(groups).toContain(logConfiguration.options["awslogs-group"]);
+      }
+    });
+
+    test("everything that can be tagged names project, stack and owner", () => {
+      for (const { type, name: resource, inputs, taggable } of resources) {
+        if (!taggable) continue;
+        expect(inputs.tags, `${type} ${resource}`).toMatchObject({
+          Project: "efs-mount-autoscaling",
+          Stack: "test",
+          Owner: config.owner ?? "operations",
+        });
+      }
+      expect(resources.filter(({ taggable }) => taggable).length).toBeGreaterThan(20);
+    });
+
+    test("every alarm tells someone, when it goes off and when it is over", () => {
+      const topic = one("Topic").outputs.arn;
+      for (const { name: alarm, inputs } of all("MetricAlarm")) {
+        expect(inputs, alarm).toMatchObject({ alarmActions: [topic], okActions: [topic] });
+        expect(inputs.alarmDescription, alarm).toMatch(/\.$/);
+      }
+      for (const rule of ["tasks-failed", "deployment-failed"]) {
+        expect(one("EventTarget", rule).inputs, rule).toMatchObject({
+          rule: one("EventRule", rule).outputs.name,
+          arn: topic,
+        });
+      }
+      expect(
+        all("MetricAlarm")
+          .map(({ name: alarm }) => alarm)
+          .sort(),
+      ).toEqual(["io-limit", "monitor-error-rate", "mount-target-creation-failed", "no-room-to-grow"]);
+      expect(all("TopicSubscription").map(({ inputs }) => inputs.endpoint)).toEqual(list(config.alarmEmail));
+    });
+
+    test("a run of the monitor is one at a time, not retried, and reported when it fails", () => {
+      expect(one("Function").inputs).toMatchObject({
+        runtime: "nodejs24.x",
+        architectures: ["arm64"],
+        timeout: 900,
+        reservedConcurrentExecutions: 1,
+      });
+      expect(one("FunctionEventInvokeConfig").inputs).toMatchObject({
+        maximumRetryAttempts: 0,
+        destinationConfig: { onFailure: { destination: one("Topic").outputs.arn } },
+      });
+      expect(one("EventTarget", "file-monitor").inputs.retryPolicy).toMatchObject({ maximumRetryAttempts: 0 });
+      expect(one("EventRule", "file-monitor").inputs.scheduleExpression).toBe("rate(5 minutes)");
+    });
+
+    test("tasks roll without a gap, and back when they do not become healthy", () => {
+      expect(one("Service").inputs).toMatchObject({
+        deploymentMinimumHealthyPercent: 100,
+        deploymentMaximumPercent: 200,
+        deploymentCircuitBreaker: { enable: true, rollback: true },
+        availabilityZoneRebalancing: "ENABLED",
+      });
+      expect(one("TargetGroup").inputs).toMatchObject({ port: 8000, healthCheck: { path: "/readyz" } });
+      expect(one("Cluster").inputs.settings).toEqual([{ name: "containerInsights", value: "enabled" }]);
+    });
+
+    test("tasks scale on CPU and on requests", () => {
+      expect(
+        all("Policy")
+          .map(
+            ({ inputs }) =>
+              (inputs.targetTrackingScalingPolicyConfiguration as Record<string, Record<string, unknown>>)
+                .predefinedMetricSpecification?.predefinedMetricType,
+          )
+          .sort(),
+      ).toEqual(["ALBRequestCountPerTarget", "ECSServiceAverageCPUUtilization"]);
+    });
+
+    test("containers run as a user, read-only, by digest, and have time to stop", () => {
+      for (const container of containers()) {
+        expect(container).toMatchObject({
+          user: "1000:1000",
+          readonlyRootFilesystem: true,
+          linuxParameters: { capabilities: { drop: ["ALL"] } },
+          image: expect.stringMatching(/@sha256:/),
+          healthCheck: { command: expect.arrayContaining(["CMD"]) },
+        });
+        expect(container.stopTimeout).toBeGreaterThanOrEqual(30);
+        expect(container.portMappings.map(({ containerPort }) => containerPort)).toEqual([8000]);
+      }
+      expect(containers()).toHaveLength(1);
+    });
+
+    test("only names that are fixed by design are fixed", () => {
+      const suffix = config.nameSuffix ?? "";
+      const fixed = resources
+        .filter(({ type, inputs }) => inputs.name !== undefined && !type.startsWith("docker-build:"))
+        .map(({ inputs }) => inputs.name);
+      expect(fixed.sort()).toEqual(
+        [
+          `/aws/lambda/efs-mount-autoscaling-file-monitor${suffix}`,
+          `/ecs/efs-mount-autoscaling-fargate${suffix}`,
+          ownFileSystem
+            ? "/efs-mount-autoscaling/mount-targets"
+            : `/efs-mount-autoscaling/${config.existingFileSystemId}/mount-targets`,
+        ].sort(),
+      );
+    });
+  });
+});
+
+function containers(): Container[] {
+  return JSON.parse(String(one("TaskDefinition").inputs.containerDefinitions));
+}
+
+interface Container {
+  readonly stopTimeout: number;
+  readonly portMappings: readonly { readonly containerPort: number }[];
+  readonly logConfiguration: { readonly logDriver: string; readonly options: Readonly<Record<string, string>> };
+}
+
+function statementsOf(policy: Registered | undefined): Statement[] {
+  return JSON.parse(String(policy?.inputs.policy)).Statement;
+}
+
+function deniesPlainText(policy: Registered | undefined): boolean {
+  return statementsOf(policy).some(
+    ({ Effect, Principal, Action, Condition }) =>
+      Effect === "Deny" &&
+      JSON.stringify(Principal) === '{"AWS":"*"}' &&
+      Action === "*" &&
+      JSON.stringify(Condition) === '{"Bool":{"aws:SecureTransport":"false"}}',
+  );
+}
+
+/** Rules as `from > to:port`. */
+function flows(type: "SecurityGroupIngressRule" | "SecurityGroupEgressRule"): string[] {
+  return all(type)
+    .map(({ inputs }) => {
+      expect(inputs.ipProtocol).toBe("tcp");
+      expect(inputs.fromPort).toBe(inputs.toPort);
+      const own = nameById(inputs.securityGroupId);
+      const other =
+        inputs.prefixListId === undefined ? nameById(inputs.referencedSecurityGroupId ?? inputs.cidrIpv4) : "s3";
+      const [from, to] = type === "SecurityGroupIngressRule" ? [other, own] : [own, other];
+      return `${from} > ${to}:${inputs.toPort}`;
+    })
+    .sort();
+}
