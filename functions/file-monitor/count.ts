@@ -50,13 +50,19 @@ export class CountError extends Error {
  */
 export async function countFiles(root: string, options: CountOptions): Promise<Count> {
   const walk = new Walk(toByteString(root), options);
-  const rootRead = walk.read("").catch((cause: Error) => {
-    throw new CountError(`${root} can't be read: ${cause.message}`, { cause });
-  });
-  await Promise.race([rootRead, aborted(options.signal)]);
-  if (!walk.rootOpened) throw new CountError(`${root} was not opened in the time for counting`);
-  await Promise.race([walk.readAllPending(), aborted(options.signal)]);
-  return walk.finish();
+  const isOver = new AbortController();
+  const timeIsUp = aborted(options.signal, isOver.signal);
+  try {
+    const rootRead = walk.read("").catch((cause: Error) => {
+      throw new CountError(`${root} can't be read: ${cause.message}`, { cause });
+    });
+    await Promise.race([rootRead, timeIsUp]);
+    if (!walk.rootOpened) throw new CountError(`${root} was not opened in the time for counting`);
+    await Promise.race([walk.readAllPending(), timeIsUp]);
+    return walk.finish();
+  } finally {
+    isOver.abort();
+  }
 }
 
 const ENTRIES_IN_A_BATCH = 1024;
@@ -207,9 +213,10 @@ function fromByteString(bytes: string): string {
   return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+/** Resolves when `signal` aborts, unless `stopListening` does so first. */
+function aborted(signal: AbortSignal, stopListening: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
+    else signal.addEventListener("abort", () => resolve(), { once: true, signal: stopListening });
   });
 }

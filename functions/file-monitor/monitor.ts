@@ -42,7 +42,7 @@ async function reconcile(run: Run, report: Report): Promise<Outcome> {
 
   // Table and service are put right whatever became of the new mount target.
   report.tableUpdated = await publishTable(run, mountTargets);
-  if (settings.rollout.kind === "rolling-deployment") report.deployed = await rollService(run, settings.rollout);
+  report.deployed = settings.rollout.kind === "rolling-deployment" && (await rollService(run, settings.rollout));
   return outcome;
 }
 
@@ -82,6 +82,7 @@ const NO_ACTION: Outcome = { statusCode: 200, message: "No action needed" };
 async function scale(run: Run, observation: Observation, report: Report): Promise<Scaling> {
   const { settings, aws, log } = run;
   report.created = null;
+  report.creationFailed = false;
   if (!report.thresholdPassed) return { ...observation, outcome: NO_ACTION };
   const decision = decideScaling(observation, settings);
   if (decision.action === "none") {

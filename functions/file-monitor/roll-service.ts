@@ -21,14 +21,16 @@ export class ServiceError extends Error {
  * @throws {ServiceError} when the service is missing or not active.
  * @throws {AwsCallError}
  */
-export async function rollService({ aws, settings, log }: Run, name: ServiceName): Promise<boolean> {
+export async function rollService(run: Run, { clusterName, serviceName }: ServiceName): Promise<boolean> {
+  const { aws, settings, log } = run;
+  const name = { clusterName, serviceName };
   const [parameter, service] = await Promise.all([
     readParameter(aws, settings.parameterName),
     describeService(aws, name),
   ]);
   if (service?.status !== "ACTIVE") {
     const state = service === undefined ? "does not exist" : `is ${service.status}`;
-    throw new ServiceError(`The service ${name.serviceName} of the cluster ${name.clusterName} ${state}`);
+    throw new ServiceError(`The service ${serviceName} of the cluster ${clusterName} ${state}`);
   }
   if (parameter === undefined || !isDeploymentNeeded(parameter.lastModified, service.deployedAt)) return false;
   await deployService(aws, name);

@@ -50,7 +50,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   if (result.success) return toSettings(result.data);
   const problems = result.error.issues.map(({ path, message }) => {
     const name = String(path[0]);
-    return `${name} ${name in given ? `is ${JSON.stringify(given[name])} but` : "is missing; it"} must be ${message}`;
+    return `${name} ${given[name] !== undefined ? `is ${JSON.stringify(given[name])} but` : "is missing; it"} must be ${message}`;
   });
   throw new SettingsError(`The environment is not valid: ${problems.join("; ")}`, { cause: result.error });
 }

@@ -20,7 +20,7 @@ export type AwsClients = {
 export type AwsSession = AwsClients & { readonly signal: AbortSignal };
 
 /** The part of the clients' configuration that tests replace. */
-export type AwsClientOptions = Pick<SSMClientConfig, "requestHandler" | "credentials" | "region" | "retryStrategy">;
+export type AwsClientOptions = Pick<SSMClientConfig, "requestHandler" | "credentials" | "region" | "maxAttempts">;
 
 /** Creates the clients. Region, credentials and endpoint come from the environment. */
 export function createAwsClients(options: AwsClientOptions = {}): AwsClients {
