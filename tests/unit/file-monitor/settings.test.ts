@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { readSettings, SettingsError } from "../../../functions/file-monitor/settings.ts";
+
+const required = {
+  EFS_FILE_SYSTEM_ID: "fs-0123abcd",
+  EFS_SECURITY_GROUP_ID: "sg-0123abcd",
+  VPC_ID: "vpc-0123abcd",
+  ECS_CLUSTER_NAME: "cluster",
+  ECS_SERVICE_NAME: "router",
+};
+
+test("what is not said has a default", () => {
+  expect(readSettings({ ...required, PATH: "/bin", FILE_COUNT_THRESHOLD: "" })).toEqual({
+    targetDirectory: "/data",
+    countedPath: "/mnt/efs/data",
+    countTimeBudget: 600_000,
+    countConcurrency: 32,
+    fileCountThreshold: 100_000,
+    fileSystemId: "fs-0123abcd",
+    securityGroupId: "sg-0123abcd",
+    vpcId: "vpc-0123abcd",
+    subnetIds: undefined,
+    maxMountTargets: undefined,
+    mountTargetPollInterval: 10_000,
+    mountTargetTimeout: 300_000,
+    parameterName: "/efs-mount-autoscaling/mount-targets",
+    parameterKeyId: undefined,
+    rollout: { kind: "rolling-deployment", clusterName: "cluster", serviceName: "router" },
+  });
+});
+
+test("seconds may be fractions, and lists have commas", () => {
+  const settings = readSettings({
+    ...required,
+    MOUNT_TARGET_POLL_INTERVAL_SECONDS: "0.25",
+    SUBNET_IDS: "subnet-0a, subnet-0b",
+    MAX_MOUNT_TARGETS: "2",
+  });
+  expect(settings).toMatchObject({
+    mountTargetPollInterval: 250,
+    subnetIds: ["subnet-0a", "subnet-0b"],
+    maxMountTargets: 2,
+  });
+});
+
+test("a service needs no name where routers read the table themselves", () => {
+  const { ECS_CLUSTER_NAME: _, ECS_SERVICE_NAME: __, ...others } = required;
+  expect(readSettings({ ...others, ROLLOUT: "hot-reload" }).rollout).toEqual({ kind: "hot-reload" });
+});
+
+test("every bad variable is named, with its value and what is allowed", () => {
+  const read = () =>
+    readSettings({
+      ...required,
+      ECS_SERVICE_NAME: undefined,
+      FILE_COUNT_THRESHOLD: "1e5",
+      COUNT_CONCURRENCY: "0",
+      TARGET_DIRECTORY: "/data/../etc",
+      VPC_ID: "",
+    });
+  expect(read).toThrow(SettingsError);
+  const problems = [
+    "ECS_SERVICE_NAME is missing; it must be the name of an ECS cluster or service (letters, digits, - and _), not an ARN",
+    'FILE_COUNT_THRESHOLD is "1e5" but must be a whole number from 0 to 9007199254740991',
+    'COUNT_CONCURRENCY is "0" but must be a whole number from 1 to 1024',
+    'TARGET_DIRECTORY is "/data/../etc" but must be an absolute path without ..',
+    "VPC_ID is missing; it must be a VPC id like vpc-0123abcd",
+  ];
+  for (const problem of problems) expect(read).toThrow(problem);
+});
+
+test("a rollout that does not exist is named with those that do", () => {
+  expect(() => readSettings({ ...required, ROLLOUT: "canary" })).toThrow(
+    'ROLLOUT is "canary" but must be rolling-deployment or hot-reload',
+  );
+});
