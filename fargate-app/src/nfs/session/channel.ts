@@ -37,6 +37,9 @@ interface SlotRequest {
   readonly message: readonly Buffer[];
   /** How often it was sent. */
   transmissions: number;
+  malformedReplies: number;
+  /** What the last transmission failed with. */
+  lastError: unknown;
   /** Its caller has gone; the slot is freed by the reply, or by the loss of the connection. */
   abandoned: boolean;
 }
@@ -49,6 +52,9 @@ type Fate =
 
 /** Times that a path is looked up before a stale file is believed: more would be a server that remembers wrongly. */
 const MOST_LOOKS = 10;
+
+/** A server that answers one request with nonsense this often is not going to make sense. */
+const MOST_MALFORMED_REPLIES = 3;
 
 export class Channel {
   readonly #keeper: SessionKeeper;
@@ -125,7 +131,7 @@ export class Channel {
         const { connection } = this.#keeper;
         if (connection === undefined) {
           const sent = request.transmissions > 0;
-          if (sent && options.onConnectionLoss === "fail") throw new ConnectionError("The connection was lost");
+          if (sent && options.onConnectionLoss === "fail") throw request.lastError;
           if (request.transmissions > 1) await deadline.sleep(backoff.next());
           if ((await this.#ready(options)) === session) continue;
           return sent ? { kind: "unknown", why: "the session was lost" } : { kind: "not-executed" };
@@ -146,7 +152,18 @@ export class Channel {
     const all = [sequence, ...operations];
     const xid = this.#keeper.nextXid();
     const message = this.#keeper.encode(xid, all);
-    return { session, slot, sequence, operations: all, xid, message, transmissions: 0, abandoned: false };
+    return {
+      session,
+      slot,
+      sequence,
+      operations: all,
+      xid,
+      message,
+      transmissions: 0,
+      malformedReplies: 0,
+      lastError: undefined,
+      abandoned: false,
+    };
   }
 
   /** Sends the request and waits for its reply; nothing when the connection is lost first. */
@@ -161,10 +178,18 @@ export class Channel {
     try {
       return decodeCompound(await deadline.race(call), request.operations);
     } catch (error) {
-      if (!connection.alive) return undefined;
-      if (error instanceof ProtocolError) connection.destroy(error);
-      else this.#abandon(request, call);
-      throw error;
+      if (error instanceof ProtocolError) {
+        // what else is on this connection cannot be trusted either
+        connection.destroy(error);
+        request.malformedReplies += 1;
+        if (request.malformedReplies >= MOST_MALFORMED_REPLIES) throw error;
+      }
+      if (connection.alive) {
+        this.#abandon(request, call);
+        throw error;
+      }
+      request.lastError = error;
+      return undefined;
     }
   }
 
