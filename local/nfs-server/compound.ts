@@ -4,6 +4,7 @@ import { FileTypeCode } from "../../fargate-app/src/nfs/wire/protocol.ts";
 import type { Stateid } from "../../fargate-app/src/nfs/wire/stateid.ts";
 import type { XdrWriter } from "../../fargate-app/src/nfs/wire/xdr.ts";
 import type { Inode } from "./file-system/inode.ts";
+import type { OpenFile } from "./file-system/open-file.ts";
 import type { Tree } from "./file-system/tree.ts";
 import type { SharedFileSystem } from "./shared-file-system.ts";
 import type { Client } from "./state/clients.ts";
@@ -35,12 +36,15 @@ export class Compound {
   /** The COMPOUND itself, which a retry repeats to the byte. */
   readonly body: Buffer;
   readonly principal: string;
+  /** What the connection that it came over is told from others by. */
+  readonly connection: object;
   /** The whole reply, from the RPC header on. */
   readonly reply: XdrWriter;
   /** Where the operation under way is, and of how many. */
   index = 0;
   readonly count: number;
   readonly #unsynced = new Set<Inode>();
+  readonly #held: OpenFile[] = [];
   #session: Session | undefined;
   #cachesReply = false;
   #current: Position | undefined;
@@ -49,7 +53,7 @@ export class Compound {
   constructor(
     fileSystem: SharedFileSystem,
     settings: ServerSettings,
-    call: Pick<Compound, "requestLength" | "body" | "principal" | "count">,
+    call: Pick<Compound, "requestLength" | "body" | "principal" | "connection" | "count">,
     reply: XdrWriter,
   ) {
     this.fileSystem = fileSystem;
@@ -57,6 +61,7 @@ export class Compound {
     this.requestLength = call.requestLength;
     this.body = call.body;
     this.principal = call.principal;
+    this.connection = call.connection;
     this.count = call.count;
     this.reply = reply;
   }
@@ -71,6 +76,7 @@ export class Compound {
 
   /** The session that SEQUENCE named, and whether the reply is kept for a retry. */
   enterSession(session: Session, cachesReply: boolean): void {
+    session.connections.add(this.connection);
     this.#session = session;
     this.#cachesReply = cachesReply;
   }
@@ -102,6 +108,16 @@ export class Compound {
   /** Moves on to another object; no stateid belongs to it yet. */
   setCurrent(inode: Inode): void {
     this.#current = { inode, stateid: undefined };
+  }
+
+  /** Takes over a use of a file that the operations to come may need. */
+  releaseAtEnd(file: OpenFile): void {
+    this.#held.push(file);
+  }
+
+  /** To be called when the last operation has run. */
+  end(): void {
+    for (const file of this.#held) file.release();
   }
 
   clearCurrent(): void {

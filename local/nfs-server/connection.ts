@@ -6,7 +6,7 @@ import type { Bandwidth } from "./bandwidth.ts";
 
 export interface ConnectionOptions {
   /** Answers a message; fails when it is no call, and the connection is of no use any more. */
-  readonly answer: (message: Buffer) => Promise<readonly Buffer[]>;
+  readonly answer: (message: Buffer, connection: object) => Promise<readonly Buffer[]>;
   /** Bytes of the longest message that is read at all. */
   readonly maximumMessage: number;
   readonly bandwidth: Bandwidth | undefined;
@@ -84,7 +84,7 @@ export class Connection {
   async #serve(message: Buffer): Promise<void> {
     const { answer, operationDelayMs, bandwidth } = this.#options;
     if (operationDelayMs > 0) await sleep(operationDelayMs);
-    const reply = await answer(message);
+    const reply = await answer(message, this);
     if (this.#socket.destroyed) return;
     if (bandwidth === undefined) this.#write(reply);
     else await this.#writeSlowly(reply, bandwidth);

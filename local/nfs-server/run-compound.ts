@@ -1,4 +1,5 @@
 /** The COMPOUND procedure (RFC 8881 §16.2): operations one after the other, until one fails. */
+import { isUtf8 } from "node:buffer";
 import { MINOR_VERSION, Op, SESSION_ID_SIZE } from "../../fargate-app/src/nfs/wire/protocol.ts";
 import { type StatusName, statusCode } from "../../fargate-app/src/nfs/wire/status.ts";
 import { XdrError, type XdrReader, type XdrWriter } from "../../fargate-app/src/nfs/wire/xdr.ts";
@@ -33,6 +34,7 @@ export async function runCompound(
   settings: ServerSettings,
   { xid, principal, args }: Call,
   request: Buffer,
+  connection: object,
 ): Promise<readonly Buffer[]> {
   const body = request.subarray(request.length - args.remaining);
   const tag = args.opaque(MAXIMUM_TAG);
@@ -48,9 +50,15 @@ export async function runCompound(
     return reply.segments();
   };
   if (minorVersion !== MINOR_VERSION) return finish({ status: "NFS4ERR_MINOR_VERS_MISMATCH", operations: 0 });
+  if (!isUtf8(tag)) return finish({ status: "NFS4ERR_INVAL", operations: 0 });
   if (count === 0) return finish({ status: "NFS4_OK", operations: 0 });
 
-  const compound = new Compound(fileSystem, settings, { requestLength: request.length, body, principal, count }, reply);
+  const compound = new Compound(
+    fileSystem,
+    settings,
+    { requestLength: request.length, body, principal, connection, count },
+    reply,
+  );
   const first = args.uint32();
   if (first === Op.SEQUENCE) return runInSession(compound, args, xid, finish);
   return finish({ status: await runOperation(compound, first, args), operations: 1 });
@@ -86,6 +94,7 @@ async function runInSession(
     if (cachesReply || compound.count === 1) kept = Buffer.concat(reply).subarray(REPLY_HEADER_LENGTH);
     return reply;
   } finally {
+    compound.end();
     slot.end(kept);
     session.client.requestsUnderWay--;
     session.client.renewedAt = compound.state.now();

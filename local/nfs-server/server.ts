@@ -5,7 +5,7 @@ import { AcceptStatus, Procedure } from "../../fargate-app/src/nfs/wire/rpc.ts";
 import { XdrError } from "../../fargate-app/src/nfs/wire/xdr.ts";
 import { Bandwidth } from "./bandwidth.ts";
 import type { ServerSettings } from "./compound.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
 import { beginReply, readCall, replyWith } from "./rpc.ts";
 import { runCompound } from "./run-compound.ts";
 import { acquireFileSystem, type SharedFileSystem } from "./shared-file-system.ts";
@@ -115,7 +115,7 @@ function createAnswer(
   fileSystem: SharedFileSystem,
   { durable = true, maximumSlots = 64, maximumOperations = 64, onError = console.error }: NfsServerOptions,
   onRequest: () => void,
-): (message: Buffer) => Promise<readonly Buffer[]> {
+): ConnectionOptions["answer"] {
   const settings: ServerSettings = {
     durable,
     maximumTransfer: MAXIMUM_TRANSFER,
@@ -128,14 +128,14 @@ function createAnswer(
       maximumRequests: maximumSlots,
     },
   };
-  return async (message) => {
+  return async (message, connection) => {
     onRequest();
     const call = readCall(message);
     if ("refusal" in call) return [call.refusal];
     if (call.procedure === Procedure.NULL) return beginReply(call.xid).segments();
     if (call.procedure !== Procedure.COMPOUND) return replyWith(call.xid, AcceptStatus.PROC_UNAVAIL).segments();
     try {
-      return await runCompound(fileSystem, settings, call, message);
+      return await runCompound(fileSystem, settings, call, message, connection);
     } catch (error) {
       if (error instanceof XdrError) return replyWith(call.xid, AcceptStatus.GARBAGE_ARGS).segments();
       onError(error);

@@ -6,6 +6,7 @@ import { ServerAttribute } from "../protocol.ts";
 import { StatusError } from "../status-error.ts";
 import { fchmod, fchown, ftruncate, futimes } from "./descriptors.ts";
 import type { Inode } from "./inode.ts";
+import type { OpenFile } from "./open-file.ts";
 import type { Tree } from "./tree.ts";
 
 export interface AttributesToSet {
@@ -30,8 +31,8 @@ export async function setAttributes(
   done: number[] = [],
 ): Promise<void> {
   const stat = tree.statNow(inode);
-  const calls = inode.openFile === undefined ? callsOnPath(tree, inode) : callsOnDescriptor(inode.openFile.descriptor);
   const file = inode.openFile?.retain();
+  const calls = file === undefined ? callsOnPath(tree, inode) : callsOnDescriptor(tree, inode, file);
   try {
     if (size !== undefined) {
       requireSizeable(inode);
@@ -66,9 +67,10 @@ interface Calls {
   utimes(accessTime: number, modifyTime: number): Promise<void>;
 }
 
-function callsOnDescriptor(descriptor: number): Calls {
+/** For a file that is open, and perhaps has no path any more. */
+function callsOnDescriptor(tree: Tree, inode: Inode, { descriptor, writable }: OpenFile): Calls {
   return {
-    truncate: (size) => ftruncate(descriptor, size),
+    truncate: (size) => (writable ? ftruncate(descriptor, size) : callsOnPath(tree, inode).truncate(size)),
     chown: (owner, group) => fchown(descriptor, owner, group),
     chmod: (mode) => fchmod(descriptor, mode),
     utimes: (accessTime, modifyTime) => futimes(descriptor, accessTime, modifyTime),

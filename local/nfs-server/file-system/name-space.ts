@@ -31,20 +31,24 @@ export interface OpenedFile {
   readonly did: "open" | "truncate" | "create";
 }
 
-/** Opens the file of that name, and creates it first where `creation` says so. */
-export function openFile(tree: Tree, directory: Inode, name: string, creation?: FileCreation): Promise<OpenedFile> {
+/** Opens the file of that name, and creates it where there is none. */
+export function openOrCreate(
+  tree: Tree,
+  directory: Inode,
+  name: string,
+  creation: FileCreation,
+  forWriting: boolean,
+): Promise<OpenedFile> {
   return tree.change(async () => {
     const found = tree.find(directory, name);
-    if (found === undefined && creation !== undefined) return createFile(tree, directory, name, creation);
-    const before = tree.changeOf(tree.locate(directory).stat);
-    if (found === undefined) throw new StatusError("NFS4ERR_NOENT");
-    if (creation !== undefined && !mayExist(creation, found.inode)) throw new StatusError("NFS4ERR_EXIST");
+    if (found === undefined) return createFile(tree, directory, name, creation);
+    if (!mayExist(creation, found.inode)) throw new StatusError("NFS4ERR_EXIST");
     requireRegularFile(found.inode);
-    const file = tree.acquireNow(found.inode);
+    const file = tree.acquireNow(found.inode, forWriting);
     // Of the attributes for a new file, only an empty size means something to one that is there (RFC 8881 §18.16.3).
-    const truncates = creation?.how === "unchecked" && creation.attributes.size === 0;
+    const truncates = creation.how === "unchecked" && creation.attributes.size === 0;
     if (truncates) await releaseOnFailure(file, setAttributes(tree, found.inode, { size: 0 }));
-    return { inode: found.inode, file, info: { before, after: before }, did: truncates ? "truncate" : "open" };
+    return { inode: found.inode, file, info: unchanged(tree, directory), did: truncates ? "truncate" : "open" };
   });
 }
 

@@ -3,7 +3,7 @@ import { closeSync } from "node:fs";
 
 export class OpenFile {
   readonly descriptor: number;
-  /** False where the operating system lets us only read it. */
+  /** Else it is open only for reading. */
   readonly writable: boolean;
   readonly #onClose: () => void;
   #users = 1;

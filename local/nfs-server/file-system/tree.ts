@@ -5,18 +5,22 @@
  * long, and nothing else of this process comes between them. What changes the name space runs in the thread pool, one
  * change at a time, because a change can wait milliseconds for the file system's journal; those who look meanwhile go on.
  */
-import { type BigIntStats, constants, fstatSync, lstatSync, openSync, realpathSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, realpathSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
-import { errnoOf, StatusError } from "../status-error.ts";
+import { FileTypeCode } from "../../../fargate-app/src/nfs/wire/protocol.ts";
+import { errnoOf, StatusError, statusOf } from "../status-error.ts";
 import { ChangeCounter } from "./change-counter.ts";
 import { fsync } from "./descriptors.ts";
 import { decodeHandle, encodeHandle } from "./handles.ts";
-import { type Inode, isSame, requireDirectory, typeOf } from "./inode.ts";
+import { type Inode, isSame, requireDirectory, requireRegularFile, typeOf } from "./inode.ts";
 import { InodeTable } from "./inode-table.ts";
 import { createListing, type Listing, ListingCache } from "./listing.ts";
 import { OpenFile } from "./open-file.ts";
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+
+/** Changes can follow each other so closely that one is always under way. */
+const MAXIMUM_LOOKS = 4;
 
 export interface Found {
   readonly inode: Inode;
@@ -70,13 +74,16 @@ export class Tree {
     return this.#steadily(() => this.absolute(this.locate(inode).path));
   }
 
-  /** @throws {StatusError} NFS4ERR_NOENT, or NFS4ERR_STALE when the directory itself is gone. */
-  lookup(directory: Inode, name: string): Promise<Found> {
+  /**
+   * What `name` leads to. A regular file comes with a use of its descriptor, so that it stays what it is although
+   * somebody may replace it at once; the caller releases it.
+   *
+   * @throws {StatusError} NFS4ERR_NOENT, or NFS4ERR_STALE when the directory itself is gone.
+   */
+  lookup(directory: Inode, name: string): Promise<{ readonly inode: Inode; readonly file?: OpenFile }> {
     return this.#steadily(() => {
-      const found = this.find(directory, name);
-      if (found !== undefined) return found;
-      this.locate(directory);
-      throw new StatusError("NFS4ERR_NOENT");
+      const inode = this.find(directory, name)?.inode ?? this.#missing(directory);
+      return inode.type === FileTypeCode.REGULAR ? { inode, ...this.#held(inode) } : { inode };
     });
   }
 
@@ -122,18 +129,38 @@ export class Tree {
     if (inode.paths.length > 0 || inode.openFile !== undefined) this.#changes.changed(this.statNow(inode));
   }
 
+  /** Opens the regular file of that name; the caller releases it. @throws {StatusError} as {@link lookup}. */
+  open(
+    directory: Inode,
+    name: string,
+    forWriting: boolean,
+  ): Promise<{ readonly inode: Inode; readonly file: OpenFile }> {
+    return this.#steadily(() => {
+      const inode = this.find(directory, name)?.inode ?? this.#missing(directory);
+      requireRegularFile(inode);
+      return { inode, file: this.acquireNow(inode, forWriting) };
+    });
+  }
+
   /** Opens a file, or shares the descriptor it is open with; the caller releases it. */
-  acquire(inode: Inode): Promise<OpenFile> {
-    return this.#steadily(() => this.acquireNow(inode));
+  acquire(inode: Inode, forWriting: boolean): Promise<OpenFile> {
+    return this.#steadily(() => this.acquireNow(inode, forWriting));
   }
 
   /** As {@link acquire}, within {@link change}. */
-  acquireNow(inode: Inode): OpenFile {
-    if (inode.openFile !== undefined) return inode.openFile.retain();
-    return this.adopt(inode, ...openDescriptor(this.absolute(this.locate(inode).path)));
+  acquireNow(inode: Inode, forWriting: boolean): OpenFile {
+    if (inode.openFile !== undefined && (inode.openFile.writable || !forWriting)) return inode.openFile.retain();
+    const path = this.absolute(this.locate(inode).path);
+    const descriptor = openSync(path, (forWriting ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK);
+    // A change under way can have put another file there since we looked.
+    if (isSame(inode.identity, fstatSync(descriptor, { bigint: true }))) {
+      return this.adopt(inode, descriptor, forWriting);
+    }
+    closeSync(descriptor);
+    throw new StatusError("NFS4ERR_STALE");
   }
 
-  /** Makes `descriptor` the one that everybody who opens the file shares. */
+  /** Makes `descriptor` the one that those who open the file from now on share. */
   adopt(inode: Inode, descriptor: number, writable: boolean): OpenFile {
     const file = new OpenFile(descriptor, writable, () => {
       if (inode.openFile !== file) return;
@@ -234,19 +261,35 @@ export class Tree {
     return stat === undefined ? undefined : { inode: this.inodes.at(path, stat), stat };
   }
 
+  #held(inode: Inode): { readonly file?: OpenFile } {
+    try {
+      return { file: this.acquireNow(inode, false) };
+    } catch (error) {
+      // Who may not open a file may still ask for its attributes.
+      if (statusOf(error) === "NFS4ERR_ACCESS") return {};
+      throw error;
+    }
+  }
+
+  #missing(directory: Inode): never {
+    this.locate(directory);
+    throw new StatusError("NFS4ERR_NOENT");
+  }
+
   #inodeAt(path: string, stat: BigIntStats): Inode {
     return path === "" ? this.root : this.inodes.at(path, stat);
   }
 
   /** Looks without waiting; only what seems to be gone while a change is under way is looked at again after it. */
   async #steadily<Result>(look: () => Result): Promise<Result> {
-    try {
-      return look();
-    } catch (error) {
-      const isStale = error instanceof StatusError && error.status === "NFS4ERR_STALE";
-      if (!isStale || this.#changesUnderWay === 0) throw error;
-      await this.#lastChange;
-      return look();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return look();
+      } catch (error) {
+        const isLast = attempt === MAXIMUM_LOOKS || this.#changesUnderWay === 0;
+        if (isLast || statusOf(error) !== "NFS4ERR_STALE") throw error;
+        await this.#lastChange;
+      }
     }
   }
 
@@ -277,16 +320,4 @@ export function entryPath(directory: Inode, name: string): string {
 
 function isRoot(root: Inode, { device, number }: Inode["identity"]): boolean {
   return root.identity.device === device && root.identity.number === number;
-}
-
-/** For reading and writing where that is allowed, since later opens share the descriptor. */
-function openDescriptor(path: string): [descriptor: number, writable: boolean] {
-  const flags = O_NOFOLLOW | O_NONBLOCK;
-  try {
-    return [openSync(path, flags | O_RDWR), true];
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS" && code !== "ETXTBSY") throw error;
-    return [openSync(path, flags | O_RDONLY), false];
-  }
 }

@@ -75,9 +75,9 @@ async function withFile(
   const state = findState(compound, stateid, inode);
   const open = state?.kind === "lock" ? state.open : state;
   if (open !== undefined && (open.access & access) === 0) throw new StatusError("NFS4ERR_OPENMODE");
-  const file = open === undefined ? await compound.tree.acquire(inode) : open.file.retain();
+  const file =
+    open === undefined ? await compound.tree.acquire(inode, access === ShareAccess.WRITE) : open.file.retain();
   try {
-    if (access === ShareAccess.WRITE && !file.writable) throw new StatusError("NFS4ERR_ACCESS");
     await work(file);
   } finally {
     file.release();

@@ -33,7 +33,8 @@ export function restoreHandle(compound: Compound): void {
 export async function lookup(compound: Compound, args: XdrReader): Promise<void> {
   const directory = compound.current;
   requireDirectory(directory);
-  const { inode } = await compound.tree.lookup(directory, readName(args));
+  const { inode, file } = await compound.tree.lookup(directory, readName(args));
+  if (file !== undefined) compound.releaseAtEnd(file);
   compound.setCurrent(inode);
 }
 
@@ -45,7 +46,8 @@ export async function lookupParent(compound: Compound): Promise<void> {
 export async function securityOfName(compound: Compound, args: XdrReader): Promise<void> {
   const directory = compound.current;
   requireDirectory(directory);
-  await compound.tree.lookup(directory, readName(args));
+  const { file } = await compound.tree.lookup(directory, readName(args));
+  file?.release();
   writeFlavors(compound);
 }
 

@@ -16,7 +16,7 @@ import { XdrError, type XdrReader, type XdrWriter } from "../../../fargate-app/s
 import { readAttributesToSet } from "../attributes.ts";
 import type { Compound } from "../compound.ts";
 import { requireDirectory, requireRegularFile } from "../file-system/inode.ts";
-import { type FileCreation, type OpenedFile, openFile } from "../file-system/name-space.ts";
+import { type FileCreation, type OpenedFile, openOrCreate } from "../file-system/name-space.ts";
 import { readName } from "../names.ts";
 import { DelegationClaim, OpenResultFlag, ShareAccessMask, WhyNoDelegation } from "../protocol.ts";
 import { advance, type OpenState, stateidOf } from "../state/stateids.ts";
@@ -42,11 +42,7 @@ export async function open(compound: Compound, args: XdrReader): Promise<void> {
   if (!client.reclaimComplete) throw new StatusError("NFS4ERR_GRACE");
   compound.requireRoom(ResultSize.OPEN);
 
-  const opened = await openClaimed(compound, name, creation?.file);
-  if ((access & ShareAccess.WRITE) !== 0 && !opened.file.writable) {
-    opened.file.release();
-    throw new StatusError("NFS4ERR_ACCESS");
-  }
+  const opened = await openClaimed(compound, name, (access & ShareAccess.WRITE) !== 0, creation?.file);
   const state = compound.state.files.open(client, owner, opened.inode, opened.file, access);
   if (opened.did === "create") compound.changed(current);
   if (opened.did === "truncate") compound.changed(opened.inode);
@@ -61,16 +57,23 @@ export async function open(compound: Compound, args: XdrReader): Promise<void> {
   writeNoDelegation(reply, shareAccess & ShareAccessMask.WANT);
 }
 
-async function openClaimed(compound: Compound, name: string | undefined, creation?: FileCreation): Promise<OpenedFile> {
+async function openClaimed(
+  compound: Compound,
+  name: string | undefined,
+  forWriting: boolean,
+  creation?: FileCreation,
+): Promise<OpenedFile> {
   const { tree, current } = compound;
-  if (name !== undefined) {
-    requireDirectory(current);
-    return openFile(tree, current, name, creation);
-  }
-  if (creation !== undefined) throw new StatusError("NFS4ERR_INVAL");
-  requireRegularFile(current);
   const change = tree.changeOf(await tree.stat(current));
-  return { inode: current, file: await tree.acquire(current), info: { before: change, after: change }, did: "open" };
+  const info = { before: change, after: change };
+  if (name === undefined) {
+    if (creation !== undefined) throw new StatusError("NFS4ERR_INVAL");
+    requireRegularFile(current);
+    return { inode: current, file: await tree.acquire(current, forWriting), info, did: "open" };
+  }
+  requireDirectory(current);
+  if (creation !== undefined) return openOrCreate(tree, current, name, creation, forWriting);
+  return { ...(await tree.open(current, name, forWriting)), info, did: "open" };
 }
 
 function readCreation(args: XdrReader): { file: FileCreation; numbers: readonly number[] } | undefined {

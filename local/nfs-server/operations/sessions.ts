@@ -62,6 +62,7 @@ export function createSession(compound: Compound, args: XdrReader): void {
   state.clients.confirm(client);
   client.renewedAt = state.now();
   const session = state.sessions.create(client, foreChannel);
+  session.connections.add(compound.connection);
   const results = new XdrWriter().fixedOpaque(session.id).uint32(sequence).uint32(0);
   writeChannel(results, foreChannel);
   writeChannel(results, backChannel);
@@ -70,8 +71,9 @@ export function createSession(compound: Compound, args: XdrReader): void {
   reply.raw(client.lastCreateSession.reply);
 }
 
-export function destroySession({ state, index, count }: Compound, args: XdrReader): void {
+export function destroySession({ state, index, count, connection }: Compound, args: XdrReader): void {
   const session = state.sessions.get(args.fixedOpaque(SESSION_ID_SIZE));
+  if (!session.connections.has(connection)) throw new StatusError("NFS4ERR_CONN_NOT_BOUND_TO_SESSION");
   if (index < count - 1) throw new StatusError("NFS4ERR_NOT_ONLY_OP");
   state.sessions.remove(session);
 }
@@ -82,12 +84,13 @@ export function destroyClientId({ state }: Compound, args: XdrReader): void {
   state.clients.remove(client);
 }
 
-/** Any connection may use any session; there is no back channel to bind. */
-export function bindConnectionToSession({ state, reply }: Compound, args: XdrReader): void {
+/** Any connection may come to any session; there is no back channel to bind. */
+export function bindConnectionToSession({ state, connection, reply }: Compound, args: XdrReader): void {
   const session = state.sessions.get(args.fixedOpaque(SESSION_ID_SIZE));
   const direction = args.uint32();
   args.bool();
   if (direction === BindDirection.BACK) throw new StatusError("NFS4ERR_INVAL");
+  session.connections.add(connection);
   reply.fixedOpaque(session.id).uint32(BindDirection.FORE).bool(false);
 }
 

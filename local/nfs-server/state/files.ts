@@ -44,15 +44,11 @@ export class Files {
     const known = [...(this.#files.get(inode)?.opens ?? [])].find(
       (open) => open.client === client && open.owner === owner,
     );
-    const refusal = client.isGone ? "NFS4ERR_DEADSESSION" : client.opens.size >= OPENS_PER_CLIENT && "NFS4ERR_DELAY";
-    if (known !== undefined || refusal) file.release();
-    if (known !== undefined) {
-      known.access |= access;
-      known.opened.add(access);
-      advance(known);
-      return known;
+    if (known !== undefined) return this.#openAgain(known, file, access);
+    if (client.isGone || client.opens.size >= OPENS_PER_CLIENT) {
+      file.release();
+      throw new StatusError(client.isGone ? "NFS4ERR_DEADSESSION" : "NFS4ERR_DELAY");
     }
-    if (refusal) throw new StatusError(refusal);
     const open: OpenState = {
       kind: "open",
       other: this.#stateids.createOther(),
@@ -68,6 +64,16 @@ export class Files {
     this.#stateids.add(open);
     client.opens.add(open);
     this.#stateOf(inode).opens.add(open);
+    return open;
+  }
+
+  #openAgain(open: OpenState, file: OpenFile, access: number): OpenState {
+    const isBetter = file.writable && !open.file.writable;
+    (isBetter ? open.file : file).release();
+    if (isBetter) open.file = file;
+    open.access |= access;
+    open.opened.add(access);
+    advance(open);
     return open;
   }
 

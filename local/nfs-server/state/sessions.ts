@@ -95,6 +95,8 @@ export class Session {
   readonly client: Client;
   readonly channel: ChannelAttributes;
   readonly slots: readonly Slot[];
+  /** The connections that requests came over; only over one of them it can be destroyed. */
+  readonly connections = new WeakSet<object>();
 
   constructor(client: Client, channel: ChannelAttributes) {
     this.id = randomBytes(SESSION_ID_SIZE);

@@ -15,7 +15,8 @@ export interface OpenState {
   readonly client: Client;
   readonly owner: string;
   readonly inode: Inode;
-  readonly file: OpenFile;
+  /** Open for writing where `access` says so. */
+  file: OpenFile;
   /** Bits of OPEN4_SHARE_ACCESS: for reading, for writing. */
   access: number;
   /** The sets of bits it was opened with: OPEN_DOWNGRADE must name a union of those. */
