@@ -4,8 +4,7 @@
  * Only AWS is played. The router and the monitor are the bundles that ship; they find it by `AWS_ENDPOINT_URL`.
  */
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ACCOUNT_ID, CLUSTER_NAME, createAccount, REGION, SERVICE_NAME, SUBNETS } from "./account.ts";
@@ -24,7 +23,14 @@ import { startMountTargetServers } from "./mount-targets/servers.ts";
 import { createLambdaFunction } from "./schedule/lambda-function.ts";
 import type { Invocation } from "./schedule/lambda-messages.ts";
 import { startSchedule } from "./schedule/schedule.ts";
+import { makeTemporaryDirectory } from "./temporary-directory.ts";
 import { waitForState } from "./wait.ts";
+
+/** Paths of the bundles. */
+export interface Bundles {
+  readonly router: string;
+  readonly monitor: string;
+}
 
 export interface StackOptions {
   /** Tasks of the router's service. */
@@ -46,6 +52,8 @@ export interface StackOptions {
   readonly log: LogSink;
   /** Sees how each run of the monitor ended. */
   readonly onMonitorRun: (invocation: Invocation) => void;
+  /** What the tasks and the monitor run; the bundles that `npm run build` makes when absent. */
+  readonly bundles?: Bundles;
   /** Sees every call to AWS, and may break it. */
   readonly onCall?: ControlPlaneOptions["onCall"];
   /** Ends the start at any point; what was started by then is stopped. */
@@ -64,7 +72,7 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-const BUNDLES = { router: bundle("router/main.cjs"), monitor: bundle("file-monitor/index.cjs") };
+const BUNDLES: Bundles = { router: bundle("router/main.cjs"), monitor: bundle("file-monitor/index.cjs") };
 
 const HEALTH_CHECK: HealthCheck = {
   path: "/readyz",
@@ -94,18 +102,18 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> {
-  const { log, signal } = options;
-  requireBundles();
+  const { log, signal, bundles = BUNDLES } = options;
+  requireBundles(bundles);
   const nfsPort = await findCommonPort(SUBNETS.flatMap((subnet) => subnet.addresses));
 
   signal.throwIfAborted();
-  const fileSystemPath = await mkdtemp(join(tmpdir(), "efs-mount-autoscaling-"));
-  cleanups.add(() => rm(fileSystemPath, { recursive: true, force: true }));
-  await mkdir(join(fileSystemPath, TARGET_DIRECTORY));
+  const fileSystem = await makeTemporaryDirectory("efs-mount-autoscaling-");
+  cleanups.add(() => fileSystem.remove());
+  await mkdir(join(fileSystem.path, TARGET_DIRECTORY));
 
   const mountTargetServers = startMountTargetServers(
     {
-      directory: fileSystemPath,
+      directory: fileSystem.path,
       port: nfsPort,
       bytesPerSecond: options.bytesPerSecond,
       operationDelayMs: options.operationDelayMs,
@@ -133,7 +141,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
       family: "router",
       revision: 1,
       containerName: "router",
-      command: [process.execPath, "--enable-source-maps", BUNDLES.router],
+      command: [process.execPath, "--enable-source-maps", bundles.router],
       environment: routerEnvironment(controlPlane.url, nfsPort),
       stopTimeout: STOP_TIMEOUT,
     };
@@ -158,9 +166,9 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     functionName: "efs-mount-autoscaling-file-monitor",
     region: REGION,
     accountId: ACCOUNT_ID,
-    bundle: BUNDLES.monitor,
+    bundle: bundles.monitor,
     handler: "handler",
-    environment: monitorEnvironment(controlPlane.url, fileSystemPath, options.fileCountThreshold),
+    environment: monitorEnvironment(controlPlane.url, fileSystem.path, options.fileCountThreshold),
     timeout: MONITOR_TIMEOUT,
     memorySize: 512,
     log,
@@ -178,7 +186,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
   return {
     url: loadBalancer.url,
     controlPlane,
-    fileSystemPath,
+    fileSystemPath: fileSystem.path,
     taskUrls: () => taskUrls(controlPlane),
     close: () => cleanups.run(),
   };
@@ -214,7 +222,7 @@ function bundle(path: string): string {
   return fileURLToPath(new URL(`../dist/${path}`, import.meta.url));
 }
 
-function requireBundles(): void {
-  const missing = Object.values(BUNDLES).filter((path) => !existsSync(path));
+function requireBundles({ router, monitor }: Bundles): void {
+  const missing = [router, monitor].filter((path) => !existsSync(path));
   if (missing.length > 0) throw new Error(`Run "npm run build" first: there is no ${missing.join(" and no ")}`);
 }

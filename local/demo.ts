@@ -1,0 +1,57 @@
+/** `npm run demo`: shows the whole loop, and exits 1 when something about it was not as it should be. */
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError } from "commander";
+import { problemsOf, toJson, toTable } from "./demo/result.ts";
+import { MIN_FILES, runDemo } from "./demo/run-demo.ts";
+import { isTrouble } from "./log-level.ts";
+import { runProgram } from "./program.ts";
+import { RecentLines } from "./recent-lines.ts";
+
+const NODE_MODULES = fileURLToPath(new URL("../node_modules", import.meta.url));
+
+interface Options {
+  readonly source: string;
+  readonly files: number;
+  readonly json: boolean;
+}
+
+await new Command("npm run demo --")
+  .description(
+    "Copies files in through two mount targets until a third one is added, while traffic goes on, and compares them all.",
+  )
+  .option("--source DIR", "where the files come from", (path) => resolve(path), NODE_MODULES)
+  .option("--files N", `how many files to take at most, at least ${MIN_FILES}`, parseFiles, 3_000)
+  .option("--json", "end with one line of JSON", false)
+  .action((options: Options) => runProgram((signal) => demo(options, signal)))
+  .parseAsync();
+
+async function demo({ source, files, json }: Options, signal: AbortSignal): Promise<number> {
+  const trouble = new RecentLines(20);
+  try {
+    const result = await runDemo({
+      source,
+      maxFiles: files,
+      say: console.log,
+      log: (line) => {
+        if (isTrouble(line)) trouble.add(line);
+      },
+      signal,
+    });
+    const problems = problemsOf(result);
+    console.log(toTable(result));
+    for (const problem of problems) console.error(problem);
+    if (problems.length > 0) console.error(`${trouble}`);
+    if (json) console.log(toJson(result));
+    return problems.length === 0 ? 0 : 1;
+  } catch (error) {
+    if (!signal.aborted) console.error(`${trouble}`);
+    throw error;
+  }
+}
+
+function parseFiles(text: string): number {
+  const files = Number(text);
+  if (Number.isInteger(files) && files >= MIN_FILES) return files;
+  throw new InvalidArgumentError(`It must be a whole number of at least ${MIN_FILES}.`);
+}

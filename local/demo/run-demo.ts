@@ -1,0 +1,208 @@
+/** The demo: files are copied in until a mount target is added, and everything is measured before and after. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { SingleBar } from "cli-progress";
+import { z } from "zod";
+import { CLUSTER_NAME, SERVICE_NAME, SUBNETS } from "../account.ts";
+import { primaryDeployment } from "../control-plane/deployment.ts";
+import { findService } from "../control-plane/ecs.ts";
+import type { AwsState } from "../control-plane/state.ts";
+import type { LogSink } from "../log.ts";
+import type { Invocation } from "../schedule/lambda-messages.ts";
+import { type Stack, startStack, waitUntilSteady } from "../stack.ts";
+import { waitForState } from "../wait.ts";
+import { createFileClient } from "./file-client.ts";
+import { count, type DemoResult, type Measurement } from "./result.ts";
+import { type Selection, type SourceFile, selectFiles } from "./source-files.ts";
+import { areConnected, countsBetween, countTargets } from "./target-report.ts";
+import { copyIn, readAll, startTraffic, type Workload } from "./workload.ts";
+
+export interface DemoOptions {
+  /** The directory whose files are copied in. */
+  readonly source: string;
+  readonly maxFiles: number;
+  /** Says what happens, a line at a time. */
+  readonly say: (line: string) => void;
+  readonly log: LogSink;
+  readonly signal: AbortSignal;
+}
+
+/** Fewer files than this are not spread evenly enough to tell a fair share from an unfair one. */
+export const MIN_FILES = 1_000;
+/** A few large files would decide which mount target has most to do. */
+const MAX_FILE_BYTES = 128 * 1024;
+/** The part of the files after which the count passes the threshold. */
+const THRESHOLD_SHARE = 0.9;
+const TASKS = 2;
+const MOUNT_TARGETS = 2;
+/** What each mount target lets through: low enough that they, not this machine's cores, limit what is measured. */
+const BYTES_PER_SECOND = 4_000_000;
+const MONITOR_INTERVAL = 2_000;
+const MOUNT_TARGET_CREATION_DELAY = 3_000;
+const COPY_CONCURRENCY = 32;
+const READ_CONCURRENCY = 64;
+const TRAFFIC_CONCURRENCY = 8;
+const MEASURE_SECONDS = 8;
+const SCALE_OUT_TIMEOUT = 60_000;
+
+/** Too few files to show anything with. */
+export class SourceError extends Error {
+  override readonly name = "SourceError";
+}
+
+/** Runs the demo, and stops everything it started. */
+export async function runDemo(options: DemoOptions): Promise<DemoResult> {
+  const { source, maxFiles, say, log, signal } = options;
+  const selection = await selectFiles(source, { maxFiles, maxFileBytes: MAX_FILE_BYTES });
+  const { files } = selection;
+  if (files.length < MIN_FILES) {
+    throw new SourceError(
+      `${source} has ${count(files.length)} files of at most 128 KiB; the demo needs ${count(MIN_FILES)}`,
+    );
+  }
+  const fileCountThreshold = Math.floor(files.length * THRESHOLD_SHARE);
+  say(describeSelection(source, selection, fileCountThreshold));
+  const stack = await startStack({
+    tasks: TASKS,
+    mountTargets: MOUNT_TARGETS,
+    fileCountThreshold,
+    monitorInterval: MONITOR_INTERVAL,
+    mountTargetCreationDelay: MOUNT_TARGET_CREATION_DELAY,
+    bytesPerSecond: BYTES_PER_SECOND,
+    log,
+    onMonitorRun: (invocation) => sayOfMonitor(invocation, say),
+    signal,
+  });
+  try {
+    return await runOn(stack, options, {
+      first: files.slice(0, fileCountThreshold),
+      rest: files.slice(fileCountThreshold),
+    });
+  } finally {
+    await stack.close();
+  }
+}
+
+async function runOn(
+  stack: Stack,
+  { source, say, signal }: DemoOptions,
+  { first, rest }: { readonly first: readonly SourceFile[]; readonly rest: readonly SourceFile[] },
+): Promise<DemoResult> {
+  say(
+    `Started: ${MOUNT_TARGETS} mount targets of ${BYTES_PER_SECOND / 1e6} MB/s each, ${TASKS} tasks behind ${stack.url}`,
+  );
+  const client = createFileClient(stack.url);
+  const tally = { requests: 0, failed: 0, failures: [], mismatched: new Set<string>() };
+  const work: Workload = { client, tally, hashes: new Map(), signal };
+  try {
+    await copyWithProgress(work, source, first, "Copying in ");
+    const before = await measure(stack, work, first);
+    say(`Read by ${READ_CONCURRENCY} clients at once: ${before.readMBps.toFixed(1)} MB/s`);
+
+    const started = performance.now();
+    const initial = primary(stack.controlPlane.state()).id;
+    const traffic = startTraffic(work, first, { concurrency: TRAFFIC_CONCURRENCY });
+    await copyWithProgress(work, source, rest, "Past the threshold, with other traffic ");
+    await watchScaleOut(stack, initial, {
+      say,
+      signal,
+      elapsed: () => `${((performance.now() - started) / 1000).toFixed(1)} s`,
+    });
+    await traffic.stop();
+
+    const after = await measure(stack, work, first);
+    say(`Read by ${READ_CONCURRENCY} clients at once: ${after.readMBps.toFixed(1)} MB/s`);
+    const all = [...first, ...rest];
+    await readAll(work, all, { concurrency: READ_CONCURRENCY, seconds: 0 });
+    for (const failure of tally.failures) say(`Failed: ${failure}`);
+    return {
+      before,
+      after,
+      tasksRolled: tasksOf(stack.controlPlane.state(), initial),
+      files: all.length,
+      requests: tally.requests,
+      failedRequests: tally.failed,
+      mismatchedFiles: tally.mismatched.size,
+    };
+  } finally {
+    client.close();
+  }
+}
+
+async function copyWithProgress(work: Workload, source: string, files: readonly SourceFile[], what: string) {
+  const bar = new SingleBar({
+    format: `${what} {bar} {value}/{total} files`,
+    stream: process.stdout,
+    noTTYOutput: true,
+    notTTYSchedule: 5_000,
+    hideCursor: true,
+    gracefulExit: false,
+  });
+  bar.start(files.length, 0);
+  try {
+    await copyIn(work, files, { source, concurrency: COPY_CONCURRENCY, onFile: () => bar.increment() });
+  } finally {
+    bar.stop();
+  }
+}
+
+async function measure(stack: Stack, work: Workload, files: readonly SourceFile[]): Promise<Measurement> {
+  const before = await countTargets(stack.taskUrls());
+  const readMBps = await readAll(work, files, { concurrency: READ_CONCURRENCY, seconds: MEASURE_SECONDS });
+  return { readMBps, targets: countsBetween(before, await countTargets(stack.taskUrls())) };
+}
+
+/** Waits until the third mount target is there and every task uses it. */
+async function watchScaleOut(
+  stack: Stack,
+  initialDeployment: string,
+  { say, signal, elapsed }: { say: (line: string) => void; signal: AbortSignal; elapsed: () => string },
+): Promise<void> {
+  const { controlPlane } = stack;
+  const until = (what: string, isReached: (state: AwsState) => boolean) =>
+    waitForState(controlPlane, isReached, { what, timeout: SCALE_OUT_TIMEOUT, signal });
+  await until("A third mount target", ({ mountTargets }) => mountTargets.length === SUBNETS.length);
+  say(
+    `After ${elapsed()} a third mount target is being created in ${controlPlane.state().mountTargets.at(-1)?.availabilityZoneName}`,
+  );
+  await until("Its availability", ({ mountTargets }) =>
+    mountTargets.every(({ lifeCycleState }) => lifeCycleState === "available"),
+  );
+  say(`After ${elapsed()} it is available`);
+  await until("A deployment", (state) => primary(state).id !== initialDeployment);
+  say(`After ${elapsed()} the mount table is published, and the tasks are being rolled`);
+  await waitUntilSteady(controlPlane, { timeout: SCALE_OUT_TIMEOUT, signal });
+  say(`After ${elapsed()} all tasks are replaced`);
+  while (!(await areConnected(stack.taskUrls(), SUBNETS.length))) await sleep(100, undefined, { signal });
+}
+
+function primary(state: AwsState) {
+  return primaryDeployment(findService(state, CLUSTER_NAME, SERVICE_NAME));
+}
+
+/** How many tasks of a deployment have been stopped. */
+function tasksOf({ tasks }: AwsState, deploymentId: string): number {
+  return tasks.filter((task) => task.deploymentId === deploymentId && task.lastStatus === "STOPPED").length;
+}
+
+function describeSelection(source: string, { files, available }: Selection, threshold: number): string {
+  const megabytes = files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
+  return `Taking ${count(files.length)} of the ${count(available)} files in ${source}, ${megabytes.toFixed(1)} MB; the threshold is ${count(threshold)} files`;
+}
+
+const monitorResultSchema = z.object({
+  statusCode: z.number(),
+  error: z.string().optional(),
+  fileCount: z.number().optional(),
+  deployed: z.boolean().optional(),
+});
+
+/** Only runs that changed something, or failed, are worth a line. */
+function sayOfMonitor(invocation: Invocation, say: (line: string) => void): void {
+  if (invocation.outcome === "failed") {
+    say(`The monitor failed: ${invocation.errorType}: ${invocation.errorMessage}`);
+    return;
+  }
+  const { statusCode, error, fileCount, deployed } = monitorResultSchema.parse(invocation.payload);
+  if (statusCode !== 200) say(`The monitor failed: ${error}`);
+  else if (deployed) say(`The monitor counted ${count(fileCount ?? 0)} files and is done`);
+}

@@ -1,0 +1,73 @@
+/** What the routers say of their mount targets: `GET /targets` of every task, added up. */
+import { z } from "zod";
+
+const answerSchema = z.object({
+  targets: z.array(
+    z.object({
+      id: z.string(),
+      availabilityZone: z.string(),
+      state: z.string(),
+      requests: z.number(),
+      bytesRead: z.number(),
+      bytesWritten: z.number(),
+    }),
+  ),
+});
+
+export interface TargetCounts {
+  readonly id: string;
+  readonly availabilityZone: string;
+  readonly requests: number;
+  readonly bytes: number;
+}
+
+type Answer = z.infer<typeof answerSchema>["targets"];
+
+async function askTasks(taskUrls: readonly string[]): Promise<Answer[]> {
+  return Promise.all(
+    taskUrls.map(async (url) => {
+      const response = await fetch(`${url}/targets`, { signal: AbortSignal.timeout(10_000) });
+      return answerSchema.parse(await response.json()).targets;
+    }),
+  );
+}
+
+/** Whether each task is connected to so many mount targets. */
+export async function areConnected(taskUrls: readonly string[], mountTargets: number): Promise<boolean> {
+  const answers = await askTasks(taskUrls);
+  return answers.every((targets) => targets.filter(({ state }) => state === "connected").length === mountTargets);
+}
+
+/** Asks each task, and adds up what they counted since they started. In the order of the ids. */
+export async function countTargets(taskUrls: readonly string[]): Promise<TargetCounts[]> {
+  const answers = await askTasks(taskUrls);
+  const sums = new Map<string, TargetCounts>();
+  for (const { id, availabilityZone, requests, bytesRead, bytesWritten } of answers.flat()) {
+    const sum = sums.get(id);
+    sums.set(id, {
+      id,
+      availabilityZone,
+      requests: requests + (sum?.requests ?? 0),
+      bytes: bytesRead + bytesWritten + (sum?.bytes ?? 0),
+    });
+  }
+  return [...sums.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** What was counted between two answers of the same tasks. */
+export function countsBetween(before: readonly TargetCounts[], after: readonly TargetCounts[]): TargetCounts[] {
+  return after.map((target) => {
+    const earlier = before.find(({ id }) => id === target.id);
+    return {
+      ...target,
+      requests: target.requests - (earlier?.requests ?? 0),
+      bytes: target.bytes - (earlier?.bytes ?? 0),
+    };
+  });
+}
+
+/** Each target's share of the requests, from 0 to 1. */
+export function shares(targets: readonly TargetCounts[]): number[] {
+  const total = targets.reduce((sum, { requests }) => sum + requests, 0);
+  return targets.map(({ requests }) => (total === 0 ? 0 : requests / total));
+}

@@ -1,0 +1,81 @@
+/** `npm run local`: the whole system on this machine, until Ctrl-C. */
+import { once } from "node:events";
+import { Command, InvalidArgumentError } from "commander";
+import { isTrouble } from "./log-level.ts";
+import { runProgram } from "./program.ts";
+import { startStack } from "./stack.ts";
+
+interface Options {
+  readonly port: number;
+  readonly tasks: number;
+  readonly threshold: number;
+  readonly every: number;
+  readonly logs: boolean;
+}
+
+await new Command("npm run local --")
+  .description("Runs the file API over two mount targets, and adds the third one when there are enough files.")
+  .option("--port N", "port of the file API; 0 for any", wholeNumber(0, 65_535), 8000)
+  .option("--tasks N", "routers behind it", wholeNumber(1, 16), 2)
+  .option("--threshold N", "files after which a mount target is added", wholeNumber(0, 1_000_000), 100)
+  .option("--every SECONDS", "how often the monitor counts", wholeNumber(1, 3_600), 10)
+  .option("--logs", "print every log line, not only warnings and errors", false)
+  .action((options: Options) => runProgram((signal) => local(options, signal)))
+  .parseAsync();
+
+async function local({ port, tasks, threshold, every, logs }: Options, signal: AbortSignal): Promise<number> {
+  const stack = await startStack({
+    tasks,
+    mountTargets: 2,
+    fileCountThreshold: threshold,
+    monitorInterval: every * 1000,
+    mountTargetCreationDelay: 5_000,
+    port,
+    log: (line) => {
+      if (logs || isTrouble(line)) console.error(`${line.source}: ${line.text}`);
+    },
+    onMonitorRun: () => {},
+    signal,
+  });
+  try {
+    console.log(welcome(stack.url, stack.controlPlane.url, stack.taskUrls(), threshold, every));
+    if (!signal.aborted) await once(signal, "abort");
+  } finally {
+    await stack.close();
+  }
+  return 0;
+}
+
+function welcome(url: string, awsUrl: string, taskUrls: readonly string[], threshold: number, every: number): string {
+  return `
+File API   ${url}          (its documentation: ${url}/docs)
+Tasks      ${taskUrls.join(" ")}
+AWS        ${awsUrl}
+
+Put a file, read it, list its directory:
+  curl -T README.md ${url}/files/hello/README.md
+  curl ${url}/files/hello/README.md
+  curl ${url}/files/hello/
+
+See the mount targets and what went through them:
+  curl ${url}/targets
+
+Pass the threshold of ${threshold} files. Within ${every} s the monitor counts them and adds the third mount target;
+then the tasks are replaced, and use it:
+  for i in $(seq ${threshold + 1}); do curl -s -d "file $i" -X PUT ${url}/files/many/$i; done
+
+Ask AWS, with the AWS CLI:
+  export AWS_ENDPOINT_URL=${awsUrl} AWS_REGION=ap-northeast-1 AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=local
+  aws efs describe-mount-targets --file-system-id fs-0e5a0000000000001
+
+Ctrl-C stops everything and removes every file.
+`;
+}
+
+function wholeNumber(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (Number.isInteger(number) && number >= from && number <= to) return number;
+    throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
+  };
+}
