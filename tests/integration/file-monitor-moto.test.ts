@@ -1,13 +1,12 @@
 /**
  * The monitor's bundle against moto, a stand-in for AWS that this project has no part in.
  */
-import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { promisify } from "node:util";
 import { CreateSecurityGroupCommand, CreateSubnetCommand, CreateVpcCommand, EC2Client } from "@aws-sdk/client-ec2";
 import {
   CreateClusterCommand,
@@ -25,7 +24,7 @@ import {
 import { GetParameterCommand, type ParameterType, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { parseMountTable } from "../../contracts/mount-table.ts";
-import type { MonitorResult } from "../../functions/file-monitor/result.ts";
+import { type BundleRun, runMonitorBundle } from "../support/monitor-bundle.ts";
 import { type Command, describeRequiring, findOnPath, type Requirement } from "../support/requirements.ts";
 
 const moto: Requirement = {
@@ -71,15 +70,13 @@ describeRequiring([moto], "the file monitor's bundle against moto", ([[program, 
     return () => rm(mountPath, { recursive: true });
   });
 
-  /** Runs the bundle once, as a process of its own. */
-  async function run(overrides: Readonly<Record<string, string>> = {}) {
-    const env = { ...stack.environment, AWS_ENDPOINT_URL: endpoint, EFS_MOUNT_PATH: mountPath, ...overrides };
-    const script = `require("./dist/file-monitor/index.cjs").handler({}).then((r) => console.log(JSON.stringify(r)))`;
-    const { stdout } = await promisify(execFile)(process.execPath, ["-e", script], { env });
-    const lines = stdout.trimEnd().split("\n");
-    const result: MonitorResult = JSON.parse(lines.pop() ?? "");
-    const metrics = JSON.parse(lines.pop() ?? "");
-    return { result, metrics };
+  function run(overrides: Readonly<Record<string, string>> = {}): Promise<BundleRun> {
+    return runMonitorBundle({
+      ...stack.environment,
+      AWS_ENDPOINT_URL: endpoint,
+      EFS_MOUNT_PATH: mountPath,
+      ...overrides,
+    });
   }
 
   test("below the threshold it writes the missing table, deploys, and then leaves all as it is", async () => {
@@ -174,9 +171,6 @@ async function createStack(endpoint: string) {
     (await ssm.send(new GetParameterCommand({ Name: PARAMETER, WithDecryption: true }))).Parameter;
   return {
     environment: {
-      AWS_REGION: REGION,
-      AWS_ACCESS_KEY_ID: "test",
-      AWS_SECRET_ACCESS_KEY: "test",
       EFS_FILE_SYSTEM_ID: present(FileSystemId),
       EFS_SECURITY_GROUP_ID: present(GroupId),
       VPC_ID: VpcId,
