@@ -38,6 +38,8 @@ for (const { entry, output } of bundles) {
     // The ES modules of the packages: of those, esbuild can leave out what is not used.
     mainFields: ["module", "main"],
     minify: true,
+    // Logs name errors by their class.
+    keepNames: true,
     sourcemap: "linked",
     sourcesContent: false,
     legalComments: "none",
