@@ -43,7 +43,7 @@ export function parameterSource(name: string): MountTableSource {
     const { GetParameterCommand, SSMClient } = await import("@aws-sdk/client-ssm");
     const ssm = new SSMClient(CLIENT_OPTIONS);
     try {
-      const command = new GetParameterCommand({ Name: name });
+      const command = new GetParameterCommand({ Name: name, WithDecryption: true });
       const { Parameter } = await ssm.send(command, { abortSignal: AbortSignal.timeout(TIMEOUT) });
       return parseMountTable(Parameter?.Value ?? "");
     } finally {

@@ -16,9 +16,10 @@ import {
   OutcomeUnknownError,
   PreconditionError,
   type ReadOptions,
+  TEMPORARY_PREFIX,
   type WriteOptions,
 } from "../nfs/index.ts";
-import { type DirectoryPath, type FilePath, ROOT, TEMPORARY_PREFIX } from "../routing/path.ts";
+import { type DirectoryPath, type FilePath, ROOT } from "../routing/path.ts";
 import { type Ranking, type RoutingStrategy, rankingOf } from "../routing/ranking.ts";
 import type { Connection } from "./connection.ts";
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";

@@ -1,7 +1,9 @@
 /** The states of a mount target as a router sees it, and what leads from one to the next. */
 
 /** `probing`: being connected to. `connected`: gets requests. `failed`: gets none until the next probe succeeds. */
-export type TargetState = "probing" | "connected" | "failed";
+export const TARGET_STATES = ["probing", "connected", "failed"] as const;
+
+export type TargetState = (typeof TARGET_STATES)[number];
 
 /** `answered`: a probe succeeded. `lost`: a probe failed, or the connection did. `due`: time for the next probe. */
 export type TargetEvent = "answered" | "lost" | "due";

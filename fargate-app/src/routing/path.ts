@@ -4,6 +4,8 @@
  * There is one spelling of each path, made here and nowhere else, so that a file has one place whichever way a caller
  * writes its path.
  */
+import { TEMPORARY_PREFIX } from "../nfs/index.ts";
+
 declare const normalized: unique symbol;
 
 /** A path in its one spelling that names something below the served directory: `a/b.txt`. */
@@ -20,9 +22,6 @@ export const MAXIMUM_NAME_BYTES = 255;
 
 /** Bytes of UTF-8 in a whole path: Linux's PATH_MAX without its NUL. */
 export const MAXIMUM_PATH_BYTES = 4_095;
-
-/** Names that the NFS client uses for files it has not finished yet. */
-export const TEMPORARY_PREFIX = ".nfs-tmp-";
 
 /** A path that cannot name a file; the message says which part is wrong, and what is allowed. */
 export class PathError extends Error {
@@ -44,7 +43,7 @@ export function filePath(text: string): FilePath {
  * The one spelling of a path to a directory; {@link ROOT} when no name is left.
  *
  * @throws {PathError} when a name is `..`, contains NUL or half a surrogate pair, is longer than
- * {@link MAXIMUM_NAME_BYTES} or begins with {@link TEMPORARY_PREFIX}, or the path is longer than
+ * {@link MAXIMUM_NAME_BYTES} or begins as the names of unfinished files do, or the path is longer than
  * {@link MAXIMUM_PATH_BYTES}.
  */
 export function directoryPath(text: string): DirectoryPath {
@@ -59,7 +58,7 @@ export function directoryPath(text: string): DirectoryPath {
 }
 
 function checkName(name: string): void {
-  if (name === "..") throw new PathError('The path has the part "..": paths cannot lead upwards');
+  if (name === "..") throw new PathError('The part ".." of the path leads upwards, which is not allowed');
   if (name.includes("\0")) throw new PathError(`The part ${quote(name)} of the path contains a NUL character`);
   if (/\p{Surrogate}/u.test(name)) throw new PathError(`The part ${quote(name)} of the path is not valid Unicode`);
   if (name.startsWith(TEMPORARY_PREFIX)) {

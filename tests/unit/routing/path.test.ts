@@ -26,7 +26,7 @@ describe("one spelling of each path", () => {
 
 describe("paths that are refused, with the part that is wrong", () => {
   test.each([
-    ["a/../b", 'The path has the part "..": paths cannot lead upwards'],
+    ["a/../b", 'The part ".." of the path leads upwards, which is not allowed'],
     ["a/b\0c", 'The part "b\\u0000c" of the path contains a NUL character'],
     ["a/\ud800", 'The part "\\ud800" of the path is not valid Unicode'],
     [".nfs-tmp-1/a", 'The part ".nfs-tmp-1" of the path begins with .nfs-tmp-, which is reserved'],

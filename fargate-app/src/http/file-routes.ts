@@ -1,0 +1,83 @@
+/** `/files/…`: the file API. */
+import { z } from "zod";
+import type { Router } from "../router/router.ts";
+import type { App } from "./app.ts";
+import { directoryPage, pageQuery, readPage } from "./list-directory.ts";
+import { ProblemError } from "./problem.ts";
+import { getFile, headFile } from "./read-file.ts";
+import { FILES_PREFIX, fileOf, resourceOf } from "./request-path.ts";
+import { appendToFile, deleteFile, putFile } from "./write-file.ts";
+
+const URL = `${FILES_PREFIX}*`;
+
+const tags = ["files"];
+const nothing = z.undefined();
+
+export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): void {
+  app.route({
+    method: "GET",
+    url: URL,
+    exposeHeadRoute: false,
+    schema: {
+      tags,
+      querystring: pageQuery,
+      summary: "Read a file, or list a directory",
+      description:
+        "A path that ends in `/` is listed, page by page. Any other is a file; `Range` asks for a part of it.",
+      response: { 200: directoryPage },
+    },
+    handler: async (request, reply) => {
+      const resource = resourceOf(request.raw.url ?? "");
+      if (resource.kind === "directory") return readPage(router, resource.path, request.query);
+      return getFile(router, resource.path, request, reply);
+    },
+  });
+
+  app.route({
+    method: "HEAD",
+    url: URL,
+    schema: { tags, summary: "The headers that GET would answer with" },
+    handler: async (request, reply) => headFile(router, fileOf(request.raw.url ?? ""), request, reply),
+  });
+
+  app.route({
+    method: "PUT",
+    url: URL,
+    schema: {
+      tags,
+      summary: "Replace or make a file",
+      description:
+        "Atomic: readers see the old or the new content. Durable when the answer comes. Missing directories are made.",
+      response: { 201: nothing.describe("There was no file before."), 204: nothing.describe("The file was replaced.") },
+    },
+    handler: async (request, reply) => putFile(router, fileOf(request.raw.url ?? ""), maxBodyBytes, request, reply),
+  });
+
+  app.route({
+    method: "POST",
+    url: URL,
+    schema: {
+      tags,
+      querystring: z.object({ append: z.literal("", "must have no value: POST /files/…?append").optional() }),
+      summary: "Append to a file, at most 1 MiB",
+      description:
+        "Makes the file when there is none. A 500 with the code `OUTCOME_UNKNOWN` may have appended, or not.",
+      response: { 204: nothing.describe("The body is at the end of the file, durably.") },
+    },
+    handler: async (request, reply) => {
+      if (request.query.append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
+      return appendToFile(router, fileOf(request.raw.url ?? ""), maxBodyBytes, request, reply);
+    },
+  });
+
+  app.route({
+    method: "DELETE",
+    url: URL,
+    schema: {
+      tags,
+      summary: "Remove a file or an empty directory",
+      response: { 204: nothing.describe("It is gone.") },
+    },
+    handler: async (request, reply) => deleteFile(router, fileOf(request.raw.url ?? ""), request, reply),
+  });
+}

@@ -1,0 +1,87 @@
+/** GET and HEAD of a file. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import mime from "mime";
+import type { FileAttributes } from "../nfs/index.ts";
+import type { Router } from "../router/router.ts";
+import type { FilePath } from "../routing/path.ts";
+import { ProblemError } from "./problem.ts";
+import { bodyOf, discard } from "./response-body.ts";
+import { type ConditionalRequest, covers, rangeToRead, type Selection, select } from "./selection.ts";
+import { lastModifiedHeader, validatorsOf } from "./validators.ts";
+
+/** How often a file may change between deciding what to send and opening it. */
+const ROUNDS = 3;
+
+interface Selected {
+  readonly attributes: FileAttributes;
+  readonly selection: Selection;
+  /** The bytes that are selected, where any are. */
+  readonly body?: AsyncIterable<Buffer>;
+}
+
+export async function getFile(router: Router, path: FilePath, request: FastifyRequest, reply: FastifyReply) {
+  const { attributes, selection, body } = await open(router, path, { method: "GET", headers: request.headers });
+  const payload = body !== undefined && "length" in selection ? await bodyOf(body, selection.length) : undefined;
+  describe(reply, path, attributes, selection);
+  return reply.send(payload);
+}
+
+export async function headFile(router: Router, path: FilePath, request: FastifyRequest, reply: FastifyReply) {
+  const attributes = await statFile(router, path);
+  describe(reply, path, attributes, select({ method: "HEAD", headers: request.headers }, attributes));
+  return reply.send();
+}
+
+/** Opens what the request selects. Where that takes the attributes first, the file may have changed until it is open. */
+async function open(router: Router, path: FilePath, request: ConditionalRequest): Promise<Selected> {
+  let range = rangeToRead(request);
+  if (range === undefined) {
+    const attributes = await statFile(router, path);
+    const selection = select(request, attributes);
+    if (!("length" in selection)) return { attributes, selection };
+    range = selection;
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    const { attributes, body } = await router.openFile(path, range);
+    const selection = select(request, attributes);
+    if ("length" in selection && covers(range, selection)) return { attributes, selection, body };
+    await discard(body);
+    if (!("length" in selection)) return { attributes, selection };
+    range = selection;
+  }
+  throw new ProblemError(503, "The file changes faster than it can be read");
+}
+
+async function statFile(router: Router, path: FilePath): Promise<FileAttributes> {
+  const attributes = await router.stat(path);
+  if (attributes.type === "file") return attributes;
+  throw new ProblemError(409, `There is no file, but a ${attributes.type}, at ${path}`);
+}
+
+function describe(reply: FastifyReply, path: FilePath, attributes: FileAttributes, selection: Selection): void {
+  if (selection.status === 412) throw new ProblemError(412, "The file is not the version that the request is about");
+  const { size } = attributes;
+  const validators = validatorsOf(attributes);
+  reply.code(selection.status);
+  reply.headers({
+    etag: validators.etag,
+    "last-modified": lastModifiedHeader(validators),
+    "accept-ranges": "bytes",
+    // May be kept, but must be asked about before it is used.
+    "cache-control": "no-cache",
+  });
+  if (selection.status === 416) {
+    reply.header("content-range", `bytes */${size}`);
+    throw new ProblemError(416, `The file has ${size} bytes, and none in the range asked for`);
+  }
+  if (!("length" in selection)) return;
+  const { status, start, length } = selection;
+  reply.headers({
+    "content-type": mime.getType(path) ?? "application/octet-stream",
+    "content-length": length,
+    // Whoever can write a file must not be able to run scripts in the name of this server.
+    "content-security-policy": "sandbox",
+    "x-content-type-options": "nosniff",
+  });
+  if (status === 206) reply.header("content-range", `bytes ${start}-${start + length - 1}/${size}`);
+}

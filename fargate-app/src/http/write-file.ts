@@ -1,0 +1,97 @@
+/** PUT, POST and DELETE of a file. */
+import type { IncomingHttpHeaders } from "node:http";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { etagOf, type FileAttributes, isStatus } from "../nfs/index.ts";
+import type { Router, WriteCondition } from "../router/router.ts";
+import type { FilePath } from "../routing/path.ts";
+import { evaluate, isConditional } from "./preconditions.ts";
+import { ProblemError } from "./problem.ts";
+import { BUFFERED_BYTES, receive, receiveWhole } from "./request-body.ts";
+import { lastModifiedHeader, validatorsOf } from "./validators.ts";
+
+export async function putFile(
+  router: Router,
+  path: FilePath,
+  maxBodyBytes: number,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  refuseParts(request.headers);
+  const condition = await writeCondition(router, path, request);
+  const body = await receive(request.raw, maxBodyBytes);
+  const { attributes, created } = await router.writeFile(path, body, condition);
+  return describe(reply.code(created ? 201 : 204), attributes).send();
+}
+
+/** Appends at most {@link BUFFERED_BYTES}: what is appended is whole, or not there. */
+export async function appendToFile(
+  router: Router,
+  path: FilePath,
+  maxBodyBytes: number,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  refuseParts(request.headers);
+  await checkPreconditions(router, path, request);
+  const body = await receiveWhole(request.raw, Math.min(BUFFERED_BYTES, maxBodyBytes));
+  return describe(reply.code(204), await router.appendFile(path, body)).send();
+}
+
+export async function deleteFile(router: Router, path: FilePath, request: FastifyRequest, reply: FastifyReply) {
+  await checkPreconditions(router, path, request);
+  await router.deleteFile(path);
+  return reply.code(204).send();
+}
+
+/** Bodies are stored byte by byte as they come: they must be all of a file, and nothing but the file. */
+function refuseParts(headers: IncomingHttpHeaders): void {
+  if (headers["content-range"] !== undefined) {
+    throw new ProblemError(400, "Content-Range is not allowed: a file is written as a whole (RFC 9110 section 14.5)");
+  }
+  if (headers["content-encoding"] !== undefined) {
+    throw new ProblemError(415, "Content-Encoding is not allowed: send the bytes that are to be in the file");
+  }
+}
+
+/**
+ * The condition that makes the write atomic with the request's preconditions. The usual ones (`If-None-Match: *`, one
+ * entity tag in `If-Match`) are the condition; for others, it is that the file is still the one that fulfilled them.
+ */
+async function writeCondition(
+  router: Router,
+  path: FilePath,
+  { method, headers }: FastifyRequest,
+): Promise<WriteCondition> {
+  if (!isConditional(headers)) return undefined;
+  const { "if-match": match, "if-none-match": noneMatch, "if-unmodified-since": unmodifiedSince } = headers;
+  const [, etag] = /^\s*"([^"]*)"\s*$/.exec(match ?? "") ?? [];
+  if (etag !== undefined && noneMatch === undefined) return { etag };
+  if (noneMatch?.trim() === "*" && match === undefined && unmodifiedSince === undefined) return "absent";
+  const current = await currentVersion(router, path);
+  requirePreconditions(method, headers, current);
+  return current === undefined ? "absent" : { etag: etagOf(current) };
+}
+
+/** For operations that cannot be made conditional: the file may still change between this check and the operation. */
+async function checkPreconditions(router: Router, path: FilePath, { method, headers }: FastifyRequest): Promise<void> {
+  if (isConditional(headers)) requirePreconditions(method, headers, await currentVersion(router, path));
+}
+
+function requirePreconditions(method: string, headers: IncomingHttpHeaders, current: FileAttributes | undefined): void {
+  if (evaluate(method, headers, current && validatorsOf(current)) === "proceed") return;
+  throw new ProblemError(412, "The file is not the version that the request is about");
+}
+
+async function currentVersion(router: Router, path: FilePath): Promise<FileAttributes | undefined> {
+  try {
+    return await router.stat(path);
+  } catch (error) {
+    if (isStatus(error, "NFS4ERR_NOENT")) return undefined;
+    throw error;
+  }
+}
+
+function describe(reply: FastifyReply, attributes: FileAttributes): FastifyReply {
+  const validators = validatorsOf(attributes);
+  return reply.headers({ etag: validators.etag, "last-modified": lastModifiedHeader(validators) });
+}

@@ -1,0 +1,14 @@
+/** The log: a line of JSON for each event, with the level's name in capitals. */
+import pino, { type DestinationStream, type Logger } from "pino";
+
+/** @param destination Default: the standard output, written to at once, so that no line is lost when the process ends. */
+export function createLog(destination: DestinationStream = pino.destination({ fd: 1, sync: true })): Logger {
+  return pino(
+    {
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label.toUpperCase() }) },
+    },
+    destination,
+  );
+}

@@ -1,0 +1,29 @@
+/** `node dist/router/main.cjs`: runs the router until SIGTERM or SIGINT. */
+import { loadDocsAssets } from "./http/docs-assets.ts";
+import { createLog } from "./log.ts";
+import { connectNfs } from "./nfs/index.ts";
+import { fileSystemSource, fixedSource, type MountTableSource, parameterSource } from "./router/mount-table-sources.ts";
+import { run } from "./service.ts";
+import type { Settings } from "./settings.ts";
+
+const log = createLog();
+
+process.on("uncaughtException", (error) => {
+  log.fatal({ err: error }, `The router failed: ${error.message}`);
+  process.exit(1);
+});
+
+const stop = new Promise<string>((resolve) => {
+  // Once: a second signal ends the process at once.
+  process.once("SIGTERM", resolve);
+  process.once("SIGINT", resolve);
+});
+
+function mountTableSources({ parameterName, fileSystemId, defaultMountTable }: Settings): MountTableSource[] {
+  const sources = [parameterSource(parameterName), fileSystemSource(fileSystemId)];
+  return defaultMountTable ? [...sources, fixedSource("DEFAULT_MOUNT_TARGETS", defaultMountTable)] : sources;
+}
+
+run({ environment: process.env, log, connect: connectNfs, mountTableSources, loadDocsAssets, stop }).then((code) =>
+  process.exit(code),
+);

@@ -1,0 +1,84 @@
+/** The router's life: settings, mount table, mount targets, server, and an orderly end. */
+import type { Logger } from "pino";
+import { closeServer, countRequests } from "./http/closing.ts";
+import type { DocsAssets } from "./http/docs-routes.ts";
+import { Metrics } from "./http/metrics.ts";
+import { createServer } from "./http/server.ts";
+import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";
+import { Router } from "./router/router.ts";
+import type { Connect } from "./router/target.ts";
+import { readSettings, type Settings } from "./settings.ts";
+
+/** What the service needs of the world. */
+export interface World {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: Logger;
+  readonly connect: Connect;
+  /** Where to look for the mount table, in this order. */
+  readonly mountTableSources: (settings: Settings) => readonly MountTableSource[];
+  readonly loadDocsAssets: () => Promise<DocsAssets>;
+  /** Resolves with the reason when the service is to stop. */
+  readonly stop: Promise<string>;
+}
+
+/** The exit code of the process. */
+export type ExitCode = 0 | 1;
+
+/** Runs until it is told to stop (0), or cannot start (1, and a FATAL line says why). */
+export async function run(world: World): Promise<ExitCode> {
+  const { log } = world;
+  let service: Service;
+  try {
+    service = await start(world);
+  } catch (error) {
+    log.fatal({ err: error }, `The router cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+  log.info(`Stopping: ${await world.stop}`);
+  await service.stop();
+  log.info("Stopped");
+  return 0;
+}
+
+interface Service {
+  readonly stop: () => Promise<void>;
+}
+
+async function start(world: World): Promise<Service> {
+  const { log, connect, loadDocsAssets } = world;
+  const settings = readSettings(world.environment);
+  log.level = settings.logLevel;
+  const table = await loadMountTable(world.mountTableSources(settings), log);
+  const metrics = new Metrics();
+  const router = await Router.start(table, {
+    connect,
+    nfsPort: settings.nfsPort,
+    connectTimeout: settings.nfsConnectTimeout,
+    operationTimeout: settings.nfsOperationTimeout,
+    detectionTimeout: settings.nfsDetectionTimeout,
+    rootDirectory: settings.rootDirectory,
+    strategy: settings.routingStrategy,
+    onOperation: metrics.observeOperation,
+    log,
+  });
+  metrics.watch(router);
+
+  let stopping = false;
+  try {
+    const { accessLog, maxBodyBytes, host, port } = settings;
+    const isStopping = () => stopping;
+    const app = await createServer({ router, metrics, log, accessLog, maxBodyBytes, isStopping, loadDocsAssets });
+    const requestsUnderWay = countRequests(app.server);
+    await app.listen({ host, port });
+    const stop = async () => {
+      stopping = true;
+      const cutOff = await closeServer(app, requestsUnderWay, settings.shutdownTimeout);
+      if (cutOff > 0) log.warn(`${cutOff} requests took longer than the time for stopping, and were cut off`);
+      await router.close();
+    };
+    return { stop };
+  } catch (error) {
+    await router.close();
+    throw error;
+  }
+}

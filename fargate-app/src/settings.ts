@@ -1,0 +1,130 @@
+/** The router's settings, from its environment. */
+import { z } from "zod";
+import { DEFAULT_NFS_PORT, type MountTable, MountTableError, parseMountTable } from "../../contracts/mount-table.ts";
+import { ROUTING_STRATEGIES, type RoutingStrategy } from "./routing/ranking.ts";
+
+/** All times are milliseconds. */
+export interface Settings {
+  readonly parameterName: string;
+  readonly fileSystemId: string;
+  /** The table to use when neither the parameter nor the file system can be asked. */
+  readonly defaultMountTable: MountTable | undefined;
+  readonly host: string;
+  /** 0 lets the operating system choose. */
+  readonly port: number;
+  /** The directory of the file system that the API's paths begin at. */
+  readonly rootDirectory: string;
+  readonly routingStrategy: RoutingStrategy;
+  readonly logLevel: LogLevel;
+  /** Whether every request is a line in the log, or only those that fail. */
+  readonly accessLog: boolean;
+  readonly nfsPort: number;
+  readonly nfsOperationTimeout: number;
+  readonly nfsConnectTimeout: number;
+  /** Within which a mount target that has stopped answering is given up. */
+  readonly nfsDetectionTimeout: number;
+  /** For the requests under way when the router is told to stop. */
+  readonly shutdownTimeout: number;
+  readonly maxBodyBytes: number;
+}
+
+const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** An environment that the router cannot run with; the message names every bad variable and what is allowed. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
+/**
+ * Reads the settings. An empty variable counts as absent.
+ *
+ * @throws {SettingsError} when a variable is missing or not allowed.
+ */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const result = environmentSchema.safeParse(given);
+  if (result.success) return toSettings(result.data);
+  const problems = result.error.issues.map(({ path: [variable], message }) => {
+    const name = String(variable);
+    return name in given ? `${name} is ${JSON.stringify(given[name])}, but must be ${message}` : `${name} is missing`;
+  });
+  throw new SettingsError(`The environment is not valid: ${problems.join("; ")}`, { cause: result.error });
+}
+
+/** A value of a form; `allowed` completes "must be …". */
+function text(form: RegExp, allowed: string) {
+  return z.string().regex(form, allowed);
+}
+
+function wholeNumber(from: number, to: number) {
+  const allowed = `a whole number from ${from} to ${to}`;
+  return text(/^\d+$/, allowed)
+    .transform(Number)
+    .refine((number) => number >= from && number <= to, allowed);
+}
+
+/** Seconds, fractions allowed, to milliseconds. */
+function seconds(to: number) {
+  const allowed = `a number of seconds from 0.001 to ${to}`;
+  return text(/^\d+(\.\d+)?$/, allowed)
+    .transform((value) => Number(value) * 1000)
+    .refine((milliseconds) => milliseconds >= 1 && milliseconds <= to * 1000, allowed);
+}
+
+function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
+  return z.enum(values, `one of ${values.join(", ")}`);
+}
+
+const GIBIBYTE = 2 ** 30;
+
+const environmentSchema = z.object({
+  SSM_PARAMETER_NAME: text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)").default(
+    "/efs-mount-autoscaling/mount-targets",
+  ),
+  EFS_FILE_SYSTEM_ID: text(/^fs-[0-9a-f]+$/, "an EFS file system id like fs-0123abcd"),
+  DEFAULT_MOUNT_TARGETS: z.string().transform(toMountTable).optional(),
+  HOST: z.string().default("0.0.0.0"),
+  PORT: wholeNumber(0, 65_535).default(8000),
+  ROOT_DIRECTORY: text(/^\/(?!(.*\/)?\.\.(\/|$))/, "an absolute path without ..").default("/data"),
+  ROUTING_STRATEGY: oneOf(ROUTING_STRATEGIES).default("rendezvous"),
+  LOG_LEVEL: oneOf(LOG_LEVELS).default("info"),
+  ACCESS_LOG: oneOf(["on", "off"]).default("off"),
+  NFS_PORT: wholeNumber(1, 65_535).default(DEFAULT_NFS_PORT),
+  NFS_OPERATION_TIMEOUT_SECONDS: seconds(3600).default(30_000),
+  NFS_CONNECT_TIMEOUT_SECONDS: seconds(3600).default(5_000),
+  NFS_DETECTION_TIMEOUT_SECONDS: seconds(3600).default(2_000),
+  SHUTDOWN_TIMEOUT_SECONDS: seconds(3600).default(30_000),
+  MAX_BODY_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(5 * GIBIBYTE),
+});
+
+function toMountTable(document: string, context: z.RefinementCtx): MountTable {
+  try {
+    return parseMountTable(document);
+  } catch (error) {
+    if (!(error instanceof MountTableError)) throw error;
+    context.addIssue({ code: "custom", message: `a mount table: ${error.message}` });
+    return z.NEVER;
+  }
+}
+
+function toSettings(environment: z.infer<typeof environmentSchema>): Settings {
+  return {
+    parameterName: environment.SSM_PARAMETER_NAME,
+    fileSystemId: environment.EFS_FILE_SYSTEM_ID,
+    defaultMountTable: environment.DEFAULT_MOUNT_TARGETS,
+    host: environment.HOST,
+    port: environment.PORT,
+    rootDirectory: environment.ROOT_DIRECTORY,
+    routingStrategy: environment.ROUTING_STRATEGY,
+    logLevel: environment.LOG_LEVEL,
+    accessLog: environment.ACCESS_LOG === "on",
+    nfsPort: environment.NFS_PORT,
+    nfsOperationTimeout: environment.NFS_OPERATION_TIMEOUT_SECONDS,
+    nfsConnectTimeout: environment.NFS_CONNECT_TIMEOUT_SECONDS,
+    nfsDetectionTimeout: environment.NFS_DETECTION_TIMEOUT_SECONDS,
+    shutdownTimeout: environment.SHUTDOWN_TIMEOUT_SECONDS,
+    maxBodyBytes: environment.MAX_BODY_BYTES,
+  };
+}

@@ -1,0 +1,41 @@
+/** The HTTP server over a router over NFS servers in memory. */
+import type { App } from "../../fargate-app/src/http/app.ts";
+import { Metrics } from "../../fargate-app/src/http/metrics.ts";
+import { createServer, type ServerOptions } from "../../fargate-app/src/http/server.ts";
+import type { RouterOptions } from "../../fargate-app/src/router/router.ts";
+import { type MemoryNetwork, type MemoryRouter, memoryLog, startMemoryRouter } from "./memory-router.ts";
+
+export interface MemoryHttpServer extends MemoryRouter {
+  readonly app: App;
+  /** `http://127.0.0.1:…` */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export async function startMemoryServer(
+  network?: MemoryNetwork,
+  options: Partial<ServerOptions & RouterOptions> = {},
+): Promise<MemoryHttpServer> {
+  const metrics = new Metrics();
+  const started = await startMemoryRouter(network, { onOperation: metrics.observeOperation, ...options });
+  metrics.watch(started.router);
+  const { log, lines } = memoryLog();
+  const app = await createServer({
+    router: started.router,
+    metrics,
+    log,
+    accessLog: false,
+    maxBodyBytes: 2 ** 30,
+    isStopping: () => false,
+    loadDocsAssets: async () => ({ css: "css", script: "script" }),
+    ...options,
+  });
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  const close = async () => {
+    // Clients of tests keep connections, and open some that they never use.
+    app.server.closeAllConnections();
+    await app.close();
+    await started.router.close();
+  };
+  return { ...started, lines, app, url, close };
+}
