@@ -13,6 +13,7 @@ const NODE_MODULES = fileURLToPath(new URL("../node_modules", import.meta.url));
 interface Options {
   readonly source: string;
   readonly files: number;
+  readonly seconds: number;
   readonly json: boolean;
 }
 
@@ -22,16 +23,18 @@ await new Command("npm run demo --")
   )
   .option("--source DIR", "where the files come from", (path) => resolve(path), NODE_MODULES)
   .option("--files N", `how many files to take at most, at least ${MIN_FILES}`, parseFiles, 3_000)
+  .option("--seconds N", "how long each of the two measurements takes at least", parseSeconds, 8)
   .option("--json", "end with one line of JSON", false)
   .action((options: Options) => runProgram((signal) => demo(options, signal)))
   .parseAsync();
 
-async function demo({ source, files, json }: Options, signal: AbortSignal): Promise<number> {
+async function demo({ source, files, seconds, json }: Options, signal: AbortSignal): Promise<number> {
   const trouble = new RecentLines(20);
   try {
     const result = await runDemo({
       source,
       maxFiles: files,
+      measureSeconds: seconds,
       say: console.log,
       log: (line) => {
         if (isTrouble(line)) trouble.add(line);
@@ -54,4 +57,10 @@ function parseFiles(text: string): number {
   const files = Number(text);
   if (Number.isInteger(files) && files >= MIN_FILES) return files;
   throw new InvalidArgumentError(`It must be a whole number of at least ${MIN_FILES}.`);
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= 60) return seconds;
+  throw new InvalidArgumentError("It must be a number above 0, and at most 60.");
 }

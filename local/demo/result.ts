@@ -22,10 +22,11 @@ export interface DemoResult {
 const MAX_DEVIATION = 0.05;
 
 /** What went wrong, one sentence each; empty when all is well. */
-export function problemsOf({ after, failedRequests, mismatchedFiles }: DemoResult): string[] {
+export function problemsOf({ after, files, requests, failedRequests, mismatchedFiles }: DemoResult): string[] {
   const problems: string[] = [];
-  if (failedRequests > 0) problems.push(`${count(failedRequests)} requests failed.`);
-  if (mismatchedFiles > 0) problems.push(`${count(mismatchedFiles)} files were not read back as they were written.`);
+  if (failedRequests > 0) problems.push(`${count(failedRequests)} of ${count(requests)} requests failed.`);
+  if (mismatchedFiles > 0)
+    problems.push(`${count(mismatchedFiles)} of ${count(files)} files were not read back as they were written.`);
   const fair = 1 / after.targets.length;
   for (const [index, share] of shares(after.targets).entries()) {
     if (Math.abs(share - fair) <= MAX_DEVIATION) continue;

@@ -20,6 +20,8 @@ export interface DemoOptions {
   /** The directory whose files are copied in. */
   readonly source: string;
   readonly maxFiles: number;
+  /** How long each of the two measurements takes at least. */
+  readonly measureSeconds: number;
   /** Says what happens, a line at a time. */
   readonly say: (line: string) => void;
   readonly log: LogSink;
@@ -27,7 +29,7 @@ export interface DemoOptions {
 }
 
 /** Fewer files than this are not spread evenly enough to tell a fair share from an unfair one. */
-export const MIN_FILES = 1_000;
+export const MIN_FILES = 2_000;
 /** A few large files would decide which mount target has most to do. */
 const MAX_FILE_BYTES = 128 * 1024;
 /** The part of the files after which the count passes the threshold. */
@@ -41,7 +43,6 @@ const MOUNT_TARGET_CREATION_DELAY = 3_000;
 const COPY_CONCURRENCY = 32;
 const READ_CONCURRENCY = 64;
 const TRAFFIC_CONCURRENCY = 8;
-const MEASURE_SECONDS = 8;
 const SCALE_OUT_TIMEOUT = 60_000;
 
 /** Too few files to show anything with. */
@@ -84,7 +85,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
 
 async function runOn(
   stack: Stack,
-  { source, say, signal }: DemoOptions,
+  { source, measureSeconds, say, signal }: DemoOptions,
   { first, rest }: { readonly first: readonly SourceFile[]; readonly rest: readonly SourceFile[] },
 ): Promise<DemoResult> {
   say(
@@ -95,7 +96,7 @@ async function runOn(
   const work: Workload = { client, tally, hashes: new Map(), signal };
   try {
     await copyWithProgress(work, source, first, "Copying in ");
-    const before = await measure(stack, work, first);
+    const before = await measure(stack, work, first, measureSeconds);
     say(`Read by ${READ_CONCURRENCY} clients at once: ${before.readMBps.toFixed(1)} MB/s`);
 
     const started = performance.now();
@@ -109,7 +110,7 @@ async function runOn(
     });
     await traffic.stop();
 
-    const after = await measure(stack, work, first);
+    const after = await measure(stack, work, first, measureSeconds);
     say(`Read by ${READ_CONCURRENCY} clients at once: ${after.readMBps.toFixed(1)} MB/s`);
     const all = [...first, ...rest];
     await readAll(work, all, { concurrency: READ_CONCURRENCY, seconds: 0 });
@@ -145,9 +146,14 @@ async function copyWithProgress(work: Workload, source: string, files: readonly 
   }
 }
 
-async function measure(stack: Stack, work: Workload, files: readonly SourceFile[]): Promise<Measurement> {
+async function measure(
+  stack: Stack,
+  work: Workload,
+  files: readonly SourceFile[],
+  seconds: number,
+): Promise<Measurement> {
   const before = await countTargets(stack.taskUrls());
-  const readMBps = await readAll(work, files, { concurrency: READ_CONCURRENCY, seconds: MEASURE_SECONDS });
+  const readMBps = await readAll(work, files, { concurrency: READ_CONCURRENCY, seconds });
   return { readMBps, targets: countsBetween(before, await countTargets(stack.taskUrls())) };
 }
 
