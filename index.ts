@@ -79,8 +79,6 @@ const router = new RouterService("router", {
   loadBalancerSecurityGroupId: securityGroups.loadBalancer.id,
   image: image.ref,
   imageRepositoryArn: image.repositoryArn,
-  cpu: config.taskCpu,
-  memory: config.taskMemory,
   taskRole: roles.task,
   executionRole: roles.execution,
   fileSystemId: storage.fileSystemId,

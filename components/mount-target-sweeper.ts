@@ -35,10 +35,10 @@ export async function sweepMountTargets(
       const foreign: string[] = [];
       for await (const page of sdk.paginateDescribeMountTargets({ client: efs }, { FileSystemId: fileSystemId })) {
         for (const { MountTargetId: id, LifeCycleState: state } of page.MountTargets ?? []) {
-          if (id === undefined || ownMountTargetIds.includes(id)) continue;
+          if (id === undefined || state === "deleted" || ownMountTargetIds.includes(id)) continue;
           foreign.push(id);
-          // One that is still being created is deleted in a later round.
-          if (state === "available" || state === "error") {
+          // EFS refuses to delete one that is still being created: a later round does.
+          if (state !== "creating" && state !== "deleting") {
             await efs.send(new sdk.DeleteMountTargetCommand({ MountTargetId: id }));
           }
         }

@@ -24,8 +24,8 @@ export interface RouterServiceArgs {
   readonly imageRepositoryArn: pulumi.Input<string>;
   readonly cpuArchitecture: "ARM64" | "X86_64";
   /** CPU units and MiB of a task. Example: 512 and 1024. */
-  readonly cpu: number;
-  readonly memory: number;
+  readonly taskCpu: number;
+  readonly taskMemory: number;
 
   readonly taskRole: aws.iam.Role;
   readonly executionRole: aws.iam.Role;
@@ -155,8 +155,8 @@ export class RouterService extends pulumi.ComponentResource {
         requiresCompatibilities: ["FARGATE"],
         networkMode: "awsvpc",
         runtimePlatform: { operatingSystemFamily: "LINUX", cpuArchitecture: args.cpuArchitecture },
-        cpu: String(args.cpu),
-        memory: String(args.memory),
+        cpu: String(args.taskCpu),
+        memory: String(args.taskMemory),
         taskRoleArn: args.taskRole.arn,
         executionRoleArn: args.executionRole.arn,
         volumes: (logSidecar?.volumes ?? []).map((volume) => ({ name: volume })),

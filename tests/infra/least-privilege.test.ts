@@ -1,0 +1,290 @@
+/**
+ * Least privilege, by simulation: the roles' policies allow every call of a full run, deny the calls next to them, and
+ * have no statement that nothing needs.
+ */
+import { runSimulation } from "@cloud-copilot/iam-simulate";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ACCOUNT_ID, REGION } from "./aws-stand-in.ts";
+import { type IamRequest, iamRequestsOf, type StackArns } from "./iam-requests.ts";
+import { policiesOf, type Statement } from "./policies.ts";
+import { type RecordedCalls, recordCalls } from "./recorded-calls.ts";
+import { CONFIGURATIONS, type Registered, registerStack } from "./stack.ts";
+
+type Role = "file-monitor" | "router-task" | "router-execution";
+
+/** What an AWS service does in a role's name: no bundle makes these calls, so no run records them. */
+interface ServiceCall {
+  readonly role: Role;
+  readonly reason: string;
+  readonly requests: (arns: Arns) => IamRequest[];
+}
+
+const request = (action: string, resource: string, context: IamRequest["context"] = {}): IamRequest => ({
+  action,
+  resource,
+  context,
+});
+
+const SERVICE_CALLS: readonly ServiceCall[] = [
+  {
+    role: "file-monitor",
+    reason: "Lambda writes the function's log",
+    requests: ({ monitorLogStream }) => [
+      request("logs:CreateLogStream", monitorLogStream),
+      request("logs:PutLogEvents", monitorLogStream),
+    ],
+  },
+  {
+    role: "file-monitor",
+    reason: "Lambda mounts the file system, through the access point",
+    requests: ({ fileSystem, accessPoint }) => [
+      request("elasticfilesystem:ClientMount", fileSystem, { "elasticfilesystem:AccessPointArn": accessPoint }),
+    ],
+  },
+  {
+    role: "file-monitor",
+    reason: "Lambda runs the function in the VPC (Lambda developer guide, required IAM permissions)",
+    requests: ({ functionSubnet, functionSecurityGroup, networkInterface }) => [
+      request("ec2:CreateNetworkInterface", functionSubnet),
+      request("ec2:CreateNetworkInterface", functionSecurityGroup),
+      request("ec2:CreateNetworkInterface", networkInterface),
+      request("ec2:DescribeNetworkInterfaces", "*"),
+      request("ec2:DescribeSubnets", "*"),
+      request("ec2:DeleteNetworkInterface", networkInterface),
+      request("ec2:AssignPrivateIpAddresses", networkInterface),
+      request("ec2:UnassignPrivateIpAddresses", networkInterface),
+    ],
+  },
+  {
+    role: "file-monitor",
+    reason: "Lambda reports a failed run",
+    requests: ({ topic }) => [request("sns:Publish", topic)],
+  },
+  {
+    role: "router-task",
+    reason: "EFS asks when a router mounts: NFS, not a call to an API",
+    requests: ({ fileSystem }) =>
+      ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"].map((action) =>
+        request(action, fileSystem, { "elasticfilesystem:AccessedViaMountTarget": "true" }),
+      ),
+  },
+  {
+    role: "router-execution",
+    reason: "ECS pulls the image",
+    requests: ({ repository }) => [
+      request("ecr:GetAuthorizationToken", "*"),
+      ...["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"].map((action) =>
+        request(action, repository),
+      ),
+    ],
+  },
+  {
+    role: "router-execution",
+    reason: "ECS writes the container's log",
+    requests: ({ routerLogStream }) => [
+      request("logs:CreateLogStream", routerLogStream),
+      request("logs:PutLogEvents", routerLogStream),
+    ],
+  },
+];
+
+/** A call of the same service that no role here may make. */
+const FORBIDDEN_NEIGHBOURS: Readonly<Record<string, { readonly action: string; readonly resource?: string }>> = {
+  ec2: { action: "ec2:DescribeInstances" },
+  ecr: { action: "ecr:DescribeRegistry" },
+  ecs: { action: "ecs:DeleteService" },
+  elasticfilesystem: { action: "elasticfilesystem:DeleteFileSystem" },
+  kms: { action: "kms:ScheduleKeyDeletion" },
+  logs: { action: "logs:DeleteLogGroup" },
+  sns: { action: "sns:DeleteTopic" },
+  ssm: { action: "ssm:DeleteParameter" },
+};
+
+let recorded: RecordedCalls;
+
+beforeAll(async () => {
+  recorded = await recordCalls();
+}, 150_000);
+
+test("the run made the calls it is about", () => {
+  const names = (calls: RecordedCalls["monitor"]) =>
+    [...new Set(calls.map((call) => `${call.service}:${call.operation}`))].sort();
+  expect(names(recorded.monitor)).toEqual([
+    "ec2:DescribeSubnets",
+    "ecs:DescribeServices",
+    "ecs:UpdateService",
+    "elasticfilesystem:CreateMountTarget",
+    "elasticfilesystem:DescribeFileSystems",
+    "elasticfilesystem:DescribeMountTargets",
+    "ssm:GetParameter",
+    "ssm:PutParameter",
+  ]);
+  expect(names(recorded.router)).toEqual(["elasticfilesystem:DescribeMountTargets", "ssm:GetParameter"]);
+});
+
+describe.each(["defaults", "everything"] as const)("with %s", (configuration) => {
+  let arns: Arns;
+  let policies: Map<string, readonly Statement[]>;
+  let used: Map<string, Set<string>>;
+
+  beforeAll(async () => {
+    const { resources } = await registerStack(CONFIGURATIONS[configuration]);
+    arns = arnsOf(resources);
+    policies = policiesOf(resources);
+    used = new Map([...policies.keys()].map((role) => [role, new Set()]));
+  });
+
+  const statements = (role: string) => policies.get(role) ?? [];
+
+  async function allow(role: Role, { action, resource, context }: IamRequest): Promise<void> {
+    const answer = await simulate(statements(role), { action, resource, context });
+    expect(answer.result, `${role} calls ${action} on ${resource}`).toBe("Allowed");
+    for (const sid of answer.allowedBy) used.get(role)?.add(sid);
+  }
+
+  test("every call of the run is allowed", async () => {
+    for (const [role, calls] of [
+      ["file-monitor", recorded.monitor],
+      ["router-task", recorded.router],
+    ] as const) {
+      const requests = calls.flatMap((call) => iamRequestsOf(call, arns));
+      for (const one of new Map(requests.map((each) => [JSON.stringify(each), each])).values()) await allow(role, one);
+    }
+  });
+
+  test.each(SERVICE_CALLS)("$role: $reason", async ({ role, requests }) => {
+    for (const one of requests(arns)) await allow(role, one);
+  });
+
+  test("no statement is there for nothing", () => {
+    for (const [role, sids] of used) {
+      expect([...sids].sort(), role).toEqual(
+        statements(role)
+          .map(({ Sid }) => Sid)
+          .sort(),
+      );
+    }
+  });
+
+  test("next to what each statement allows, nothing is allowed", async () => {
+    let tried = 0;
+    for (const role of policies.keys()) {
+      for (const statement of statements(role)) {
+        for (const neighbour of neighboursOf(statement)) {
+          const answer = await simulate(statements(role), neighbour);
+          expect(answer.result, `${role} calls ${neighbour.action} on ${neighbour.resource}`).not.toBe("Allowed");
+          tried += 1;
+        }
+      }
+    }
+    expect(tried).toBeGreaterThan(30);
+  });
+});
+
+interface Arns extends StackArns {
+  readonly accessPoint: string;
+  readonly functionSubnet: string;
+  readonly functionSecurityGroup: string;
+  readonly topic: string;
+  readonly repository: string;
+  readonly monitorLogStream: string;
+  readonly routerLogStream: string;
+}
+
+function arnsOf(resources: readonly Registered[]): Arns {
+  const arnOf = (type: string, name: string) => {
+    const found = resources.find((resource) => resource.type.endsWith(`:${type}`) && resource.name === name);
+    if (found === undefined) throw new Error(`The stack has no ${type} ${name}`);
+    return String(found.outputs.arn);
+  };
+  const subnets = [1, 2, 3].map((number) => arnOf("Subnet", `private-${number}`));
+  return {
+    fileSystem: arnOf("FileSystem", "files"),
+    accessPoint: arnOf("AccessPoint", "directory"),
+    parameter: arnOf("Parameter", "mount-table"),
+    parameterKey: parameterKeyOf(resources),
+    service: arnOf("Service", "router"),
+    subnets,
+    functionSubnet: subnets[0] ?? "",
+    mountTargetSecurityGroup: arnOf("SecurityGroup", "mount-targets"),
+    functionSecurityGroup: arnOf("SecurityGroup", "file-monitor"),
+    networkInterface: `arn:aws:ec2:${REGION}:${ACCOUNT_ID}:network-interface/eni-0e0e0e0e`,
+    topic: arnOf("Topic", "alarms"),
+    repository: arnOf("Repository", "router"),
+    monitorLogStream: `${arnOf("LogGroup", "file-monitor")}:log-stream:2026/01/01`,
+    routerLogStream: `${arnOf("LogGroup", "router")}:log-stream:router/router/0e0e0e0e`,
+  };
+}
+
+function parameterKeyOf(resources: readonly Registered[]): string | undefined {
+  const key = resources.find(({ name }) => name === "mount-table")?.inputs.keyId;
+  return key === undefined ? undefined : String(key);
+}
+
+/** Calls just outside what a statement allows: on another resource, with another context, or of another kind. */
+function neighboursOf({ Action, Resource, Condition }: Statement): IamRequest[] {
+  const actions = [Action].flat();
+  const resources = [Resource].flat();
+  const context = contextOf(Condition);
+  return actions.flatMap((action) => {
+    const service = action.split(":")[0] ?? "";
+    const forbidden = FORBIDDEN_NEIGHBOURS[service];
+    if (forbidden === undefined) throw new Error(`No call of ${service} is known that must be denied: add one`);
+    const elsewhere = resources.filter((arn) => arn !== "*").map((arn) => request(action, another(arn), context));
+    const otherwise = Object.keys(context).flatMap((name) =>
+      resources.map((arn) => request(action, concrete(arn), { ...context, [name]: another(context[name] ?? "") })),
+    );
+    const otherKind = resources.map((arn) => request(forbidden.action, concrete(arn), context));
+    return [...elsewhere, ...otherwise, ...otherKind];
+  });
+}
+
+/** The context that a statement's condition asks for. */
+function contextOf(condition: unknown): Record<string, string> {
+  return Object.assign({}, ...Object.values((condition ?? {}) as Record<string, Record<string, string>>));
+}
+
+/** A name or ARN like this one that is another's. */
+function another(text: string): string {
+  if (text === "true") return "false";
+  // All of a kind in the account: the neighbour is another account's.
+  if (/\/\*$/.test(text)) return concrete(text).replace(ACCOUNT_ID, "999999999999");
+  return /:\*$/.test(text) ? `${text.slice(0, -2)}-other:log-stream:one` : `${text}0`;
+}
+
+/** One resource that an ARN with a wildcard stands for. */
+function concrete(arn: string): string {
+  if (arn === "*") return arn;
+  return arn.replace(/:\*$/, ":log-stream:one").replace(/\/\*$/, "/eni-0e0e0e0e");
+}
+
+interface Answer {
+  readonly result: string;
+  /** The statements that allowed it. */
+  readonly allowedBy: readonly string[];
+}
+
+async function simulate(statements: readonly Statement[], { action, resource, context }: IamRequest): Promise<Answer> {
+  const answer = await runSimulation(
+    {
+      request: {
+        principal: `arn:aws:iam::${ACCOUNT_ID}:role/any`,
+        action,
+        resource: { resource, accountId: ACCOUNT_ID },
+        contextVariables: context,
+      },
+      identityPolicies: [{ name: "role", policy: { Version: "2012-10-17", Statement: statements } }],
+      serviceControlPolicies: [],
+      resourceControlPolicies: [],
+    },
+    {},
+  );
+  if (answer.resultType === "error") throw new Error(`${action} on ${resource}: ${JSON.stringify(answer.errors)}`);
+  const results = answer.resultType === "single" ? [answer.result] : answer.results;
+  return {
+    result: answer.overallResult,
+    allowedBy: results.flatMap(({ analysis }) =>
+      (analysis.identityAnalysis?.allowStatements ?? []).map(({ statement }) => statement.sid() ?? ""),
+    ),
+  };
+}

@@ -1,0 +1,122 @@
+/** What the stack and its two runtimes must agree on. */
+import { existsSync } from "node:fs";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { readSettings as readRouterSettings } from "../../fargate-app/src/settings.ts";
+import { METRICS_NAMESPACE, publishMetrics } from "../../functions/file-monitor/metrics.ts";
+import { readSettings as readMonitorSettings } from "../../functions/file-monitor/settings.ts";
+import { CONFIGURATIONS, type ConfigurationName, type Registered, registerStack } from "./stack.ts";
+
+let resources: readonly Registered[];
+
+const inputsOf = (type: string) => resources.find((resource) => resource.type.endsWith(`:${type}`))?.inputs ?? {};
+
+describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (name) => {
+  beforeAll(async () => {
+    ({ resources } = await registerStack(CONFIGURATIONS[name]));
+  });
+
+  test("the monitor accepts its environment", () => {
+    const { environment } = inputsOf("Function") as { environment: { variables: Record<string, string> } };
+    const settings = readMonitorSettings(environment.variables);
+    expect(settings).toMatchObject({
+      countedPath: "/mnt/efs/",
+      fileCountThreshold: 100_000,
+      countConcurrency: 32,
+      rollout: { kind: "rolling-deployment" },
+      maxMountTargets: name === "everything" ? 3 : undefined,
+    });
+    expect(settings.subnetIds).toHaveLength(3);
+  });
+
+  test("the router accepts its environment", () => {
+    const [router] = JSON.parse(String(inputsOf("TaskDefinition").containerDefinitions));
+    const environment = Object.fromEntries(
+      router.environment.map((variable: { name: string; value: string }) => [variable.name, variable.value]),
+    );
+    expect(readRouterSettings(environment)).toMatchObject({
+      port: 8000,
+      rootDirectory: "/data",
+      routingStrategy: "rendezvous",
+      shutdownTimeout: 30_000,
+    });
+    expect(environment.NFS_TLS).toBe("on");
+  });
+
+  test("alarms and dashboard ask only for metrics that the monitor writes", () => {
+    const written = metricsWritten();
+    const asked = resources
+      .filter(({ type }) => /:(MetricAlarm|Dashboard)$/.test(type))
+      .flatMap(({ inputs }) => monitorMetricsIn(inputs));
+    expect(new Set(asked).size).toBeGreaterThan(5);
+    for (const metric of asked) expect(written).toContain(metric);
+  });
+});
+
+test("what the stack builds and bundles is there", () => {
+  for (const file of ["build.ts", "fargate-app/Dockerfile", "functions/file-monitor/handler.ts"]) {
+    expect(existsSync(file), file).toBe(true);
+  }
+});
+
+/** The metrics of a run that saw everything, with the dimensions that CloudWatch keeps them under. */
+function metricsWritten(): string[] {
+  const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  try {
+    publishMetrics("fs-66bd9fdde20e9dfbd", {
+      statusCode: 200,
+      message: "No action needed",
+      fileCount: 1,
+      threshold: 1,
+      thresholdPassed: false,
+      countComplete: true,
+      countDuration: 1,
+      largestDirectory: { path: "/", files: 1 },
+      skipped: { count: 0, examples: [] },
+      mountTargets: [],
+      availabilityZonesLeft: 1,
+      created: null,
+      creationFailed: false,
+      tableUpdated: false,
+      deployed: false,
+    });
+    const [line] = write.mock.calls[0] ?? [];
+    const { CloudWatchMetrics } = JSON.parse(String(line))._aws;
+    return CloudWatchMetrics.flatMap(
+      ({
+        Namespace,
+        Dimensions,
+        Metrics,
+      }: {
+        Namespace: string;
+        Dimensions: string[][];
+        Metrics: { Name: string }[];
+      }) => Metrics.map(({ Name }) => [Namespace, Name, ...[...(Dimensions[0] ?? [])].sort()].join(" ")),
+    );
+  } finally {
+    write.mockRestore();
+  }
+}
+
+/** The monitor's metrics in an alarm or a dashboard, in the same form. */
+function monitorMetricsIn(inputs: unknown): string[] {
+  const found: string[] = [];
+  const look = (value: unknown): void => {
+    if (typeof value === "string" && value.startsWith('{"widgets"')) look(JSON.parse(value));
+    if (typeof value !== "object" || value === null) return;
+    if (Array.isArray(value) && value[0] === METRICS_NAMESPACE) {
+      const dimensions = value.slice(2, -1).filter((_part, index) => index % 2 === 0);
+      found.push([value[0], value[1], ...dimensions.sort()].join(" "));
+    }
+    if (
+      "namespace" in value &&
+      "metricName" in value &&
+      "dimensions" in value &&
+      value.namespace === METRICS_NAMESPACE
+    ) {
+      found.push([value.namespace, value.metricName, ...Object.keys(value.dimensions ?? {}).sort()].join(" "));
+    }
+    for (const part of Object.values(value)) look(part);
+  };
+  look(inputs);
+  return found;
+}

@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { sweepMountTargets } from "../../components/mount-target-sweeper.ts";
+import { ACCOUNT_ID, createAccount, FILE_SYSTEM_ID, REGION, SUBNETS } from "../../local/account.ts";
+import type { Call, ControlPlane, Fault } from "../../local/control-plane/server.ts";
+import { startControlPlane } from "../../local/control-plane/server.ts";
+import type { LifeCycleState, MountTarget } from "../../local/control-plane/state.ts";
+
+const INTERVAL = 0.01;
+
+let controlPlane: ControlPlane;
+let calls: string[];
+let fault: (call: Call) => Fault | undefined;
+
+beforeEach(() => {
+  calls = [];
+  fault = () => undefined;
+  return start({ mountTargetDeletionDelay: 50 });
+});
+
+async function start({ mountTargetDeletionDelay }: { mountTargetDeletionDelay: number }): Promise<void> {
+  controlPlane = await startControlPlane({
+    state: createAccount(new Date()),
+    mountTargetDeletionDelay,
+    mountTargetCreationDelay: 50,
+    maxPageSize: 1,
+    onCall: (call) => {
+      calls.push(call.operation);
+      return fault(call);
+    },
+  });
+  vi.stubEnv("AWS_ENDPOINT_URL", controlPlane.url);
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
+}
+
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await controlPlane.close();
+});
+
+const sweep = (ownMountTargetIds: readonly string[], timeoutSeconds = 5) =>
+  sweepMountTargets({ fileSystemId: FILE_SYSTEM_ID, ownMountTargetIds, region: REGION }, timeoutSeconds, INTERVAL);
+
+function addMountTargets(...states: LifeCycleState[]): string[] {
+  const targets = states.map((lifeCycleState, index): MountTarget => {
+    const subnet = SUBNETS[index];
+    if (subnet === undefined) throw new Error("There are only three subnets");
+    return {
+      mountTargetId: `fsmt-${index}`,
+      fileSystemId: FILE_SYSTEM_ID,
+      subnetId: subnet.subnetId,
+      vpcId: subnet.vpcId,
+      availabilityZoneId: subnet.availabilityZoneId,
+      availabilityZoneName: subnet.availabilityZone,
+      ipAddress: subnet.addresses[0] ?? "",
+      networkInterfaceId: `eni-${index}`,
+      securityGroups: [],
+      lifeCycleState,
+    };
+  });
+  controlPlane.update((state) => ({ ...state, mountTargets: targets }));
+  return targets.map(({ mountTargetId }) => mountTargetId);
+}
+
+const left = () => controlPlane.state().mountTargets.map(({ mountTargetId }) => mountTargetId);
+
+test("removes the mount targets that are not the stack's, page by page, and waits until they are gone", async () => {
+  const [own = ""] = addMountTargets("available", "available", "available");
+  await sweep([own]);
+  expect(left()).toEqual([own]);
+  expect(calls.filter((operation) => operation === "DeleteMountTarget")).toHaveLength(2);
+});
+
+test("does nothing where there is nothing to sweep", async () => {
+  const own = addMountTargets("available", "available");
+  await sweep(own);
+  expect(left()).toEqual(own);
+  expect(calls).not.toContain("DeleteMountTarget");
+});
+
+test("waits for one that is still being created, and then removes it", async () => {
+  const [own = ""] = addMountTargets("available", "creating");
+  await sweep([own]);
+  expect(left()).toEqual([own]);
+});
+
+test("has nothing to do once the file system is gone", async () => {
+  controlPlane.update((state) => ({ ...state, fileSystems: [] }));
+  await expect(sweep([])).resolves.toBeUndefined();
+});
+
+test("fails when one does not go in time, and names it", async () => {
+  await controlPlane.close();
+  await start({ mountTargetDeletionDelay: 60_000 });
+  addMountTargets("available");
+  await expect(sweep([], 0.05)).rejects.toThrow(
+    `Mount targets of ${FILE_SYSTEM_ID} are still there after 0.05 seconds: fsmt-0`,
+  );
+});
+
+test("fails when AWS refuses", async () => {
+  const { AwsError } = await import("../../local/control-plane/aws-error.ts");
+  addMountTargets("available");
+  fault = ({ operation }) =>
+    operation === "DeleteMountTarget"
+      ? { takesEffect: false, answer: new AwsError("AccessDeniedException", 403, `Not in ${ACCOUNT_ID}`) }
+      : undefined;
+  await expect(sweep([])).rejects.toThrow("Not in");
+});
