@@ -14,9 +14,8 @@ export interface ConnectionOptions {
   readonly onBytes: (received: number, sent: number) => void;
 }
 
-/** What a connection may have under way before no more of it is read. */
-const MAXIMUM_CALLS = 128;
-const MAXIMUM_BYTES = 8 * 1024 * 1024;
+/** Calls of a connection that are under way at once; those that came with them wait, and no more is read. */
+const MAXIMUM_CALLS = 64;
 
 /** Replies of up to this many bytes are copied together, which costs less than writing their parts. */
 const SHORT_REPLY = 16 * 1024;
@@ -26,8 +25,8 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #assembler: RecordAssembler;
   readonly #underWay = new Set<Promise<void>>();
-  #bytesUnderWay = 0;
-  #readAgainAt = 0;
+  readonly #waiting: Buffer[] = [];
+  #isThrottled = false;
   #sent: Promise<void> = Promise.resolve();
   #drained: Promise<void> | undefined;
 
@@ -51,8 +50,11 @@ export class Connection {
     this.#options.onBytes(chunk.length, 0);
     const wait = this.#options.bandwidth?.take(chunk.length, performance.now()) ?? 0;
     if (wait > 0) {
-      this.#readAgainAt = performance.now() + wait;
-      setTimeout(() => this.#readOrPause(), wait);
+      this.#isThrottled = true;
+      setTimeout(() => {
+        this.#isThrottled = false;
+        this.#readOrPause();
+      }, wait);
     }
     try {
       this.#assembler.push(chunk);
@@ -63,21 +65,25 @@ export class Connection {
   }
 
   #accept(message: Buffer): void {
-    this.#bytesUnderWay += message.length;
+    if (this.#underWay.size < MAXIMUM_CALLS) this.#begin(message);
+    else this.#waiting.push(message);
+  }
+
+  #begin(message: Buffer): void {
     const served = this.#serve(message).catch(() => {
       this.#socket.destroy();
     });
     this.#underWay.add(served);
     void served.then(() => {
       this.#underWay.delete(served);
-      this.#bytesUnderWay -= message.length;
+      const next = this.#socket.destroyed ? undefined : this.#waiting.shift();
+      if (next !== undefined) this.#begin(next);
       this.#readOrPause();
     });
   }
 
   #readOrPause(): void {
-    const isFull = this.#underWay.size >= MAXIMUM_CALLS || this.#bytesUnderWay >= MAXIMUM_BYTES;
-    if (isFull || performance.now() < this.#readAgainAt) this.#socket.pause();
+    if (this.#isThrottled || this.#underWay.size >= MAXIMUM_CALLS) this.#socket.pause();
     else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
