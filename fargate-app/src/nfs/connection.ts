@@ -1,8 +1,10 @@
 /** RPC calls over one TCP or TLS connection: each message is a record, and replies find their call by its xid. */
 import { connect as connectTcp, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { connect as connectTls } from "node:tls";
 import type { Deadline } from "./deadline.ts";
 import { ConnectionError, type NfsError, ProtocolError } from "./errors.ts";
+import { handshakeFailure, tlsFailure } from "./tls-failure.ts";
+import type { TlsOptions } from "./types.ts";
 import { RecordAssembler, recordHeader } from "./wire/record.ts";
 import { Procedure, writeCallHeader } from "./wire/rpc.ts";
 import { XdrError, XdrReader, XdrWriter } from "./wire/xdr.ts";
@@ -11,7 +13,7 @@ export interface ServerAddress {
   readonly host: string;
   readonly port: number;
   /** Plain TCP when absent. */
-  readonly tls?: ConnectionOptions | undefined;
+  readonly tls?: TlsOptions | undefined;
 }
 
 /** Bytes moved, shared by all the connections of a client. */
@@ -41,23 +43,32 @@ const KEEP_ALIVE_DELAY = 10_000;
 /** How often, within the limit, a connection is looked at for silence. */
 const CHECKS_PER_LIMIT = 8;
 
-/** @throws {ConnectionError} when the server cannot be reached, or its certificate is not right. */
+/** @throws {ConnectionError} when the server cannot be reached, or TLS fails; the message says what was wrong. */
 export async function openConnection(settings: ConnectionSettings, deadline: Deadline): Promise<RpcConnection> {
   const { host, port, tls } = settings.address;
-  const socket = tls === undefined ? connectTcp({ host, port }) : connectTls({ ...tls, host, port });
-  const connected = new Promise<void>((resolve, reject) => {
-    socket.once(tls === undefined ? "connect" : "secureConnect", resolve);
-    socket.once("error", reject);
-  });
+  let socket: Socket | undefined;
+  let inHandshake = false;
   try {
+    const options = typeof tls === "function" ? await deadline.race(Promise.resolve(tls())) : tls;
+    const opened = options === undefined ? connectTcp({ host, port }) : connectTls({ ...options, host, port });
+    socket = opened;
+    const connected = new Promise<void>((resolve, reject) => {
+      opened.once("connect", () => {
+        if (options === undefined) resolve();
+        else inHandshake = true;
+      });
+      opened.once("secureConnect", resolve);
+      opened.once("error", reject);
+    });
     await deadline.race(connected);
+    opened.setNoDelay(true);
+    opened.setKeepAlive(true, KEEP_ALIVE_DELAY);
+    return new RpcConnection(opened, settings);
   } catch (cause) {
-    socket.destroy();
-    throw new ConnectionError(`Cannot connect to ${host}:${port}: ${messageOf(cause)}`, { cause });
+    socket?.destroy();
+    const reason = inHandshake ? handshakeFailure(cause) : messageOf(cause);
+    throw new ConnectionError(`Cannot connect to ${host}:${port}: ${reason}`, { cause });
   }
-  socket.setNoDelay(true);
-  socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
-  return new RpcConnection(socket, settings);
 }
 
 export class RpcConnection {
@@ -87,7 +98,7 @@ export class RpcConnection {
       }
     });
     socket.on("error", (cause) => {
-      this.destroy(new ConnectionError(`The connection to ${this.#peer} failed: ${cause.message}`, { cause }));
+      this.destroy(new ConnectionError(`The connection to ${this.#peer} failed: ${tlsFailure(cause)}`, { cause }));
     });
     socket.on("close", () => this.destroy(new ConnectionError(`${this.#peer} closed the connection`)));
   }

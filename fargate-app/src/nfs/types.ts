@@ -2,13 +2,16 @@
 import type { ConnectionOptions } from "node:tls";
 import type { FileAttributes } from "./attributes.ts";
 
+/** TLS as `node:tls` takes it. A function is asked before every connection, for certificates that change with time. */
+export type TlsOptions = ConnectionOptions | (() => ConnectionOptions | Promise<ConnectionOptions>);
+
 export interface NfsClientOptions {
   /** Host name or IP address of the server. */
   readonly host: string;
   /** Default 2049. */
   readonly port?: number;
   /** Speak TLS from the first byte, as Amazon EFS does behind its mount helper. Default: plain TCP. */
-  readonly tls?: ConnectionOptions;
+  readonly tls?: TlsOptions | undefined;
   /** Milliseconds until an operation fails with a {@link DeadlineError}, whatever happened to it. Default 30,000. */
   readonly operationTimeout?: number;
   /** Milliseconds a connection and its session may take to be set up. Default 5,000. */
