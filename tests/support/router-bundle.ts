@@ -1,0 +1,78 @@
+/** The router's bundle as a process of its own, over NFS servers of this machine. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { z } from "zod";
+import type { MountTable } from "../../contracts/mount-table.ts";
+import { targetList } from "../../fargate-app/src/http/operation-routes.ts";
+import type { LogLine } from "./memory-router.ts";
+
+const BUNDLE = "dist/router/main.cjs";
+
+const logLine = z.object({ level: z.string(), msg: z.string(), target: z.string().optional() });
+
+export interface RouterProcess {
+  /** Empty while it does not listen yet, and when it could not start. */
+  readonly url: string;
+  readonly lines: readonly LogLine[];
+  readonly child: ChildProcess;
+  targets(): Promise<z.infer<typeof targetList>["targets"]>;
+  /** Sends SIGTERM, and resolves with the exit code. */
+  stop(): Promise<number | null>;
+  /** Resolves with the exit code. */
+  readonly exited: Promise<number | null>;
+}
+
+/** Starts the bundle, and waits until it listens or has ended. */
+export async function startRouter(environment: Record<string, string>): Promise<RouterProcess> {
+  if (!existsSync(BUNDLE)) throw new Error(`${BUNDLE} is missing: run npm run build first`);
+  const child = spawn(process.execPath, [BUNDLE], {
+    env: {
+      PATH: process.env.PATH ?? "",
+      AWS_REGION: "ap-northeast-1",
+      AWS_ACCESS_KEY_ID: "AKIDLOCAL",
+      AWS_SECRET_ACCESS_KEY: "local",
+      EFS_FILE_SYSTEM_ID: "fs-1",
+      HOST: "127.0.0.1",
+      PORT: "0",
+      ...environment,
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines: LogLine[] = [];
+  const exited = once(child, "exit").then(([code]) => (typeof code === "number" ? code : null));
+  const listening = new Promise<string>((resolve) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const parsed = logLine.parse(JSON.parse(line));
+      lines.push({ ...parsed });
+      const [, url] = /^Server listening at (.*)$/.exec(parsed.msg) ?? [];
+      if (url !== undefined) resolve(url);
+    });
+  });
+  const url = await Promise.race([listening, exited.then(() => "")]);
+  return {
+    url,
+    lines,
+    child,
+    exited,
+    targets: async () => targetList.parse(await (await fetch(`${url}/targets`)).json()).targets,
+    stop: async () => {
+      child.kill("SIGTERM");
+      return exited;
+    },
+  };
+}
+
+/** The table of servers that listen on loopback ports. */
+export function tableOf(servers: readonly { readonly host: string; readonly port: number }[]): MountTable {
+  return {
+    mount_targets: servers.map(({ host, port }, index) => ({
+      mount_target_id: `fsmt-${index}`,
+      ip_address: host,
+      port,
+      availability_zone: `ap-northeast-1${"acd"[index % 3]}`,
+      subnet_id: `subnet-${index}`,
+    })),
+  };
+}

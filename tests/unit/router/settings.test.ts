@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { serializeMountTable } from "../../../contracts/mount-table.ts";
+import { readSettings } from "../../../fargate-app/src/settings.ts";
+import { MemoryNetwork } from "../../support/memory-router.ts";
+
+const REQUIRED = { EFS_FILE_SYSTEM_ID: "fs-1" };
+
+describe("the settings of the router", () => {
+  test("have the defaults that the contract names", () => {
+    expect(readSettings({ ...REQUIRED, LOG_LEVEL: "" })).toEqual({
+      parameterName: "/efs-mount-autoscaling/mount-targets",
+      fileSystemId: "fs-1",
+      defaultMountTable: undefined,
+      host: "0.0.0.0",
+      port: 8000,
+      rootDirectory: "/data",
+      routingStrategy: "rendezvous",
+      logLevel: "info",
+      accessLog: false,
+      nfsPort: 2049,
+      nfsOperationTimeout: 30_000,
+      nfsConnectTimeout: 5_000,
+      nfsDetectionTimeout: 2_000,
+      shutdownTimeout: 30_000,
+      maxBodyBytes: 5 * 2 ** 30,
+    });
+  });
+
+  test("may name a table, and times in fractions of a second", () => {
+    const { table } = new MemoryNetwork(2);
+    const document = serializeMountTable(table);
+    const environment = { ...REQUIRED, DEFAULT_MOUNT_TARGETS: document, SHUTDOWN_TIMEOUT_SECONDS: "0.5" };
+    expect(readSettings(environment)).toMatchObject({ defaultMountTable: table, shutdownTimeout: 500 });
+  });
+
+  test.each([
+    [{ EFS_FILE_SYSTEM_ID: undefined }, "EFS_FILE_SYSTEM_ID is missing"],
+    [{ EFS_FILE_SYSTEM_ID: "" }, "EFS_FILE_SYSTEM_ID is missing"],
+    [{ EFS_FILE_SYSTEM_ID: "x" }, 'EFS_FILE_SYSTEM_ID is "x", but must be an EFS file system id like fs-0123abcd'],
+    [{ PORT: "65536" }, 'PORT is "65536", but must be a whole number from 0 to 65535'],
+    [{ ROUTING_STRATEGY: "random" }, "but must be one of rendezvous, modulo"],
+    [{ ROOT_DIRECTORY: "data" }, "but must be an absolute path without .."],
+    [{ ROOT_DIRECTORY: "/a/../b" }, "but must be an absolute path without .."],
+    [{ NFS_DETECTION_TIMEOUT_SECONDS: "0" }, "but must be a number of seconds from 0.001 to 3600"],
+    [{ DEFAULT_MOUNT_TARGETS: "{}" }, "but must be a mount table: The mount table is not valid"],
+    [{ LOG_LEVEL: "loud" }, "but must be one of debug, info, warn, error, fatal"],
+    [{ PORT: "x", NFS_PORT: "y" }, "; NFS_PORT is"],
+  ])("%j: %s", (environment, expected) => {
+    expect(() => readSettings({ ...REQUIRED, ...environment })).toThrow(expected);
+  });
+});
