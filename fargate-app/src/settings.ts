@@ -43,7 +43,7 @@ export class SettingsError extends Error {
  * @throws {SettingsError} when a variable is missing or not allowed.
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value));
   const result = environmentSchema.safeParse(given);
   if (result.success) return toSettings(result.data);
   const problems = result.error.issues.map(({ path: [variable], message }) => {

@@ -150,6 +150,8 @@ export class MemoryServer {
   readonly chunkSize: number;
   /** How the next operations end, one after the other, instead of with their result. */
   readonly scheduled: ("lose-request" | "lose-reply" | StatusName)[] = [];
+  /** Whether pings are answered, or held up behind everything else. */
+  answersPings = true;
   /** The operations asked for, as `name path`. */
   readonly log: string[] = [];
   /** Clients that are not closed. */
@@ -218,6 +220,7 @@ class MemoryClient implements NfsClient {
   readonly #server: MemoryServer;
   readonly #operationTimeout: number;
   #compounds = 0;
+  #answers = 0;
   #closed = false;
 
   constructor(server: MemoryServer, operationTimeout: number) {
@@ -310,7 +313,7 @@ class MemoryClient implements NfsClient {
   }
 
   statistics() {
-    return { compounds: this.#compounds, bytesSent: 0, bytesReceived: 0, reconnects: 0 };
+    return { compounds: this.#compounds, bytesSent: this.#compounds, bytesReceived: this.#answers, reconnects: 0 };
   }
 
   async close() {
@@ -332,6 +335,11 @@ class MemoryClient implements NfsClient {
     for (;;) {
       try {
         await this.#server.answer({ timeout: deadline - Date.now(), signal }, () => this.#closed);
+        if (name === "ping" && !this.#server.answersPings) {
+          await new Promise((resolve) => setTimeout(resolve, deadline - Date.now()));
+          throw new DeadlineError("The ping was not answered in time");
+        }
+        this.#answers += 1;
         const fault = name === "ping" ? undefined : this.#server.scheduled.shift();
         if (fault === "lose-request") throw new ConnectionError("The connection was lost");
         if (fault !== undefined && fault !== "lose-reply") throw failure(fault, Op.SEQUENCE, path);

@@ -6,7 +6,7 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NfsClient } from "../nfs/index.ts";
 
-/** The detection timeout covers two steps of silence and two of unanswered pings. */
+/** The detection timeout has room for two steps in which nothing arrives, and two of unanswered pings. */
 const STEPS = 4;
 
 export class Connection {
@@ -16,8 +16,6 @@ export class Connection {
   readonly #lost = new AbortController();
   readonly #lostForGood = new AbortController();
   #active = 0;
-  /** When the target last gave a sign of life, or the first of the operations under way began. */
-  #heardAt = 0;
   #watching = false;
   #closing: Promise<void> | undefined;
 
@@ -50,14 +48,12 @@ export class Connection {
 
   /** Says that an operation begins; {@link leave} must follow. */
   enter(): void {
-    if (this.#active === 0) this.#heardAt = performance.now();
     this.#active += 1;
     if (!this.#watching) void this.#watch();
   }
 
   leave(): void {
     this.#active -= 1;
-    this.#heardAt = performance.now();
     if (this.#active === 0 && this.lost.aborted) void this.close();
   }
 
@@ -74,15 +70,20 @@ export class Connection {
     return this.#closing;
   }
 
-  /** While operations are under way and none of them ends, asks whether the target is still there. */
+  /** While operations are under way and nothing arrives, asks whether the target is still there. */
   async #watch(): Promise<void> {
     this.#watching = true;
     const step = this.#detectionTimeout / STEPS;
+    let received = this.#received;
     while (this.#active > 0 && !this.lost.aborted) {
       await sleep(step, undefined, { ref: false });
-      if (this.#active === 0 || performance.now() - this.#heardAt < step) continue;
-      const failure = await this.#ping(step);
-      if (failure !== undefined && !this.lost.aborted) this.#onSilence(failure);
+      if (this.#active > 0 && this.#received === received) {
+        const failure = await this.#ping(step);
+        // A long answer that keeps arriving can hold up the answer to a ping.
+        const silent = this.#received === received;
+        if (failure !== undefined && silent && !this.lost.aborted) this.#onSilence(failure);
+      }
+      received = this.#received;
     }
     this.#watching = false;
   }
@@ -93,12 +94,15 @@ export class Connection {
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
         await this.client.ping({ timeout, onConnectionLoss: "fail", signal: this.lost });
-        this.#heardAt = performance.now();
         return undefined;
       } catch (error) {
         failure = error;
       }
     }
     return failure;
+  }
+
+  get #received(): number {
+    return this.client.statistics().bytesReceived;
   }
 }

@@ -340,15 +340,28 @@ describe("when no target is there", () => {
   });
 });
 
-test("a slow operation at a target that answers pings is waited for", async () => {
-  const { router, network, targetOf } = await start(undefined, { detectionTimeout: 40 });
-  const { first } = preferred(network);
-  const source = async function* () {
-    yield Buffer.from("slow");
-    await sleep(200);
-    yield Buffer.from("ly");
-  };
-  await router.writeFile(PATH, source());
-  expect(first.log).toContain("ping");
-  expect(targetOf(first).state).toBe("connected");
+describe("a target is not given up", () => {
+  async function* slowly(count: number, milliseconds: number): AsyncGenerator<Buffer> {
+    for (let index = 0; index < count; index++) {
+      await sleep(milliseconds);
+      yield Buffer.from("slowly");
+    }
+  }
+
+  test("for an operation that takes long, as long as it answers pings", async () => {
+    const { router, network, targetOf } = await start(undefined, { detectionTimeout: 400 });
+    const { first } = preferred(network);
+    await router.writeFile(PATH, slowly(2, 500));
+    expect(first.log).toContain("ping");
+    expect(targetOf(first).state).toBe("connected");
+  });
+
+  test("for pings that are held up behind answers that keep coming", async () => {
+    const { router, network, targetOf } = await start(undefined, { detectionTimeout: 800 });
+    const { first } = preferred(network);
+    first.answersPings = false;
+    await router.writeFile(PATH, slowly(4, 300));
+    expect(first.log).toContain("ping");
+    expect(targetOf(first).state).toBe("connected");
+  });
 });
