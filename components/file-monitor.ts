@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { policyDocument } from "./policy.ts";
+import { policyDocument, useParameterKey } from "./policy.ts";
 
 /** Where the function sees the root of its access point. */
 const MOUNT_PATH = "/mnt/efs";
@@ -124,13 +124,12 @@ export class FileMonitor extends pulumi.ComponentResource {
       ...(args.parameterKeyArn === undefined
         ? []
         : [
-            {
-              Sid: "KeepMountTableSecret",
-              Effect: "Allow" as const,
-              Action: ["kms:Decrypt", "kms:Encrypt"],
-              Resource: args.parameterKeyArn,
-              Condition: { StringEquals: { "kms:EncryptionContext:PARAMETER_ARN": args.parameterArn } },
-            },
+            useParameterKey(
+              "EncryptMountTable",
+              ["kms:Decrypt", "kms:Encrypt"],
+              args.parameterKeyArn,
+              aws.getRegionOutput({}, { parent: this }).region,
+            ),
           ]),
     ];
   }

@@ -17,3 +17,22 @@ export function denyWithoutTls(resources: pulumi.Input<string>[]): aws.iam.Polic
     Condition: { Bool: { "aws:SecureTransport": "false" } },
   };
 }
+
+/**
+ * A statement to use the key of a SecureString parameter, as Parameter Store does it in the caller's name: which
+ * parameter that may be, the caller's statements for SSM say.
+ */
+export function useParameterKey(
+  sid: string,
+  actions: pulumi.Input<string>[],
+  keyArn: pulumi.Input<string>,
+  region: pulumi.Input<string>,
+): aws.iam.PolicyStatement {
+  return {
+    Sid: sid,
+    Effect: "Allow",
+    Action: actions,
+    Resource: keyArn,
+    Condition: { StringEquals: { "kms:ViaService": pulumi.interpolate`ssm.${region}.amazonaws.com` } },
+  };
+}

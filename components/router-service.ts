@@ -2,7 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { POSIX_USER } from "./file-storage.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
-import { policyDocument } from "./policy.ts";
+import { policyDocument, useParameterKey } from "./policy.ts";
 
 /** Where the router listens, and the security groups let the load balancer in. */
 export const ROUTER_PORT = 8000;
@@ -91,6 +91,7 @@ export class RouterService extends pulumi.ComponentResource {
   }
 
   #allowTask(args: RouterServiceArgs): aws.iam.RolePolicy {
+    const { region } = aws.getRegionOutput({}, { parent: this });
     return new aws.iam.RolePolicy(
       "router-task",
       {
@@ -110,7 +111,9 @@ export class RouterService extends pulumi.ComponentResource {
             Resource: args.fileSystemArn,
             Condition: { Bool: { "elasticfilesystem:AccessedViaMountTarget": "true" } },
           },
-          ...(args.parameterKeyArn === undefined ? [] : [decryptMountTable(args.parameterKeyArn, args.parameterArn)]),
+          ...(args.parameterKeyArn === undefined
+            ? []
+            : [useParameterKey("DecryptMountTable", ["kms:Decrypt"], args.parameterKeyArn, region)]),
           ...(args.logSidecar?.taskStatements ?? []),
         ]),
       },
@@ -350,18 +353,4 @@ export class RouterService extends pulumi.ComponentResource {
 /** The load balancer's port: HTTPS where it has a certificate, else HTTP. */
 export function listenerPort(certificateArn: string | undefined): number {
   return certificateArn === undefined ? 80 : 443;
-}
-
-/** Reading a SecureString takes its key, and only as Parameter Store uses it for this parameter. */
-export function decryptMountTable(
-  keyArn: pulumi.Input<string>,
-  parameterArn: pulumi.Input<string>,
-): aws.iam.PolicyStatement {
-  return {
-    Sid: "DecryptMountTable",
-    Effect: "Allow",
-    Action: "kms:Decrypt",
-    Resource: keyArn,
-    Condition: { StringEquals: { "kms:EncryptionContext:PARAMETER_ARN": parameterArn } },
-  };
 }

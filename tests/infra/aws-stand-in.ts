@@ -34,9 +34,9 @@ interface Made {
 
 const arn = (service: string, resource: string) => `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${resource}`;
 
-const withPrefix = (prefix: string) => ({
+const ec2Resource = (kind: string, prefix: string) => ({
   id: ({ digits }: Made) => `${prefix}-${digits}`,
-  arn: ({ digits }: Made) => arn("ec2", `${prefix}/${prefix}-${digits}`),
+  arn: ({ digits }: Made) => arn("ec2", `${kind}/${prefix}-${digits}`),
 });
 
 const arnAsId = (service: string, resource: (made: Made) => string): Shape => ({
@@ -45,12 +45,12 @@ const arnAsId = (service: string, resource: (made: Made) => string): Shape => ({
 });
 
 const SHAPES: Readonly<Record<string, Shape>> = {
-  "aws:ec2/vpc:Vpc": withPrefix("vpc"),
-  "aws:ec2/subnet:Subnet": withPrefix("subnet"),
-  "aws:ec2/routeTable:RouteTable": withPrefix("rtb"),
-  "aws:ec2/securityGroup:SecurityGroup": withPrefix("sg"),
+  "aws:ec2/vpc:Vpc": ec2Resource("vpc", "vpc"),
+  "aws:ec2/subnet:Subnet": ec2Resource("subnet", "subnet"),
+  "aws:ec2/routeTable:RouteTable": ec2Resource("route-table", "rtb"),
+  "aws:ec2/securityGroup:SecurityGroup": ec2Resource("security-group", "sg"),
   "aws:ec2/vpcEndpoint:VpcEndpoint": {
-    ...withPrefix("vpce"),
+    ...ec2Resource("vpc-endpoint", "vpce"),
     outputs: ({ digits }) => ({ prefixListId: `pl-${digits}` }),
   },
   "aws:efs/fileSystem:FileSystem": {

@@ -1,6 +1,6 @@
 /** What IAM is asked when a call comes in: an action, on resources, in a context. */
 import { z } from "zod";
-import { CLUSTER_NAME, FILE_SYSTEM_ID, SECURITY_GROUP_ID, SERVICE_NAME, SUBNETS } from "../../local/account.ts";
+import { CLUSTER_NAME, FILE_SYSTEM_ID, REGION, SECURITY_GROUP_ID, SERVICE_NAME, SUBNETS } from "../../local/account.ts";
 import type { Call } from "../../local/control-plane/server.ts";
 import { PARAMETER_NAME } from "../../local/environments.ts";
 
@@ -71,7 +71,7 @@ export function iamRequestsOf({ service, operation, input }: Call, arns: StackAr
     case "ssm:PutParameter": {
       inputs.parameter.parse(input);
       const key = operation === "GetParameter" ? "kms:Decrypt" : "kms:Encrypt";
-      const context = { "kms:EncryptionContext:PARAMETER_ARN": arns.parameter };
+      const context = { "kms:ViaService": `ssm.${REGION}.amazonaws.com` };
       return [ask(arns.parameter), ...(arns.parameterKey === undefined ? [] : [ask(arns.parameterKey, key, context)])];
     }
     case "ecs:DescribeServices":

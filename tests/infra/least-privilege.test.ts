@@ -88,16 +88,16 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
   },
 ];
 
-/** A call of the same service that no role here may make. */
-const FORBIDDEN_NEIGHBOURS: Readonly<Record<string, { readonly action: string; readonly resource?: string }>> = {
-  ec2: { action: "ec2:DescribeInstances" },
-  ecr: { action: "ecr:DescribeRegistry" },
-  ecs: { action: "ecs:DeleteService" },
-  elasticfilesystem: { action: "elasticfilesystem:DeleteFileSystem" },
-  kms: { action: "kms:ScheduleKeyDeletion" },
-  logs: { action: "logs:DeleteLogGroup" },
-  sns: { action: "sns:DeleteTopic" },
-  ssm: { action: "ssm:DeleteParameter" },
+/** Of each service, a call that no role here may make: on a resource of its own, and on none. */
+const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly onNone?: string }>> = {
+  ec2: { onResource: "ec2:CreateTags", onNone: "ec2:DescribeInstances" },
+  ecr: { onResource: "ecr:PutImage", onNone: "ecr:DescribeRegistry" },
+  ecs: { onResource: "ecs:DeleteService" },
+  elasticfilesystem: { onResource: "elasticfilesystem:DeleteFileSystem" },
+  kms: { onResource: "kms:ScheduleKeyDeletion" },
+  logs: { onResource: "logs:DeleteLogStream" },
+  sns: { onResource: "sns:DeleteTopic" },
+  ssm: { onResource: "ssm:DeleteParameter" },
 };
 
 let recorded: RecordedCalls;
@@ -223,20 +223,21 @@ function parameterKeyOf(resources: readonly Registered[]): string | undefined {
 
 /** Calls just outside what a statement allows: on another resource, with another context, or of another kind. */
 function neighboursOf({ Action, Resource, Condition }: Statement): IamRequest[] {
-  const actions = [Action].flat();
-  const resources = [Resource].flat();
   const context = contextOf(Condition);
-  return actions.flatMap((action) => {
-    const service = action.split(":")[0] ?? "";
-    const forbidden = FORBIDDEN_NEIGHBOURS[service];
-    if (forbidden === undefined) throw new Error(`No call of ${service} is known that must be denied: add one`);
-    const elsewhere = resources.filter((arn) => arn !== "*").map((arn) => request(action, another(arn), context));
-    const otherwise = Object.keys(context).flatMap((name) =>
-      resources.map((arn) => request(action, concrete(arn), { ...context, [name]: another(context[name] ?? "") })),
-    );
-    const otherKind = resources.map((arn) => request(forbidden.action, concrete(arn), context));
-    return [...elsewhere, ...otherwise, ...otherKind];
-  });
+  const neighbours: IamRequest[] = [];
+  for (const action of [Action].flat()) {
+    const forbidden = FORBIDDEN[action.split(":")[0] ?? ""];
+    for (const resource of [Resource].flat()) {
+      if (resource !== "*") neighbours.push(request(action, another(resource), context));
+      for (const [key, value] of Object.entries(context)) {
+        neighbours.push(request(action, concrete(resource), { ...context, [key]: another(value) }));
+      }
+      const otherKind = resource === "*" ? forbidden?.onNone : forbidden?.onResource;
+      if (otherKind === undefined) throw new Error(`Which call next to ${action} must be denied? Add it to FORBIDDEN`);
+      neighbours.push(request(otherKind, concrete(resource), context));
+    }
+  }
+  return neighbours;
 }
 
 /** The context that a statement's condition asks for. */
@@ -258,6 +259,14 @@ function concrete(arn: string): string {
   return arn.replace(/:\*$/, ":log-stream:one").replace(/\/\*$/, "/eni-0e0e0e0e");
 }
 
+/** What AWS gives a key that says nothing else: IAM decides. */
+const KEY_POLICY = {
+  Version: "2012-10-17",
+  Statement: [
+    { Effect: "Allow", Principal: { AWS: `arn:aws:iam::${ACCOUNT_ID}:root` }, Action: "kms:*", Resource: "*" },
+  ],
+};
+
 interface Answer {
   readonly result: string;
   /** The statements that allowed it. */
@@ -276,6 +285,7 @@ async function simulate(statements: readonly Statement[], { action, resource, co
       identityPolicies: [{ name: "role", policy: { Version: "2012-10-17", Statement: statements } }],
       serviceControlPolicies: [],
       resourceControlPolicies: [],
+      ...(action.startsWith("kms:") ? { resourcePolicy: KEY_POLICY } : {}),
     },
     {},
   );
