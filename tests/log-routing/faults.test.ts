@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { AwsError } from "../../local/control-plane/aws-error.ts";
+import type { Fault } from "../../local/control-plane/server.ts";
+import { describeRequiring } from "../support/requirements.ts";
+import { FULL_LENGTH, fluentBit, type LogRouting, startLogRouting } from "./support/log-routing.ts";
+import { compareNumbers, numbersOf, writeLines } from "./support/traffic.ts";
+
+const OUTAGE = FULL_LENGTH ? 30_000 : 5_000;
+const ERROR_EVERY = 10;
+
+const FAULTS: Record<string, Fault | "refuse"> = {
+  "answer 500": { takesEffect: false, answer: new AwsError("InternalError", 500, "We encountered an internal error.") },
+  "answer 503 SlowDown": { takesEffect: false, answer: new AwsError("SlowDown", 503, "Reduce your request rate.") },
+  "close the connection": { takesEffect: false, answer: "connection-closed" },
+  "refuse connections": "refuse",
+  // Fluent Bit gives up waiting after 20 s, so this one is too long for the short form.
+  ...(FULL_LENGTH ? { "do not answer": { takesEffect: false, answer: "none" } as const } : {}),
+};
+
+describeRequiring([fluentBit], "when S3 and CloudWatch Logs", ([command]) => {
+  async function expectAll(routing: LogRouting, count: number): Promise<void> {
+    const expected = numbersOf(count, ERROR_EVERY);
+    const stored = (await routing.stored()).map(({ seq }) => seq);
+    const errors = (await routing.errors()).map(({ seq }) => seq);
+    expect({
+      s3: compareNumbers(stored, expected.all),
+      cloudWatchLogs: compareNumbers(errors, expected.errors),
+    }).toEqual({ s3: { missing: 0, repeated: 0 }, cloudWatchLogs: { missing: 0, repeated: 0 } });
+  }
+
+  async function setFaults(routing: LogRouting, fault: Fault | "refuse" | undefined): Promise<void> {
+    await Promise.all([routing.setFault("s3", fault), routing.setFault("logs", fault)]);
+  }
+
+  for (const [name, fault] of Object.entries(FAULTS)) {
+    test.concurrent(`${name} for ${OUTAGE / 1000} s, nothing is lost`, async (context) => {
+      const routing = await startLogRouting(command, context);
+      const driver = await routing.openDriver();
+      // So much that S3 uploads fall into the outage.
+      const linesPerSecond = FULL_LENGTH ? 800 : 2_500;
+      const traffic = writeLines(driver, { linesPerSecond, duration: OUTAGE + 4_000, errorEvery: ERROR_EVERY });
+      await sleep(2_000);
+      await setFaults(routing, fault);
+      await sleep(OUTAGE);
+      await setFaults(routing, undefined);
+      const count = await traffic;
+      await driver.close(30_000);
+      expect(routing.output.join("\n")).toMatch(/failed to flush chunk.*s3/);
+      expect(await routing.stop()).toMatchObject({ code: 0 });
+
+      await expectAll(routing, count);
+    });
+  }
+
+  test.concurrent("work, and SIGTERM comes in mid-flow, nothing is lost", async (context) => {
+    const routing = await startLogRouting(command, context);
+    const driver = await routing.openDriver();
+    const count = await writeLines(driver, { linesPerSecond: 1_000, duration: 3_000, errorEvery: ERROR_EVERY });
+    driver.write("Error: the last words", "stderr");
+    driver.write("    at main.ts:1:2", "stderr");
+    void driver.close(10_000);
+    await routing.stop();
+
+    const stored = await routing.stored();
+    expect(stored.map(({ log }) => log)).toContain("Error: the last words\n    at main.ts:1:2");
+    const numbers = stored.filter(({ seq }) => seq !== undefined).map(({ seq }) => seq);
+    expect(compareNumbers(numbers, numbersOf(count, ERROR_EVERY).all)).toEqual({ missing: 0, repeated: 0 });
+  });
+
+  test.concurrent("fail while it is stopping, what they missed is sent before it ends", async (context) => {
+    const routing = await startLogRouting(command, context);
+    const driver = await routing.openDriver();
+    const count = await writeLines(driver, { linesPerSecond: 200, duration: 2_000, errorEvery: ERROR_EVERY });
+    await driver.close(10_000);
+    await setFaults(routing, FAULTS["answer 503 SlowDown"]);
+    const stopped = routing.stop();
+    await sleep(8_000);
+    await setFaults(routing, undefined);
+    await stopped;
+
+    await expectAll(routing, count);
+  });
+});
