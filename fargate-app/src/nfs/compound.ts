@@ -2,9 +2,10 @@
 import { NfsStatusError, ProtocolError } from "./errors.ts";
 import type { Operation } from "./operations/operation.ts";
 import { MAXIMUM_OPAQUE, MINOR_VERSION } from "./wire/protocol.ts";
+import { recordOf } from "./wire/record.ts";
 import { type AuthSys, Procedure, readReplyHeader, writeCallHeader } from "./wire/rpc.ts";
 import { type StatusName, statusCode, statusName } from "./wire/status.ts";
-import { XdrError, type XdrReader, XdrWriter } from "./wire/xdr.ts";
+import { XdrError, type XdrReader } from "./wire/xdr.ts";
 
 export type Operations = readonly Operation<unknown>[];
 
@@ -64,17 +65,17 @@ export class CompoundReply {
   }
 }
 
-/** A COMPOUND as one RPC message, in parts that follow one another. */
+/** A call of COMPOUND as a record, in parts that follow one another. */
 export function encodeCompound(xid: number, credential: AuthSys, operations: Operations): Buffer[] {
-  const writer = new XdrWriter();
-  writeCallHeader(writer, xid, Procedure.COMPOUND, credential);
-  const emptyTag = "";
-  writer.string(emptyTag).uint32(MINOR_VERSION).uint32(operations.length);
-  for (const operation of operations) {
-    writer.uint32(operation.code);
-    operation.encode(writer);
-  }
-  return writer.segments();
+  return recordOf((writer) => {
+    writeCallHeader(writer, xid, Procedure.COMPOUND, credential);
+    const emptyTag = "";
+    writer.string(emptyTag).uint32(MINOR_VERSION).uint32(operations.length);
+    for (const operation of operations) {
+      writer.uint32(operation.code);
+      operation.encode(writer);
+    }
+  });
 }
 
 /**

@@ -5,9 +5,9 @@ import type { Deadline } from "./deadline.ts";
 import { ConnectionError, type NfsError, ProtocolError } from "./errors.ts";
 import { handshakeFailure, tlsFailure } from "./tls-failure.ts";
 import type { TlsOptions } from "./types.ts";
-import { RecordAssembler, recordHeader } from "./wire/record.ts";
+import { RecordAssembler, recordOf } from "./wire/record.ts";
 import { Procedure, writeCallHeader } from "./wire/rpc.ts";
-import { XdrError, XdrReader, XdrWriter } from "./wire/xdr.ts";
+import { XdrError, XdrReader } from "./wire/xdr.ts";
 
 export interface ServerAddress {
   readonly host: string;
@@ -79,8 +79,8 @@ export class RpcConnection {
   readonly #watch: NodeJS.Timeout;
   #failure: NfsError | undefined;
   #corked = false;
-  #heardAt = performance.now();
-  #probed = false;
+  /** Checks in a row that found calls waiting and nothing received. */
+  #silentChecks = 0;
 
   constructor(socket: Socket, settings: ConnectionSettings) {
     this.#socket = socket;
@@ -89,7 +89,7 @@ export class RpcConnection {
     this.#watch = setInterval(() => this.#checkSilence(), settings.silenceLimit / CHECKS_PER_LIMIT).unref();
     const assembler = new RecordAssembler(settings.maximumReply, (record) => this.#receive(record));
     socket.on("data", (chunk: Buffer) => {
-      this.#heard();
+      this.#silentChecks = 0;
       settings.counters.bytesReceived += chunk.length;
       try {
         assembler.push(chunk);
@@ -108,13 +108,13 @@ export class RpcConnection {
   }
 
   /**
-   * Sends one RPC message and waits for the reply with its xid; the caller bounds the wait.
+   * Sends one RPC message, as a record, and waits for the reply with its xid; the caller bounds the wait.
    *
    * @throws {ConnectionError | ProtocolError} when the connection is lost before the reply.
    */
   call(xid: number, message: readonly Buffer[]): Promise<XdrReader> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#pending.size === 0) this.#heard();
+    if (this.#pending.size === 0) this.#silentChecks = 0;
     return new Promise((resolve, reject) => {
       this.#pending.set(xid, { resolve, reject });
       this.#send(message);
@@ -131,19 +131,17 @@ export class RpcConnection {
     this.#pending.clear();
   }
 
-  #heard(): void {
-    this.#heardAt = performance.now();
-    this.#probed = false;
-  }
-
-  /** A server that is slow still answers NULL; one that is gone does not. */
+  /**
+   * A server that is slow still answers NULL; one that is gone does not. Checks are counted, not milliseconds: while
+   * this process itself stands still, nothing can be heard.
+   */
   #checkSilence(): void {
     if (this.#pending.size === 0) return;
-    const silence = performance.now() - this.#heardAt;
-    if (silence >= this.#settings.silenceLimit) {
-      this.destroy(new ConnectionError(`${this.#peer} has been silent for ${Math.round(silence)} ms`));
-    } else if (!this.#probed && silence >= this.#settings.silenceLimit / 2) {
-      this.#probed = true;
+    this.#silentChecks += 1;
+    if (this.#silentChecks >= CHECKS_PER_LIMIT) {
+      const { silenceLimit } = this.#settings;
+      this.destroy(new ConnectionError(`${this.#peer} has been silent for ${silenceLimit} ms`));
+    } else if (this.#silentChecks === CHECKS_PER_LIMIT / 2) {
       const xid = this.#settings.nextXid();
       // only that something arrives matters
       this.call(xid, encodeNullCall(xid)).catch(() => {});
@@ -161,11 +159,10 @@ export class RpcConnection {
         socket.uncork();
       });
     }
-    const length = message.reduce((sum, part) => sum + part.length, 0);
-    const header = recordHeader(length);
-    this.#settings.counters.bytesSent += header.length + length;
-    socket.write(header);
-    for (const part of message) socket.write(part);
+    for (const part of message) {
+      this.#settings.counters.bytesSent += part.length;
+      socket.write(part);
+    }
   }
 
   #receive(record: Buffer): void {
@@ -179,9 +176,7 @@ export class RpcConnection {
 }
 
 function encodeNullCall(xid: number): Buffer[] {
-  const writer = new XdrWriter();
-  writeCallHeader(writer, xid, Procedure.NULL, undefined);
-  return writer.segments();
+  return recordOf((writer) => writeCallHeader(writer, xid, Procedure.NULL, undefined));
 }
 
 function messageOf(cause: unknown): string {

@@ -73,7 +73,7 @@ export class RawConnection {
   }
 
   async compound(operations: Operations, credential = CREDENTIAL): Promise<CompoundReply> {
-    const message = Buffer.concat(encodeCompound(this.#xid++, credential, operations));
+    const [, message] = splitRecord(Buffer.concat(encodeCompound(this.#xid++, credential, operations)));
     return decodeCompound(await this.call(message), operations);
   }
 
@@ -89,6 +89,11 @@ export class RawConnection {
   close(): void {
     this.#socket.destroy();
   }
+}
+
+/** A record's header, and the message behind it. */
+export function splitRecord(record: Buffer): [header: Buffer, message: Buffer] {
+  return [record.subarray(0, 4), record.subarray(4)];
 }
 
 export interface RawSessionOptions {

@@ -10,7 +10,7 @@ import { recordHeader } from "../../../fargate-app/src/nfs/wire/record.ts";
 import { AcceptStatus, writeCallHeader } from "../../../fargate-app/src/nfs/wire/rpc.ts";
 import { ANONYMOUS_STATEID } from "../../../fargate-app/src/nfs/wire/stateid.ts";
 import { type XdrReader, XdrWriter } from "../../../fargate-app/src/nfs/wire/xdr.ts";
-import { RawConnection } from "./driver.ts";
+import { RawConnection, splitRecord } from "./driver.ts";
 import { lookup, raw } from "./operations.ts";
 import { temporaryConnection, temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";
 
@@ -61,7 +61,7 @@ describe("RPC messages", () => {
 
   test("may come in any pieces", async () => {
     const connection = await temporaryConnection(await temporaryServer());
-    const message = Buffer.concat(encodeCompound(1, CREDENTIAL, []));
+    const [, message] = splitRecord(Buffer.concat(encodeCompound(1, CREDENTIAL, [])));
     const half = message.length >> 1;
     const fragments = Buffer.concat([
       Buffer.from([0, 0, 0, half]),

@@ -2,7 +2,7 @@
  * Record marking for RPC over a byte stream (RFC 5531 §11): fragments of a record, each behind a word that holds its
  * length and, in the highest bit, whether it is the last.
  */
-import { XdrError } from "./xdr.ts";
+import { XdrError, XdrWriter } from "./xdr.ts";
 
 const HEADER = 4;
 const LAST_FRAGMENT = 0x8000_0000;
@@ -15,6 +15,15 @@ export function recordHeader(length: number): Buffer {
   const header = Buffer.allocUnsafe(HEADER);
   header.writeUInt32BE((LAST_FRAGMENT | length) >>> 0);
   return header;
+}
+
+/** What `write` writes, as one record of one fragment, in parts that follow one another. */
+export function recordOf(write: (writer: XdrWriter) => void): Buffer[] {
+  const writer = new XdrWriter();
+  const setHeader = writer.placeholder();
+  write(writer);
+  setHeader((LAST_FRAGMENT | (writer.length - HEADER)) >>> 0);
+  return writer.segments();
 }
 
 /**
