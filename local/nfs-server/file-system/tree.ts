@@ -12,7 +12,7 @@ import { errnoOf, StatusError, statusOf } from "../status-error.ts";
 import { ChangeCounter } from "./change-counter.ts";
 import { fsync } from "./descriptors.ts";
 import { decodeHandle, encodeHandle } from "./handles.ts";
-import { type Inode, isSame, requireDirectory, requireRegularFile, typeOf } from "./inode.ts";
+import { type Inode, identityOf, isSame, requireDirectory, requireRegularFile, typeOf } from "./inode.ts";
 import { InodeTable } from "./inode-table.ts";
 import { createListing, type Listing, ListingCache } from "./listing.ts";
 import { OpenFile } from "./open-file.ts";
@@ -53,11 +53,7 @@ export class Tree {
     this.inodes = new InodeTable(inodeCapacity);
     const stat = lstatSync(this.#directory, { bigint: true });
     if (!stat.isDirectory()) throw new Error(`${directory} cannot be exported: it is not a directory`);
-    this.root = {
-      identity: { device: stat.dev, number: stat.ino, birth: stat.birthtimeNs },
-      type: typeOf(stat),
-      paths: [""],
-    };
+    this.root = { identity: identityOf(stat), type: typeOf(stat), paths: [""] };
   }
 
   /** Where the operating system finds a path of this tree. */
@@ -124,9 +120,10 @@ export class Tree {
     return this.#changes.of(stat);
   }
 
-  /** Notes a change that we made to an object, unless it is gone with that. */
+  /** Notes a change that we made to an object, unless it is gone with that. As {@link statNow}. */
   changed(inode: Inode): void {
-    if (inode.paths.length > 0 || inode.openFile !== undefined) this.#changes.changed(this.statNow(inode));
+    const stat = this.#look(inode);
+    if (stat !== undefined) this.#changes.changed(stat);
   }
 
   /** Opens the regular file of that name; the caller releases it. @throws {StatusError} as {@link lookup}. */
@@ -191,15 +188,14 @@ export class Tree {
    */
   async list(directory: Inode, isStart: boolean): Promise<Listing> {
     requireDirectory(directory);
-    const { path, change } = await this.#steadily(() => {
-      const { path, stat } = this.locate(directory);
-      return { path, change: this.changeOf(stat) };
-    });
     const kept = this.#listings.get(directory);
-    if (kept !== undefined && (!isStart || kept.change === change)) return kept;
-    const listing = createListing(change, await readdir(this.absolute(path)));
-    this.#listings.set(directory, listing);
-    return listing;
+    if (kept !== undefined && (!isStart || kept.change === this.changeOf(await this.stat(directory)))) return kept;
+    return this.change(async () => {
+      const { path, stat } = this.locate(directory);
+      const listing = createListing(this.changeOf(stat), await readdir(this.absolute(path)));
+      this.#listings.set(directory, listing);
+      return listing;
+    });
   }
 
   /** What `name` is now, without remembering the object; `undefined` when there is nothing of that name. */
@@ -239,18 +235,16 @@ export class Tree {
 
   /** The status of an object. Only for use within {@link change}; elsewhere a change under way can have moved it. */
   statNow(inode: Inode): BigIntStats {
-    return inode.openFile === undefined
-      ? this.locate(inode).stat
-      : fstatSync(inode.openFile.descriptor, { bigint: true });
+    const stat = this.#look(inode);
+    if (stat === undefined) throw new StatusError("NFS4ERR_STALE");
+    return stat;
   }
 
   /** Where an object is now, and its status. As {@link statNow}. @throws {StatusError} NFS4ERR_STALE when it is gone. */
   locate(inode: Inode): { path: string; stat: BigIntStats } {
-    for (const path of inode.paths) {
-      const stat = this.#lstat(path);
-      if (stat !== undefined && isSame(inode.identity, stat)) return { path, stat };
-    }
-    throw new StatusError("NFS4ERR_STALE");
+    const found = this.#find(inode);
+    if (found === undefined) throw new StatusError("NFS4ERR_STALE");
+    return found;
   }
 
   /** What `name` leads to in a directory. As {@link statNow}. */
@@ -259,6 +253,19 @@ export class Tree {
     const path = entryPath(directory, name);
     const stat = this.#lstat(path);
     return stat === undefined ? undefined : { inode: this.inodes.at(path, stat), stat };
+  }
+
+  #look(inode: Inode): BigIntStats | undefined {
+    if (inode.openFile === undefined) return this.#find(inode)?.stat;
+    return fstatSync(inode.openFile.descriptor, { bigint: true });
+  }
+
+  #find(inode: Inode): { path: string; stat: BigIntStats } | undefined {
+    for (const path of inode.paths) {
+      const stat = this.#lstat(path);
+      if (stat !== undefined && isSame(inode.identity, stat)) return { path, stat };
+    }
+    return undefined;
   }
 
   #held(inode: Inode): { readonly file?: OpenFile } {

@@ -39,7 +39,7 @@ export async function write(compound: Compound, args: XdrReader): Promise<void> 
   const stateid = readStateid(args);
   const offset = args.uint64();
   const stable = args.uint32();
-  const data = args.opaque(compound.settings.maximumTransfer);
+  const data = args.opaque(compound.settings.limits.maximumRequest);
   if (stable > StableHow.FILE_SYNC) throw new XdrError(`A stability of ${stable}`);
   const inode = compound.current;
   requireRegularFile(inode);

@@ -74,7 +74,6 @@ export class Slot {
     if (sequence !== (this.#sequence + 1) >>> 0) throw new StatusError("NFS4ERR_SEQ_MISORDERED");
     this.#sequence = sequence;
     this.#fingerprint = fingerprint;
-    this.#reply = undefined;
     this.#underWay = true;
     return { kind: "new" };
   }
