@@ -47,7 +47,9 @@ export async function addMountTarget(run: Run, observation: Observation): Promis
     // Another run may have added one meanwhile: look again before trying elsewhere, so that no limit is passed.
     mountTargets = await listMountTargets(aws, settings.fileSystemId);
     if (attempt.outcome === "conflict") {
-      const winner = mountTargets.find(({ availabilityZone }) => availabilityZone === subnet.availabilityZone);
+      const winner = mountTargets.find(
+        ({ availabilityZone, state }) => availabilityZone === subnet.availabilityZone && state !== "deleted",
+      );
       if (!winner) throw new MountTargetCreationError(attempt.error.message, { cause: attempt.error });
       log.info("The mount target of this Availability Zone was created meanwhile", { ...winner });
       return await untilAvailable(run, winner.mountTargetId);
