@@ -1,7 +1,6 @@
 /**
  * Bundles each runtime to one file, its source map beside it: what tests and local runs execute is what ships.
  */
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { build, type Plugin } from "esbuild";
 
@@ -27,7 +26,6 @@ const unusedSdkShapes: Plugin = {
 };
 
 for (const { entry, output } of bundles) {
-  if (!existsSync(entry)) continue;
   const { metafile } = await build({
     entryPoints: [entry],
     outfile: output,
