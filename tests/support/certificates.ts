@@ -18,8 +18,8 @@ export class CertificateAuthority {
     this.#key = key;
   }
 
-  static async create(): Promise<CertificateAuthority> {
-    const pair = await generate([{ name: "commonName", value: "Test CA" }], {
+  static async create(name = "Test CA"): Promise<CertificateAuthority> {
+    const pair = await generate([{ name: "commonName", value: name }], {
       keyType: "ec",
       algorithm: "sha256",
       notBeforeDate: new Date(Date.now() - 30 * DAY),

@@ -23,6 +23,7 @@ export function tlsFailure(error: unknown): string {
       return "the server's certificate has expired";
     case "CERT_NOT_YET_VALID":
       return "the server's certificate is not valid yet";
+    case "CERT_SIGNATURE_FAILURE":
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
     case "SELF_SIGNED_CERT_IN_CHAIN":
     case "UNABLE_TO_GET_ISSUER_CERT":

@@ -1,0 +1,216 @@
+/** TLS to an NFS server, as to the mount targets of EFS: who is let in, who is refused, and what the refusal says. */
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect as connectTcp } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer, type PeerCertificate, type TLSSocket } from "node:tls";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { mountTargetTls } from "../../fargate-app/src/efs/mount-target-tls.ts";
+import { ConnectionError, connectNfs, type TlsOptions } from "../../fargate-app/src/nfs/index.ts";
+import { startNfsServer } from "../../local/nfs-server/index.ts";
+import { CertificateAuthority } from "../support/certificates.ts";
+import { GaneshaServer, ganesha } from "../support/ganesha.ts";
+import { describeRequiring } from "../support/requirements.ts";
+import { Stunnel, stunnel } from "../support/stunnel.ts";
+
+const FILE_SYSTEM_ID = "fs-0123abcd";
+const SERVER_NAME = `${FILE_SYSTEM_ID}.efs.ap-northeast-1.amazonaws.com`;
+
+let folder: string;
+let authority: CertificateAuthority;
+let trusted: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "tls-"));
+  authority = await CertificateAuthority.create();
+  trusted = join(folder, "ca.pem");
+  await writeFile(trusted, authority.certificate);
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+const tlsTo = (serverName: string) =>
+  mountTargetTls({ serverName, fileSystemId: FILE_SYSTEM_ID, certificateAuthorityFile: trusted });
+
+/** The message of the error that refuses the connection. */
+async function refusal(port: number, tls: TlsOptions): Promise<string> {
+  try {
+    const client = await connectNfs({ host: "127.0.0.1", port, tls, connectTimeout: 2000 });
+    await client.close();
+    return "not refused";
+  } catch (error) {
+    if (error instanceof ConnectionError) return error.message;
+    throw error;
+  }
+}
+
+describeRequiring([ganesha, stunnel], "nfs-ganesha behind stunnel", ([ganeshaCommand, stunnelCommand]) => {
+  let server: GaneshaServer;
+  const started: Stunnel[] = [];
+
+  beforeAll(async () => {
+    server = await GaneshaServer.start(ganeshaCommand);
+  });
+
+  afterEach(async () => {
+    for (const each of started.splice(0)) await each.stop();
+  });
+
+  afterAll(() => server?.stop());
+
+  async function startStunnel(
+    certificate: Awaited<ReturnType<CertificateAuthority["issue"]>>,
+    clientCertificate?: string,
+  ): Promise<Stunnel> {
+    const options = { certificate, connect: server.port, ...(clientCertificate && { clientCertificate }) };
+    const each = await Stunnel.start(stunnelCommand, options);
+    started.push(each);
+    return each;
+  }
+
+  test("the right name, from the right authority, is let in by IP address", async () => {
+    const { host, port } = await startStunnel(await authority.issue(SERVER_NAME));
+    const client = await connectNfs({ host, port, tls: await tlsTo(SERVER_NAME) });
+    try {
+      await client.writeFile("/export/over-tls", Buffer.from("sealed"));
+      expect((await client.readFile("/export/over-tls")).data.toString()).toBe("sealed");
+    } finally {
+      await client.close();
+    }
+  });
+
+  test("a certificate for another name is refused", async () => {
+    const { port } = await startStunnel(await authority.issue("fs-ffff.efs.ap-northeast-1.amazonaws.com"));
+    const message = await refusal(port, await tlsTo(SERVER_NAME));
+    expect(message).toContain(`Cannot connect to 127.0.0.1:${port}: the server's certificate is for another name`);
+    expect(message).toContain("DNS:fs-ffff.efs.ap-northeast-1.amazonaws.com");
+  });
+
+  test.each([
+    ["another authority", "Another CA"],
+    ["an authority that took the trusted one's name", "Test CA"],
+  ])("a certificate from %s is refused, also where Node is told to accept any", async (_, name) => {
+    const stranger = await CertificateAuthority.create(name);
+    const { port } = await startStunnel(await stranger.issue(SERVER_NAME));
+    const expected = "the server's certificate is not from a trusted certificate authority";
+    expect(await refusal(port, await tlsTo(SERVER_NAME))).toContain(expected);
+    vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    try {
+      expect(await refusal(port, await tlsTo(SERVER_NAME))).toContain(expected);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  test("a private authority is refused where only Amazon's are trusted", async () => {
+    const { port } = await startStunnel(await authority.issue(SERVER_NAME));
+    const tls = await mountTargetTls({ serverName: SERVER_NAME, fileSystemId: FILE_SYSTEM_ID });
+    expect(await refusal(port, tls)).toContain("not from a trusted certificate authority");
+  });
+
+  test("a certificate that has expired is refused", async () => {
+    const { port } = await startStunnel(await authority.issue(SERVER_NAME, "expired"));
+    expect(await refusal(port, await tlsTo(SERVER_NAME))).toBe(
+      `Cannot connect to 127.0.0.1:${port}: the server's certificate has expired`,
+    );
+  });
+
+  test("a server that speaks plain text is refused, whether it hangs up or waits for more", async () => {
+    const tls = await tlsTo(SERVER_NAME);
+    expect(await refusal(server.port, tls)).toMatch(/did not answer the TLS handshake, it may speak plain text only/);
+    const local = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0 });
+    try {
+      expect(await refusal(local.port, tls)).toMatch(/hung up in the TLS handshake, it may speak plain text only/);
+    } finally {
+      await local.close();
+    }
+  });
+
+  test("the client's certificate arrives, and one the server does not know is refused", async () => {
+    const identified = await mountTargetTls({
+      serverName: SERVER_NAME,
+      fileSystemId: FILE_SYSTEM_ID,
+      accessPointId: "fsap-0123abcd",
+      certificateAuthorityFile: trusted,
+    });
+    if (typeof identified !== "function") throw new Error("A client with an access point says so in a certificate");
+    const one = await identified();
+    const { host, port } = await startStunnel(await authority.issue(SERVER_NAME), String(one.cert));
+    const client = await connectNfs({ host, port, tls: one });
+    await client.close();
+    expect(await refusal(port, await identified())).toContain("TLS failed");
+    expect(await refusal(port, await tlsTo(SERVER_NAME))).toContain("certificate required");
+  });
+});
+
+describe("a connection that is made again", () => {
+  /** Ends TLS in front of a server, and keeps the certificates that clients come with. */
+  async function terminateTls(target: number) {
+    const { certificate, key } = await authority.issue(SERVER_NAME);
+    const certificates: PeerCertificate[] = [];
+    const sockets = new Set<TLSSocket>();
+    const server = createServer({ cert: certificate, key, requestCert: true, rejectUnauthorized: false }, (socket) => {
+      certificates.push(socket.getPeerCertificate());
+      sockets.add(socket);
+      const behind = connectTcp(target, "127.0.0.1");
+      socket.pipe(behind).pipe(socket);
+      socket.on("error", () => behind.destroy()).on("close", () => behind.destroy());
+      behind.on("error", () => socket.destroy());
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const cut = () => {
+      for (const socket of sockets) socket.destroy();
+    };
+    return {
+      port: (server.address() as AddressInfo).port,
+      certificates,
+      cut,
+      close: async () => {
+        cut();
+        server.close();
+        await once(server, "close");
+      },
+    };
+  }
+
+  test("comes with a certificate of its own, signed with the credentials of that moment", async () => {
+    const nfs = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0 });
+    const front = await terminateTls(nfs.port);
+    let made = 0;
+    const tls = await mountTargetTls(
+      {
+        serverName: SERVER_NAME,
+        fileSystemId: FILE_SYSTEM_ID,
+        certificateAuthorityFile: trusted,
+        iamRegion: "ap-northeast-1",
+      },
+      async () => ({ accessKeyId: `AKID${++made}`, secretAccessKey: "secret" }),
+    );
+    const client = await connectNfs({ host: "127.0.0.1", port: front.port, tls });
+    try {
+      await client.writeFile("/file", Buffer.from("first"));
+      front.cut();
+      await client.writeFile("/file", Buffer.from("second"));
+      expect(client.statistics().reconnects).toBe(1);
+      expect(front.certificates.map(({ raw }) => [raw.includes("AKID1"), raw.includes("AKID2")])).toEqual([
+        [true, false],
+        [false, true],
+      ]);
+    } finally {
+      await client.close();
+      await front.close();
+      await nfs.close();
+    }
+  });
+
+  test("is refused while there are no credentials, and says so", async () => {
+    const tls = await mountTargetTls(
+      { serverName: SERVER_NAME, fileSystemId: FILE_SYSTEM_ID, iamRegion: "ap-northeast-1" },
+      async () => {
+        throw new Error("Could not load credentials from any providers");
+      },
+    );
+    expect(await refusal(9, tls)).toBe("Cannot connect to 127.0.0.1:9: Could not load credentials from any providers");
+  });
+});
