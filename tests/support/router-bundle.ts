@@ -6,16 +6,17 @@ import { createInterface } from "node:readline";
 import { z } from "zod";
 import type { MountTable } from "../../contracts/mount-table.ts";
 import { targetList } from "../../fargate-app/src/http/operation-routes.ts";
-import type { LogLine } from "./memory-router.ts";
 
 const BUNDLE = "dist/router/main.cjs";
 
 const logLine = z.object({ level: z.string(), msg: z.string(), target: z.string().optional() });
 
+export type BundleLogLine = z.infer<typeof logLine>;
+
 export interface RouterProcess {
   /** Empty while it does not listen yet, and when it could not start. */
   readonly url: string;
-  readonly lines: readonly LogLine[];
+  readonly lines: readonly BundleLogLine[];
   readonly child: ChildProcess;
   targets(): Promise<z.infer<typeof targetList>["targets"]>;
   /** Sends SIGTERM, and resolves with the exit code. */
@@ -40,12 +41,12 @@ export async function startRouter(environment: Record<string, string>): Promise<
     },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const lines: LogLine[] = [];
+  const lines: BundleLogLine[] = [];
   const exited = once(child, "exit").then(([code]) => (typeof code === "number" ? code : null));
   const listening = new Promise<string>((resolve) => {
     createInterface({ input: child.stdout }).on("line", (line) => {
       const parsed = logLine.parse(JSON.parse(line));
-      lines.push({ ...parsed });
+      lines.push(parsed);
       const [, url] = /^Server listening at (.*)$/.exec(parsed.msg) ?? [];
       if (url !== undefined) resolve(url);
     });

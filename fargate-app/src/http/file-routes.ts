@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Router } from "../router/router.ts";
 import type { App } from "./app.ts";
 import { directoryPage, pageQuery, readPage } from "./list-directory.ts";
-import { ProblemError } from "./problem.ts";
+import { PROBLEM_RESPONSE, ProblemError } from "./problem.ts";
 import { getFile, headFile } from "./read-file.ts";
 import { FILES_PREFIX, fileOf, resourceOf } from "./request-path.ts";
 import { appendToFile, deleteFile, putFile } from "./write-file.ts";
@@ -12,6 +12,9 @@ const URL = `${FILES_PREFIX}*`;
 
 const tags = ["files"];
 const nothing = z.undefined();
+/** Streams are not validated; this is for the document. */
+const bytes = z.any().meta({ type: "string", format: "binary" });
+const consumes = ["application/octet-stream"];
 
 export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): void {
   app.route({
@@ -24,7 +27,16 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
       summary: "Read a file, or list a directory",
       description:
         "A path that ends in `/` is listed, page by page. Any other is a file; `Range` asks for a part of it.",
-      response: { 200: directoryPage },
+      response: {
+        200: {
+          description: "The file, or a page of the directory.",
+          content: {
+            "application/octet-stream": { schema: bytes },
+            "application/json": { schema: directoryPage },
+          },
+        },
+        ...PROBLEM_RESPONSE,
+      },
     },
     handler: async (request, reply) => {
       const resource = resourceOf(request.raw.url ?? "");
@@ -45,10 +57,16 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
     url: URL,
     schema: {
       tags,
+      consumes,
+      body: bytes,
       summary: "Replace or make a file",
       description:
         "Atomic: readers see the old or the new content. Durable when the answer comes. Missing directories are made.",
-      response: { 201: nothing.describe("There was no file before."), 204: nothing.describe("The file was replaced.") },
+      response: {
+        201: nothing.describe("There was no file before."),
+        204: nothing.describe("The file was replaced."),
+        ...PROBLEM_RESPONSE,
+      },
     },
     handler: async (request, reply) => putFile(router, fileOf(request.raw.url ?? ""), maxBodyBytes, request, reply),
   });
@@ -58,11 +76,13 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
     url: URL,
     schema: {
       tags,
+      consumes,
+      body: bytes,
       querystring: z.object({ append: z.literal("", "must have no value: POST /files/…?append").optional() }),
       summary: "Append to a file, at most 1 MiB",
       description:
         "Makes the file when there is none. A 500 with the code `OUTCOME_UNKNOWN` may have appended, or not.",
-      response: { 204: nothing.describe("The body is at the end of the file, durably.") },
+      response: { 204: nothing.describe("The body is at the end of the file, durably."), ...PROBLEM_RESPONSE },
     },
     handler: async (request, reply) => {
       if (request.query.append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
@@ -76,7 +96,7 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
     schema: {
       tags,
       summary: "Remove a file or an empty directory",
-      response: { 204: nothing.describe("It is gone.") },
+      response: { 204: nothing.describe("It is gone."), ...PROBLEM_RESPONSE },
     },
     handler: async (request, reply) => deleteFile(router, fileOf(request.raw.url ?? ""), request, reply),
   });

@@ -1,5 +1,6 @@
 /** Errors as HTTP answers: problem documents (RFC 9457). */
 import { STATUS_CODES } from "node:http";
+import { z } from "zod";
 import {
   AbortedError,
   ClosedError,
@@ -18,16 +19,25 @@ import { PathError } from "../routing/path.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** The members of a problem document. */
-export interface Problem {
-  readonly status: number;
-  /** The status in words. */
-  readonly title: string;
-  /** What went wrong this time, in words. */
-  readonly detail: string;
-  /** What went wrong, for programs: an NFS status such as `NFS4ERR_NOENT`, or `OUTCOME_UNKNOWN`. */
-  readonly code?: string;
-}
+const problemSchema = z.object({
+  status: z.number(),
+  title: z.string().describe("The status in words."),
+  detail: z.string().describe("What went wrong this time, in words."),
+  code: z
+    .string()
+    .optional()
+    .describe("What went wrong, for programs: an NFS status such as `NFS4ERR_NOENT`, or `OUTCOME_UNKNOWN`."),
+});
+
+export type Problem = z.infer<typeof problemSchema>;
+
+/** For the responses of a route's schema: how it answers when something goes wrong. */
+export const PROBLEM_RESPONSE = {
+  default: {
+    description: "What went wrong (RFC 9457).",
+    content: { [PROBLEM_TYPE]: { schema: problemSchema.extend({ requestId: z.string() }) } },
+  },
+} as const;
 
 /** An answer other than the one that was asked for. */
 export class ProblemError extends Error {
@@ -78,13 +88,15 @@ const STATUS_OF_NFS_STATUS: Partial<Record<NfsStatus, number>> = {
   NFS4ERR_DQUOT: 507,
 };
 
-/** What the client is told of an error. Of errors that nobody foresaw, that is only that there was one. */
+/** What the client is told of an error. Of one that nobody foresaw, that is only that there was one. */
 export function problemOf(error: unknown): Problem {
   if (error instanceof NfsStatusError) {
     const { status, message } = error;
     if (typeof status === "number") return problem(502, message);
     return problem(STATUS_OF_NFS_STATUS[status] ?? 502, message, status);
   }
+  // Operations are aborted only where their target was given up.
+  if (error instanceof AbortedError) return problem(503, "The mount target was lost while the operation was under way");
   const status = statusOf(error);
   if (status === undefined || !(error instanceof Error)) return problem(500, "The router failed; its log says more");
   return error instanceof OutcomeUnknownError
@@ -106,7 +118,7 @@ function statusOf(error: unknown): number | undefined {
   if (error instanceof OutcomeUnknownError) return 500;
   if (error instanceof ProtocolError) return 502;
   if (error instanceof UnavailableError || error instanceof ConnectionError) return 503;
-  if (error instanceof AbortedError || error instanceof ClosedError || error instanceof FileChangedError) return 503;
+  if (error instanceof ClosedError || error instanceof FileChangedError) return 503;
   if (error instanceof DeadlineError) return 504;
   return clientErrorStatus(error);
 }

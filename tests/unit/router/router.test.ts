@@ -159,14 +159,11 @@ describe("starting", () => {
 
 describe.each(["down", "frozen"] as const)("when a target is %s", (failure) => {
   test("reads, writes, deletes, stats and lists go on at the next one", async () => {
-    const { router, network, targetOf } = await start();
+    const { router, network, targetOf } = await start(undefined, { operationTimeout: 60_000 });
     const { first, second } = preferred(network);
     await router.writeFile(PATH, Buffer.from("one"));
     first.state = failure;
-    const begin = performance.now();
     expect((await router.readFile(PATH)).data.toString()).toBe("one");
-    // Detection takes 200 ms here; an operation would be given 2,000 ms.
-    expect(performance.now() - begin).toBeLessThan(1_000);
     expect(targetOf(first).state).not.toBe("connected");
     await router.writeFile(PATH, Buffer.from("two"));
     expect(await text((await router.openFile(PATH)).body)).toBe("two");
