@@ -154,6 +154,7 @@ describe("file handles", () => {
     await writeFile(join(directory, "a/b/file"), "content");
     const handle = await session.result(at("a", "b", "file"), getFileHandle());
     await session.run([inRoot, saveFileHandle, rename("a", "z")]);
+    expect(await content(session, putFileHandle(handle))).toBe("content");
     await session.run([...at("z", "b"), saveFileHandle, inRoot, rename("file", "moved")]);
     expect(await content(session, putFileHandle(handle))).toBe("content");
     expect(await session.result(at("moved"), getFileHandle())).toEqual(handle);
@@ -177,6 +178,7 @@ describe("file handles", () => {
       const handle = await session.result(at("file"), getFileHandle());
       await session.run([inRoot, remove("file")]);
       await writeFile(join(directory, "file"), "another");
+      if (round % 2 === 0) await session.result(at("file"), getFileHandle());
       expect(await session.status([putFileHandle(handle), getAttributes()])).toBe("NFS4ERR_STALE");
     }
   });
@@ -201,6 +203,55 @@ describe("file handles", () => {
     expect(await content(after, putFileHandle(root), lookup("sub"), lookup("file"))).toBe("content");
     expect(await after.status([putFileHandle(replaced)])).toBe("NFS4ERR_STALE");
     expect(await after.status([putFileHandle(Buffer.from("made up"))])).toBe("NFS4ERR_BADHANDLE");
+  });
+});
+
+describe("while names change", () => {
+  test("who looks up a file that is replaced all the time reads the old one or the new one, never a mixture", async () => {
+    const { session, directory } = await exported();
+    await writeFile(join(directory, "file"), "start");
+    let replacing = true;
+    const replace = (async () => {
+      for (let round = 0; round < 150; round++) {
+        await writeFile(join(directory, "new"), `${"x".repeat(round)}`);
+        expect(await session.status([inRoot, saveFileHandle, rename("new", "file")], { slotId: 7 })).toBe("NFS4_OK");
+      }
+      replacing = false;
+    })();
+    const reading = Array.from({ length: 6 }, async (_, slotId) => {
+      while (replacing) {
+        const attributes = getAttributes();
+        const data = read(ANONYMOUS_STATEID, all);
+        const reply = (await session.run([...at("file"), attributes, data], { slotId })).orThrow();
+        expect(reply.of(data).data).toHaveLength(reply.of(attributes).size);
+      }
+    });
+    await Promise.all([replace, ...reading]);
+  });
+
+  test("who is below a directory that is renamed stays there", async () => {
+    const { session, directory } = await exported();
+    await mkdir(join(directory, "a/b"), { recursive: true });
+    await writeFile(join(directory, "a/b/file"), "content");
+    const handle = await session.result(at("a", "b"), getFileHandle());
+    let renaming = true;
+    const moving = (async () => {
+      for (let round = 0; round < 100; round++) {
+        const move = round % 2 === 0 ? rename("a", "z") : rename("z", "a");
+        expect(await session.status([inRoot, saveFileHandle, move], { slotId: 7 })).toBe("NFS4_OK");
+      }
+      renaming = false;
+    })();
+    const reading = Array.from({ length: 6 }, async (_, slotId) => {
+      while (renaming) {
+        const file = [putFileHandle(handle), lookup("file")];
+        expect(await session.status([...file, read(ANONYMOUS_STATEID, all)], { slotId })).toBe("NFS4_OK");
+        expect(await session.status([putFileHandle(handle), readDirectory(DIRECTORY_START, 1000)], { slotId })).toBe(
+          "NFS4_OK",
+        );
+      }
+    });
+    await Promise.all([moving, ...reading]);
   });
 });
 
