@@ -54,8 +54,11 @@ async function open(router: Router, path: FilePath, request: ConditionalRequest)
 
 async function statFile(router: Router, path: FilePath): Promise<FileAttributes> {
   const attributes = await router.stat(path);
-  if (attributes.type === "file") return attributes;
-  throw new ProblemError(409, `There is no file, but a ${attributes.type}, at ${path}`);
+  const { type } = attributes;
+  if (type === "file") return attributes;
+  // As the NFS server answers when it is asked for the bytes.
+  const status = type === "symbolic-link" ? 403 : 409;
+  throw new ProblemError(status, `There is no file, but a ${type}, at ${path}`);
 }
 
 function describe(reply: FastifyReply, path: FilePath, attributes: FileAttributes, selection: Selection): void {

@@ -457,6 +457,7 @@ describe("problems", () => {
     expect((await send("HEAD", "/files/dir")).status).toBe(409);
     expect((await send("GET", "/files/dir/file/below")).status).toBe(409);
     expect((await send("GET", "/files/link")).status).toBe(403);
+    expect((await send("HEAD", "/files/link")).status).toBe(403);
     expect((await send("GET", "/files/link/etc/passwd")).status).toBe(403);
   });
 
