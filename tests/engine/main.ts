@@ -5,7 +5,15 @@
  * and EFS, which the sweeper calls on destroy, is the local control plane.
  */
 import assert from "node:assert/strict";
-import { type EngineEvent, LocalWorkspace, type OpMap, type OpType } from "@pulumi/pulumi/automation/index.js";
+import {
+  CommandError,
+  type EngineEvent,
+  LocalWorkspace,
+  type OpMap,
+  type OpType,
+  type Stack,
+} from "@pulumi/pulumi/automation/index.js";
+import { PROJECT } from "../../config.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import { type AwsState, emptyState, type MountTarget } from "../../local/control-plane/state.ts";
 import { ACCOUNT_ID, create, REGION } from "../infra/aws-stand-in.ts";
@@ -57,6 +65,17 @@ async function run(engine: string): Promise<void> {
       },
     );
 
+    await refuses(stack, "bad values", { minTasks: "many", taskCpu: "lots" }, [
+      /minTasks = "many": must be/,
+      /taskCpu = "lots": must be/,
+    ]);
+    await refuses(
+      stack,
+      "two subnets in one zone",
+      { vpcId: "vpc-0e0e0e0e", privateSubnetIds: '["subnet-1","subnet-11"]', createVpcEndpoints: "false" },
+      [/subnet-1 and subnet-11, both in ap-northeast-1a/],
+    );
+
     const previewed = await watch((onEvent) => stack.preview({ onEvent }));
     report("preview", previewed);
     assert.deepEqual(Object.keys(previewed.counts), ["create"], "A preview of a new stack only creates");
@@ -69,7 +88,7 @@ async function run(engine: string): Promise<void> {
     report("up again", again);
     assert.deepEqual(again.counts, { same: created.counts.create }, "up without a change changes nothing");
 
-    await stack.setConfig("efs-mount-autoscaling:fileCountThreshold", { value: "2000" });
+    await stack.setConfig(`${PROJECT}:fileCountThreshold`, { value: "2000" });
     const edited = await watch((onEvent) => stack.up({ onEvent }));
     report("threshold edited", edited);
     assert.deepEqual(
@@ -87,6 +106,26 @@ async function run(engine: string): Promise<void> {
   } finally {
     await efs.close();
   }
+}
+
+/** A preview with values that are not allowed fails, says why, and promises no resource. */
+async function refuses(
+  stack: Stack,
+  what: string,
+  values: Readonly<Record<string, string>>,
+  reasons: readonly RegExp[],
+): Promise<void> {
+  const config = Object.fromEntries(Object.entries(values).map(([key, value]) => [`${PROJECT}:${key}`, { value }]));
+  await stack.setAllConfig(config);
+  try {
+    await stack.preview();
+    assert.fail(`A preview with ${what} must fail`);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    for (const reason of reasons) assert.match(error.message, reason);
+  }
+  await stack.removeAllConfig(Object.keys(config));
+  console.log(`${what.padEnd(24)} refused`);
 }
 
 /** Runs an operation and collects what the engine did. */
@@ -107,7 +146,7 @@ async function watch(operation: (onEvent: (event: EngineEvent) => void) => Promi
 function report(what: string, { counts, steps }: Outcome): void {
   const summary = Object.entries(counts).map(([op, count]) => `${count} ${op}`);
   const updated = steps.filter(({ op }) => op === "update").map(({ type, name }) => `(${type} ${name})`);
-  console.log([what.padEnd(17), summary.join(", "), ...updated].join(" "));
+  console.log([what.padEnd(24), summary.join(", "), ...updated].join(" "));
 }
 
 /** The file system as it is once the monitor has added a mount target. */
