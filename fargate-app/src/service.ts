@@ -1,5 +1,6 @@
 /** The router's life: settings, mount table, mount targets, server, and an orderly end. */
 import type { Logger } from "pino";
+import { mountTargetTls } from "./efs/mount-target-tls.ts";
 import { closeServer, countRequests } from "./http/closing.ts";
 import type { DocsAssets } from "./http/docs-routes.ts";
 import { Metrics } from "./http/metrics.ts";
@@ -48,10 +49,13 @@ async function start(world: World): Promise<Service> {
   const { log, connect, loadDocsAssets } = world;
   const settings = readSettings(world.environment);
   log.level = settings.logLevel;
-  const table = await loadMountTable(world.mountTableSources(settings), log);
+  const [table, tls] = await Promise.all([
+    loadMountTable(world.mountTableSources(settings), log),
+    settings.nfsTls && mountTargetTls(settings.nfsTls),
+  ]);
   const metrics = new Metrics();
   const router = await Router.start(table, {
-    connect,
+    connect: (options) => connect({ ...options, tls }),
     nfsPort: settings.nfsPort,
     connectTimeout: settings.nfsConnectTimeout,
     operationTimeout: settings.nfsOperationTimeout,

@@ -1,6 +1,7 @@
 /** The router's settings, from its environment. */
 import { z } from "zod";
 import { DEFAULT_NFS_PORT, type MountTable, MountTableError, parseMountTable } from "../../contracts/mount-table.ts";
+import type { MountTargetTlsSettings } from "./efs/mount-target-tls.ts";
 import { ROUTING_STRATEGIES, type RoutingStrategy } from "./routing/ranking.ts";
 
 /** All times are milliseconds. */
@@ -19,6 +20,8 @@ export interface Settings {
   /** Whether every request is a line in the log, or only those that fail. */
   readonly accessLog: boolean;
   readonly nfsPort: number;
+  /** Plain TCP to the mount targets where undefined. */
+  readonly nfsTls: MountTargetTlsSettings | undefined;
   readonly nfsOperationTimeout: number;
   readonly nfsConnectTimeout: number;
   /** Within which a mount target that has stopped answering is given up. */
@@ -79,7 +82,9 @@ function oneOf<const Values extends readonly [string, ...string[]]>(values: Valu
 
 const GIBIBYTE = 2 ** 30;
 
-const environmentSchema = z.object({
+const ON_OFF = oneOf(["on", "off"]);
+
+const variables = z.object({
   SSM_PARAMETER_NAME: text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)").default(
     "/efs-mount-autoscaling/mount-targets",
   ),
@@ -90,13 +95,33 @@ const environmentSchema = z.object({
   ROOT_DIRECTORY: text(/^\/(?!(.*\/)?\.\.(\/|$))/, "an absolute path without ..").default("/data"),
   ROUTING_STRATEGY: oneOf(ROUTING_STRATEGIES).default("rendezvous"),
   LOG_LEVEL: oneOf(LOG_LEVELS).default("info"),
-  ACCESS_LOG: oneOf(["on", "off"]).default("off"),
+  ACCESS_LOG: ON_OFF.default("off"),
   NFS_PORT: wholeNumber(1, 65_535).default(DEFAULT_NFS_PORT),
+  NFS_TLS: ON_OFF.default("off"),
+  NFS_TLS_SERVER_NAME: text(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, "a DNS name").optional(),
+  NFS_TLS_CA_FILE: z.string().optional(),
+  EFS_ACCESS_POINT_ID: text(/^fsap-[0-9a-f]+$/, "an EFS access point id like fsap-0123abcd").optional(),
+  EFS_IAM_AUTHORIZATION: ON_OFF.default("off"),
+  AWS_REGION: text(/^[a-z0-9-]+$/, "an AWS region like ap-northeast-1").optional(),
   NFS_OPERATION_TIMEOUT_SECONDS: seconds(3600).default(30_000),
   NFS_CONNECT_TIMEOUT_SECONDS: seconds(3600).default(5_000),
   NFS_DETECTION_TIMEOUT_SECONDS: seconds(3600).default(2_000),
   SHUTDOWN_TIMEOUT_SECONDS: seconds(3600).default(30_000),
   MAX_BODY_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(5 * GIBIBYTE),
+});
+
+const environmentSchema = variables.superRefine((environment, context) => {
+  const { NFS_TLS, NFS_TLS_SERVER_NAME, EFS_ACCESS_POINT_ID, EFS_IAM_AUTHORIZATION, AWS_REGION } = environment;
+  const demand = (variable: keyof typeof environment, allowed: string) => {
+    context.addIssue({ code: "custom", path: [variable], message: allowed });
+  };
+  const iam = EFS_IAM_AUTHORIZATION === "on";
+  if (NFS_TLS === "off") {
+    if (iam) demand("NFS_TLS", "on for EFS_IAM_AUTHORIZATION");
+    if (EFS_ACCESS_POINT_ID !== undefined) demand("NFS_TLS", "on for EFS_ACCESS_POINT_ID");
+  } else if (AWS_REGION === undefined && (iam || NFS_TLS_SERVER_NAME === undefined)) {
+    demand("AWS_REGION", "the file system's region");
+  }
 });
 
 function toMountTable(document: string, context: z.RefinementCtx): MountTable {
@@ -109,7 +134,22 @@ function toMountTable(document: string, context: z.RefinementCtx): MountTable {
   }
 }
 
-function toSettings(environment: z.infer<typeof environmentSchema>): Settings {
+type Environment = z.infer<typeof environmentSchema>;
+
+function toTlsSettings(environment: Environment): MountTargetTlsSettings | undefined {
+  if (environment.NFS_TLS === "off") return undefined;
+  const fileSystemId = environment.EFS_FILE_SYSTEM_ID;
+  const region = environment.AWS_REGION;
+  return {
+    serverName: environment.NFS_TLS_SERVER_NAME ?? `${fileSystemId}.efs.${region}.amazonaws.com`,
+    certificateAuthorityFile: environment.NFS_TLS_CA_FILE,
+    fileSystemId,
+    accessPointId: environment.EFS_ACCESS_POINT_ID,
+    iamRegion: environment.EFS_IAM_AUTHORIZATION === "on" ? region : undefined,
+  };
+}
+
+function toSettings(environment: Environment): Settings {
   return {
     parameterName: environment.SSM_PARAMETER_NAME,
     fileSystemId: environment.EFS_FILE_SYSTEM_ID,
@@ -121,6 +161,7 @@ function toSettings(environment: z.infer<typeof environmentSchema>): Settings {
     logLevel: environment.LOG_LEVEL,
     accessLog: environment.ACCESS_LOG === "on",
     nfsPort: environment.NFS_PORT,
+    nfsTls: toTlsSettings(environment),
     nfsOperationTimeout: environment.NFS_OPERATION_TIMEOUT_SECONDS,
     nfsConnectTimeout: environment.NFS_CONNECT_TIMEOUT_SECONDS,
     nfsDetectionTimeout: environment.NFS_DETECTION_TIMEOUT_SECONDS,

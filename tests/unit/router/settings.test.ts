@@ -18,6 +18,7 @@ describe("the settings of the router", () => {
       logLevel: "info",
       accessLog: false,
       nfsPort: 2049,
+      nfsTls: undefined,
       nfsOperationTimeout: 30_000,
       nfsConnectTimeout: 5_000,
       nfsDetectionTimeout: 2_000,
@@ -33,6 +34,22 @@ describe("the settings of the router", () => {
     expect(readSettings(environment)).toMatchObject({ defaultMountTable: table, shutdownTimeout: 500 });
   });
 
+  test("with TLS, expect the file system's name in its region", () => {
+    const tls = { ...REQUIRED, NFS_TLS: "on", AWS_REGION: "ap-northeast-1" };
+    expect(readSettings(tls).nfsTls).toEqual({
+      serverName: "fs-1.efs.ap-northeast-1.amazonaws.com",
+      fileSystemId: "fs-1",
+    });
+    const rest = { NFS_TLS_SERVER_NAME: "files.test", NFS_TLS_CA_FILE: "/ca.pem", EFS_ACCESS_POINT_ID: "fsap-1" };
+    expect(readSettings({ ...tls, ...rest, EFS_IAM_AUTHORIZATION: "on" }).nfsTls).toEqual({
+      serverName: "files.test",
+      certificateAuthorityFile: "/ca.pem",
+      fileSystemId: "fs-1",
+      accessPointId: "fsap-1",
+      iamRegion: "ap-northeast-1",
+    });
+  });
+
   test.each([
     [{ EFS_FILE_SYSTEM_ID: undefined }, "EFS_FILE_SYSTEM_ID is missing"],
     [{ EFS_FILE_SYSTEM_ID: "" }, "EFS_FILE_SYSTEM_ID is missing"],
@@ -45,6 +62,12 @@ describe("the settings of the router", () => {
     [{ DEFAULT_MOUNT_TARGETS: "{}" }, "but must be a mount table: The mount table is not valid"],
     [{ LOG_LEVEL: "loud" }, "but must be one of debug, info, warn, error, fatal"],
     [{ PORT: "x", NFS_PORT: "y" }, "; NFS_PORT is"],
+    [{ NFS_TLS: "on" }, "AWS_REGION is missing"],
+    [{ NFS_TLS: "on", NFS_TLS_SERVER_NAME: "files.test", EFS_IAM_AUTHORIZATION: "on" }, "AWS_REGION is missing"],
+    [{ NFS_TLS: "off", EFS_IAM_AUTHORIZATION: "on" }, 'NFS_TLS is "off", but must be on for EFS_IAM_AUTHORIZATION'],
+    [{ EFS_ACCESS_POINT_ID: "fsap-1" }, "NFS_TLS is missing"],
+    [{ EFS_ACCESS_POINT_ID: "fs-1" }, "but must be an EFS access point id like fsap-0123abcd"],
+    [{ NFS_TLS_SERVER_NAME: "10.0.1.100:2049" }, "but must be a DNS name"],
   ])("%j: %s", (environment, expected) => {
     expect(() => readSettings({ ...REQUIRED, ...environment })).toThrow(expected);
   });
