@@ -15,10 +15,10 @@ interface Options {
 
 await new Command("npm run local --")
   .description("Runs the file API over two mount targets, and adds the third one when there are enough files.")
-  .option("--port N", "port of the file API; 0 for any", wholeNumber(0, 65_535), 8000)
-  .option("--tasks N", "routers behind it", wholeNumber(1, 16), 2)
-  .option("--threshold N", "files after which a mount target is added", wholeNumber(0, 1_000_000), 100)
-  .option("--every SECONDS", "how often the monitor counts", wholeNumber(1, 3_600), 10)
+  .option("--port <n>", "port of the file API; 0 for any", wholeNumber(0, 65_535), 8000)
+  .option("--tasks <n>", "routers behind it", wholeNumber(1, 16), 2)
+  .option("--threshold <n>", "files after which a mount target is added", wholeNumber(0, 1_000_000), 100)
+  .option("--every <seconds>", "how often the monitor counts", wholeNumber(1, 3_600), 10)
   .option("--logs", "print every log line, not only warnings and errors", false)
   .action((options: Options) => runProgram((signal) => local(options, signal)))
   .parseAsync();

@@ -36,8 +36,13 @@ const MAX_FILE_BYTES = 128 * 1024;
 const THRESHOLD_SHARE = 0.9;
 const TASKS = 2;
 const MOUNT_TARGETS = 2;
-/** What each mount target lets through: low enough that they, not this machine's cores, limit what is measured. */
-const BYTES_PER_SECOND = 4_000_000;
+/**
+ * How many files of average size a mount target lets through in a second: so few that the mount targets, not the cores
+ * of this machine, are the limit of what is measured.
+ */
+const FILES_PER_SECOND = 150;
+/** What NFS and TCP put around a file's bytes. */
+const OVERHEAD_BYTES = 600;
 const MONITOR_INTERVAL = 2_000;
 const MOUNT_TARGET_CREATION_DELAY = 3_000;
 const COPY_CONCURRENCY = 32;
@@ -61,6 +66,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     );
   }
   const fileCountThreshold = Math.floor(files.length * THRESHOLD_SHARE);
+  const bytesPerSecond = Math.ceil(FILES_PER_SECOND * (totalBytes(files) / files.length + OVERHEAD_BYTES));
   say(describeSelection(source, selection, fileCountThreshold));
   const stack = await startStack({
     tasks: TASKS,
@@ -68,11 +74,15 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     fileCountThreshold,
     monitorInterval: MONITOR_INTERVAL,
     mountTargetCreationDelay: MOUNT_TARGET_CREATION_DELAY,
-    bytesPerSecond: BYTES_PER_SECOND,
+    bytesPerSecond,
     log,
     onMonitorRun: (invocation) => sayOfMonitor(invocation, say),
     signal,
   });
+  const limit = `${(bytesPerSecond / 1e6).toFixed(1)} MB/s`;
+  say(
+    `Started ${MOUNT_TARGETS} mount targets, each of which lets ${limit} through, and ${TASKS} tasks behind ${stack.url}`,
+  );
   try {
     return await runOn(stack, options, {
       first: files.slice(0, fileCountThreshold),
@@ -88,9 +98,6 @@ async function runOn(
   { source, measureSeconds, say, signal }: DemoOptions,
   { first, rest }: { readonly first: readonly SourceFile[]; readonly rest: readonly SourceFile[] },
 ): Promise<DemoResult> {
-  say(
-    `Started: ${MOUNT_TARGETS} mount targets of ${BYTES_PER_SECOND / 1e6} MB/s each, ${TASKS} tasks behind ${stack.url}`,
-  );
   const client = createFileClient(stack.url);
   const tally = { requests: 0, failed: 0, failures: [], mismatched: new Set<string>() };
   const work: Workload = { client, tally, hashes: new Map(), signal };
@@ -191,8 +198,12 @@ function tasksOf({ tasks }: AwsState, deploymentId: string): number {
 }
 
 function describeSelection(source: string, { files, available }: Selection, threshold: number): string {
-  const megabytes = files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
+  const megabytes = totalBytes(files) / 1e6;
   return `Taking ${count(files.length)} of the ${count(available)} files in ${source}, ${megabytes.toFixed(1)} MB; the threshold is ${count(threshold)} files`;
+}
+
+function totalBytes(files: readonly SourceFile[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 const monitorResultSchema = z.object({

@@ -57,7 +57,8 @@ export async function readAll(
     while (performance.now() - started < seconds * 1000);
   })();
   await inParallel(work.signal, concurrency, passes, async ({ path }) => {
-    bytes += (await readOne(work, path))?.length ?? 0;
+    const content = await readOne(work, path);
+    bytes += content?.length ?? 0;
   });
   return bytes / 1000 / (performance.now() - started);
 }

@@ -32,6 +32,8 @@ async function carryOut({ action, host }: Command): Promise<void> {
     directory,
     host,
     port,
+    // The directory goes away with the stack: nobody would find on the disk what was written there in time.
+    durable: false,
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     ...(operationDelayMs === undefined ? {} : { operationDelayMs }),
   });
