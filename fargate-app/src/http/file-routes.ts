@@ -1,7 +1,9 @@
 /** `/files/…`: the file API. */
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Router } from "../router/router.ts";
 import type { App } from "./app.ts";
+import type { FileExchange } from "./file-exchange.ts";
 import { directoryPage, pageQuery, readPage } from "./list-directory.ts";
 import { PROBLEM_RESPONSE, ProblemError } from "./problem.ts";
 import { getFile, headFile } from "./read-file.ts";
@@ -17,6 +19,10 @@ const bytes = z.any().meta({ type: "string", format: "binary" });
 const consumes = ["application/octet-stream"];
 
 export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): void {
+  const exchange = (request: FastifyRequest, reply: FastifyReply): FileExchange => {
+    return { router, path: fileOf(request.raw.url ?? ""), request, reply };
+  };
+
   app.route({
     method: "GET",
     url: URL,
@@ -41,7 +47,7 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
     handler: async (request, reply) => {
       const resource = resourceOf(request.raw.url ?? "");
       if (resource.kind === "directory") return readPage(router, resource.path, request.query);
-      return getFile(router, resource.path, request, reply);
+      return getFile({ router, path: resource.path, request, reply });
     },
   });
 
@@ -49,7 +55,7 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
     method: "HEAD",
     url: URL,
     schema: { tags, summary: "The headers that GET would answer with" },
-    handler: async (request, reply) => headFile(router, fileOf(request.raw.url ?? ""), request, reply),
+    handler: async (request, reply) => headFile(exchange(request, reply)),
   });
 
   app.route({
@@ -68,7 +74,7 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
         ...PROBLEM_RESPONSE,
       },
     },
-    handler: async (request, reply) => putFile(router, fileOf(request.raw.url ?? ""), maxBodyBytes, request, reply),
+    handler: async (request, reply) => putFile(exchange(request, reply), maxBodyBytes),
   });
 
   app.route({
@@ -86,7 +92,7 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
     },
     handler: async (request, reply) => {
       if (request.query.append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
-      return appendToFile(router, fileOf(request.raw.url ?? ""), maxBodyBytes, request, reply);
+      return appendToFile(exchange(request, reply), maxBodyBytes);
     },
   });
 
@@ -98,6 +104,6 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
       summary: "Remove a file or an empty directory",
       response: { 204: nothing.describe("It is gone."), ...PROBLEM_RESPONSE },
     },
-    handler: async (request, reply) => deleteFile(router, fileOf(request.raw.url ?? ""), request, reply),
+    handler: async (request, reply) => deleteFile(exchange(request, reply)),
   });
 }

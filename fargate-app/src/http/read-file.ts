@@ -1,9 +1,10 @@
 /** GET and HEAD of a file. */
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyReply } from "fastify";
 import mime from "mime";
 import type { FileAttributes } from "../nfs/index.ts";
 import type { Router } from "../router/router.ts";
 import type { FilePath } from "../routing/path.ts";
+import type { FileExchange } from "./file-exchange.ts";
 import { ProblemError } from "./problem.ts";
 import { bodyOf, discard } from "./response-body.ts";
 import { type ConditionalRequest, covers, rangeToRead, type Selection, select } from "./selection.ts";
@@ -19,14 +20,14 @@ interface Selected {
   readonly body?: AsyncIterable<Buffer>;
 }
 
-export async function getFile(router: Router, path: FilePath, request: FastifyRequest, reply: FastifyReply) {
+export async function getFile({ router, path, request, reply }: FileExchange) {
   const { attributes, selection, body } = await open(router, path, { method: "GET", headers: request.headers });
   const payload = body !== undefined && "length" in selection ? await bodyOf(body, selection.length) : undefined;
   describe(reply, path, attributes, selection);
   return reply.send(payload);
 }
 
-export async function headFile(router: Router, path: FilePath, request: FastifyRequest, reply: FastifyReply) {
+export async function headFile({ router, path, request, reply }: FileExchange) {
   const attributes = await statFile(router, path);
   describe(reply, path, attributes, select({ method: "HEAD", headers: request.headers }, attributes));
   return reply.send();

@@ -1,46 +1,37 @@
 /** PUT, POST and DELETE of a file. */
 import type { IncomingHttpHeaders } from "node:http";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyReply } from "fastify";
 import { etagOf, type FileAttributes, isStatus } from "../nfs/index.ts";
 import type { Router, WriteCondition } from "../router/router.ts";
 import type { FilePath } from "../routing/path.ts";
+import type { FileExchange } from "./file-exchange.ts";
 import { evaluate, isConditional } from "./preconditions.ts";
 import { ProblemError } from "./problem.ts";
 import { BUFFERED_BYTES, receive, receiveWhole } from "./request-body.ts";
 import { lastModifiedHeader, validatorsOf } from "./validators.ts";
 
-export async function putFile(
-  router: Router,
-  path: FilePath,
-  maxBodyBytes: number,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) {
+export async function putFile(exchange: FileExchange, maxBodyBytes: number) {
+  const { router, path, request, reply } = exchange;
   refuseParts(request.headers);
-  const condition = await writeCondition(router, path, request);
+  const condition = await writeCondition(exchange);
   const body = await receive(request.raw, maxBodyBytes);
   const { attributes, created } = await router.writeFile(path, body, condition);
   return describe(reply.code(created ? 201 : 204), attributes).send();
 }
 
 /** Appends at most {@link BUFFERED_BYTES}: what is appended is whole, or not there. */
-export async function appendToFile(
-  router: Router,
-  path: FilePath,
-  maxBodyBytes: number,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) {
+export async function appendToFile(exchange: FileExchange, maxBodyBytes: number) {
+  const { router, path, request, reply } = exchange;
   refuseParts(request.headers);
-  await checkPreconditions(router, path, request);
+  await checkPreconditions(exchange);
   const body = await receiveWhole(request.raw, Math.min(BUFFERED_BYTES, maxBodyBytes));
   return describe(reply.code(204), await router.appendFile(path, body)).send();
 }
 
-export async function deleteFile(router: Router, path: FilePath, request: FastifyRequest, reply: FastifyReply) {
-  await checkPreconditions(router, path, request);
-  await router.deleteFile(path);
-  return reply.code(204).send();
+export async function deleteFile(exchange: FileExchange) {
+  await checkPreconditions(exchange);
+  await exchange.router.deleteFile(exchange.path);
+  return exchange.reply.code(204).send();
 }
 
 /** Bodies are stored byte by byte as they come: they must be all of a file, and nothing but the file. */
@@ -57,11 +48,8 @@ function refuseParts(headers: IncomingHttpHeaders): void {
  * The condition that makes the write atomic with the request's preconditions. The usual ones (`If-None-Match: *`, one
  * entity tag in `If-Match`) are the condition; for others, it is that the file is still the one that fulfilled them.
  */
-async function writeCondition(
-  router: Router,
-  path: FilePath,
-  { method, headers }: FastifyRequest,
-): Promise<WriteCondition> {
+async function writeCondition({ router, path, request }: FileExchange): Promise<WriteCondition> {
+  const { method, headers } = request;
   if (!isConditional(headers)) return undefined;
   const { "if-match": match, "if-none-match": noneMatch, "if-unmodified-since": unmodifiedSince } = headers;
   const [, etag] = /^\s*"([^"]*)"\s*$/.exec(match ?? "") ?? [];
@@ -73,7 +61,8 @@ async function writeCondition(
 }
 
 /** For operations that cannot be made conditional: the file may still change between this check and the operation. */
-async function checkPreconditions(router: Router, path: FilePath, { method, headers }: FastifyRequest): Promise<void> {
+async function checkPreconditions({ router, path, request }: FileExchange): Promise<void> {
+  const { method, headers } = request;
   if (isConditional(headers)) requirePreconditions(method, headers, await currentVersion(router, path));
 }
 
