@@ -86,7 +86,9 @@ describe("2. the threshold is passed if and only if count > threshold", () => {
 
 describe("3. a mount table survives the round trip through SSM unchanged", () => {
   const hex = fc.nat().map((number) => number.toString(16));
-  const unknownKeys = fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 3 });
+  /** The parser drops `__proto__` at the level of a target or the table: no key that anyone means. */
+  const key = fc.string().filter((text) => text !== "__proto__");
+  const unknownKeys = fc.dictionary(key, fc.jsonValue(), { maxKeys: 3 });
   const mountTarget = fc
     .record({
       mount_target_id: hex.map((id) => `fsmt-${id}`),
