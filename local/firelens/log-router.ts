@@ -28,6 +28,8 @@ export interface LogRouterOptions {
   readonly s3UploadTimeout: string;
   /** Seconds from SIGTERM until Fluent Bit gets it. */
   readonly drainSeconds?: number;
+  /** Attempts to send a batch before it is given up. */
+  readonly retryLimit?: number;
   /** Receives what Fluent Bit prints. */
   readonly onLine: (line: string) => void;
 }
@@ -48,7 +50,9 @@ export interface LogRouter {
 const IMAGE = fileURLToPath(new URL("../../fluent-bit/", import.meta.url));
 const MEMORY_RESERVATION = 50;
 const START_TIMEOUT = 20_000;
-const KILL_TIMEOUT = 2_000;
+const START_ATTEMPTS = 3;
+/** Milliseconds from the entry point's SIGKILL to Fluent Bit's: it must not start another in between. */
+const KILL_DELAY = 100;
 
 /**
  * Starts it, and waits until its health check passes.
@@ -56,38 +60,50 @@ const KILL_TIMEOUT = 2_000;
  * @throws {Error} with what Fluent Bit printed, if it does not start.
  */
 export async function startLogRouter(options: LogRouterOptions): Promise<LogRouter> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(options);
+    } catch (error) {
+      // Fluent Bit cannot choose ports, and those chosen for it may be taken by then.
+      if (attempt === START_ATTEMPTS || !String(error).includes("could not bind address")) throw error;
+    }
+  }
+}
+
+async function start(options: LogRouterOptions): Promise<LogRouter> {
   const socketPath = join(options.directory, "fluent.sock");
   const forwardPort = await findCommonPort(["127.0.0.1"]);
   const healthCheckPort = await findCommonPort(["127.0.0.1"]);
   const healthPort = await findCommonPort(["127.0.0.1"]);
   const configurationPath = await writeConfiguration(options, { socketPath, forwardPort, healthCheckPort });
   const output: string[] = [];
+  let isUp = false;
   let pid = 0;
   const entrypoint = startProcess(["sh", join(IMAGE, "entrypoint.sh"), configurationPath], {
     env: environment(options, healthPort),
     onLine: (line) => {
-      if (pid === 0) output.push(line);
-      pid ||= Number(/\bpid=(\d+)/.exec(line)?.[1] ?? 0);
+      if (!isUp) output.push(line);
+      pid = Number(/\[fluent bit\].* pid=(\d+)/.exec(line)?.[1] ?? pid);
       options.onLine(line);
     },
   });
-  const healthUrl = `http://127.0.0.1:${healthPort}/api/v1/health`;
-  const isUp = await Promise.race([waitForHealth(healthUrl), entrypoint.exited.then(() => false)]);
   const kill = () => killIfAlive(pid);
   process.on("exit", kill);
   const stop = async (timeout: number): Promise<Exit> => {
-    const killing = setTimeout(kill, timeout);
-    const exit = await entrypoint.stop(timeout + KILL_TIMEOUT);
+    const killing = setTimeout(kill, timeout + KILL_DELAY);
+    const exit = await entrypoint.stop(timeout);
     clearTimeout(killing);
     process.off("exit", kill);
     return exit;
   };
+  const healthUrl = `http://127.0.0.1:${healthPort}/api/v1/health`;
+  isUp = await Promise.race([waitForHealth(healthUrl), entrypoint.exited.then(() => false)]);
   if (isUp) return { socketPath, forwardPort, healthUrl, pid, stop };
   await stop(0);
   throw new Error(`Fluent Bit did not start:\n${output.join("\n")}`);
 }
 
-/** A signal that cannot be passed on ends only the entry point: Fluent Bit gets it by its own id. */
+/** SIGKILL ends only the entry point, which can't pass it on: Fluent Bit gets it by its own id. */
 function killIfAlive(pid: number): void {
   try {
     if (pid !== 0) process.kill(pid, "SIGKILL");
@@ -122,6 +138,7 @@ export function environment(
     BUFFER_DIRECTORY: join(options.directory, "buffer"),
     HEALTH_PORT: String(healthPort),
     DRAIN_SECONDS: String(options.drainSeconds ?? 5),
+    RETRY_LIMIT: String(options.retryLimit ?? 240),
     AWS_REGION: options.region,
     AWS_ACCESS_KEY_ID: "local",
     AWS_SECRET_ACCESS_KEY: "local",

@@ -8,6 +8,8 @@ import { compareNumbers, numbersOf, writeLines } from "./support/traffic.ts";
 
 const OUTAGE = FULL_LENGTH ? 30_000 : 5_000;
 const ERROR_EVERY = 10;
+const UPLOAD_FAILED = /failed to flush chunk.* > output=s3/;
+const TIMEOUT = OUTAGE + 120_000;
 
 const FAULTS: Record<string, Fault | "refuse"> = {
   "answer 500": { takesEffect: false, answer: new AwsError("InternalError", 500, "We encountered an internal error.") },
@@ -34,51 +36,73 @@ describeRequiring([fluentBit], "when S3 and CloudWatch Logs", ([command]) => {
   }
 
   for (const [name, fault] of Object.entries(FAULTS)) {
-    test.concurrent(`${name} for ${OUTAGE / 1000} s, nothing is lost`, async (context) => {
-      const routing = await startLogRouting(command, context);
-      const driver = await routing.openDriver();
-      // So much that S3 uploads fall into the outage.
-      const linesPerSecond = FULL_LENGTH ? 800 : 2_500;
-      const traffic = writeLines(driver, { linesPerSecond, duration: OUTAGE + 4_000, errorEvery: ERROR_EVERY });
-      await sleep(2_000);
-      await setFaults(routing, fault);
-      await sleep(OUTAGE);
-      await setFaults(routing, undefined);
-      const count = await traffic;
-      await driver.close(30_000);
-      expect(routing.output.join("\n")).toMatch(/failed to flush chunk.*s3/);
-      expect(await routing.stop()).toMatchObject({ code: 0 });
+    test.concurrent(
+      `${name} for ${OUTAGE / 1000} s, nothing is lost`,
+      async (context) => {
+        const routing = await startLogRouting(command, context);
+        const driver = await routing.openDriver();
+        const enough = new AbortController();
+        // 1.5 MB a second, so that an upload to S3 falls into the outage.
+        const traffic = writeLines(driver, {
+          linesPerSecond: 150,
+          lineLength: 10_000,
+          duration: TIMEOUT,
+          signal: enough.signal,
+          errorEvery: ERROR_EVERY,
+        });
+        await sleep(1_000);
+        await setFaults(routing, fault);
+        await sleep(OUTAGE);
+        await context.expect
+          .poll(() => routing.output.some((line) => UPLOAD_FAILED.test(line)), { timeout: 60_000 })
+          .toBe(true);
+        await setFaults(routing, undefined);
+        await sleep(1_000);
+        enough.abort();
+        const count = await traffic;
+        await driver.close(30_000);
+        expect(await routing.stop()).toMatchObject({ code: 0 });
 
-      await expectAll(routing, count);
-    });
+        await expectAll(routing, count);
+      },
+      TIMEOUT,
+    );
   }
 
-  test.concurrent("work, and SIGTERM comes in mid-flow, nothing is lost", async (context) => {
-    const routing = await startLogRouting(command, context);
-    const driver = await routing.openDriver();
-    const count = await writeLines(driver, { linesPerSecond: 1_000, duration: 3_000, errorEvery: ERROR_EVERY });
-    driver.write("Error: the last words", "stderr");
-    driver.write("    at main.ts:1:2", "stderr");
-    void driver.close(10_000);
-    await routing.stop();
+  test.concurrent(
+    "work, and SIGTERM comes in mid-flow, nothing is lost",
+    async (context) => {
+      const routing = await startLogRouting(command, context);
+      const driver = await routing.openDriver();
+      const count = await writeLines(driver, { linesPerSecond: 500, duration: 2_000, errorEvery: ERROR_EVERY });
+      driver.write("Error: the last words", "stderr");
+      driver.write("    at main.ts:1:2", "stderr");
+      void driver.close(10_000);
+      await routing.stop();
 
-    const stored = await routing.stored();
-    expect(stored.map(({ log }) => log)).toContain("Error: the last words\n    at main.ts:1:2");
-    const numbers = stored.filter(({ seq }) => seq !== undefined).map(({ seq }) => seq);
-    expect(compareNumbers(numbers, numbersOf(count, ERROR_EVERY).all)).toEqual({ missing: 0, repeated: 0 });
-  });
+      const stored = await routing.stored();
+      expect(stored.map(({ log }) => log)).toContain("Error: the last words\n    at main.ts:1:2");
+      const numbers = stored.filter(({ seq }) => seq !== undefined).map(({ seq }) => seq);
+      expect(compareNumbers(numbers, numbersOf(count, ERROR_EVERY).all)).toEqual({ missing: 0, repeated: 0 });
+    },
+    TIMEOUT,
+  );
 
-  test.concurrent("fail while it is stopping, what they missed is sent before it ends", async (context) => {
-    const routing = await startLogRouting(command, context);
-    const driver = await routing.openDriver();
-    const count = await writeLines(driver, { linesPerSecond: 200, duration: 2_000, errorEvery: ERROR_EVERY });
-    await driver.close(10_000);
-    await setFaults(routing, FAULTS["answer 503 SlowDown"]);
-    const stopped = routing.stop();
-    await sleep(8_000);
-    await setFaults(routing, undefined);
-    await stopped;
+  test.concurrent(
+    "fail while it is stopping, what they missed is sent before it ends",
+    async (context) => {
+      const routing = await startLogRouting(command, context);
+      const driver = await routing.openDriver();
+      const count = await writeLines(driver, { linesPerSecond: 200, duration: 2_000, errorEvery: ERROR_EVERY });
+      await driver.close(10_000);
+      await setFaults(routing, FAULTS["answer 503 SlowDown"]);
+      const stopped = routing.stop();
+      await sleep(8_000);
+      await setFaults(routing, undefined);
+      await stopped;
 
-    await expectAll(routing, count);
-  });
+      await expectAll(routing, count);
+    },
+    TIMEOUT,
+  );
 });

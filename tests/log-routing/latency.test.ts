@@ -21,7 +21,7 @@ describeRequiring([fluentBit], "an ERROR", ([command]) => {
       driver.write(JSON.stringify({ level: "ERROR", n }), "stdout");
       await sleep(310);
     }
-    await expect
+    await context.expect
       .poll(async () => (await routing.errorEvents()).filter(({ message }) => "n" in JSON.parse(message)).length, {
         timeout: 10_000,
       })

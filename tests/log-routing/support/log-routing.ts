@@ -31,6 +31,9 @@ export const TASK = {
 export const BUCKET = "logs-bucket";
 export const ERROR_LOG_GROUP = "/ecs/backend/errors";
 
+/** Milliseconds: the container's stopTimeout. */
+const STOP_TIMEOUT = 120_000;
+
 const recordSchema = z.record(z.string(), z.unknown());
 
 /** A record as it was stored. */
@@ -63,7 +66,7 @@ export interface LogRouting {
 export async function startLogRouting(
   [fluentBit]: Command,
   { onTestFinished }: Pick<TestContext, "onTestFinished">,
-  options: Partial<Pick<LogRouterOptions, "s3UploadTimeout" | "drainSeconds">> = {},
+  options: Partial<Pick<LogRouterOptions, "s3UploadTimeout" | "drainSeconds" | "retryLimit">> = {},
 ): Promise<LogRouting> {
   const directory = await mkdtemp(join(tmpdir(), "logs-"));
   const services = await startServices(directory);
@@ -83,12 +86,12 @@ export async function startLogRouting(
     onLine: (line) => output.push(line),
   });
   let stopped: Promise<Exit> | undefined;
-  const stop = () => {
-    stopped ??= router.stop(120_000);
+  const stop = (timeout: number) => {
+    stopped ??= router.stop(timeout);
     return stopped;
   };
   onTestFinished(async () => {
-    await stop();
+    await stop(0);
     await services.close();
     await rm(directory, { recursive: true, force: true });
   });
@@ -110,7 +113,7 @@ export async function startLogRouting(
     setFault: services.setFault,
     openDriver: ({ containerName = "router", address } = {}) =>
       openLogDriver({ address: address ?? { path: router.socketPath }, containerName, taskId: TASK_ID }),
-    stop,
+    stop: () => stop(STOP_TIMEOUT),
     objects,
     stored: async () => (await objects()).flatMap(({ records }) => records),
     errorEvents,

@@ -9,28 +9,28 @@ export interface TrafficOptions {
   readonly signal?: AbortSignal;
   /** Every so many lines one is an ERROR. */
   readonly errorEvery: number;
+  /** Bytes of a line. */
+  readonly lineLength?: number;
 }
 
-const LINE_LENGTH = 500;
-
-/** Writes JSON lines of 500 bytes, `seq` from 0 on. Returns how many. */
+/** Writes JSON lines, 500 bytes each unless told otherwise, `seq` from 0 on. Returns how many. */
 export async function writeLines(driver: LogDriver, options: TrafficOptions): Promise<number> {
-  const { linesPerSecond, duration, signal, errorEvery } = options;
+  const { linesPerSecond, duration, signal, errorEvery, lineLength = 500 } = options;
   const start = performance.now();
   let count = 0;
   for (;;) {
     const elapsed = Math.min(performance.now() - start, duration);
     for (const due = Math.floor((elapsed * linesPerSecond) / 1000); count < due; count++) {
-      driver.write(line(count, count % errorEvery === 0 ? "ERROR" : "INFO"), "stdout");
+      driver.write(line(count, count % errorEvery === 0 ? "ERROR" : "INFO", lineLength), "stdout");
     }
     if (elapsed === duration || signal?.aborted) return count;
     await sleep(10);
   }
 }
 
-function line(seq: number, level: string): string {
+function line(seq: number, level: string, length: number): string {
   const record = { level, time: new Date().toISOString(), seq, reqId: crypto.randomUUID(), msg: "" };
-  const padding = LINE_LENGTH - JSON.stringify(record).length;
+  const padding = length - JSON.stringify(record).length;
   const text = `GET /files/${seq.toString(36)}/${crypto.randomUUID()} `;
   return JSON.stringify({ ...record, msg: text.repeat(Math.ceil(padding / text.length)).slice(0, padding) });
 }
