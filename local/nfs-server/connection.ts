@@ -28,7 +28,6 @@ export class Connection {
   readonly #waiting: Buffer[] = [];
   #isThrottled = false;
   #sent: Promise<void> = Promise.resolve();
-  #drained: Promise<void> | undefined;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
@@ -92,53 +91,34 @@ export class Connection {
     if (operationDelayMs > 0) await sleep(operationDelayMs);
     const reply = await answer(message, this);
     if (this.#socket.destroyed) return;
-    if (bandwidth === undefined) this.#write(reply);
-    else await this.#writeSlowly(reply, bandwidth);
-    if (this.#socket.writableNeedDrain) await this.#whenDrained();
+    const length = reply.reduce((sum, part) => sum + part.length, 0);
+    const record = [recordHeader(length), ...reply];
+    if (bandwidth !== undefined) await this.#writeSlowly(Buffer.concat(record), bandwidth);
+    else await this.#write(length <= SHORT_REPLY ? [Buffer.concat(record)] : record);
   }
 
-  #write(reply: readonly Buffer[]): void {
-    const length = lengthOf(reply);
-    this.#options.onBytes(0, length);
-    if (length <= SHORT_REPLY) {
-      this.#socket.write(Buffer.concat([recordHeader(length), ...reply]));
-      return;
-    }
-    this.#socket.cork();
-    this.#socket.write(recordHeader(length));
-    for (const part of reply) this.#socket.write(part);
-    this.#socket.uncork();
+  /** Resolves when the operating system has taken it all: a client that reads nothing gets no further answers. */
+  #write(parts: readonly Buffer[]): Promise<void> {
+    return new Promise((resolve) => {
+      this.#socket.cork();
+      for (const [index, part] of parts.entries()) {
+        this.#options.onBytes(0, part.length);
+        this.#socket.write(part, index === parts.length - 1 ? () => resolve() : undefined);
+      }
+      this.#socket.uncork();
+    });
   }
 
   /** One reply after the other, each in slices that go out when the interface has room for them. */
-  #writeSlowly(reply: readonly Buffer[], bandwidth: Bandwidth): Promise<void> {
-    const record = Buffer.concat([recordHeader(lengthOf(reply)), ...reply]);
+  #writeSlowly(record: Buffer, bandwidth: Bandwidth): Promise<void> {
     this.#sent = this.#sent.then(async () => {
       for (let at = 0; at < record.length && !this.#socket.destroyed; at += bandwidth.slice) {
         const slice = record.subarray(at, at + bandwidth.slice);
         const wait = bandwidth.take(slice.length, performance.now());
         if (wait > 0) await sleep(wait);
-        this.#options.onBytes(0, slice.length);
-        this.#socket.write(slice);
+        await this.#write([slice]);
       }
     });
     return this.#sent;
   }
-
-  /** When the client has taken what was written, or is gone. */
-  #whenDrained(): Promise<void> {
-    this.#drained ??= new Promise((resolve) => {
-      const done = () => {
-        this.#socket.off("drain", done).off("close", done);
-        this.#drained = undefined;
-        resolve();
-      };
-      this.#socket.on("drain", done).on("close", done);
-    });
-    return this.#drained;
-  }
-}
-
-function lengthOf(parts: readonly Buffer[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0);
 }
