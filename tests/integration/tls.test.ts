@@ -1,4 +1,5 @@
 /** TLS to an NFS server, as to the mount targets of EFS: who is let in, who is refused, and what the refusal says. */
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect as connectTcp } from "node:net";
@@ -6,12 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer, type PeerCertificate, type TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { serializeMountTable } from "../../contracts/mount-table.ts";
 import { mountTargetTls } from "../../fargate-app/src/efs/mount-target-tls.ts";
 import { ConnectionError, connectNfs, type TlsOptions } from "../../fargate-app/src/nfs/index.ts";
 import { startNfsServer } from "../../local/nfs-server/index.ts";
 import { CertificateAuthority } from "../support/certificates.ts";
 import { GaneshaServer, ganesha } from "../support/ganesha.ts";
 import { describeRequiring } from "../support/requirements.ts";
+import { startRouter, tableOf } from "../support/router-bundle.ts";
 import { Stunnel, stunnel } from "../support/stunnel.ts";
 
 const FILE_SYSTEM_ID = "fs-0123abcd";
@@ -73,8 +76,10 @@ describeRequiring([ganesha, stunnel], "nfs-ganesha behind stunnel", ([ganeshaCom
     const { host, port } = await startStunnel(await authority.issue(SERVER_NAME));
     const client = await connectNfs({ host, port, tls: await tlsTo(SERVER_NAME) });
     try {
-      await client.writeFile("/export/over-tls", Buffer.from("sealed"));
-      expect((await client.readFile("/export/over-tls")).data.toString()).toBe("sealed");
+      for (const data of [Buffer.from("sealed"), randomBytes(3 * 1024 * 1024)]) {
+        await client.writeFile("/export/over-tls", data);
+        expect((await client.readFile("/export/over-tls")).data.equals(data)).toBe(true);
+      }
     } finally {
       await client.close();
     }
@@ -144,36 +149,36 @@ describeRequiring([ganesha, stunnel], "nfs-ganesha behind stunnel", ([ganeshaCom
   });
 });
 
-describe("a connection that is made again", () => {
-  /** Ends TLS in front of a server, and keeps the certificates that clients come with. */
-  async function terminateTls(target: number) {
-    const { certificate, key } = await authority.issue(SERVER_NAME);
-    const certificates: PeerCertificate[] = [];
-    const sockets = new Set<TLSSocket>();
-    const server = createServer({ cert: certificate, key, requestCert: true, rejectUnauthorized: false }, (socket) => {
-      certificates.push(socket.getPeerCertificate());
-      sockets.add(socket);
-      const behind = connectTcp(target, "127.0.0.1");
-      socket.pipe(behind).pipe(socket);
-      socket.on("error", () => behind.destroy()).on("close", () => behind.destroy());
-      behind.on("error", () => socket.destroy());
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const cut = () => {
-      for (const socket of sockets) socket.destroy();
-    };
-    return {
-      port: (server.address() as AddressInfo).port,
-      certificates,
-      cut,
-      close: async () => {
-        cut();
-        server.close();
-        await once(server, "close");
-      },
-    };
-  }
+/** Ends TLS in front of a server of this machine, and keeps the certificates that clients come with. */
+async function terminateTls(target: number) {
+  const { certificate, key } = await authority.issue(SERVER_NAME);
+  const certificates: PeerCertificate[] = [];
+  const sockets = new Set<TLSSocket>();
+  const server = createServer({ cert: certificate, key, requestCert: true, rejectUnauthorized: false }, (socket) => {
+    certificates.push(socket.getPeerCertificate());
+    sockets.add(socket);
+    const behind = connectTcp(target, "127.0.0.1");
+    socket.pipe(behind).pipe(socket);
+    socket.on("error", () => behind.destroy()).on("close", () => behind.destroy());
+    behind.on("error", () => socket.destroy());
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    certificates,
+    cut,
+    close: async () => {
+      cut();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
 
+describe("a connection that is made again", () => {
   test("comes with a certificate of its own, signed with the credentials of that moment", async () => {
     const nfs = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0 });
     const front = await terminateTls(nfs.port);
@@ -212,5 +217,51 @@ describe("a connection that is made again", () => {
       },
     );
     expect(await refusal(9, tls)).toBe("Cannot connect to 127.0.0.1:9: Could not load credentials from any providers");
+  });
+});
+
+describe("the router's bundle", () => {
+  const tlsOn = () => ({
+    AWS_ENDPOINT_URL: "http://127.0.0.1:9",
+    EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
+    ROOT_DIRECTORY: "/",
+    NFS_TLS: "on",
+    NFS_TLS_CA_FILE: trusted,
+    EFS_ACCESS_POINT_ID: "fsap-0123abcd",
+    EFS_IAM_AUTHORIZATION: "on",
+  });
+
+  test("serves files over TLS, as the identity that its environment has", async () => {
+    const nfs = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0 });
+    const front = await terminateTls(nfs.port);
+    const table = serializeMountTable(tableOf([{ host: "127.0.0.1", port: front.port }]));
+    const router = await startRouter({ ...tlsOn(), DEFAULT_MOUNT_TARGETS: table });
+    try {
+      const file = `${router.url}/files/served.txt`;
+      expect((await fetch(file, { method: "PUT", body: "sealed" })).status).toBe(201);
+      expect(await (await fetch(file)).text()).toBe("sealed");
+      for (const { raw } of front.certificates) {
+        for (const part of [FILE_SYSTEM_ID, "fsap-0123abcd", "AKIDLOCAL"]) expect(raw.includes(part)).toBe(true);
+      }
+      expect(front.certificates.length).toBeGreaterThan(0);
+      expect(await router.stop()).toBe(0);
+    } finally {
+      router.child.kill("SIGKILL");
+      await front.close();
+      await nfs.close();
+    }
+  });
+
+  test("does not start where its mount targets speak plain text", async () => {
+    const nfs = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0 });
+    const table = serializeMountTable(tableOf([nfs]));
+    const router = await startRouter({ ...tlsOn(), DEFAULT_MOUNT_TARGETS: table });
+    try {
+      expect(await router.exited).toBe(1);
+      expect(router.lines.map(({ msg }) => msg).join("\n")).toContain("it may speak plain text only");
+    } finally {
+      router.child.kill("SIGKILL");
+      await nfs.close();
+    }
   });
 });
