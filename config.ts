@@ -169,8 +169,8 @@ const keys = z.object({
 
   targetDirectory: text(
     "/data",
-    /^(\/[^/\0]{1,255}){1,4}$/,
-    "an absolute path of one to four names such as /data",
+    /^(?=.{2,100}$)(\/(?!\.)[^$#<>;`|&?{}^*/\s\0]+){1,4}$/,
+    "an absolute path of one to four names, 100 characters at most, such as /data",
   ).describe("The directory of the file system that routers serve and the monitor counts."),
   fileCountThreshold: wholeNumber(100_000, "files", 1, 10_000_000_000).describe(
     "A count above it adds a mount target.",

@@ -93,6 +93,7 @@ describe("the stack's configuration", () => {
     [{ fileCountThreshold: "1e3" }, "fileCountThreshold"],
     [{ targetDirectory: "/" }, "targetDirectory"],
     [{ targetDirectory: "/a/b/c/d/e" }, "targetDirectory"],
+    [{ targetDirectory: "/data/../etc" }, "targetDirectory"],
     [{ allowedCidrs: '["0.0.0.0/0"]' }, "allowedCidrs"],
     [{ scheduleExpression: "every 5 minutes" }, "scheduleExpression"],
     [{ scheduleExpression: "rate(1 minutes)" }, "scheduleExpression"],
