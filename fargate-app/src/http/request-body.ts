@@ -30,7 +30,7 @@ export async function receiveWhole(request: IncomingMessage, limit: number): Pro
 
 async function* upTo(limit: number, request: IncomingMessage): AsyncGenerator<Buffer> {
   let received = 0;
-  // The connection is still needed for the answer when the body is not read to its end.
+  // Not destroyed where reading ends early: what is destroyed is a request whose client went away.
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     received += chunk.length;
     if (received > limit) throw tooLarge(limit);

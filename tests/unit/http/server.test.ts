@@ -289,6 +289,7 @@ describe("PUT", () => {
     expect(response.status).toBe(503);
     expect(response.headers.get("retry-after")).toBe("1");
     expect(await response.json()).toMatchObject({ status: 503, title: "Service Unavailable" });
+    expect(server.lines.filter(({ level }) => level === "WARN")).toEqual([expect.objectContaining({ status: 503 })]);
     expect(server.network.files.read("/data/a").toString()).toBe("old");
   });
 
