@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { problemsOf, toJson, toTable } from "./demo/result.ts";
 import { MIN_FILES, runDemo } from "./demo/run-demo.ts";
+import { Screen } from "./demo/screen.ts";
 import { isTrouble } from "./log-level.ts";
 import { runProgram } from "./program.ts";
 import { RecentLines } from "./recent-lines.ts";
@@ -35,7 +36,7 @@ async function demo({ source, files, seconds, json }: Options, signal: AbortSign
       source,
       maxFiles: files,
       measureSeconds: seconds,
-      say: console.log,
+      screen: new Screen(),
       log: (line) => {
         if (isTrouble(line)) trouble.add(line);
       },

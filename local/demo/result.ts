@@ -59,6 +59,7 @@ export function toTable(result: DemoResult): string {
   const table = new Table({
     head: ["", "before", "after"],
     style: { head: [], border: [] },
+    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
     colAligns: ["left", "right", "right"],
   });
   table.push(["Mount targets", before.targets.length, after.targets.length]);
@@ -69,7 +70,7 @@ export function toTable(result: DemoResult): string {
     table.push([`Megabytes through ${name(target)}`, megabytes(before, target.id), megabytes(after, target.id)]);
   }
   table.push(
-    ["Read MB/s", before.readMBps.toFixed(1), after.readMBps.toFixed(1)],
+    ["Read MB/s", before.readMBps.toFixed(2), after.readMBps.toFixed(2)],
     ["Tasks rolled", "", result.tasksRolled],
     ["Files compared", "", count(result.files)],
     ["Requests in all", "", count(result.requests)],

@@ -1,6 +1,5 @@
 /** The demo: files are copied in until a mount target is added, and everything is measured before and after. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { SingleBar } from "cli-progress";
 import { z } from "zod";
 import { CLUSTER_NAME, SERVICE_NAME, SUBNETS } from "../account.ts";
 import { primaryDeployment } from "../control-plane/deployment.ts";
@@ -12,6 +11,7 @@ import { type Stack, startStack, waitUntilSteady } from "../stack.ts";
 import { waitForState } from "../wait.ts";
 import { createFileClient } from "./file-client.ts";
 import { count, type DemoResult, type Measurement } from "./result.ts";
+import type { Screen } from "./screen.ts";
 import { type Selection, type SourceFile, selectFiles } from "./source-files.ts";
 import { areConnected, countsBetween, countTargets } from "./target-report.ts";
 import { copyIn, readAll, startTraffic, type Workload } from "./workload.ts";
@@ -22,8 +22,7 @@ export interface DemoOptions {
   readonly maxFiles: number;
   /** How long each of the two measurements takes at least. */
   readonly measureSeconds: number;
-  /** Says what happens, a line at a time. */
-  readonly say: (line: string) => void;
+  readonly screen: Screen;
   readonly log: LogSink;
   readonly signal: AbortSignal;
 }
@@ -49,6 +48,7 @@ const COPY_CONCURRENCY = 32;
 const READ_CONCURRENCY = 64;
 const TRAFFIC_CONCURRENCY = 8;
 const SCALE_OUT_TIMEOUT = 60_000;
+const CONNECT_TIMEOUT = 10_000;
 
 /** Too few files to show anything with. */
 export class SourceError extends Error {
@@ -57,7 +57,7 @@ export class SourceError extends Error {
 
 /** Runs the demo, and stops everything it started. */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
-  const { source, maxFiles, say, log, signal } = options;
+  const { source, maxFiles, screen, log, signal } = options;
   const selection = await selectFiles(source, { maxFiles, maxFileBytes: MAX_FILE_BYTES });
   const { files } = selection;
   if (files.length < MIN_FILES) {
@@ -67,7 +67,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   }
   const fileCountThreshold = Math.floor(files.length * THRESHOLD_SHARE);
   const bytesPerSecond = Math.ceil(FILES_PER_SECOND * (totalBytes(files) / files.length + OVERHEAD_BYTES));
-  say(describeSelection(source, selection, fileCountThreshold));
+  screen.say(describeSelection(source, selection, fileCountThreshold));
   const stack = await startStack({
     tasks: TASKS,
     mountTargets: MOUNT_TARGETS,
@@ -76,11 +76,11 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     mountTargetCreationDelay: MOUNT_TARGET_CREATION_DELAY,
     bytesPerSecond,
     log,
-    onMonitorRun: (invocation) => sayOfMonitor(invocation, say),
+    onMonitorRun: (invocation) => sayOfMonitor(invocation, screen.say),
     signal,
   });
   const limit = `${(bytesPerSecond / 1e6).toFixed(1)} MB/s`;
-  say(
+  screen.say(
     `Started ${MOUNT_TARGETS} mount targets, each of which lets ${limit} through, and ${TASKS} tasks behind ${stack.url}`,
   );
   try {
@@ -95,37 +95,43 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
 
 async function runOn(
   stack: Stack,
-  { source, measureSeconds, say, signal }: DemoOptions,
+  { source, measureSeconds, screen, signal }: DemoOptions,
   { first, rest }: { readonly first: readonly SourceFile[]; readonly rest: readonly SourceFile[] },
 ): Promise<DemoResult> {
   const client = createFileClient(stack.url);
   const tally = { requests: 0, failed: 0, failures: [], mismatched: new Set<string>() };
   const work: Workload = { client, tally, hashes: new Map(), signal };
+  const copy = (files: readonly SourceFile[], onFile: () => void) =>
+    copyIn(work, files, { source, concurrency: COPY_CONCURRENCY, onFile });
+  const sayHowFast = ({ targets, readMBps }: Measurement) =>
+    screen.say(
+      `Read by ${READ_CONCURRENCY} clients at once, through ${targets.length} mount targets: ${readMBps.toFixed(2)} MB/s`,
+    );
   try {
-    await copyWithProgress(work, source, first, "Copying in ");
+    await screen.progress("Copying in", first.length, (onFile) => copy(first, onFile));
     const before = await measure(stack, work, first, measureSeconds);
-    say(`Read by ${READ_CONCURRENCY} clients at once: ${before.readMBps.toFixed(1)} MB/s`);
+    sayHowFast(before);
 
-    const started = performance.now();
     const initial = primary(stack.controlPlane.state()).id;
     const traffic = startTraffic(work, first, { concurrency: TRAFFIC_CONCURRENCY });
-    await copyWithProgress(work, source, rest, "Past the threshold, with other traffic ");
-    await watchScaleOut(stack, initial, {
-      say,
-      signal,
-      elapsed: () => `${((performance.now() - started) / 1000).toFixed(1)} s`,
-    });
-    await traffic.stop();
+    try {
+      const scaleOut = watchScaleOut(stack, initial, screen.say, signal);
+      scaleOut.catch(() => {});
+      await screen.progress("Passing the threshold, with other traffic", rest.length, (onFile) => copy(rest, onFile));
+      await scaleOut;
+    } finally {
+      await traffic.stop();
+    }
 
     const after = await measure(stack, work, first, measureSeconds);
-    say(`Read by ${READ_CONCURRENCY} clients at once: ${after.readMBps.toFixed(1)} MB/s`);
+    sayHowFast(after);
     const all = [...first, ...rest];
     await readAll(work, all, { concurrency: READ_CONCURRENCY, seconds: 0 });
-    for (const failure of tally.failures) say(`Failed: ${failure}`);
+    for (const failure of tally.failures) screen.say(`Failed: ${failure}`);
     return {
       before,
       after,
-      tasksRolled: tasksOf(stack.controlPlane.state(), initial),
+      tasksRolled: countStopped(stack.controlPlane.state(), initial),
       files: all.length,
       requests: tally.requests,
       failedRequests: tally.failed,
@@ -133,23 +139,6 @@ async function runOn(
     };
   } finally {
     client.close();
-  }
-}
-
-async function copyWithProgress(work: Workload, source: string, files: readonly SourceFile[], what: string) {
-  const bar = new SingleBar({
-    format: `${what} {bar} {value}/{total} files`,
-    stream: process.stdout,
-    noTTYOutput: true,
-    notTTYSchedule: 5_000,
-    hideCursor: true,
-    gracefulExit: false,
-  });
-  bar.start(files.length, 0);
-  try {
-    await copyIn(work, files, { source, concurrency: COPY_CONCURRENCY, onFile: () => bar.increment() });
-  } finally {
-    bar.stop();
   }
 }
 
@@ -166,34 +155,44 @@ async function measure(
 
 /** Waits until the third mount target is there and every task uses it. */
 async function watchScaleOut(
-  stack: Stack,
+  { controlPlane, taskUrls }: Stack,
   initialDeployment: string,
-  { say, signal, elapsed }: { say: (line: string) => void; signal: AbortSignal; elapsed: () => string },
+  say: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<void> {
-  const { controlPlane } = stack;
+  const started = performance.now();
+  const after = () => `After ${((performance.now() - started) / 1000).toFixed(1)} s`;
   const until = (what: string, isReached: (state: AwsState) => boolean) =>
     waitForState(controlPlane, isReached, { what, timeout: SCALE_OUT_TIMEOUT, signal });
   await until("A third mount target", ({ mountTargets }) => mountTargets.length === SUBNETS.length);
   say(
-    `After ${elapsed()} a third mount target is being created in ${controlPlane.state().mountTargets.at(-1)?.availabilityZoneName}`,
+    `${after()} a mount target is being created in ${controlPlane.state().mountTargets.at(-1)?.availabilityZoneName}`,
   );
   await until("Its availability", ({ mountTargets }) =>
     mountTargets.every(({ lifeCycleState }) => lifeCycleState === "available"),
   );
-  say(`After ${elapsed()} it is available`);
+  say(`${after()} it is available`);
   await until("A deployment", (state) => primary(state).id !== initialDeployment);
-  say(`After ${elapsed()} the mount table is published, and the tasks are being rolled`);
+  say(`${after()} the mount table is published, and the tasks are being rolled`);
   await waitUntilSteady(controlPlane, { timeout: SCALE_OUT_TIMEOUT, signal });
-  say(`After ${elapsed()} all tasks are replaced`);
-  while (!(await areConnected(stack.taskUrls(), SUBNETS.length))) await sleep(100, undefined, { signal });
+  say(`${after()} all tasks are replaced`);
+  await untilConnected(taskUrls, signal);
+}
+
+/** A task is ready with one mount target; what is measured next must have all. */
+async function untilConnected(taskUrls: () => readonly string[], signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + CONNECT_TIMEOUT;
+  while (!(await areConnected(taskUrls(), SUBNETS.length))) {
+    if (Date.now() > deadline) throw new Error("Not every task is connected to every mount target");
+    await sleep(100, undefined, { signal });
+  }
 }
 
 function primary(state: AwsState) {
   return primaryDeployment(findService(state, CLUSTER_NAME, SERVICE_NAME));
 }
 
-/** How many tasks of a deployment have been stopped. */
-function tasksOf({ tasks }: AwsState, deploymentId: string): number {
+function countStopped({ tasks }: AwsState, deploymentId: string): number {
   return tasks.filter((task) => task.deploymentId === deploymentId && task.lastStatus === "STOPPED").length;
 }
 

@@ -1,12 +1,12 @@
 /** One task as a process of this machine, from its start to its end. */
 import { once } from "node:events";
 import { get } from "node:http";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ControlPlane } from "../control-plane/server.ts";
 import type { Task, TaskDefinition } from "../control-plane/state.ts";
 import type { LoadBalancer, Target } from "../load-balancer/load-balancer.ts";
 import type { LogSink } from "../log.ts";
+import { findCommonPort } from "../loopback.ts";
 import { startProcess } from "../process.ts";
 import { taskHealthy, taskSignalled, taskStarted, taskStopped, taskUnhealthy } from "./tasks.ts";
 
@@ -43,7 +43,7 @@ export async function runTask(
   { controlPlane, loadBalancer, healthCheck, log }: TaskRunOptions,
   stopping: AbortSignal,
 ): Promise<void> {
-  const target: Target = { host: HOST, port: await freePort() };
+  const target: Target = { host: HOST, port: await findCommonPort([HOST]) };
   const child = startProcess(definition.command, {
     env: { ...definition.environment, HOST, PORT: String(target.port) },
     onLine: (text, stream) => log({ source: `${definition.containerName}/${taskId.slice(0, 8)}`, stream, text }),
@@ -108,15 +108,4 @@ function check(url: string, signal: AbortSignal): Promise<boolean> {
     });
     request.on("error", () => resolve(false));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, HOST);
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("A TCP server has no port");
-  return address.port;
 }
