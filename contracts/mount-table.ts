@@ -3,7 +3,7 @@
  *
  * The file monitor writes it to an SSM parameter as JSON; every router reads it from there.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 const mountTargetSchema = z.looseObject({
   mount_target_id: z.string().regex(/^fsmt-[0-9a-f]+$/, "must look like fsmt-0123abcd"),
