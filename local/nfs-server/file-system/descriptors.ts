@@ -1,14 +1,31 @@
 /** Asynchronous calls on file descriptors. */
 import * as fs from "node:fs";
 import { promisify } from "node:util";
+import { Semaphore } from "./semaphore.ts";
 
 export const open = promisify(fs.open);
-export const fsync = promisify(fs.fsync);
-export const fdatasync = promisify(fs.fdatasync);
 export const ftruncate = promisify(fs.ftruncate);
 export const fchmod = promisify(fs.fchmod);
 export const fchown = promisify(fs.fchown);
 export const futimes = promisify(fs.futimes);
+
+/**
+ * Half of the thread pool's default size: a sync takes milliseconds, and reads and changes of names are not to wait
+ * behind a queue of them.
+ */
+const syncs = new Semaphore(2);
+const syncAll = promisify(fs.fsync);
+const syncData = promisify(fs.fdatasync);
+
+/** Makes a file's data and attributes, or a directory's entries, durable. */
+export function fsync(descriptor: number): Promise<void> {
+  return syncs.run(() => syncAll(descriptor));
+}
+
+/** Makes a file's data durable. */
+export function fdatasync(descriptor: number): Promise<void> {
+  return syncs.run(() => syncData(descriptor));
+}
 
 const read = promisify(fs.read);
 const write = promisify(fs.write);

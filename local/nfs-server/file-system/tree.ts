@@ -176,7 +176,7 @@ export class Tree {
     }
     const handle = await open(await this.pathOf(inode), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
-      await handle.sync();
+      await fsync(handle.fd);
     } finally {
       await handle.close();
     }
