@@ -147,13 +147,15 @@ export class Tree {
   /** As {@link acquire}, within {@link change}. */
   acquireNow(inode: Inode, forWriting: boolean): OpenFile {
     if (inode.openFile !== undefined && (inode.openFile.writable || !forWriting)) return inode.openFile.retain();
-    const path = this.absolute(this.locate(inode).path);
-    const descriptor = openSync(path, (forWriting ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK);
-    // A change under way can have put another file there since we looked.
-    if (isSame(inode.identity, fstatSync(descriptor, { bigint: true }))) {
-      return this.adopt(inode, descriptor, forWriting);
+    for (const path of inode.paths) {
+      const descriptor = openIfThere(this.absolute(path), forWriting ? O_RDWR : O_RDONLY);
+      if (descriptor === undefined) continue;
+      // What is open cannot be exchanged any more; what the path led to before can have been.
+      if (isSame(inode.identity, fstatSync(descriptor, { bigint: true }))) {
+        return this.adopt(inode, descriptor, forWriting);
+      }
+      closeSync(descriptor);
     }
-    closeSync(descriptor);
     throw new StatusError("NFS4ERR_STALE");
   }
 
@@ -323,6 +325,17 @@ export function entryPath(directory: Inode, name: string): string {
   const [path] = directory.paths;
   if (path === undefined) throw new StatusError("NFS4ERR_STALE");
   return path === "" ? name : `${path}/${name}`;
+}
+
+/** `undefined` when there is nothing at the path, or a symbolic link. */
+function openIfThere(path: string, flags: number): number | undefined {
+  try {
+    return openSync(path, flags | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return undefined;
+    throw error;
+  }
 }
 
 function isRoot(root: Inode, { device, number }: Inode["identity"]): boolean {
