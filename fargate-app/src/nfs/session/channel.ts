@@ -93,13 +93,15 @@ export class Channel {
   async run(operations: Operations, options: RunOptions): Promise<CompoundReply> {
     const backoff = new Backoff(FIRST_DELAY, LONGEST_DELAY);
     const walks = operations[0] === putRootFileHandle;
+    // a grace period takes longer than a caller has who can go elsewhere
+    const grace = options.onConnectionLoss === "recover";
     let looks = 1;
     for (;;) {
       const fate = await this.#attempt(await this.#ready(options), operations, options);
       if (fate.kind === "answered") {
         const { reply } = fate;
         const stale = walks && looks < MOST_LOOKS && reply.failedWith("NFS4ERR_STALE", "NFS4ERR_FHEXPIRED");
-        const wait = reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE");
+        const wait = reply.failedWith("NFS4ERR_DELAY") || (grace && reply.failedWith("NFS4ERR_GRACE"));
         if (reply.changedSomething || !(stale || wait)) return reply;
         looks += 1;
         if (stale) continue;
