@@ -38,7 +38,7 @@ export async function areConnected(taskUrls: readonly string[], mountTargets: nu
   return answers.every((targets) => targets.filter(({ state }) => state === "connected").length === mountTargets);
 }
 
-/** Asks each task, and adds up what they counted since they started. In the order of the ids. */
+/** Asks each task, and adds up what they counted since they started. In the order of the Availability Zones. */
 export async function countTargets(taskUrls: readonly string[]): Promise<TargetCounts[]> {
   const answers = await askTasks(taskUrls);
   const sums = new Map<string, TargetCounts>();
@@ -51,7 +51,7 @@ export async function countTargets(taskUrls: readonly string[]): Promise<TargetC
       bytes: bytesRead + bytesWritten + (sum?.bytes ?? 0),
     });
   }
-  return [...sums.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...sums.values()].sort((a, b) => (a.availabilityZone < b.availabilityZone ? -1 : 1));
 }
 
 /** What was counted between two answers of the same tasks. */
