@@ -28,21 +28,27 @@ interface Position {
   readonly stateid: Stateid | undefined;
 }
 
-export class Compound {
-  readonly fileSystem: SharedFileSystem;
-  readonly settings: ServerSettings;
+/** What is known of a COMPOUND before its operations are. */
+export interface CompoundRequest {
   /** Bytes of the whole message. */
-  readonly requestLength: number;
+  readonly length: number;
   /** The COMPOUND itself, which a retry repeats to the byte. */
   readonly body: Buffer;
   readonly principal: string;
-  /** What the connection that it came over is told from others by. */
+  /** Tells the connection that it came over from others. */
   readonly connection: object;
+  /** How many operations it has. */
+  readonly count: number;
+}
+
+export class Compound {
+  readonly fileSystem: SharedFileSystem;
+  readonly settings: ServerSettings;
+  readonly request: CompoundRequest;
   /** The whole reply, from the RPC header on. */
   readonly reply: XdrWriter;
-  /** Where the operation under way is, and of how many. */
+  /** Which operation is under way. */
   index = 0;
-  readonly count: number;
   readonly #unsynced = new Set<Inode>();
   readonly #held: OpenFile[] = [];
   #session: Session | undefined;
@@ -50,19 +56,10 @@ export class Compound {
   #current: Position | undefined;
   #saved: Position | undefined;
 
-  constructor(
-    fileSystem: SharedFileSystem,
-    settings: ServerSettings,
-    call: Pick<Compound, "requestLength" | "body" | "principal" | "connection" | "count">,
-    reply: XdrWriter,
-  ) {
+  constructor(fileSystem: SharedFileSystem, settings: ServerSettings, request: CompoundRequest, reply: XdrWriter) {
     this.fileSystem = fileSystem;
     this.settings = settings;
-    this.requestLength = call.requestLength;
-    this.body = call.body;
-    this.principal = call.principal;
-    this.connection = call.connection;
-    this.count = call.count;
+    this.request = request;
     this.reply = reply;
   }
 
@@ -76,7 +73,7 @@ export class Compound {
 
   /** The session that SEQUENCE named, and whether the reply is kept for a retry. */
   enterSession(session: Session, cachesReply: boolean): void {
-    session.connections.add(this.connection);
+    session.connections.add(this.request.connection);
     this.#session = session;
     this.#cachesReply = cachesReply;
   }
@@ -134,8 +131,7 @@ export class Compound {
   }
 
   restore(): void {
-    if (this.#saved === undefined) throw new StatusError("NFS4ERR_RESTOREFH");
-    this.#current = this.#saved;
+    this.#current = required(this.#saved);
   }
 
   /** The current object's status. */

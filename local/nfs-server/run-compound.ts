@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { MINOR_VERSION, Op, SESSION_ID_SIZE } from "../../fargate-app/src/nfs/wire/protocol.ts";
 import { type StatusName, statusCode } from "../../fargate-app/src/nfs/wire/status.ts";
-import { XdrError, type XdrReader, type XdrWriter } from "../../fargate-app/src/nfs/wire/xdr.ts";
+import type { XdrReader, XdrWriter } from "../../fargate-app/src/nfs/wire/xdr.ts";
 import { Compound, type ServerSettings } from "./compound.ts";
 import { OPERATIONS, WITHOUT_SESSION } from "./operations/index.ts";
 import type { Operation } from "./operations/operation.ts";
@@ -33,10 +33,10 @@ export async function runCompound(
   fileSystem: SharedFileSystem,
   settings: ServerSettings,
   { xid, principal, args }: Call,
-  request: Buffer,
+  message: Buffer,
   connection: object,
 ): Promise<readonly Buffer[]> {
-  const body = request.subarray(request.length - args.remaining);
+  const body = message.subarray(message.length - args.remaining);
   const tag = args.opaque(MAXIMUM_TAG);
   const minorVersion = args.uint32();
   const count = args.count(4);
@@ -53,12 +53,8 @@ export async function runCompound(
   if (!isUtf8(tag)) return finish({ status: "NFS4ERR_INVAL", operations: 0 });
   if (count === 0) return finish({ status: "NFS4_OK", operations: 0 });
 
-  const compound = new Compound(
-    fileSystem,
-    settings,
-    { requestLength: request.length, body, principal, connection, count },
-    reply,
-  );
+  const request = { length: message.length, body, principal, connection, count };
+  const compound = new Compound(fileSystem, settings, request, reply);
   const first = args.uint32();
   if (first === Op.SEQUENCE) return runInSession(compound, args, xid, finish);
   return finish({ status: await runOperation(compound, first, args), operations: 1 });
@@ -85,13 +81,13 @@ async function runInSession(
   let kept: Buffer | undefined;
   try {
     let status: StatusName = "NFS4_OK";
-    for (compound.index = 1; compound.index < compound.count && status === "NFS4_OK"; compound.index++) {
+    for (compound.index = 1; compound.index < compound.request.count && status === "NFS4_OK"; compound.index++) {
       status = await runOperation(compound, readNumber(args), args);
     }
     await compound.makeDurable();
     const reply = finish({ status, operations: compound.index });
     // A reply of nothing but SEQUENCE is so short that it is always kept.
-    if (cachesReply || compound.count === 1) kept = Buffer.concat(reply).subarray(REPLY_HEADER_LENGTH);
+    if (cachesReply || compound.request.count === 1) kept = Buffer.concat(reply).subarray(REPLY_HEADER_LENGTH);
     return reply;
   } finally {
     compound.end();
@@ -110,7 +106,7 @@ interface Entry {
 
 /** SEQUENCE (RFC 8881 §18.46). */
 function enter(compound: Compound, args: XdrReader): Entry {
-  const { state, count, reply } = compound;
+  const { state, request, reply } = compound;
   const sessionId = args.fixedOpaque(SESSION_ID_SIZE);
   const [sequence, slotId, highestSlotId] = [args.uint32(), args.uint32(), args.uint32()];
   const cachesReply = args.bool();
@@ -119,12 +115,12 @@ function enter(compound: Compound, args: XdrReader): Entry {
   const slot = slots[slotId];
   if (slot === undefined) throw new StatusError("NFS4ERR_BADSLOT");
   if (slotId > highestSlotId) throw new StatusError("NFS4ERR_BAD_HIGH_SLOT");
-  if (compound.requestLength > channel.maximumRequest) throw new StatusError("NFS4ERR_REQ_TOO_BIG");
-  if (count > channel.maximumOperations) throw new StatusError("NFS4ERR_TOO_MANY_OPS");
+  if (request.length > channel.maximumRequest) throw new StatusError("NFS4ERR_REQ_TOO_BIG");
+  if (request.count > channel.maximumOperations) throw new StatusError("NFS4ERR_TOO_MANY_OPS");
   compound.enterSession(session, cachesReply);
   compound.requireRoom(SEQUENCE_RESULT);
 
-  const outcome = slot.begin(sequence, fingerprintOf(compound.body, compound.principal));
+  const outcome = slot.begin(sequence, fingerprintOf(request.body, request.principal));
   client.renewedAt = state.now();
   if (outcome.kind === "new") client.requestsUnderWay++;
   reply.fixedOpaque(sessionId).uint32(sequence).uint32(slotId);
@@ -145,10 +141,10 @@ async function runOperation(compound: Compound, number: number, args: XdrReader)
 }
 
 /** Why an operation is not run: we do not have it, or it may not be where it is. */
-function refusalOf({ index, count }: Compound, number: number): StatusName | undefined {
+function refusalOf({ index, request }: Compound, number: number): StatusName | undefined {
   if (!isKnown(number)) return "NFS4ERR_OP_ILLEGAL";
   if (index === 0 && !WITHOUT_SESSION.has(number)) return "NFS4ERR_OP_NOT_IN_SESSION";
-  if (index === 0 && count > 1) return "NFS4ERR_NOT_ONLY_OP";
+  if (index === 0 && request.count > 1) return "NFS4ERR_NOT_ONLY_OP";
   if (index > 0 && number === Op.SEQUENCE) return "NFS4ERR_SEQUENCE_POS";
   if (index > 0 && number === Op.BIND_CONN_TO_SESSION) return "NFS4ERR_NOT_ONLY_OP";
   return OPERATIONS.has(number) ? undefined : "NFS4ERR_NOTSUPP";
@@ -186,7 +182,6 @@ async function attemptAsync(work: () => ReturnType<Operation> | undefined): Prom
 }
 
 function failureOf(error: unknown): StatusName {
-  if (error instanceof XdrError) return "NFS4ERR_BADXDR";
   const status = statusOf(error);
   if (status === undefined) throw error;
   return status;

@@ -1,5 +1,6 @@
 /** How an operation fails: with a status of NFSv4.1. */
 import { type StatusName, statusMeaning } from "../../fargate-app/src/nfs/wire/status.ts";
+import { XdrError } from "../../fargate-app/src/nfs/wire/xdr.ts";
 
 export class StatusError extends Error {
   override readonly name = "StatusError";
@@ -15,7 +16,7 @@ const BY_ERRNO: Readonly<Record<string, StatusName>> = {
   EPERM: "NFS4ERR_PERM",
   ENOENT: "NFS4ERR_NOENT",
   EIO: "NFS4ERR_IO",
-  ENXIO: "NFS4ERR_NXIO",
+  ENXIO: "NFS4ERR_IO",
   EACCES: "NFS4ERR_ACCESS",
   EEXIST: "NFS4ERR_EXIST",
   EXDEV: "NFS4ERR_XDEV",
@@ -40,9 +41,13 @@ const BY_ERRNO: Readonly<Record<string, StatusName>> = {
   EAGAIN: "NFS4ERR_DELAY",
 };
 
-/** The status that a failure of the operating system or of ours is told as; `undefined` for a defect of the server. */
+/**
+ * The status that a failure is told as: of an operation, of the operating system, or of decoding. `undefined` for a
+ * defect of the server.
+ */
 export function statusOf(error: unknown): StatusName | undefined {
   if (error instanceof StatusError) return error.status;
+  if (error instanceof XdrError) return "NFS4ERR_BADXDR";
   const code = errnoOf(error);
   return code === undefined ? undefined : (BY_ERRNO[code] ?? "NFS4ERR_SERVERFAULT");
 }

@@ -10,6 +10,7 @@ import { open, readdir } from "node:fs/promises";
 import { FileTypeCode } from "../../../fargate-app/src/nfs/wire/protocol.ts";
 import { errnoOf, StatusError, statusOf } from "../status-error.ts";
 import { ChangeCounter } from "./change-counter.ts";
+import { ChangeQueue } from "./change-queue.ts";
 import { fsync } from "./descriptors.ts";
 import { decodeHandle, encodeHandle } from "./handles.ts";
 import { type Inode, identityOf, isSame, requireDirectory, requireRegularFile, typeOf } from "./inode.ts";
@@ -18,9 +19,6 @@ import { createListing, type Listing, ListingCache } from "./listing.ts";
 import { OpenFile } from "./open-file.ts";
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
-
-/** Changes can follow each other so closely that one is always under way. */
-const MAXIMUM_LOOKS = 4;
 
 export interface Found {
   readonly inode: Inode;
@@ -44,8 +42,7 @@ export class Tree {
   readonly #directory: string;
   readonly #changes = new ChangeCounter();
   readonly #listings = new ListingCache<Inode>();
-  #lastChange: Promise<unknown> = Promise.resolve();
-  #changesUnderWay = 0;
+  readonly #queue = new ChangeQueue();
 
   /** @throws when `directory` is not a directory. */
   constructor(directory: string, { inodeCapacity }: TreeOptions = {}) {
@@ -62,12 +59,12 @@ export class Tree {
   }
 
   stat(inode: Inode): Promise<BigIntStats> {
-    return this.#steadily(() => this.statNow(inode));
+    return this.#queue.look(() => this.statNow(inode));
   }
 
   /** Where the operating system finds an object now. */
   pathOf(inode: Inode): Promise<string> {
-    return this.#steadily(() => this.absolute(this.locate(inode).path));
+    return this.#queue.look(() => this.absolute(this.locate(inode).path));
   }
 
   /**
@@ -77,7 +74,7 @@ export class Tree {
    * @throws {StatusError} NFS4ERR_NOENT, or NFS4ERR_STALE when the directory itself is gone.
    */
   lookup(directory: Inode, name: string): Promise<{ readonly inode: Inode; readonly file?: OpenFile }> {
-    return this.#steadily(() => {
+    return this.#queue.look(() => {
       const inode = this.find(directory, name)?.inode ?? this.#missing(directory);
       return inode.type === FileTypeCode.REGULAR ? { inode, ...this.#held(inode) } : { inode };
     });
@@ -86,7 +83,7 @@ export class Tree {
   async parent(directory: Inode): Promise<Inode> {
     requireDirectory(directory);
     if (directory === this.root) throw new StatusError("NFS4ERR_NOENT");
-    return this.#steadily(() => {
+    return this.#queue.look(() => {
       const { path } = this.locate(directory);
       const parentPath = path.slice(0, Math.max(0, path.lastIndexOf("/")));
       const stat = this.#lstat(parentPath);
@@ -103,7 +100,7 @@ export class Tree {
   /** @throws {StatusError} NFS4ERR_BADHANDLE or NFS4ERR_STALE. */
   fromHandle(handle: Buffer): Promise<Inode> {
     const { identity, path } = decodeHandle(handle);
-    return this.#steadily(() => {
+    return this.#queue.look(() => {
       const { device, number, birth } = identity;
       const known = isRoot(this.root, identity) ? this.root : this.inodes.find(device, number);
       if (known !== undefined && known.identity.birth === birth) return known;
@@ -132,7 +129,7 @@ export class Tree {
     name: string,
     forWriting: boolean,
   ): Promise<{ readonly inode: Inode; readonly file: OpenFile }> {
-    return this.#steadily(() => {
+    return this.#queue.look(() => {
       const inode = this.find(directory, name)?.inode ?? this.#missing(directory);
       requireRegularFile(inode);
       return { inode, file: this.acquireNow(inode, forWriting) };
@@ -141,7 +138,7 @@ export class Tree {
 
   /** Opens a file, or shares the descriptor it is open with; the caller releases it. */
   acquire(inode: Inode, forWriting: boolean): Promise<OpenFile> {
-    return this.#steadily(() => this.acquireNow(inode, forWriting));
+    return this.#queue.look(() => this.acquireNow(inode, forWriting));
   }
 
   /** As {@link acquire}, within {@link change}. */
@@ -210,18 +207,9 @@ export class Tree {
     return this.inodes.at(entryPath(directory, name), stat);
   }
 
-  /**
-   * Runs one change of the name space; within it no other change comes between. The work uses only what is meant for
-   * that, since the rest may wait for changes to end.
-   */
+  /** Runs one change of the name space, which uses only those methods that are meant for use within one. */
   change<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.#changesUnderWay++;
-    const result = this.#lastChange.then(work);
-    const settled = () => {
-      this.#changesUnderWay--;
-    };
-    this.#lastChange = result.then(settled, settled);
-    return result;
+    return this.#queue.run(work);
   }
 
   /** A change to one directory's entries, with the directory's change attribute before and after it. */
@@ -287,19 +275,6 @@ export class Tree {
 
   #inodeAt(path: string, stat: BigIntStats): Inode {
     return path === "" ? this.root : this.inodes.at(path, stat);
-  }
-
-  /** Looks without waiting; only what seems to be gone while a change is under way is looked at again after it. */
-  async #steadily<Result>(look: () => Result): Promise<Result> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return look();
-      } catch (error) {
-        const isLast = attempt === MAXIMUM_LOOKS || this.#changesUnderWay === 0;
-        if (isLast || statusOf(error) !== "NFS4ERR_STALE") throw error;
-        await this.#lastChange;
-      }
-    }
   }
 
   #lstat(path: string): BigIntStats | undefined {

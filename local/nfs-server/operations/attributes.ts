@@ -21,9 +21,9 @@ export async function getAttributes(compound: Compound, args: XdrReader): Promis
 }
 
 export async function setAttributesOfFile(compound: Compound, args: XdrReader): Promise<Outcome> {
-  const stateid = readStateid(args);
   const done: number[] = [];
   try {
+    const stateid = readStateid(args);
     const { attributes } = readAttributesToSet(args);
     const inode = compound.current;
     compound.requireRoom(ResultSize.ATTRIBUTE_BITMAP);

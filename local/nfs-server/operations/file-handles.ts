@@ -18,7 +18,7 @@ export async function putHandle(compound: Compound, args: XdrReader): Promise<vo
 
 export function getHandle(compound: Compound): void {
   const handle = compound.tree.handleOf(compound.current);
-  compound.requireRoom(4 + MAXIMUM_FILE_HANDLE);
+  compound.requireRoom(8 + handle.length);
   compound.reply.opaque(handle);
 }
 

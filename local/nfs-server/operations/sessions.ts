@@ -25,9 +25,9 @@ export function exchangeId(compound: Compound, args: XdrReader): void {
   if (protection !== StateProtect.NONE) throw new StatusError("NFS4ERR_INVAL");
   readImplementationId(args);
   if ((flags & ~ExchangeFlagMask.ALLOWED_FROM_CLIENT) !== 0) throw new StatusError("NFS4ERR_INVAL");
-  const { state, fileSystem, principal, reply } = compound;
+  const { state, fileSystem, request, reply } = compound;
   const isUpdate = (flags & ExchangeFlagMask.UPDATE_CONFIRMED) !== 0;
-  const client = state.clients.exchangeId({ owner, verifier, principal }, isUpdate, state.now());
+  const client = state.clients.exchangeId({ owner, verifier, principal: request.principal }, isUpdate, state.now());
   const confirmed = client.confirmed ? ExchangeFlag.CONFIRMED_R : 0;
   reply
     .uint64(client.id)
@@ -47,9 +47,9 @@ export function createSession(compound: Compound, args: XdrReader): void {
   args.uint32();
   readCallbackSecurity(args);
 
-  const { state, settings, principal, reply } = compound;
+  const { state, settings, request, reply } = compound;
   const client = state.clients.get(clientId);
-  if (!client.confirmed && client.identity.principal !== principal) throw new StatusError("NFS4ERR_CLID_INUSE");
+  if (!client.confirmed && client.identity.principal !== request.principal) throw new StatusError("NFS4ERR_CLID_INUSE");
   if (client.lastCreateSession?.sequence === sequence) {
     reply.raw(client.lastCreateSession.reply);
     return;
@@ -62,7 +62,7 @@ export function createSession(compound: Compound, args: XdrReader): void {
   state.clients.confirm(client);
   client.renewedAt = state.now();
   const session = state.sessions.create(client, foreChannel);
-  session.connections.add(compound.connection);
+  session.connections.add(request.connection);
   const results = new XdrWriter().fixedOpaque(session.id).uint32(sequence).uint32(0);
   writeChannel(results, foreChannel);
   writeChannel(results, backChannel);
@@ -71,10 +71,10 @@ export function createSession(compound: Compound, args: XdrReader): void {
   reply.raw(client.lastCreateSession.reply);
 }
 
-export function destroySession({ state, index, count, connection }: Compound, args: XdrReader): void {
+export function destroySession({ state, index, request }: Compound, args: XdrReader): void {
   const session = state.sessions.get(args.fixedOpaque(SESSION_ID_SIZE));
-  if (!session.connections.has(connection)) throw new StatusError("NFS4ERR_CONN_NOT_BOUND_TO_SESSION");
-  if (index < count - 1) throw new StatusError("NFS4ERR_NOT_ONLY_OP");
+  if (!session.connections.has(request.connection)) throw new StatusError("NFS4ERR_CONN_NOT_BOUND_TO_SESSION");
+  if (index < request.count - 1) throw new StatusError("NFS4ERR_NOT_ONLY_OP");
   state.sessions.remove(session);
 }
 
@@ -85,12 +85,12 @@ export function destroyClientId({ state }: Compound, args: XdrReader): void {
 }
 
 /** Any connection may come to any session; there is no back channel to bind. */
-export function bindConnectionToSession({ state, connection, reply }: Compound, args: XdrReader): void {
+export function bindConnectionToSession({ state, request, reply }: Compound, args: XdrReader): void {
   const session = state.sessions.get(args.fixedOpaque(SESSION_ID_SIZE));
   const direction = args.uint32();
   args.bool();
   if (direction === BindDirection.BACK) throw new StatusError("NFS4ERR_INVAL");
-  session.connections.add(connection);
+  session.connections.add(request.connection);
   reply.fixedOpaque(session.id).uint32(BindDirection.FORE).bool(false);
 }
 

@@ -6,7 +6,7 @@ import { type ByteRange, type ByteRangeLock, findConflict, withLock, withoutRang
 import type { Client } from "./clients.ts";
 import { advance, type LockOwner, type LockState, type OpenState, type Stateids } from "./stateids.ts";
 
-/** Opens that one client may have: Amazon EFS allows 32,768 open files. */
+/** Opens that one client may have: Amazon EFS allows 32,768 open files, and says that a quota is used up. */
 const OPENS_PER_CLIENT = 32_768;
 
 /** Locks that one file may have: 512 on Amazon EFS. */
@@ -47,7 +47,7 @@ export class Files {
     if (known !== undefined) return this.#openAgain(known, file, access);
     if (client.isGone || client.opens.size >= OPENS_PER_CLIENT) {
       file.release();
-      throw new StatusError(client.isGone ? "NFS4ERR_DEADSESSION" : "NFS4ERR_DELAY");
+      throw new StatusError(client.isGone ? "NFS4ERR_DEADSESSION" : "NFS4ERR_DQUOT");
     }
     const open: OpenState = {
       kind: "open",

@@ -188,7 +188,7 @@ describe("operations in the wrong place", () => {
     expect(await session.status([getAttributes()])).toBe("NFS4ERR_NOFILEHANDLE");
     expect(await session.status([inRoot, rename("a", "b")])).toBe("NFS4ERR_NOFILEHANDLE");
     expect(await session.status([saveFileHandle])).toBe("NFS4ERR_NOFILEHANDLE");
-    expect(await session.status([raw(Op.RESTOREFH)])).toBe("NFS4ERR_RESTOREFH");
+    expect(await session.status([raw(Op.RESTOREFH)])).toBe("NFS4ERR_NOFILEHANDLE");
     const layoutGet = 50;
     expect(await session.status([raw(layoutGet)])).toBe("NFS4ERR_NOTSUPP");
     expect(await session.status([raw(Op.ILLEGAL)])).toBe("NFS4ERR_OP_ILLEGAL");
