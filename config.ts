@@ -145,6 +145,9 @@ const keys = z.object({
   existingFileSystemId: optionalText(/^fs-[0-9a-f]+$/, "a file system id such as fs-0123abcd").describe(
     "A file system without mount targets to serve, such as a restored backup; empty for a new one.",
   ),
+  efsIamAuthorization: flag(true).describe(
+    "Let only the routers' and the monitor's roles mount, by IAM; false for whoever reaches a mount target.",
+  ),
   performanceMode: choice("generalPurpose", "generalPurpose", "maxIO").describe(
     "The new file system's performance mode.",
   ),

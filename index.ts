@@ -55,6 +55,7 @@ const storage = new FileStorage("file-storage", {
   subnets: network.subnets,
   securityGroupId: securityGroups.fileSystem.id,
   directory: config.targetDirectory,
+  clients: config.efsIamAuthorization ? { router: roles.task, monitor: roles.monitor } : undefined,
   retain,
 });
 
@@ -83,7 +84,8 @@ const router = new RouterService("router", {
   executionRole: roles.execution,
   fileSystemId: storage.fileSystemId,
   fileSystemArn: storage.fileSystemArn,
-  rootDirectory: config.targetDirectory,
+  fileSystemDnsName: storage.dnsName,
+  accessPoint: storage.accessPoint,
   parameterName: mountTable.parameterName,
   parameterArn: mountTable.parameterArn,
   parameterKeyArn,

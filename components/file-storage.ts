@@ -1,9 +1,9 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { ZoneSubnet } from "./network.ts";
-import { denyWithoutTls, policyDocument } from "./policy.ts";
+import { denyWithoutTls, mountStatement, policyDocument } from "./policy.ts";
 
-/** Whom the file system takes routers and monitor for: the user `node` of the router's image. */
+/** Whom the file system takes its clients for: the user `node` of the router's image. */
 export const POSIX_USER = { uid: 1000, gid: 1000 };
 
 export interface FileStorageArgs {
@@ -14,6 +14,8 @@ export interface FileStorageArgs {
   readonly initialMountTargets: number;
   /** The directory that routers and monitor work in. It is made when the first client mounts. Example: `/data`. */
   readonly directory: string;
+  /** Let in only these roles, by IAM. Default: whoever reaches a mount target. */
+  readonly clients?: { readonly router: aws.iam.Role; readonly monitor: aws.iam.Role } | undefined;
   /** A file system without mount targets, such as a restored backup. Default: a new one. Example: `fs-0123abcd`. */
   readonly existingFileSystemId?: string | undefined;
   /** The new file system's KMS key. Default: the AWS-managed key of EFS. */
@@ -28,10 +30,12 @@ export interface FileStorageArgs {
   readonly retain: boolean;
 }
 
-/** The file system, its first mount targets, and the door the monitor enters by. */
+/** The file system, its first mount targets, and the door that its clients enter by. */
 export class FileStorage extends pulumi.ComponentResource {
   readonly fileSystemId: pulumi.Output<string>;
   readonly fileSystemArn: pulumi.Output<string>;
+  /** The name in the mount targets' TLS certificate. */
+  readonly dnsName: pulumi.Output<string>;
   readonly mountTargets: readonly aws.efs.MountTarget[];
   /** The subnets of `mountTargets`. */
   readonly mountTargetSubnetIds: readonly pulumi.Output<string>[];
@@ -47,12 +51,13 @@ export class FileStorage extends pulumi.ComponentResource {
         : aws.efs.getFileSystemOutput({ fileSystemId: args.existingFileSystemId }, { parent: this });
     this.fileSystemId = pulumi.output(fileSystem.id);
     this.fileSystemArn = pulumi.output(fileSystem.arn);
-    this.#admitOnlyTls();
+    this.dnsName = pulumi.output(fileSystem.dnsName);
 
     const subnets = args.subnets.slice(0, args.initialMountTargets);
     this.mountTargets = this.#createMountTargets(args, subnets);
     this.mountTargetSubnetIds = subnets.map(({ id }) => id);
     this.accessPoint = this.#createAccessPoint(args);
+    this.#admit(args);
 
     this.registerOutputs();
   }
@@ -75,28 +80,6 @@ export class FileStorage extends pulumi.ComponentResource {
     );
   }
 
-  /** Once a file system has a policy, only what the policy allows is allowed. */
-  #admitOnlyTls(): void {
-    new aws.efs.FileSystemPolicy(
-      "files",
-      {
-        fileSystemId: this.fileSystemId,
-        policy: policyDocument([
-          denyWithoutTls([this.fileSystemArn]),
-          {
-            Sid: "AllowThroughMountTargets",
-            Effect: "Allow",
-            Principal: { AWS: "*" },
-            Action: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
-            Resource: this.fileSystemArn,
-            Condition: { Bool: { "elasticfilesystem:AccessedViaMountTarget": "true" } },
-          },
-        ]),
-      },
-      { parent: this },
-    );
-  }
-
   #createMountTargets({ securityGroupId }: FileStorageArgs, subnets: readonly ZoneSubnet[]): aws.efs.MountTarget[] {
     return subnets.map(
       (subnet, index) =>
@@ -116,6 +99,30 @@ export class FileStorage extends pulumi.ComponentResource {
         fileSystemId: this.fileSystemId,
         posixUser: { uid, gid },
         rootDirectory: { path: directory, creationInfo: { ownerUid: uid, ownerGid: gid, permissions: "0755" } },
+      },
+      { parent: this },
+    );
+  }
+
+  /** Once a file system has a policy, only what the policy allows is allowed. */
+  #admit({ clients }: FileStorageArgs): void {
+    const allow = (principal: pulumi.Input<string>, statement: aws.iam.PolicyStatement) => ({
+      ...statement,
+      Principal: { AWS: principal },
+    });
+    const { fileSystemArn, accessPoint } = this;
+    const statements =
+      clients === undefined
+        ? [allow("*", mountStatement("AllowAnyone", "read-write", fileSystemArn))]
+        : [
+            allow(clients.router.arn, mountStatement("AllowRouters", "read-write", fileSystemArn, accessPoint)),
+            allow(clients.monitor.arn, mountStatement("AllowMonitor", "read", fileSystemArn, accessPoint)),
+          ];
+    new aws.efs.FileSystemPolicy(
+      "files",
+      {
+        fileSystemId: this.fileSystemId,
+        policy: policyDocument([denyWithoutTls([fileSystemArn]), ...statements]),
       },
       { parent: this },
     );

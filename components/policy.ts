@@ -18,6 +18,25 @@ export function denyWithoutTls(resources: pulumi.Input<string>[]): aws.iam.Polic
   };
 }
 
+/** A statement to mount a file system through a mount target, only at the access point where one is given. */
+export function mountStatement(
+  sid: string,
+  access: "read" | "read-write",
+  fileSystemArn: pulumi.Input<string>,
+  accessPoint?: aws.efs.AccessPoint,
+): aws.iam.PolicyStatement {
+  return {
+    Sid: sid,
+    Effect: "Allow",
+    Action: ["elasticfilesystem:ClientMount", ...(access === "read" ? [] : ["elasticfilesystem:ClientWrite"])],
+    Resource: fileSystemArn,
+    Condition: {
+      Bool: { "elasticfilesystem:AccessedViaMountTarget": "true" },
+      ...(accessPoint === undefined ? {} : { ArnEquals: { "elasticfilesystem:AccessPointArn": accessPoint.arn } }),
+    },
+  };
+}
+
 /**
  * A statement to use the key of a SecureString parameter, as Parameter Store does it in the caller's name: which
  * parameter that may be, the caller's statements for SSM say.

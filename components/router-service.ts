@@ -2,7 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { POSIX_USER } from "./file-storage.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
-import { policyDocument, useParameterKey } from "./policy.ts";
+import { mountStatement, policyDocument, useParameterKey } from "./policy.ts";
 
 /** Where the router listens, and the security groups let the load balancer in. */
 export const ROUTER_PORT = 8000;
@@ -32,8 +32,12 @@ export interface RouterServiceArgs {
 
   readonly fileSystemId: pulumi.Input<string>;
   readonly fileSystemArn: pulumi.Input<string>;
-  /** The directory of the file system that `/` is in the HTTP API. Example: `/data`. */
-  readonly rootDirectory: string;
+  /** The name in the mount targets' TLS certificate. */
+  readonly fileSystemDnsName: pulumi.Input<string>;
+  /** Its root is `/` in the HTTP API. */
+  readonly accessPoint: aws.efs.AccessPoint;
+  /** Whether the routers mount as the task role, or as nobody. */
+  readonly efsIamAuthorization: boolean;
   readonly parameterName: pulumi.Input<string>;
   readonly parameterArn: pulumi.Input<string>;
   /** The customer-managed key of a SecureString parameter. */
@@ -104,13 +108,9 @@ export class RouterService extends pulumi.ComponentResource {
             Action: "elasticfilesystem:DescribeMountTargets",
             Resource: args.fileSystemArn,
           },
-          {
-            Sid: "MountFileSystem",
-            Effect: "Allow",
-            Action: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
-            Resource: args.fileSystemArn,
-            Condition: { Bool: { "elasticfilesystem:AccessedViaMountTarget": "true" } },
-          },
+          ...(args.efsIamAuthorization
+            ? [mountStatement("MountFileSystem", "read-write", args.fileSystemArn, args.accessPoint)]
+            : []),
           ...(args.parameterKeyArn === undefined
             ? []
             : [useParameterKey("DecryptMountTable", ["kms:Decrypt"], args.parameterKeyArn, region)]),
@@ -175,9 +175,13 @@ export class RouterService extends pulumi.ComponentResource {
       AWS_REGION: region,
       SSM_PARAMETER_NAME: args.parameterName,
       EFS_FILE_SYSTEM_ID: args.fileSystemId,
-      ROOT_DIRECTORY: args.rootDirectory,
+      // The access point's root is the directory to serve.
+      ROOT_DIRECTORY: "/",
+      EFS_ACCESS_POINT_ID: args.accessPoint.id,
+      EFS_IAM_AUTHORIZATION: args.efsIamAuthorization ? "on" : "off",
       ROUTING_STRATEGY: args.routingStrategy,
       NFS_TLS: "on",
+      NFS_TLS_SERVER_NAME: args.fileSystemDnsName,
       PORT: String(ROUTER_PORT),
       SHUTDOWN_TIMEOUT_SECONDS: String(SHUTDOWN_SECONDS),
     };

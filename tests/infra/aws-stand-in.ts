@@ -34,6 +34,8 @@ interface Made {
 
 const arn = (service: string, resource: string) => `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${resource}`;
 
+const dnsNameOf = (fileSystemId: string) => `${fileSystemId}.efs.${REGION}.amazonaws.com`;
+
 const ec2Resource = (kind: string, prefix: string) => ({
   id: ({ digits }: Made) => `${prefix}-${digits}`,
   arn: ({ digits }: Made) => arn("ec2", `${kind}/${prefix}-${digits}`),
@@ -56,6 +58,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   "aws:efs/fileSystem:FileSystem": {
     id: ({ digits }) => `fs-${digits}`,
     arn: ({ digits }) => arn("elasticfilesystem", `file-system/fs-${digits}`),
+    outputs: ({ digits }) => ({ dnsName: dnsNameOf(`fs-${digits}`) }),
   },
   "aws:efs/accessPoint:AccessPoint": {
     id: ({ digits }) => `fsap-${digits}`,
@@ -159,7 +162,11 @@ export function lookUp(token: string, inputs: Properties): Properties {
     case "getRouteTable":
       return { id: "rtb-0e0e0e0e", routeTableId: "rtb-0e0e0e0e" };
     case "getFileSystem":
-      return { id: inputs.fileSystemId, arn: arn("elasticfilesystem", `file-system/${String(inputs.fileSystemId)}`) };
+      return {
+        id: inputs.fileSystemId,
+        arn: arn("elasticfilesystem", `file-system/${String(inputs.fileSystemId)}`),
+        dnsName: dnsNameOf(String(inputs.fileSystemId)),
+      };
     default:
       throw new Error(`The stand-in for AWS has no answer to ${token}: add it to tests/infra/aws-stand-in.ts`);
   }

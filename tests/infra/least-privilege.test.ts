@@ -63,9 +63,12 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
   {
     role: "router-task",
     reason: "EFS asks when a router mounts: NFS, not a call to an API",
-    requests: ({ fileSystem }) =>
+    requests: ({ fileSystem, accessPoint }) =>
       ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"].map((action) =>
-        request(action, fileSystem, { "elasticfilesystem:AccessedViaMountTarget": "true" }),
+        request(action, fileSystem, {
+          "elasticfilesystem:AccessedViaMountTarget": "true",
+          "elasticfilesystem:AccessPointArn": accessPoint,
+        }),
       ),
   },
   {

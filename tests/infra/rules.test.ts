@@ -74,13 +74,26 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(all("Bucket")).toHaveLength(config.auditTrail === "true" ? 1 : 0);
     });
 
-    test("the file system refuses plain text, and clients that do not come through a mount target", () => {
+    test("the file system refuses plain text, and lets in routers and monitor at the access point, or anyone", () => {
       const policy = one("FileSystemPolicy");
       expect(deniesPlainText(policy)).toBe(true);
-      for (const { Effect, Condition } of statementsOf(policy)) {
-        if (Effect === "Allow")
-          expect(Condition).toEqual({ Bool: { "elasticfilesystem:AccessedViaMountTarget": "true" } });
-      }
+      const allowed = statementsOf(policy).filter(({ Effect }) => Effect === "Allow");
+      const role = (name: string) => ({ AWS: one("Role", name).outputs.arn });
+      const read = "elasticfilesystem:ClientMount";
+      const write = "elasticfilesystem:ClientWrite";
+      const throughMountTarget = { Bool: { "elasticfilesystem:AccessedViaMountTarget": "true" } };
+      const atAccessPoint = {
+        ...throughMountTarget,
+        ArnEquals: { "elasticfilesystem:AccessPointArn": one("AccessPoint").outputs.arn },
+      };
+      expect(allowed.map(({ Principal, Action, Condition }) => [Principal, Action, Condition])).toEqual(
+        config.efsIamAuthorization === "false"
+          ? [[{ AWS: "*" }, [read, write], throughMountTarget]]
+          : [
+              [role("router-task"), [read, write], atAccessPoint],
+              [role("file-monitor"), [read], atAccessPoint],
+            ],
+      );
     });
 
     test("a certificate makes the load balancer speak HTTPS only", () => {

@@ -33,13 +33,19 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     const environment = Object.fromEntries(
       router.environment.map((variable: { name: string; value: string }) => [variable.name, variable.value]),
     );
+    const fileSystemId = inputsOf("AccessPoint").fileSystemId;
     expect(readRouterSettings(environment)).toMatchObject({
       port: 8000,
-      rootDirectory: "/data",
+      rootDirectory: "/",
       routingStrategy: "rendezvous",
       shutdownTimeout: 30_000,
+      nfsTls: {
+        serverName: `${fileSystemId}.efs.ap-northeast-1.amazonaws.com`,
+        fileSystemId,
+        accessPointId: expect.stringMatching(/^fsap-/),
+        iamRegion: name === "an existing VPC and file system" ? undefined : "ap-northeast-1",
+      },
     });
-    expect(environment.NFS_TLS).toBe("on");
   });
 
   test("alarms and dashboard ask only for metrics that the monitor writes", () => {
