@@ -214,6 +214,12 @@ const keys = z.object({
     "Where alarms are sent, once the address has confirmed; empty for the SNS topic alone.",
   ),
   logRetentionDays: numberFrom(30, "days", LOG_RETENTION_DAYS).describe("Days that log groups keep their lines."),
+  logRouter: flag(true).describe(
+    "Carry the routers' logs with the Fluent Bit sidecar: errors to CloudWatch Logs, all lines to S3; false sends all lines to CloudWatch Logs.",
+  ),
+  logArchiveDays: wholeNumber(365, "days", 91, 3650).describe(
+    "Days that all lines are kept in S3, from the 91st on in Glacier.",
+  ),
   auditTrail: flag(false).describe(
     "Keep a CloudTrail trail of the calls that change anything, in a bucket of its own.",
   ),

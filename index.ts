@@ -12,6 +12,7 @@ import { ContainerImage } from "./components/container-image.ts";
 import { Dashboard } from "./components/dashboard.ts";
 import { FileMonitor } from "./components/file-monitor.ts";
 import { FileStorage } from "./components/file-storage.ts";
+import { LogRouter } from "./components/log-router.ts";
 import { MountTable } from "./components/mount-table.ts";
 import { MountTargetSweeper } from "./components/mount-target-sweeper.ts";
 import { Network } from "./components/network.ts";
@@ -72,6 +73,18 @@ const image = new ContainerImage("router", {
   platform: config.cpuArchitecture === "ARM64" ? "linux/arm64" : "linux/amd64",
 });
 
+const topic = new AlarmTopic("alarms", { email: config.alarmEmail });
+
+const logRouter = config.logRouter
+  ? new LogRouter("log-router", {
+      ...config,
+      context: "fluent-bit",
+      taskRole: roles.task,
+      topicArn: topic.arn,
+      retain,
+    })
+  : undefined;
+
 const router = new RouterService("router", {
   ...config,
   vpcId: network.vpcId,
@@ -90,9 +103,8 @@ const router = new RouterService("router", {
   parameterArn: mountTable.parameterArn,
   parameterKeyArn,
   logGroupName: `/ecs/efs-mount-autoscaling-fargate${config.nameSuffix}`,
+  logSidecar: logRouter?.sidecar,
 });
-
-const topic = new AlarmTopic("alarms", { email: config.alarmEmail });
 
 const sweeper = new MountTargetSweeper(
   "mount-target-sweeper",
@@ -142,7 +154,7 @@ const dashboard = new Dashboard("dashboard", {
   loadBalancer: router.loadBalancer,
   targetGroup: router.targetGroup,
   fileSystemId: storage.fileSystemId,
-  logGroupNames: [monitor.logGroup.name, router.logGroup.name],
+  logGroupNames: [monitor.logGroup.name, logRouter?.errorLogGroup.name ?? router.logGroup.name],
 });
 
 const backup = config.backup
@@ -167,6 +179,9 @@ export const dashboardUrl = dashboard.url;
 export const alarmTopic = topic.arn;
 export const monitorLogGroup = monitor.logGroup.name;
 export const routerLogGroup = router.logGroup.name;
+/** Where the routers' errors are, and all their lines. */
+export const errorLogGroup = logRouter?.errorLogGroup.name ?? router.logGroup.name;
+export const logBucket = logRouter?.archive.bucketName ?? "none";
 /** The vault and the role that a restore needs. */
 export const backupVault = backup?.vaultName ?? "none";
 export const backupRole = backup?.roleArn ?? "none";

@@ -10,6 +10,10 @@ export interface ContainerImageArgs {
   readonly platform: "linux/arm64" | "linux/amd64";
   /** Images that the repository keeps, for rollbacks. Default: 5. */
   readonly keepImages?: number;
+  /** The repository's name. Default: one that Pulumi makes up. */
+  readonly repositoryName?: string;
+  /** A tag that stands for these files alone; no tag of the repository can then be moved. Default: `latest`, which moves. */
+  readonly immutableTag?: string;
 }
 
 /** An image, built from this checkout and pushed to a repository of its own. */
@@ -28,10 +32,13 @@ export class ContainerImage extends pulumi.ComponentResource {
     this.registerOutputs();
   }
 
-  #createRepository(name: string, { keepImages = 5 }: ContainerImageArgs): aws.ecr.Repository {
+  #createRepository(name: string, args: ContainerImageArgs): aws.ecr.Repository {
+    const { keepImages = 5, repositoryName, immutableTag } = args;
     const repository = new aws.ecr.Repository(
       name,
       {
+        ...(repositoryName === undefined ? {} : { name: repositoryName }),
+        imageTagMutability: immutableTag === undefined ? "MUTABLE" : "IMMUTABLE",
         imageScanningConfiguration: { scanOnPush: true },
         encryptionConfigurations: [{ encryptionType: "AES256" }],
         forceDelete: true,
@@ -66,7 +73,7 @@ export class ContainerImage extends pulumi.ComponentResource {
         context: { location: args.context },
         dockerfile: { location: args.dockerfile },
         platforms: [args.platform],
-        tags: [pulumi.interpolate`${repository.repositoryUrl}:latest`],
+        tags: [pulumi.interpolate`${repository.repositoryUrl}:${args.immutableTag ?? "latest"}`],
         push: true,
         // A preview needs no Docker, so that it runs in any pull request.
         buildOnPreview: false,

@@ -72,22 +72,32 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
       ),
   },
   {
+    role: "router-task",
+    reason: "Fluent Bit archives lines and reports errors; tests/log-routing records that it makes no other calls",
+    requests: ({ archivedObject, errorLogStream }) => [
+      request("s3:PutObject", archivedObject),
+      request("logs:CreateLogStream", errorLogStream),
+      request("logs:PutLogEvents", errorLogStream),
+    ],
+  },
+  {
     role: "router-execution",
-    reason: "ECS pulls the image",
-    requests: ({ repository }) => [
+    reason: "ECS pulls the images",
+    requests: ({ repositories }) => [
       request("ecr:GetAuthorizationToken", "*"),
-      ...["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"].map((action) =>
-        request(action, repository),
+      ...["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"].flatMap((action) =>
+        repositories.map((repository) => request(action, repository)),
       ),
     ],
   },
   {
     role: "router-execution",
-    reason: "ECS writes the container's log",
-    requests: ({ routerLogStream }) => [
-      request("logs:CreateLogStream", routerLogStream),
-      request("logs:PutLogEvents", routerLogStream),
-    ],
+    reason: "ECS writes the containers' logs",
+    requests: ({ routerLogStream, logRouterLogStream }) =>
+      [routerLogStream, logRouterLogStream].flatMap((stream) => [
+        request("logs:CreateLogStream", stream),
+        request("logs:PutLogEvents", stream),
+      ]),
   },
 ];
 
@@ -99,6 +109,7 @@ const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly
   elasticfilesystem: { onResource: "elasticfilesystem:DeleteFileSystem" },
   kms: { onResource: "kms:ScheduleKeyDeletion" },
   logs: { onResource: "logs:DeleteLogStream" },
+  s3: { onResource: "s3:GetObject" },
   sns: { onResource: "sns:DeleteTopic" },
   ssm: { onResource: "ssm:DeleteParameter" },
 };
@@ -189,9 +200,12 @@ interface Arns extends StackArns {
   readonly functionSubnet: string;
   readonly functionSecurityGroup: string;
   readonly topic: string;
-  readonly repository: string;
+  readonly repositories: readonly string[];
   readonly monitorLogStream: string;
   readonly routerLogStream: string;
+  readonly logRouterLogStream: string;
+  readonly errorLogStream: string;
+  readonly archivedObject: string;
 }
 
 function arnsOf(resources: readonly Registered[]): Arns {
@@ -213,9 +227,12 @@ function arnsOf(resources: readonly Registered[]): Arns {
     functionSecurityGroup: arnOf("SecurityGroup", "file-monitor"),
     networkInterface: `arn:aws:ec2:${REGION}:${ACCOUNT_ID}:network-interface/eni-0e0e0e0e`,
     topic: arnOf("Topic", "alarms"),
-    repository: arnOf("Repository", "router"),
+    repositories: [arnOf("Repository", "router"), arnOf("Repository", "fluent-bit-custom")],
     monitorLogStream: `${arnOf("LogGroup", "file-monitor")}:log-stream:2026/01/01`,
     routerLogStream: `${arnOf("LogGroup", "router")}:log-stream:router/router/0e0e0e0e`,
+    logRouterLogStream: `${arnOf("LogGroup", "firelens")}:log-stream:firelens/log-router/0e0e0e0e`,
+    errorLogStream: `${arnOf("LogGroup", "errors")}:log-stream:fargate-router-firelens-0e0e0e0e`,
+    archivedObject: `${arnOf("Bucket", "logs")}/logs/year=2026/month=01/day=31/hour=23/235959-0e0e0e0e.gz`,
   };
 }
 
@@ -251,6 +268,8 @@ function contextOf(condition: unknown): Record<string, string> {
 /** A name or ARN like this one that is another's. */
 function another(text: string): string {
   if (text === "true") return "false";
+  // A prefix of a bucket: the neighbour is another prefix.
+  if (/^arn:aws:s3:.*\/\*$/.test(text)) return text.replace(/[^/]*\/\*$/, "other/object");
   // All of a kind in the account: the neighbour is another account's.
   if (/\/\*$/.test(text)) return concrete(text).replace(ACCOUNT_ID, "999999999999");
   return /:\*$/.test(text) ? `${text.slice(0, -2)}-other:log-stream:one` : `${text}0`;

@@ -30,6 +30,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   const ownNetwork = config.vpcId === undefined;
   const ownFileSystem = config.existingFileSystemId === undefined;
   const retain = config.dataOnDestroy === "retain";
+  const logRouter = config.logRouter !== "false";
 
   beforeAll(async () => {
     ({ resources } = await registerStack(config));
@@ -71,7 +72,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         expect(about("BucketPolicy"), bucket).toHaveLength(1);
         expect(deniesPlainText(about("BucketPolicy")[0]), bucket).toBe(true);
       }
-      expect(all("Bucket")).toHaveLength(config.auditTrail === "true" ? 1 : 0);
+      expect(all("Bucket")).toHaveLength((config.auditTrail === "true" ? 1 : 0) + (logRouter ? 1 : 0));
     });
 
     test("the file system refuses plain text, and lets in routers and monitor at the access point, or anyone", () => {
@@ -285,9 +286,10 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     test("function and tasks write to log groups of the stack", () => {
       const groups = all("LogGroup").map(({ outputs }) => outputs.name);
       expect(groups).toContain((one("Function").inputs.loggingConfig as Record<string, unknown>).logGroup);
-      for (const { logConfiguration } of containers()) {
-        expect(logConfiguration.logDriver).toBe("awslogs");
-        expect(groups).toContain(logConfiguration.options["awslogs-group"]);
+      for (const { name: container, logConfiguration } of containers()) {
+        const routed = logRouter && container === "router";
+        expect(logConfiguration.logDriver, container).toBe(routed ? "awsfirelens" : "awslogs");
+        if (!routed) expect(groups).toContain(logConfiguration.options["awslogs-group"]);
       }
     });
 
@@ -319,7 +321,12 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         all("MetricAlarm")
           .map(({ name: alarm }) => alarm)
           .sort(),
-      ).toEqual(["io-limit", "monitor-error-rate", "mount-target-creation-failed", "no-room-to-grow"]);
+      ).toEqual(
+        [
+          ...["io-limit", "monitor-error-rate", "mount-target-creation-failed", "no-room-to-grow"],
+          ...(logRouter ? ["log-router-errors", "router-errors"] : []),
+        ].sort(),
+      );
       expect(all("TopicSubscription").map(({ inputs }) => inputs.endpoint)).toEqual(list(config.alarmEmail));
     });
 
@@ -361,25 +368,31 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       ).toEqual(["ALBRequestCountPerTarget", "ECSServiceAverageCPUUtilization"]);
     });
 
-    test("containers run as a user, read-only, by digest, and have time to stop", () => {
+    test("containers run read-only, by digest, and have time to stop", () => {
       for (const container of containers()) {
-        expect(container).toMatchObject({
-          user: "1000:1000",
+        expect(container, container.name).toMatchObject({
           readonlyRootFilesystem: true,
-          linuxParameters: { capabilities: { drop: ["ALL"] } },
           image: expect.stringMatching(/@sha256:/),
           healthCheck: { command: expect.arrayContaining(["CMD"]) },
         });
         expect(container.stopTimeout).toBeGreaterThanOrEqual(30);
-        expect(container.portMappings.map(({ containerPort }) => containerPort)).toEqual([8000]);
       }
-      expect(containers()).toHaveLength(1);
+      expect(containers().map(({ name }) => name)).toEqual(logRouter ? ["router", "log-router"] : ["router"]);
+    });
+
+    test("the router runs as a user without capabilities, and only it can be reached", () => {
+      const [router, ...others] = containers();
+      expect(router).toMatchObject({ user: "1000:1000", linuxParameters: { capabilities: { drop: ["ALL"] } } });
+      expect(router?.portMappings?.map(({ containerPort }) => containerPort)).toEqual([8000]);
+      for (const { name: container, portMappings } of others) expect(portMappings, container).toBeUndefined();
     });
 
     test("only names that are fixed by design are fixed", () => {
       const suffix = config.nameSuffix ?? "";
       const fixed = resources
-        .filter(({ type, inputs }) => inputs.name !== undefined && !type.startsWith("docker-build:"))
+        // A name that only a title is, or is only seen inside a named one, can be there twice.
+        .filter(({ type }) => !/^docker-build:|:(NamedQuery|CatalogTable)$/.test(type))
+        .filter(({ inputs }) => inputs.name !== undefined)
         .map(({ inputs }) => inputs.name);
       expect(fixed.sort()).toEqual(
         [
@@ -388,6 +401,14 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           ownFileSystem
             ? "/efs-mount-autoscaling/mount-targets"
             : `/efs-mount-autoscaling/${config.existingFileSystemId}/mount-targets`,
+          ...(logRouter
+            ? [
+                `/ecs/backend/errors${suffix}`,
+                `/ecs/firelens${suffix}`,
+                `fluent-bit-custom${suffix}`,
+                `efs_mount_autoscaling${suffix.replaceAll("-", "_")}`,
+              ]
+            : []),
         ].sort(),
       );
     });
@@ -399,8 +420,9 @@ function containers(): Container[] {
 }
 
 interface Container {
+  readonly name: string;
   readonly stopTimeout: number;
-  readonly portMappings: readonly { readonly containerPort: number }[];
+  readonly portMappings?: readonly { readonly containerPort: number }[];
   readonly logConfiguration: { readonly logDriver: string; readonly options: Readonly<Record<string, string>> };
 }
 

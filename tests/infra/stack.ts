@@ -45,6 +45,7 @@ export const CONFIGURATIONS = {
     privateSubnetIds: '["subnet-1","subnet-2","subnet-3"]',
     createVpcEndpoints: "false",
     existingFileSystemId: "fs-0e0e0e0e",
+    logRouter: "false",
     efsIamAuthorization: "false",
   },
 } as const satisfies Record<string, Record<string, string>>;

@@ -1,0 +1,228 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import { ContainerImage } from "./container-image.ts";
+import { LogArchive } from "./log-archive.ts";
+import type { LogSidecar } from "./log-sidecar.ts";
+
+export interface LogRouterArgs {
+  /** The folder of the image: its Dockerfile and what that copies. Example: `fluent-bit`. */
+  readonly context: string;
+  readonly cpuArchitecture: "ARM64" | "X86_64";
+  /** Ends the fixed names. Example: `-prod`. */
+  readonly nameSuffix: string;
+  /** The role of the tasks: the only one that may write to the archive. */
+  readonly taskRole: aws.iam.Role;
+  /** The SNS topic of the alarms. */
+  readonly topicArn: pulumi.Input<string>;
+  /** Days that the log groups keep their lines. Example: 30. */
+  readonly logRetentionDays: number;
+  /** Days that the archive keeps all lines, more than 90. Example: 365. */
+  readonly logArchiveDays: number;
+  /** Leave the archive in the account when it leaves the stack; else it is deleted. */
+  readonly retain: boolean;
+}
+
+/** Its name in the task. */
+const CONTAINER = "log-router";
+const BUFFER_VOLUME = "log-buffer";
+const MINUTE = 60;
+
+/**
+ * What carries the routers' logs: a Fluent Bit sidecar that ECS feeds (FireLens), which sends errors to CloudWatch Logs
+ * and every line to an archive in S3.
+ */
+export class LogRouter extends pulumi.ComponentResource {
+  readonly sidecar: LogSidecar;
+  readonly errorLogGroup: aws.cloudwatch.LogGroup;
+  /** What Fluent Bit says itself. */
+  readonly ownLogGroup: aws.cloudwatch.LogGroup;
+  readonly archive: LogArchive;
+
+  constructor(name: string, args: LogRouterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:LogRouter", name, {}, opts);
+
+    this.errorLogGroup = this.#createLogGroup("errors", `/ecs/backend/errors${args.nameSuffix}`, args);
+    this.ownLogGroup = this.#createLogGroup("firelens", `/ecs/firelens${args.nameSuffix}`, args);
+    this.archive = new LogArchive(
+      "logs",
+      { ...args, writerArn: args.taskRole.arn, days: args.logArchiveDays },
+      { parent: this },
+    );
+    this.sidecar = this.#createSidecar(this.#buildImage(args));
+    this.#alarmOnErrors(args);
+    this.#alarmOnOwnErrors(args);
+
+    this.registerOutputs();
+  }
+
+  #createLogGroup(name: string, logGroupName: string, { logRetentionDays }: LogRouterArgs): aws.cloudwatch.LogGroup {
+    return new aws.cloudwatch.LogGroup(
+      name,
+      { name: logGroupName, retentionInDays: logRetentionDays },
+      { parent: this },
+    );
+  }
+
+  #buildImage({ context, cpuArchitecture, nameSuffix }: LogRouterArgs): ContainerImage {
+    return new ContainerImage(
+      "fluent-bit-custom",
+      {
+        context,
+        dockerfile: join(context, "Dockerfile"),
+        platform: cpuArchitecture === "ARM64" ? "linux/arm64" : "linux/amd64",
+        repositoryName: `fluent-bit-custom${nameSuffix}`,
+        immutableTag: `${hashOf(context)}-${cpuArchitecture.toLowerCase()}`,
+      },
+      { parent: this },
+    );
+  }
+
+  #createSidecar(image: ContainerImage): LogSidecar {
+    return {
+      container: this.#container(image),
+      logConfiguration: { logDriver: "awsfirelens", options: { "log-driver-buffer-limit": "1048576" } },
+      volumes: [BUFFER_VOLUME],
+      taskStatements: [
+        {
+          Sid: "ArchiveLogs",
+          Effect: "Allow",
+          Action: "s3:PutObject",
+          Resource: pulumi.interpolate`${this.archive.bucketArn}/${this.archive.prefix}*`,
+        },
+        {
+          Sid: "WriteErrorLog",
+          Effect: "Allow",
+          Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+          Resource: pulumi.interpolate`${this.errorLogGroup.arn}:*`,
+        },
+      ],
+      executionStatements: [
+        {
+          Sid: "PullLogRouterImage",
+          Effect: "Allow",
+          Action: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+          Resource: image.repositoryArn,
+        },
+        {
+          Sid: "WriteLogRouterLog",
+          Effect: "Allow",
+          Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+          Resource: pulumi.interpolate`${this.ownLogGroup.arn}:*`,
+        },
+      ],
+    };
+  }
+
+  #container(image: ContainerImage): aws.ecs.ContainerDefinition {
+    const region = aws.getRegionOutput({}, { parent: this }).region;
+    const environment: Record<string, pulumi.Input<string>> = {
+      AWS_REGION: region,
+      LOG_BUCKET_NAME: this.archive.bucketName,
+      ERROR_LOG_GROUP_NAME: this.errorLogGroup.name,
+    };
+    return {
+      name: CONTAINER,
+      image: image.ref,
+      essential: true,
+      memoryReservation: 50,
+      // The socket that ECS mounts for the container runtime belongs to root.
+      user: "0",
+      readonlyRootFilesystem: true,
+      environment: Object.entries(environment).map(([key, value]) => ({ name: key, value })),
+      mountPoints: [{ sourceVolume: BUFFER_VOLUME, containerPath: "/log-router/buffer" }],
+      firelensConfiguration: {
+        type: "fluentbit",
+        options: {
+          "enable-ecs-log-metadata": "true",
+          "config-file-type": "file",
+          "config-file-value": "/log-router/fluent-bit.conf",
+        },
+      },
+      healthCheck: {
+        command: ["CMD", "curl", "--fail", "--silent", "--show-error", "http://localhost:2020/api/v1/health"],
+        interval: 30,
+        timeout: 3,
+        retries: 3,
+        startPeriod: 30,
+      },
+      // The longest that Fargate allows: what is collected for S3 goes there on the way out.
+      stopTimeout: 120,
+      logConfiguration: {
+        logDriver: "awslogs",
+        options: {
+          "awslogs-group": this.ownLogGroup.name,
+          "awslogs-region": region,
+          "awslogs-stream-prefix": "firelens",
+          mode: "non-blocking",
+        },
+      },
+    };
+  }
+
+  #alarmOnErrors({ topicArn }: LogRouterArgs): void {
+    this.#alarm("router-errors", topicArn, {
+      alarmDescription: "The routers logged an ERROR or worse. See the error log group.",
+      namespace: "AWS/Logs",
+      metricName: "IncomingLogEvents",
+      dimensions: { LogGroupName: this.errorLogGroup.name },
+      threshold: 0,
+    });
+  }
+
+  /** One failed attempt to send, which is tried again, makes up to three such lines. */
+  #alarmOnOwnErrors({ topicArn, nameSuffix }: LogRouterArgs): void {
+    const { metricTransformation } = new aws.cloudwatch.LogMetricFilter(
+      "log-router-errors",
+      {
+        logGroupName: this.ownLogGroup.name,
+        pattern: '"[error]"',
+        metricTransformation: {
+          namespace: "efs-mount-autoscaling",
+          name: `LogRouterErrors${nameSuffix}`,
+          value: "1",
+        },
+      },
+      { parent: this },
+    );
+    this.#alarm("log-router-errors", topicArn, {
+      alarmDescription: "The log router keeps failing to deliver. See its log group, and the permissions of the tasks.",
+      namespace: metricTransformation.namespace,
+      metricName: metricTransformation.name,
+      threshold: 10,
+    });
+  }
+
+  #alarm(
+    name: string,
+    topicArn: pulumi.Input<string>,
+    watch: Pick<
+      aws.cloudwatch.MetricAlarmArgs,
+      "alarmDescription" | "namespace" | "metricName" | "dimensions" | "threshold"
+    >,
+  ): void {
+    new aws.cloudwatch.MetricAlarm(
+      name,
+      {
+        ...watch,
+        statistic: "Sum",
+        period: 5 * MINUTE,
+        evaluationPeriods: 1,
+        comparisonOperator: "GreaterThanThreshold",
+        treatMissingData: "notBreaching",
+        alarmActions: [topicArn],
+        okActions: [topicArn],
+      },
+      { parent: this },
+    );
+  }
+}
+
+/** A name for what the files of a folder say. */
+function hashOf(folder: string): string {
+  const hash = createHash("sha256");
+  for (const file of readdirSync(folder).sort()) hash.update(`${file}\0`).update(readFileSync(join(folder, file)));
+  return hash.digest("hex").slice(0, 20);
+}
