@@ -1,16 +1,17 @@
 /** Entries of directories: made, removed, renamed, linked, listed (RFC 8881 §18.4, §18.9, §18.23-18.26). */
 
 import { readlink } from "node:fs/promises";
-import { readBitmap, toBitmap, writeBitmap } from "../../../fargate-app/src/nfs/wire/bitmap.ts";
-import { FileTypeCode, VERIFIER_SIZE } from "../../../fargate-app/src/nfs/wire/protocol.ts";
+import { fromBitmap, readBitmap, toBitmap, writeBitmap } from "../../../fargate-app/src/nfs/wire/bitmap.ts";
+import { Attribute, FileTypeCode, VERIFIER_SIZE } from "../../../fargate-app/src/nfs/wire/protocol.ts";
+import { statusCode } from "../../../fargate-app/src/nfs/wire/status.ts";
 import { type XdrReader, XdrWriter } from "../../../fargate-app/src/nfs/wire/xdr.ts";
-import { readAttributesToSet, writeAttributes } from "../attributes.ts";
+import { readAttributesToSet, writeAttributeError, writeAttributes } from "../attributes.ts";
 import type { Compound } from "../compound.ts";
 import { type Inode, requireDirectory } from "../file-system/inode.ts";
 import { indexAfter } from "../file-system/listing.ts";
 import { createObject, linkEntry, type NewObject, remove, renameEntry } from "../file-system/name-space.ts";
 import { readName } from "../names.ts";
-import { StatusError } from "../status-error.ts";
+import { errnoOf, StatusError, statusOf } from "../status-error.ts";
 import { ResultSize, writeChangeInfo } from "./operation.ts";
 
 /** Amazon EFS: the target of a symbolic link has at most 4,080 bytes. */
@@ -127,15 +128,25 @@ function writeEntry(
   cookie: bigint,
   asked: readonly number[],
 ): Buffer | undefined {
-  const stat = tree.statEntry(directory, name);
-  if (stat === undefined) return undefined;
   const entry = new XdrWriter(256).bool(true).uint64(cookie).string(name);
-  writeAttributes(entry, asked, {
-    stat,
-    change: tree.changeOf(stat),
-    handle: () => tree.handleOf(tree.inodeOfEntry(directory, name, stat)),
-    leaseSeconds: state.leaseSeconds,
-    maximumTransfer: settings.maximumTransfer,
-  });
+  try {
+    const stat = tree.statEntry(directory, name);
+    if (stat === undefined) return undefined;
+    writeAttributes(entry, asked, {
+      stat,
+      change: tree.changeOf(stat),
+      handle: () => tree.handleOf(tree.inodeOfEntry(directory, name, stat)),
+      leaseSeconds: state.leaseSeconds,
+      maximumTransfer: settings.maximumTransfer,
+    });
+  } catch (error) {
+    // Who asks for this attribute would rather have the entry without the others than no listing (RFC 8881 §18.23.3).
+    if (errnoOf(error) === undefined || !asksFor(asked, Attribute.RDATTR_ERROR)) throw error;
+    writeAttributeError(entry, statusCode(statusOf(error) ?? "NFS4ERR_SERVERFAULT"));
+  }
   return entry.toBuffer();
+}
+
+function asksFor(asked: readonly number[], attribute: number): boolean {
+  return [...fromBitmap(asked)].includes(attribute);
 }

@@ -9,8 +9,9 @@ import { advance, type LockOwner, type LockState, type OpenState, type Stateids 
 /** Opens that one client may have: Amazon EFS allows 32,768 open files, and says that a quota is used up. */
 const OPENS_PER_CLIENT = 32_768;
 
-/** Locks that one file may have: 512 on Amazon EFS. */
+/** Amazon EFS: 512 locks on one file, and locks of one client by 256 owners and files. More are to come later. */
 const LOCKS_PER_FILE = 512;
+const LOCK_STATES_PER_CLIENT = 256;
 
 interface FileState {
   readonly opens: Set<OpenState>;
@@ -106,9 +107,12 @@ export class Files {
       exclusive: wanted.exclusive,
       owner: ownerKey,
     });
-    if (ranges.length > LOCKS_PER_FILE && ranges.length > file.ranges.length) throw new StatusError("NFS4ERR_DELAY");
-    file.ranges = ranges;
     const known = file.locks.get(ownerKey);
+    const isTooMany = ranges.length > Math.max(LOCKS_PER_FILE, file.ranges.length);
+    if (isTooMany || (known === undefined && open.client.locks.size >= LOCK_STATES_PER_CLIENT)) {
+      throw new StatusError("NFS4ERR_DELAY");
+    }
+    file.ranges = ranges;
     if (known !== undefined) {
       advance(known);
       return known;

@@ -1,3 +1,4 @@
+import { execFile } from "node:child_process";
 import {
   chmod,
   lstat,
@@ -12,6 +13,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { getAttributes } from "../../../fargate-app/src/nfs/operations/attributes.ts";
 import { read, write } from "../../../fargate-app/src/nfs/operations/data.ts";
@@ -36,7 +38,17 @@ import { Op } from "../../../fargate-app/src/nfs/wire/protocol.ts";
 import { ANONYMOUS_STATEID } from "../../../fargate-app/src/nfs/wire/stateid.ts";
 import { XdrWriter } from "../../../fargate-app/src/nfs/wire/xdr.ts";
 import type { RawSession } from "./driver.ts";
-import { access, createSymbolicLink, lookup, lookupParent, open, raw, readLink, setModeAndTime } from "./operations.ts";
+import {
+  access,
+  createSymbolicLink,
+  listModes,
+  lookup,
+  lookupParent,
+  open,
+  raw,
+  readLink,
+  setModeAndTime,
+} from "./operations.ts";
 import { temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";
 
 const inRoot = putRootFileHandle;
@@ -351,6 +363,24 @@ describe("a directory that is listed page by page", () => {
     const session = await temporarySession(await temporaryServer({ directory }));
     const rest = await page(session, first.next, 100_000);
     expect(first.entries.length + rest.entries.length).toBe(30);
+  });
+
+  test("has the entries whose attributes cannot be had, for those who ask why", async () => {
+    const { session, directory } = await exported();
+    const parts = Array.from({ length: 15 }, () => "x".repeat(250));
+    const longestOnLinux = 4095;
+    parts.push("x".repeat(longestOnLinux - 100 - join(directory, ...parts).length));
+    const folder = join(directory, ...parts);
+    await mkdir(folder, { recursive: true });
+    const [near, tooFar] = ["y", "z".repeat(200)];
+    const inFolder = (command: string, ...args: string[]) => promisify(execFile)(command, args, { cwd: folder });
+    await inFolder("touch", near, tooFar);
+    onTestFinished(async () => void (await inFolder("rm", tooFar)));
+    const entries = await session.result(at(...parts), listModes());
+    expect(entries.find(({ name }) => name === near)).toHaveProperty("mode");
+    expect(entries.find(({ name }) => name === tooFar)).toEqual({ name: tooFar, error: "NFS4ERR_NAMETOOLONG" });
+    const withoutAsking = [...at(...parts), readDirectory(DIRECTORY_START, 10_000)];
+    expect(await session.status(withoutAsking)).toBe("NFS4ERR_NAMETOOLONG");
   });
 
   test("refuses pages too small for one entry, and places that it never gave", async () => {

@@ -2,7 +2,7 @@
 
 import type { StateOwner } from "../../../fargate-app/src/nfs/operations/open.ts";
 import { mutation, nothing, type Operation, query } from "../../../fargate-app/src/nfs/operations/operation.ts";
-import { readBitmap, toBitmap, writeBitmap } from "../../../fargate-app/src/nfs/wire/bitmap.ts";
+import { fromBitmap, readBitmap, toBitmap, writeBitmap } from "../../../fargate-app/src/nfs/wire/bitmap.ts";
 import {
   Attribute,
   CreateMode,
@@ -212,6 +212,31 @@ export function setModeAndTime(stateid: Stateid, mode: number, seconds: number):
     },
     (reader) => {
       readBitmap(reader);
+    },
+  );
+}
+
+/** READDIR of all entries, with the mode of each, or why it cannot be had. */
+export function listModes(): Operation<{ name: string; mode?: number; error?: StatusName | undefined }[]> {
+  return query(
+    Op.READDIR,
+    (writer) => {
+      writer.uint64(0).fixedOpaque(Buffer.alloc(8)).uint32(65_536).uint32(65_536);
+      writeBitmap(writer, toBitmap([Attribute.RDATTR_ERROR, Attribute.MODE]));
+    },
+    (reader) => {
+      reader.fixedOpaque(8);
+      const entries = [];
+      while (reader.bool()) {
+        reader.uint64();
+        const name = reader.string(MAXIMUM_OPAQUE);
+        const given = [...fromBitmap(readBitmap(reader))];
+        reader.uint32();
+        const error = statusName(reader.uint32());
+        entries.push(given.includes(Attribute.MODE) ? { name, mode: reader.uint32() } : { name, error });
+      }
+      reader.bool();
+      return entries;
     },
   );
 }

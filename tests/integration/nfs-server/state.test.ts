@@ -222,6 +222,28 @@ describe("byte-range locks", () => {
     expect(await session.status([freeStateid(stateid)])).toBe("NFS4ERR_LOCKS_HELD");
   });
 
+  test("are bounded in number, on a file and of a client", async () => {
+    const session = await temporarySession(await temporaryServer());
+    const { at, stateid } = await openFile(session, "file");
+    const first = await session.result(at, lock(stateid, owner(session, "0"), { offset: 0n, length: 1n }));
+    const newest = { ...first, seqid: 0 };
+    const statuses = new Map<number, string>();
+    for (let index = 1; index <= 512; index++) {
+      const range = { offset: BigInt(2 * index), length: 1n };
+      statuses.set(index, await session.status([...at, lockMore(newest, range)]));
+    }
+    expect([statuses.get(511), statuses.get(512)]).toEqual(["NFS4_OK", "NFS4ERR_DELAY"]);
+    await session.result(at, unlock(newest));
+    for (let index = 1; index <= 256; index++) {
+      const another = lock(stateid, owner(session, `${index}`), { offset: BigInt(2 * index), length: 1n });
+      statuses.set(index, await session.status([...at, another]));
+    }
+    expect([statuses.get(255), statuses.get(256)]).toEqual(["NFS4_OK", "NFS4ERR_DELAY"]);
+    expect(await session.status([...at, close(stateid)])).toBe("NFS4_OK");
+    const again = await openFile(session, "file");
+    expect(await session.status([...again.at, lock(again.stateid, owner(session))])).toBe("NFS4_OK");
+  });
+
   test("need a file that is open for what they protect, and a range that can be", async () => {
     const session = await temporarySession(await temporaryServer());
     const { at, stateid } = await openFile(session, "file", ShareAccess.READ);
