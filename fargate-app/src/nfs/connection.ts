@@ -50,25 +50,26 @@ export async function openConnection(settings: ConnectionSettings, deadline: Dea
   let inHandshake = false;
   try {
     const options = typeof tls === "function" ? await deadline.race(Promise.resolve(tls())) : tls;
-    const opened = options === undefined ? connectTcp({ host, port }) : connectTls({ ...options, host, port });
-    socket = opened;
-    const connected = new Promise<void>((resolve, reject) => {
-      opened.once("connect", () => {
-        if (options === undefined) resolve();
-        else inHandshake = true;
-      });
-      opened.once("secureConnect", resolve);
-      opened.once("error", reject);
+    socket = options === undefined ? connectTcp({ host, port }) : connectTls({ ...options, host, port });
+    socket.once("connect", () => {
+      inHandshake = options !== undefined;
     });
-    await deadline.race(connected);
-    opened.setNoDelay(true);
-    opened.setKeepAlive(true, KEEP_ALIVE_DELAY);
-    return new RpcConnection(opened, settings);
+    await deadline.race(opened(socket, options === undefined ? "connect" : "secureConnect"));
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
+    return new RpcConnection(socket, settings);
   } catch (cause) {
     socket?.destroy();
     const reason = inHandshake ? handshakeFailure(cause) : messageOf(cause);
     throw new ConnectionError(`Cannot connect to ${host}:${port}: ${reason}`, { cause });
   }
+}
+
+function opened(socket: Socket, event: "connect" | "secureConnect"): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once(event, resolve);
+    socket.once("error", reject);
+  });
 }
 
 export class RpcConnection {
