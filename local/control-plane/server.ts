@@ -46,7 +46,7 @@ export interface ControlPlaneOptions {
   readonly onMountTargetDeleted?: LifecycleOptions["onMountTargetDeleted"];
   /** Sees every call before it takes effect, and may break it. */
   readonly onCall?: ((call: Call) => Fault | undefined | Promise<Fault | undefined>) | undefined;
-  /** Errors of the hooks. */
+  /** Errors of the hooks, and our own. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -61,7 +61,12 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
-const OPERATIONS: Record<Call["service"], Record<string, Operation>> = { elasticfilesystem: efs, ec2, ssm, ecs };
+const OPERATIONS: Record<Call["service"], ReadonlyMap<string, Operation>> = {
+  elasticfilesystem: new Map(Object.entries(efs)),
+  ec2: new Map(Object.entries(ec2)),
+  ssm: new Map(Object.entries(ssm)),
+  ecs: new Map(Object.entries(ecs)),
+};
 
 const EFS_ROUTES = [
   { method: "POST", url: "/2015-02-01/mount-targets", operation: "CreateMountTarget" },
@@ -106,7 +111,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   /** Runs the operation; the account is unchanged when it throws. */
   function run(call: Call): object {
-    const operation = OPERATIONS[call.service][call.operation];
+    const operation = OPERATIONS[call.service].get(call.operation);
     if (operation === undefined) throw unknownOperation(call);
     const outcome = operation(state, call.input, environment());
     setState(outcome.state);
@@ -125,6 +130,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       if (fault.answer === "connection-closed") request.raw.socket.destroy();
       return reply;
     } catch (error) {
+      if (!(error instanceof AwsError)) options.onError?.(error);
       return send(reply, protocol.failure(asAwsError(error), requestId));
     }
   }

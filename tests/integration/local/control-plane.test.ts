@@ -530,8 +530,10 @@ describe("on the wire", () => {
     const json = await postJson(url, "AmazonSSM.GetParameter", { Name: "none" });
     expect(json.response.status).toBe(400);
     expect(json.body).toEqual({ __type: "ParameterNotFound", message: "Parameter none not found." });
-    const unknown = await postJson(url, "AmazonSSM.DeleteParameter", { Name: "none" });
-    expect(unknown.body).toMatchObject({ __type: "UnknownOperationException" });
+    for (const operation of ["DeleteParameter", "toString", ""]) {
+      const unknown = await postJson(url, `AmazonSSM.${operation}`, { Name: "none" });
+      expect(unknown.body).toMatchObject({ __type: "UnknownOperationException" });
+    }
     const form = await fetch(url, { method: "POST", body: new URLSearchParams({ Action: "RunInstances" }) });
     expect(form.status).toBe(400);
     expect(await form.text()).toMatch(
