@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { problemsOf, toJson, toTable } from "./demo/result.ts";
 import { MIN_FILES, runDemo } from "./demo/run-demo.ts";
 import { Screen } from "./demo/screen.ts";
+import { describeArrived, NO_FLUENT_BIT, startLogPipeline } from "./firelens/log-pipeline.ts";
 import { isTrouble } from "./log-level.ts";
 import { runProgram } from "./program.ts";
 import { RecentLines } from "./recent-lines.ts";
@@ -31,6 +32,7 @@ await new Command("npm run demo --")
 
 async function demo({ source, files, seconds, json }: Options, signal: AbortSignal): Promise<number> {
   const trouble = new RecentLines(20);
+  const logPipeline = await startLogPipeline(() => {});
   try {
     const result = await runDemo({
       source,
@@ -38,10 +40,12 @@ async function demo({ source, files, seconds, json }: Options, signal: AbortSign
       measureSeconds: seconds,
       screen: new Screen(),
       log: (line) => {
+        logPipeline?.write(line);
         if (isTrouble(line)) trouble.add(line);
       },
       signal,
     });
+    console.log(logPipeline === undefined ? NO_FLUENT_BIT : describeArrived(await logPipeline.close()));
     const problems = problemsOf(result);
     console.log(toTable(result));
     for (const problem of problems) console.error(problem);
@@ -51,6 +55,8 @@ async function demo({ source, files, seconds, json }: Options, signal: AbortSign
   } catch (error) {
     if (!signal.aborted) console.error(`${trouble}`);
     throw error;
+  } finally {
+    await logPipeline?.close();
   }
 }
 

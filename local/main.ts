@@ -1,6 +1,7 @@
 /** `npm run local`: the whole system on this machine, until Ctrl-C. */
 import { once } from "node:events";
 import { Command, InvalidArgumentError } from "commander";
+import { describeArrived, type LogPipeline, NO_FLUENT_BIT, startLogPipeline } from "./firelens/log-pipeline.ts";
 import { isTrouble } from "./log-level.ts";
 import { runProgram } from "./program.ts";
 import { startStack } from "./stack.ts";
@@ -24,6 +25,19 @@ await new Command("npm run local --")
   .parseAsync();
 
 async function local({ port, tasks, threshold, every, logs }: Options, signal: AbortSignal): Promise<number> {
+  const logPipeline = await startLogPipeline(() => {});
+  try {
+    return await localWith(logPipeline, { port, tasks, threshold, every, logs }, signal);
+  } finally {
+    if (logPipeline !== undefined) console.log(describeArrived(await logPipeline.close()));
+  }
+}
+
+async function localWith(
+  logPipeline: LogPipeline | undefined,
+  { port, tasks, threshold, every, logs }: Options,
+  signal: AbortSignal,
+): Promise<number> {
   const stack = await startStack({
     tasks,
     mountTargets: 2,
@@ -32,6 +46,7 @@ async function local({ port, tasks, threshold, every, logs }: Options, signal: A
     mountTargetCreationDelay: 5_000,
     port,
     log: (line) => {
+      logPipeline?.write(line);
       if (logs || isTrouble(line)) console.error(`${line.source}: ${line.text}`);
     },
     onMonitorRun: () => {},
@@ -39,6 +54,7 @@ async function local({ port, tasks, threshold, every, logs }: Options, signal: A
   });
   try {
     console.log(welcome(stack.url, stack.controlPlane.url, stack.taskUrls(), threshold, every));
+    console.log(describeLogs(logPipeline));
     if (!signal.aborted) await once(signal, "abort");
   } finally {
     await stack.close();
@@ -69,6 +85,15 @@ Ask AWS, with the AWS CLI:
   aws efs describe-mount-targets --file-system-id fs-0e5a0000000000001
 
 Ctrl-C stops everything and removes every file.
+`;
+}
+
+function describeLogs(pipeline: LogPipeline | undefined): string {
+  if (pipeline === undefined) return NO_FLUENT_BIT;
+  return `
+See the tasks' logs, which Fluent Bit sends to a local S3 within 12 s, and errors at once to a local CloudWatch Logs:
+  find ${pipeline.s3Directory} -name '*.gz' -exec zcat {} +
+  tail -F ${pipeline.errorLogDirectory}/*.jsonl
 `;
 }
 

@@ -38,8 +38,17 @@ export interface ManagedProcess {
 
 const alive = new Set<ChildProcess>();
 process.on("exit", () => {
-  for (const child of alive) child.kill("SIGKILL");
+  for (const child of alive) killGroup(child);
 });
+
+/** A process that is killed cannot stop those it started itself; they are in its group. */
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // All of them have ended.
+  }
+}
 
 /** Starts a process. */
 export function startProcess(command: readonly string[], options: ProcessOptions): ManagedProcess {
@@ -73,7 +82,7 @@ export function startProcess(command: readonly string[], options: ProcessOptions
       const killing = new AbortController();
       child.kill("SIGTERM");
       sleep(timeout, undefined, { signal: killing.signal }).then(
-        () => child.kill("SIGKILL"),
+        () => killGroup(child),
         () => {},
       );
       const exit = await exited;

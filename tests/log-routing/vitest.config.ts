@@ -3,7 +3,6 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    root: "../..",
     include: ["tests/log-routing/**/*.test.ts"],
     env: { LOG_ROUTING_FULL_LENGTH: "1" },
     testTimeout: 300_000,
