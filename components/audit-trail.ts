@@ -68,7 +68,7 @@ export class AuditTrail extends pulumi.ComponentResource {
       {
         bucket: bucket.bucket,
         policy: policyDocument([
-          denyWithoutTls([bucket.arn, pulumi.interpolate`${bucket.arn}/*`]),
+          denyWithoutTls("s3", [bucket.arn, pulumi.interpolate`${bucket.arn}/*`]),
           {
             Sid: "AllowTrailToCheck",
             Effect: "Allow",

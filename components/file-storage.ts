@@ -122,7 +122,7 @@ export class FileStorage extends pulumi.ComponentResource {
       "files",
       {
         fileSystemId: this.fileSystemId,
-        policy: policyDocument([denyWithoutTls([fileSystemArn]), ...statements]),
+        policy: policyDocument([denyWithoutTls("elasticfilesystem", [fileSystemArn]), ...statements]),
       },
       { parent: this },
     );

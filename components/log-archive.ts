@@ -100,7 +100,7 @@ export class LogArchive extends pulumi.ComponentResource {
       {
         bucket: bucket.bucket,
         policy: policyDocument([
-          denyWithoutTls([bucket.arn, pulumi.interpolate`${bucket.arn}/*`]),
+          denyWithoutTls("s3", [bucket.arn, pulumi.interpolate`${bucket.arn}/*`]),
           {
             Sid: "DenyOtherWriters",
             Effect: "Deny",

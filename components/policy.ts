@@ -6,13 +6,16 @@ export function policyDocument(statements: readonly aws.iam.PolicyStatement[]): 
   return pulumi.jsonStringify({ Version: "2012-10-17", Statement: statements });
 }
 
-/** A statement that refuses any call on `resources` that does not come over TLS. */
-export function denyWithoutTls(resources: pulumi.Input<string>[]): aws.iam.PolicyStatement {
+/** A statement that refuses any call of `service` on `resources` that does not come over TLS. */
+export function denyWithoutTls(
+  service: "elasticfilesystem" | "s3",
+  resources: pulumi.Input<string>[],
+): aws.iam.PolicyStatement {
   return {
     Sid: "DenyWithoutTls",
     Effect: "Deny",
     Principal: { AWS: "*" },
-    Action: "*",
+    Action: `${service}:*`,
     Resource: resources,
     Condition: { Bool: { "aws:SecureTransport": "false" } },
   };

@@ -435,7 +435,7 @@ function deniesPlainText(policy: Registered | undefined): boolean {
     ({ Effect, Principal, Action, Condition }) =>
       Effect === "Deny" &&
       JSON.stringify(Principal) === '{"AWS":"*"}' &&
-      Action === "*" &&
+      /^(s3|elasticfilesystem):\*$/.test(String(Action)) &&
       JSON.stringify(Condition) === '{"Bool":{"aws:SecureTransport":"false"}}',
   );
 }
