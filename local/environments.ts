@@ -13,6 +13,8 @@ function aws(endpoint: string, accessKeyId: string): Record<string, string> {
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: "local",
+    // On AWS it is Node 24: what the SDK says of older ones would only hide lines that matter.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
   };
 }
 

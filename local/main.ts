@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { Command, InvalidArgumentError } from "commander";
 import { describeArrived, type LogPipeline, NO_FLUENT_BIT, startLogPipeline } from "./firelens/log-pipeline.ts";
 import { isTrouble } from "./log-level.ts";
+import { describeMonitorRun } from "./monitor-run.ts";
 import { runProgram } from "./program.ts";
 import { startStack } from "./stack.ts";
 
@@ -49,7 +50,9 @@ async function localWith(
       logPipeline?.write(line);
       if (logs || isTrouble(line)) console.error(`${line.source}: ${line.text}`);
     },
-    onMonitorRun: () => {},
+    onMonitorRun: (invocation) => {
+      for (const line of describeMonitorRun(invocation)) console.log(line);
+    },
     signal,
   });
   try {

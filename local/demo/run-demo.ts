@@ -1,12 +1,11 @@
 /** The demo: files are copied in until a mount target is added, and everything is measured before and after. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
 import { CLUSTER_NAME, SERVICE_NAME, SUBNETS } from "../account.ts";
 import { primaryDeployment } from "../control-plane/deployment.ts";
 import { findService } from "../control-plane/ecs.ts";
 import type { AwsState } from "../control-plane/state.ts";
 import type { LogSink } from "../log.ts";
-import type { Invocation } from "../schedule/lambda-messages.ts";
+import { describeMonitorRun } from "../monitor-run.ts";
 import { type Stack, startStack, waitUntilSteady } from "../stack.ts";
 import { waitForState } from "../wait.ts";
 import { createFileClient } from "./file-client.ts";
@@ -76,7 +75,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     mountTargetCreationDelay: MOUNT_TARGET_CREATION_DELAY,
     bytesPerSecond,
     log,
-    onMonitorRun: (invocation) => sayOfMonitor(invocation, screen.say),
+    onMonitorRun: (invocation) => {
+      for (const line of describeMonitorRun(invocation)) screen.say(line);
+    },
     signal,
   });
   const limit = `${(bytesPerSecond / 1e6).toFixed(1)} MB/s`;
@@ -205,22 +206,4 @@ function describeSelection(source: string, { files, available }: Selection, thre
 
 function totalBytes(files: readonly SourceFile[]): number {
   return files.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-const monitorResultSchema = z.object({
-  statusCode: z.number(),
-  error: z.string().optional(),
-  fileCount: z.number().optional(),
-  deployed: z.boolean().optional(),
-});
-
-/** Only runs that changed something, or failed, are worth a line. */
-function sayOfMonitor(invocation: Invocation, say: (line: string) => void): void {
-  if (invocation.outcome === "failed") {
-    say(`The monitor failed: ${invocation.errorType}: ${invocation.errorMessage}`);
-    return;
-  }
-  const { statusCode, error, fileCount, deployed } = monitorResultSchema.parse(invocation.payload);
-  if (statusCode !== 200) say(`The monitor failed: ${error}`);
-  else if (deployed) say(`The monitor counted ${count(fileCount ?? 0)} files and is done`);
 }
