@@ -2,15 +2,14 @@
  * Amazon CloudWatch Logs on one loopback port, over TLS with a certificate made at the start: writing events, and what
  * it takes to look at them.
  *
- * TLS because Fluent Bit's `cloudwatch_logs` output speaks nothing else. The certificate is nobody's: clients that
- * check it need `certificate` as their authority.
+ * TLS because Fluent Bit's `cloudwatch_logs` output speaks nothing else.
  *
  * Rules, errors and names: CloudWatch Logs API reference.
  */
 import { randomUUID } from "node:crypto";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
-import { generate } from "selfsigned";
 import { z } from "zod";
+import { makeCertificate } from "../certificate.ts";
 import { AwsError } from "../control-plane/aws-error.ts";
 import { json11 } from "../control-plane/protocols.ts";
 import type { Fault } from "../control-plane/server.ts";
@@ -36,8 +35,6 @@ export interface LocalCloudWatchLogsOptions {
 
 export interface LocalCloudWatchLogs {
   readonly url: string;
-  /** PEM. */
-  readonly certificate: string;
   readonly store: LogStore;
   close(): Promise<void>;
 }
@@ -90,7 +87,6 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
 export async function startLocalCloudWatchLogs(options: LocalCloudWatchLogsOptions): Promise<LocalCloudWatchLogs> {
   const store = new LogStore(options.directory);
   for (const group of options.groups) await store.createGroup(group).catch(unlessItExists);
-  const { private: key, cert: certificate } = await generate([{ name: "commonName", value: "localhost" }]);
 
   async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const requestId = randomUUID();
@@ -114,13 +110,13 @@ export async function startLocalCloudWatchLogs(options: LocalCloudWatchLogsOptio
     }
   }
 
-  const app = fastify({ https: { key, cert: certificate }, forceCloseConnections: true, bodyLimit: MAX_REQUEST_BYTES });
+  const app = fastify({ https: await makeCertificate(), forceCloseConnections: true, bodyLimit: MAX_REQUEST_BYTES });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
   app.post("/", answer);
 
   const url = await app.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
-  return { url, certificate, store, close: () => app.close() };
+  return { url, store, close: () => app.close() };
 }
 
 function operation<Input>(

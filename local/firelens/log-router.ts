@@ -128,7 +128,7 @@ export function environment(
     ERROR_LOG_GROUP_NAME: options.errorLogGroup,
     CLOUDWATCH_LOGS_ENDPOINT: hostname,
     CLOUDWATCH_LOGS_PORT: port,
-    CLOUDWATCH_LOGS_TLS_VERIFY: "Off",
+    TLS_VERIFY: "Off",
   };
 }
 

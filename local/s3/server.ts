@@ -9,6 +9,7 @@ import { Readable } from "node:stream";
 import { XMLBuilder, XMLParser } from "fast-xml-parser";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { z } from "zod";
+import { makeCertificate } from "../certificate.ts";
 import { AwsError } from "../control-plane/aws-error.ts";
 import type { Fault } from "../control-plane/server.ts";
 import { ObjectStore } from "./object-store.ts";
@@ -28,6 +29,8 @@ export interface LocalS3Options {
   readonly host?: string;
   /** 0, the default, lets the operating system choose. */
   readonly port?: number;
+  /** Speak TLS, with a certificate made at the start. */
+  readonly tls?: boolean;
   /** Sees every call before it takes effect, and may break it. */
   readonly onCall?: (call: S3Call) => Fault | undefined | Promise<Fault | undefined>;
 }
@@ -135,7 +138,8 @@ export async function startLocalS3(options: LocalS3Options): Promise<LocalS3> {
     }
   }
 
-  const app = fastify({ forceCloseConnections: true });
+  const https = options.tls === true ? await makeCertificate() : null;
+  const app = fastify({ https, forceCloseConnections: true });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
   app.all("/*", answer);

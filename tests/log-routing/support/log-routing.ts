@@ -34,6 +34,9 @@ export const ERROR_LOG_GROUP = "/ecs/backend/errors";
 /** Milliseconds: the container's stopTimeout. */
 const STOP_TIMEOUT = 120_000;
 
+/** The last lines of Fluent Bit that a failed test shows. */
+const LINES_SHOWN = 40;
+
 const recordSchema = z.record(z.string(), z.unknown());
 
 /** A record as it was stored. */
@@ -65,7 +68,7 @@ export interface LogRouting {
 /** Starts all of it for the test that runs; its end ends it. */
 export async function startLogRouting(
   [fluentBit]: Command,
-  { onTestFinished }: Pick<TestContext, "onTestFinished">,
+  { onTestFinished, onTestFailed }: Pick<TestContext, "onTestFinished" | "onTestFailed">,
   options: Partial<Pick<LogRouterOptions, "s3UploadTimeout" | "drainSeconds" | "retryLimit">> = {},
 ): Promise<LogRouting> {
   const directory = await mkdtemp(join(tmpdir(), "logs-"));
@@ -95,6 +98,7 @@ export async function startLogRouting(
     await services.close();
     await rm(directory, { recursive: true, force: true });
   });
+  onTestFailed(() => console.log(output.slice(-LINES_SHOWN).join("\n")));
   const objects = async () => {
     const { store } = services.s3;
     const found = await store.listObjects(BUCKET, "");
@@ -133,7 +137,14 @@ async function startServices(directory: string): Promise<Services> {
   const faults: { [Name in Service]?: Fault | undefined } = {};
   const start = {
     s3: (port = 0) =>
-      startLocalS3({ directory: join(directory, "s3"), buckets: [BUCKET], port, onCall: () => faults.s3 }),
+      startLocalS3({
+        directory: join(directory, "s3"),
+        buckets: [BUCKET],
+        port,
+        // As on AWS, and since Fluent Bit 5.0.9 waits for ever where a plain connection ends without an answer.
+        tls: true,
+        onCall: () => faults.s3,
+      }),
     logs: (port = 0) =>
       startLocalCloudWatchLogs({
         directory: join(directory, "logs"),

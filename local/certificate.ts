@@ -1,0 +1,8 @@
+/** A certificate for servers on loopback that have to speak TLS. It is nobody's: clients must not check it. */
+import { generate } from "selfsigned";
+
+/** Returns a new key and its certificate, as PEM. */
+export async function makeCertificate(): Promise<{ key: string; cert: string }> {
+  const { private: key, cert } = await generate([{ name: "commonName", value: "localhost" }]);
+  return { key, cert };
+}
