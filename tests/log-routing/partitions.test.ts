@@ -50,11 +50,20 @@ describeRequiring([fluentBit], "the objects in S3", ([command]) => {
     // Random letters hardly compress, so that each part has the 5 MiB that S3 asks for.
     const messages = Array.from({ length: 200 }, (_, n) => `${n} ${randomLetters(100_000)}`);
     for (const msg of messages) driver.write(JSON.stringify({ msg }), "stdout");
+    driver.write('{"level":"ERROR"}', "stdout");
     await driver.close(20_000);
     await routing.stop();
 
     expect(routing.output.join("\n")).toContain("Successfully completed multipart upload");
-    expect((await routing.stored()).map(({ msg }) => msg).sort()).toEqual(messages.sort());
+    const stored = (await routing.stored()).filter(({ level }) => level === undefined);
+    expect(stored.map(({ msg }) => msg).sort()).toEqual(messages.sort());
+    // tests/infra/least-privilege.test.ts holds the task role against these: the first four ask for s3:PutObject.
+    expect([...routing.operations].sort()).toEqual(
+      [
+        ...["PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"],
+        ...["CreateLogStream", "PutLogEvents"],
+      ].sort(),
+    );
   });
 });
 

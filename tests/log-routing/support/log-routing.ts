@@ -48,6 +48,8 @@ export interface LogRouting {
   readonly router: LogRouter;
   /** What Fluent Bit printed. */
   readonly output: readonly string[];
+  /** The operations of S3 and CloudWatch Logs that Fluent Bit called. */
+  readonly operations: ReadonlySet<string>;
   /** How the services answer from now on; undefined is well. `refuse` closes their ports. */
   setFault(service: Service, fault: Fault | "refuse" | undefined): Promise<void>;
   openDriver(options?: { containerName?: string; address?: { host: string; port: number } }): Promise<LogDriver>;
@@ -114,6 +116,7 @@ export async function startLogRouting(
   return {
     router,
     output,
+    operations: services.operations,
     setFault: services.setFault,
     openDriver: ({ containerName = "router", address } = {}) =>
       openLogDriver({ address: address ?? { path: router.socketPath }, containerName, taskId: TASK_ID }),
@@ -129,12 +132,20 @@ export async function startLogRouting(
 interface Services {
   readonly s3: LocalS3;
   readonly logs: LocalCloudWatchLogs;
+  readonly operations: ReadonlySet<string>;
   setFault(service: Service, fault: Fault | "refuse" | undefined): Promise<void>;
   close(): Promise<void>;
 }
 
 async function startServices(directory: string): Promise<Services> {
   const faults: { [Name in Service]?: Fault | undefined } = {};
+  const operations = new Set<string>();
+  const onCall =
+    (service: Service) =>
+    ({ operation }: { readonly operation: string }) => {
+      operations.add(operation);
+      return faults[service];
+    };
   const start = {
     s3: (port = 0) =>
       startLocalS3({
@@ -143,14 +154,14 @@ async function startServices(directory: string): Promise<Services> {
         port,
         // As on AWS, and since Fluent Bit 5.0.9 waits for ever where a plain connection ends without an answer.
         tls: true,
-        onCall: () => faults.s3,
+        onCall: onCall("s3"),
       }),
     logs: (port = 0) =>
       startLocalCloudWatchLogs({
         directory: join(directory, "logs"),
         groups: [ERROR_LOG_GROUP],
         port,
-        onCall: () => faults.logs,
+        onCall: onCall("logs"),
       }),
   };
   const s3 = await start.s3();
@@ -160,6 +171,7 @@ async function startServices(directory: string): Promise<Services> {
   return {
     s3,
     logs,
+    operations,
     setFault: async (service, fault) => {
       faults[service] = fault === "refuse" ? undefined : fault;
       if (fault === "refuse") {
