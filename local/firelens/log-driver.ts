@@ -25,7 +25,7 @@ export interface LogDriver {
 
 const MAX_PIECE = 16 * 1024;
 /** Messages kept while the log router can't be reached: `log-driver-buffer-limit` of the task definition. */
-export const BUFFER_LIMIT = 1_048_576;
+const BUFFER_LIMIT = 1_048_576;
 
 /** Connects to the log router. */
 export async function openLogDriver({ address, containerName, taskId }: LogDriverOptions): Promise<LogDriver> {
