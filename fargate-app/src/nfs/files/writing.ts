@@ -32,10 +32,6 @@ import { walkTo } from "./walk.ts";
 const BATCH_CHUNKS = 4;
 const BATCHES_AHEAD = 2;
 
-/** Milliseconds between attempts when the server asks for time. */
-const FIRST_DELAY = 10;
-const LONGEST_DELAY = 1000;
-
 /** Room in a request for what stands around the names and the data. */
 const ENVELOPE = 1024;
 const NAME_OVERHEAD = 16;
@@ -84,7 +80,7 @@ async function writeAtOnce(
   { parts, length }: Pick<Beginning, "parts" | "length">,
   run: RunOptions,
 ): Promise<FileAttributes | undefined> {
-  const backoff = new Backoff(FIRST_DELAY, LONGEST_DELAY);
+  const backoff = new Backoff();
   const owner = await stateOwner(context, STAGING_OWNER, run);
   for (;;) {
     const temporaryName = newTemporaryName();

@@ -8,14 +8,7 @@ import { putRootFileHandle } from "../operations/handles.ts";
 import type { Operation } from "../operations/operation.ts";
 import type { SequenceResult } from "../operations/session.ts";
 import type { XdrReader } from "../wire/xdr.ts";
-import {
-  FIRST_DELAY,
-  LONGEST_DELAY,
-  SessionKeeper,
-  type SessionOptions,
-  type SessionStatistics,
-  type WaitOptions,
-} from "./keeper.ts";
+import { SessionKeeper, type SessionOptions, type SessionStatistics, type WaitOptions } from "./keeper.ts";
 import type { Session, SessionLimits } from "./session.ts";
 import type { Slot } from "./slots.ts";
 
@@ -91,7 +84,7 @@ export class Channel {
    * replaced between being looked up and being used (NFS4ERR_STALE): another look finds the new one.
    */
   async run(operations: Operations, options: RunOptions): Promise<CompoundReply> {
-    const backoff = new Backoff(FIRST_DELAY, LONGEST_DELAY);
+    const backoff = new Backoff();
     const walks = operations[0] === putRootFileHandle;
     // a grace period takes longer than a caller has who can go elsewhere
     const grace = options.onConnectionLoss === "recover";
@@ -127,7 +120,7 @@ export class Channel {
     const slot = await acquire(session, deadline);
     if (slot === undefined) return { kind: "not-executed" };
     const request = this.#request(session, slot, operations, once);
-    const backoff = new Backoff(FIRST_DELAY, LONGEST_DELAY);
+    const backoff = new Backoff();
     try {
       for (;;) {
         const { connection } = this.#keeper;

@@ -44,8 +44,6 @@ export interface SessionStatistics extends TrafficCounters {
   reconnects: number;
 }
 
-export const FIRST_DELAY = 10;
-export const LONGEST_DELAY = 1000;
 const CLOSE_TIMEOUT = 1000;
 
 const STATE_LOST =
@@ -84,7 +82,7 @@ export class SessionKeeper {
 
   /** The session, on a live connection; makes what is missing, for as long as the caller's deadline allows. */
   async ready({ deadline, onConnectionLoss }: WaitOptions): Promise<Session> {
-    const backoff = new Backoff(FIRST_DELAY, LONGEST_DELAY);
+    const backoff = new Backoff();
     for (;;) {
       if (this.#closed) throw new ClosedError("The client was closed");
       deadline.check();
