@@ -6,6 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ContainerImage } from "./container-image.ts";
 import { LogArchive } from "./log-archive.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
+import { pullStatement, writeLogStatement } from "./policy.ts";
 
 export interface LogRouterArgs {
   /** The folder of the image: its Dockerfile and what that copies. Example: `fluent-bit`. */
@@ -100,18 +101,8 @@ export class LogRouter extends pulumi.ComponentResource {
         },
       ],
       executionStatements: [
-        {
-          Sid: "PullLogRouterImage",
-          Effect: "Allow",
-          Action: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
-          Resource: image.repositoryArn,
-        },
-        {
-          Sid: "WriteLogRouterLog",
-          Effect: "Allow",
-          Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
-          Resource: pulumi.interpolate`${this.ownLogGroup.arn}:*`,
-        },
+        pullStatement("PullLogRouterImage", image.repositoryArn),
+        writeLogStatement("WriteLogRouterLog", this.ownLogGroup),
       ],
     };
   }

@@ -21,6 +21,26 @@ export function denyWithoutTls(
   };
 }
 
+/** A statement to pull images of a repository. */
+export function pullStatement(sid: string, repositoryArn: pulumi.Input<string>): aws.iam.PolicyStatement {
+  return {
+    Sid: sid,
+    Effect: "Allow",
+    Action: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+    Resource: repositoryArn,
+  };
+}
+
+/** A statement to write to streams of a log group. */
+export function writeLogStatement(sid: string, logGroup: aws.cloudwatch.LogGroup): aws.iam.PolicyStatement {
+  return {
+    Sid: sid,
+    Effect: "Allow",
+    Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+    Resource: pulumi.interpolate`${logGroup.arn}:*`,
+  };
+}
+
 /** A statement to mount a file system through a mount target, only at the access point where one is given. */
 export function mountStatement(
   sid: string,

@@ -2,7 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { POSIX_USER } from "./file-storage.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
-import { mountStatement, policyDocument, useParameterKey } from "./policy.ts";
+import { mountStatement, policyDocument, pullStatement, useParameterKey, writeLogStatement } from "./policy.ts";
 
 /** Where the router listens, and the security groups let the load balancer in. */
 export const ROUTER_PORT = 8000;
@@ -129,18 +129,8 @@ export class RouterService extends pulumi.ComponentResource {
         policy: policyDocument([
           // ECR has no resource to name for the call that logs in to it.
           { Sid: "LogInToRegistry", Effect: "Allow", Action: "ecr:GetAuthorizationToken", Resource: "*" },
-          {
-            Sid: "PullRouterImage",
-            Effect: "Allow",
-            Action: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
-            Resource: args.imageRepositoryArn,
-          },
-          {
-            Sid: "WriteRouterLog",
-            Effect: "Allow",
-            Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
-            Resource: pulumi.interpolate`${this.logGroup.arn}:*`,
-          },
+          pullStatement("PullRouterImage", args.imageRepositoryArn),
+          writeLogStatement("WriteRouterLog", this.logGroup),
           ...(args.logSidecar?.executionStatements ?? []),
         ]),
       },
