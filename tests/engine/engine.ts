@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { promisify } from "node:util";
-import { findOnPath } from "../support/requirements.ts";
+import { findOnPath } from "../support/programs.ts";
 
 /** Beside a checkout there may be a command that prints the folder of an engine. */
 const ENGINE_COMMAND = resolve(import.meta.dirname, "../../../shared/tools/pulumi-engine");

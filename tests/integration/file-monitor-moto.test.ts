@@ -25,7 +25,8 @@ import { GetParameterCommand, type ParameterType, PutParameterCommand, SSMClient
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { parseMountTable } from "../../contracts/mount-table.ts";
 import { type BundleRun, runMonitorBundle } from "../support/monitor-bundle.ts";
-import { type Command, describeRequiring, findOnPath, type Requirement } from "../support/requirements.ts";
+import { type Command, findOnPath, type Requirement } from "../support/programs.ts";
+import { describeRequiring } from "../support/requirements.ts";
 
 const moto: Requirement = {
   name: "moto's server",

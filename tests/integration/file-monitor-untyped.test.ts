@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runMonitorBundle } from "../support/monitor-bundle.ts";
-import { describeRequiring, program } from "../support/requirements.ts";
+import { program } from "../support/programs.ts";
+import { describeRequiring } from "../support/requirements.ts";
 
 const FORGETFUL_READDIR = `
 #define _GNU_SOURCE

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectNfs } from "../../fargate-app/src/nfs/index.ts";
-import { type Command, debianProgram } from "./requirements.ts";
+import { type Command, debianProgram } from "./programs.ts";
 
 export const ganesha = debianProgram("ganesha.nfsd", "nfs-ganesha", "nfs-ganesha-vfs");
 

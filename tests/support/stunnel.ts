@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { ServerCertificate } from "./certificates.ts";
-import { type Command, debianProgram } from "./requirements.ts";
+import { type Command, debianProgram } from "./programs.ts";
 
 export const stunnel = debianProgram("stunnel", "stunnel4");
 

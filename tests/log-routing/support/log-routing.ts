@@ -12,7 +12,7 @@ import { type LogDriver, openLogDriver } from "../../../local/firelens/log-drive
 import { type LogRouter, type LogRouterOptions, startLogRouter } from "../../../local/firelens/log-router.ts";
 import type { Exit } from "../../../local/process.ts";
 import { type LocalS3, startLocalS3 } from "../../../local/s3/server.ts";
-import { type Command, program } from "../../support/requirements.ts";
+import { type Command, program } from "../../support/programs.ts";
 
 export const fluentBit = program(
   "fluent-bit",

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { type ClientIdentity, makeClientCertificate } from "../../../fargate-app/src/efs/client-certificate.ts";
 import { signConnect } from "../../../fargate-app/src/efs/connect-signature.ts";
-import { debianProgram, describeRequiring } from "../../support/requirements.ts";
+import { debianProgram } from "../../support/programs.ts";
+import { describeRequiring } from "../../support/requirements.ts";
 
 const TIME = new Date("2026-01-31T23:59:07.654Z");
 

@@ -6,7 +6,8 @@ import {
   signConnect,
   stringToSign,
 } from "../../../fargate-app/src/efs/connect-signature.ts";
-import { debianProgram, describeRequiring } from "../../support/requirements.ts";
+import { debianProgram } from "../../support/programs.ts";
+import { describeRequiring } from "../../support/requirements.ts";
 
 const REQUEST: ConnectRequest = {
   fileSystemId: "fs-0123abcd",
