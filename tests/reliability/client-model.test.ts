@@ -213,7 +213,7 @@ const commands = fc.commands(
   { maxCommands: 60, size: "max" },
 );
 
-describeEachServer("a client in a failing network", (start) => {
+describeEachServer("a client in a failing network", (start, kind) => {
   let server: TestServer;
   let proxy: FaultProxy;
   let client: NfsClient;
@@ -239,7 +239,7 @@ describeEachServer("a client in a failing network", (start) => {
     await server?.stop();
   });
 
-  reportAtEnd("client model", () => ({
+  reportAtEnd(`client in a failing network (${kind})`, () => ({
     "operations tried": counts.operations,
     "operations failed": counts.failed,
     ...Object.fromEntries(FAULTS.map((fault) => [`faults: ${fault}`, proxy.injected[fault]])),

@@ -16,10 +16,15 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-/** Runs `suite` once for each kind of server; `start` gives it a fresh one. */
-export function describeEachServer(name: string, suite: (start: () => Promise<TestServer>) => void): void {
-  describeRequiring([ganesha], `${name} (nfs-ganesha)`, ([command]) => suite(() => GaneshaServer.start(command)));
-  describe(`${name} (local NFS server)`, () => suite(startLocalServer));
+/** Runs `suite` once for each kind of server; `start` gives it a fresh one, `kind` names it. */
+export function describeEachServer(
+  name: string,
+  suite: (start: () => Promise<TestServer>, kind: string) => void,
+): void {
+  const real = "nfs-ganesha";
+  describeRequiring([ganesha], `${name} (${real})`, ([command]) => suite(() => GaneshaServer.start(command), real));
+  const local = "local NFS server";
+  describe(`${name} (${local})`, () => suite(startLocalServer, local));
 }
 
 async function startLocalServer(): Promise<TestServer> {

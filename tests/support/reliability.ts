@@ -1,12 +1,11 @@
-/** How long and with which random numbers the reliability suites run, and the table of what they counted. */
-import Table from "cli-table3";
+/** How long and with which random numbers the reliability suites run, and what they counted. */
 import { afterAll } from "vitest";
 
 /** `npm run test:reliability` runs the long form; everything else the short one. */
 const full = process.env.RELIABILITY === "full";
 
-/** The seed of every random choice: RELIABILITY_SEED, or a new one. */
-export const seed = Number(process.env.RELIABILITY_SEED ?? Math.floor(Math.random() * 2 ** 31));
+/** The seed of every random choice: RELIABILITY_SEED, which the configuration sets to a new one where it is not given. */
+export const seed = Number(process.env.RELIABILITY_SEED);
 
 /** The number of rounds: `short` in CI, `long` in the full run. */
 export function rounds(short: number, long: number): number {
@@ -24,11 +23,23 @@ export function randomNumbers(from: number): () => number {
   };
 }
 
-/** Prints a suite's counts when it is over, with the seed that repeats it. */
-export function reportAtEnd(name: string, counts: () => Readonly<Record<string, number | string>>): void {
-  afterAll(() => {
-    const table = new Table({ head: [name, ""], style: { head: [], border: [] } });
-    for (const [what, count] of Object.entries({ ...counts(), seed })) table.push([what, count]);
-    console.log(table.toString());
+/** What one suite counted, for the table at the end of the run. */
+export interface Counts {
+  readonly name: string;
+  readonly counts: Readonly<Record<string, number | string>>;
+}
+
+declare module "vitest" {
+  interface TaskMeta {
+    reliability?: Counts[];
+  }
+}
+
+/** Puts a suite's counts into the table that tests/reliability/reporter.ts prints when the run is over. */
+export function reportAtEnd(name: string, counts: () => Counts["counts"]): void {
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from this pattern which fixtures a hook wants.
+  afterAll(({}, { file }) => {
+    file.meta.reliability ??= [];
+    file.meta.reliability.push({ name, counts: counts() });
   });
 }

@@ -1,0 +1,14 @@
+/** The reliability suites at their full length, one file at a time: `npm run test:reliability`. */
+import { defineConfig } from "vitest/config";
+import { seed } from "./seed.ts";
+
+export default defineConfig({
+  test: {
+    include: ["tests/reliability/**/*.test.ts"],
+    env: { RELIABILITY: "full", RELIABILITY_SEED: seed },
+    reporters: ["verbose", "./tests/reliability/reporter.ts"],
+    testTimeout: 300_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+  },
+});
