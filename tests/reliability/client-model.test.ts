@@ -272,7 +272,7 @@ describeEachServer("a client in a failing network", (start, kind) => {
           );
         },
       ),
-      { numRuns: rounds(8, 150), seed, endOnFailure: true },
+      { numRuns: rounds(6, 45), seed, endOnFailure: true },
     );
     expect(counts.operations).toBeGreaterThan(500);
     expect(proxy.totalInjected).toBeGreaterThan(20);
