@@ -1,0 +1,55 @@
+/** `npm run bench`: measures what speed the project claims, beside what a user would pick instead. */
+import { Command, InvalidArgumentError } from "commander";
+import { runProgram } from "../local/program.ts";
+import { describeMachine } from "./machine.ts";
+import { writeCharts } from "./report/chart.ts";
+import { type Run, toDocument } from "./report/document.ts";
+import { toTable } from "./report/table.ts";
+import type { Row } from "./row.ts";
+import { rows } from "./rows/index.ts";
+import { type RowResult, runRows } from "./run-rows.ts";
+
+interface Options {
+  readonly quick: boolean;
+  readonly json: boolean;
+  readonly chart?: string;
+}
+
+const names = rows.map(({ name }) => name);
+
+await new Command("npm run bench --")
+  .description(
+    "Measures both sides of each comparison in one run, in turns. A missed goal is shown; only --quick fails for it.",
+  )
+  .argument("[names...]", `which rows to run: ${names.join(", ")} (default: all)`, collectNames)
+  .option("--quick", "only the figures that do not depend on the machine; exit 1 when one misses its goal", false)
+  .option("--json", "print one JSON document instead of the table", false)
+  .option("--chart <dir>", "draw an SVG chart for each row")
+  .action((chosen: string[], options: Options) => runProgram((signal) => bench(chosen, options, signal)))
+  .parseAsync();
+
+async function bench(chosen: readonly string[], { quick, json, chart }: Options, signal: AbortSignal): Promise<number> {
+  const run: Run = {
+    date: new Date().toISOString(),
+    command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" "),
+    machine: describeMachine(),
+    results: await runRows(select(chosen), { quick, signal, progress: (line) => console.error(line) }),
+  };
+  console.log(json ? toDocument(run) : toTable(run.results));
+  if (chart !== undefined) await writeCharts(chart, run.results);
+  return run.results.some((result) => hasFailed(result, quick)) ? 1 : 0;
+}
+
+/** A row that could not be measured is a failure; a goal that was missed is one only where the machine has no part in it. */
+function hasFailed({ error, judgements }: RowResult, quick: boolean): boolean {
+  return error !== undefined || (quick && judgements.some(({ verdict }) => verdict.kind === "missed"));
+}
+
+function select(chosen: readonly string[]): readonly Row[] {
+  return chosen.length === 0 ? rows : rows.filter(({ name }) => chosen.includes(name));
+}
+
+function collectNames(name: string, earlier: string[] | undefined): string[] {
+  if (!names.includes(name)) throw new InvalidArgumentError(`The rows are ${names.join(", ")}.`);
+  return [...(earlier ?? []), name];
+}

@@ -1,0 +1,109 @@
+import { expect, test } from "vitest";
+import { interleave } from "../../../bench/interleave.ts";
+import { toChart } from "../../../bench/report/chart.ts";
+import { toDocument } from "../../../bench/report/document.ts";
+import { toTable } from "../../../bench/report/table.ts";
+import { type Figure, type Row, ratioAtLeast, valueAtMost } from "../../../bench/row.ts";
+import { runRows } from "../../../bench/run-rows.ts";
+
+const structural: Figure = { name: "COMPOUNDs", unit: "", better: "lower", ours: [2], goal: valueAtMost(1) };
+const speed: Figure = {
+  name: "reads <4 KiB>",
+  unit: "/s",
+  better: "higher",
+  ours: [4000, 5000],
+  peer: { name: "other", values: [2000, 2000] },
+  goal: ratioAtLeast(1.8),
+};
+
+function row(name: string, parts: Partial<Row> = {}): Row {
+  return {
+    name,
+    what: "Something",
+    seconds: 10,
+    check: async () => [structural],
+    measure: async () => [speed],
+    ...parts,
+  };
+}
+
+const options = { quick: false, signal: new AbortController().signal, progress: () => {} };
+
+test("the sides of a comparison take turns, and the order of the turns changes", async () => {
+  const order: string[] = [];
+  const side = (name: string) => async () => order.push(name);
+  const samples = await interleave(options, "reads", 3, { ours: side("ours"), peer: side("peer"), missing: undefined });
+  expect(order).toEqual(["ours", "peer", "peer", "ours", "ours", "peer"]);
+  expect(samples).toEqual({ ours: [1, 4, 5], peer: [2, 3, 6], missing: [] });
+});
+
+test("the full run has the figures of both forms, the quick one only those of the check", async () => {
+  const rows = [row("both"), row("slow", { check: undefined as never })];
+  const names = (results: Awaited<ReturnType<typeof runRows>>) =>
+    results.map(({ row, judgements }) => [row.name, ...judgements.map(({ figure }) => figure.name)]);
+  expect(names(await runRows([row("both")], options))).toEqual([["both", "COMPOUNDs", "reads <4 KiB>"]]);
+  expect(names(await runRows(rows, { ...options, quick: true }))).toEqual([["both", "COMPOUNDs"]]);
+});
+
+test("a row that fails says why, cleans up, and does not keep the next one from running", async () => {
+  const undone: string[] = [];
+  const failing = row("failing", {
+    measure: async ({ cleanups }) => {
+      cleanups.add(async () => undone.push("server"));
+      throw new Error("no server");
+    },
+  });
+  const results = await runRows([failing, row("next")], options);
+  expect(results.map(({ error }) => error)).toEqual(["no server", undefined]);
+  expect(undone).toEqual(["server"]);
+  expect(toTable(results)).toMatch(/failing +│ failed +.*no server/);
+});
+
+test("an interruption ends the run after the row's cleanups", async () => {
+  const interruption = new AbortController();
+  const ran: string[] = [];
+  const interrupted = row("interrupted", {
+    check: async ({ cleanups, signal }) => {
+      cleanups.add(async () => ran.push("cleanup"));
+      interruption.abort(new Error("Interrupted"));
+      signal.throwIfAborted();
+      return [];
+    },
+  });
+  const next = row("next", {
+    check: async () => {
+      ran.push("next");
+      return [];
+    },
+  });
+  await expect(runRows([interrupted, next], { ...options, signal: interruption.signal })).rejects.toThrow(
+    "Interrupted",
+  );
+  expect(ran).toEqual(["cleanup"]);
+});
+
+test("table, document and chart show figures, ratios and verdicts", async () => {
+  const noted = row("both", {
+    measure: async ({ note }) => {
+      note("It is fast.");
+      return [speed];
+    },
+  });
+  const results = await runRows([noted], options);
+  const table = toTable(results);
+  expect(table).toMatch(/COMPOUNDs .* 2 .* at most 1 .* missed by 100 %/);
+  expect(table).toMatch(/reads <4 KiB> .* 4,500\/s .* other 2,000\/s .* 2.25 \(2 to 2.5\) .* at least 1.8 x .* met/);
+  expect(table).toContain("both: It is fast.");
+
+  const machine = { processor: "a", cores: 2, memoryGiB: 4, system: "Linux", node: "v20" };
+  const document = JSON.parse(toDocument({ date: "2026-01-01T00:00:00Z", command: "npm run bench", machine, results }));
+  expect(document.rows[0].figures[1]).toMatchObject({
+    ours: { median: 4500, rounds: [4000, 5000] },
+    ratio: { median: 2.25, min: 2, max: 2.5 },
+    verdict: "met",
+  });
+
+  const chart = toChart(results[0] as never);
+  expect(chart).toContain("reads &#60;4 KiB&#62;");
+  expect(chart).toContain("other 2,000/s");
+});
