@@ -1,4 +1,5 @@
-/** `node dist/router/main.cjs`: runs the router until SIGTERM or SIGINT. */
+/** `node dist/router/main.cjs`: runs the router until SIGTERM or SIGINT; SIGHUP makes it read the mount table again. */
+import { EventEmitter } from "node:events";
 import { loadDocsAssets } from "./http/docs-assets.ts";
 import { createLog } from "./log.ts";
 import { connectNfs } from "./nfs/index.ts";
@@ -19,11 +20,22 @@ const stop = new Promise<string>((resolve) => {
   process.once("SIGINT", resolve);
 });
 
+const signals = new EventEmitter<{ reload: [] }>();
+// Not only once the service listens: unheard, the signal would end the process.
+process.on("SIGHUP", () => signals.emit("reload"));
+const onReload = (listener: () => void) => void signals.on("reload", listener);
+
 function mountTableSources({ parameterName, fileSystemId, defaultMountTable }: Settings): MountTableSource[] {
   const sources = [parameterSource(parameterName), fileSystemSource(fileSystemId)];
   return defaultMountTable ? [...sources, fixedSource("DEFAULT_MOUNT_TARGETS", defaultMountTable)] : sources;
 }
 
-run({ environment: process.env, log, connect: connectNfs, mountTableSources, loadDocsAssets, stop }).then((code) =>
-  process.exit(code),
-);
+run({
+  environment: process.env,
+  log,
+  connect: connectNfs,
+  mountTableSources,
+  loadDocsAssets,
+  stop,
+  onReload,
+}).then((code) => process.exit(code));

@@ -5,6 +5,7 @@ import { closeServer, countRequests } from "./http/closing.ts";
 import type { DocsAssets } from "./http/docs-routes.ts";
 import { Metrics } from "./http/metrics.ts";
 import { createServer } from "./http/server.ts";
+import { MountTableRefresh } from "./router/mount-table-refresh.ts";
 import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";
 import { Router } from "./router/router.ts";
 import type { Connect } from "./router/target.ts";
@@ -20,6 +21,8 @@ export interface World {
   readonly loadDocsAssets: () => Promise<DocsAssets>;
   /** Resolves with the reason when the service is to stop. */
   readonly stop: Promise<string>;
+  /** Calls the listener whenever the service is to look for another mount table. */
+  readonly onReload: (listener: () => void) => void;
 }
 
 /** The exit code of the process. */
@@ -46,15 +49,16 @@ interface Service {
 }
 
 async function start(world: World): Promise<Service> {
-  const { log, connect, loadDocsAssets } = world;
+  const { log, connect, loadDocsAssets, onReload } = world;
   const settings = readSettings(world.environment);
   log.level = settings.logLevel;
-  const [table, tls] = await Promise.all([
-    loadMountTable(world.mountTableSources(settings), log),
+  const sources = world.mountTableSources(settings);
+  const [current, tls] = await Promise.all([
+    loadMountTable(sources, log),
     settings.nfsTls && mountTargetTls(settings.nfsTls),
   ]);
   const metrics = new Metrics();
-  const router = await Router.start(table, {
+  const router = await Router.start(current.table, {
     connect: (options) => connect({ ...options, tls }),
     nfsPort: settings.nfsPort,
     connectTimeout: settings.nfsConnectTimeout,
@@ -62,6 +66,7 @@ async function start(world: World): Promise<Service> {
     detectionTimeout: settings.nfsDetectionTimeout,
     rootDirectory: settings.rootDirectory,
     strategy: settings.routingStrategy,
+    drainTimeout: settings.mountTargetDrainTimeout,
     onOperation: metrics.observeOperation,
     log,
   });
@@ -74,8 +79,17 @@ async function start(world: World): Promise<Service> {
     const app = await createServer({ router, metrics, log, accessLog, maxBodyBytes, isStopping, loadDocsAssets });
     const requestsUnderWay = countRequests(app.server);
     await app.listen({ host, port });
+    const refresh = new MountTableRefresh({
+      sources,
+      current,
+      interval: settings.mountTableRefreshInterval,
+      use: (table) => router.useTable(table),
+      log,
+    });
+    onReload(() => refresh.now());
     const stop = async () => {
       stopping = true;
+      refresh.stop();
       const cutOff = await closeServer(app, requestsUnderWay, settings.shutdownTimeout);
       if (cutOff > 0) log.warn(`${cutOff} requests took longer than the time for stopping, and were cut off`);
       await router.close();

@@ -26,6 +26,10 @@ export interface Settings {
   readonly nfsConnectTimeout: number;
   /** Within which a mount target that has stopped answering is given up. */
   readonly nfsDetectionTimeout: number;
+  /** From one look at the mount table to the next; 0 to look only when told to. */
+  readonly mountTableRefreshInterval: number;
+  /** For the operations under way at a mount target that the table no longer lists. */
+  readonly mountTargetDrainTimeout: number;
   /** For the requests under way when the router is told to stop. */
   readonly shutdownTimeout: number;
   readonly maxBodyBytes: number;
@@ -69,11 +73,11 @@ function wholeNumber(from: number, to: number) {
 }
 
 /** Seconds, fractions allowed, to milliseconds. */
-function seconds(to: number) {
-  const allowed = `a number of seconds from 0.001 to ${to}`;
+function seconds(to: number, from = 0.001) {
+  const allowed = `a number of seconds from ${from} to ${to}`;
   return text(/^\d+(\.\d+)?$/, allowed)
     .transform((value) => Number(value) * 1000)
-    .refine((milliseconds) => milliseconds >= 1 && milliseconds <= to * 1000, allowed);
+    .refine((milliseconds) => milliseconds >= from * 1000 && milliseconds <= to * 1000, allowed);
 }
 
 function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
@@ -106,6 +110,8 @@ const variables = z.object({
   NFS_OPERATION_TIMEOUT_SECONDS: seconds(3600).default(30_000),
   NFS_CONNECT_TIMEOUT_SECONDS: seconds(3600).default(5_000),
   NFS_DETECTION_TIMEOUT_SECONDS: seconds(3600).default(2_000),
+  MOUNT_TABLE_REFRESH_SECONDS: seconds(3600, 0).default(30_000),
+  MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS: seconds(3600).default(300_000),
   SHUTDOWN_TIMEOUT_SECONDS: seconds(3600).default(30_000),
   MAX_BODY_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(5 * GIBIBYTE),
 });
@@ -165,6 +171,8 @@ function toSettings(environment: Environment): Settings {
     nfsOperationTimeout: environment.NFS_OPERATION_TIMEOUT_SECONDS,
     nfsConnectTimeout: environment.NFS_CONNECT_TIMEOUT_SECONDS,
     nfsDetectionTimeout: environment.NFS_DETECTION_TIMEOUT_SECONDS,
+    mountTableRefreshInterval: environment.MOUNT_TABLE_REFRESH_SECONDS,
+    mountTargetDrainTimeout: environment.MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS,
     shutdownTimeout: environment.SHUTDOWN_TIMEOUT_SECONDS,
     maxBodyBytes: environment.MAX_BODY_BYTES,
   };

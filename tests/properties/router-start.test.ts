@@ -21,6 +21,7 @@ async function runOnce(network: MemoryNetwork) {
     mountTableSources: () => [fixedSource("the test", network.table)],
     loadDocsAssets: async () => ({ css: "", script: "" }),
     stop: stopped,
+    onReload: () => {},
   }).then((code) => {
     exitCode = code;
   });

@@ -64,7 +64,7 @@ export class MemoryNetwork {
 export interface MemoryRouter {
   readonly router: Router;
   readonly network: MemoryNetwork;
-  readonly lines: readonly LogLine[];
+  readonly lines: LogLine[];
   /** The router's view of a server. */
   targetOf(server: MemoryServer): Target;
 }
@@ -80,6 +80,7 @@ export async function startMemoryRouter(
     connectTimeout: 200,
     operationTimeout: 2_000,
     detectionTimeout: 200,
+    drainTimeout: 1_000,
     rootDirectory: "/data",
     log,
     ...options,

@@ -1,7 +1,7 @@
 /** The router's metrics for Prometheus. Labels have few values: mount targets, operations, methods, routes, statuses. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Router } from "../router/router.ts";
-import type { OperationObserver } from "../router/statistics.ts";
+import { OPERATIONS, type OperationObserver } from "../router/statistics.ts";
 import type { Target } from "../router/target.ts";
 import { TARGET_STATES } from "../router/target-state.ts";
 
@@ -38,13 +38,18 @@ export class Metrics {
     labelNames: ["target", "operation"],
     buckets: BUCKETS,
     registers: this.#registers,
+    collect: () => this.#forgetRemovedTargets(),
   });
+  /** The mount targets that operations were observed of. */
+  readonly #observed = new Set<string>();
+  #router: Router | undefined;
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }
 
   readonly observeOperation: OperationObserver = (target, operation, seconds) => {
+    this.#observed.add(target);
     this.#operations.observe({ target, operation }, seconds);
   };
 
@@ -55,6 +60,7 @@ export class Metrics {
 
   /** Adds what the router counts of its targets; it is read only when somebody asks for the metrics. */
   watch(router: Router): void {
+    this.#router = router;
     this.#count(router, "requests", "Operations tried.", ({ statistics }) => statistics.requests);
     this.#count(
       router,
@@ -77,6 +83,14 @@ export class Metrics {
         }
       },
     });
+  }
+
+  #forgetRemovedTargets(): void {
+    const present = new Set(this.#router?.targets.map(({ id }) => id));
+    for (const target of [...this.#observed].filter((id) => !present.has(id))) {
+      for (const operation of OPERATIONS) this.#operations.remove({ target, operation });
+      this.#observed.delete(target);
+    }
   }
 
   #count(router: Router, name: string, help: string, value: (target: Target) => number): void {

@@ -15,8 +15,11 @@ export class Connection {
   readonly #onSilence: (error: unknown) => void;
   readonly #lost = new AbortController();
   readonly #lostForGood = new AbortController();
+  readonly #ended: Promise<void>;
+  #end: () => void = () => {};
   #active = 0;
   #watching = false;
+  #draining = false;
   #closing: Promise<void> | undefined;
 
   /**
@@ -27,6 +30,9 @@ export class Connection {
     this.client = client;
     this.#detectionTimeout = detectionTimeout;
     this.#onSilence = onSilence;
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
     // Every operation under way listens.
     setMaxListeners(0, this.lost, this.lostForGood);
   }
@@ -54,11 +60,25 @@ export class Connection {
 
   leave(): void {
     this.#active -= 1;
-    if (this.#active === 0 && this.lost.aborted) void this.close();
+    if (this.#active === 0 && (this.lost.aborted || this.#draining)) void this.close();
+  }
+
+  /**
+   * Ends the session with the last operation under way, and resolves then.
+   *
+   * @param timeout Milliseconds, after which the target is given up as if it were lost.
+   */
+  async drain(timeout: number): Promise<void> {
+    this.#draining = true;
+    if (this.#active === 0) return this.close();
+    const timer = setTimeout(() => this.giveUp(), timeout).unref();
+    await this.#ended;
+    clearTimeout(timer);
   }
 
   /** Gives the target up. The session ends with the last operation under way. */
   giveUp(): void {
+    if (this.lost.aborted) return;
     this.#lost.abort();
     if (this.#active === 0) void this.close();
     else setTimeout(() => this.#lostForGood.abort(), this.#detectionTimeout).unref();
@@ -66,7 +86,10 @@ export class Connection {
 
   /** Ends the session; never fails, because nothing depends on how a session ends. */
   close(): Promise<void> {
-    this.#closing ??= this.client.close().catch(() => undefined);
+    this.#closing ??= this.client
+      .close()
+      .catch(() => undefined)
+      .finally(this.#end);
     return this.#closing;
   }
 

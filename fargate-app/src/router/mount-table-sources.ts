@@ -14,20 +14,33 @@ export class NoMountTableError extends Error {
   override readonly name = "NoMountTableError";
 }
 
-/** The first table that a source has and that is not empty. Each source that has none is an ERROR in the log. */
-export async function loadMountTable(sources: readonly MountTableSource[], log: Logger): Promise<MountTable> {
-  for (const { name, load } of sources) {
+/** A table, and the index of the source it is from: the lower, the better. */
+export interface RankedMountTable {
+  readonly table: MountTable;
+  readonly rank: number;
+}
+
+/** The first table that a source has. Each source that has none is an ERROR in the log. */
+export async function loadMountTable(sources: readonly MountTableSource[], log: Logger): Promise<RankedMountTable> {
+  for (const [rank, source] of sources.entries()) {
+    const { name } = source;
     try {
-      const table = await load();
-      if (table.mount_targets.length === 0) throw new NoMountTableError("It lists no mount target");
+      const table = await loadFrom(source);
       log.info({ source: name, mountTargets: table.mount_targets.length }, `Using the mount table of ${name}`);
-      return table;
+      return { table, rank };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.error({ source: name, err: error }, `No mount table from ${name}: ${reason}`);
     }
   }
   throw new NoMountTableError(`No mount table from ${sources.map(({ name }) => name).join(", nor from ")}`);
+}
+
+/** @throws {NoMountTableError} when the source's table is empty, and whatever the source throws. */
+export async function loadFrom(source: MountTableSource): Promise<MountTable> {
+  const table = await source.load();
+  if (table.mount_targets.length === 0) throw new NoMountTableError("It lists no mount target");
+  return table;
 }
 
 /** A router that cannot reach an AWS endpoint must start all the same, and soon. */

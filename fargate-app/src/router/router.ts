@@ -2,7 +2,7 @@
  * The file API over many mount targets of one file system: every path has a target of its own, and the targets that
  * follow it in the path's ranking stand in while it is away.
  */
-import type { MountTable } from "../../../contracts/mount-table.ts";
+import type { MountTable, MountTarget } from "../../../contracts/mount-table.ts";
 import {
   ClosedError,
   type DirectoryEntry,
@@ -30,6 +30,8 @@ export interface RouterOptions extends TargetOptions {
   /** The directory of the file system that paths begin at, for example `/data`. */
   readonly rootDirectory: string;
   readonly strategy?: RoutingStrategy;
+  /** Milliseconds that operations under way have at a mount target that the table no longer lists. */
+  readonly drainTimeout: number;
 }
 
 export type ReadRange = Pick<ReadOptions, "start" | "length">;
@@ -64,22 +66,20 @@ interface Opened<Item> {
  * unknown; that is an {@link OutcomeUnknownError}.
  */
 export class Router {
-  readonly targets: readonly Target[];
-  readonly #ranking: Ranking<Target>;
+  readonly #options: RouterOptions;
   readonly #root: string;
-  readonly #operationTimeout: number;
-  readonly #detectionTimeout: number;
+  #targets: readonly Target[];
+  #ranking: Ranking<Target>;
+  /** No longer in the table, with operations under way. */
+  readonly #draining = new Set<Target>();
   readonly #waiting = new Set<() => void>();
+  #closed = false;
 
   private constructor(table: MountTable, options: RouterOptions) {
-    const wake = () => {
-      for (const resolve of this.#waiting) resolve();
-    };
-    this.targets = table.mount_targets.map((mountTarget) => new Target(mountTarget, options, wake));
-    this.#ranking = rankingOf(this.targets, options.strategy);
+    this.#options = options;
     this.#root = options.rootDirectory.replace(/\/+$/, "");
-    this.#operationTimeout = options.operationTimeout;
-    this.#detectionTimeout = options.detectionTimeout;
+    this.#targets = table.mount_targets.map((mountTarget) => this.#newTarget(mountTarget));
+    this.#ranking = rankingOf(this.#targets, options.strategy);
   }
 
   /**
@@ -96,13 +96,52 @@ export class Router {
     throw new UnavailableError(`None of the ${router.targets.length} mount targets could be connected to`);
   }
 
+  /** Those that new operations go to. */
+  get targets(): readonly Target[] {
+    return this.#targets;
+  }
+
   /** Some target is connected. */
   get ready(): boolean {
-    return this.targets.some(({ connection }) => connection !== undefined);
+    return this.#targets.some(isConnected);
+  }
+
+  /**
+   * Goes over to another table, without a failed operation. A target that is listed as it was keeps its session; one at
+   * another address is another target. New ones are tried before paths go to them; those that are gone get no new
+   * operations, and are closed when theirs are over.
+   *
+   * Where nothing of the table can be reached, the connected targets of the table before stand in, until the next call.
+   *
+   * Calls must not overlap.
+   */
+  async useTable(table: MountTable): Promise<void> {
+    const before = this.#targets;
+    const listed = table.mount_targets.map(
+      (mountTarget) => before.find((target) => target.matches(mountTarget)) ?? this.#newTarget(mountTarget),
+    );
+    const added = listed.filter((target) => !before.includes(target));
+    await Promise.all(added.map((target) => target.probe()));
+    if (this.#closed) {
+      await Promise.all(added.map((target) => target.close()));
+      return;
+    }
+    const standIns = listed.some(isConnected)
+      ? []
+      : before.filter((target) => isConnected(target) && !listed.includes(target));
+    const targets = [...listed, ...standIns];
+    const removed = before.filter((target) => !targets.includes(target));
+    if (added.length === 0 && removed.length === 0) return;
+    this.#targets = targets;
+    this.#ranking = rankingOf(targets, this.#options.strategy);
+    this.#wake();
+    this.#logChange(added, removed, standIns);
+    for (const target of removed) void this.#drain(target);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.targets.map((target) => target.close()));
+    this.#closed = true;
+    await Promise.all([...this.#targets, ...this.#draining].map((target) => target.close()));
   }
 
   async readFile(path: FilePath, range: ReadRange = {}): Promise<{ attributes: FileAttributes; data: Buffer }> {
@@ -190,7 +229,12 @@ export class Router {
    * @throws {OutcomeUnknownError} when the connection was lost, and nobody can tell whether the bytes were added.
    */
   async appendFile(path: FilePath, data: Uint8Array): Promise<FileAttributes> {
-    const append = async ({ target, client, connection, options: { timeout = this.#operationTimeout } }: Attempt) => {
+    const append = async ({
+      target,
+      client,
+      connection,
+      options: { timeout = this.#options.operationTimeout },
+    }: Attempt) => {
       const options = { timeout, onConnectionLoss: "recover", signal: connection.lostForGood } as const;
       const attributes = await client.appendFile(this.#absolute(path), data, options);
       target.statistics.bytesWritten += data.length;
@@ -240,6 +284,24 @@ export class Router {
     }
   }
 
+  #newTarget(mountTarget: MountTarget): Target {
+    return new Target(mountTarget, this.#options, () => this.#wake());
+  }
+
+  async #drain(target: Target): Promise<void> {
+    this.#draining.add(target);
+    await target.drain(this.#options.drainTimeout);
+    this.#draining.delete(target);
+  }
+
+  #logChange(added: readonly Target[], removed: readonly Target[], standIns: readonly Target[]): void {
+    const { log } = this.#options;
+    const change = { added: added.map(idOf), removed: removed.map(idOf), mountTargets: this.#targets.map(idOf) };
+    const counts = `${added.length} mount targets added, ${removed.length} removed`;
+    if (standIns.length === 0) log.info(change, `The mount table has changed: ${counts}`);
+    else log.warn(change, `The mount table has changed, but nothing in it can be reached: the targets before stand in`);
+  }
+
   #absolute(path: DirectoryPath): string {
     return path === ROOT ? this.#root || "/" : `${this.#root}/${path}`;
   }
@@ -269,7 +331,7 @@ export class Router {
       } catch (error) {
         target.judge(error, connection);
         lostInARow += 1;
-        if (verdictOn(error) !== "lost" || lostInARow > this.targets.length) throw error;
+        if (verdictOn(error) !== "lost" || lostInARow > this.#targets.length) throw error;
       } finally {
         connection.leave();
       }
@@ -289,7 +351,7 @@ export class Router {
     task: (attempt: Attempt) => Promise<Result>,
     isRepeatable: (error: unknown) => boolean = () => true,
   ): Promise<Result> {
-    const deadline = performance.now() + this.#operationTimeout;
+    const deadline = performance.now() + this.#options.operationTimeout;
     for (;;) {
       const failures: { busy?: unknown; lost?: unknown } = {};
       for (const target of this.#ranking(path)) {
@@ -307,7 +369,7 @@ export class Router {
         }
       }
       if (failures.busy !== undefined) throw failures.busy;
-      const patience = Math.min(this.#detectionTimeout, deadline - performance.now());
+      const patience = Math.min(this.#options.detectionTimeout, deadline - performance.now());
       if (!(await this.#someTarget(patience))) {
         throw new UnavailableError("No mount target can be reached", { cause: failures.lost });
       }
@@ -330,6 +392,19 @@ export class Router {
     }
     return this.ready;
   }
+
+  #wake(): void {
+    if (!this.ready) return;
+    for (const resolve of this.#waiting) resolve();
+  }
+}
+
+function isConnected({ connection }: Target): boolean {
+  return connection !== undefined;
+}
+
+function idOf({ id }: Target): string {
+  return id;
 }
 
 /** Streams have no end known beforehand: each of their requests has the client's whole operation timeout. */

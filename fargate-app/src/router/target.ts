@@ -48,7 +48,7 @@ export class Target implements Routable {
   constructor(mountTarget: MountTarget, options: TargetOptions, onConnected: () => void) {
     this.id = mountTarget.mount_target_id;
     this.mountTarget = mountTarget;
-    this.port = mountTarget.port ?? options.nfsPort ?? DEFAULT_NFS_PORT;
+    this.port = portOf(mountTarget.port, options);
     this.#options = options;
     this.#onConnected = onConnected;
   }
@@ -67,9 +67,9 @@ export class Target implements Routable {
     return this.#reason;
   }
 
-  /** There while the target is connected. */
+  /** There while the target is connected, and takes new operations. */
   get connection(): Connection | undefined {
-    return this.#connection;
+    return this.#closed ? undefined : this.#connection;
   }
 
   /** COMPOUNDs sent since the router started. */
@@ -77,12 +77,19 @@ export class Target implements Routable {
     return this.#compoundsBefore + compoundsOf(this.#connection);
   }
 
+  /** Whether a table's entry means this target, at the address where it is. */
+  matches({ mount_target_id, ip_address, port }: MountTarget): boolean {
+    const samePort = portOf(port, this.#options) === this.port;
+    return mount_target_id === this.id && ip_address === this.mountTarget.ip_address && samePort;
+  }
+
   /** Tries to connect. Never fails: a target that cannot be connected to is probed again later. */
   async probe(): Promise<void> {
-    const { connect, connectTimeout, operationTimeout } = this.#options;
+    const { connect, connectTimeout, operationTimeout, detectionTimeout } = this.#options;
     try {
       const host = this.mountTarget.ip_address;
-      const client = await connect({ host, port: this.port, connectTimeout, operationTimeout });
+      const silenceLimit = detectionTimeout;
+      const client = await connect({ host, port: this.port, connectTimeout, operationTimeout, silenceLimit });
       if (this.#closed) await client.close();
       else this.#use(client);
     } catch (error) {
@@ -118,11 +125,25 @@ export class Target implements Routable {
     if (verdictOn(error) === "lost") this.#lose(connection, messageOf(error));
   }
 
+  /**
+   * Takes no more operations, and ends the session when those under way are over.
+   *
+   * @param timeout Milliseconds, after which what can go on at another target does, and the rest fails.
+   */
+  async drain(timeout: number): Promise<void> {
+    this.#stop();
+    await this.#connection?.drain(timeout);
+  }
+
   /** Ends the session and all probing. */
   async close(): Promise<void> {
+    this.#stop();
+    await this.#connection?.close();
+  }
+
+  #stop(): void {
     this.#closed = true;
     clearTimeout(this.#probeTimer);
-    await this.#connection?.close();
   }
 
   #use(client: NfsClient): void {
@@ -137,11 +158,12 @@ export class Target implements Routable {
 
   #lose(connection: Connection, reason: string): void {
     // Every operation under way reports the loss; the first one counts.
-    if (this.#closed || connection !== this.#connection) return;
-    this.#connection = undefined;
-    this.#compoundsBefore += compoundsOf(connection);
-    if (Date.now() - this.#since >= STABLE_AFTER) this.#failures = 0;
-    this.#fail(reason);
+    if (!this.#closed && connection === this.#connection) {
+      this.#connection = undefined;
+      this.#compoundsBefore += compoundsOf(connection);
+      if (Date.now() - this.#since >= STABLE_AFTER) this.#failures = 0;
+      this.#fail(reason);
+    }
     connection.giveUp();
   }
 
@@ -164,10 +186,15 @@ export class Target implements Routable {
     const change = { target: this.id, from, to, reason };
     if (to === "connected") log.info(change, `Mount target ${this.id} is connected`);
     else if (to === "probing") log.debug(change, `Mount target ${this.id} is being probed`);
-    // A target that stays away is news only once.
     else if (this.#failures === 1) log.error(change, `Mount target ${this.id} failed: ${reason}`);
-    else log.warn(change, `Mount target ${this.id} is still failing: ${reason}`);
+    else if (from === "connected") log.warn(change, `Mount target ${this.id} failed again: ${reason}`);
+    // A target that stays away is news only once.
+    else log.debug(change, `Mount target ${this.id} is still failing: ${reason}`);
   }
+}
+
+function portOf(given: number | undefined, { nfsPort = DEFAULT_NFS_PORT }: TargetOptions): number {
+  return given ?? nfsPort;
 }
 
 function compoundsOf(connection: Connection | undefined): number {

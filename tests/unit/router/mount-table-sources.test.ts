@@ -20,7 +20,7 @@ const broken: MountTableSource = {
 describe("the mount table of a router", () => {
   test("is the first that can be had, with an ERROR for each source before it", async () => {
     const { log, lines } = memoryLog();
-    expect(await loadMountTable([broken, empty, good, broken], log)).toEqual(table);
+    expect(await loadMountTable([broken, empty, good, broken], log)).toEqual({ table, rank: 2 });
     expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
       ["ERROR", "No mount table from the broken one: There is no way to it"],
       ["ERROR", "No mount table from the empty one: It lists no mount target"],

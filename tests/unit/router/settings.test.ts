@@ -22,6 +22,8 @@ describe("the settings of the router", () => {
       nfsOperationTimeout: 30_000,
       nfsConnectTimeout: 5_000,
       nfsDetectionTimeout: 2_000,
+      mountTableRefreshInterval: 30_000,
+      mountTargetDrainTimeout: 300_000,
       shutdownTimeout: 30_000,
       maxBodyBytes: 5 * 2 ** 30,
     });
@@ -32,6 +34,11 @@ describe("the settings of the router", () => {
     const document = serializeMountTable(table);
     const environment = { ...REQUIRED, DEFAULT_MOUNT_TARGETS: document, SHUTDOWN_TIMEOUT_SECONDS: "0.5" };
     expect(readSettings(environment)).toMatchObject({ defaultMountTable: table, shutdownTimeout: 500 });
+  });
+
+  test("may say that the mount table is looked at only when asked", () => {
+    const settings = readSettings({ ...REQUIRED, MOUNT_TABLE_REFRESH_SECONDS: "0" });
+    expect(settings.mountTableRefreshInterval).toBe(0);
   });
 
   test("with TLS, expect the file system's name in its region", () => {
