@@ -3,13 +3,15 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { appendTo } from "./files/appending.ts";
 import { type FileContext, runOptions } from "./files/context.ts";
-import { makeDirectoryAt, pathExists, removePath, renamePath, statPath } from "./files/directories.ts";
+import { makeDirectoryAt, pathExists, renamePath, statPath } from "./files/directories.ts";
 import { listDirectory } from "./files/listing.ts";
 import { OwnerNames } from "./files/owners.ts";
 import { openForReading, readWhole } from "./files/reading.ts";
+import { removePath } from "./files/removing.ts";
 import { Turns } from "./files/turns.ts";
 import { writeWhole } from "./files/writing.ts";
 import { Channel } from "./session/channel.ts";
+import { TransferMemory } from "./transfer-memory.ts";
 import type { NfsClient, NfsClientOptions } from "./types.ts";
 
 const NFS_PORT = 2049;
@@ -17,6 +19,7 @@ const DEFAULT_OPERATION_TIMEOUT = 30_000;
 const DEFAULT_CONNECT_TIMEOUT = 5000;
 const DEFAULT_SILENCE_LIMIT = 5000;
 const DEFAULT_SLOTS = 64;
+const DEFAULT_MEMORY = 64 * 1024 * 1024;
 const DEFAULT_FILE_MODE = 0o644;
 const DEFAULT_DIRECTORY_MODE = 0o755;
 
@@ -43,6 +46,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     channel,
     owners: new OwnerNames(),
     turns: new Turns(),
+    memory: options.memory ?? new TransferMemory(DEFAULT_MEMORY),
     fileMode: options.fileMode ?? DEFAULT_FILE_MODE,
     directoryMode: options.directoryMode ?? DEFAULT_DIRECTORY_MODE,
     operationTimeout: options.operationTimeout ?? DEFAULT_OPERATION_TIMEOUT,

@@ -3,4 +3,5 @@ export { etagOf, type FileAttributes, type FileType } from "./attributes.ts";
 export { connectNfs } from "./client.ts";
 export * from "./errors.ts";
 export { TEMPORARY_PREFIX } from "./files/staged-file.ts";
+export { TransferMemory } from "./transfer-memory.ts";
 export type * from "./types.ts";

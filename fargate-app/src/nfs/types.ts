@@ -1,6 +1,7 @@
 /** What the NFS client offers and takes. */
 import type { ConnectionOptions } from "node:tls";
 import type { FileAttributes } from "./attributes.ts";
+import type { TransferMemory } from "./transfer-memory.ts";
 
 /** TLS as `node:tls` takes it. A function is asked before every connection, for certificates that change with time. */
 export type TlsOptions = ConnectionOptions | (() => ConnectionOptions | Promise<ConnectionOptions>);
@@ -26,6 +27,8 @@ export interface NfsClientOptions {
   readonly gid?: number;
   /** Requests under way at once that the server is asked for; it may grant fewer. Default 64. */
   readonly slots?: number;
+  /** The memory of data that is streamed; clients may share one. Default: 64 MiB of the client's own. */
+  readonly memory?: TransferMemory;
   /** Permission bits of files and directories that the client creates. Default 0o644 and 0o755. */
   readonly fileMode?: number;
   readonly directoryMode?: number;
@@ -43,15 +46,21 @@ export interface OperationOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface AppendOptions extends OperationOptions {
-  /** Make the missing directories of the path. Default true. */
-  readonly createParents?: boolean;
+/** The file at a path has this etag. */
+export interface Unchanged {
+  readonly etag: string;
 }
 
-/** When a write may happen. */
-export interface WriteOptions extends AppendOptions {
+export interface WriteOptions extends OperationOptions {
+  /** Make the missing directories of the path. Default true. */
+  readonly createParents?: boolean;
   /** `absent`: only where no file is. An etag: only while the file there has it. Else a {@link PreconditionError}. */
-  readonly when?: "absent" | { readonly etag: string };
+  readonly when?: "absent" | Unchanged;
+}
+
+export interface RemoveOptions extends OperationOptions {
+  /** Only while the file has this etag. Else a {@link PreconditionError}. */
+  readonly when?: Unchanged;
 }
 
 export interface ReadOptions extends OperationOptions {
@@ -61,10 +70,13 @@ export interface ReadOptions extends OperationOptions {
   readonly length?: number;
 }
 
-/** A file that was opened for reading: its attributes, and its bytes in order. */
+/** A file to be read: its attributes, and its bytes in order. */
 export interface FileReading {
   readonly attributes: FileAttributes;
-  /** The bytes asked for, in chunks of at most what one reply holds. Ending the iteration early closes the file. */
+  /**
+   * The bytes asked for, in chunks of at most what one reply holds. A file of more than one chunk is opened when the
+   * iteration begins, which fails with a {@link FileChangedError} when it was replaced by then, and closed when it ends.
+   */
   readonly body: AsyncIterable<Buffer>;
 }
 
@@ -109,11 +121,11 @@ export interface NfsClient {
     options?: WriteOptions,
   ): Promise<FileAttributes>;
   /** Adds to the end of a file, under a byte-range lock; makes the file when there is none. Durable on return. */
-  appendFile(path: string, data: Uint8Array, options?: AppendOptions): Promise<FileAttributes>;
+  appendFile(path: string, data: Uint8Array, options?: WriteOptions): Promise<FileAttributes>;
   stat(path: string, options?: OperationOptions): Promise<FileAttributes>;
   exists(path: string, options?: OperationOptions): Promise<boolean>;
   /** Removes a file or an empty directory. */
-  remove(path: string, options?: OperationOptions): Promise<void>;
+  remove(path: string, options?: RemoveOptions): Promise<void>;
   rename(from: string, to: string, options?: OperationOptions): Promise<void>;
   makeDirectory(path: string, options?: OperationOptions & { readonly recursive?: boolean }): Promise<void>;
   /** The entries of a directory, in the server's order, without `.` and `..`, fetched page by page. */

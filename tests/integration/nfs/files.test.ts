@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   connectNfs,
   etagOf,
+  FileChangedError,
   InvalidPathError,
   type NfsClient,
   NfsStatusError,
@@ -134,6 +135,32 @@ describeEachServer("files over NFSv4.1", (start) => {
     expect(Buffer.concat(chunks).equals(old)).toBe(true);
   });
 
+  test("a large file that is never read is never opened", async () => {
+    await client.writeFile(at("unread"), randomBytes(3 * MEBIBYTE));
+    expect(await compoundsOf(() => client.openFile(at("unread")))).toBe(1);
+  });
+
+  test("a file that was replaced before it is read is an error for a stream", async () => {
+    const old = randomBytes(3 * MEBIBYTE);
+    await client.writeFile(at("replaced-early"), old);
+    const { body } = await client.openFile(at("replaced-early"));
+    await client.writeFile(at("replaced-early"), randomBytes(3 * MEBIBYTE));
+    const reading = (async () => {
+      for await (const _ of body) break;
+    })();
+    await expect(reading).rejects.toBeInstanceOf(FileChangedError);
+  });
+
+  test("a file that grows while it is read keeps the size it had", async () => {
+    const old = randomBytes(3 * MEBIBYTE);
+    await client.writeFile(at("growing"), old);
+    const { body } = await client.openFile(at("growing"));
+    await client.appendFile(at("growing"), Buffer.from("more"));
+    const chunks: Buffer[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    expect(Buffer.concat(chunks).equals(old)).toBe(true);
+  });
+
   test("a reader may stop early", async () => {
     await client.writeFile(at("early"), randomBytes(8 * MEBIBYTE));
     const { body } = await client.openFile(at("early"));
@@ -181,6 +208,46 @@ describeEachServer("files over NFSv4.1", (start) => {
     const nowhere = client.writeFile(at("etag-nowhere"), Buffer.from("2"), { when: { etag: "1-1" } });
     await expect(nowhere).rejects.toThrow(PreconditionError);
     expect((await readdir(server.directory)).filter((name) => name.startsWith(TEMPORARY_PREFIX))).toEqual([]);
+  });
+
+  test("removes only the file with an etag, when asked to", async () => {
+    const first = await client.writeFile(at("conditional/removed"), Buffer.from("0"));
+    const second = await client.writeFile(at("conditional/removed"), Buffer.from("1"));
+    const removal = (etag: string) => client.remove(at("conditional/removed"), { when: { etag } });
+    await expect(removal(etagOf(first))).rejects.toThrow(PreconditionError);
+    expect(await readFile(local("conditional/removed"), "utf8")).toBe("1");
+    await removal(etagOf(second));
+    expect(await client.exists(at("conditional/removed"))).toBe(false);
+    await expect(removal(etagOf(second))).rejects.toThrow(PreconditionError);
+  });
+
+  test("of those who remove and those who replace a file with an etag, one wins", async () => {
+    const path = at("conditional/race");
+    for (let round = 0; round < 5; round++) {
+      const etag = etagOf(await client.writeFile(path, Buffer.from("old")));
+      const race = await Promise.allSettled([
+        client.remove(path, { when: { etag } }),
+        client.writeFile(path, Buffer.from("new"), { when: { etag } }),
+        client.appendFile(path, Buffer.from(" and more"), { when: { etag } }),
+      ]);
+      const lost = race.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
+      expect(lost).toHaveLength(2);
+      for (const error of lost) expect(error).toBeInstanceOf(PreconditionError);
+    }
+  });
+
+  test("appends only to the file with an etag, or only where none is, when asked to", async () => {
+    const path = at("conditional/appended");
+    const first = await client.appendFile(path, Buffer.from("a"), { when: "absent" });
+    await expect(client.appendFile(path, Buffer.from("b"), { when: "absent" })).rejects.toThrow(PreconditionError);
+    const second = await client.appendFile(path, Buffer.from("c"), { when: { etag: etagOf(first) } });
+    const late = client.appendFile(path, Buffer.from("d"), { when: { etag: etagOf(first) } });
+    await expect(late).rejects.toThrow(PreconditionError);
+    expect(await readFile(local("conditional/appended"), "utf8")).toBe("ac");
+    await client.remove(path);
+    const gone = client.appendFile(path, Buffer.from("e"), { when: { etag: etagOf(second) } });
+    await expect(gone).rejects.toThrow(PreconditionError);
+    expect(await readdir(local("conditional"))).not.toContain("appended");
   });
 
   test("appends from many at once lose nothing", async () => {

@@ -1,36 +1,51 @@
 /** Appending under a lock on the file: NFS has no atomic append (RFC 8881 §18.32). */
 import type { FileAttributes } from "../attributes.ts";
-import { ignoreNfsError, ProtocolError } from "../errors.ts";
+import { ignoreNfsError, isStatus, PreconditionError, ProtocolError } from "../errors.ts";
 import { getAttributes, setSize, verifySize } from "../operations/attributes.ts";
 import { write } from "../operations/data.ts";
 import { putFileHandle } from "../operations/handles.ts";
+import type { CreateSpecification } from "../operations/open.ts";
 import { parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { AppendOptions } from "../types.ts";
+import type { WriteOptions } from "../types.ts";
 import { cleanupOptions, type FileContext, runOptions } from "./context.ts";
 import { makingParents } from "./directories.ts";
 import { type LockedFile, release, releaseQuietly, withLockedFile } from "./locking.ts";
+import { requireEtag } from "./unchanged.ts";
 
 export async function appendTo(
   context: FileContext,
   path: string,
   data: Uint8Array,
-  options: AppendOptions = {},
+  options: WriteOptions = {},
 ): Promise<FileAttributes> {
   const run = runOptions(context, options);
   const file = parseFilePath(path);
   const append = () =>
-    withLockedFile(context, file, context.fileMode, run, async (locked) => {
+    withLockedFile(context, file, creation(context, options.when), run, async (locked) => {
       try {
+        if (typeof options.when === "object") requireEtag(locked, options.when.etag);
         return await appendLocked(context, locked, data, run);
       } catch (error) {
         await releaseQuietly(context, locked);
         throw error;
       }
     });
-  return context.turns.take(file.text, run.deadline, () =>
-    options.createParents === false ? append() : makingParents(context, file.directory, run, append),
-  );
+  try {
+    return await context.turns.take(file.text, run.deadline, () =>
+      options.createParents === false ? append() : makingParents(context, file.directory, run, append),
+    );
+  } catch (cause) {
+    const isThere = options.when === "absent" && isStatus(cause, "NFS4ERR_EXIST");
+    const isGone = typeof options.when === "object" && isStatus(cause, "NFS4ERR_NOENT");
+    throw isThere || isGone ? new PreconditionError(`${path} ${isThere ? "exists" : "is gone"}`, { cause }) : cause;
+  }
+}
+
+/** How the file is made where there is none; a file that must have an etag is not made. */
+function creation({ fileMode }: FileContext, when: WriteOptions["when"]): CreateSpecification | undefined {
+  if (typeof when === "object") return undefined;
+  return { how: when === "absent" ? "guarded" : "unchecked", mode: fileMode };
 }
 
 /** Writes at the end, which the lock keeps in place; an append that cannot be completed is cut off again. */

@@ -1,4 +1,5 @@
 /** Data on its way to WRITEs: parts gathered to chunks of a size, without copying them. */
+import type { HeldMemory } from "../transfer-memory.ts";
 
 export interface Chunk {
   readonly offset: number;
@@ -6,67 +7,45 @@ export interface Chunk {
   readonly parts: readonly Uint8Array[];
 }
 
-/** Cuts `source` into chunks of `size` bytes; only the last one is shorter, and an empty source has none. */
-export async function* chunksOf(source: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Chunk> {
-  let parts: Uint8Array[] = [];
-  let length = 0;
-  let offset = 0;
-  for await (const bytes of source) {
+/** Makes chunks of `size` bytes out of parts of any length. */
+export class ChunkGatherer {
+  readonly #size: number;
+  #offset = 0;
+  #length = 0;
+  #parts: Uint8Array[] = [];
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** The chunks that became full with these bytes. */
+  add(bytes: Uint8Array): Chunk[] {
+    const chunks: Chunk[] = [];
     let rest = bytes;
-    while (length + rest.length >= size) {
-      const taken = rest.subarray(0, size - length);
-      yield { offset, length: size, parts: [...parts, taken] };
-      offset += size;
+    while (this.#length + rest.length >= this.#size) {
+      const taken = rest.subarray(0, this.#size - this.#length);
+      this.#push(taken);
+      chunks.push(...this.takeRest());
       rest = rest.subarray(taken.length);
-      parts = [];
-      length = 0;
     }
-    if (rest.length === 0) continue;
-    parts.push(rest);
-    length += rest.length;
+    if (rest.length > 0) this.#push(rest);
+    return chunks;
   }
-  if (length > 0) yield { offset, length, parts };
-}
 
-/** The beginning of a source, and a way to all of it. */
-export interface Beginning {
-  readonly parts: readonly Uint8Array[];
-  readonly length: number;
-  /** The source has no more than `parts`. */
-  readonly complete: boolean;
-  /** Everything from the first byte; to be iterated at most once. */
-  all(): AsyncIterable<Uint8Array>;
-  /** Tells the source that nothing more is taken from it. */
-  end(): Promise<void>;
-}
-
-/** Takes parts until the source ends, or has given more than `limit` bytes. */
-export async function begin(source: AsyncIterable<Uint8Array>, limit: number): Promise<Beginning> {
-  const iterator = source[Symbol.asyncIterator]();
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  let complete = false;
-  while (length <= limit && !complete) {
-    const next = await iterator.next();
-    if (next.done) {
-      complete = true;
-    } else {
-      parts.push(next.value);
-      length += next.value.length;
-    }
+  /** What is there of a chunk that is not full; none when that is nothing. */
+  takeRest(): Chunk[] {
+    if (this.#length === 0) return [];
+    const chunk = { offset: this.#offset, length: this.#length, parts: this.#parts };
+    this.#offset += this.#length;
+    this.#length = 0;
+    this.#parts = [];
+    return [chunk];
   }
-  return {
-    parts,
-    length,
-    complete,
-    async *all() {
-      yield* parts;
-      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
-    },
-    async end() {
-      await iterator.return?.();
-    },
-  };
+
+  #push(bytes: Uint8Array): void {
+    this.#parts.push(bytes);
+    this.#length += bytes.length;
+  }
 }
 
 /** The part of a chunk behind its first `count` bytes. */
@@ -78,4 +57,73 @@ export function dropBytes(chunk: Chunk, count: number): Chunk {
     skip = Math.max(0, skip - part.length);
   }
   return { offset: chunk.offset + count, length: chunk.length - count, parts };
+}
+
+/** The beginning of a source, and a way to the rest of it. */
+export interface Beginning {
+  readonly parts: readonly Uint8Array[];
+  readonly length: number;
+  /** The source has no more than `parts`. */
+  readonly complete: boolean;
+  /** Everything behind `parts`; to be iterated at most once. */
+  rest(): AsyncIterable<Uint8Array>;
+  /** Tells the source that nothing more is taken from it. */
+  end(): Promise<void>;
+}
+
+/**
+ * Takes parts until the source ends, has given more than `limit` bytes, or pauses for `patience` milliseconds, or there
+ * is no memory for more. `memory` holds the parts.
+ */
+export async function begin(
+  source: AsyncIterable<Uint8Array>,
+  limit: number,
+  patience: number,
+  memory: HeldMemory,
+): Promise<Beginning> {
+  const iterator = source[Symbol.asyncIterator]();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  let complete = false;
+  /** Asked for and not taken. */
+  let pending: Promise<IteratorResult<Uint8Array>> | undefined;
+  while (length <= limit) {
+    pending ??= iterator.next();
+    const next = length === 0 ? await pending : await within(patience, pending);
+    if (next?.done) complete = true;
+    if (next === undefined || next.done || !memory.tryTake(next.value.length)) break;
+    parts.push(next.value);
+    length += next.value.length;
+    pending = undefined;
+  }
+  return {
+    parts,
+    length,
+    complete,
+    async *rest() {
+      for (let next = await (pending ?? iterator.next()); !next.done; next = await iterator.next()) {
+        pending = undefined;
+        yield next.value;
+      }
+    },
+    async end() {
+      const ended = iterator.return?.();
+      // a source that pauses would end only with its pause
+      if (pending === undefined) await ended;
+      else ended?.catch(() => {});
+    },
+  };
+}
+
+/** What `promise` resolves to, or nothing when that takes longer. */
+async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, undefined);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

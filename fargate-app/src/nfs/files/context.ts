@@ -2,6 +2,7 @@
 import { Deadline } from "../deadline.ts";
 import type { StateOwner } from "../operations/open.ts";
 import type { Channel, RunOptions } from "../session/channel.ts";
+import type { TransferMemory } from "../transfer-memory.ts";
 import type { OperationOptions } from "../types.ts";
 import type { OwnerNames } from "./owners.ts";
 import type { Turns } from "./turns.ts";
@@ -11,6 +12,8 @@ export interface FileContext {
   readonly owners: OwnerNames;
   /** By path: appends of this client do not have to compete for the lock. */
   readonly turns: Turns;
+  /** What streams may hold of file data. */
+  readonly memory: TransferMemory;
   readonly fileMode: number;
   readonly directoryMode: number;
   /** Milliseconds, for operations that do not say. */

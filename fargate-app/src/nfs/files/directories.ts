@@ -1,9 +1,9 @@
 /** Attributes, and the names in directories: making, removing and renaming. */
 import type { FileAttributes } from "../attributes.ts";
-import { isStatus, OutcomeUnknownError } from "../errors.ts";
+import { isStatus } from "../errors.ts";
 import { getAttributes } from "../operations/attributes.ts";
 import { getFileHandle, lookup, putFileHandle, putRootFileHandle, saveFileHandle } from "../operations/handles.ts";
-import { createDirectory, remove, rename } from "../operations/names.ts";
+import { createDirectory, rename } from "../operations/names.ts";
 import type { Operation } from "../operations/operation.ts";
 import { parseFilePath, parsePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
@@ -36,27 +36,6 @@ export async function pathExists(context: FileContext, path: string, options?: O
   } catch (error) {
     if (isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR")) return false;
     throw error;
-  }
-}
-
-export async function removePath(context: FileContext, path: string, options?: OperationOptions): Promise<void> {
-  const run = runOptions(context, options);
-  const { directory, name } = parseFilePath(path);
-  const removeOnce = async () => {
-    const walk = await walkTo(context, directory, run);
-    (await context.channel.run([...walk, remove(name)], { ...run, once: true })).orThrow(path);
-  };
-  try {
-    await removeOnce();
-  } catch (error) {
-    if (!(error instanceof OutcomeUnknownError)) throw error;
-    run.deadline.check();
-    try {
-      await removeOnce();
-    } catch (second) {
-      // the first attempt did it
-      if (!isStatus(second, "NFS4ERR_NOENT")) throw second;
-    }
   }
 }
 

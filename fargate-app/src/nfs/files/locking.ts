@@ -7,7 +7,7 @@ import { ignoreNfsError, isStatus } from "../errors.ts";
 import { getAttributes } from "../operations/attributes.ts";
 import { getFileHandle, lookup, putFileHandle } from "../operations/handles.ts";
 import { lockFile, unlockFile } from "../operations/lock.ts";
-import { close, openByName, type StateOwner } from "../operations/open.ts";
+import { type CreateSpecification, close, openByName, type StateOwner } from "../operations/open.ts";
 import type { Operation } from "../operations/operation.ts";
 import type { FilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
@@ -29,18 +29,18 @@ const LONGEST_WAIT = 100;
  * Locks the file at a path, and waits for whoever holds the lock now. The file is still the one at its path when this
  * returns: one that was replaced or removed while we waited is let go, and the path is opened again.
  *
- * @param createMode Make the file, with these permission bits, where there is none; else NFS4ERR_NOENT.
+ * @param create How to make the file where there is none; without it, that is NFS4ERR_NOENT.
  */
 export async function withLockedFile<T>(
   context: FileContext,
   file: FilePath,
-  createMode: number | undefined,
+  create: CreateSpecification | undefined,
   run: RunOptions,
   use: (locked: LockedFile) => Promise<T>,
 ): Promise<T> {
   return context.owners.with(async (ownerName) => {
     for (;;) {
-      const locked = await lockPath(context, file, ownerName, createMode, run);
+      const locked = await lockPath(context, file, ownerName, create, run);
       if (locked !== undefined) return use(locked);
       run.deadline.check();
     }
@@ -62,17 +62,17 @@ async function lockPath(
   context: FileContext,
   file: FilePath,
   ownerName: string,
-  createMode: number | undefined,
+  create: CreateSpecification | undefined,
   run: RunOptions,
 ): Promise<LockedFile | undefined> {
   const owner = await stateOwner(context, ownerName, run);
   const walk = await walkTo(context, file.directory, run, 2);
-  const create = createMode === undefined ? {} : { create: { how: "unchecked", mode: createMode } as const };
-  const open = openByName({ owner, access: "write", name: file.name, ...create });
+  const open = openByName({ owner, access: "write", name: file.name, ...(create && { create }) });
   const handle = getFileHandle();
   const path = [...walk, lookup(file.name)];
   const request = lockRequest(CURRENT_STATEID, owner, path);
-  const reply = await context.channel.run([...walk, open, handle, ...request.operations], run);
+  const once = create?.how === "guarded";
+  const reply = await context.channel.run([...walk, open, handle, ...request.operations], { ...run, once });
   if (!reply.reached(handle)) reply.orThrow(file.text);
   const opened: OpenFile = {
     path: file.text,

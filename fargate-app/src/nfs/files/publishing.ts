@@ -1,9 +1,9 @@
 /** Giving a file in the making its name: at once for everybody, and only if the condition holds. */
-import { etagOf, type FileAttributes } from "../attributes.ts";
+import type { FileAttributes } from "../attributes.ts";
 import type { CompoundReply } from "../compound.ts";
 import { isStatus, OutcomeUnknownError, PreconditionError } from "../errors.ts";
-import { getAttributes, verifyIdentity } from "../operations/attributes.ts";
-import { lookup, putFileHandle, restoreFileHandle, saveFileHandle } from "../operations/handles.ts";
+import { getAttributes } from "../operations/attributes.ts";
+import { lookup, putFileHandle, saveFileHandle } from "../operations/handles.ts";
 import { link, remove, rename } from "../operations/names.ts";
 import { close } from "../operations/open.ts";
 import type { Operation } from "../operations/operation.ts";
@@ -11,9 +11,9 @@ import type { RunOptions } from "../session/channel.ts";
 import type { WriteOptions } from "../types.ts";
 import type { FileContext } from "./context.ts";
 import { statNames } from "./directories.ts";
-import { releaseQuietly, withLockedFile } from "./locking.ts";
 import { OPEN_LOST } from "./opens.ts";
 import type { StagedFile } from "./staged-file.ts";
+import { whileUnchanged } from "./unchanged.ts";
 import { walkTo } from "./walk.ts";
 
 /** @throws {PreconditionError} when the condition does not hold; the file in the making is still there then. */
@@ -25,7 +25,10 @@ export async function publish(
 ): Promise<FileAttributes> {
   if (when === undefined) return replace(context, file, run);
   if (when === "absent") return publishWhereAbsent(context, file, run);
-  return replaceUnchanged(context, file, when.etag, run);
+  return whileUnchanged(context, file.target, when.etag, run, (verified) => {
+    const naming = rename(file.temporaryName, file.target.name);
+    return giveName(context, file, naming, [...verified, naming], run);
+  });
 }
 
 async function replace(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
@@ -46,35 +49,6 @@ async function publishWhereAbsent(context: FileContext, file: StagedFile, run: R
   } catch (cause) {
     if (!isStatus(cause, "NFS4ERR_EXIST")) throw cause;
     throw new PreconditionError(`${file.path} exists`, { cause });
-  }
-}
-
-/** All who replace or append under the file's lock see each other's changes; VERIFY sees those of the rest. */
-async function replaceUnchanged(
-  context: FileContext,
-  file: StagedFile,
-  etag: string,
-  run: RunOptions,
-): Promise<FileAttributes> {
-  const { directory, name } = file.target;
-  const changed = (cause?: unknown) =>
-    new PreconditionError(`${file.path} is not the file with etag ${etag}`, { cause });
-  const replaceLocked = () =>
-    withLockedFile(context, file.target, undefined, run, async (locked) => {
-      try {
-        if (etagOf(locked.attributes) !== etag) throw changed();
-        const walk = await walkTo(context, directory, run);
-        const unchanged = [saveFileHandle, lookup(name), verifyIdentity(locked.attributes), restoreFileHandle];
-        const naming = rename(file.temporaryName, name);
-        return await giveName(context, file, naming, [...walk, ...unchanged, naming], run);
-      } finally {
-        await releaseQuietly(context, locked);
-      }
-    });
-  try {
-    return await replaceLocked();
-  } catch (cause) {
-    throw isStatus(cause, "NFS4ERR_NOENT", "NFS4ERR_NOT_SAME") ? changed(cause) : cause;
   }
 }
 

@@ -7,14 +7,18 @@ import { getFileHandle } from "../operations/handles.ts";
 import { close, openByName } from "../operations/open.ts";
 import { type FilePath, parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
+import { HeldMemory } from "../transfer-memory.ts";
 import type { FileReading, ReadOptions } from "../types.ts";
 import { ANONYMOUS_STATEID, CURRENT_STATEID } from "../wire/stateid.ts";
 import { type FileContext, runOptions, stateOwner } from "./context.ts";
 import { closeQuietly, type OpenFile, onOpenFile } from "./opens.ts";
 import { walkTo } from "./walk.ts";
 
-/** READs under way at once for one reader; with chunks of 1 MiB, that is also the memory it takes. */
+/** READs under way at once for one reader, while there is memory for them. */
 const READ_AHEAD = 4;
+
+/** Bytes of one READ when memory is short: so little can always be read. */
+const SMALLEST_READ = 64 * 1024;
 
 /** Servers that do not take the anonymous stateid in a READ answer with one of these. */
 const ANONYMOUS_REFUSED = ["NFS4ERR_BAD_STATEID", "NFS4ERR_OPENMODE", "NFS4ERR_NOTSUPP"] as const;
@@ -24,11 +28,19 @@ export async function readWhole(
   path: string,
   options: ReadOptions = {},
 ): Promise<{ attributes: FileAttributes; data: Buffer }> {
-  const { attributes, body } = await openForReading(context, path, options);
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  const [only] = chunks;
-  return { attributes, data: chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks) };
+  const { deadline } = runOptions(context, options);
+  for (;;) {
+    const { attributes, body } = await openForReading(context, path, options);
+    try {
+      const chunks: Buffer[] = [];
+      for await (const chunk of body) chunks.push(chunk);
+      const [only] = chunks;
+      return { attributes, data: chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks) };
+    } catch (error) {
+      if (!(error instanceof FileChangedError)) throw error;
+      deadline.check();
+    }
+  }
 }
 
 export async function openForReading(
@@ -36,21 +48,17 @@ export async function openForReading(
   path: string,
   options: ReadOptions = {},
 ): Promise<FileReading> {
-  const run = runOptions(context, options);
   const file = parseFilePath(path);
   const start = options.start ?? 0;
   const wanted = options.length ?? Number.POSITIVE_INFINITY;
-  const range = { offset: start, length: Math.min(wanted, context.channel.limits.maximumRead) };
-  const { attributes, data, endOfFile } = await readOnce(context, file, range, run);
+  const { attributes, data, endOfFile } = await readBeginning(context, file, start, wanted, options);
   if (endOfFile || data.length >= wanted) {
     const size = endOfFile && data.length > 0 ? start + data.length : attributes.size;
     return { attributes: { ...attributes, size }, body: single(data) };
   }
-  const opened = await openFile(context, file, run);
-  const end = Math.min(opened.attributes.size, start + wanted);
-  const same = opened.attributes.fileId === attributes.fileId && opened.attributes.change === attributes.change;
-  const head = same ? data : Buffer.alloc(0);
-  return { attributes: opened.attributes, body: readAhead(context, opened, { head, start, end }, options) };
+  const end = Math.min(attributes.size, start + wanted);
+  const head = data.subarray(0, end - start);
+  return { attributes, body: readOn(context, file, attributes, { head, start, end }, options) };
 }
 
 async function* single(data: Buffer): AsyncGenerator<Buffer> {
@@ -59,6 +67,24 @@ async function* single(data: Buffer): AsyncGenerator<Buffer> {
 
 interface FirstRead extends ReadResult {
   readonly attributes: FileAttributes;
+}
+
+/** As much from `start` as fits into one reply. */
+async function readBeginning(
+  context: FileContext,
+  file: FilePath,
+  start: number,
+  wanted: number,
+  options: ReadOptions,
+): Promise<FirstRead> {
+  const memory = new HeldMemory(context.memory);
+  const most = Math.min(wanted, context.channel.limits.maximumRead);
+  const length = memory.tryTakeSpare(most) ? most : Math.min(most, SMALLEST_READ);
+  try {
+    return await readOnce(context, file, { offset: start, length }, runOptions(context, options));
+  } finally {
+    memory.giveAll();
+  }
 }
 
 /** Attributes and data in one COMPOUND; data and size agree, even while somebody appends. */
@@ -86,7 +112,7 @@ async function readOnce(context: FileContext, file: FilePath, range: ReadRange, 
 }
 
 interface OpenedFile extends OpenFile {
-  readonly attributes: FileAttributes;
+  readonly fileId: bigint;
 }
 
 async function openFile(context: FileContext, file: FilePath, run: RunOptions): Promise<OpenedFile> {
@@ -103,7 +129,7 @@ async function openFile(context: FileContext, file: FilePath, run: RunOptions): 
       access: "read",
       ownerName,
       handle: reply.of(handle),
-      attributes: reply.of(attributes),
+      fileId: reply.of(attributes).fileId,
       stateid: reply.of(open),
     };
   } catch (error) {
@@ -119,38 +145,69 @@ interface Stretch {
   readonly end: number;
 }
 
-/** The bytes of a stretch in order, a few READs ahead of the consumer. */
+/** Opens the file, and reads a stretch of it. */
+async function* readOn(
+  context: FileContext,
+  path: FilePath,
+  attributes: FileAttributes,
+  stretch: Stretch,
+  options: ReadOptions,
+): AsyncGenerator<Buffer> {
+  const file = await openFile(context, path, runOptions(context, options));
+  const memory = new HeldMemory(context.memory);
+  try {
+    if (file.fileId !== attributes.fileId) throw new FileChangedError(`${path.text} was replaced before it was read`);
+    yield* readAhead(context, file, stretch, memory, options);
+  } finally {
+    memory.giveAll();
+    await closeQuietly(context, file);
+    context.owners.release(file.ownerName);
+  }
+}
+
+interface ChunkAhead {
+  readonly data: Promise<Buffer>;
+  /** Bytes of memory that are held for it. */
+  readonly held: number;
+}
+
+/** The bytes of a stretch in order, a few READs ahead of the consumer as long as there is memory for them. */
 async function* readAhead(
   context: FileContext,
   file: OpenedFile,
   { head, start, end }: Stretch,
+  memory: HeldMemory,
   options: ReadOptions,
 ): AsyncGenerator<Buffer> {
   const { maximumRead } = context.channel.limits;
-  const ahead: Promise<Buffer>[] = [];
+  const ahead: ChunkAhead[] = [];
   let next = start + head.length;
   const request = () => {
     while (next < end && ahead.length < READ_AHEAD) {
-      const length = Math.min(maximumRead, end - next);
-      const chunk = readFully(context, file, { offset: next, length }, options);
+      const most = Math.min(maximumRead, end - next);
+      const held = memory.tryTakeSpare(most) ? most : 0;
+      if (held === 0 && ahead.length > 0) return;
+      const length = held === 0 ? Math.min(most, SMALLEST_READ) : most;
+      const data = readFully(context, file, { offset: next, length }, options);
       // it is awaited in its turn; until then a failure must not count as unhandled
-      chunk.catch(() => {});
-      ahead.push(chunk);
+      data.catch(() => {});
+      ahead.push({ data, held });
       next += length;
     }
   };
   try {
+    const held = memory.tryTakeSpare(head.length) ? head.length : 0;
     request();
     if (head.length > 0) yield head;
+    memory.give(held);
     for (let chunk = ahead.shift(); chunk !== undefined; chunk = ahead.shift()) {
-      const data = await chunk;
+      const data = await chunk.data;
       request();
       yield data;
+      memory.give(chunk.held);
     }
   } finally {
-    await Promise.allSettled(ahead);
-    await closeQuietly(context, file);
-    context.owners.release(file.ownerName);
+    await Promise.allSettled(ahead.map(({ data }) => data));
   }
 }
 

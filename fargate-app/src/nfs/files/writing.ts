@@ -11,9 +11,11 @@ import { close, openByName } from "../operations/open.ts";
 import type { Operation } from "../operations/operation.ts";
 import { type FilePath, parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
+import { HeldMemory, TransferMemory } from "../transfer-memory.ts";
 import type { WriteOptions } from "../types.ts";
 import { CURRENT_STATEID, type Stateid } from "../wire/stateid.ts";
-import { type Beginning, begin, type Chunk, chunksOf } from "./chunks.ts";
+import { Batches, LONGEST_WAIT_FOR_SOURCE } from "./batches.ts";
+import { type Beginning, begin } from "./chunks.ts";
 import { cleanupOptions, type FileContext, runOptions, stateOwner } from "./context.ts";
 import { makingParents } from "./directories.ts";
 import { attributesAtName, publish } from "./publishing.ts";
@@ -28,13 +30,12 @@ import {
 } from "./staged-file.ts";
 import { walkTo } from "./walk.ts";
 
-/** Chunks that are made durable by one COMMIT, and how many such batches may be under way for one writer. */
-const BATCH_CHUNKS = 4;
-const BATCHES_AHEAD = 2;
-
 /** Room in a request for what stands around the names and the data. */
 const ENVELOPE = 1024;
 const NAME_OVERHEAD = 16;
+
+/** Data that the caller has in memory takes none of ours. */
+const CALLERS_MEMORY = new TransferMemory(Number.POSITIVE_INFINITY);
 
 export async function writeWhole(
   context: FileContext,
@@ -43,7 +44,10 @@ export async function writeWhole(
   options: WriteOptions = {},
 ): Promise<FileAttributes> {
   const file = parseFilePath(path);
-  const source = await begin(data instanceof Uint8Array ? once(data) : data, oneCompoundLimit(context, file));
+  const isInMemory = data instanceof Uint8Array;
+  const memory = new HeldMemory(isInMemory ? CALLERS_MEMORY : context.memory);
+  const limit = oneCompoundLimit(context, file);
+  const source = await begin(isInMemory ? once(data) : data, limit, LONGEST_WAIT_FOR_SOURCE, memory);
   try {
     const run = runOptions(context, options);
     const inDirectory = <T>(operation: () => Promise<T>) =>
@@ -53,8 +57,9 @@ export async function writeWhole(
       if (written !== undefined) return written;
     }
     const staged = await inDirectory(() => stageFile(context, file, run));
-    return await writeStaged(context, staged, source.all(), options);
+    return await writeStaged(context, staged, source, memory, options);
   } finally {
+    memory.giveAll();
     await source.end();
   }
 }
@@ -132,11 +137,12 @@ async function closeTemporary(
 async function writeStaged(
   context: FileContext,
   file: StagedFile,
-  source: AsyncIterable<Uint8Array>,
+  source: Beginning,
+  memory: HeldMemory,
   options: WriteOptions,
 ): Promise<FileAttributes> {
   try {
-    await writeAhead(context, file, source, options);
+    await writeAhead(context, file, source, memory, options);
     return await publish(context, file, options.when, runOptions(context, options));
   } catch (error) {
     await discard(context, file);
@@ -144,32 +150,33 @@ async function writeStaged(
   }
 }
 
-/** Writes a source of any length, a few batches ahead of the server. */
+/** Writes a source of any length, a few batches ahead of the server, as far as there is memory. */
 async function writeAhead(
   context: FileContext,
   file: StagedFile,
-  source: AsyncIterable<Uint8Array>,
+  source: Beginning,
+  memory: HeldMemory,
   options: WriteOptions,
 ): Promise<void> {
-  const underWay: Promise<void>[] = [];
-  let batch: Chunk[] = [];
-  const send = () => {
-    const sent = writeChunks(context, file, batch, () => runOptions(context, options));
-    // it is awaited in its turn; until then a failure must not count as unhandled
-    sent.catch(() => {});
-    underWay.push(sent);
-    batch = [];
-  };
-  try {
-    for await (const chunk of chunksOf(source, context.channel.limits.maximumWrite)) {
-      batch.push(chunk);
-      if (batch.length < BATCH_CHUNKS) continue;
-      if (underWay.length >= BATCHES_AHEAD) await underWay.shift();
-      send();
+  const run = () => runOptions(context, options);
+  const batches = new Batches(context.channel.limits.maximumWrite, async (chunks) => {
+    try {
+      await writeChunks(context, file, chunks, run);
+    } finally {
+      memory.give(chunks.reduce((sum, { length }) => sum + length, 0));
     }
-    if (batch.length > 0) send();
-    await Promise.all(underWay);
+  });
+  try {
+    for (const part of source.parts) await batches.add(part);
+    for await (const part of source.rest()) {
+      if (!memory.tryTake(part.length)) {
+        batches.send();
+        await memory.take(part.length, run().deadline);
+      }
+      await batches.add(part);
+    }
+    await batches.finish();
   } finally {
-    await Promise.allSettled(underWay);
+    await batches.stop();
   }
 }

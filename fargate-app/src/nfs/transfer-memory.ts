@@ -1,0 +1,122 @@
+/** The memory that file data may take on its way through a process; who wants more waits, in the order of asking. */
+import type { Deadline } from "./deadline.ts";
+
+/** Until there is room for `bytes`. */
+interface Waiter {
+  readonly bytes: number;
+  readonly grant: () => void;
+}
+
+/** One for all the clients of a process, since it is the process that has the memory. */
+export class TransferMemory {
+  /** Bytes. */
+  readonly size: number;
+  readonly #waiting = new Set<Waiter>();
+  #taken = 0;
+
+  constructor(size: number) {
+    this.size = size;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Takes `bytes` if they are free, and nobody was here before; tells whether. */
+  tryTake(bytes: number): boolean {
+    return this.#tryTake(bytes, this.size);
+  }
+
+  /**
+   * For what may be held for as long as a peer likes, such as data that is read ahead: takes `bytes` only from one half
+   * of the memory, so that the other half keeps moving.
+   */
+  tryTakeSpare(bytes: number): boolean {
+    return this.#tryTake(bytes, this.size / 2);
+  }
+
+  /**
+   * Waits for `bytes`, first come first served. Whoever waits must not hold anything that it could give back.
+   *
+   * @throws {DeadlineError | AbortedError}
+   */
+  async take(bytes: number, deadline: Deadline): Promise<void> {
+    if (this.tryTake(bytes)) return;
+    let waiter: Waiter | undefined;
+    const granted = new Promise<void>((resolve) => {
+      waiter = { bytes, grant: resolve };
+      this.#waiting.add(waiter);
+    });
+    try {
+      await deadline.race(granted);
+    } catch (error) {
+      // what was granted in the same moment must not be lost
+      if (waiter !== undefined && !this.#waiting.delete(waiter)) this.give(bytes);
+      this.#grant();
+      throw error;
+    }
+  }
+
+  give(bytes: number): void {
+    this.#taken -= bytes;
+    this.#grant();
+  }
+
+  #tryTake(bytes: number, limit: number): boolean {
+    if (this.#waiting.size > 0 || !this.#fits(bytes, limit)) return false;
+    this.#taken += bytes;
+    return true;
+  }
+
+  /** What is larger than all the memory has to be alone in it. */
+  #fits(bytes: number, limit: number): boolean {
+    return this.#taken === 0 || this.#taken + bytes <= limit;
+  }
+
+  #grant(): void {
+    for (const waiter of this.#waiting) {
+      if (!this.#fits(waiter.bytes, this.size)) return;
+      this.#waiting.delete(waiter);
+      this.#taken += waiter.bytes;
+      waiter.grant();
+    }
+  }
+}
+
+/** What one transfer holds of the memory. */
+export class HeldMemory {
+  readonly #memory: TransferMemory;
+  #bytes = 0;
+
+  constructor(memory: TransferMemory) {
+    this.#memory = memory;
+  }
+
+  tryTake(bytes: number): boolean {
+    return this.#note(bytes, this.#memory.tryTake(bytes));
+  }
+
+  tryTakeSpare(bytes: number): boolean {
+    return this.#note(bytes, this.#memory.tryTakeSpare(bytes));
+  }
+
+  /** See {@link TransferMemory.take}. */
+  async take(bytes: number, deadline: Deadline): Promise<void> {
+    await this.#memory.take(bytes, deadline);
+    this.#bytes += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#bytes -= bytes;
+    this.#memory.give(bytes);
+  }
+
+  giveAll(): void {
+    this.give(this.#bytes);
+  }
+
+  #note(bytes: number, taken: boolean): boolean {
+    if (taken) this.#bytes += bytes;
+    return taken;
+  }
+}
