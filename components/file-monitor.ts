@@ -51,6 +51,8 @@ export interface FileMonitorArgs {
   /** The customer-managed key of a SecureString parameter. */
   readonly parameterKeyArn?: string | undefined;
 
+  /** How routers get a changed mount table: by a deployment of their service, or by themselves. */
+  readonly rollout: "rolling-deployment" | "hot-reload";
   readonly cluster: aws.ecs.Cluster;
   readonly service: aws.ecs.Service;
 
@@ -115,12 +117,7 @@ export class FileMonitor extends pulumi.ComponentResource {
         Action: ["ssm:GetParameter", "ssm:PutParameter"],
         Resource: args.parameterArn,
       },
-      {
-        Sid: "RollService",
-        Effect: "Allow",
-        Action: ["ecs:DescribeServices", "ecs:UpdateService"],
-        Resource: args.service.arn,
-      },
+      ...(args.rollout === "rolling-deployment" ? [rollStatement(args.service)] : []),
       ...(args.parameterKeyArn === undefined
         ? []
         : [
@@ -200,6 +197,7 @@ export class FileMonitor extends pulumi.ComponentResource {
       SUBNET_IDS: pulumi.all([...args.mountTargetSubnetIds]).apply((ids) => ids.join(",")),
       SSM_PARAMETER_NAME: args.parameterName,
       ...(args.parameterKeyArn === undefined ? {} : { SSM_KMS_KEY_ID: args.parameterKeyArn }),
+      ROLLOUT: args.rollout,
       ECS_CLUSTER_NAME: args.cluster.name,
       ECS_SERVICE_NAME: args.service.name,
       NODE_OPTIONS: "--enable-source-maps",
@@ -266,4 +264,13 @@ export class FileMonitor extends pulumi.ComponentResource {
       { parent: this, dependsOn: [permission] },
     );
   }
+}
+
+function rollStatement(service: aws.ecs.Service): aws.iam.PolicyStatement {
+  return {
+    Sid: "RollService",
+    Effect: "Allow",
+    Action: ["ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:UpdateService"],
+    Resource: service.arn,
+  };
 }

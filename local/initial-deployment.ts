@@ -58,6 +58,7 @@ export function addService(
       deploymentCircuitBreaker: { enable: true, rollback: true },
     },
     deployments: [],
+    serviceDeployments: [],
     events: [],
     createdAt: environment.now,
   };

@@ -4,6 +4,7 @@
  */
 import type { MountTable } from "../../contracts/mount-table.ts";
 import type { FileSystem, MountTargetDescription } from "./aws/file-system.ts";
+import type { Deployment, ServiceDeployment } from "./aws/service.ts";
 import type { Subnet } from "./aws/subnets.ts";
 
 /** What a decision about mount targets rests on. */
@@ -75,10 +76,33 @@ export function decideTable(
  * same tick of the coarser of the two clocks was there. Should the clocks of SSM and ECS disagree, that costs one
  * deployment too many, since the next one is minutes younger than the table.
  *
- * @param deployedAt when the newest deployment began; without one, no task runs on any table.
+ * A rollback is a deployment like any other, younger than the one that failed, and its tasks read the table when they
+ * start: only where it fails as well do tasks from before go on.
+ *
+ * @param primary the newest deployment; without one, no task runs on any table.
  */
-export function isDeploymentNeeded(tableWrittenAt: Date, deployedAt: Date | undefined): boolean {
-  return deployedAt !== undefined && tableWrittenAt > deployedAt;
+export function mayTasksUseOlderTable(tableWrittenAt: Date, primary: Deployment | undefined): boolean {
+  return primary !== undefined && (tableWrittenAt > primary.createdAt || primary.hasFailed);
+}
+
+/** How many deployments a table gets. More would not do what these did not, and each starts tasks that fail. */
+const MOST_DEPLOYMENTS = 3;
+
+export type RolloutDecision = {
+  /** To wait: a deployment is under way, or succeeded, though the service does not show it yet. */
+  readonly action: "deploy" | "wait" | "give up";
+  readonly failedDeployments: number;
+};
+
+/**
+ * What to do about tasks that may use an older table.
+ *
+ * @param deployments those since the table was written.
+ */
+export function decideRollout(deployments: readonly ServiceDeployment[]): RolloutDecision {
+  const failedDeployments = deployments.filter(({ outcome }) => outcome === "failed").length;
+  if (failedDeployments < deployments.length) return { action: "wait", failedDeployments };
+  return { action: failedDeployments < MOST_DEPLOYMENTS ? "deploy" : "give up", failedDeployments };
 }
 
 /** The subnets a new mount target could be in, in the order to try them. */

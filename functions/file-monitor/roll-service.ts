@@ -2,23 +2,32 @@
  * Making sure that the routers' tasks use the mount table that is published.
  */
 import { readParameter } from "./aws/parameter.ts";
-import { deployService, describeService, type ServiceName } from "./aws/service.ts";
-import { isDeploymentNeeded } from "./decide.ts";
+import {
+  deployService,
+  describeService,
+  listServiceDeployments,
+  type Service,
+  type ServiceDeployment,
+  type ServiceName,
+} from "./aws/service.ts";
+import { AwsCallError } from "./aws/session.ts";
+import { decideRollout, mayTasksUseOlderTable } from "./decide.ts";
 import type { Run } from "./run.ts";
 
-/** The service is not there to be deployed. */
+/** The service can't be deployed, or its deployments fail. */
 export class ServiceError extends Error {
   override readonly name = "ServiceError";
 }
 
 /**
- * Deploys the service when the table is newer than its newest deployment.
+ * Deploys the service when tasks may use an older table than the published one. A deployment that failed is tried
+ * again by later runs, a few times.
  *
  * A service that is missing is an error even when nothing has to be deployed: a wrong name should show on the first
  * run, not on the first day it matters. The table is right all the same, for whatever tasks start later.
  *
  * @returns whether a deployment was started.
- * @throws {ServiceError} when the service is missing or not active.
+ * @throws {ServiceError} when the service is missing or not active, or too many deployments for this table failed.
  * @throws {AwsCallError}
  */
 export async function rollService(run: Run, { clusterName, serviceName }: ServiceName): Promise<boolean> {
@@ -32,8 +41,38 @@ export async function rollService(run: Run, { clusterName, serviceName }: Servic
     const state = service === undefined ? "does not exist" : `is ${service.status}`;
     throw new ServiceError(`The service ${serviceName} of the cluster ${clusterName} ${state}`);
   }
-  if (parameter === undefined || !isDeploymentNeeded(parameter.lastModified, service.deployedAt)) return false;
+  if (parameter === undefined || !mayTasksUseOlderTable(parameter.lastModified, service.primary)) return false;
+
+  const tableWrittenAt = parameter.lastModified;
+  const { action, failedDeployments } = decideRollout(await deploymentsSince(run, name, service, tableWrittenAt));
+  if (action === "wait") return false;
+  if (action === "give up") {
+    throw new ServiceError(
+      `${failedDeployments} deployments of the service ${serviceName} have failed since the mount table was written: its ` +
+        `tasks may use an older one. The service's events say why; deploy it when the cause is gone`,
+    );
+  }
+  if (failedDeployments > 0) log.warn("The last deployment failed: trying again", { ...name, failedDeployments });
   await deployService(aws, name);
-  log.info("A deployment of the service is started", { ...name, tableWrittenAt: parameter.lastModified });
+  log.info("A deployment of the service is started", { ...name, tableWrittenAt });
   return true;
+}
+
+/**
+ * A table gets its first deployment even without the history, which takes a permission of its own: stale tasks are
+ * worse than a deployment too many. A deployment that failed is not repeated without knowing how often it was.
+ */
+async function deploymentsSince(
+  { aws, log }: Run,
+  name: ServiceName,
+  service: Service,
+  since: Date,
+): Promise<ServiceDeployment[]> {
+  try {
+    return await listServiceDeployments(aws, name, since);
+  } catch (error) {
+    if (!(error instanceof AwsCallError) || service.primary?.hasFailed) throw error;
+    log.warn("Earlier deployments can't be listed: deploying as if there were none", { ...name, error });
+    return [];
+  }
 }

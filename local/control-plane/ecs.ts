@@ -1,14 +1,15 @@
 /**
  * Amazon ECS: services and tasks, as far as their API goes. `local/ecs` runs the tasks.
  *
- * Rules, errors and names: ECS API reference, DescribeServices, UpdateService, ListTasks, DescribeTasks.
+ * Rules, errors and names: ECS API reference, DescribeServices, ListServiceDeployments, UpdateService, ListTasks,
+ * DescribeTasks.
  */
 import { z } from "zod";
 import { AwsError } from "./aws-error.ts";
 import { addEvent, startDeployment } from "./deployment.ts";
 import { operationsOf } from "./operation.ts";
 import { page } from "./page.ts";
-import type { AwsState, Cluster, Deployment, Service, Task, TaskDefinition } from "./state.ts";
+import type { AwsState, Cluster, Deployment, Service, ServiceDeployment, Task, TaskDefinition } from "./state.ts";
 
 const invalid = (message: string) => new AwsError("InvalidParameterException", 400, message);
 const { query, command } = operationsOf(invalid);
@@ -26,6 +27,36 @@ const describeServices = query(
         service === undefined ? [{ arn: arn(state, `service/${cluster.clusterName}/${name}`), reason: "MISSING" }] : [],
       ),
     };
+  },
+);
+
+const listServiceDeployments = query(
+  z.object({
+    cluster: clusterInput,
+    service: z.string(),
+    /** Seconds since 1970. */
+    createdAt: z.object({ after: z.number().optional(), before: z.number().optional() }).default({}),
+    maxResults: z.int().min(1).max(100).default(20),
+    nextToken: z.string().optional(),
+  }),
+  (state, { cluster: clusterInput, service: name, createdAt, maxResults, nextToken }, { maxPageSize }) => {
+    const cluster = findCluster(state, clusterInput);
+    const service = serviceOf(state, cluster, name);
+    if (service === undefined) throw new AwsError("ServiceNotFoundException", 400, "Service not found.");
+    const { after = Number.NEGATIVE_INFINITY, before = Number.POSITIVE_INFINITY } = createdAt;
+    const found = service.serviceDeployments.filter((one) => {
+      const seconds = one.createdAt.getTime() / 1000;
+      return seconds > after && seconds < before;
+    });
+    try {
+      const deployments = page(found, (one) => one.id, Math.min(maxResults, maxPageSize), nextToken);
+      return {
+        serviceDeployments: deployments.items.map((one) => describeServiceDeployment(state, service, one)),
+        nextToken: deployments.nextToken,
+      };
+    } catch (cause) {
+      throw new AwsError("InvalidParameterException", 400, "Invalid token", { cause });
+    }
   },
 );
 
@@ -127,6 +158,7 @@ const describeTasks = query(
 export const ecs = {
   DescribeServices: describeServices,
   DescribeTasks: describeTasks,
+  ListServiceDeployments: listServiceDeployments,
   ListTasks: listTasks,
   UpdateService: updateService,
 };
@@ -248,6 +280,18 @@ function describeDeployment(deployment: Deployment, tasks: readonly Task[]): obj
     launchType: "FARGATE",
     platformVersion: "1.4.0",
     platformFamily: "Linux",
+  };
+}
+
+function describeServiceDeployment(state: AwsState, { clusterName, serviceName }: Service, one: ServiceDeployment) {
+  return {
+    serviceDeploymentArn: arn(state, `service-deployment/${clusterName}/${serviceName}/${one.id}`),
+    serviceArn: arn(state, `service/${clusterName}/${serviceName}`),
+    clusterArn: clusterArn(state, clusterName),
+    createdAt: one.createdAt,
+    startedAt: one.createdAt,
+    finishedAt: one.finishedAt,
+    status: one.status,
   };
 }
 

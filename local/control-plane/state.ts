@@ -111,6 +111,23 @@ export interface Deployment {
   readonly isRollback: boolean;
 }
 
+/** A deployment as the service's history keeps it: with its rollback, if there was one. */
+export interface ServiceDeployment {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly finishedAt?: Date;
+  readonly status: ServiceDeploymentStatus;
+}
+
+/** Those that the scheduler brings about. */
+export type ServiceDeploymentStatus =
+  | "IN_PROGRESS"
+  | "SUCCESSFUL"
+  | "STOPPED"
+  | "ROLLBACK_IN_PROGRESS"
+  | "ROLLBACK_SUCCESSFUL"
+  | "ROLLBACK_FAILED";
+
 export interface ServiceEvent {
   readonly id: string;
   readonly createdAt: Date;
@@ -126,6 +143,8 @@ export interface Service {
   readonly deploymentConfiguration: DeploymentConfiguration;
   /** Newest first; exactly one is PRIMARY. */
   readonly deployments: readonly Deployment[];
+  /** Newest first, at most 100. */
+  readonly serviceDeployments: readonly ServiceDeployment[];
   /** The deployment that the circuit breaker rolls back to. */
   readonly lastCompleted?: { readonly deploymentId: string; readonly taskDefinition: string };
   /** Newest first, at most 100. */

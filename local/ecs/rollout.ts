@@ -4,7 +4,13 @@
  * Sources: ECS developer guide, "Deploy Amazon ECS services by replacing tasks" (minimum and maximum percent) and
  * "How the Amazon ECS deployment circuit breaker detects failures" (threshold, rollback).
  */
-import { addEvent, primaryDeployment, startDeployment, updateDeployment } from "../control-plane/deployment.ts";
+import {
+  addEvent,
+  finishServiceDeployment,
+  primaryDeployment,
+  startRollback,
+  updateDeployment,
+} from "../control-plane/deployment.ts";
 import type { Environment } from "../control-plane/operation.ts";
 import type { Deployment, Service, Task } from "../control-plane/state.ts";
 
@@ -48,8 +54,10 @@ function breakCircuit(service: Service, environment: Environment): Service {
     rolloutStateReason: "ECS deployment circuit breaker: tasks failed to start.",
   });
   failed = addEvent(failed, `(deployment ${primary.id}) deployment failed: tasks failed to start.`, environment);
-  if (!rollback || primary.isRollback || service.lastCompleted === undefined) return failed;
-  const rolledBack = startDeployment(failed, service.lastCompleted.taskDefinition, environment, true);
+  if (!rollback || primary.isRollback || service.lastCompleted === undefined) {
+    return finishServiceDeployment(failed, primary.isRollback ? "ROLLBACK_FAILED" : "STOPPED", environment.now);
+  }
+  const rolledBack = startRollback(failed, service.lastCompleted.taskDefinition, environment);
   return addEvent(rolledBack, `rolling back to deployment ${primaryDeployment(rolledBack).id}.`, environment);
 }
 
@@ -71,6 +79,8 @@ function settle(service: Service, tasks: readonly Task[], environment: Environme
     }),
     lastCompleted: { deploymentId: primary.id, taskDefinition: primary.taskDefinition },
   };
+  const status = primary.isRollback ? "ROLLBACK_SUCCESSFUL" : "SUCCESSFUL";
+  completed = finishServiceDeployment(completed, status, environment.now);
   completed = addEvent(completed, `(deployment ${primary.id}) deployment completed.`, environment);
   return addEvent(completed, "has reached a steady state.", environment);
 }

@@ -77,6 +77,7 @@ export function iamRequestsOf({ service, operation, input }: Call, arns: StackAr
     case "ecs:DescribeServices":
       inputs.services.parse(input);
       return [ask(arns.service)];
+    case "ecs:ListServiceDeployments":
     case "ecs:UpdateService":
       inputs.service.parse(input);
       return [ask(arns.service)];

@@ -126,6 +126,7 @@ test("the run made the calls it is about", () => {
   expect(names(recorded.monitor)).toEqual([
     "ec2:DescribeSubnets",
     "ecs:DescribeServices",
+    "ecs:ListServiceDeployments",
     "ecs:UpdateService",
     "elasticfilesystem:CreateMountTarget",
     "elasticfilesystem:DescribeFileSystems",

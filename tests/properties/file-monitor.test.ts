@@ -198,7 +198,9 @@ describe("4. whatever fails, the table lists only available mount targets, and l
         expect(idsOf(parseMountTable(aws.parameter?.value ?? "")).sort()).toEqual(
           available.map((target) => target.mountTargetId).sort(),
         );
-        expect(aws.service?.deployments.at(-1)).toBeGreaterThanOrEqual(aws.parameter?.lastModified ?? Number.NaN);
+        expect(aws.service?.deployments.at(-1)?.createdAt).toBeGreaterThanOrEqual(
+          aws.parameter?.lastModified ?? Number.NaN,
+        );
 
         function timesCalled(operation: string) {
           return aws.calls.filter((called) => called === operation).length;

@@ -26,6 +26,15 @@ export type MemoryMountTarget = {
 
 export type MemoryParameter = { value: string; type: string; keyId?: string | undefined; lastModified: number };
 
+export type MemoryDeployment = {
+  /** Milliseconds. */
+  readonly createdAt: number;
+  /** What ListServiceDeployments says of it; undefined for a rollback, which is no entry of its own there. */
+  readonly status?: "SUCCESSFUL" | "IN_PROGRESS" | "STOPPED" | "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED";
+  /** What DescribeServices says of it. */
+  readonly rolloutState?: "COMPLETED" | "FAILED";
+};
+
 /** What goes wrong with a call. After `death` of a process, none of its calls is carried out. */
 export type Fault = "refused" | "lost answer" | "death" | "stale";
 
@@ -49,7 +58,7 @@ export class MemoryAws {
   subnets: MemorySubnet[] = [];
   mountTargets: MemoryMountTarget[] = [];
   parameter: MemoryParameter | undefined;
-  service: { status: string; deployments: number[] } | undefined = { status: "ACTIVE", deployments: [] };
+  service: { status: string; deployments: MemoryDeployment[] } | undefined = { status: "ACTIVE", deployments: [] };
   /** How many times a new mount target is listed as `creating`. */
   timesCreating = 1;
   /** Milliseconds; every call takes one. */
@@ -122,7 +131,7 @@ export class MemoryAws {
 
   /** Deploys the service, as an earlier run would have. */
   deploy(): void {
-    this.service = { status: "ACTIVE", deployments: [++this.clock] };
+    this.service = { status: "ACTIVE", deployments: [{ createdAt: ++this.clock, status: "SUCCESSFUL" }] };
   }
 
   #answer(request: Request, isStale: boolean): Answer {
@@ -146,6 +155,8 @@ export class MemoryAws {
         return this.#putParameter(JSON.parse(body));
       case "DescribeServices":
         return this.#describeServices();
+      case "ListServiceDeployments":
+        return this.#listServiceDeployments();
       case "UpdateService":
         return this.#updateService();
       default:
@@ -218,15 +229,23 @@ export class MemoryAws {
 
   #describeServices(): Answer {
     if (this.service === undefined) return json({ services: [], failures: [{ reason: "MISSING" }] });
-    const deployments = this.service.deployments.toReversed().map((createdAt, index) => ({
+    const deployments = this.service.deployments.toReversed().map(({ createdAt, rolloutState }, index) => ({
       status: index === 0 ? "PRIMARY" : "ACTIVE",
       createdAt: createdAt / 1000,
+      rolloutState,
     }));
     return json({ services: [{ status: this.service.status, deployments }] });
   }
 
+  #listServiceDeployments(): Answer {
+    const serviceDeployments = this.service?.deployments.flatMap(({ createdAt, status }) =>
+      status === undefined ? [] : [{ createdAt: createdAt / 1000, status }],
+    );
+    return json({ serviceDeployments });
+  }
+
   #updateService(): Answer {
-    this.service?.deployments.push(this.clock);
+    this.service?.deployments.push({ createdAt: this.clock, status: "SUCCESSFUL" });
     return json({});
   }
 }

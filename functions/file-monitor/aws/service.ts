@@ -1,7 +1,12 @@
 /**
  * Amazon ECS: the service that runs the routers.
  */
-import { DescribeServicesCommand, UpdateServiceCommand } from "@aws-sdk/client-ecs";
+import {
+  DescribeServicesCommand,
+  ListServiceDeploymentsCommand,
+  type ListServiceDeploymentsCommandOutput,
+  UpdateServiceCommand,
+} from "@aws-sdk/client-ecs";
 import * as z from "zod";
 import { type AwsSession, call } from "./session.ts";
 
@@ -10,19 +15,44 @@ export type ServiceName = { readonly clusterName: string; readonly serviceName: 
 export type Service = {
   /** ACTIVE, DRAINING or INACTIVE. */
   readonly status: string;
-  /** When the newest deployment began; undefined where the service has none. */
-  readonly deployedAt: Date | undefined;
+  /** The deployment that is being brought in, or was last; undefined where the service has none. */
+  readonly primary: Deployment | undefined;
 };
 
-const deploymentSchema = z.object({ status: z.string(), createdAt: z.date() });
+export type Deployment = {
+  readonly createdAt: Date;
+  /** Whether the circuit breaker gave it up, so that tasks of an earlier deployment may go on. */
+  readonly hasFailed: boolean;
+};
+
+/** A deployment as the service's history has it: with what became of it. */
+export type ServiceDeployment = {
+  readonly createdAt: Date;
+  readonly outcome: "ongoing" | "successful" | "failed";
+};
+
+const deploymentSchema = z
+  .object({ status: z.string(), createdAt: z.date(), rolloutState: z.string().optional() })
+  .transform(({ status, createdAt, rolloutState }) => ({ status, createdAt, hasFailed: rolloutState === "FAILED" }));
 
 const servicesSchema = z
   .object({ services: z.array(z.object({ status: z.string(), deployments: z.array(deploymentSchema).default([]) })) })
   .transform(({ services: [service] }): Service | undefined => {
     if (service === undefined) return undefined;
-    const primary = service.deployments.find(({ status }) => status === "PRIMARY");
-    return { status: service.status, deployedAt: primary?.createdAt };
+    return { status: service.status, primary: service.deployments.find(({ status }) => status === "PRIMARY") };
   });
+
+/** What may still become of a deployment that is in none of these states is open. */
+const OUTCOMES: Readonly<Record<string, ServiceDeployment["outcome"]>> = {
+  SUCCESSFUL: "successful",
+  STOPPED: "failed",
+  ROLLBACK_SUCCESSFUL: "failed",
+  ROLLBACK_FAILED: "failed",
+};
+
+const serviceDeploymentSchema = z
+  .object({ createdAt: z.date(), status: z.string() })
+  .transform(({ createdAt, status }): ServiceDeployment => ({ createdAt, outcome: OUTCOMES[status] ?? "ongoing" }));
 
 /** The service; undefined when there is none of that name. @throws {AwsCallError} */
 export function describeService(
@@ -32,6 +62,34 @@ export function describeService(
   return call("DescribeServices", servicesSchema, () =>
     ecs.send(new DescribeServicesCommand({ cluster: clusterName, services: [serviceName] }), { abortSignal: signal }),
   );
+}
+
+/** The deployments that began at a moment or later, all pages. @throws {AwsCallError} */
+export async function listServiceDeployments(
+  { ecs, signal }: AwsSession,
+  { clusterName, serviceName }: ServiceName,
+  since: Date,
+): Promise<ServiceDeployment[]> {
+  const deployments = await call("ListServiceDeployments", z.array(serviceDeploymentSchema), async () => {
+    const listed = [];
+    let nextToken: string | undefined;
+    do {
+      const page: ListServiceDeploymentsCommandOutput = await ecs.send(
+        new ListServiceDeploymentsCommand({
+          cluster: clusterName,
+          service: serviceName,
+          createdAt: { after: new Date(since.getTime() - 1_000) },
+          maxResults: 100,
+          nextToken,
+        }),
+        { abortSignal: signal },
+      );
+      listed.push(...(page.serviceDeployments ?? []));
+      nextToken = page.nextToken;
+    } while (nextToken);
+    return listed;
+  });
+  return deployments.filter(({ createdAt }) => createdAt >= since);
 }
 
 /**

@@ -82,6 +82,14 @@ function account(change: Partial<AwsState> = {}): AwsState {
         isRollback: false,
       },
     ],
+    serviceDeployments: [
+      {
+        id: "1",
+        createdAt: new Date("2025-01-01T00:00:00.250Z"),
+        finishedAt: new Date("2025-01-01T00:01:00Z"),
+        status: "SUCCESSFUL",
+      },
+    ],
     events: [],
     createdAt: new Date("2025-01-01T00:00:00Z"),
   };
@@ -434,6 +442,21 @@ describe("ECS", () => {
     expect(changed).toHaveBeenCalledTimes(2);
   });
 
+  test("ListServiceDeployments has every deployment since a time, and pages", async () => {
+    const { ecs } = await start({ maxPageSize: 1 });
+    const list = (input: object) => ecs.send(new ecsSdk.ListServiceDeploymentsCommand({ ...service, ...input }));
+    const now = new Date();
+    await ecs.send(new UpdateServiceCommand({ ...service, forceNewDeployment: true }));
+    const first = await list({});
+    const second = await list({ nextToken: first.nextToken });
+    expect(second.nextToken).toBeUndefined();
+    const all = [...(first.serviceDeployments ?? []), ...(second.serviceDeployments ?? [])];
+    expect(all.map(({ status }) => status).sort()).toEqual(["IN_PROGRESS", "SUCCESSFUL"]);
+    const since = await list({ createdAt: { after: new Date(now.getTime() - 1) } });
+    expect(since.serviceDeployments).toMatchObject([{ status: "IN_PROGRESS" }]);
+    await expect(list({ service: "none" })).rejects.toThrow(ecsSdk.ServiceNotFoundException);
+  });
+
   test("UpdateService refuses what is missing, inactive or unknown", async () => {
     const state = account();
     const inactive = state.services.map((one): Service => ({ ...one, serviceName: "old", status: "INACTIVE" }));
@@ -506,6 +529,8 @@ describe("on the wire", () => {
     const services = await ecsCall("DescribeServices", { services: [SERVICE_NAME] });
     expectInModel(services.body, ["services", 0], ecsSdk.Service$);
     expectInModel(services.body, ["services", 0, "deployments", 0], ecsSdk.Deployment$);
+    const deployments = await ecsCall("ListServiceDeployments", { service: SERVICE_NAME });
+    expectInModel(deployments.body, ["serviceDeployments", 0], ecsSdk.ServiceDeploymentBrief$);
     const tasks = await ecsCall("DescribeTasks", { tasks: ["aaaa"] });
     expectInModel(tasks.body, ["tasks", 0], ecsSdk.Task$);
     expectInModel(tasks.body, ["tasks", 0, "containers", 0], ecsSdk.Container$);

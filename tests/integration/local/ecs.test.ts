@@ -60,6 +60,7 @@ async function start({ desiredCount = 2, mode = "fine", startPeriod = 10_000 } =
       deploymentCircuitBreaker: { enable: true, rollback: true },
     },
     deployments: [],
+    serviceDeployments: [],
     events: [],
     createdAt: now,
   };

@@ -32,6 +32,7 @@ const READS_ONLY = new Set([
   "DescribeSubnets",
   "DescribeServices",
   "GetParameter",
+  "ListServiceDeployments",
 ]);
 
 function writes(aws: MemoryAws): string[] {
@@ -264,6 +265,85 @@ describe("below the threshold", () => {
       error: `The service router of the cluster cluster ${state}`,
       tableUpdated: true,
     });
+  });
+});
+
+describe("a deployment that failed", () => {
+  const published = () => {
+    const aws = createAws();
+    aws.publish();
+    return aws;
+  };
+  /** As ECS leaves a service whose tasks fail to start, with what served before. */
+  const failed = (aws: MemoryAws) =>
+    aws.service?.deployments.push(
+      { createdAt: ++aws.clock, status: "ROLLBACK_FAILED" },
+      { createdAt: ++aws.clock, rolloutState: "FAILED" },
+    );
+
+  async function refusingToListDeployments() {
+    const aws = published();
+    await run(aws, belowThreshold);
+    return new Map([[aws.calls.indexOf("ListServiceDeployments"), "refused" as const]]);
+  }
+
+  test("and whose rollback failed is tried again, three times in all, and then is an error of every run", async () => {
+    const aws = published();
+    for (const failures of [1, 2]) {
+      failed(aws);
+      const result = await run(aws, belowThreshold);
+      expect(result).toMatchObject({ statusCode: 200, deployed: true });
+      expect(result.log).toContainEqual(
+        expect.objectContaining({ level: "WARN", fields: expect.objectContaining({ failedDeployments: failures }) }),
+      );
+      aws.service?.deployments.pop();
+    }
+    failed(aws);
+    for (let again = 0; again < 3; again++) {
+      const result = await run(aws, belowThreshold);
+      expect(result).toMatchObject({ statusCode: 500, error: expect.stringContaining("3 deployments") });
+      expect(result.log).toContainEqual(expect.objectContaining({ level: "ERROR" }));
+    }
+    expect(writes(aws)).toEqual(["UpdateService", "UpdateService"]);
+  });
+
+  test("and was rolled back is not repeated: the rollback's tasks have read the table", async () => {
+    const aws = published();
+    aws.service?.deployments.push({ createdAt: ++aws.clock, status: "ROLLBACK_SUCCESSFUL" });
+    aws.service?.deployments.push({ createdAt: ++aws.clock, rolloutState: "COMPLETED" });
+    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, deployed: false });
+  });
+
+  test("gets its tries anew with a new table", async () => {
+    const aws = published();
+    for (let times = 0; times < 3; times++) failed(aws);
+    aws.addMountTarget(aws.subnetIn("b"));
+    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, tableUpdated: true, deployed: true });
+  });
+
+  test("of somebody else, after the table's own succeeded, is left to them", async () => {
+    const aws = published();
+    aws.service?.deployments.push({ createdAt: ++aws.clock, status: "SUCCESSFUL" });
+    failed(aws);
+    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, deployed: false });
+  });
+
+  test("is not repeated where nobody says how often it was", async () => {
+    const aws = published();
+    failed(aws);
+    const faults = await refusingToListDeployments();
+    const result = await run(aws, { ...belowThreshold, faults });
+    expect(result).toMatchObject({ statusCode: 500, error: expect.stringContaining("ListServiceDeployments failed") });
+    expect(writes(aws)).toEqual([]);
+  });
+
+  test("but a table without any gets its deployment, with a warning", async () => {
+    const aws = published();
+    const result = await run(aws, { ...belowThreshold, faults: await refusingToListDeployments() });
+    expect(result).toMatchObject({ statusCode: 200, deployed: true });
+    expect(result.log).toContainEqual(
+      expect.objectContaining({ level: "WARN", message: expect.stringContaining("can't be listed") }),
+    );
   });
 });
 

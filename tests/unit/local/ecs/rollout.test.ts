@@ -41,6 +41,7 @@ class World {
         ...change,
       },
       deployments: [],
+      serviceDeployments: [],
       events: [],
       createdAt: new Date(0),
     };
@@ -90,6 +91,10 @@ class World {
   }
   exit(task: Task) {
     this.state = taskStopped(this.state, task.taskId, { exitCode: 1, reason: "exited" }, this.environment());
+  }
+  /** What became of the deployments, newest first. */
+  get history() {
+    return this.service.serviceDeployments.map(({ status }) => status);
   }
   deploy(taskDefinition = "router:1") {
     this.state = replaceService(this.state, startDeployment(this.service, taskDefinition, this.environment()));
@@ -161,6 +166,16 @@ describe("a rolling deployment", () => {
     expect(world.service.deployments).toHaveLength(1);
   });
 
+  test("one that another overtakes counts as stopped", () => {
+    const world = new World(2);
+    world.settle();
+    world.deploy();
+    world.deploy();
+    expect(world.history).toEqual(["IN_PROGRESS", "STOPPED", "SUCCESSFUL"]);
+    world.settle();
+    expect(world.history).toEqual(["SUCCESSFUL", "STOPPED", "SUCCESSFUL"]);
+  });
+
   test("the desired count goes up and down", () => {
     const world = new World(2);
     world.settle();
@@ -190,6 +205,7 @@ describe("the circuit breaker", () => {
     expect(world.service.taskDefinition).toBe("router:1");
     expect(world.healthy).toHaveLength(2);
     expect(world.healthy).not.toEqual(before);
+    expect(world.history).toEqual(["ROLLBACK_SUCCESSFUL", "SUCCESSFUL"]);
     expect(world.service.events.map((event) => event.message.replace("(service router) ", "")).reverse()).toEqual([
       expect.stringMatching(/^\(deployment ecs-svc\/\S+\) deployment completed/),
       "has reached a steady state.",
@@ -211,6 +227,7 @@ describe("the circuit breaker", () => {
       for (const task of world.live.filter((one) => one.healthStatus === "UNKNOWN")) world.exit(task);
     }
     expect(world.primary).toMatchObject({ rolloutState: "FAILED", isRollback: true });
+    expect(world.history).toEqual(["ROLLBACK_FAILED", "SUCCESSFUL"]);
     expect(world.healthy.map((task) => task.taskId)).toEqual(serving);
     expect(world.step()).toMatchObject({ start: 0, stop: [] });
   });
@@ -219,6 +236,7 @@ describe("the circuit breaker", () => {
     for (const world of [new World(2), new World(2, { deploymentCircuitBreaker: { enable: true, rollback: false } })]) {
       world.settle("router:1");
       expect(world.primary).toMatchObject({ rolloutState: "FAILED", failedTasks: 4 });
+      expect(world.history).toEqual(["STOPPED"]);
       expect(world.live).toEqual([]);
     }
   });
