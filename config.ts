@@ -209,6 +209,12 @@ const keys = z.object({
   routingStrategy: choice("rendezvous", "rendezvous", "modulo").describe(
     "How a path finds its mount target; modulo is sha256(path) mod N and moves most paths when N changes.",
   ),
+  rollout: choice("rolling-deployment", "rolling-deployment", "hot-reload").describe(
+    "How routers get a changed mount table: by new tasks, which the monitor starts, or by reading it again themselves.",
+  ),
+  mountTableRefreshSeconds: wholeNumber(30, "seconds", 5, 3600).describe(
+    "Seconds between two looks of a router at the mount table, where rollout is hot-reload.",
+  ),
 
   alarmEmail: optionalText(/^[^@\s]+@[^@\s]+\.[^@\s]+$/, "an e-mail address").describe(
     "Where alarms are sent, once the address has confirmed; empty for the SNS topic alone.",

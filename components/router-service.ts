@@ -43,6 +43,10 @@ export interface RouterServiceArgs {
   /** The customer-managed key of a SecureString parameter. */
   readonly parameterKeyArn?: string | undefined;
   readonly routingStrategy: "rendezvous" | "modulo";
+  /** How routers get a changed mount table: by new tasks, or by reading it again themselves. */
+  readonly rollout: "rolling-deployment" | "hot-reload";
+  /** Seconds between two looks at the mount table, with `hot-reload`. Example: 30. */
+  readonly mountTableRefreshSeconds: number;
 
   readonly minTasks: number;
   readonly maxTasks: number;
@@ -170,6 +174,7 @@ export class RouterService extends pulumi.ComponentResource {
       EFS_ACCESS_POINT_ID: args.accessPoint.id,
       EFS_IAM_AUTHORIZATION: args.efsIamAuthorization ? "on" : "off",
       ROUTING_STRATEGY: args.routingStrategy,
+      MOUNT_TABLE_REFRESH_SECONDS: args.rollout === "hot-reload" ? String(args.mountTableRefreshSeconds) : "0",
       NFS_TLS: "on",
       NFS_TLS_SERVER_NAME: args.fileSystemDnsName,
       PORT: String(ROUTER_PORT),

@@ -8,6 +8,8 @@ import { CONFIGURATIONS, type ConfigurationName, type Registered, registerStack 
 
 let resources: readonly Registered[];
 
+const hotReload = (name: ConfigurationName) => name === "an existing VPC and file system";
+
 const inputsOf = (type: string) => resources.find((resource) => resource.type.endsWith(`:${type}`))?.inputs ?? {};
 
 describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (name) => {
@@ -22,7 +24,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       countedPath: "/mnt/efs/",
       fileCountThreshold: 100_000,
       countConcurrency: 32,
-      rollout: { kind: "rolling-deployment" },
+      rollout: { kind: hotReload(name) ? "hot-reload" : "rolling-deployment" },
       maxMountTargets: name === "everything" ? 3 : undefined,
     });
     expect(settings.subnetIds).toHaveLength(3);
@@ -39,6 +41,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       rootDirectory: "/",
       routingStrategy: "rendezvous",
       shutdownTimeout: 30_000,
+      mountTableRefreshInterval: hotReload(name) ? 10_000 : 0,
       nfsTls: {
         serverName: `${fileSystemId}.efs.ap-northeast-1.amazonaws.com`,
         fileSystemId,
@@ -46,6 +49,14 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         iamRegion: name === "an existing VPC and file system" ? undefined : "ap-northeast-1",
       },
     });
+  });
+
+  test("the monitor may roll the service only where that is its work", () => {
+    const policies = resources
+      .filter(({ type, name }) => type.endsWith(":RolePolicy") && name === "file-monitor")
+      .map(({ inputs }) => String(inputs.policy));
+    expect(policies).toHaveLength(1);
+    expect(policies.join().includes("ecs:UpdateService")).toBe(!hotReload(name));
   });
 
   test("alarms and dashboard ask only for metrics that the monitor writes", () => {

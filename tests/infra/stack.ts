@@ -47,6 +47,8 @@ export const CONFIGURATIONS = {
     existingFileSystemId: "fs-0e0e0e0e",
     logRouter: "false",
     efsIamAuthorization: "false",
+    rollout: "hot-reload",
+    mountTableRefreshSeconds: "10",
   },
 } as const satisfies Record<string, Record<string, string>>;
 
