@@ -1,5 +1,6 @@
 /** `node dist/router/main.cjs`: runs the router until SIGTERM or SIGINT; SIGHUP makes it read the mount table again. */
 import { EventEmitter } from "node:events";
+import { secretSource } from "./http/authentication/secret.ts";
 import { loadDocsAssets } from "./http/docs-assets.ts";
 import { createLog } from "./log.ts";
 import { connectNfs } from "./nfs/index.ts";
@@ -34,6 +35,7 @@ run({
   environment: process.env,
   log,
   connect: connectNfs,
+  tokenSource: secretSource,
   mountTableSources,
   loadDocsAssets,
   stop,

@@ -1,6 +1,7 @@
 /** The router's life: settings, mount table, mount targets, server, and an orderly end. */
 import type { Logger } from "pino";
 import { mountTargetTls } from "./efs/mount-target-tls.ts";
+import { ApiTokens, type TokenSource } from "./http/authentication/api-tokens.ts";
 import { closeServer, countRequests } from "./http/closing.ts";
 import type { DocsAssets } from "./http/docs-routes.ts";
 import { Metrics } from "./http/metrics.ts";
@@ -16,6 +17,8 @@ export interface World {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
   readonly connect: Connect;
+  /** Where the API's tokens are. */
+  readonly tokenSource: (secretId: string) => TokenSource;
   /** Where to look for the mount table, in this order. */
   readonly mountTableSources: (settings: Settings) => readonly MountTableSource[];
   readonly loadDocsAssets: () => Promise<DocsAssets>;
@@ -53,9 +56,10 @@ async function start(world: World): Promise<Service> {
   const settings = readSettings(world.environment);
   log.level = settings.logLevel;
   const sources = world.mountTableSources(settings);
-  const [current, tls] = await Promise.all([
+  const [current, tls, tokens] = await Promise.all([
     loadMountTable(sources, log),
     settings.nfsTls && mountTargetTls(settings.nfsTls),
+    startTokens(world, settings),
   ]);
   const metrics = new Metrics();
   const router = await Router.start(current.table, {
@@ -74,9 +78,9 @@ async function start(world: World): Promise<Service> {
 
   let stopping = false;
   try {
-    const { accessLog, maxBodyBytes, host, port } = settings;
+    const { accessLog, httpLimits: limits, host, port } = settings;
     const isStopping = () => stopping;
-    const app = await createServer({ router, metrics, log, accessLog, maxBodyBytes, isStopping, loadDocsAssets });
+    const app = await createServer({ router, metrics, log, accessLog, limits, tokens, isStopping, loadDocsAssets });
     const requestsUnderWay = countRequests(app.server);
     await app.listen({ host, port });
     const refresh = new MountTableRefresh({
@@ -90,6 +94,7 @@ async function start(world: World): Promise<Service> {
     const stop = async () => {
       stopping = true;
       refresh.stop();
+      tokens?.stop();
       const cutOff = await closeServer(app, requestsUnderWay, settings.shutdownTimeout);
       if (cutOff > 0) log.warn(`${cutOff} requests took longer than the time for stopping, and were cut off`);
       await router.close();
@@ -99,4 +104,11 @@ async function start(world: World): Promise<Service> {
     await router.close();
     throw error;
   }
+}
+
+async function startTokens(world: World, settings: Settings): Promise<ApiTokens | undefined> {
+  const { apiTokenSecretId: secretId, apiTokenRefreshInterval: refreshInterval } = settings;
+  if (secretId !== undefined) return ApiTokens.start(world.tokenSource(secretId), { refreshInterval, log: world.log });
+  world.log.warn("The API is open to everyone who reaches it: API_TOKEN_SECRET_ID is not set");
+  return undefined;
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { DEFAULT_NFS_PORT, type MountTable, MountTableError, parseMountTable } from "../../contracts/mount-table.ts";
 import type { MountTargetTlsSettings } from "./efs/mount-target-tls.ts";
+import type { HttpLimits } from "./http/limits.ts";
 import { ROUTING_STRATEGIES, type RoutingStrategy } from "./routing/ranking.ts";
 
 /** All times are milliseconds. */
@@ -32,7 +33,10 @@ export interface Settings {
   readonly mountTargetDrainTimeout: number;
   /** For the requests under way when the router is told to stop. */
   readonly shutdownTimeout: number;
-  readonly maxBodyBytes: number;
+  readonly httpLimits: HttpLimits;
+  /** The secret with the token that clients must have. Everyone may use the API where undefined. */
+  readonly apiTokenSecretId: string | undefined;
+  readonly apiTokenRefreshInterval: number;
 }
 
 const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
@@ -114,6 +118,19 @@ const variables = z.object({
   MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS: seconds(3600).default(300_000),
   SHUTDOWN_TIMEOUT_SECONDS: seconds(3600).default(30_000),
   MAX_BODY_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(5 * GIBIBYTE),
+  MAX_HEADER_BYTES: wholeNumber(1_024, 1_048_576).default(16_384),
+  MAX_CONNECTIONS: wholeNumber(1, 1_000_000).default(5_000),
+  HEADERS_TIMEOUT_SECONDS: seconds(3600).default(20_000),
+  REQUEST_TIMEOUT_SECONDS: seconds(86_400).default(3_600_000),
+  IDLE_TIMEOUT_SECONDS: seconds(3600).default(120_000),
+  KEEP_ALIVE_TIMEOUT_SECONDS: seconds(3600).default(75_000),
+  MIN_UPLOAD_BYTES_PER_SECOND: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(1_024),
+  RATE_LIMIT_PER_MINUTE: wholeNumber(0, 1_000_000_000).default(0),
+  TRUSTED_PROXIES: z.string().transform(toAddressRanges).default([]),
+  MAX_MEMORY_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(0),
+  MAX_EVENT_LOOP_DELAY_SECONDS: seconds(60).default(1_000),
+  API_TOKEN_SECRET_ID: text(/^[\w/+=.@:-]{1,2048}$/, "the ARN or the name of a secret").optional(),
+  API_TOKEN_REFRESH_SECONDS: seconds(3600).default(60_000),
 });
 
 const environmentSchema = variables.superRefine((environment, context) => {
@@ -138,6 +155,13 @@ function toMountTable(document: string, context: z.RefinementCtx): MountTable {
     context.addIssue({ code: "custom", message: `a mount table: ${error.message}` });
     return z.NEVER;
   }
+}
+
+function toAddressRanges(text: string, context: z.RefinementCtx): string[] {
+  const { success, data } = z.array(z.union([z.cidrv4(), z.cidrv6()])).safeParse(text.split(/ *, */));
+  if (success) return data;
+  context.addIssue({ code: "custom", message: "address ranges like 10.0.0.0/16, separated by commas" });
+  return z.NEVER;
 }
 
 type Environment = z.infer<typeof environmentSchema>;
@@ -174,6 +198,21 @@ function toSettings(environment: Environment): Settings {
     mountTableRefreshInterval: environment.MOUNT_TABLE_REFRESH_SECONDS,
     mountTargetDrainTimeout: environment.MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS,
     shutdownTimeout: environment.SHUTDOWN_TIMEOUT_SECONDS,
-    maxBodyBytes: environment.MAX_BODY_BYTES,
+    httpLimits: {
+      maxBodyBytes: environment.MAX_BODY_BYTES,
+      maxHeaderBytes: environment.MAX_HEADER_BYTES,
+      maxConnections: environment.MAX_CONNECTIONS,
+      headersTimeout: environment.HEADERS_TIMEOUT_SECONDS,
+      requestTimeout: environment.REQUEST_TIMEOUT_SECONDS,
+      idleTimeout: environment.IDLE_TIMEOUT_SECONDS,
+      keepAliveTimeout: environment.KEEP_ALIVE_TIMEOUT_SECONDS,
+      minUploadRate: environment.MIN_UPLOAD_BYTES_PER_SECOND,
+      requestsPerMinute: environment.RATE_LIMIT_PER_MINUTE,
+      trustedProxies: environment.TRUSTED_PROXIES,
+      maxMemory: environment.MAX_MEMORY_BYTES,
+      maxEventLoopDelay: environment.MAX_EVENT_LOOP_DELAY_SECONDS,
+    },
+    apiTokenSecretId: environment.API_TOKEN_SECRET_ID,
+    apiTokenRefreshInterval: environment.API_TOKEN_REFRESH_SECONDS,
   };
 }

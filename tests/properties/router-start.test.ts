@@ -18,6 +18,7 @@ async function runOnce(network: MemoryNetwork) {
     environment: ENVIRONMENT,
     log,
     connect: network.connect,
+    tokenSource: (name) => ({ name, load: async () => [] }),
     mountTableSources: () => [fixedSource("the test", network.table)],
     loadDocsAssets: async () => ({ css: "", script: "" }),
     stop: stopped,

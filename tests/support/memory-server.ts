@@ -1,8 +1,10 @@
 /** The HTTP server over a router over NFS servers in memory. */
 import type { App } from "../../fargate-app/src/http/app.ts";
+import type { HttpLimits } from "../../fargate-app/src/http/limits.ts";
 import { Metrics } from "../../fargate-app/src/http/metrics.ts";
 import { createServer, type ServerOptions } from "../../fargate-app/src/http/server.ts";
 import type { RouterOptions } from "../../fargate-app/src/router/router.ts";
+import { readSettings } from "../../fargate-app/src/settings.ts";
 import { type MemoryNetwork, type MemoryRouter, memoryLog, startMemoryRouter } from "./memory-router.ts";
 
 export interface MemoryHttpServer extends MemoryRouter {
@@ -14,7 +16,10 @@ export interface MemoryHttpServer extends MemoryRouter {
 
 export async function startMemoryServer(
   network?: MemoryNetwork,
-  options: Partial<ServerOptions & RouterOptions> = {},
+  {
+    limits,
+    ...options
+  }: Partial<Omit<ServerOptions, "limits"> & RouterOptions> & { limits?: Partial<HttpLimits> } = {},
 ): Promise<MemoryHttpServer> {
   const metrics = new Metrics();
   const started = await startMemoryRouter(network, { onOperation: metrics.observeOperation, ...options });
@@ -25,7 +30,7 @@ export async function startMemoryServer(
     metrics,
     log,
     accessLog: false,
-    maxBodyBytes: 2 ** 30,
+    limits: { ...readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits, ...limits },
     isStopping: () => false,
     loadDocsAssets: async () => ({ css: "css", script: "script" }),
     ...options,

@@ -1,5 +1,6 @@
 /** `/openapi.json` and `/docs`: the API described, for programs and for people. */
 import type { App } from "./app.ts";
+import { PAGE_POLICY } from "./security-headers.ts";
 
 /** The files of Swagger UI, which the page needs from this server: there may be no way to the Internet. */
 export interface DocsAssets {
@@ -26,21 +27,28 @@ const PAGE = `<!doctype html>
 const START = `SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", validatorUrl: null });
 `;
 
-/** @param loadAssets Called for the first reader of the page: Swagger UI is large. */
+/**
+ * Open to everyone: they are the same for every router, and a browser cannot send a token with the address of a page.
+ * What the page does with the API takes one.
+ *
+ * @param loadAssets Called for the first reader of the page: Swagger UI is large.
+ */
 export function addDocsRoutes(app: App, loadAssets: () => Promise<DocsAssets>): void {
-  const schema = { hide: true };
+  const options = { schema: { hide: true }, config: { access: "public" } } as const;
   const cacheControl = "public, max-age=3600";
 
-  app.get("/openapi.json", { schema }, async () => app.swagger());
-  app.get("/docs", { schema }, async (_request, reply) => reply.type("text/html; charset=utf-8").send(PAGE));
-  app.get("/docs/start.js", { schema }, async (_request, reply) => reply.type("text/javascript").send(START));
-  app.get("/docs/swagger-ui.css", { schema }, async (_request, reply) => {
+  app.get("/openapi.json", options, async () => app.swagger());
+  app.get("/docs", { ...options, helmet: { contentSecurityPolicy: PAGE_POLICY } }, async (_request, reply) =>
+    reply.type("text/html; charset=utf-8").send(PAGE),
+  );
+  app.get("/docs/start.js", options, async (_request, reply) => reply.type("text/javascript").send(START));
+  app.get("/docs/swagger-ui.css", options, async (_request, reply) => {
     return reply
       .type("text/css")
       .header("cache-control", cacheControl)
       .send((await loadAssets()).css);
   });
-  app.get("/docs/swagger-ui-bundle.js", { schema }, async (_request, reply) => {
+  app.get("/docs/swagger-ui-bundle.js", options, async (_request, reply) => {
     return reply
       .type("text/javascript")
       .header("cache-control", cacheControl)

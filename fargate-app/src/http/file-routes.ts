@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Router } from "../router/router.ts";
 import type { App } from "./app.ts";
 import type { FileExchange } from "./file-exchange.ts";
+import type { HttpLimits } from "./limits.ts";
 import { directoryPage, pageQuery, readPage } from "./list-directory.ts";
 import { PROBLEM_RESPONSE, ProblemError } from "./problem.ts";
 import { getFile, headFile } from "./read-file.ts";
@@ -18,7 +19,7 @@ const nothing = z.undefined();
 const bytes = z.any().meta({ type: "string", format: "binary" });
 const consumes = ["application/octet-stream"];
 
-export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): void {
+export function addFileRoutes(app: App, router: Router, limits: HttpLimits): void {
   const exchange = (request: FastifyRequest, reply: FastifyReply): FileExchange => {
     return { router, path: fileOf(request.raw.url ?? ""), request, reply };
   };
@@ -74,7 +75,7 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
         ...PROBLEM_RESPONSE,
       },
     },
-    handler: async (request, reply) => putFile(exchange(request, reply), maxBodyBytes),
+    handler: async (request, reply) => putFile(exchange(request, reply), limits),
   });
 
   app.route({
@@ -92,7 +93,7 @@ export function addFileRoutes(app: App, router: Router, maxBodyBytes: number): v
     },
     handler: async (request, reply) => {
       if (request.query.append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
-      return appendToFile(exchange(request, reply), maxBodyBytes);
+      return appendToFile(exchange(request, reply), limits);
     },
   });
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Router } from "../router/router.ts";
 import { TARGET_STATES } from "../router/target-state.ts";
 import type { App } from "./app.ts";
+import { NO_SECURITY } from "./authentication/bearer.ts";
 import type { Metrics } from "./metrics.ts";
 
 const tags = ["operations"];
@@ -37,15 +38,18 @@ export function addOperationRoutes(app: App, router: Router, metrics: Metrics, i
   app.route({
     method: "GET",
     url: "/healthz",
-    schema: { tags, summary: "The process lives", response: { 200: status } },
+    config: { access: "probe" },
+    schema: { tags, security: NO_SECURITY, summary: "The process lives", response: { 200: status } },
     handler: async () => ({ status: "alive" }),
   });
 
   app.route({
     method: "GET",
     url: "/readyz",
+    config: { access: "probe" },
     schema: {
       tags,
+      security: NO_SECURITY,
       summary: "Requests can be answered: a mount target is connected, and the router is not stopping",
       response: { 200: status, 503: status },
     },

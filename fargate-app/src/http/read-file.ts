@@ -83,9 +83,6 @@ function describe(reply: FastifyReply, path: FilePath, attributes: FileAttribute
   reply.headers({
     "content-type": mime.getType(path) ?? "application/octet-stream",
     "content-length": length,
-    // Whoever can write a file must not be able to run scripts in the name of this server.
-    "content-security-policy": "sandbox",
-    "x-content-type-options": "nosniff",
   });
   if (status === 206) reply.header("content-range", `bytes ${start}-${start + length - 1}/${size}`);
 }

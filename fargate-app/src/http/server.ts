@@ -12,12 +12,20 @@ import {
 import type { Logger } from "pino";
 import type { Router } from "../router/router.ts";
 import type { App } from "./app.ts";
+import type { ApiTokens } from "./authentication/api-tokens.ts";
+import { BEARER_SECURITY, requireToken } from "./authentication/bearer.ts";
+import { countRequests } from "./closing.ts";
 import { addDocsRoutes, type DocsAssets } from "./docs-routes.ts";
 import { addFileRoutes } from "./file-routes.ts";
+import { type HttpLimits, limitConnections, serverOptions } from "./limits.ts";
+import { shedLoad } from "./load-shedding.ts";
+import { MalformedRequests } from "./malformed-request.ts";
 import type { Metrics } from "./metrics.ts";
 import { addOperationRoutes } from "./operation-routes.ts";
 import { PROBLEM_TYPE, ProblemError, problemOf, retryAfter } from "./problem.ts";
+import { limitRate } from "./rate-limit.ts";
 import { FILES_PREFIX } from "./request-path.ts";
+import { addSecurityHeaders } from "./security-headers.ts";
 
 export interface ServerOptions {
   readonly router: Router;
@@ -25,7 +33,9 @@ export interface ServerOptions {
   readonly log: Logger;
   /** Log every request, not only those that fail. */
   readonly accessLog: boolean;
-  readonly maxBodyBytes: number;
+  readonly limits: HttpLimits;
+  /** Who may use the API. Everyone where undefined. */
+  readonly tokens?: ApiTokens | undefined;
   readonly isStopping: () => boolean;
   readonly loadDocsAssets: () => Promise<DocsAssets>;
 }
@@ -44,21 +54,26 @@ const PATH_PARAMETER = {
 const FILE_METHODS = "GET, HEAD, PUT, POST, DELETE";
 
 /** Headers that describe a file, which a problem must not have. */
-const FILE_HEADERS = ["content-length", "content-type", "content-security-policy", "last-modified"] as const;
+const FILE_HEADERS = ["content-length", "content-type", "last-modified"] as const;
 
 /** Longer than any path: a long one is refused by our own rules, with our own words. */
 const MAXIMUM_URL = 2 ** 16;
 
 export async function createServer(options: ServerOptions): Promise<App> {
-  const { router, metrics, maxBodyBytes, isStopping } = options;
+  const { router, metrics, limits, tokens, isStopping } = options;
   const logger: FastifyBaseLogger = options.log;
+  const malformedRequests = new MalformedRequests();
   const app = Fastify({
+    ...serverOptions(limits),
+    clientErrorHandler: malformedRequests.answer,
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
     routerOptions: { maxParamLength: MAXIMUM_URL },
     frameworkErrors: answerError,
   }).withTypeProvider<ZodTypeProvider>();
+  malformedRequests.watch(app.server);
+  limitConnections(app, limits, options.log);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
 
@@ -77,15 +92,20 @@ export async function createServer(options: ServerOptions): Promise<App> {
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
 
+  await addSecurityHeaders(app);
+  await limitRate(app, limits);
+  await shedLoad(app, limits, countRequests(app.server));
+  if (tokens !== undefined) requireToken(app, tokens);
   await app.register(swagger, {
     openapi: {
+      ...(tokens === undefined ? {} : BEARER_SECURITY),
       info: { title: "efs-mount-autoscaling router", description: DESCRIPTION, version: "1" },
       tags: [{ name: "files" }, { name: "operations" }],
     },
     transform: nameWildcard,
     exposeHeadRoutes: true,
   });
-  addFileRoutes(app, router, maxBodyBytes);
+  addFileRoutes(app, router, limits);
   addOperationRoutes(app, router, metrics, isStopping);
   addDocsRoutes(app, options.loadDocsAssets);
   return app;
@@ -106,8 +126,8 @@ function answerError(error: unknown, request: FastifyRequest, reply: FastifyRepl
   for (const name of FILE_HEADERS) reply.removeHeader(name);
   const seconds = retryAfter(problem);
   if (seconds !== undefined) reply.header("retry-after", seconds);
-  // What is left of a body that is too large is not waited for.
-  if (problem.status === 413) reply.header("connection", "close");
+  // What is left of a body that is too large, or too slow, is not waited for.
+  if (problem.status === 413 || problem.status === 408) reply.header("connection", "close");
   const body = JSON.stringify({ ...problem, requestId: request.id });
   reply.code(problem.status).type(PROBLEM_TYPE).send(Buffer.from(body));
 }

@@ -5,26 +5,30 @@ import { etagOf, type FileAttributes, isStatus } from "../nfs/index.ts";
 import type { Router, WriteCondition } from "../router/router.ts";
 import type { FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";
+import type { HttpLimits } from "./limits.ts";
 import { evaluate, isConditional } from "./preconditions.ts";
 import { ProblemError } from "./problem.ts";
 import { BUFFERED_BYTES, receive, receiveWhole } from "./request-body.ts";
 import { lastModifiedHeader, validatorsOf } from "./validators.ts";
 
-export async function putFile(exchange: FileExchange, maxBodyBytes: number) {
+export async function putFile(exchange: FileExchange, limits: HttpLimits) {
   const { router, path, request, reply } = exchange;
   refuseParts(request.headers);
   const condition = await writeCondition(exchange);
-  const body = await receive(request.raw, maxBodyBytes);
+  const body = await receive(request.raw, limits);
   const { attributes, created } = await router.writeFile(path, body, condition);
   return describe(reply.code(created ? 201 : 204), attributes).send();
 }
 
 /** Appends at most {@link BUFFERED_BYTES}: what is appended is whole, or not there. */
-export async function appendToFile(exchange: FileExchange, maxBodyBytes: number) {
+export async function appendToFile(exchange: FileExchange, limits: HttpLimits) {
   const { router, path, request, reply } = exchange;
   refuseParts(request.headers);
   await checkPreconditions(exchange);
-  const body = await receiveWhole(request.raw, Math.min(BUFFERED_BYTES, maxBodyBytes));
+  const body = await receiveWhole(request.raw, {
+    ...limits,
+    maxBodyBytes: Math.min(BUFFERED_BYTES, limits.maxBodyBytes),
+  });
   return describe(reply.code(204), await router.appendFile(path, body)).send();
 }
 

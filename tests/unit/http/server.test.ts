@@ -246,7 +246,7 @@ describe("PUT", () => {
   });
 
   test("refuses what is too large, from its head or when it comes to that", async () => {
-    await restart(undefined, { maxBodyBytes: 10 });
+    await restart(undefined, { limits: { maxBodyBytes: 10 } });
     expect((await send("PUT", "/files/a", {}, "0123456789")).status).toBe(201);
     expect((await send("PUT", "/files/a", {}, "0123456789a")).status).toBe(413);
     expect((await send("PUT", "/files/a", {}, streamOf("01234", "56789", "a"))).status).toBe(413);

@@ -25,7 +25,22 @@ describe("the settings of the router", () => {
       mountTableRefreshInterval: 30_000,
       mountTargetDrainTimeout: 300_000,
       shutdownTimeout: 30_000,
-      maxBodyBytes: 5 * 2 ** 30,
+      httpLimits: {
+        maxBodyBytes: 5 * 2 ** 30,
+        maxHeaderBytes: 16_384,
+        maxConnections: 5_000,
+        headersTimeout: 20_000,
+        requestTimeout: 3_600_000,
+        idleTimeout: 120_000,
+        keepAliveTimeout: 75_000,
+        minUploadRate: 1_024,
+        requestsPerMinute: 0,
+        trustedProxies: [],
+        maxMemory: 0,
+        maxEventLoopDelay: 1_000,
+      },
+      apiTokenSecretId: undefined,
+      apiTokenRefreshInterval: 60_000,
     });
   });
 

@@ -1,0 +1,54 @@
+/** Answers to what is no HTTP request, or not one in time: Node tells of it before there is a request to answer. */
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { PROBLEM_TYPE, ProblemError, problemOf } from "./problem.ts";
+
+type ClientError = Error & { readonly code?: string };
+
+/** The `clientErrorHandler` of a server, once it watches that server. */
+export class MalformedRequests {
+  readonly #responses = new WeakMap<Socket, Set<ServerResponse>>();
+
+  /** Learns which answers are under way on a connection: nothing may be written into the middle of one. */
+  watch(server: Server): void {
+    server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+      const responses = this.#responses.get(socket) ?? new Set();
+      this.#responses.set(socket, responses.add(response));
+      response.once("close", () => responses.delete(response));
+    });
+  }
+
+  readonly answer = (error: ClientError, socket: Socket): void => {
+    const underWay = [...(this.#responses.get(socket) ?? [])];
+    if (socket.writable && error.code !== "ECONNRESET" && !underWay.some(({ headersSent }) => headersSent)) {
+      socket.write(rawAnswer(problemFor(error)));
+    }
+    socket.destroy(error);
+  };
+}
+
+function problemFor({ code, message }: ClientError): ProblemError {
+  switch (code) {
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new ProblemError(408, "The request did not come in time");
+    case "HPE_HEADER_OVERFLOW":
+      return new ProblemError(431, "The line and the headers of the request are too long");
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return new ProblemError(413, "The chunk extensions of the body are too long");
+    default:
+      return new ProblemError(400, `The request is not valid HTTP/1.1: ${message}`);
+  }
+}
+
+function rawAnswer(error: ProblemError): string {
+  const problem = problemOf(error);
+  const body = JSON.stringify(problem);
+  return [
+    `HTTP/1.1 ${problem.status} ${problem.title}`,
+    `content-type: ${PROBLEM_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+    "",
+    body,
+  ].join("\r\n");
+}
