@@ -6,6 +6,12 @@ export const PARAMETER_NAME = "/efs-mount-autoscaling/mount-targets";
 /** The directory of the file system that is counted and served. */
 export const TARGET_DIRECTORY = "/data";
 
+/** How routers get a changed mount table. */
+export type Rollout = "rolling-deployment" | "hot-reload";
+
+/** Often, because a local run does not last long. */
+const REFRESH_SECONDS = "0.5";
+
 /** Names who calls: the control plane tells it to those who look at its calls. */
 function aws(endpoint: string, accessKeyId: string): Record<string, string> {
   return {
@@ -18,13 +24,14 @@ function aws(endpoint: string, accessKeyId: string): Record<string, string> {
   };
 }
 
-export function routerEnvironment(endpoint: string, nfsPort: number): Record<string, string> {
+export function routerEnvironment(endpoint: string, nfsPort: number, rollout: Rollout): Record<string, string> {
   return {
     ...aws(endpoint, "ROUTER"),
     SSM_PARAMETER_NAME: PARAMETER_NAME,
     EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
     ROOT_DIRECTORY: TARGET_DIRECTORY,
     NFS_PORT: String(nfsPort),
+    MOUNT_TABLE_REFRESH_SECONDS: rollout === "hot-reload" ? REFRESH_SECONDS : "0",
   };
 }
 
@@ -32,6 +39,7 @@ export function monitorEnvironment(
   endpoint: string,
   mountPath: string,
   fileCountThreshold: number,
+  rollout: Rollout,
 ): Record<string, string> {
   return {
     ...aws(endpoint, "FILE-MONITOR"),
@@ -44,6 +52,7 @@ export function monitorEnvironment(
     SSM_PARAMETER_NAME: PARAMETER_NAME,
     ECS_CLUSTER_NAME: CLUSTER_NAME,
     ECS_SERVICE_NAME: SERVICE_NAME,
+    ROLLOUT: rollout,
     MOUNT_TARGET_POLL_INTERVAL_SECONDS: "0.25",
     MOUNT_TARGET_TIMEOUT_SECONDS: "60",
   };

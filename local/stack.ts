@@ -14,7 +14,7 @@ import { findService } from "./control-plane/ecs.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane/server.ts";
 import { startEcsRunner } from "./ecs/runner.ts";
 import type { HealthCheck } from "./ecs/task-run.ts";
-import { monitorEnvironment, routerEnvironment, TARGET_DIRECTORY } from "./environments.ts";
+import { monitorEnvironment, type Rollout, routerEnvironment, TARGET_DIRECTORY } from "./environments.ts";
 import { addMountTargets, addService, putMountTable } from "./initial-deployment.ts";
 import { startLoadBalancer } from "./load-balancer/load-balancer.ts";
 import type { LogSink } from "./log.ts";
@@ -38,6 +38,8 @@ export interface StackOptions {
   /** Mount targets to begin with, of the three that the Availability Zones allow. */
   readonly mountTargets: number;
   readonly fileCountThreshold: number;
+  /** How routers get a changed mount table; by new tasks when absent. */
+  readonly rollout?: Rollout;
   /** Milliseconds from one run of the monitor to the next. */
   readonly monitorInterval: number;
   /** Milliseconds that a new mount target is `creating`. */
@@ -102,7 +104,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> {
-  const { log, signal, bundles = BUNDLES } = options;
+  const { log, signal, bundles = BUNDLES, rollout = "rolling-deployment" } = options;
   requireBundles(bundles);
   const nfsPort = await findCommonPort(SUBNETS.flatMap((subnet) => subnet.addresses));
 
@@ -142,7 +144,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
       revision: 1,
       containerName: "router",
       command: [process.execPath, "--enable-source-maps", bundles.router],
-      environment: routerEnvironment(controlPlane.url, nfsPort),
+      environment: routerEnvironment(controlPlane.url, nfsPort, rollout),
       stopTimeout: STOP_TIMEOUT,
     };
     return addService(withTable, definition, options.tasks, environment);
@@ -168,7 +170,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     accountId: ACCOUNT_ID,
     bundle: bundles.monitor,
     handler: "handler",
-    environment: monitorEnvironment(controlPlane.url, fileSystem.path, options.fileCountThreshold),
+    environment: monitorEnvironment(controlPlane.url, fileSystem.path, options.fileCountThreshold, rollout),
     timeout: MONITOR_TIMEOUT,
     memorySize: 512,
     log,

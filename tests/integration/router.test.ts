@@ -12,6 +12,7 @@ import { createAccount } from "../../local/account.ts";
 import { type ControlPlane, startControlPlane } from "../../local/control-plane/server.ts";
 import { type NfsServer, startNfsServer } from "../../local/nfs-server/index.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
+import { startHttpLoad } from "../support/http-load.ts";
 import { type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
 import { clients } from "./local/clients.ts";
 
@@ -119,38 +120,6 @@ describe("the file API", () => {
 });
 
 describe("a mount target that fails under load", () => {
-  /** Clients that write and read their own files until they are told to stop. */
-  function load(url: string, clientCount: number) {
-    const failures: string[] = [];
-    let requests = 0;
-    let slowest = 0;
-    let stopping = false;
-    const attempt = async (what: string, send: () => Promise<Response>): Promise<string> => {
-      const begin = performance.now();
-      requests += 1;
-      const response = await send();
-      const answer = await response.text();
-      slowest = Math.max(slowest, performance.now() - begin);
-      if (!response.ok) failures.push(`${what}: ${response.status} ${answer}`);
-      return answer;
-    };
-    const client = async (id: number) => {
-      for (let round = 0; !stopping; round++) {
-        const path = `client-${id}/file-${round % 10}`;
-        const content = `${id} ${round}`;
-        await attempt("PUT", () => put(url, path, content));
-        const read = await attempt("GET", () => fetch(`${url}/files/${path}`));
-        if (read !== content) failures.push(`${path} is ${read}, not ${content}`);
-      }
-    };
-    const running = Promise.all(Array.from({ length: clientCount }, (_, id) => client(id)));
-    return async () => {
-      stopping = true;
-      await running;
-      return { failures, requests, slowest };
-    };
-  }
-
   async function stateOf(id: string): Promise<string | undefined> {
     return (await router?.targets())?.find((target) => target.id === id)?.state;
   }
@@ -161,14 +130,14 @@ describe("a mount target that fails under load", () => {
     ["accepts everything and answers nothing", "half-open"],
   ] as const)("because it %s costs no request, and it comes back", async (_, fault) => {
     const { url, lines } = await start({ NFS_DETECTION_TIMEOUT_SECONDS: String(DETECTION_SECONDS) });
-    const stop = load(url, 32);
+    const load = startHttpLoad(url, 32);
     await sleep(300);
     for (const proxy of proxies.slice(0, 1)) proxy.faults = () => fault;
     await vi.waitFor(async () => expect(await stateOf("fsmt-0")).not.toBe("connected"), { timeout: 5_000 });
     await sleep(500);
     for (const proxy of proxies) proxy.faults = () => undefined;
     await vi.waitFor(async () => expect(await stateOf("fsmt-0")).toBe("connected"), { timeout: 15_000 });
-    const { failures, requests, slowest } = await stop();
+    const { failures, requests, slowest } = await load.stop();
     console.log(
       `${fault}: ${requests} requests, ${failures.length} failed, the slowest took ${Math.round(slowest)} ms`,
     );

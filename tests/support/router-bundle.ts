@@ -57,12 +57,17 @@ export async function startRouter(environment: Record<string, string>): Promise<
     lines,
     child,
     exited,
-    targets: async () => targetList.parse(await (await fetch(`${url}/targets`)).json()).targets,
+    targets: () => targetsOf(url),
     stop: async () => {
       child.kill("SIGTERM");
       return exited;
     },
   };
+}
+
+/** The mount targets as the router at `url` sees them. */
+export async function targetsOf(url: string): Promise<z.infer<typeof targetList>["targets"]> {
+  return targetList.parse(await (await fetch(`${url}/targets`)).json()).targets;
 }
 
 /** The table of servers that listen on loopback ports. */

@@ -53,7 +53,7 @@ beforeAll(async () => {
     bundle: join(process.cwd(), "dist/file-monitor/index.cjs"),
     handler: "handler",
     environment: {
-      ...monitorEnvironment(controlPlane.url, mountPath, THRESHOLD),
+      ...monitorEnvironment(controlPlane.url, mountPath, THRESHOLD, "rolling-deployment"),
       MOUNT_TARGET_POLL_INTERVAL_SECONDS: "0.01",
     },
     timeout: 60_000,

@@ -1,0 +1,155 @@
+/** Mount targets that come and go while routers work: no request may fail, and no router may have to be replaced. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { PutParameterCommand } from "@aws-sdk/client-ssm";
+import { afterEach, expect, test, vi } from "vitest";
+import { serializeMountTable } from "../../contracts/mount-table.ts";
+import { createAccount, SERVICE_NAME } from "../../local/account.ts";
+import { startControlPlane } from "../../local/control-plane/server.ts";
+import { TARGET_DIRECTORY } from "../../local/environments.ts";
+import { startNfsServer } from "../../local/nfs-server/index.ts";
+import { startStack } from "../../local/stack.ts";
+import { clients } from "../integration/local/clients.ts";
+import { startHttpLoad } from "../support/http-load.ts";
+import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { startRouter, tableOf, targetsOf } from "../support/router-bundle.ts";
+
+const PARAMETER = "/efs-mount-autoscaling/mount-targets";
+
+const counts: Record<string, number> = {};
+reportAtEnd("hot reload", () => counts);
+
+const cleanups: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
+});
+
+test("mount targets are taken out of the table and put back under load, and no request fails", async () => {
+  const random = randomNumbers(seed);
+  const directory = await mkdtemp(join(tmpdir(), "hot-reload-"));
+  cleanups.push(() => rm(directory, { recursive: true, force: true }));
+  const servers = await Promise.all([0, 1, 2].map(() => startNfsServer({ directory, durable: false })));
+  cleanups.push(() => Promise.all(servers.map((server) => server.close())));
+  const controlPlane = await startControlPlane({ state: createAccount(new Date()) });
+  cleanups.push(() => controlPlane.close());
+  const { ssm } = clients(controlPlane.url);
+  const table = tableOf(servers).mount_targets;
+  const publish = async (mount_targets: typeof table) => {
+    const Value = serializeMountTable({ mount_targets });
+    await ssm.send(new PutParameterCommand({ Name: PARAMETER, Value, Type: "String", Overwrite: true }));
+  };
+  await publish(table);
+  const router = await startRouter({
+    AWS_ENDPOINT_URL: controlPlane.url,
+    NFS_DETECTION_TIMEOUT_SECONDS: "10",
+    // Only a signal makes it look.
+    MOUNT_TABLE_REFRESH_SECONDS: "0",
+  });
+  cleanups.push(() => router.stop());
+  const ids = async () => (await router.targets()).map(({ id }) => id);
+
+  const load = startHttpLoad(router.url, 32);
+  const slow = Buffer.alloc(2 ** 24, "slow");
+  await fetch(`${router.url}/files/slow`, { method: "PUT", body: slow });
+  let bytes = 0;
+  const reader = (async () => {
+    // Longer in the making than any table lives.
+    const response = await fetch(`${router.url}/files/slow`);
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.length;
+      await sleep(20);
+    }
+  })();
+
+  const changes = rounds(15, 150);
+  let before = table;
+  let differences = 0;
+  for (let change = 0; change < changes; change++) {
+    const listed = table.filter(() => random() < 0.6);
+    const next = listed.length > 0 ? listed : table.slice(0, 1);
+    if (next.length !== before.length || next.some((target) => !before.includes(target))) differences += 1;
+    before = next;
+    await publish(next);
+    router.child.kill("SIGHUP");
+    await vi.waitFor(async () => expect(await ids()).toEqual(next.map(({ mount_target_id }) => mount_target_id)), {
+      timeout: 5_000,
+      interval: 10,
+    });
+    const metrics = await (await fetch(`${router.url}/metrics`)).text();
+    for (const target of table) {
+      expect(metrics.includes(`target="${target.mount_target_id}"`)).toBe(next.includes(target));
+    }
+    await sleep(50);
+  }
+  await publish(table);
+  router.child.kill("SIGHUP");
+  await vi.waitFor(async () => expect(await ids()).toHaveLength(3));
+  await vi.waitFor(async () =>
+    expect(Math.min(...(await router.targets()).map((each) => each.requests))).toBeGreaterThan(0),
+  );
+  await reader;
+  const { failures, requests, slowest } = await load.stop();
+  Object.assign(counts, {
+    "table changes": changes,
+    requests,
+    failed: failures.length,
+    "slowest, ms": Math.round(slowest),
+  });
+  expect(failures).toEqual([]);
+  expect(bytes).toBe(slow.length);
+  expect(router.lines.filter(({ level, target }) => level !== "INFO" && target !== undefined)).toEqual([]);
+  const lines = router.lines.filter(({ msg }) => msg.startsWith("The mount table has changed: "));
+  expect(lines).toHaveLength(before.length < table.length ? differences + 1 : differences);
+  // Every session that was opened is over, but for those in use.
+  await vi.waitFor(() => expect(servers.map((server) => server.statistics().connections)).toEqual([1, 1, 1]));
+  expect(await router.stop()).toBe(0);
+});
+
+test("past the threshold, the new mount target serves without a task being replaced", async () => {
+  const stack = await startStack({
+    tasks: 2,
+    mountTargets: 2,
+    fileCountThreshold: 100,
+    rollout: "hot-reload",
+    monitorInterval: 300,
+    mountTargetCreationDelay: 300,
+    log: () => {},
+    onMonitorRun: () => {},
+    signal: new AbortController().signal,
+  });
+  cleanups.push(() => stack.close());
+  const tasks = stack.taskUrls();
+  expect(tasks).toHaveLength(2);
+
+  const load = startHttpLoad(stack.url, 16);
+  const directory = join(stack.fileSystemPath, TARGET_DIRECTORY, "more");
+  await mkdir(directory);
+  for (let file = 0; file <= 100; file++) await writeFile(join(directory, `${file}`), "");
+  const passed = performance.now();
+  await vi.waitFor(
+    async () => {
+      for (const url of tasks) {
+        const served = (await targetsOf(url)).map(({ requests }) => requests);
+        expect(served).toHaveLength(3);
+        expect(Math.min(...served)).toBeGreaterThan(0);
+      }
+    },
+    { timeout: 25_000, interval: 50 },
+  );
+  const milliseconds = Math.round(performance.now() - passed);
+  await sleep(1_000);
+  const { failures, requests } = await load.stop();
+  Object.assign(counts, {
+    "requests during a scale-out": requests,
+    "failed during a scale-out": failures.length,
+    "from threshold to serving, ms": milliseconds,
+  });
+  expect(failures).toEqual([]);
+  expect(stack.taskUrls()).toEqual(tasks);
+  const { services, tasks: started } = stack.controlPlane.state();
+  expect(services.find(({ serviceName }) => serviceName === SERVICE_NAME)?.deployments).toHaveLength(1);
+  expect(started).toHaveLength(2);
+});
