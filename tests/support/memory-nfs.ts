@@ -12,6 +12,7 @@ import {
   etagOf,
   type FileAttributes,
   InvalidCursorError,
+  type LeftoverOptions,
   type NfsClient,
   type NfsClientOptions,
   NfsStatusError,
@@ -19,6 +20,7 @@ import {
   OutcomeUnknownError,
   PreconditionError,
   type ReadOptions,
+  type RemoveOptions,
   type WriteOptions,
 } from "../../fargate-app/src/nfs/index.ts";
 import { Op } from "../../fargate-app/src/nfs/wire/protocol.ts";
@@ -65,21 +67,21 @@ export class MemoryFileSystem {
     const current = this.#nodes.get(path);
     if (current?.type === "directory") throw failure("NFS4ERR_ISDIR", Op.RENAME, path);
     if (when === "absent" && current) throw new PreconditionError(`${path} exists`);
-    if (typeof when === "object" && (!current || etagOf(current.attributes) !== when.etag)) {
-      throw new PreconditionError(`${path} is another file than the one that was meant`);
-    }
+    this.#require(path, when);
     if (createParents) this.makeDirectories(parentOf(path));
     else this.#find(parentOf(path), Op.LOOKUP);
     return this.#put(path, "file", Buffer.from(data)).attributes;
   }
 
-  append(path: string, data: Uint8Array, options: WriteOptions): FileAttributes {
+  append(path: string, data: Uint8Array, options: WriteOptions = {}): FileAttributes {
     const current = this.#nodes.get(path);
     if (!current || options.when === "absent") return this.write(path, data, options);
+    this.#require(path, options.when);
     return this.#put(path, "file", Buffer.concat([this.read(path), data]), current.attributes.fileId).attributes;
   }
 
-  remove(path: string): void {
+  remove(path: string, { when }: RemoveOptions = {}): void {
+    this.#require(path, when);
     this.#find(path, Op.REMOVE);
     if (this.list(path).length > 0) throw failure("NFS4ERR_NOTEMPTY", Op.REMOVE, path);
     this.#nodes.delete(path);
@@ -115,6 +117,14 @@ export class MemoryFileSystem {
         cursor: attributes.fileId.toString(),
       }))
       .sort((a, b) => Number(BigInt(a.cursor) - BigInt(b.cursor)));
+  }
+
+  #require(path: string, when: WriteOptions["when"]): void {
+    if (typeof when !== "object") return;
+    const current = this.#nodes.get(path);
+    const cause = current ? undefined : failure("NFS4ERR_NOENT", Op.LOOKUP, path);
+    if (current && etagOf(current.attributes) === when.etag) return;
+    throw new PreconditionError(`${path} is another file than the one that was meant`, { cause });
   }
 
   #find(path: string, operation: number): Node {
@@ -283,8 +293,8 @@ class MemoryClient implements NfsClient {
     }
   }
 
-  async remove(path: string, options?: OperationOptions) {
-    return this.#perform("remove", path, options, ({ files }) => files.remove(path), true);
+  async remove(path: string, options?: RemoveOptions) {
+    return this.#perform("remove", path, options, ({ files }) => files.remove(path, options), true);
   }
 
   async rename(from: string, to: string, options?: OperationOptions) {
@@ -306,6 +316,10 @@ class MemoryClient implements NfsClient {
       if (index > 0) await this.#perform("readDirectory", path, options, () => undefined);
       yield entry;
     }
+  }
+
+  async removeLeftovers(path: string, options: LeftoverOptions) {
+    return this.#perform("removeLeftovers", path, options, () => ({ looked: 0, removed: 0, complete: true }));
   }
 
   async ping(options?: OperationOptions) {

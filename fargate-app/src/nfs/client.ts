@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { appendTo } from "./files/appending.ts";
 import { type FileContext, runOptions } from "./files/context.ts";
 import { makeDirectoryAt, pathExists, renamePath, statPath } from "./files/directories.ts";
+import { removeLeftovers } from "./files/leftovers.ts";
 import { listDirectory } from "./files/listing.ts";
 import { OwnerNames } from "./files/owners.ts";
 import { openForReading, readWhole } from "./files/reading.ts";
@@ -63,6 +64,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     rename: (from, to, each) => renamePath(context, from, to, each),
     makeDirectory: (path, each) => makeDirectoryAt(context, path, each),
     readDirectory: (path, each) => listDirectory(context, path, each),
+    removeLeftovers: (path, each) => removeLeftovers(context, path, each),
     ping: async (each) => {
       (await channel.run([], runOptions(context, each))).orThrow();
     },

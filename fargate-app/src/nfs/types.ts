@@ -95,6 +95,24 @@ export interface DirectoryOptions extends OperationOptions {
   readonly after?: string;
 }
 
+/** Which leftovers to remove, and when to stop for this time. */
+export interface LeftoverOptions extends OperationOptions {
+  /** Milliseconds by the server's clock since the last byte was written to the file. */
+  readonly olderThan: number;
+  /** Files that are removed at most. */
+  readonly maximum: number;
+  /** Milliseconds for all of it; `timeout` is that of one request. */
+  readonly duration: number;
+}
+
+export interface LeftoverReport {
+  /** Names that were looked at. */
+  readonly looked: number;
+  readonly removed: number;
+  /** Everything was looked at, within the limits. */
+  readonly complete: boolean;
+}
+
 /** Counters since the client was made. */
 export interface NfsClientStatistics {
   readonly compounds: number;
@@ -130,6 +148,11 @@ export interface NfsClient {
   makeDirectory(path: string, options?: OperationOptions & { readonly recursive?: boolean }): Promise<void>;
   /** The entries of a directory, in the server's order, without `.` and `..`, fetched page by page. */
   readDirectory(path: string, options?: DirectoryOptions): AsyncIterable<DirectoryEntry>;
+  /**
+   * Removes, in a directory and all below it, the files under temporary names that writers left when they crashed. One
+   * request after the other, so that it takes little of the server.
+   */
+  removeLeftovers(path: string, options: LeftoverOptions): Promise<LeftoverReport>;
   /** One empty COMPOUND: resolves when the server answers. */
   ping(options?: OperationOptions): Promise<void>;
   statistics(): NfsClientStatistics;

@@ -11,12 +11,15 @@ import {
   FileChangedError,
   type FileReading,
   isStatus,
+  type LeftoverOptions,
+  type LeftoverReport,
   type NfsClient,
   type OperationOptions,
   OutcomeUnknownError,
   PreconditionError,
   type ReadOptions,
   TEMPORARY_PREFIX,
+  type Unchanged,
   type WriteOptions,
 } from "../nfs/index.ts";
 import { type DirectoryPath, type FilePath, ROOT } from "../routing/path.ts";
@@ -153,8 +156,7 @@ export class Router {
   }
 
   /**
-   * A file as a stream, which goes on from another target when its own is lost. The body must be iterated, or the file
-   * stays open.
+   * A file as a stream, which goes on from another target when its own is lost.
    *
    * The body fails with a {@link FileChangedError} when the file was replaced in between.
    */
@@ -175,7 +177,6 @@ export class Router {
     const reopen = async () => {
       const again = await open();
       if (etagOf(again.attributes) === etagOf(first.attributes)) return again;
-      await discard(again.items);
       throw new FileChangedError(`${path} was replaced while it was read`);
     };
     const note = (chunk: Buffer, { statistics }: Target) => {
@@ -204,7 +205,9 @@ export class Router {
     let outcomeUnknown = false;
 
     const write = async ({ target, client, options }: Attempt): Promise<Written> => {
-      // Asked at the same time, so that it costs no time: the write itself does not tell.
+      // A write cannot tell: RENAME does not say what it replaced, and a LOOKUP that finds nothing ends its COMPOUND.
+      // (LINK fails where there is a file, but then every replacement takes two round trips.) So this is asked beside
+      // it, in front of it in the same segment, and costs no time.
       const existing = existed ?? client.exists(absolute, options).catch(() => undefined);
       try {
         const attributes = await client.writeFile(absolute, source, { ...options, ...condition });
@@ -228,7 +231,7 @@ export class Router {
    *
    * @throws {OutcomeUnknownError} when the connection was lost, and nobody can tell whether the bytes were added.
    */
-  async appendFile(path: FilePath, data: Uint8Array): Promise<FileAttributes> {
+  async appendFile(path: FilePath, data: Uint8Array, when?: WriteCondition): Promise<FileAttributes> {
     const append = async ({
       target,
       client,
@@ -236,7 +239,7 @@ export class Router {
       options: { timeout = this.#options.operationTimeout },
     }: Attempt) => {
       const options = { timeout, onConnectionLoss: "recover", signal: connection.lostForGood } as const;
-      const attributes = await client.appendFile(this.#absolute(path), data, options);
+      const attributes = await client.appendFile(this.#absolute(path), data, { ...options, ...(when && { when }) });
       target.statistics.bytesWritten += data.length;
       return attributes;
     };
@@ -252,15 +255,24 @@ export class Router {
     return this.#attempt("stat", path, ({ client, options }) => client.exists(this.#absolute(path), options));
   }
 
-  /** Removes a file or an empty directory. */
-  async deleteFile(path: FilePath): Promise<void> {
+  /**
+   * Removes a file or an empty directory.
+   *
+   * @throws {PreconditionError} when the file is not as `when` says.
+   */
+  async deleteFile(path: FilePath, when?: Unchanged): Promise<void> {
     let outcomeUnknown = false;
     await this.#attempt("delete", path, async ({ client, options }) => {
       try {
-        await client.remove(this.#absolute(path), options);
+        await client.remove(this.#absolute(path), { ...options, ...(when && { when }) });
       } catch (error) {
+        const isPrecondition = error instanceof PreconditionError;
         // The attempt that was lost did it.
-        if (outcomeUnknown && isStatus(error, "NFS4ERR_NOENT")) return;
+        if (outcomeUnknown && isStatus(isPrecondition ? error.cause : error, "NFS4ERR_NOENT")) return;
+        if (outcomeUnknown && isPrecondition) {
+          const message = "The file is not as the condition says, but a lost attempt may have removed the one that was";
+          throw new OutcomeUnknownError(message, { cause: error });
+        }
         outcomeUnknown ||= mayHaveBeenDone(error);
         throw error;
       }
@@ -286,6 +298,13 @@ export class Router {
 
   #newTarget(mountTarget: MountTarget): Target {
     return new Target(mountTarget, this.#options, () => this.#wake());
+  }
+
+  /** See {@link NfsClient.removeLeftovers}. Does not hold up the draining of its target: it fails, and there is a next time. */
+  async removeLeftovers(options: LeftoverOptions): Promise<LeftoverReport> {
+    const connection = this.#targets.find(isConnected)?.connection;
+    if (connection === undefined) throw new UnavailableError("No mount target can be reached");
+    return connection.client.removeLeftovers(this.#absolute(ROOT), options);
   }
 
   async #drain(target: Target): Promise<void> {
@@ -437,9 +456,4 @@ async function begin<Item>(items: AsyncIterable<Item>): Promise<AsyncIterable<It
       }
     },
   };
-}
-
-/** Ends an iteration that nobody wants, so that its file is closed. */
-async function discard(items: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of items) break;
 }

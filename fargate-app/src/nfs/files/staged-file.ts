@@ -26,10 +26,17 @@ export interface StagedFile extends OpenFile {
   readonly target: FilePath;
   readonly temporaryName: string;
   readonly fileId: bigint;
+  /** The server's time, in milliseconds since 1970. */
+  readonly createdAt: number;
 }
 
 export function newTemporaryName(): string {
   return `${TEMPORARY_PREFIX}${randomBytes(12).toString("hex")}`;
+}
+
+/** Whether {@link newTemporaryName} makes such names. */
+export function isTemporaryName(name: string): boolean {
+  return name.startsWith(TEMPORARY_PREFIX) && /^[0-9a-f]{24}$/.test(name.slice(TEMPORARY_PREFIX.length));
 }
 
 export async function stageFile(context: FileContext, target: FilePath, run: RunOptions): Promise<StagedFile> {
@@ -41,6 +48,7 @@ export async function stageFile(context: FileContext, target: FilePath, run: Run
   const handle = getFileHandle();
   const attributes = getAttributes();
   const reply = (await context.channel.run([...walk, open, handle, attributes], run)).orThrow(target.text);
+  const { fileId, modifiedAt } = reply.of(attributes);
   return {
     path: target.text,
     access: "write",
@@ -49,7 +57,8 @@ export async function stageFile(context: FileContext, target: FilePath, run: Run
     stateid: reply.of(open),
     target,
     temporaryName,
-    fileId: reply.of(attributes).fileId,
+    fileId,
+    createdAt: modifiedAt,
   };
 }
 

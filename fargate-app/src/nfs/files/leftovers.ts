@@ -1,0 +1,87 @@
+/** Removing what writers that crashed left behind: files under temporary names that nobody has written to for long. */
+import type { FileAttributes } from "../attributes.ts";
+import { isStatus } from "../errors.ts";
+import { verifyIdentity } from "../operations/attributes.ts";
+import { lookup, restoreFileHandle, saveFileHandle } from "../operations/handles.ts";
+import { remove } from "../operations/names.ts";
+import { type FilePath, parseFilePath } from "../paths.ts";
+import type { RunOptions } from "../session/channel.ts";
+import type { DirectoryEntry, LeftoverOptions, LeftoverReport } from "../types.ts";
+import { type FileContext, runOptions } from "./context.ts";
+import { listDirectory } from "./listing.ts";
+import { discard, isTemporaryName, stageFile } from "./staged-file.ts";
+import { walkTo } from "./walk.ts";
+
+/** The walk is over; there may be more. */
+class OutOfLimits extends Error {}
+
+export async function removeLeftovers(
+  context: FileContext,
+  path: string,
+  { olderThan, maximum, duration, ...options }: LeftoverOptions,
+): Promise<LeftoverReport> {
+  const end = performance.now() + duration;
+  const run = () => runOptions(context, options);
+  const oldest = (await serverTime(context, path, run())) - olderThan;
+  const report = { looked: 0, removed: 0, complete: true };
+
+  const sweep = async (directory: string): Promise<void> => {
+    for await (const { name, attributes } of entriesOf(directory)) {
+      if (performance.now() > end || report.removed >= maximum) throw new OutOfLimits();
+      report.looked += 1;
+      const child = `${directory}/${name}`;
+      if (attributes.type === "directory") await sweep(child);
+      else if (attributes.type === "file" && isTemporaryName(name) && attributes.modifiedAt < oldest) {
+        if (await removeUntouched(context, parseFilePath(child), attributes, run())) report.removed += 1;
+      }
+    }
+  };
+  async function* entriesOf(directory: string): AsyncGenerator<DirectoryEntry> {
+    try {
+      yield* listDirectory(context, directory, options);
+    } catch (error) {
+      // directories come and go, and some are not ours to read
+      if (!isStatus(error, ...UNREADABLE)) throw error;
+    }
+  }
+
+  try {
+    await sweep(path);
+  } catch (error) {
+    if (!(error instanceof OutOfLimits)) throw error;
+    report.complete = false;
+  }
+  return report;
+}
+
+const UNREADABLE = [
+  "NFS4ERR_NOENT",
+  "NFS4ERR_NOTDIR",
+  "NFS4ERR_STALE",
+  "NFS4ERR_ACCESS",
+  "NFS4ERR_PERM",
+  "NFS4ERR_BAD_COOKIE",
+  "NFS4ERR_NOT_SAME",
+] as const;
+
+/** The server's clock, which dates the files, in milliseconds since 1970: a new file has its time. */
+async function serverTime(context: FileContext, directory: string, run: RunOptions): Promise<number> {
+  const file = await stageFile(context, parseFilePath(`${directory}/clock`), run);
+  await discard(context, file);
+  return file.createdAt;
+}
+
+/** Removes a file unless something was written to it since it was listed; tells whether it did. */
+async function removeUntouched(
+  context: FileContext,
+  { directory, name, text }: FilePath,
+  attributes: FileAttributes,
+  run: RunOptions,
+): Promise<boolean> {
+  const walk = await walkTo(context, directory, run);
+  const untouched = [saveFileHandle, lookup(name), verifyIdentity(attributes), restoreFileHandle];
+  const reply = await context.channel.run([...walk, ...untouched, remove(name)], run);
+  if (reply.failedWith("NFS4ERR_NOENT", "NFS4ERR_NOT_SAME", "NFS4ERR_ACCESS", "NFS4ERR_PERM")) return false;
+  reply.orThrow(text);
+  return true;
+}

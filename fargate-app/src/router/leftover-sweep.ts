@@ -1,0 +1,57 @@
+/** Removes, once in a while, the unfinished files of routers that crashed. */
+import type { Logger } from "pino";
+import type { LeftoverOptions, LeftoverReport } from "../nfs/index.ts";
+
+export interface LeftoverSweepOptions {
+  /** Milliseconds from one sweep to the next. */
+  readonly interval: number;
+  /** Milliseconds without a write, after which an unfinished file counts as left behind. */
+  readonly olderThan: number;
+  readonly sweep: (options: LeftoverOptions) => Promise<LeftoverReport>;
+  readonly log: Logger;
+}
+
+/** What one sweep may do at most; the next one does more. */
+const LIMITS = { maximum: 10_000, duration: 3_600_000 };
+
+/**
+ * Sweeps for the first time after a random part of the interval, so that routers that started together do not sweep
+ * together.
+ */
+export class LeftoverSweep {
+  readonly #options: LeftoverSweepOptions;
+  readonly #stopped = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: LeftoverSweepOptions) {
+    this.#options = options;
+    this.#schedule(Math.random() * options.interval);
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(delay: number): void {
+    this.#timer = setTimeout(async () => {
+      await this.#sweep();
+      if (!this.#stopped.signal.aborted) this.#schedule(this.#options.interval);
+    }, delay).unref();
+  }
+
+  async #sweep(): Promise<void> {
+    const { olderThan, sweep, log } = this.#options;
+    try {
+      const report = await sweep({ ...LIMITS, olderThan, signal: this.#stopped.signal });
+      const { looked, removed, complete } = report;
+      const message = `Removed ${removed} unfinished files that were left behind, among ${looked} names`;
+      if (complete) log.info(report, message);
+      else log.warn(report, `${message}; there was not enough time for all`);
+    } catch (error) {
+      if (this.#stopped.signal.aborted) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      log.warn({ err: error }, `Unfinished files that were left behind could not be removed: ${reason}`);
+    }
+  }
+}

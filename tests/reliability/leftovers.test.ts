@@ -1,0 +1,126 @@
+/** What crashed writers leave behind goes away, and nothing else does. */
+import { mkdir, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { connectNfs, type NfsClient, TEMPORARY_PREFIX } from "../../fargate-app/src/nfs/index.ts";
+import { LeftoverSweep } from "../../fargate-app/src/router/leftover-sweep.ts";
+import { memoryLog } from "../support/memory-router.ts";
+import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
+import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+
+const DAY = 24 * 3600 * 1000;
+const MEBIBYTE = 1024 * 1024;
+const LIMITS = { olderThan: DAY, maximum: 1000, duration: 60_000 };
+
+describeEachServer("unfinished files that were left behind", (start) => {
+  const random = randomNumbers(seed);
+  let server: TestServer;
+  let client: NfsClient;
+  let made = 0;
+  const counts = { looked: 0, "left behind": 0, removed: 0, "removed that were not left behind": 0 };
+  const local = (path: string) => join(server.directory, path);
+
+  reportAtEnd("leftovers", () => counts);
+
+  beforeAll(async () => {
+    server = await start();
+    client = await connectNfs({ host: server.host, port: server.port });
+  });
+
+  afterAll(async () => {
+    await client?.close();
+    await server?.stop();
+  });
+
+  function temporaryName(): string {
+    made += 1;
+    return `${TEMPORARY_PREFIX}${made.toString(16).padStart(24, "0")}`;
+  }
+
+  /** A file whose last byte was written so many milliseconds ago; it is so old when the server first sees it. */
+  async function make(path: string, age: number): Promise<void> {
+    const elsewhere = local("in-the-making");
+    await writeFile(elsewhere, "x");
+    const then = (Date.now() - age) / 1000;
+    await utimes(elsewhere, then, then);
+    await rename(elsewhere, local(path));
+  }
+
+  test("are removed wherever they are; young ones, and other old files, stay", async () => {
+    const staying: string[] = [];
+    const leftBehind: string[] = [];
+    const directories = ["tree", "tree/a", "tree/a/b", "tree/a/b/c", "tree/d"];
+    for (const directory of directories) await mkdir(local(directory));
+    for (let index = 0; index < rounds(200, 3000); index++) {
+      const directory = directories[Math.floor(random() * directories.length)];
+      const old = random() < 0.5;
+      const temporary = random() < 0.5;
+      const path = `${directory}/${temporary ? temporaryName() : `file-${index}`}`;
+      await make(path, old ? DAY + 60_000 : DAY - 60_000);
+      (old && temporary ? leftBehind : staying).push(path);
+    }
+    await make(`tree/${TEMPORARY_PREFIX}of-somebody-else`, 2 * DAY);
+    await mkdir(local("elsewhere"));
+    await make(`elsewhere/${temporaryName()}`, 2 * DAY);
+    await symlink("../elsewhere", local("tree/link"));
+    staying.push(`tree/${TEMPORARY_PREFIX}of-somebody-else`, "tree/link", ...directories.slice(1));
+
+    const report = await client.removeLeftovers(`${server.root}/tree`, { ...LIMITS, maximum: 100_000 });
+
+    expect(await readdir(local("elsewhere"))).toHaveLength(1);
+    await rm(local("elsewhere"), { recursive: true });
+    const there = (await readdir(local("tree"), { recursive: true })).map((name) => `tree/${name}`);
+    counts.looked += report.looked;
+    counts["left behind"] += leftBehind.length;
+    counts.removed += report.removed;
+    counts["removed that were not left behind"] += staying.filter((path) => !there.includes(path)).length;
+    expect(there.sort()).toEqual(staying.sort());
+    expect(report).toMatchObject({ removed: leftBehind.length, complete: true });
+  });
+
+  test("are removed so many at a time, for so long", async () => {
+    await mkdir(local("limits"));
+    for (let index = 0; index < 30; index++) await make(`limits/${temporaryName()}`, 2 * DAY);
+    const sweep = (limits: object) => client.removeLeftovers(`${server.root}/limits`, { ...LIMITS, ...limits });
+    expect(await sweep({ maximum: 10 })).toMatchObject({ removed: 10, complete: false });
+    expect(await sweep({ duration: 0 })).toMatchObject({ removed: 0, complete: false });
+    expect(await sweep({})).toMatchObject({ removed: 20, complete: true });
+    expect(await readdir(local("limits"))).toEqual([]);
+  });
+
+  test("are not the files that are being written, however long that takes", async () => {
+    const path = `${server.root}/uploads/slow`;
+    const hour = 3600;
+    let swept = 0;
+    async function* source() {
+      for (let part = 0; part < 4; part++) {
+        yield Buffer.alloc(3 * MEBIBYTE, part);
+        // until the first bytes are on the server, which renews the file's time
+        await expect.poll(() => readdir(local("uploads"))).toHaveLength(1);
+        await sleep(1200);
+        const { removed } = await client.removeLeftovers(`${server.root}/uploads`, { ...LIMITS, olderThan: hour });
+        swept += removed;
+      }
+    }
+    const { size } = await client.writeFile(path, source());
+    expect([size, swept, await readdir(local("uploads"))]).toEqual([12 * MEBIBYTE, 0, ["slow"]]);
+  });
+
+  test("are looked for again and again, and the log says how many there were", async () => {
+    await mkdir(local("daily"));
+    const { log, lines } = memoryLog();
+    const sweep = new LeftoverSweep({
+      interval: 50,
+      olderThan: DAY,
+      sweep: (options) => client.removeLeftovers(`${server.root}/daily`, options),
+      log,
+    });
+    for (let round = 0; round < 2; round++) {
+      await make(`daily/${temporaryName()}`, 2 * DAY);
+      await expect.poll(() => readdir(local("daily")), { timeout: 5000 }).toEqual([]);
+    }
+    await expect.poll(() => lines.filter(({ msg }) => msg.startsWith("Removed 1 unfinished")).length).toBe(2);
+    sweep.stop();
+  });
+});
