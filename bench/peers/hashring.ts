@@ -23,7 +23,7 @@ export function loadHashRing(
   try {
     loaded = createRequire(import.meta.url)("hashring");
   } catch {
-    note(`hashring is not installed: ${HOW_TO_GET}`);
+    note(`hashring is not installed (${HOW_TO_GET}).`);
     return undefined;
   }
   const Ring = constructorSchema.parse(loaded);

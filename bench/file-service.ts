@@ -1,0 +1,79 @@
+/** Routers over the mount targets of one file system, as processes of this machine: the bundle that ships. */
+import { join } from "node:path";
+import { serializeMountTable } from "../contracts/mount-table.ts";
+import { createAccount, SUBNETS } from "../local/account.ts";
+import { startControlPlane } from "../local/control-plane/server.ts";
+import { ssm } from "../local/control-plane/ssm.ts";
+import { findCommonPort } from "../local/loopback.ts";
+import { startMountTargetServers } from "../local/mount-targets/servers.ts";
+import { makeTemporaryDirectory } from "../local/temporary-directory.ts";
+import { type RouterProcess, startRouter, tableOf } from "../tests/support/router-bundle.ts";
+import type { Bench } from "./row.ts";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface FileService {
+  /** On the disk of this machine: what the routers serve. */
+  readonly directory: string;
+  /** Of the mount targets, three at most. */
+  readonly addresses: readonly Address[];
+  /** Ends the server of a mount target, with its connections. */
+  stopMountTarget(address: Address): Promise<void>;
+  startMountTarget(address: Address): Promise<void>;
+  /** Starts a router over mount targets at these addresses, and waits until it listens. */
+  startRouter(addresses: readonly Address[], environment?: Readonly<Record<string, string>>): Promise<RouterProcess>;
+}
+
+export interface FileServiceOptions {
+  readonly mountTargets: number;
+  /** The bandwidth of each mount target; unlimited when absent. */
+  readonly bytesPerSecond?: number;
+}
+
+export async function startFileService(
+  { cleanups }: Pick<Bench, "cleanups">,
+  { mountTargets, bytesPerSecond }: FileServiceOptions,
+): Promise<FileService> {
+  const hosts = SUBNETS.slice(0, mountTargets).map(({ addresses: [host = ""] }) => host);
+  const port = await findCommonPort(hosts);
+  const fileSystem = await makeTemporaryDirectory("bench-file-system-");
+  cleanups.add(() => fileSystem.remove());
+  const servers = startMountTargetServers({ directory: fileSystem.path, port, bytesPerSecond }, printTrouble);
+  cleanups.add(() => servers.close());
+  for (const host of hosts) await servers.start(host);
+  const controlPlane = await startControlPlane({ state: createAccount(new Date()) });
+  cleanups.add(() => controlPlane.close());
+
+  let routers = 0;
+  return {
+    directory: join(fileSystem.path, "data"),
+    addresses: hosts.map((host) => ({ host, port })),
+    stopMountTarget: ({ host }) => servers.stop(host),
+    startMountTarget: ({ host }) => servers.start(host),
+    startRouter: async (addresses, environment) => {
+      routers += 1;
+      const parameter = `/bench/router-${routers}`;
+      const Value = serializeMountTable(tableOf(addresses));
+      controlPlane.update(
+        (state, now) => ssm.PutParameter(state, { Name: parameter, Value, Type: "String" }, now).state,
+      );
+      const router = await startRouter({
+        AWS_ENDPOINT_URL: controlPlane.url,
+        SSM_PARAMETER_NAME: parameter,
+        ROOT_DIRECTORY: "/data",
+        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+        ...environment,
+      });
+      cleanups.add(() => router.stop());
+      if (router.url === "") throw new Error(`The router did not start: ${router.lines.at(-1)?.msg}`);
+      return router;
+    },
+  };
+}
+
+function printTrouble({ text }: { readonly text: string }): void {
+  console.error(text);
+}

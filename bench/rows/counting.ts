@@ -1,0 +1,108 @@
+/** The monitor's count of a directory's files, on the disk of this machine. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { printedCount } from "../counting/printed-count.ts";
+import { makeTemporaryFileTree } from "../file-tree/file-tree.ts";
+import { interleave } from "../interleave.ts";
+import { bundleProgram, runProgram } from "../program.ts";
+import { type Bench, type Figure, type Row, ratioAtMost, valueAtMost } from "../row.ts";
+
+const FILES = 1_000_000;
+
+export const counting: Row = {
+  name: "counting",
+  what: `The monitor counts ${FILES.toLocaleString("en-US")} files on local disk, as a process with its start`,
+  seconds: 120,
+  check: checkMemory,
+  measure,
+};
+
+const ROUNDS = 5;
+/** 11,111 directories, of 90 files each. */
+const DEEP_LEVELS = 4;
+/** The stack's own: directories, and threads that read them. */
+const CONCURRENCY = "32";
+const MEGABYTE = 1e6;
+const MOST_MEGABYTES = 100;
+
+const exec = promisify(execFile);
+
+/** Ten times as many files must not take more memory, but for what the garbage collector has not got round to. */
+async function checkMemory(bench: Bench): Promise<Figure[]> {
+  const few = await peakMegabytes(bench, 20_000);
+  const many = await peakMegabytes(bench, 200_000);
+  return [
+    { name: "memory for 200,000 files", unit: "MB", better: "lower", ours: [many], goal: valueAtMost(MOST_MEGABYTES) },
+    {
+      name: "memory for 200,000 files above that for 20,000",
+      unit: "MB",
+      better: "lower",
+      ours: [Math.max(0, many - few)],
+      goal: valueAtMost(20),
+    },
+  ];
+}
+
+async function peakMegabytes(bench: Bench, files: number): Promise<number> {
+  const monitor = await bundleProgram("counting/monitor.ts");
+  const tree = await makeTemporaryFileTree(bench, { files });
+  return (await count(bench, files, [process.execPath, monitor, tree, CONCURRENCY])).peakBytes / MEGABYTE;
+}
+
+async function measure(bench: Bench): Promise<Figure[]> {
+  const monitor = await bundleProgram("counting/monitor.ts");
+  const fdir = await bundleProgram("counting/fdir.ts");
+  bench.progress(`making ${FILES} files, twice`);
+  const trees = await Promise.all(
+    [0, DEEP_LEVELS].map((levels) => makeTemporaryFileTree(bench, { files: FILES, levels })),
+  );
+  const figures: Figure[] = [];
+  for (const [index, tree] of trees.entries()) {
+    const kind = ["flat", "deep"][index];
+    const timed = async (counted: () => Promise<{ peakBytes?: number }>) => {
+      const start = performance.now();
+      const { peakBytes = 0 } = await counted();
+      return { seconds: (performance.now() - start) / 1000, megabytes: peakBytes / MEGABYTE };
+    };
+    const sides = {
+      ours: () => timed(() => count(bench, FILES, [process.execPath, monitor, tree, CONCURRENCY])),
+      find: () => timed(() => findCount(bench, FILES, tree)),
+      fdir: () => timed(() => count(bench, FILES, [process.execPath, fdir, tree])),
+    };
+    // So that all of them find the directories in the page cache.
+    await sides.find();
+    const { ours, find, fdir: peer } = await interleave(bench, `${kind}`, ROUNDS, sides);
+    const seconds = (samples: typeof ours) => samples.map((sample) => sample.seconds);
+    const megabytes = (samples: typeof ours) => samples.map((sample) => sample.megabytes);
+    const figure = { better: "lower", ours: seconds(ours), unit: "s" } as const;
+    figures.push(
+      { ...figure, name: kind, peer: { name: "find | wc", values: seconds(find) }, goal: ratioAtMost(1.1) },
+      { ...figure, name: kind, peer: { name: "fdir", values: seconds(peer) } },
+      {
+        name: `${kind}, peak memory`,
+        unit: "MB",
+        better: "lower",
+        ours: megabytes(ours),
+        peer: { name: "fdir", values: megabytes(peer) },
+        goal: valueAtMost(MOST_MEGABYTES),
+      },
+    );
+  }
+  return figures;
+}
+
+/** @throws {Error} when it counted something else than there is. */
+async function count(bench: Bench, files: number, command: readonly [string, ...string[]]) {
+  const counted = await runProgram(bench, printedCount, command, { UV_THREADPOOL_SIZE: CONCURRENCY });
+  return mustBe(files, counted);
+}
+
+async function findCount({ signal }: Bench, files: number, tree: string) {
+  const { stdout } = await exec("sh", ["-c", 'find "$1" ! -type d | wc -l', "sh", tree], { signal });
+  return mustBe(files, { files: Number(stdout) });
+}
+
+function mustBe<Counted extends { files: number }>(files: number, counted: Counted): Counted {
+  if (counted.files !== files) throw new Error(`${counted.files} files were counted instead of ${files}`);
+  return counted;
+}
