@@ -6,6 +6,8 @@ import { closeServer, countRequests } from "./http/closing.ts";
 import type { DocsAssets } from "./http/docs-routes.ts";
 import { Metrics } from "./http/metrics.ts";
 import { createServer } from "./http/server.ts";
+import { TransferMemory } from "./nfs/index.ts";
+import { LeftoverSweep } from "./router/leftover-sweep.ts";
 import { MountTableRefresh } from "./router/mount-table-refresh.ts";
 import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";
 import { Router } from "./router/router.ts";
@@ -71,6 +73,7 @@ async function start(world: World): Promise<Service> {
     rootDirectory: settings.rootDirectory,
     strategy: settings.routingStrategy,
     drainTimeout: settings.mountTargetDrainTimeout,
+    memory: new TransferMemory(settings.transferMemory),
     onOperation: metrics.observeOperation,
     log,
   });
@@ -91,9 +94,16 @@ async function start(world: World): Promise<Service> {
       log,
     });
     onReload(() => refresh.now());
+    const leftovers = new LeftoverSweep({
+      interval: settings.leftoverSweepInterval,
+      olderThan: settings.leftoverAge,
+      sweep: (options) => router.removeLeftovers(options),
+      log,
+    });
     const stop = async () => {
       stopping = true;
       refresh.stop();
+      leftovers.stop();
       tokens?.stop();
       const cutOff = await closeServer(app, requestsUnderWay, settings.shutdownTimeout);
       if (cutOff > 0) log.warn(`${cutOff} requests took longer than the time for stopping, and were cut off`);

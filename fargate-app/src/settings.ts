@@ -31,6 +31,11 @@ export interface Settings {
   readonly mountTableRefreshInterval: number;
   /** For the operations under way at a mount target that the table no longer lists. */
   readonly mountTargetDrainTimeout: number;
+  /** Bytes of file data that all requests together may hold. */
+  readonly transferMemory: number;
+  /** Unfinished files that nobody has written to for so long are removed, so often. */
+  readonly leftoverAge: number;
+  readonly leftoverSweepInterval: number;
   /** For the requests under way when the router is told to stop. */
   readonly shutdownTimeout: number;
   readonly httpLimits: HttpLimits;
@@ -88,6 +93,7 @@ function oneOf<const Values extends readonly [string, ...string[]]>(values: Valu
   return z.enum(values, `one of ${values.join(", ")}`);
 }
 
+const MEBIBYTE = 2 ** 20;
 const GIBIBYTE = 2 ** 30;
 
 const ON_OFF = oneOf(["on", "off"]);
@@ -116,6 +122,9 @@ const variables = z.object({
   NFS_DETECTION_TIMEOUT_SECONDS: seconds(3600).default(2_000),
   MOUNT_TABLE_REFRESH_SECONDS: seconds(3600, 0).default(30_000),
   MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS: seconds(3600).default(300_000),
+  TRANSFER_MEMORY_BYTES: wholeNumber(4 * MEBIBYTE, Number.MAX_SAFE_INTEGER).default(128 * MEBIBYTE),
+  LEFTOVER_AGE_SECONDS: seconds(604_800).default(86_400_000),
+  LEFTOVER_SWEEP_INTERVAL_SECONDS: seconds(604_800).default(86_400_000),
   SHUTDOWN_TIMEOUT_SECONDS: seconds(3600).default(30_000),
   MAX_BODY_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(5 * GIBIBYTE),
   MAX_HEADER_BYTES: wholeNumber(1_024, 1_048_576).default(16_384),
@@ -197,6 +206,9 @@ function toSettings(environment: Environment): Settings {
     nfsDetectionTimeout: environment.NFS_DETECTION_TIMEOUT_SECONDS,
     mountTableRefreshInterval: environment.MOUNT_TABLE_REFRESH_SECONDS,
     mountTargetDrainTimeout: environment.MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS,
+    transferMemory: environment.TRANSFER_MEMORY_BYTES,
+    leftoverAge: environment.LEFTOVER_AGE_SECONDS,
+    leftoverSweepInterval: environment.LEFTOVER_SWEEP_INTERVAL_SECONDS,
     shutdownTimeout: environment.SHUTDOWN_TIMEOUT_SECONDS,
     httpLimits: {
       maxBodyBytes: environment.MAX_BODY_BYTES,

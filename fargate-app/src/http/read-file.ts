@@ -1,12 +1,13 @@
 /** GET and HEAD of a file. */
+import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import mime from "mime";
-import type { FileAttributes } from "../nfs/index.ts";
+import { type FileAttributes, FileChangedError } from "../nfs/index.ts";
 import type { Router } from "../router/router.ts";
 import type { FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";
 import { ProblemError } from "./problem.ts";
-import { bodyOf, discard } from "./response-body.ts";
+import { bodyOf } from "./response-body.ts";
 import { type ConditionalRequest, covers, rangeToRead, type Selection, select } from "./selection.ts";
 import { lastModifiedHeader, validatorsOf } from "./validators.ts";
 
@@ -17,12 +18,11 @@ interface Selected {
   readonly attributes: FileAttributes;
   readonly selection: Selection;
   /** The bytes that are selected, where any are. */
-  readonly body?: AsyncIterable<Buffer>;
+  readonly payload?: Buffer | Readable;
 }
 
 export async function getFile({ router, path, request, reply }: FileExchange) {
-  const { attributes, selection, body } = await open(router, path, { method: "GET", headers: request.headers });
-  const payload = body !== undefined && "length" in selection ? await bodyOf(body, selection.length) : undefined;
+  const { attributes, selection, payload } = await open(router, path, { method: "GET", headers: request.headers });
   describe(reply, path, attributes, selection);
   return reply.send(payload);
 }
@@ -45,10 +45,16 @@ async function open(router: Router, path: FilePath, request: ConditionalRequest)
   for (let round = 0; round < ROUNDS; round++) {
     const { attributes, body } = await router.openFile(path, range);
     const selection = select(request, attributes);
-    if ("length" in selection && covers(range, selection)) return { attributes, selection, body };
-    await discard(body);
     if (!("length" in selection)) return { attributes, selection };
-    range = selection;
+    if (!covers(range, selection)) {
+      range = selection;
+      continue;
+    }
+    try {
+      return { attributes, selection, payload: await bodyOf(body, selection.length) };
+    } catch (error) {
+      if (!(error instanceof FileChangedError)) throw error;
+    }
   }
   throw new ProblemError(503, "The file changes faster than it can be read");
 }

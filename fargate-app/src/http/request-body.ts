@@ -1,5 +1,6 @@
 /** The bytes that a request brings. */
 import type { IncomingMessage } from "node:http";
+import { Deadline, type TransferMemory } from "../nfs/index.ts";
 import type { HttpLimits } from "./limits.ts";
 import { ProblemError } from "./problem.ts";
 import { steadily } from "./steady-body.ts";
@@ -9,24 +10,57 @@ export const BUFFERED_BYTES = 2 ** 20;
 
 type BodyLimits = Pick<HttpLimits, "maxBodyBytes" | "minUploadRate">;
 
+/** Milliseconds to wait for memory. */
+const MEMORY_TIMEOUT = 10_000;
+
 /**
- * The body: in memory when its length is known and small, else as a stream that is read as fast as it is written.
+ * Uses the body: in memory when it is known to be small, and there is memory; else as a stream that is read as fast as
+ * it is written.
  *
  * @throws {ProblemError} 413 when there are too many bytes, 408 when they come too slowly; a stream throws it when it
  * comes to that.
  */
-export async function receive(request: IncomingMessage, limits: BodyLimits): Promise<Buffer | AsyncIterable<Buffer>> {
+export async function withBody<Result>(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  memory: TransferMemory,
+  use: (body: Buffer | AsyncIterable<Buffer>) => Promise<Result>,
+): Promise<Result> {
   const length = declaredLength(request, limits.maxBodyBytes);
-  return length !== undefined && length <= BUFFERED_BYTES ? receiveWhole(request, limits) : within(limits, request);
+  if (length === undefined || length > BUFFERED_BYTES || !memory.tryTakeSpare(length)) {
+    return use(within(limits, request));
+  }
+  try {
+    return await use(await receive(request, limits));
+  } finally {
+    memory.give(length);
+  }
 }
 
 /**
- * The body in memory.
+ * Uses the body, which must be in memory and at most {@link BUFFERED_BYTES}.
  *
- * @throws {ProblemError} 413 when there are too many bytes, 408 when they come too slowly.
+ * @throws {ProblemError} 413 when there are too many bytes, 408 when they come too slowly, 503 when there is no memory.
  */
-export async function receiveWhole(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
-  declaredLength(request, limits.maxBodyBytes);
+export async function withWholeBody<Result>(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  memory: TransferMemory,
+  use: (body: Buffer) => Promise<Result>,
+): Promise<Result> {
+  const maxBodyBytes = Math.min(BUFFERED_BYTES, limits.maxBodyBytes);
+  const length = declaredLength(request, maxBodyBytes) ?? maxBodyBytes;
+  await memory.take(length, new Deadline(MEMORY_TIMEOUT)).catch((cause: unknown) => {
+    throw new ProblemError(503, "There is no memory for the body at the moment", { cause });
+  });
+  try {
+    return await use(await receive(request, { ...limits, maxBodyBytes }));
+  } finally {
+    memory.give(length);
+  }
+}
+
+async function receive(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of within(limits, request)) chunks.push(chunk);
   const [only] = chunks;

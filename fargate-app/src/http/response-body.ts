@@ -14,12 +14,35 @@ export async function bodyOf(chunks: AsyncIterable<Buffer>, length: number): Pro
   return first.value;
 }
 
-/** Unlike Readable.from, this ends the iteration also when the stream is destroyed before it was read. */
+/** Bytes that are given to the socket at once. */
+const PIECE = 64 * 1024;
+
+/**
+ * Unlike Readable.from, this ends the iteration also when the stream is destroyed before it was read, and asks for the
+ * next chunk only when little is left of the last one: a slow client holds one chunk, and not three.
+ */
 function streamOf(first: Buffer, rest: AsyncIterator<Buffer>): Readable {
-  const stream = new Readable({
+  let chunk = first;
+  const pushPiece = (stream: Readable) => {
+    const piece = chunk.subarray(0, PIECE);
+    chunk = chunk.subarray(PIECE);
+    stream.push(piece);
+  };
+  return new Readable({
     read() {
+      if (chunk.length > 0) {
+        pushPiece(this);
+        return;
+      }
       rest.next().then(
-        ({ done, value }) => this.push(done ? null : value),
+        ({ done, value }) => {
+          if (done) {
+            this.push(null);
+          } else {
+            chunk = value;
+            pushPiece(this);
+          }
+        },
         (error: Error) => this.destroy(error),
       );
     },
@@ -31,11 +54,4 @@ function streamOf(first: Buffer, rest: AsyncIterator<Buffer>): Readable {
       );
     },
   });
-  stream.push(first);
-  return stream;
-}
-
-/** Ends an iteration that nobody wants, so that its file is closed. */
-export async function discard(chunks: AsyncIterable<Buffer>): Promise<void> {
-  for await (const _ of chunks) break;
 }

@@ -8,34 +8,38 @@ import type { FileExchange } from "./file-exchange.ts";
 import type { HttpLimits } from "./limits.ts";
 import { evaluate, isConditional } from "./preconditions.ts";
 import { ProblemError } from "./problem.ts";
-import { BUFFERED_BYTES, receive, receiveWhole } from "./request-body.ts";
+import { withBody, withWholeBody } from "./request-body.ts";
 import { lastModifiedHeader, validatorsOf } from "./validators.ts";
 
 export async function putFile(exchange: FileExchange, limits: HttpLimits) {
   const { router, path, request, reply } = exchange;
   refuseParts(request.headers);
   const condition = await writeCondition(exchange);
-  const body = await receive(request.raw, limits);
-  const { attributes, created } = await router.writeFile(path, body, condition);
+  const { attributes, created } = await withBody(request.raw, limits, router.memory, (body) =>
+    router.writeFile(path, body, condition),
+  );
   return describe(reply.code(created ? 201 : 204), attributes).send();
 }
 
-/** Appends at most {@link BUFFERED_BYTES}: what is appended is whole, or not there. */
+/** What is appended is whole, or not there. */
 export async function appendToFile(exchange: FileExchange, limits: HttpLimits) {
   const { router, path, request, reply } = exchange;
   refuseParts(request.headers);
-  await checkPreconditions(exchange);
-  const body = await receiveWhole(request.raw, {
-    ...limits,
-    maxBodyBytes: Math.min(BUFFERED_BYTES, limits.maxBodyBytes),
-  });
-  return describe(reply.code(204), await router.appendFile(path, body)).send();
+  const condition = await writeCondition(exchange);
+  const attributes = await withWholeBody(request.raw, limits, router.memory, (body) =>
+    router.appendFile(path, body, condition),
+  );
+  return describe(reply.code(204), attributes).send();
 }
 
 export async function deleteFile(exchange: FileExchange) {
-  await checkPreconditions(exchange);
-  await exchange.router.deleteFile(exchange.path);
-  return exchange.reply.code(204).send();
+  const { router, path, reply } = exchange;
+  const condition = await writeCondition(exchange);
+  if (condition === "absent") {
+    throw (await router.exists(path)) ? preconditionFailed() : new ProblemError(404, `There is no file at ${path}`);
+  }
+  await router.deleteFile(path, condition);
+  return reply.code(204).send();
 }
 
 /** Bodies are stored byte by byte as they come: they must be all of a file, and nothing but the file. */
@@ -49,7 +53,7 @@ function refuseParts(headers: IncomingHttpHeaders): void {
 }
 
 /**
- * The condition that makes the write atomic with the request's preconditions. The usual ones (`If-None-Match: *`, one
+ * The condition that makes the change atomic with the request's preconditions. The usual ones (`If-None-Match: *`, one
  * entity tag in `If-Match`) are the condition; for others, it is that the file is still the one that fulfilled them.
  */
 async function writeCondition({ router, path, request }: FileExchange): Promise<WriteCondition> {
@@ -64,15 +68,12 @@ async function writeCondition({ router, path, request }: FileExchange): Promise<
   return current === undefined ? "absent" : { etag: etagOf(current) };
 }
 
-/** For operations that cannot be made conditional: the file may still change between this check and the operation. */
-async function checkPreconditions({ router, path, request }: FileExchange): Promise<void> {
-  const { method, headers } = request;
-  if (isConditional(headers)) requirePreconditions(method, headers, await currentVersion(router, path));
+function requirePreconditions(method: string, headers: IncomingHttpHeaders, current: FileAttributes | undefined): void {
+  if (evaluate(method, headers, current && validatorsOf(current)) !== "proceed") throw preconditionFailed();
 }
 
-function requirePreconditions(method: string, headers: IncomingHttpHeaders, current: FileAttributes | undefined): void {
-  if (evaluate(method, headers, current && validatorsOf(current)) === "proceed") return;
-  throw new ProblemError(412, "The file is not the version that the request is about");
+function preconditionFailed(): ProblemError {
+  return new ProblemError(412, "The file is not the version that the request is about");
 }
 
 async function currentVersion(router: Router, path: FilePath): Promise<FileAttributes | undefined> {

@@ -20,7 +20,6 @@ const DEFAULT_OPERATION_TIMEOUT = 30_000;
 const DEFAULT_CONNECT_TIMEOUT = 5000;
 const DEFAULT_SILENCE_LIMIT = 5000;
 const DEFAULT_SLOTS = 64;
-const DEFAULT_MEMORY = 64 * 1024 * 1024;
 const DEFAULT_FILE_MODE = 0o644;
 const DEFAULT_DIRECTORY_MODE = 0o755;
 
@@ -30,6 +29,7 @@ const DEFAULT_DIRECTORY_MODE = 0o755;
  * @throws {ConnectionError | DeadlineError | ProtocolError}
  */
 export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> {
+  const name = `${hostname()} ${process.pid} ${randomBytes(8).toString("hex")}`;
   const channel = await Channel.open({
     address: { host: options.host, port: options.port ?? NFS_PORT, tls: options.tls },
     credential: {
@@ -38,7 +38,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
       gid: options.gid ?? process.getgid?.() ?? 0,
       gids: [],
     },
-    clientName: `${hostname()} ${process.pid} ${randomBytes(8).toString("hex")}`,
+    clientName: name,
     slots: options.slots ?? DEFAULT_SLOTS,
     connectTimeout: options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
     silenceLimit: options.silenceLimit ?? DEFAULT_SILENCE_LIMIT,
@@ -47,13 +47,14 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     channel,
     owners: new OwnerNames(),
     turns: new Turns(),
-    memory: options.memory ?? new TransferMemory(DEFAULT_MEMORY),
+    memory: options.memory ?? new TransferMemory(),
     fileMode: options.fileMode ?? DEFAULT_FILE_MODE,
     directoryMode: options.directoryMode ?? DEFAULT_DIRECTORY_MODE,
     operationTimeout: options.operationTimeout ?? DEFAULT_OPERATION_TIMEOUT,
     refusals: { anonymousRead: false, currentStateid: false },
   };
   return {
+    name,
     readFile: (path, each) => readWhole(context, path, each),
     openFile: (path, each) => openForReading(context, path, each),
     writeFile: (path, data, each) => writeWhole(context, path, data, each),
@@ -68,6 +69,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     ping: async (each) => {
       (await channel.run([], runOptions(context, each))).orThrow();
     },
+    expel: (client, each) => channel.expel(client, runOptions(context, each)),
     statistics: () => ({ ...channel.statistics }),
     close: () => channel.close(),
   };

@@ -1,6 +1,7 @@
 /** An NFSv4.1 client (RFC 8881) in TypeScript, without dependencies: one COMPOUND per file operation. */
 export { etagOf, type FileAttributes, type FileType } from "./attributes.ts";
 export { connectNfs } from "./client.ts";
+export { Deadline } from "./deadline.ts";
 export * from "./errors.ts";
 export { TEMPORARY_PREFIX } from "./files/staged-file.ts";
 export { TransferMemory } from "./transfer-memory.ts";

@@ -7,15 +7,17 @@ interface Waiter {
   readonly grant: () => void;
 }
 
+const DEFAULT_SIZE = 64 * 1024 * 1024;
+
 /** One for all the clients of a process, since it is the process that has the memory. */
 export class TransferMemory {
-  /** Bytes. */
-  readonly size: number;
+  readonly #size: number;
   readonly #waiting = new Set<Waiter>();
   #taken = 0;
 
-  constructor(size: number) {
-    this.size = size;
+  /** @param size Bytes. */
+  constructor(size = DEFAULT_SIZE) {
+    this.#size = size;
   }
 
   get taken(): number {
@@ -24,7 +26,7 @@ export class TransferMemory {
 
   /** Takes `bytes` if they are free, and nobody was here before; tells whether. */
   tryTake(bytes: number): boolean {
-    return this.#tryTake(bytes, this.size);
+    return this.#tryTake(bytes, this.#size);
   }
 
   /**
@@ -32,7 +34,7 @@ export class TransferMemory {
    * of the memory, so that the other half keeps moving.
    */
   tryTakeSpare(bytes: number): boolean {
-    return this.#tryTake(bytes, this.size / 2);
+    return this.#tryTake(bytes, this.#size / 2);
   }
 
   /**
@@ -75,7 +77,7 @@ export class TransferMemory {
 
   #grant(): void {
     for (const waiter of this.#waiting) {
-      if (!this.#fits(waiter.bytes, this.size)) return;
+      if (!this.#fits(waiter.bytes, this.#size)) return;
       this.#waiting.delete(waiter);
       this.#taken += waiter.bytes;
       waiter.grant();

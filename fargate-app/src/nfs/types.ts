@@ -128,6 +128,8 @@ export interface NfsClientStatistics {
  * Every method fails with a subclass of {@link NfsError}.
  */
 export interface NfsClient {
+  /** Unique among all clients: who this one is to the server. */
+  readonly name: string;
   /** A whole file in memory. */
   readFile(path: string, options?: ReadOptions): Promise<{ attributes: FileAttributes; data: Buffer }>;
   /** A file of any size: one COMPOUND when the part asked for fits into one reply, else a stream that reads ahead. */
@@ -155,6 +157,11 @@ export interface NfsClient {
   removeLeftovers(path: string, options: LeftoverOptions): Promise<LeftoverReport>;
   /** One empty COMPOUND: resolves when the server answers. */
   ping(options?: OperationOptions): Promise<void>;
+  /**
+   * Ends the session, the opens and the locks that another client left when it lost its connection, so that the server
+   * executes nothing more of what that client sent. A server that does not know the client does nothing.
+   */
+  expel(clientName: string, options?: OperationOptions): Promise<void>;
   statistics(): NfsClientStatistics;
   /** Gives the session back to the server, and closes the connection. */
   close(): Promise<void>;

@@ -19,6 +19,7 @@ import {
   PreconditionError,
   type ReadOptions,
   TEMPORARY_PREFIX,
+  TransferMemory,
   type Unchanged,
   type WriteOptions,
 } from "../nfs/index.ts";
@@ -69,6 +70,8 @@ interface Opened<Item> {
  * unknown; that is an {@link OutcomeUnknownError}.
  */
 export class Router {
+  /** What all that passes through may hold of file data. */
+  readonly memory: TransferMemory;
   readonly #options: RouterOptions;
   readonly #root: string;
   #targets: readonly Target[];
@@ -79,7 +82,8 @@ export class Router {
   #closed = false;
 
   private constructor(table: MountTable, options: RouterOptions) {
-    this.#options = options;
+    this.memory = options.memory ?? new TransferMemory();
+    this.#options = { ...options, memory: this.memory };
     this.#root = options.rootDirectory.replace(/\/+$/, "");
     this.#targets = table.mount_targets.map((mountTarget) => this.#newTarget(mountTarget));
     this.#ranking = rankingOf(this.#targets, options.strategy);

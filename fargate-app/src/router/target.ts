@@ -1,7 +1,7 @@
 /** One mount target: connected to, watched, given up when it fails, and probed until it is back. */
 import type { Logger } from "pino";
 import { DEFAULT_NFS_PORT, type MountTarget } from "../../../contracts/mount-table.ts";
-import type { NfsClient, NfsClientOptions } from "../nfs/index.ts";
+import type { NfsClient, NfsClientOptions, TransferMemory } from "../nfs/index.ts";
 import type { Routable } from "../routing/ranking.ts";
 import { Connection } from "./connection.ts";
 import { isTargetError, verdictOn } from "./failures.ts";
@@ -21,6 +21,8 @@ export interface TargetOptions {
   readonly operationTimeout: number;
   /** Milliseconds until a target that has stopped answering is given up. */
   readonly detectionTimeout: number;
+  /** What may be held of file data, for all the targets together. Default: 64 MiB. */
+  readonly memory?: TransferMemory;
   readonly log: Logger;
   readonly onOperation?: OperationObserver;
 }

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { type DirectoryPage, directoryPage } from "../../../fargate-app/src/http/list-directory.ts";
 import { targetList } from "../../../fargate-app/src/http/operation-routes.ts";
+import { Deadline, FileChangedError } from "../../../fargate-app/src/nfs/index.ts";
 import { MemoryNetwork } from "../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
 
@@ -136,6 +137,54 @@ describe("GET and HEAD", () => {
     });
     const response = await send("GET", "/files/a.txt", { range: "bytes=2-4", "if-range": etag });
     expect([response.status, await response.text()]).toEqual([200, "abc"]);
+  });
+
+  test("a file that is replaced between its first byte's turn and its attributes' is read again", async () => {
+    await put("/files/a.txt", "old");
+    const { router, network } = server;
+    vi.spyOn(router, "openFile").mockImplementationOnce(async (path, range) => {
+      const { attributes } = await router.openFile(path, range);
+      network.files.write("/data/a.txt", Buffer.from("newer"));
+      // biome-ignore lint/correctness/useYield: it fails before its first chunk
+      const body = (async function* (): AsyncGenerator<Buffer> {
+        throw new FileChangedError("a.txt was replaced before it was read");
+      })();
+      return { attributes, body };
+    });
+    const response = await send("GET", "/files/a.txt");
+    expect([response.status, await response.text()]).toEqual([200, "newer"]);
+  });
+
+  test("DELETE and POST are about the version that they name, even when it changes on the way", async () => {
+    const { router, network } = server;
+    const etag = await put("/files/a.txt", "one");
+    const changeMeanwhile = () => network.files.write("/data/a.txt", Buffer.from("two"));
+    const deleteFile = router.deleteFile.bind(router);
+    vi.spyOn(router, "deleteFile").mockImplementationOnce(async (...args) => {
+      changeMeanwhile();
+      return deleteFile(...args);
+    });
+    expect((await send("DELETE", "/files/a.txt", { "if-match": etag })).status).toBe(412);
+    expect((await send("POST", "/files/a.txt?append", { "if-match": etag }, "three")).status).toBe(412);
+    expect((await send("POST", "/files/a.txt?append", { "if-none-match": "*" }, "three")).status).toBe(412);
+    expect((await send("DELETE", "/files/a.txt", { "if-none-match": "*" })).status).toBe(412);
+    expect((await send("DELETE", "/files/b.txt", { "if-none-match": "*" })).status).toBe(404);
+    expect((await send("POST", "/files/b.txt?append", { "if-none-match": "*" }, "first")).status).toBe(204);
+    expect(network.files.read("/data/a.txt").toString()).toBe("two");
+    const current = (await send("HEAD", "/files/a.txt")).headers.get("etag") ?? "";
+    expect((await send("DELETE", "/files/a.txt", { "if-match": current })).status).toBe(204);
+  });
+
+  test("bodies wait for memory, or are streamed", async () => {
+    const { memory } = server.router;
+    await memory.take(64 * 2 ** 20, new Deadline(1000));
+    const small = send("PUT", "/files/small", {}, "body");
+    const appended = send("POST", "/files/log?append", {}, "line");
+    await expect.poll(() => memory.tryTake(0)).toBe(false);
+    expect(server.network.files.files).not.toContain("/data/log");
+    memory.give(64 * 2 ** 20);
+    expect([(await small).status, (await appended).status]).toEqual([201, 204]);
+    expect(memory.taken).toBe(0);
   });
 
   test("conditional requests are answered without the file where it has not changed", async () => {

@@ -105,6 +105,11 @@ export class Channel {
     }
   }
 
+  /** Ends what the client of this name left. */
+  expel(clientName: string, options: WaitOptions): Promise<void> {
+    return this.#keeper.expel(clientName, options);
+  }
+
   close(): Promise<void> {
     return this.#keeper.close();
   }

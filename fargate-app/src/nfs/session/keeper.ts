@@ -18,7 +18,7 @@ import {
 } from "../operations/session.ts";
 import { SequenceFlag, VERIFIER_SIZE } from "../wire/protocol.ts";
 import type { AuthSys } from "../wire/rpc.ts";
-import { establishSession, MAXIMUM_RESPONSE, type Session } from "./session.ts";
+import { establishSession, expelClient, MAXIMUM_RESPONSE, type Session } from "./session.ts";
 import type { Slot } from "./slots.ts";
 
 export interface SessionOptions {
@@ -150,6 +150,14 @@ export class SessionKeeper {
     const { connection } = this;
     if (connection === undefined || this.#establishing !== undefined || this.#session !== session) return;
     this.#settle(connection, session, new Deadline(this.#options.connectTimeout)).catch(ignoreNfsError);
+  }
+
+  /** Ends what the client of this name left, over the connection that there is. */
+  async expel(clientName: string, options: WaitOptions): Promise<void> {
+    await this.ready(options);
+    const { connection } = this;
+    if (connection === undefined) throw new ConnectionError("The connection was lost");
+    await expelClient((operations) => this.#send(connection, operations, options.deadline), newOwner(clientName));
   }
 
   /** Gives session and client id back, so that the server need not wait for the lease to run out. */

@@ -7,6 +7,8 @@ import {
   type ChannelAttributes,
   type ClientOwner,
   createSession,
+  destroyClientId,
+  destroySession,
   exchangeId,
   reclaimComplete,
   sequence,
@@ -62,10 +64,7 @@ function wantedChannel(slots: number): ChannelAttributes {
 
 /** Introduces the client to the server and opens a session of up to `slots` slots. */
 export async function establishSession(send: Send, owner: ClientOwner, slots: number): Promise<Session> {
-  const identify = exchangeId(owner);
-  const identity = (await send([identify])).orThrow().of(identify);
-  const create = createSession(identity, wantedChannel(slots));
-  const { sessionId, foreChannel } = (await send([create])).orThrow().of(create);
+  const { clientId, sessionId, foreChannel } = await confirmClient(send, owner, slots);
   checkUsable(foreChannel);
 
   const slotTable = new SlotTable(Math.min(foreChannel.maximumRequests, slots));
@@ -89,7 +88,7 @@ export async function establishSession(send: Send, owner: ClientOwner, slots: nu
 
   return {
     id: sessionId,
-    clientId: identity.clientId,
+    clientId,
     slots: slotTable,
     limits: {
       maximumRequest: foreChannel.maximumRequestSize,
@@ -100,6 +99,25 @@ export async function establishSession(send: Send, owner: ClientOwner, slots: nu
       leaseTime: server.leaseTime,
     },
   };
+}
+
+/**
+ * Ends what the client of this name left: the server takes us for its next incarnation, so it drops its session, opens
+ * and locks, and executes nothing more of what it sent (RFC 8881 §18.35.4, case 5).
+ */
+export async function expelClient(send: Send, owner: ClientOwner): Promise<void> {
+  const { clientId, sessionId } = await confirmClient(send, owner, 1);
+  (await send([destroySession(sessionId)])).orThrow();
+  (await send([destroyClientId(clientId)])).orThrow();
+}
+
+/** Makes the client known by its first session. */
+async function confirmClient(send: Send, owner: ClientOwner, slots: number) {
+  const identify = exchangeId(owner);
+  const identity = (await send([identify])).orThrow().of(identify);
+  const create = createSession(identity, wantedChannel(slots));
+  const created = (await send([create])).orThrow().of(create);
+  return { clientId: identity.clientId, ...created };
 }
 
 /** Below these, not even a small file could be read or written. */
