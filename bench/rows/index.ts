@@ -1,8 +1,12 @@
 /** The rows of the benchmark, in the order they run. */
 import type { Row } from "../row.ts";
+import { bulk } from "./bulk.ts";
 import { counting } from "./counting.ts";
+import { http } from "./http.ts";
+import { latency } from "./latency.ts";
+import { listing } from "./listing.ts";
 import { routing } from "./routing.ts";
-import { smallFiles } from "./small-files.ts";
 import { scaling } from "./scaling.ts";
+import { smallFiles } from "./small-files.ts";
 
-export const rows: readonly Row[] = [scaling, counting, routing];
+export const rows: readonly Row[] = [scaling, smallFiles, latency, bulk, listing, counting, routing, http];

@@ -1,0 +1,63 @@
+/** Load on an HTTP server from a process of its own: h2load (Debian), which logs each request. */
+import { execFile } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { makeTemporaryDirectory } from "../local/temporary-directory.ts";
+import { debianProgram } from "../tests/support/programs.ts";
+import type { Bench } from "./row.ts";
+
+const h2load = debianProgram("h2load", "nghttp2-client");
+
+export interface HttpLoad {
+  /** Connections, each with one request at a time. */
+  readonly connections: number;
+  readonly warmUpSeconds: number;
+  readonly seconds: number;
+}
+
+export interface HttpSample {
+  readonly perSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export type SendLoad = (urls: readonly string[], load: HttpLoad) => Promise<HttpSample>;
+
+/** @returns undefined when h2load is missing, which is noted. */
+export async function httpLoad({ cleanups, note, signal }: Bench): Promise<SendLoad | undefined> {
+  const command = h2load.find();
+  if (command === undefined) {
+    note(`${h2load.name} is missing (${h2load.howToGet}).`);
+    return undefined;
+  }
+  const folder = await makeTemporaryDirectory("bench-h2load-");
+  cleanups.add(() => folder.remove());
+  const [log, list] = [join(folder.path, "log"), join(folder.path, "urls")];
+  const [program, ...leading] = command;
+  return async (urls, { connections, warmUpSeconds, seconds }) => {
+    await writeFile(list, urls.join("\n"));
+    const run = async (duration: number) => {
+      const parameters = ["--h1", "-t1", `-c${connections}`, `-D${duration}`, `-i${list}`, `--log-file=${log}`];
+      await promisify(execFile)(program, [...leading, ...parameters], { signal });
+    };
+    await run(warmUpSeconds);
+    await writeFile(log, "");
+    await run(seconds);
+    return summarize(await readFile(log, "utf8"), seconds);
+  };
+}
+
+/** @param log a line a request: when it began, its status, and its microseconds. */
+function summarize(log: string, seconds: number): HttpSample {
+  const times: number[] = [];
+  for (const line of log.trimEnd().split("\n")) {
+    const [, status, microseconds] = line.split("\t");
+    if (status !== "200") throw new Error(`A request was answered with ${status}`);
+    times.push(Number(microseconds) / 1000);
+  }
+  times.sort((a, b) => a - b);
+  const percentile = (share: number) => times[Math.floor((times.length - 1) * share)] ?? Number.NaN;
+  return { perSecond: times.length / seconds, p50: percentile(0.5), p99: percentile(0.99) };
+}
