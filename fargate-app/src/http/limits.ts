@@ -87,10 +87,8 @@ export function limitConnections({ server }: App, { maxConnections }: HttpLimits
   server.on("request", (request, response) => {
     response.once("finish", () => {
       if (request.complete) return;
-      const { socket } = request;
-      const timer = setTimeout(() => socket.destroy(), LINGER).unref();
-      request.once("end", () => clearTimeout(timer));
-      socket.once("close", () => clearTimeout(timer));
+      const timer = setTimeout(() => request.socket.destroy(), LINGER).unref();
+      request.once("close", () => clearTimeout(timer));
     });
   });
 }
