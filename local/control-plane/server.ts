@@ -1,5 +1,5 @@
 /**
- * AWS on one loopback port: EFS, EC2, SSM and ECS, as their unmodified clients expect them.
+ * AWS on one loopback port: EFS, EC2, SSM, ECS and Secrets Manager, as their unmodified clients expect them.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
@@ -10,12 +10,13 @@ import { efs } from "./efs.ts";
 import { type LifecycleOptions, startLifecycle } from "./lifecycle.ts";
 import type { Environment, Operation } from "./operation.ts";
 import { ec2Query, json11, type Protocol, parseQueryForm, type Reply, restJson } from "./protocols.ts";
+import { secretsManager } from "./secrets-manager.ts";
 import { ssm } from "./ssm.ts";
 import type { AwsState } from "./state.ts";
 
 /** A call as it came in. The names are those that IAM uses: `ssm:GetParameter`. */
 export interface Call {
-  readonly service: "elasticfilesystem" | "ec2" | "ssm" | "ecs";
+  readonly service: "elasticfilesystem" | "ec2" | "ssm" | "ecs" | "secretsmanager";
   readonly operation: string;
   readonly input: unknown;
   readonly requestId: string;
@@ -66,6 +67,7 @@ const OPERATIONS: Record<Call["service"], ReadonlyMap<string, Operation>> = {
   ec2: new Map(Object.entries(ec2)),
   ssm: new Map(Object.entries(ssm)),
   ecs: new Map(Object.entries(ecs)),
+  secretsmanager: new Map(Object.entries(secretsManager)),
 };
 
 const EFS_ROUTES = [
@@ -80,9 +82,10 @@ const EFS_ROUTES = [
   { method: "GET", url: "/2015-02-01/file-systems", operation: "DescribeFileSystems" },
 ] as const;
 
-const JSON_SERVICES: Readonly<Record<string, "ssm" | "ecs">> = {
+const JSON_SERVICES: Readonly<Record<string, "ssm" | "ecs" | "secretsmanager">> = {
   AmazonSSM: "ssm",
   AmazonEC2ContainerServiceV20141113: "ecs",
+  secretsmanager: "secretsmanager",
 };
 
 /** Starts the control plane. */

@@ -12,6 +12,7 @@ export interface AwsState {
   readonly fileSystems: readonly FileSystem[];
   readonly mountTargets: readonly MountTarget[];
   readonly parameters: readonly Parameter[];
+  readonly secrets: readonly Secret[];
   readonly clusters: readonly Cluster[];
   readonly taskDefinitions: readonly TaskDefinition[];
   readonly services: readonly Service[];
@@ -70,6 +71,21 @@ export interface Parameter {
   readonly value: string;
   readonly version: number;
   readonly lastModifiedDate: Date;
+}
+
+export interface Secret {
+  readonly name: string;
+  readonly arn: string;
+  /** Newest first. */
+  readonly versions: readonly SecretVersion[];
+}
+
+export interface SecretVersion {
+  readonly versionId: string;
+  readonly secretString: string;
+  /** Staging labels: AWSCURRENT, AWSPREVIOUS. */
+  readonly stages: readonly string[];
+  readonly createdDate: Date;
 }
 
 export interface Cluster {
@@ -183,6 +199,7 @@ export function emptyState(accountId: string, region: string): AwsState {
     fileSystems: [],
     mountTargets: [],
     parameters: [],
+    secrets: [],
     clusters: [],
     taskDefinitions: [],
     services: [],

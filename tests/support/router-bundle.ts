@@ -17,6 +17,8 @@ export interface RouterProcess {
   /** Empty while it does not listen yet, and when it could not start. */
   readonly url: string;
   readonly lines: readonly BundleLogLine[];
+  /** All that it printed, as it printed it. */
+  output(): string;
   readonly child: ChildProcess;
   targets(): Promise<z.infer<typeof targetList>["targets"]>;
   /** Sends SIGTERM, and resolves with the exit code. */
@@ -34,13 +36,19 @@ export async function startRouter(environment: Record<string, string>): Promise<
       AWS_REGION: "ap-northeast-1",
       AWS_ACCESS_KEY_ID: "AKIDLOCAL",
       AWS_SECRET_ACCESS_KEY: "local",
+      // What the SDK says of this Node would only hide lines that matter.
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
       EFS_FILE_SYSTEM_ID: "fs-1",
       HOST: "127.0.0.1",
       PORT: "0",
       ...environment,
     },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  const output: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => output.push(chunk));
+  child.stderr.pipe(process.stderr, { end: false });
   const lines: BundleLogLine[] = [];
   const exited = once(child, "exit").then(([code]) => (typeof code === "number" ? code : null));
   const listening = new Promise<string>((resolve) => {
@@ -55,6 +63,7 @@ export async function startRouter(environment: Record<string, string>): Promise<
   return {
     url,
     lines,
+    output: () => Buffer.concat(output).toString(),
     child,
     exited,
     targets: () => targetsOf(url),
