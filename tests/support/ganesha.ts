@@ -35,8 +35,9 @@ export class GaneshaServer {
     this.port = port;
   }
 
-  static async start(command: Command): Promise<GaneshaServer> {
-    const folder = await mkdtemp(join(tmpdir(), "ganesha-"));
+  /** @param parent the directory that all its files are in. */
+  static async start(command: Command, parent = tmpdir()): Promise<GaneshaServer> {
+    const folder = await mkdtemp(join(parent, "ganesha-"));
     const server = new GaneshaServer(command, folder, await freePort());
     await mkdir(server.directory);
     await mkdir(join(folder, "recovery"));
@@ -112,7 +113,7 @@ NFSv4 {
   Grace_Period = ${GRACE_PERIOD};
   Lease_Lifetime = ${LEASE};
   RecoveryRoot = "${join(this.#folder, "recovery")}";
-  Minor_Versions = 1;
+  Minor_Versions = 0, 1;
   Only_Numeric_Owners = true;
   Delegations = false;
 }

@@ -1,0 +1,114 @@
+/** One large file, from its first byte to its last. */
+import { open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { interleave } from "../interleave.ts";
+import { libnfs, type Measure, type Measured, ourClient } from "../nfs/clients.ts";
+import { type Exported, startGanesha, startLocalServer } from "../nfs/servers.ts";
+import { type Bench, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
+
+export const bulk: Row = {
+  name: "bulk",
+  what: "1 GiB read, and written durably, in sequence",
+  seconds: 120,
+  check,
+  measure,
+};
+
+const MEBIBYTE = 1024 * 1024;
+const BYTES = 1024 * MEBIBYTE;
+const CHECKED_BYTES = 256 * MEBIBYTE;
+const ROUNDS = 3;
+const MEGABYTE = 1e6;
+const MOST_MEGABYTES = 64;
+const SOURCE = "large-file";
+
+type Direction = "read" | "write";
+const DIRECTIONS: readonly Direction[] = ["read", "write"];
+
+async function check(bench: Bench): Promise<Figure[]> {
+  const server = await startLocalServer(bench);
+  const client = await ourClient(bench);
+  await makeLargeFile(server, CHECKED_BYTES);
+  const figures: Figure[] = [];
+  for (const direction of DIRECTIONS) {
+    bench.progress(`COMPOUNDs and memory of a ${direction}`);
+    const measured = await transfer(client, server, direction, CHECKED_BYTES, "checked");
+    const { compounds, bytesSent, bytesReceived } = measured;
+    const figure = (name: string, value: number, limit: number, unit = ""): Figure => ({
+      name: `${direction}: ${name}`,
+      unit,
+      better: "lower",
+      ours: [value],
+      goal: valueAtMost(limit),
+    });
+    figures.push(
+      figure("COMPOUNDs per MiB", compounds / (CHECKED_BYTES / MEBIBYTE), 1.5),
+      figure("bytes on the wire per byte", (bytesSent + bytesReceived) / CHECKED_BYTES, 1.01),
+      figure("peak memory above idle", measured.peakBytes / MEGABYTE, MOST_MEGABYTES, "MB"),
+    );
+  }
+  return figures;
+}
+
+async function measure(bench: Bench): Promise<Figure[]> {
+  const server = await startGanesha(bench);
+  if (server === undefined) return [];
+  const client = await ourClient(bench);
+  const peer = await libnfs(bench);
+  await makeLargeFile(server, BYTES);
+  const figures: Figure[] = [];
+  for (const direction of DIRECTIONS) {
+    let files = 0;
+    const once = (side: Measure) => () => transfer(side, server, direction, BYTES, `${direction}-${files++}`);
+    const samples = await interleave<{ ours: Measured; libnfs: Measured }>(bench, direction, ROUNDS, {
+      ours: once(client),
+      libnfs: peer && once(peer),
+    });
+    const limited = samples.libnfs.find(({ bytesInWrite }) => bytesInWrite > 0 && bytesInWrite < MEBIBYTE);
+    if (limited) bench.note(`This libnfs cannot send more than ${limited.bytesInWrite} bytes in one WRITE.`);
+    const figure = (
+      name: string,
+      unit: string,
+      better: Figure["better"],
+      of: (measured: Measured) => number,
+    ): Figure => ({
+      name: `${direction}${name}`,
+      unit,
+      better,
+      ours: samples.ours.map(of),
+      peer: { name: "libnfs", values: samples.libnfs.map(of) },
+    });
+    figures.push(
+      {
+        ...figure("", "MB/s", "higher", ({ operations, seconds }) => operations / MEGABYTE / seconds),
+        goal: ratioAtLeast(1),
+      },
+      figure(", processor per GB", "s", "lower", ({ operations, cpuSeconds }) => cpuSeconds / (operations / 1e9)),
+      {
+        ...figure(", peak memory above idle", "MB", "lower", ({ peakBytes }) => peakBytes / MEGABYTE),
+        goal: valueAtMost(MOST_MEGABYTES),
+      },
+    );
+  }
+  return figures;
+}
+
+/** @param name of the file that is written; it is removed. */
+async function transfer(
+  client: Measure,
+  server: Exported,
+  direction: Direction,
+  bytes: number,
+  name: string,
+): Promise<Measured> {
+  const measured = await (direction === "read" ? client(server, "read", SOURCE) : client(server, "write", name, bytes));
+  if (measured.operations !== bytes) throw new Error(`${measured.operations} bytes were moved instead of ${bytes}`);
+  await rm(join(server.directory, name), { force: true });
+  return measured;
+}
+
+async function makeLargeFile({ directory }: Exported, bytes: number): Promise<void> {
+  const data = Buffer.alloc(MEBIBYTE, "n");
+  await using file = await open(join(directory, SOURCE), "wx");
+  for (let written = 0; written < bytes; written += data.length) await file.writeFile(data);
+}

@@ -1,0 +1,103 @@
+/** A directory with very many entries, listed and counted over NFS. */
+import { join } from "node:path";
+import { makeFileTree } from "../file-tree/file-tree.ts";
+import { interleave } from "../interleave.ts";
+import { libnfs, type Measure, type Measured, ourClient } from "../nfs/clients.ts";
+import { type Exported, startGanesha, startLocalServer } from "../nfs/servers.ts";
+import { type Bench, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
+
+export const listing: Row = {
+  name: "listing",
+  what: "A directory of 100,000 and one of 1,000,000 entries, listed and counted",
+  seconds: 90,
+  check,
+  measure,
+};
+
+const SIZES = [100_000, 1_000_000];
+const CHECKED_SIZES = [2_000, 50_000] as const;
+const ROUNDS = 3;
+const MEGABYTE = 1e6;
+/** For any number of entries. */
+const MOST_MEGABYTES = 64;
+
+async function check(bench: Bench): Promise<Figure[]> {
+  const server = await startLocalServer(bench);
+  const client = await ourClient(bench);
+  const figures: Figure[] = [];
+  for (const entries of CHECKED_SIZES) {
+    bench.progress(`memory for ${entries} entries`);
+    const { compounds, peakBytes } = await list(client, await makeDirectory(server, entries), entries);
+    const of = `of ${entries.toLocaleString("en-US")}`;
+    figures.push(
+      {
+        name: `COMPOUNDs per 1,000 entries, ${of}`,
+        unit: "",
+        better: "lower",
+        ours: [compounds / (entries / 1000)],
+        goal: valueAtMost(1),
+      },
+      {
+        name: `peak memory above idle, ${of}`,
+        unit: "MB",
+        better: "lower",
+        ours: [peakBytes / MEGABYTE],
+        goal: valueAtMost(MOST_MEGABYTES),
+      },
+    );
+  }
+  return figures;
+}
+
+async function measure(bench: Bench): Promise<Figure[]> {
+  const server = await startGanesha(bench);
+  if (server === undefined) return [];
+  const client = await ourClient(bench);
+  const peer = await libnfs(bench);
+  const figures: Figure[] = [];
+  for (const entries of SIZES) {
+    const name = `${entries.toLocaleString("en-US")} entries`;
+    bench.progress(`making ${name}`);
+    const directory = await makeDirectory(server, entries);
+    const samples = await interleave<{ ours: Measured; libnfs: Measured }>(bench, name, ROUNDS, {
+      ours: () => list(client, directory, entries),
+      libnfs: peer && (() => list(peer, directory, entries)),
+    });
+    const figure = (of: (measured: Measured) => number) => ({
+      ours: samples.ours.map(of),
+      peer: { name: "libnfs", values: samples.libnfs.map(of) },
+    });
+    figures.push(
+      {
+        name,
+        unit: "/s",
+        better: "higher",
+        ...figure(({ operations, seconds }) => operations / seconds),
+        goal: ratioAtLeast(2),
+      },
+      {
+        name: `${name}, peak memory above idle`,
+        unit: "MB",
+        better: "lower",
+        ...figure(({ peakBytes }) => peakBytes / MEGABYTE),
+        goal: valueAtMost(MOST_MEGABYTES),
+      },
+    );
+  }
+  return figures;
+}
+
+/** @throws {Error} when it found another number of entries than there are. */
+async function list(client: Measure, directory: Exported, entries: number): Promise<Measured> {
+  const measured = await client(directory, "list");
+  if (measured.operations !== entries)
+    throw new Error(`${measured.operations} entries were listed instead of ${entries}`);
+  return measured;
+}
+
+async function makeDirectory(parent: Exported, entries: number): Promise<Exported> {
+  const name = `entries-${entries}`;
+  const directory = join(parent.directory, name);
+  await makeFileTree(directory, { files: entries });
+  return { ...parent, path: `${parent.path}/${name}`, directory };
+}

@@ -1,0 +1,78 @@
+/** Small files, which is what file systems with very many files are full of. */
+import { interleave } from "../interleave.ts";
+import { libnfs, type Measured, ourClient } from "../nfs/clients.ts";
+import { startGanesha, startLocalServer } from "../nfs/servers.ts";
+import { BYTES, makeSmallFiles, perSecond, runWorkload, type Workload } from "../nfs/small-files.ts";
+import { type Bench, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
+
+export const smallFiles: Row = {
+  name: "small-files",
+  what: "4 KiB files read, and written durably, one at a time and 64 at once; ours are also replaced atomically",
+  seconds: 90,
+  check,
+  measure,
+};
+
+const AT_ONCE = 64;
+const ROUNDS = 7;
+const SECONDS = 1;
+
+const WORKLOADS: readonly (Workload & { readonly goal: number })[] = [
+  { name: "reads", kind: "reads", atOnce: 1, goal: 1.8 },
+  { name: "durable writes", kind: "writes", atOnce: 1, goal: 1.3 },
+  { name: `reads, ${AT_ONCE} at once`, kind: "reads", atOnce: AT_ONCE, goal: 1.5 },
+  { name: `durable writes, ${AT_ONCE} at once`, kind: "writes", atOnce: AT_ONCE, goal: 1.5 },
+];
+
+/** Bytes on the wire besides the file's, both ways, headers of TCP and IP not counted. */
+const MOST_OVERHEAD = { reads: 400, writes: 900 };
+
+async function check(bench: Bench): Promise<Figure[]> {
+  const files = await makeSmallFiles(await startLocalServer(bench));
+  const client = await ourClient(bench);
+  const figures: Figure[] = [];
+  for (const workload of WORKLOADS) {
+    bench.progress(`COMPOUNDs of ${workload.name}`);
+    const { operations, compounds, bytesSent, bytesReceived } = await runWorkload(client, files, workload, 0.2);
+    const figure = (name: string, value: number, limit: number): Figure => ({
+      name: `${workload.name}: ${name}`,
+      unit: "",
+      better: "lower",
+      ours: [value],
+      goal: valueAtMost(limit),
+    });
+    const bytes = (bytesSent + bytesReceived) / operations - BYTES;
+    figures.push(
+      figure("COMPOUNDs each", compounds / operations, 1),
+      figure("bytes on the wire besides the file's", bytes, MOST_OVERHEAD[workload.kind]),
+    );
+  }
+  return figures;
+}
+
+async function measure(bench: Bench): Promise<Figure[]> {
+  const server = await startGanesha(bench);
+  if (server === undefined) return [];
+  const files = await makeSmallFiles(server);
+  const client = await ourClient(bench);
+  const peer = await libnfs(bench);
+  const figures: Figure[] = [];
+  for (const workload of WORKLOADS) {
+    const samples = await interleave<{ ours: Measured; libnfs: Measured }>(bench, workload.name, ROUNDS, {
+      ours: () => runWorkload(client, files, workload, SECONDS),
+      libnfs: peer && (() => runWorkload(peer, files, workload, SECONDS)),
+    });
+    if (samples.libnfs.some(({ bytesInWrite }) => bytesInWrite > 0 && bytesInWrite < BYTES)) {
+      bench.note(`${workload.name}: this libnfs cannot send ${BYTES} bytes in one WRITE; it needs two, and a COMMIT.`);
+    }
+    figures.push({
+      name: workload.name,
+      unit: "/s",
+      better: "higher",
+      ours: samples.ours.map(perSecond),
+      peer: { name: "libnfs", values: samples.libnfs.map(perSecond) },
+      goal: ratioAtLeast(workload.goal),
+    });
+  }
+  return figures;
+}
