@@ -2,6 +2,7 @@
 import type { Row } from "../row.ts";
 import { bulk } from "./bulk.ts";
 import { counting } from "./counting.ts";
+import { failover } from "./failover.ts";
 import { http } from "./http.ts";
 import { latency } from "./latency.ts";
 import { listing } from "./listing.ts";
@@ -9,4 +10,4 @@ import { routing } from "./routing.ts";
 import { scaling } from "./scaling.ts";
 import { smallFiles } from "./small-files.ts";
 
-export const rows: readonly Row[] = [scaling, smallFiles, latency, bulk, listing, counting, routing, http];
+export const rows: readonly Row[] = [scaling, smallFiles, latency, bulk, listing, counting, routing, http, failover];
