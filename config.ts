@@ -141,6 +141,12 @@ const keys = z.object({
     /^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[A-Za-z0-9-]+$/,
     "the ARN of an ACM certificate",
   ).describe("The load balancer's certificate, which makes it listen with HTTPS on 443; empty for HTTP on 80."),
+  apiToken: flag(true).describe(
+    "Let in only clients with the token that the stack makes and keeps in Secrets Manager; false for whoever reaches the load balancer.",
+  ),
+  requestsPerMinutePerClient: wholeNumber(0, "requests", 0, 10_000_000).describe(
+    "Requests that each client may send to each router in a minute; 0 for any number.",
+  ),
 
   existingFileSystemId: optionalText(/^fs-[0-9a-f]+$/, "a file system id such as fs-0123abcd").describe(
     "A file system without mount targets to serve, such as a restored backup; empty for a new one.",

@@ -6,6 +6,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { AlarmTopic } from "./components/alarm-topic.ts";
 import { Alarms } from "./components/alarms.ts";
+import { ApiToken } from "./components/api-token.ts";
 import { AuditTrail } from "./components/audit-trail.ts";
 import { Backup } from "./components/backup.ts";
 import { ContainerImage } from "./components/container-image.ts";
@@ -85,6 +86,8 @@ const logRouter = config.logRouter
     })
   : undefined;
 
+const apiToken = config.apiToken ? new ApiToken("api-token", config) : undefined;
+
 const router = new RouterService("router", {
   ...config,
   vpcId: network.vpcId,
@@ -102,6 +105,9 @@ const router = new RouterService("router", {
   parameterName: mountTable.parameterName,
   parameterArn: mountTable.parameterArn,
   parameterKeyArn,
+  apiTokenSecretArn: apiToken?.secretArn,
+  apiTokenKeyArn: config.kmsKeyArn,
+  loadBalancerCidr: network.cidrBlock,
   logGroupName: `/ecs/efs-mount-autoscaling-fargate${config.nameSuffix}`,
   logSidecar: logRouter?.sidecar,
 });
@@ -170,6 +176,8 @@ const auditTrail = config.auditTrail ? new AuditTrail("audit-trail", { retention
 
 /** Where the file API answers, from within the VPC. */
 export const url = router.url;
+/** The secret that has the token for it. */
+export const apiTokenSecret = apiToken?.secretArn ?? "none";
 export const fileSystemId = storage.fileSystemId;
 export const mountTableParameter = mountTable.parameterName;
 export const monitorFunction = monitor.function.name;

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { policyDocument, useParameterKey } from "./policy.ts";
+import { policyDocument, useKeyThrough } from "./policy.ts";
 
 /** Where the function sees the root of its access point. */
 const MOUNT_PATH = "/mnt/efs";
@@ -121,7 +121,8 @@ export class FileMonitor extends pulumi.ComponentResource {
       ...(args.parameterKeyArn === undefined
         ? []
         : [
-            useParameterKey(
+            useKeyThrough(
+              "ssm",
               "EncryptMountTable",
               ["kms:Decrypt", "kms:Encrypt"],
               args.parameterKeyArn,

@@ -61,10 +61,11 @@ export function mountStatement(
 }
 
 /**
- * A statement to use the key of a SecureString parameter, as Parameter Store does it in the caller's name: which
- * parameter that may be, the caller's statements for SSM say.
+ * A statement to use the key of a SecureString parameter, or of a secret, as Parameter Store and Secrets Manager do it
+ * in the caller's name: which parameter or secret that may be, the caller's statements for that service say.
  */
-export function useParameterKey(
+export function useKeyThrough(
+  service: "ssm" | "secretsmanager",
   sid: string,
   actions: pulumi.Input<string>[],
   keyArn: pulumi.Input<string>,
@@ -75,6 +76,6 @@ export function useParameterKey(
     Effect: "Allow",
     Action: actions,
     Resource: keyArn,
-    Condition: { StringEquals: { "kms:ViaService": pulumi.interpolate`ssm.${region}.amazonaws.com` } },
+    Condition: { StringEquals: { "kms:ViaService": pulumi.interpolate`${service}.${region}.amazonaws.com` } },
   };
 }

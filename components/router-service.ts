@@ -2,7 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { POSIX_USER } from "./file-storage.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
-import { mountStatement, policyDocument, pullStatement, useParameterKey, writeLogStatement } from "./policy.ts";
+import { mountStatement, policyDocument, pullStatement, useKeyThrough, writeLogStatement } from "./policy.ts";
 
 /** Where the router listens, and the security groups let the load balancer in. */
 export const ROUTER_PORT = 8000;
@@ -10,6 +10,16 @@ export const ROUTER_PORT = 8000;
 /** Seconds a stopping router has for the requests under way, and ECS then for the router. */
 const SHUTDOWN_SECONDS = 30;
 const STOP_SECONDS = SHUTDOWN_SECONDS + 10;
+
+/**
+ * Seconds until the load balancer closes an idle connection, and until a router does: the router must be the later, or
+ * it would close one that a request is just on its way over.
+ */
+const LOAD_BALANCER_IDLE_SECONDS = 60;
+const KEEP_ALIVE_SECONDS = LOAD_BALANCER_IDLE_SECONDS + 15;
+
+/** Of a task's memory, what its router may use before it refuses requests; the rest is the sidecar's. */
+const MEMORY_SHARE = 0.8;
 
 export interface RouterServiceArgs {
   readonly vpcId: pulumi.Input<string>;
@@ -43,6 +53,15 @@ export interface RouterServiceArgs {
   /** The customer-managed key of a SecureString parameter. */
   readonly parameterKeyArn?: string | undefined;
   readonly routingStrategy: "rendezvous" | "modulo";
+
+  /** The secret with the token that clients must have. Default: the API is open to everyone who reaches it. */
+  readonly apiTokenSecretArn?: pulumi.Input<string> | undefined;
+  /** The secret's customer-managed key. */
+  readonly apiTokenKeyArn?: string | undefined;
+  /** Requests that each client may send to each task in a minute; 0 for any number. */
+  readonly requestsPerMinutePerClient: number;
+  /** Where the load balancer calls the routers from. Example: `10.0.0.0/16`. */
+  readonly loadBalancerCidr: pulumi.Input<string>;
   /** How routers get a changed mount table: by new tasks, or by reading it again themselves. */
   readonly rollout: "rolling-deployment" | "hot-reload";
   /** Seconds between two looks at the mount table, with `hot-reload`. Example: 30. */
@@ -117,7 +136,20 @@ export class RouterService extends pulumi.ComponentResource {
             : []),
           ...(args.parameterKeyArn === undefined
             ? []
-            : [useParameterKey("DecryptMountTable", ["kms:Decrypt"], args.parameterKeyArn, region)]),
+            : [useKeyThrough("ssm", "DecryptMountTable", ["kms:Decrypt"], args.parameterKeyArn, region)]),
+          ...(args.apiTokenSecretArn === undefined
+            ? []
+            : [
+                {
+                  Sid: "ReadApiToken",
+                  Effect: "Allow",
+                  Action: "secretsmanager:GetSecretValue",
+                  Resource: args.apiTokenSecretArn,
+                } as const,
+              ]),
+          ...(args.apiTokenSecretArn === undefined || args.apiTokenKeyArn === undefined
+            ? []
+            : [useKeyThrough("secretsmanager", "DecryptApiToken", ["kms:Decrypt"], args.apiTokenKeyArn, region)]),
           ...(args.logSidecar?.taskStatements ?? []),
         ]),
       },
@@ -179,6 +211,11 @@ export class RouterService extends pulumi.ComponentResource {
       NFS_TLS_SERVER_NAME: args.fileSystemDnsName,
       PORT: String(ROUTER_PORT),
       SHUTDOWN_TIMEOUT_SECONDS: String(SHUTDOWN_SECONDS),
+      KEEP_ALIVE_TIMEOUT_SECONDS: String(KEEP_ALIVE_SECONDS),
+      TRUSTED_PROXIES: args.loadBalancerCidr,
+      RATE_LIMIT_PER_MINUTE: String(args.requestsPerMinutePerClient),
+      MAX_MEMORY_BYTES: String(Math.floor(args.taskMemory * MEMORY_SHARE) * 2 ** 20),
+      ...(args.apiTokenSecretArn === undefined ? {} : { API_TOKEN_SECRET_ID: args.apiTokenSecretArn }),
     };
     return {
       name: "router",
@@ -222,6 +259,9 @@ export class RouterService extends pulumi.ComponentResource {
         subnets: [...args.subnetIds],
         securityGroups: [args.loadBalancerSecurityGroupId],
         dropInvalidHeaderFields: true,
+        idleTimeout: LOAD_BALANCER_IDLE_SECONDS,
+        // The routers take the last address for the client's.
+        xffHeaderProcessingMode: "append",
       },
       { parent: this },
     );

@@ -78,6 +78,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   "aws:cloudwatch/eventRule:EventRule": { arn: ({ name }) => arn("events", `rule/${name}`) },
   "aws:cloudwatch/metricAlarm:MetricAlarm": { arn: ({ name }) => arn("cloudwatch", `alarm:${name}`) },
   "aws:cloudwatch/compositeAlarm:CompositeAlarm": { arn: ({ name }) => arn("cloudwatch", `alarm:${name}`) },
+  "aws:secretsmanager/secret:Secret": arnAsId("secretsmanager", ({ name }) => `secret:${name}`),
   "aws:sns/topic:Topic": arnAsId("sns", ({ name }) => name),
   "aws:ecr/repository:Repository": {
     arn: ({ name }) => arn("ecr", `repository/${name}`),

@@ -47,6 +47,7 @@ export const CONFIGURATIONS = {
     existingFileSystemId: "fs-0e0e0e0e",
     logRouter: "false",
     efsIamAuthorization: "false",
+    apiToken: "false",
     rollout: "hot-reload",
     mountTableRefreshSeconds: "10",
   },
@@ -90,8 +91,9 @@ export async function registerStack(config: Readonly<Record<string, string>>): P
   vi.resetModules();
   // Other suites run the bundles; the rules need none.
   vi.doMock("../../build.ts", () => ({}));
-  // Pulumi keeps the sweeper's code in the stack's state, and cannot keep what vitest makes of it.
+  // Pulumi keeps the code of dynamic resources in the stack's state, and cannot keep what vitest makes of it.
   vi.doMock("../../components/mount-target-sweeper.ts", () => ({ MountTargetSweeper }));
+  vi.doMock("../../components/generated-token.ts", () => ({ GeneratedToken }));
   const outputs = await pulumi.runtime.runInPulumiStack(async () => {
     pulumi.runtime.registerStackTransformation(({ type, name, props, opts }) => {
       declared.set(`${type} ${name}`, { taggable: type.startsWith("aws:") && "tags" in props, opts });
@@ -112,6 +114,14 @@ function withoutSecrets(properties: Properties): Properties {
 
 /** `specialSigKey` of the Pulumi SDK. */
 const SECRET_MARK = "4dabf18193072939515e22adb298388d";
+
+class GeneratedToken extends pulumi.CustomResource {
+  declare readonly secretId: pulumi.Output<string>;
+
+  constructor(name: string, args: pulumi.Inputs, opts: pulumi.CustomResourceOptions) {
+    super("pulumi-nodejs:dynamic/efs-mount-autoscaling:GeneratedToken", name, args, opts);
+  }
+}
 
 class MountTargetSweeper extends pulumi.CustomResource {
   constructor(name: string, args: pulumi.Inputs, opts: pulumi.CustomResourceOptions) {
