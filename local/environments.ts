@@ -1,7 +1,18 @@
 /** The environments of the router's tasks and of the monitor, as the Pulumi program sets them on AWS. */
-import { CLUSTER_NAME, FILE_SYSTEM_ID, REGION, SECURITY_GROUP_ID, SERVICE_NAME, VPC_ID } from "./account.ts";
+import {
+  ACCOUNT_ID,
+  CLUSTER_NAME,
+  FILE_SYSTEM_ID,
+  REGION,
+  SECURITY_GROUP_ID,
+  SERVICE_NAME,
+  VPC_ID,
+} from "./account.ts";
 
 export const PARAMETER_NAME = "/efs-mount-autoscaling/mount-targets";
+
+/** The secret with the API's token, where the local stack has one. */
+export const API_TOKEN_SECRET_ID = `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:api-token-AbCdEf`;
 
 /** The directory of the file system that is counted and served. */
 export const TARGET_DIRECTORY = "/data";

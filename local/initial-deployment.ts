@@ -5,9 +5,10 @@ import { startDeployment } from "./control-plane/deployment.ts";
 import { taskDefinitionArn } from "./control-plane/ecs.ts";
 import { efs, setLifeCycleState } from "./control-plane/efs.ts";
 import type { Environment } from "./control-plane/operation.ts";
+import { secretsManager } from "./control-plane/secrets-manager.ts";
 import { ssm } from "./control-plane/ssm.ts";
 import type { AwsState, Service, Subnet, TaskDefinition } from "./control-plane/state.ts";
-import { PARAMETER_NAME } from "./environments.ts";
+import { API_TOKEN_SECRET_ID, PARAMETER_NAME } from "./environments.ts";
 
 /** Adds a mount target in each subnet. They are available at once: their servers must be running. */
 export function addMountTargets(state: AwsState, subnets: readonly Subnet[], environment: Environment): AwsState {
@@ -37,6 +38,13 @@ export function putMountTable(state: AwsState, environment: Environment): AwsSta
     })),
   });
   return ssm.PutParameter(state, { Name: PARAMETER_NAME, Value: table, Type: "String" }, environment).state;
+}
+
+/** Adds the secret with the API's token. */
+export function addApiToken(state: AwsState, token: string, environment: Environment): AwsState {
+  const secret = { name: "api-token", arn: API_TOKEN_SECRET_ID, versions: [] };
+  const input = { SecretId: API_TOKEN_SECRET_ID, SecretString: token };
+  return secretsManager.PutSecretValue({ ...state, secrets: [...state.secrets, secret] }, input, environment).state;
 }
 
 /** Adds the router's service, with its first deployment. */

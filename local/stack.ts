@@ -14,8 +14,14 @@ import { findService } from "./control-plane/ecs.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane/server.ts";
 import { startEcsRunner } from "./ecs/runner.ts";
 import type { HealthCheck } from "./ecs/task-run.ts";
-import { monitorEnvironment, type Rollout, routerEnvironment, TARGET_DIRECTORY } from "./environments.ts";
-import { addMountTargets, addService, putMountTable } from "./initial-deployment.ts";
+import {
+  API_TOKEN_SECRET_ID,
+  monitorEnvironment,
+  type Rollout,
+  routerEnvironment,
+  TARGET_DIRECTORY,
+} from "./environments.ts";
+import { addApiToken, addMountTargets, addService, putMountTable } from "./initial-deployment.ts";
 import { startLoadBalancer } from "./load-balancer/load-balancer.ts";
 import type { LogSink } from "./log.ts";
 import { findCommonPort } from "./loopback.ts";
@@ -48,6 +54,8 @@ export interface StackOptions {
   readonly bytesPerSecond?: number;
   /** The latency of each NFS request, in milliseconds; none when absent. */
   readonly operationDelayMs?: number;
+  /** The token that clients must have; the API is open when absent. */
+  readonly apiToken?: string;
   /** The port of the load balancer; 0 lets the operating system choose. */
   readonly port?: number;
   /** Receives what tasks, monitor and NFS servers print. */
@@ -104,7 +112,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> {
-  const { log, signal, bundles = BUNDLES, rollout = "rolling-deployment" } = options;
+  const { log, signal, apiToken, bundles = BUNDLES, rollout = "rolling-deployment" } = options;
   requireBundles(bundles);
   const nfsPort = await findCommonPort(SUBNETS.flatMap((subnet) => subnet.addresses));
 
@@ -139,15 +147,19 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
   controlPlane.update((state, environment) => {
     const withTargets = addMountTargets(state, initialSubnets, environment);
     const withTable = putMountTable(withTargets, environment);
+    const withToken = apiToken === undefined ? withTable : addApiToken(withTable, apiToken, environment);
     const definition = {
       family: "router",
       revision: 1,
       containerName: "router",
       command: [process.execPath, "--enable-source-maps", bundles.router],
-      environment: routerEnvironment(controlPlane.url, nfsPort, rollout),
+      environment: {
+        ...routerEnvironment(controlPlane.url, nfsPort, rollout),
+        ...(apiToken === undefined ? {} : { API_TOKEN_SECRET_ID }),
+      },
       stopTimeout: STOP_TIMEOUT,
     };
-    return addService(withTable, definition, options.tasks, environment);
+    return addService(withToken, definition, options.tasks, environment);
   });
 
   signal.throwIfAborted();

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { CLUSTER_NAME, FILE_SYSTEM_ID, REGION, SECURITY_GROUP_ID, SERVICE_NAME, SUBNETS } from "../../local/account.ts";
 import type { Call } from "../../local/control-plane/server.ts";
-import { PARAMETER_NAME } from "../../local/environments.ts";
+import { API_TOKEN_SECRET_ID, PARAMETER_NAME } from "../../local/environments.ts";
 
 /** One question to IAM. */
 export interface IamRequest {
@@ -22,6 +22,9 @@ export interface StackArns {
   readonly networkInterface: string;
   /** The key of a SecureString parameter. */
   readonly parameterKey?: string | undefined;
+  readonly apiToken: string;
+  /** The key of the secret with the API's token. */
+  readonly apiTokenKey?: string | undefined;
 }
 
 const inputs = {
@@ -31,6 +34,7 @@ const inputs = {
     SubnetId: z.enum(SUBNETS.map(({ subnetId }) => subnetId)),
     SecurityGroups: z.tuple([z.literal(SECURITY_GROUP_ID)]),
   }),
+  apiToken: z.looseObject({ SecretId: z.literal(API_TOKEN_SECRET_ID) }),
   parameter: z.looseObject({ Name: z.literal(PARAMETER_NAME) }),
   services: z.looseObject({ cluster: z.literal(CLUSTER_NAME), services: z.tuple([z.literal(SERVICE_NAME)]) }),
   service: z.looseObject({ cluster: z.literal(CLUSTER_NAME), service: z.literal(SERVICE_NAME) }),
@@ -73,6 +77,14 @@ export function iamRequestsOf({ service, operation, input }: Call, arns: StackAr
       const key = operation === "GetParameter" ? "kms:Decrypt" : "kms:Encrypt";
       const context = { "kms:ViaService": `ssm.${REGION}.amazonaws.com` };
       return [ask(arns.parameter), ...(arns.parameterKey === undefined ? [] : [ask(arns.parameterKey, key, context)])];
+    }
+    case "secretsmanager:GetSecretValue": {
+      inputs.apiToken.parse(input);
+      const context = { "kms:ViaService": `secretsmanager.${REGION}.amazonaws.com` };
+      return [
+        ask(arns.apiToken),
+        ...(arns.apiTokenKey === undefined ? [] : [ask(arns.apiTokenKey, "kms:Decrypt", context)]),
+      ];
     }
     case "ecs:DescribeServices":
       inputs.services.parse(input);

@@ -109,6 +109,7 @@ const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly
   elasticfilesystem: { onResource: "elasticfilesystem:DeleteFileSystem" },
   kms: { onResource: "kms:ScheduleKeyDeletion" },
   logs: { onResource: "logs:DeleteLogStream" },
+  secretsmanager: { onResource: "secretsmanager:PutSecretValue" },
   s3: { onResource: "s3:GetObject" },
   sns: { onResource: "sns:DeleteTopic" },
   ssm: { onResource: "ssm:DeleteParameter" },
@@ -134,7 +135,11 @@ test("the run made the calls it is about", () => {
     "ssm:GetParameter",
     "ssm:PutParameter",
   ]);
-  expect(names(recorded.router)).toEqual(["elasticfilesystem:DescribeMountTargets", "ssm:GetParameter"]);
+  expect(names(recorded.router)).toEqual([
+    "elasticfilesystem:DescribeMountTargets",
+    "secretsmanager:GetSecretValue",
+    "ssm:GetParameter",
+  ]);
 });
 
 describe.each(["defaults", "everything"] as const)("with %s", (configuration) => {
@@ -220,7 +225,9 @@ function arnsOf(resources: readonly Registered[]): Arns {
     fileSystem: arnOf("FileSystem", "files"),
     accessPoint: arnOf("AccessPoint", "directory"),
     parameter: arnOf("Parameter", "mount-table"),
-    parameterKey: parameterKeyOf(resources),
+    parameterKey: keyOf(resources, "mount-table", "keyId"),
+    apiToken: arnOf("Secret", "api-token"),
+    apiTokenKey: keyOf(resources, "api-token", "kmsKeyId"),
     service: arnOf("Service", "router"),
     subnets,
     functionSubnet: subnets[0] ?? "",
@@ -237,8 +244,9 @@ function arnsOf(resources: readonly Registered[]): Arns {
   };
 }
 
-function parameterKeyOf(resources: readonly Registered[]): string | undefined {
-  const key = resources.find(({ name }) => name === "mount-table")?.inputs.keyId;
+/** The customer-managed key of a resource, in one of its inputs. */
+function keyOf(resources: readonly Registered[], name: string, input: string): string | undefined {
+  const key = resources.find((resource) => resource.name === name && input in resource.inputs)?.inputs[input];
   return key === undefined ? undefined : String(key);
 }
 

@@ -28,6 +28,7 @@ export async function recordCalls(): Promise<RecordedCalls> {
   const stack = await startStack({
     tasks: 1,
     mountTargets: 2,
+    apiToken: "token-of-the-recorded-run-0123456789abcdef",
     fileCountThreshold: THRESHOLD,
     monitorInterval: 500,
     mountTargetCreationDelay: 200,

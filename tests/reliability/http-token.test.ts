@@ -11,8 +11,9 @@ import { serializeMountTable } from "../../contracts/mount-table.ts";
 import { createAccount } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
 import { type ControlPlane, type Fault, startControlPlane } from "../../local/control-plane/server.ts";
+import { API_TOKEN_SECRET_ID } from "../../local/environments.ts";
 import { type NfsServer, startNfsServer } from "../../local/nfs-server/index.ts";
-import { putToken, TOKEN_SECRET_ID, withTokenSecret } from "../support/api-token.ts";
+import { putToken, withTokenSecret } from "../support/api-token.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
 
@@ -59,7 +60,7 @@ async function start(environment: Record<string, string> = {}): Promise<RouterPr
   router = await startRouter({
     AWS_ENDPOINT_URL: controlPlane.url,
     DEFAULT_MOUNT_TARGETS: serializeMountTable(tableOf([nfsServer])),
-    API_TOKEN_SECRET_ID: TOKEN_SECRET_ID,
+    API_TOKEN_SECRET_ID,
     API_TOKEN_REFRESH_SECONDS: "0.05",
     NFS_DETECTION_TIMEOUT_SECONDS: "10",
     ...environment,
@@ -153,7 +154,7 @@ test("while Secrets Manager cannot be asked, the last token stays, and the log s
   await sleep(500);
   expect(await accepts(url, token)).toBe(true);
   expect(warnings()).toEqual([
-    `The API tokens stay as they were: The secret ${TOKEN_SECRET_ID} cannot be read: AccessDeniedException: Not you`,
+    `The API tokens stay as they were: The secret ${API_TOKEN_SECRET_ID} cannot be read: AccessDeniedException: Not you`,
   ]);
 });
 

@@ -1,23 +1,25 @@
 /** The secret with the API's token, in the local account. */
 import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
-import { ACCOUNT_ID, REGION } from "../../local/account.ts";
+import { REGION } from "../../local/account.ts";
 import type { AwsState } from "../../local/control-plane/state.ts";
-
-export const TOKEN_SECRET_ID = `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:api-token-AbCdEf`;
+import { API_TOKEN_SECRET_ID } from "../../local/environments.ts";
 
 /** The account with an empty secret, as the stack makes it before its first token. */
 export function withTokenSecret(state: AwsState): AwsState {
-  return { ...state, secrets: [{ name: "api-token", arn: TOKEN_SECRET_ID, versions: [] }] };
+  return { ...state, secrets: [{ name: "api-token", arn: API_TOKEN_SECRET_ID, versions: [] }] };
 }
 
 /** Puts a token into the secret, as an operator would; the one before stays as AWSPREVIOUS. */
 export async function putToken(endpoint: string, token: string): Promise<void> {
-  await secretsManager(endpoint).send(new PutSecretValueCommand({ SecretId: TOKEN_SECRET_ID, SecretString: token }));
+  await secretsManager(endpoint).send(
+    new PutSecretValueCommand({ SecretId: API_TOKEN_SECRET_ID, SecretString: token }),
+  );
 }
 
 /** The token that the secret has now. */
 export async function currentToken(endpoint: string): Promise<string | undefined> {
-  return (await secretsManager(endpoint).send(new GetSecretValueCommand({ SecretId: TOKEN_SECRET_ID }))).SecretString;
+  return (await secretsManager(endpoint).send(new GetSecretValueCommand({ SecretId: API_TOKEN_SECRET_ID })))
+    .SecretString;
 }
 
 function secretsManager(endpoint: string): SecretsManagerClient {
