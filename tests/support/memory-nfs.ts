@@ -2,6 +2,7 @@
  * NFS servers in memory, for suites that need what a client promises but not the wire: any number of servers over one
  * file system, each of which can be stopped, frozen, and made to lose replies.
  */
+import { randomUUID } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   AbortedError,
@@ -227,6 +228,7 @@ export class MemoryServer {
 }
 
 class MemoryClient implements NfsClient {
+  readonly name = randomUUID();
   readonly #server: MemoryServer;
   readonly #operationTimeout: number;
   #compounds = 0;
@@ -320,6 +322,10 @@ class MemoryClient implements NfsClient {
 
   async removeLeftovers(path: string, options: LeftoverOptions) {
     return this.#perform("removeLeftovers", path, options, () => ({ looked: 0, removed: 0, complete: true }));
+  }
+
+  async expel(clientName: string, options?: OperationOptions) {
+    await this.#perform("expel", clientName, options, () => undefined);
   }
 
   async ping(options?: OperationOptions) {

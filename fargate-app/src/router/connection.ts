@@ -11,11 +11,14 @@ const STEPS = 4;
 
 export class Connection {
   readonly client: NfsClient;
+  /** Of a target that fell silent: when this resolves, it is too late for what was sent to it, or nothing can be done. */
+  expelled: Promise<void> | undefined;
   readonly #detectionTimeout: number;
   readonly #onSilence: (error: unknown) => void;
   readonly #lost = new AbortController();
   readonly #lostForGood = new AbortController();
-  readonly #ended: Promise<void>;
+  /** Resolves when the session has ended on our side. */
+  readonly ended: Promise<void>;
   #end: () => void = () => {};
   #active = 0;
   #watching = false;
@@ -30,7 +33,7 @@ export class Connection {
     this.client = client;
     this.#detectionTimeout = detectionTimeout;
     this.#onSilence = onSilence;
-    this.#ended = new Promise((resolve) => {
+    this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
     // Every operation under way listens.
@@ -72,7 +75,7 @@ export class Connection {
     this.#draining = true;
     if (this.#active === 0) return this.close();
     const timer = setTimeout(() => this.giveUp(), timeout).unref();
-    await this.#ended;
+    await this.ended;
     clearTimeout(timer);
   }
 

@@ -48,6 +48,9 @@ export interface Written {
   readonly created: boolean;
 }
 
+/** What must not be done by a lost target after it was repeated elsewhere. */
+const CHANGES: ReadonlySet<OperationName> = new Set<OperationName>(["write", "append", "delete"]);
+
 /** One try of an operation, at one target. */
 interface Attempt {
   readonly target: Target;
@@ -79,6 +82,8 @@ export class Router {
   /** No longer in the table, with operations under way. */
   readonly #draining = new Set<Target>();
   readonly #waiting = new Set<() => void>();
+  /** Clients whose sessions no server could be told to end yet. */
+  readonly #unexpelled = new Set<NfsClient>();
   #closed = false;
 
   private constructor(table: MountTable, options: RouterOptions) {
@@ -301,7 +306,38 @@ export class Router {
   }
 
   #newTarget(mountTarget: MountTarget): Target {
-    return new Target(mountTarget, this.#options, () => this.#wake());
+    return new Target(mountTarget, this.#options, {
+      onConnected: () => {
+        this.#wake();
+        for (const client of [...this.#unexpelled]) void this.#expel(client);
+      },
+      onLost: (connection, silent) => {
+        if (silent) connection.expelled = this.#expel(connection.client);
+        // Where it was only cut, what cannot be repeated may still learn from the session how it ended.
+        else void connection.ended.then(() => this.#expel(connection.client));
+      },
+    });
+  }
+
+  /**
+   * Ends a lost session by way of a target that answers, so that the lost one does not execute later what was sent to
+   * it, and holds no lock. Takes effect where the file system's mount targets know of each other's clients.
+   */
+  async #expel(lost: NfsClient): Promise<void> {
+    this.#unexpelled.delete(lost);
+    if (this.#closed) return;
+    const { detectionTimeout: timeout, log } = this.#options;
+    for (const { id, connection } of this.#targets) {
+      if (connection === undefined) continue;
+      try {
+        await connection.client.expel(lost.name, { timeout, onConnectionLoss: "fail", signal: connection.lost });
+        return;
+      } catch (error) {
+        log.debug({ err: error, target: id }, `The session of ${lost.name} could not be ended through ${id}`);
+        if (verdictOn(error) === "final") return;
+      }
+    }
+    this.#unexpelled.add(lost);
   }
 
   /** See {@link NfsClient.removeLeftovers}. Does not hold up the draining of its target: it fails, and there is a next time. */
@@ -375,6 +411,7 @@ export class Router {
     isRepeatable: (error: unknown) => boolean = () => true,
   ): Promise<Result> {
     const deadline = performance.now() + this.#options.operationTimeout;
+    const changes = CHANGES.has(operation);
     for (;;) {
       const failures: { busy?: unknown; lost?: unknown } = {};
       for (const target of this.#ranking(path)) {
@@ -388,6 +425,7 @@ export class Router {
         } catch (error) {
           const verdict = verdictOn(error);
           if (verdict === "final" || !isRepeatable(error)) throw error;
+          if (changes) await connection.expelled;
           failures[verdict] = error;
         }
       }

@@ -27,6 +27,13 @@ export interface TargetOptions {
   readonly onOperation?: OperationObserver;
 }
 
+/** What a target tells the router. */
+export interface TargetEvents {
+  readonly onConnected: () => void;
+  /** Called once for each connection, before its operations learn of it. `silent`: the target still accepts requests. */
+  readonly onLost: (connection: Connection, silent: boolean) => void;
+}
+
 /** After a connection that lived this long, in milliseconds, probing begins with the shortest delay again. */
 const STABLE_AFTER = 10_000;
 
@@ -36,7 +43,7 @@ export class Target implements Routable {
   readonly port: number;
   readonly statistics = new TargetStatistics();
   readonly #options: TargetOptions;
-  readonly #onConnected: () => void;
+  readonly #events: TargetEvents;
   #state = FIRST_STATE;
   #since = Date.now();
   #reason: string | undefined;
@@ -47,12 +54,12 @@ export class Target implements Routable {
   #probeTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(mountTarget: MountTarget, options: TargetOptions, onConnected: () => void) {
+  constructor(mountTarget: MountTarget, options: TargetOptions, events: TargetEvents) {
     this.id = mountTarget.mount_target_id;
     this.mountTarget = mountTarget;
     this.port = portOf(mountTarget.port, options);
     this.#options = options;
-    this.#onConnected = onConnected;
+    this.#events = events;
   }
 
   get state(): TargetState {
@@ -151,21 +158,23 @@ export class Target implements Routable {
   #use(client: NfsClient): void {
     const { detectionTimeout } = this.#options;
     const connection = new Connection(client, detectionTimeout, (error) => {
-      this.#lose(connection, `It has stopped answering: ${messageOf(error)}`);
+      this.#lose(connection, `It has stopped answering: ${messageOf(error)}`, true);
     });
     this.#connection = connection;
     this.#enter("answered");
-    this.#onConnected();
+    this.#events.onConnected();
   }
 
-  #lose(connection: Connection, reason: string): void {
+  #lose(connection: Connection, reason: string, silent = false): void {
     // Every operation under way reports the loss; the first one counts.
+    if (connection.lost.aborted) return;
     if (!this.#closed && connection === this.#connection) {
       this.#connection = undefined;
       this.#compoundsBefore += compoundsOf(connection);
       if (Date.now() - this.#since >= STABLE_AFTER) this.#failures = 0;
       this.#fail(reason);
     }
+    this.#events.onLost(connection, silent);
     connection.giveUp();
   }
 
