@@ -49,6 +49,8 @@ beforeAll(async () => {
     parameterName: "/table",
     parameterArn: "arn:aws:ssm:::parameter/table",
     routingStrategy: "rendezvous",
+    rollout: "rolling-deployment",
+    mountTableRefreshSeconds: 30,
     minTasks: 2,
     maxTasks: 4,
     targetCpuPercent: 60,
