@@ -20,9 +20,6 @@ export const TARGET_DIRECTORY = "/data";
 /** How routers get a changed mount table. */
 export type Rollout = "rolling-deployment" | "hot-reload";
 
-/** Often, because a local run does not last long. */
-const REFRESH_SECONDS = "0.5";
-
 /** Names who calls: the control plane tells it to those who look at its calls. */
 function aws(endpoint: string, accessKeyId: string): Record<string, string> {
   return {
@@ -35,14 +32,19 @@ function aws(endpoint: string, accessKeyId: string): Record<string, string> {
   };
 }
 
-export function routerEnvironment(endpoint: string, nfsPort: number, rollout: Rollout): Record<string, string> {
+/** @param mountTableRefreshSeconds 0: only at the start. */
+export function routerEnvironment(
+  endpoint: string,
+  nfsPort: number,
+  mountTableRefreshSeconds: number,
+): Record<string, string> {
   return {
     ...aws(endpoint, "ROUTER"),
     SSM_PARAMETER_NAME: PARAMETER_NAME,
     EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
     ROOT_DIRECTORY: TARGET_DIRECTORY,
     NFS_PORT: String(nfsPort),
-    MOUNT_TABLE_REFRESH_SECONDS: rollout === "hot-reload" ? REFRESH_SECONDS : "0",
+    MOUNT_TABLE_REFRESH_SECONDS: String(mountTableRefreshSeconds),
   };
 }
 

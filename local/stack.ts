@@ -46,6 +46,8 @@ export interface StackOptions {
   readonly fileCountThreshold: number;
   /** How routers get a changed mount table; by new tasks when absent. */
   readonly rollout?: Rollout;
+  /** Seconds between two looks of the routers at the mount table, with hot-reload. Default: 0.5. */
+  readonly mountTableRefreshSeconds?: number;
   /** Milliseconds from one run of the monitor to the next. */
   readonly monitorInterval: number;
   /** Milliseconds that a new mount target is `creating`. */
@@ -112,7 +114,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 }
 
 async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> {
-  const { log, signal, apiToken, bundles = BUNDLES, rollout = "rolling-deployment" } = options;
+  const {
+    log,
+    signal,
+    apiToken,
+    bundles = BUNDLES,
+    rollout = "rolling-deployment",
+    mountTableRefreshSeconds = 0.5,
+  } = options;
   requireBundles(bundles);
   const nfsPort = await findCommonPort(SUBNETS.flatMap((subnet) => subnet.addresses));
 
@@ -154,7 +163,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
       containerName: "router",
       command: [process.execPath, "--enable-source-maps", bundles.router],
       environment: {
-        ...routerEnvironment(controlPlane.url, nfsPort, rollout),
+        ...routerEnvironment(controlPlane.url, nfsPort, rollout === "hot-reload" ? mountTableRefreshSeconds : 0),
         ...(apiToken === undefined ? {} : { API_TOKEN_SECRET_ID }),
       },
       stopTimeout: STOP_TIMEOUT,

@@ -7,7 +7,19 @@ import { http } from "./http.ts";
 import { latency } from "./latency.ts";
 import { listing } from "./listing.ts";
 import { routing } from "./routing.ts";
+import { scaleOut } from "./scale-out.ts";
 import { scaling } from "./scaling.ts";
 import { smallFiles } from "./small-files.ts";
 
-export const rows: readonly Row[] = [scaling, smallFiles, latency, bulk, listing, counting, routing, http, failover];
+export const rows: readonly Row[] = [
+  scaling,
+  smallFiles,
+  latency,
+  bulk,
+  listing,
+  counting,
+  routing,
+  http,
+  failover,
+  scaleOut,
+];
