@@ -7,6 +7,7 @@ import { AwsCallError } from "./aws/session.ts";
 import type { Subnet } from "./aws/subnets.ts";
 import { deadlineIn } from "./deadline.ts";
 import { decideScaling, type Observation } from "./decide.ts";
+import { observe } from "./observe.ts";
 import type { Run } from "./run.ts";
 
 /** No mount target could be added in this run; the message says why. */
@@ -27,13 +28,13 @@ export type AddedMountTarget = {
  * @throws {MountTargetCreationError} when no subnet can take it, or it is not available in time.
  * @throws {AwsCallError} when another call fails.
  */
-export async function addMountTarget(run: Run, observation: Observation): Promise<AddedMountTarget> {
-  const { aws, settings, log } = run;
+export async function addMountTarget(run: Run, firstObservation: Observation): Promise<AddedMountTarget> {
+  const { settings, log } = run;
   const refused = new Map<string, string>();
-  let { mountTargets } = observation;
+  let observation = firstObservation;
   for (;;) {
     const subnets = observation.subnets.filter(({ subnetId }) => !refused.has(subnetId));
-    const decision = decideScaling({ ...observation, subnets, mountTargets }, settings);
+    const decision = decideScaling({ ...observation, subnets }, settings);
     if (decision.action === "none") {
       const reasons = [...refused].map(([subnetId, code]) => `${subnetId}: ${code}`);
       throw new MountTargetCreationError(`No subnet can take a mount target: ${reasons.join(", ")}`);
@@ -45,9 +46,9 @@ export async function addMountTarget(run: Run, observation: Observation): Promis
     if (attempt.outcome === "started") return await untilAvailable(run, attempt.mountTargetId);
 
     // Another run may have added one meanwhile: look again before trying elsewhere, so that no limit is passed.
-    mountTargets = await listMountTargets(aws, settings.fileSystemId);
+    observation = await observe(run);
     if (attempt.outcome === "conflict") {
-      const winner = mountTargets.find(
+      const winner = observation.mountTargets.find(
         ({ availabilityZone, state }) => availabilityZone === subnet.availabilityZone && state !== "deleted",
       );
       if (!winner) throw new MountTargetCreationError(attempt.error.message, { cause: attempt.error });

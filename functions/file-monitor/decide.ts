@@ -125,9 +125,14 @@ function candidateSubnets(observation: Observation, limits: ScalingLimits): Subn
     );
 }
 
+/**
+ * Answers of AWS may lag behind. Against two mount targets in one Availability Zone EFS itself stands; against more
+ * than the limit, two witnesses that are kept apart, the list and the file system's own number: the higher one counts.
+ */
 function placesLeft(observation: Observation, { maxMountTargets }: ScalingLimits): number {
   if (maxMountTargets === undefined) return Number.POSITIVE_INFINITY;
-  return Math.max(0, maxMountTargets - occupying(observation).length);
+  const taken = Math.max(occupying(observation).length, observation.fileSystem.numberOfMountTargets);
+  return Math.max(0, maxMountTargets - taken);
 }
 
 /** The mount targets that hold their Availability Zone, whether they serve or not. */

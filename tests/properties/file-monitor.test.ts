@@ -188,7 +188,7 @@ describe("4. whatever fails, the table lists only available mount targets, and l
         }
         const limit = Number(environment.MAX_MOUNT_TARGETS || Number.POSITIVE_INFINITY);
         const isForeign = steps.some(({ event }) => event === "somebody creates a mount target");
-        if (!isStale && !isForeign) expect(aws.mountTargets.length).toBeLessThanOrEqual(limit);
+        if (!isForeign) expect(aws.mountTargets.length).toBeLessThanOrEqual(limit);
         if (!steps.some(({ overlapping }) => overlapping))
           expect(timesCalled("UpdateService")).toBeLessThanOrEqual(timesCalled("PutParameter"));
 

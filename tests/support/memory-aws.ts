@@ -142,7 +142,7 @@ export class MemoryAws {
     const body = textOf(request);
     switch (operation) {
       case "DescribeFileSystems":
-        return json({ FileSystems: [{ FileSystemId: this.fileSystemId, AvailabilityZoneName: this.oneZone }] });
+        return this.#describeFileSystems();
       case "DescribeMountTargets":
         return this.#describeMountTargets(Number(request.query?.Marker ?? 0), isStale);
       case "CreateMountTarget":
@@ -162,6 +162,11 @@ export class MemoryAws {
       default:
         throw new Error(`The monitor is not expected to call ${operation}`);
     }
+  }
+
+  #describeFileSystems(): Answer {
+    const fileSystem = { FileSystemId: this.fileSystemId, AvailabilityZoneName: this.oneZone };
+    return json({ FileSystems: [{ ...fileSystem, NumberOfMountTargets: this.mountTargets.length }] });
   }
 
   #describeMountTargets(start: number, isStale: boolean): Answer {

@@ -12,6 +12,8 @@ import { type AwsSession, call } from "./session.ts";
 export type FileSystem = {
   /** The only Availability Zone a One Zone file system can have a mount target in; undefined for a regional one. */
   readonly availabilityZone: string | undefined;
+  /** As the file system itself counts them, in any state: a second witness beside the list of them. */
+  readonly numberOfMountTargets: number;
 };
 
 /** A mount target in any state; only one that is `available` serves. */
@@ -25,8 +27,17 @@ export type MountTargetDescription = {
 };
 
 const fileSystemSchema = z
-  .object({ FileSystems: z.tuple([z.object({ AvailabilityZoneName: z.string().optional() })]) })
-  .transform(({ FileSystems: [fileSystem] }): FileSystem => ({ availabilityZone: fileSystem.AvailabilityZoneName }));
+  .object({
+    FileSystems: z.tuple([
+      z.object({ AvailabilityZoneName: z.string().optional(), NumberOfMountTargets: z.number().default(0) }),
+    ]),
+  })
+  .transform(
+    ({ FileSystems: [fileSystem] }): FileSystem => ({
+      availabilityZone: fileSystem.AvailabilityZoneName,
+      numberOfMountTargets: fileSystem.NumberOfMountTargets,
+    }),
+  );
 
 const mountTargetSchema = z
   .object({

@@ -20,7 +20,10 @@ export type AwsClients = {
 export type AwsSession = AwsClients & { readonly signal: AbortSignal };
 
 /** The part of the clients' configuration that tests replace. */
-export type AwsClientOptions = Pick<SSMClientConfig, "requestHandler" | "credentials" | "region" | "maxAttempts">;
+export type AwsClientOptions = Pick<
+  SSMClientConfig,
+  "requestHandler" | "credentials" | "region" | "endpoint" | "maxAttempts"
+>;
 
 /** Creates the clients. Region, credentials and endpoint come from the environment. */
 export function createAwsClients(options: AwsClientOptions = {}): AwsClients {

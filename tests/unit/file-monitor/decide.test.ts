@@ -31,7 +31,7 @@ function mountTarget(availabilityZone: string, state = "available"): MountTarget
 
 function observation(parts: Partial<Observation>): Observation {
   return {
-    fileSystem: { availabilityZone: undefined },
+    fileSystem: { availabilityZone: undefined, numberOfMountTargets: 0 },
     mountTargets: [mountTarget("a")],
     subnets: [subnet("a1", "a"), subnet("b1", "b"), subnet("c1", "c")],
     ...parts,
@@ -103,16 +103,23 @@ describe("where the next mount target goes", () => {
       expected: "none: there are MAX_MOUNT_TARGETS (2) already",
       left: 0,
     },
+    {
+      name: "no more than allowed, though not all of them are listed yet",
+      seen: { fileSystem: { availabilityZone: undefined, numberOfMountTargets: 2 } },
+      limits: { maxMountTargets: 2 },
+      expected: "none: there are MAX_MOUNT_TARGETS (2) already",
+      left: 0,
+    },
     { name: "one more is allowed", seen: {}, limits: { maxMountTargets: 2 }, expected: "create b1", left: 1 },
     {
       name: "a One Zone file system that has its only one",
-      seen: { fileSystem: { availabilityZone: "a" } },
+      seen: { fileSystem: { availabilityZone: "a", numberOfMountTargets: 1 } },
       expected: "none: a One Zone file system has its only mount target in a",
       left: 0,
     },
     {
       name: "a One Zone file system that has none",
-      seen: { fileSystem: { availabilityZone: "c" }, mountTargets: [] },
+      seen: { fileSystem: { availabilityZone: "c", numberOfMountTargets: 0 }, mountTargets: [] },
       expected: "create c1",
       left: 1,
     },
