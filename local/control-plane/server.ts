@@ -32,6 +32,13 @@ export interface Fault {
   readonly answer: AwsError | "none" | "connection-closed";
 }
 
+/** A call that reads is answered from an older state of the account: AWS's services are eventually consistent. */
+export interface StaleRead {
+  readonly asOf: AwsState;
+}
+
+type Disturbance = Fault | StaleRead | undefined;
+
 export interface ControlPlaneOptions {
   readonly state: AwsState;
   readonly host?: string;
@@ -46,7 +53,9 @@ export interface ControlPlaneOptions {
   readonly onMountTargetAvailable?: LifecycleOptions["onMountTargetAvailable"];
   readonly onMountTargetDeleted?: LifecycleOptions["onMountTargetDeleted"];
   /** Sees every call before it takes effect, and may break it. */
-  readonly onCall?: ((call: Call) => Fault | undefined | Promise<Fault | undefined>) | undefined;
+  readonly onCall?: ((call: Call) => Disturbance | Promise<Disturbance>) | undefined;
+  /** The time of what the calls do; the system's when absent. */
+  readonly clock?: () => Date;
   /** Errors of the hooks, and our own. */
   readonly onError?: (error: unknown) => void;
 }
@@ -109,23 +118,34 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 
   function environment(): Environment {
-    return { now: new Date(), newId, maxPageSize: options.maxPageSize ?? Number.POSITIVE_INFINITY };
+    return {
+      now: options.clock?.() ?? new Date(),
+      newId,
+      maxPageSize: options.maxPageSize ?? Number.POSITIVE_INFINITY,
+    };
   }
 
   /** Runs the operation; the account is unchanged when it throws. */
   function run(call: Call): object {
-    const operation = OPERATIONS[call.service].get(call.operation);
-    if (operation === undefined) throw unknownOperation(call);
-    const outcome = operation(state, call.input, environment());
+    const outcome = operationOf(call)(state, call.input, environment());
     setState(outcome.state);
     return outcome.output;
   }
 
-  async function answer(request: FastifyRequest, reply: FastifyReply, protocol: Protocol, read: () => Named) {
+  function read(call: Call, asOf: AwsState): object {
+    const outcome = operationOf(call)(asOf, call.input, environment());
+    if (outcome.state !== asOf) throw new Error(`${call.operation} does not only read: it can't be answered late`);
+    return outcome.output;
+  }
+
+  async function answer(request: FastifyRequest, reply: FastifyReply, protocol: Protocol, parse: () => Named) {
     const requestId = randomUUID();
     try {
-      const call: Call = { ...read(), requestId, accessKeyId: accessKeyId(request) };
+      const call: Call = { ...parse(), requestId, accessKeyId: accessKeyId(request) };
       const fault = await options.onCall?.(call);
+      if (fault !== undefined && "asOf" in fault) {
+        return send(reply, protocol.success(call.operation, read(call, fault.asOf), requestId));
+      }
       const output = fault === undefined || fault.takesEffect ? run(call) : {};
       if (fault === undefined) return send(reply, protocol.success(call.operation, output, requestId));
       if (fault.answer instanceof AwsError) throw fault.answer;
@@ -192,6 +212,12 @@ function readJson11(target: string, body: unknown): Named {
 function readEc2Query(body: unknown): Named {
   const { Action, Version: _version, ...input } = parseQueryForm(typeof body === "string" ? body : "");
   return { service: "ec2", operation: String(Action ?? ""), input };
+}
+
+function operationOf(call: Call): Operation {
+  const operation = OPERATIONS[call.service].get(call.operation);
+  if (operation === undefined) throw unknownOperation(call);
+  return operation;
 }
 
 function unknownOperation({ service, operation }: Call): AwsError {

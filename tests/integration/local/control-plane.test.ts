@@ -617,6 +617,18 @@ describe("faults", () => {
     expect(controlPlane.state().mountTargets).toHaveLength(1);
   });
 
+  test("a call that reads can be answered from an older state, which stays the past", async () => {
+    let asOf: AwsState | undefined;
+    const { controlPlane, efs } = await start({ onCall: () => asOf && { asOf } });
+    const before = controlPlane.state();
+    await createIn(efs, subnetA);
+    asOf = before;
+    const { MountTargets } = await efs.send(new DescribeMountTargetsCommand({ FileSystemId: FILE_SYSTEM_ID }));
+    expect(MountTargets).toEqual([]);
+    await expect(createIn(efs, subnetA)).rejects.toThrow("does not only read");
+    expect(controlPlane.state().mountTargets).toHaveLength(1);
+  });
+
   test("a call can go without an answer, and close does not wait for it", async () => {
     const { controlPlane, efs } = await start({ onCall: () => ({ takesEffect: false, answer: "none" }) });
     const signal = AbortSignal.timeout(200);

@@ -1,0 +1,336 @@
+/**
+ * An account on the local control plane, runs of the monitor in it whose calls fail as planned, and a watch on every
+ * change that the account sees.
+ *
+ * Time is simulated: every call and every change has a millisecond of its own.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createAwsClients } from "../../functions/file-monitor/aws/session.ts";
+import { deadlineIn } from "../../functions/file-monitor/deadline.ts";
+import { monitor } from "../../functions/file-monitor/monitor.ts";
+import type { MonitorResult } from "../../functions/file-monitor/result.ts";
+import { readSettings } from "../../functions/file-monitor/settings.ts";
+import {
+  CLUSTER_NAME,
+  createAccount,
+  FILE_SYSTEM_ID,
+  REGION,
+  SECURITY_GROUP_ID,
+  SERVICE_NAME,
+  VPC_ID,
+} from "../../local/account.ts";
+import { AwsError } from "../../local/control-plane/aws-error.ts";
+import type { Environment } from "../../local/control-plane/operation.ts";
+import {
+  type Call,
+  type ControlPlane,
+  type Fault,
+  type StaleRead,
+  startControlPlane,
+} from "../../local/control-plane/server.ts";
+import type { AwsState, Subnet } from "../../local/control-plane/state.ts";
+import { PARAMETER_NAME } from "../../local/environments.ts";
+import { addMountTargets, addService, putMountTable } from "../../local/initial-deployment.ts";
+import { Interleaving } from "./interleaving.ts";
+import { violationsOf } from "./monitor-rules.ts";
+
+/** What goes wrong with a call. After a death none of the run's calls is carried out. */
+export const FAULTS = [
+  "throttled",
+  "server error",
+  "server error after success",
+  "timeout",
+  "timeout after success",
+  "connection closed",
+  "lost answer",
+  "death before",
+  "death after",
+] as const;
+export type FaultKind = (typeof FAULTS)[number];
+
+/** The calls that may be answered from an older state. */
+export const READS = [
+  "DescribeFileSystems",
+  "DescribeMountTargets",
+  "DescribeSubnets",
+  "GetParameter",
+  "DescribeServices",
+  "ListServiceDeployments",
+] as const;
+export type Read = (typeof READS)[number];
+
+export type RunPlan = {
+  readonly isThresholdPassed: boolean;
+  /** What goes wrong with the nth call. */
+  readonly faults: ReadonlyMap<number, FaultKind>;
+  /** Calls that are answered from the account as it was some changes ago. */
+  readonly stale?: { readonly reads: readonly Read[]; readonly changes: number } | undefined;
+  /** How often the SDK sends a call. */
+  readonly maxAttempts: number;
+};
+
+export const CLEAN_RUN: RunPlan = { isThresholdPassed: true, faults: new Map(), maxAttempts: 1 };
+
+export type Scenario = {
+  /** The Availability Zone of each subnet. */
+  readonly zones: readonly string[];
+  /** The Availability Zones that have a mount target from the start. */
+  readonly occupied: readonly string[];
+  readonly maxMountTargets: number | undefined;
+};
+
+/** Milliseconds that a call may take, in runs that may get no answer. */
+const IMPATIENCE = 100;
+
+type RunUnderWay = {
+  readonly plan: RunPlan;
+  readonly death: AbortController;
+  calls: number;
+  /** The index of the oldest state that it goes by. */
+  oldestView: number;
+};
+
+export class MonitorWorld {
+  readonly counts = {
+    scenarios: 0,
+    runs: 0,
+    "runs that overlapped another": 0,
+    "runs that failed": 0,
+    "changes by hand": 0,
+    "AWS calls": 0,
+    "mount targets created": 0,
+    "tables written": 0,
+    deployments: 0,
+  };
+  readonly faults = new Map<string, number>([...FAULTS, "stale answer"].map((kind) => [kind, 0]));
+  /** What must not happen and did, in this scenario. */
+  readonly violations: string[] = [];
+  /** Whether mount targets end in state error. */
+  breaksMountTargets = false;
+  readonly #directory = mkdtempSync(join(tmpdir(), "monitor-world-"));
+  readonly #controlPlane: ControlPlane;
+  readonly #runs = new Map<string, RunUnderWay>();
+  /** Every state of the account in this scenario, the present one last. */
+  readonly #states: AwsState[] = [];
+  #maxMountTargets: number | undefined;
+  #interleaving: Interleaving | undefined;
+  /** How many runs are under way at the same time, or were when the first of them began. */
+  #runsTogether = 1;
+  #isByHand = false;
+  #time = Date.UTC(2026, 0, 1);
+
+  static async start(): Promise<MonitorWorld> {
+    let world: MonitorWorld | undefined;
+    const controlPlane = await startControlPlane({
+      state: createAccount(new Date(0)),
+      clock: () => world?.now() ?? new Date(0),
+      maxPageSize: 2,
+      mountTargetCreationDelay: 2,
+      mountTargetDeletionDelay: 2,
+      onMountTargetAvailable: async () => {
+        if (world?.breaksMountTargets) throw new Error("This mount target is broken");
+      },
+      onCall: async (call) => await world?.disturb(call),
+    });
+    world = new MonitorWorld(controlPlane);
+    return world;
+  }
+
+  private constructor(controlPlane: ControlPlane) {
+    this.#controlPlane = controlPlane;
+    for (const name of ["a", "b", "c"]) writeFileSync(join(this.#directory, name), "");
+    controlPlane.subscribe(() => this.#onChange());
+  }
+
+  async close(): Promise<void> {
+    await this.#controlPlane.close();
+    rmSync(this.#directory, { recursive: true });
+  }
+
+  get state(): AwsState {
+    return this.#controlPlane.state();
+  }
+
+  now(): Date {
+    this.#time += 1;
+    return new Date(this.#time);
+  }
+
+  /** An account as `pulumi up` leaves it. */
+  reset({ zones, occupied, maxMountTargets }: Scenario): void {
+    const subnets = zones.map(subnet);
+    this.change((_, environment) => {
+      const account = { ...createAccount(environment.now), subnets };
+      const first = occupied.flatMap((zone) => subnets.find((one) => one.availabilityZone === zone) ?? []);
+      const published = putMountTable(addMountTargets(account, first, environment), this.#environment(environment));
+      return addService(published, TASK_DEFINITION, 2, this.#environment(environment));
+    });
+    this.#states.splice(0, this.#states.length, this.state);
+    this.#maxMountTargets = maxMountTargets;
+    this.violations.length = 0;
+    this.breaksMountTargets = false;
+    this.counts.scenarios += 1;
+  }
+
+  /** Changes the account as people and other programs do. */
+  change(change: (state: AwsState, environment: Environment) => AwsState): void {
+    this.#isByHand = true;
+    this.#controlPlane.update(change);
+    this.#isByHand = false;
+    this.counts["changes by hand"] += 1;
+  }
+
+  /** Runs the monitor once, as the handler does. */
+  async run(plan: RunPlan): Promise<MonitorResult> {
+    this.counts.runs += 1;
+    const name = `RUN-${this.counts.runs}`;
+    const death = new AbortController();
+    this.#runs.set(name, { plan, death, calls: 0, oldestView: this.#states.length - 1 });
+    const deadline = deadlineIn(10_000);
+    const clients = createAwsClients({
+      endpoint: this.#controlPlane.url,
+      region: REGION,
+      credentials: { accessKeyId: name, secretAccessKey: "test" },
+      maxAttempts: plan.maxAttempts,
+      ...(plan.faults.size > 0 && { requestHandler: { requestTimeout: IMPATIENCE, throwOnRequestTimeout: true } }),
+    });
+    try {
+      const result = await monitor({
+        settings: this.#settings(plan),
+        aws: { ...clients, signal: AbortSignal.any([deadline.signal, death.signal]) },
+        deadline,
+        log: { info: () => {}, warn: () => {}, error: () => {} },
+      });
+      if (result.statusCode === 500) this.counts["runs that failed"] += 1;
+      return result;
+    } finally {
+      this.#runs.delete(name);
+      for (const client of Object.values(clients)) client.destroy();
+    }
+  }
+
+  /** Runs that are under way at the same time; their calls take turns as `choices` says. */
+  async runTogether(plans: readonly RunPlan[], choices: readonly number[], byHand: () => void): Promise<void> {
+    this.#interleaving = new Interleaving(choices);
+    this.counts["runs that overlapped another"] += plans.length;
+    this.#runsTogether = plans.length;
+    const changed = this.#interleaving.turn().then(byHand);
+    await Promise.all([changed, ...plans.map((plan) => this.run(plan))]);
+    this.#interleaving = undefined;
+    this.#runsTogether = 1;
+  }
+
+  /** What becomes of a call. */
+  async disturb(call: Call): Promise<Fault | StaleRead | undefined> {
+    const run = this.#runs.get(call.accessKeyId ?? "");
+    const number = run === undefined ? 0 : run.calls++;
+    this.counts["AWS calls"] += 1;
+    await this.#interleaving?.turn();
+    // It comes from a run that has died, or gave up waiting for this very answer.
+    if (run === undefined || run.death.signal.aborted) return { takesEffect: false, answer: "connection-closed" };
+    const kind = run.plan.faults.get(number);
+    if (kind !== undefined) {
+      this.#count(kind);
+      if (kind.startsWith("death")) run.death.abort();
+      return faultOf(kind);
+    }
+    const { stale } = run.plan;
+    if (stale === undefined || !stale.reads.some((read) => read === call.operation)) return undefined;
+    const index = Math.max(0, this.#states.length - 1 - stale.changes);
+    const asOf = this.#states[index];
+    if (asOf === undefined) return undefined;
+    run.oldestView = Math.min(run.oldestView, index);
+    this.#count("stale answer");
+    return { asOf };
+  }
+
+  #onChange(): void {
+    const before = this.#states.at(-1);
+    const after = this.state;
+    this.#states.push(after);
+    if (this.#isByHand || before === undefined) return;
+    if (after.mountTargets.length > before.mountTargets.length) this.counts["mount targets created"] += 1;
+    if (after.parameters !== before.parameters) this.counts["tables written"] += 1;
+    if (after.services !== before.services) this.counts.deployments += 1;
+    const oldestView = Math.min(...[...this.#runs.values()].map((run) => run.oldestView));
+    const violations = violationsOf({
+      before,
+      after,
+      seen: this.#states.slice(oldestView, -1),
+      maxMountTargets: this.#maxMountTargets,
+      runs: this.#runsTogether,
+    });
+    this.violations.push(...violations);
+  }
+
+  #count(kind: string): void {
+    this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1);
+  }
+
+  /** The table is written and the service deployed at times of their own. */
+  #environment(environment: Environment): Environment {
+    return { ...environment, now: this.now() };
+  }
+
+  #settings({ isThresholdPassed }: RunPlan) {
+    return readSettings({
+      EFS_MOUNT_PATH: this.#directory,
+      TARGET_DIRECTORY: "/",
+      FILE_COUNT_THRESHOLD: isThresholdPassed ? "2" : "3",
+      EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
+      EFS_SECURITY_GROUP_ID: SECURITY_GROUP_ID,
+      VPC_ID,
+      SSM_PARAMETER_NAME: PARAMETER_NAME,
+      ECS_CLUSTER_NAME: CLUSTER_NAME,
+      ECS_SERVICE_NAME: SERVICE_NAME,
+      MOUNT_TARGET_POLL_INTERVAL_SECONDS: "0.002",
+      MOUNT_TARGET_TIMEOUT_SECONDS: "0.15",
+      MAX_MOUNT_TARGETS: this.#maxMountTargets === undefined ? "" : String(this.#maxMountTargets),
+    });
+  }
+}
+
+const TASK_DEFINITION = {
+  family: "router",
+  revision: 1,
+  containerName: "router",
+  command: [],
+  environment: {},
+  stopTimeout: 1,
+};
+
+function subnet(zone: string, index: number): Subnet {
+  return {
+    subnetId: `subnet-${index}`,
+    vpcId: VPC_ID,
+    availabilityZone: zone,
+    availabilityZoneId: `id-of-${zone}`,
+    cidrBlock: `10.0.${index}.0/24`,
+    addresses: [`10.0.${index}.4`, `10.0.${index}.5`],
+    supportsEfs: true,
+    tags: {},
+  };
+}
+
+function faultOf(kind: FaultKind): Fault {
+  switch (kind) {
+    case "throttled":
+      return { takesEffect: false, answer: new AwsError("ThrottlingException", 400, "Rate exceeded") };
+    case "server error":
+      return { takesEffect: false, answer: new AwsError("InternalServerError", 500, "An error occurred") };
+    case "server error after success":
+      return { takesEffect: true, answer: new AwsError("InternalServerError", 500, "An error occurred") };
+    case "timeout":
+      return { takesEffect: false, answer: "none" };
+    case "timeout after success":
+      return { takesEffect: true, answer: "none" };
+    case "connection closed":
+    case "death before":
+      return { takesEffect: false, answer: "connection-closed" };
+    case "lost answer":
+    case "death after":
+      return { takesEffect: true, answer: "connection-closed" };
+  }
+}
