@@ -10,6 +10,7 @@ import { routing } from "./routing.ts";
 import { scaleOut } from "./scale-out.ts";
 import { scaling } from "./scaling.ts";
 import { smallFiles } from "./small-files.ts";
+import { start } from "./start.ts";
 
 export const rows: readonly Row[] = [
   scaling,
@@ -22,4 +23,5 @@ export const rows: readonly Row[] = [
   http,
   failover,
   scaleOut,
+  start,
 ];

@@ -1,0 +1,92 @@
+/** How long the two bundles take to start, as Lambda and ECS start them. */
+import { stat, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
+import { CertificateAuthority } from "../../tests/support/certificates.ts";
+import { type Address, type FileService, startFileService } from "../file-service.ts";
+import { interleave } from "../interleave.ts";
+import { runProgram } from "../program.ts";
+import { type Bench, type Figure, type Row, valueAtMost } from "../row.ts";
+import { startTlsFront } from "../tls-front.ts";
+
+const MONITOR = "dist/file-monitor/index.cjs";
+const ROUNDS = 9;
+const MOUNT_TARGETS = 3;
+
+export const start: Row = {
+  name: "start",
+  what: "The monitor until its handler is loaded, the router until it is ready; both from the start of the process",
+  seconds: 30,
+  check: checkSize,
+  measure,
+};
+
+async function checkSize(): Promise<Figure[]> {
+  const { size } = await stat(MONITOR);
+  return [{ name: "monitor's bundle", unit: "MB", better: "lower", ours: [size / 1e6], goal: valueAtMost(1.5) }];
+}
+
+async function measure(bench: Bench): Promise<Figure[]> {
+  const service = await startFileService(bench, { mountTargets: MOUNT_TARGETS });
+  const tls = await startTls(bench, service);
+  const samples = await interleave(bench, "starts", ROUNDS, {
+    node: () => loadedAfter(bench, "node:fs"),
+    monitor: () => loadedAfter(bench, resolve(MONITOR)),
+    router: () => readyAfter(service, service.addresses),
+    routerOverTls: () => readyAfter(service, tls.addresses, tls.environment),
+  });
+  const figure = { unit: "ms", better: "lower" } as const;
+  return [
+    {
+      ...figure,
+      name: "monitor",
+      ours: samples.monitor,
+      peer: { name: "Node.js alone", values: samples.node },
+      goal: valueAtMost(400),
+    },
+    { ...figure, name: "router", ours: samples.router, goal: valueAtMost(1_000) },
+    { ...figure, name: "router, TLS and IAM", ours: samples.routerOverTls, goal: valueAtMost(1_000) },
+  ];
+}
+
+/** Milliseconds from the start of a Node.js process until a module is loaded. */
+async function loadedAfter(bench: Bench, module: string): Promise<number> {
+  const script = `require(${JSON.stringify(module)}); console.log(performance.now())`;
+  return runProgram(bench, z.number(), [process.execPath, "-e", script]);
+}
+
+/** Milliseconds from the start of a router's process until it says that it is ready. */
+async function readyAfter(
+  service: FileService,
+  addresses: readonly Address[],
+  environment?: Readonly<Record<string, string>>,
+): Promise<number> {
+  const begin = performance.now();
+  const router = await service.startRouter(addresses, environment);
+  const { ok } = await fetch(`${router.url}/readyz`);
+  if (!ok) throw new Error("A router that listens is not ready");
+  const milliseconds = performance.now() - begin;
+  await router.stop();
+  return milliseconds;
+}
+
+/** What the stack's own settings ask of a start: TLS to each mount target, and a signed certificate for it. */
+async function startTls(bench: Bench, { addresses }: FileService) {
+  const name = "fs-1.efs.ap-northeast-1.amazonaws.com";
+  const authority = await CertificateAuthority.create();
+  const certificate = await authority.issue(name);
+  const folder = await makeTemporaryDirectory("bench-start-");
+  bench.cleanups.add(() => folder.remove());
+  const authorities = join(folder.path, "authorities.pem");
+  await writeFile(authorities, authority.certificate);
+  return {
+    addresses: await Promise.all(addresses.map((address) => startTlsFront(bench, address, certificate))),
+    environment: {
+      NFS_TLS: "on",
+      NFS_TLS_SERVER_NAME: name,
+      NFS_TLS_CA_FILE: authorities,
+      EFS_IAM_AUTHORIZATION: "on",
+    },
+  };
+}
