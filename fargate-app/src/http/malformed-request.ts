@@ -1,4 +1,5 @@
 /** Answers to what is no HTTP request, or not one in time: Node tells of it before there is a request to answer. */
+import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { PROBLEM_TYPE, ProblemError, problemOf } from "./problem.ts";
@@ -8,8 +9,12 @@ type ClientError = Error & { readonly code?: string };
 /** The `clientErrorHandler` of a server, once it watches that server. */
 export class MalformedRequests {
   readonly #responses = new WeakMap<Socket, Set<ServerResponse>>();
+  readonly #ending = new WeakSet<Socket>();
 
-  /** Learns which answers are under way on a connection: nothing may be written into the middle of one. */
+  /**
+   * Learns which answers are under way on a connection. Nothing may be written into the middle of one; and what came
+   * before the broken request gets its own answer first, or its client would take the wrong one for it.
+   */
   watch(server: Server): void {
     server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
       const responses = this.#responses.get(socket) ?? new Set();
@@ -19,12 +24,23 @@ export class MalformedRequests {
   }
 
   readonly answer = (error: ClientError, socket: Socket): void => {
-    const underWay = [...(this.#responses.get(socket) ?? [])];
-    if (socket.writable && error.code !== "ECONNRESET" && !underWay.some(({ headersSent }) => headersSent)) {
-      socket.write(rawAnswer(problemFor(error)));
-    }
-    socket.destroy(error);
+    if (error.code === "ECONNRESET") socket.destroy();
+    // What else comes over the connection is broken, too.
+    if (socket.destroyed || this.#ending.has(socket)) return;
+    this.#ending.add(socket);
+    const before = [...this.#underWay(socket)].filter(({ req }) => req.complete);
+    void Promise.all(before.map((response) => once(response, "close"))).then(() => this.#end(error, socket));
   };
+
+  #end(error: ClientError, socket: Socket): void {
+    const isAnswered = [...this.#underWay(socket)].some(({ headersSent }) => headersSent);
+    if (socket.writable && !isAnswered) socket.write(rawAnswer(problemFor(error)));
+    socket.destroy();
+  }
+
+  #underWay(socket: Socket): ReadonlySet<ServerResponse> {
+    return this.#responses.get(socket) ?? new Set();
+  }
 }
 
 function problemFor({ code, message }: ClientError): ProblemError {
