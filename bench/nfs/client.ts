@@ -1,36 +1,41 @@
 /**
- * One measurement of the NFS client, in a process of its own: `bench/peers/libnfs.c` takes the same parameters.
+ * Measurements of the NFS client, in a process of its own: `bench/peers/libnfs.c` takes the same parameters.
  *
- *   client HOST PORT DIRECTORY reads  AT_ONCE FILES BYTES WARM_UP SECONDS
- *   client HOST PORT DIRECTORY writes AT_ONCE FILES BYTES WARM_UP SECONDS
- *   client HOST PORT DIRECTORY pings  WARM_UP SECONDS
+ *   client HOST PORT DIRECTORY reads  AT_ONCE FILES BYTES
+ *   client HOST PORT DIRECTORY writes AT_ONCE FILES BYTES
+ *   client HOST PORT DIRECTORY pings
  *   client HOST PORT DIRECTORY read NAME
  *   client HOST PORT DIRECTORY write NAME BYTES
  *   client HOST PORT DIRECTORY list
  *
- * It prints one JSON object.
+ * It prints one JSON object; the first three print one for each line of standard input, which says for how many seconds
+ * to go on.
  */
+import { createInterface } from "node:readline";
 import { connectNfs, type NfsClient } from "../../fargate-app/src/nfs/index.ts";
 
 const CHUNK = 1024 * 1024;
 
+/** Operations after which V8 has compiled what a router, which runs for weeks, always has compiled. */
+const WARM_UP = 8000;
+const WARM_UP_AT_ONCE = 64;
+
 const [, , host = "", port = "", directory = "", workload = "", ...parameters] = process.argv;
 const client = await connectNfs({ host, port: Number(port) });
 try {
-  const print = await run(client);
-  process.stdout.write(`${JSON.stringify(print)}\n`);
+  await run(client);
 } finally {
   await client.close();
 }
 
-function run(client: NfsClient): Promise<object> {
+async function run(client: NfsClient): Promise<void> {
   const [first = "", second = ""] = parameters;
   switch (workload) {
     case "reads":
     case "writes":
-      return smallFiles(client, workload);
+      return repeat(client, Number(first), smallFile(client, workload));
     case "pings":
-      return repeat(client, { atOnce: 1, warmUp: Number(first), seconds: Number(second) }, () => client.ping());
+      return repeat(client, 1, () => client.ping());
     case "read":
       return measure(client, () => readLarge(client, `${directory}/${first}`));
     case "write":
@@ -42,8 +47,8 @@ function run(client: NfsClient): Promise<object> {
   }
 }
 
-function smallFiles(client: NfsClient, workload: "reads" | "writes"): Promise<object> {
-  const [atOnce = 1, files = 1, bytes = 0, warmUp = 0, seconds = 0] = parameters.map(Number);
+function smallFile(client: NfsClient, workload: "reads" | "writes"): () => Promise<void> {
+  const [, files = 1, bytes = 0] = parameters.map(Number);
   const data = Buffer.alloc(bytes, "n");
   let next = 0;
   const nextPath = () => `${directory}/${next++ % files}`;
@@ -54,25 +59,30 @@ function smallFiles(client: NfsClient, workload: "reads" | "writes"): Promise<ob
   const write = async () => {
     await client.writeFile(nextPath(), data);
   };
-  return repeat(client, { atOnce, warmUp, seconds }, workload === "reads" ? read : write);
+  return workload === "reads" ? read : write;
 }
 
-async function repeat(
-  client: NfsClient,
-  { atOnce, warmUp, seconds }: { atOnce: number; warmUp: number; seconds: number },
+async function repeat(client: NfsClient, atOnce: number, operation: () => Promise<void>): Promise<void> {
+  await repeatWhile((operations) => operations < WARM_UP, WARM_UP_AT_ONCE, operation);
+  for await (const line of createInterface({ input: process.stdin })) {
+    await measure(client, () => {
+      const end = performance.now() + Number(line) * 1000;
+      return repeatWhile(() => performance.now() < end, atOnce, operation);
+    });
+  }
+}
+
+async function repeatWhile(
+  goesOn: (operations: number) => boolean,
+  atOnce: number,
   operation: () => Promise<void>,
-): Promise<object> {
-  const repeatFor = async (seconds: number) => {
-    const end = performance.now() + seconds * 1000;
-    let operations = 0;
-    const worker = async () => {
-      for (; performance.now() < end; operations++) await operation();
-    };
-    await Promise.all(Array.from({ length: atOnce }, worker));
-    return operations;
+): Promise<number> {
+  let operations = 0;
+  const worker = async () => {
+    for (; goesOn(operations); operations++) await operation();
   };
-  await repeatFor(warmUp);
-  return measure(client, () => repeatFor(seconds));
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return operations;
 }
 
 async function readLarge(client: NfsClient, path: string): Promise<number> {
@@ -96,8 +106,8 @@ async function list(client: NfsClient): Promise<number> {
   return entries;
 }
 
-/** @param operate resolves with how much it did. */
-async function measure(client: NfsClient, operate: () => Promise<number>): Promise<object> {
+/** Prints what `operate` took; it resolves with how much it did. */
+async function measure(client: NfsClient, operate: () => Promise<number>): Promise<void> {
   const idleBytes = process.memoryUsage.rss();
   const before = client.statistics();
   const cpu = process.cpuUsage();
@@ -106,7 +116,7 @@ async function measure(client: NfsClient, operate: () => Promise<number>): Promi
   const seconds = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   const after = client.statistics();
-  return {
+  const measured = {
     operations,
     seconds,
     cpuSeconds: (user + system) / 1e6,
@@ -115,4 +125,5 @@ async function measure(client: NfsClient, operate: () => Promise<number>): Promi
     bytesSent: after.bytesSent - before.bytesSent,
     bytesReceived: after.bytesReceived - before.bytesReceived,
   };
+  process.stdout.write(`${JSON.stringify(measured)}\n`);
 }

@@ -1,7 +1,7 @@
-/** Small files read, and written durably: what one round of it is, for both clients. */
+/** Small files read, and written durably: the same for both clients. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Measure, Measured } from "./clients.ts";
+import type { ClientProgram, Measured, RunningClient } from "./clients.ts";
 import { type Exported, makeDirectoryIn } from "./servers.ts";
 
 export interface Workload {
@@ -12,7 +12,6 @@ export interface Workload {
 
 export const BYTES = 4096;
 const FILES = 1000;
-const WARM_UP = 0.5;
 
 export async function makeSmallFiles(server: Exported): Promise<Exported> {
   const files = await makeDirectoryIn(server, "small-files");
@@ -21,13 +20,13 @@ export async function makeSmallFiles(server: Exported): Promise<Exported> {
   return files;
 }
 
-export function runWorkload(
-  client: Measure,
+/** Starts a client, which is then warm, and measured as often as is wanted. */
+export function startWorkload(
+  client: ClientProgram,
   files: Exported,
   { kind, atOnce }: Workload,
-  seconds: number,
-): Promise<Measured> {
-  return client(files, kind, atOnce, FILES, BYTES, WARM_UP, seconds);
+): Promise<RunningClient> {
+  return client.start(files, kind, atOnce, FILES, BYTES);
 }
 
 export const perSecond = ({ operations, seconds }: Measured): number => operations / seconds;

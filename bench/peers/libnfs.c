@@ -1,13 +1,14 @@
 /*
  * What bench/nfs/client.ts does with our client, done with libnfs over NFSv4, the way libnfs is fastest at it.
  *
- *   libnfs HOST PORT DIRECTORY reads  AT_ONCE FILES BYTES WARM_UP SECONDS
- *   libnfs HOST PORT DIRECTORY writes AT_ONCE FILES BYTES WARM_UP SECONDS
+ *   libnfs HOST PORT DIRECTORY reads  AT_ONCE FILES BYTES
+ *   libnfs HOST PORT DIRECTORY writes AT_ONCE FILES BYTES
  *   libnfs HOST PORT DIRECTORY read NAME
  *   libnfs HOST PORT DIRECTORY write NAME BYTES
  *   libnfs HOST PORT DIRECTORY list
  *
- * It prints one JSON object. DIRECTORY is mounted itself, so that every path is one name long. One file at a time goes
+ * It prints one JSON object; the first two print one for each line of standard input, which says for how many seconds to
+ * go on. DIRECTORY is mounted itself, so that every path is one name long. One file at a time goes
  * through the synchronous API; many at once through as many contexts (a context has one open-owner, whose OPENs may not
  * overlap) and one poll loop. A written file is overwritten in place, and readers can see it half written.
  *
@@ -35,6 +36,8 @@
 #define CHUNK (1024 * 1024)
 #define WINDOW 8
 #define MAX_AT_ONCE 256
+/* Seconds; the first OPEN of a context has to be confirmed. */
+#define WARM_UP 0.2
 
 static const char *host, *port, *directory;
 
@@ -99,6 +102,7 @@ static void report(long operations) {
   getrusage(RUSAGE_SELF, &usage);
   printf("{\"operations\":%ld,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"peakBytes\":%ld,\"bytesInWrite\":%zu}\n", operations,
          seconds, cpu_seconds() - began.cpu, usage.ru_maxrss * 1024 - began.idle, part);
+  fflush(stdout);
 }
 
 /* ---- writing ---- */
@@ -247,7 +251,6 @@ static void small_files(char **arguments) {
   small.bytes = atol(arguments[2]);
   small.data = malloc(small.bytes);
   memset(small.data, 'n', small.bytes);
-  double warm_up = atof(arguments[3]), seconds = atof(arguments[4]);
   struct worker workers[MAX_AT_ONCE] = {0};
   for (int i = 0; i < at_once; i++) workers[i].nfs = mount_directory(i);
   if (small.writing) {
@@ -255,14 +258,11 @@ static void small_files(char **arguments) {
     small.commits = part < small.bytes;
     small.flags = small.commits ? O_WRONLY : O_WRONLY | O_SYNC;
   }
-  if (at_once == 1) {
-    one_at_a_time(workers[0].nfs, warm_up);
+  many_at_once(workers, at_once, WARM_UP);
+  char line[64];
+  while (fgets(line, sizeof line, stdin) != NULL) {
     begin();
-    report(one_at_a_time(workers[0].nfs, seconds));
-  } else {
-    many_at_once(workers, at_once, warm_up);
-    begin();
-    report(many_at_once(workers, at_once, seconds));
+    report(at_once == 1 ? one_at_a_time(workers[0].nfs, atof(line)) : many_at_once(workers, at_once, atof(line)));
   }
 }
 
@@ -351,7 +351,7 @@ int main(int count, char **arguments) {
   directory = count < 5 ? "" : arguments[3];
   char **parameters = arguments + 5;
   small.writing = strcmp(workload, "writes") == 0;
-  if (count == 10 && (small.writing || strcmp(workload, "reads") == 0)) small_files(parameters);
+  if (count == 8 && (small.writing || strcmp(workload, "reads") == 0)) small_files(parameters);
   else if (count == 6 && strcmp(workload, "read") == 0) read_large(parameters[0]);
   else if (count == 7 && strcmp(workload, "write") == 0) write_large(parameters[0], strtoull(parameters[1], NULL, 10));
   else if (count == 5 && strcmp(workload, "list") == 0) list();

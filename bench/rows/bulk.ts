@@ -2,7 +2,7 @@
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { interleave } from "../interleave.ts";
-import { libnfs, type Measure, type Measured, ourClient } from "../nfs/clients.ts";
+import { type ClientProgram, libnfs, type Measured, ourClient } from "../nfs/clients.ts";
 import { type Exported, startGanesha, startLocalServer } from "../nfs/servers.ts";
 import { type Bench, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
 
@@ -59,7 +59,7 @@ async function measure(bench: Bench): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const direction of DIRECTIONS) {
     let files = 0;
-    const once = (side: Measure) => () => transfer(side, server, direction, BYTES, `${direction}-${files++}`);
+    const once = (side: ClientProgram) => () => transfer(side, server, direction, BYTES, `${direction}-${files++}`);
     const samples = await interleave<{ ours: Measured; libnfs: Measured }>(bench, direction, ROUNDS, {
       ours: once(client),
       libnfs: peer && once(peer),
@@ -95,13 +95,15 @@ async function measure(bench: Bench): Promise<Figure[]> {
 
 /** @param name of the file that is written; it is removed. */
 async function transfer(
-  client: Measure,
+  client: ClientProgram,
   server: Exported,
   direction: Direction,
   bytes: number,
   name: string,
 ): Promise<Measured> {
-  const measured = await (direction === "read" ? client(server, "read", SOURCE) : client(server, "write", name, bytes));
+  const measured = await (direction === "read"
+    ? client.run(server, "read", SOURCE)
+    : client.run(server, "write", name, bytes));
   if (measured.operations !== bytes) throw new Error(`${measured.operations} bytes were moved instead of ${bytes}`);
   await rm(join(server.directory, name), { force: true });
   return measured;

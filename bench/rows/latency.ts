@@ -1,9 +1,9 @@
 /** Small files where the network takes milliseconds, as it does on EFS: the round trips are what counts. */
 import { interleave } from "../interleave.ts";
-import { libnfs, type Measure, type Measured, ourClient } from "../nfs/clients.ts";
+import { type ClientProgram, libnfs, type Measured, ourClient, type RunningClient } from "../nfs/clients.ts";
 import { startDelayProxy } from "../nfs/delay-proxy.ts";
 import { type Exported, startGanesha } from "../nfs/servers.ts";
-import { makeSmallFiles, perSecond, runWorkload, type Workload } from "../nfs/small-files.ts";
+import { makeSmallFiles, perSecond, startWorkload, type Workload } from "../nfs/small-files.ts";
 import { compilePeer } from "../peers/compile.ts";
 import { type Bench, type Figure, type Peer, type Row, ratioAtLeast, ratioAtMost } from "../row.ts";
 
@@ -32,8 +32,8 @@ const ROUNDS = 3;
 const SECONDS = 1;
 
 interface Clients {
-  readonly ours: Measure;
-  readonly libnfs: Measure | undefined;
+  readonly ours: ClientProgram;
+  readonly libnfs: ClientProgram | undefined;
 }
 
 type Samples = Record<"ours" | "libnfs" | "roundTrip", Measured[]>;
@@ -69,11 +69,19 @@ async function runRounds(
   files: Exported,
   workload: Workload,
 ): Promise<Samples> {
-  return interleave<Record<keyof Samples, Measured>>(bench, name, ROUNDS, {
-    ours: () => runWorkload(ours, files, workload, SECONDS),
-    libnfs: libnfs && (() => runWorkload(libnfs, files, workload, SECONDS)),
-    roundTrip: workload.atOnce === 1 ? () => ours(files, "pings", SECONDS / 2, SECONDS / 2) : undefined,
+  const running = {
+    ours: await startWorkload(ours, files, workload),
+    libnfs: libnfs && (await startWorkload(libnfs, files, workload)),
+    roundTrip: workload.atOnce === 1 ? await ours.start(files, "pings") : undefined,
+  };
+  const measuring = (client: RunningClient | undefined) => client && (() => client.measure(SECONDS));
+  const samples = await interleave<Record<keyof Samples, Measured>>(bench, name, ROUNDS, {
+    ours: measuring(running.ours),
+    libnfs: measuring(running.libnfs),
+    roundTrip: measuring(running.roundTrip),
   });
+  await Promise.all(Object.values(running).map((client) => client?.end()));
+  return samples;
 }
 
 function sequentialFigures(name: string, compared: boolean, samples: Samples): Figure[] {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { makeFileTree } from "../file-tree/file-tree.ts";
 import { interleave } from "../interleave.ts";
-import { libnfs, type Measure, type Measured, ourClient } from "../nfs/clients.ts";
+import { type ClientProgram, libnfs, type Measured, ourClient } from "../nfs/clients.ts";
 import { type Exported, startGanesha, startLocalServer } from "../nfs/servers.ts";
 import { type Bench, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
 
@@ -88,8 +88,8 @@ async function measure(bench: Bench): Promise<Figure[]> {
 }
 
 /** @throws {Error} when it found another number of entries than there are. */
-async function list(client: Measure, directory: Exported, entries: number): Promise<Measured> {
-  const measured = await client(directory, "list");
+async function list(client: ClientProgram, directory: Exported, entries: number): Promise<Measured> {
+  const measured = await client.run(directory, "list");
   if (measured.operations !== entries)
     throw new Error(`${measured.operations} entries were listed instead of ${entries}`);
   return measured;

@@ -2,7 +2,7 @@
 import { interleave } from "../interleave.ts";
 import { libnfs, type Measured, ourClient } from "../nfs/clients.ts";
 import { startGanesha, startLocalServer } from "../nfs/servers.ts";
-import { BYTES, makeSmallFiles, perSecond, runWorkload, type Workload } from "../nfs/small-files.ts";
+import { BYTES, makeSmallFiles, perSecond, startWorkload, type Workload } from "../nfs/small-files.ts";
 import { type Bench, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
 
 export const smallFiles: Row = {
@@ -16,6 +16,7 @@ export const smallFiles: Row = {
 const AT_ONCE = 64;
 const ROUNDS = 7;
 const SECONDS = 1;
+const CHECK_SECONDS = 0.2;
 
 const WORKLOADS: readonly (Workload & { readonly goal: number })[] = [
   { name: "reads", kind: "reads", atOnce: 1, goal: 1.8 },
@@ -33,7 +34,9 @@ async function check(bench: Bench): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const workload of WORKLOADS) {
     bench.progress(`COMPOUNDs of ${workload.name}`);
-    const { operations, compounds, bytesSent, bytesReceived } = await runWorkload(client, files, workload, 0.2);
+    const running = await startWorkload(client, files, workload);
+    const { operations, compounds, bytesSent, bytesReceived } = await running.measure(CHECK_SECONDS);
+    await running.end();
     const figure = (name: string, value: number, limit: number): Figure => ({
       name: `${workload.name}: ${name}`,
       unit: "",
@@ -58,10 +61,13 @@ async function measure(bench: Bench): Promise<Figure[]> {
   const peer = await libnfs(bench);
   const figures: Figure[] = [];
   for (const workload of WORKLOADS) {
+    const ours = await startWorkload(client, files, workload);
+    const other = peer && (await startWorkload(peer, files, workload));
     const samples = await interleave<{ ours: Measured; libnfs: Measured }>(bench, workload.name, ROUNDS, {
-      ours: () => runWorkload(client, files, workload, SECONDS),
-      libnfs: peer && (() => runWorkload(peer, files, workload, SECONDS)),
+      ours: () => ours.measure(SECONDS),
+      libnfs: other && (() => other.measure(SECONDS)),
     });
+    await Promise.all([ours.end(), other?.end()]);
     if (samples.libnfs.some(({ bytesInWrite }) => bytesInWrite > 0 && bytesInWrite < BYTES)) {
       bench.note(`${workload.name}: this libnfs cannot send ${BYTES} bytes in one WRITE; it needs two, and a COMMIT.`);
     }
