@@ -129,7 +129,7 @@ function suite(kind: string, start: () => Promise<MountTargets>): void {
     const before = requests();
     const done = () => requests().map((after, index) => after - (before[index] ?? 0));
     const total = () => done().reduce((sum, each) => sum + each, 0);
-    await vi.waitFor(() => expect(total()).toBeGreaterThan(10 * CLIENTS), { timeout: 20_000 });
+    await vi.waitFor(() => expect(total()).toBeGreaterThan(5 * CLIENTS), { timeout: 20_000 });
     return done().map((each) => Math.round((100 * each) / total()));
   }
 
@@ -236,7 +236,7 @@ function suite(kind: string, start: () => Promise<MountTargets>): void {
 
   test("a mount target that thaws does nothing that was done elsewhere meanwhile", { timeout: 120_000 }, async () => {
     await startRouter();
-    const freezes = rounds(2, 10);
+    const freezes = rounds(1, 10);
     let undone = 0;
     for (let freeze = 0; freeze < freezes; freeze++) {
       const written = filePath(`written-${freeze}`);

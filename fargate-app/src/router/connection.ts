@@ -11,13 +11,13 @@ const STEPS = 4;
 
 export class Connection {
   readonly client: NfsClient;
-  /** Of a target that fell silent: when this resolves, it is too late for what was sent to it, or nothing can be done. */
+  /** Of a lost target: when this resolves, it is too late for what was sent to it, or nothing can be done about it. */
   expelled: Promise<void> | undefined;
   readonly #detectionTimeout: number;
   readonly #onSilence: (error: unknown) => void;
   readonly #lost = new AbortController();
   readonly #lostForGood = new AbortController();
-  /** Resolves when the session has ended on our side. */
+  /** Resolves when the session has ended. */
   readonly ended: Promise<void>;
   #end: () => void = () => {};
   #active = 0;
@@ -66,25 +66,25 @@ export class Connection {
     if (this.#active === 0 && (this.lost.aborted || this.#draining)) void this.close();
   }
 
-  /**
-   * Ends the session with the last operation under way, and resolves then.
-   *
-   * @param timeout Milliseconds, after which the target is given up as if it were lost.
-   */
-  async drain(timeout: number): Promise<void> {
+  /** Ends the session with the last operation under way, and resolves then. */
+  async drain(): Promise<void> {
     this.#draining = true;
-    if (this.#active === 0) return this.close();
-    const timer = setTimeout(() => this.giveUp(), timeout).unref();
-    await this.ended;
-    clearTimeout(timer);
+    if (this.#active === 0) await this.close();
+    else await this.ended;
   }
 
-  /** Gives the target up. The session ends with the last operation under way. */
+  /** Gives the target up. The session ends with the last operation under way, or a detection timeout later. */
   giveUp(): void {
     if (this.lost.aborted) return;
     this.#lost.abort();
     if (this.#active === 0) void this.close();
-    else setTimeout(() => this.#lostForGood.abort(), this.#detectionTimeout).unref();
+    else setTimeout(() => this.#endForGood(), this.#detectionTimeout).unref();
+  }
+
+  #endForGood(): void {
+    this.#lostForGood.abort();
+    // Operations end by the signal; closing ends what they leave behind.
+    setImmediate(() => void this.close());
   }
 
   /** Ends the session; never fails, because nothing depends on how a session ends. */

@@ -312,9 +312,9 @@ export class Router {
         for (const client of [...this.#unexpelled]) void this.#expel(client);
       },
       onLost: (connection, silent) => {
-        if (silent) connection.expelled = this.#expel(connection.client);
         // Where it was only cut, what cannot be repeated may still learn from the session how it ended.
-        else void connection.ended.then(() => this.#expel(connection.client));
+        const time = silent ? Promise.resolve() : connection.ended;
+        connection.expelled = time.then(() => this.#expel(connection.client));
       },
     });
   }

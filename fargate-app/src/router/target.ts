@@ -30,7 +30,7 @@ export interface TargetOptions {
 /** What a target tells the router. */
 export interface TargetEvents {
   readonly onConnected: () => void;
-  /** Called once for each connection, before its operations learn of it. `silent`: the target still accepts requests. */
+  /** Called once for each connection, before its operations learn of it. `silent`: nothing was cut, but nothing arrives. */
   readonly onLost: (connection: Connection, silent: boolean) => void;
 }
 
@@ -97,7 +97,8 @@ export class Target implements Routable {
     const { connect, connectTimeout, operationTimeout, detectionTimeout } = this.#options;
     try {
       const host = this.mountTarget.ip_address;
-      const silenceLimit = detectionTimeout;
+      // The client's own watch is for the case that ours is held up.
+      const silenceLimit = 2 * detectionTimeout;
       const client = await connect({ host, port: this.port, connectTimeout, operationTimeout, silenceLimit });
       if (this.#closed) await client.close();
       else this.#use(client);
@@ -141,7 +142,11 @@ export class Target implements Routable {
    */
   async drain(timeout: number): Promise<void> {
     this.#stop();
-    await this.#connection?.drain(timeout);
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const timer = setTimeout(() => this.#lose(connection, "Draining took too long"), timeout).unref();
+    await connection.drain();
+    clearTimeout(timer);
   }
 
   /** Ends the session and all probing. */

@@ -362,3 +362,43 @@ describe("a target is not given up", () => {
     expect(targetOf(first).state).toBe("connected");
   });
 });
+
+/** What all the servers are asked for from now on, in one order. */
+function recordOrder(network: MemoryNetwork): string[] {
+  const all: string[] = [];
+  for (const { log } of network.servers) log.push = (...lines) => all.push(...lines);
+  return all;
+}
+
+describe("what a lost target still may do", () => {
+  const expulsions = (server: { readonly log: readonly string[] }) =>
+    server.log.filter((each) => each.startsWith("expel"));
+
+  test.each(["down", "frozen"] as const)(
+    "is ended through the next one before a write is repeated there: %s",
+    async (state) => {
+      const { router, network } = await start();
+      const { first } = preferred(network);
+      await router.writeFile(PATH, Buffer.from("one"));
+      const [client] = first.clients;
+      first.state = state;
+      const log = recordOrder(network);
+      await router.writeFile(PATH, Buffer.from("two"));
+      const expulsion = log.indexOf(`expel ${client?.name}`);
+      expect(expulsion).toBeGreaterThanOrEqual(0);
+      expect(expulsion).toBeLessThan(log.lastIndexOf("writeFile /data/a/b.txt"));
+    },
+  );
+
+  test("is ended as soon as any target is back", async () => {
+    const { router, network } = await start();
+    await router.writeFile(PATH, Buffer.from("one"));
+    for (const server of network.servers) server.state = "down";
+    await expect(router.writeFile(PATH, Buffer.from("two"))).rejects.toThrow(UnavailableError);
+    for (const server of network.servers) {
+      server.log.length = 0;
+      server.state = "up";
+    }
+    await vi.waitFor(() => expect(new Set(network.servers.flatMap(expulsions)).size).toBe(3), { timeout: 3_000 });
+  });
+});
