@@ -99,7 +99,7 @@ class Walk {
           const path = this.#pending.pop();
           if (path === undefined) break;
           this.read(path)
-            .catch((error: unknown) => this.#skip(path, error))
+            .catch((error: unknown) => this.#giveUp(path, error))
             .then(readMore);
         }
         if (this.#reading.size === 0) resolve();
@@ -142,8 +142,24 @@ class Walk {
     if (isLarger) this.#largest = { ...reading };
   }
 
+  /** A directory that can't be read has become a file, or vanished, or is skipped. */
+  async #giveUp(path: string, error: unknown): Promise<void> {
+    const isFile = codeOf(error) === "ENOTDIR" && (await this.#exists(path));
+    if (!isFile) this.#skip(path, error);
+    else if (!this.#finished) this.#files += 1;
+  }
+
+  async #exists(path: string): Promise<boolean> {
+    try {
+      await lstat(this.#bytes(path));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #skip(path: string, error: unknown): void {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
+    const code = codeOf(error);
     if (this.#finished || VANISHED.has(code)) return;
     this.#skipped += 1;
     if (this.#examples.length < MOST_EXAMPLES) this.#examples.push({ path: fromByteString(path), code });
@@ -206,6 +222,10 @@ class Walk {
   #bytes(path: string): Buffer {
     return Buffer.from(this.#root + path, "latin1");
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
 }
 
 function toByteString(text: string): string {

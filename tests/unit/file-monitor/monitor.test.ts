@@ -1,3 +1,7 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseMountTable } from "../../../contracts/mount-table.ts";
 import { type Fault, MemoryAws } from "../../support/memory-aws.ts";
@@ -395,6 +399,24 @@ describe("a count", () => {
     const below = await run(createAws(), { environment: { ...slow, FILE_COUNT_THRESHOLD: "1000000000" } });
     expect(below).toMatchObject({ countComplete: false, message: "No action needed", created: null });
     expect(below.log).toContainEqual(expect.objectContaining({ level: "WARN" }));
+  });
+
+  test("that had to skip something says what, in the result and in the log", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "monitor-skips-"));
+    const name = "n".repeat(250);
+    spawnSync("sh", ["-c", `cd "${directory}"; for i in $(seq 20); do touch file; mkdir ${name}; cd ${name}; done`]);
+    const result = await run(createAws(), { environment: { EFS_MOUNT_PATH: directory } });
+    spawnSync("rm", ["-rf", directory]);
+    const skipped = {
+      count: 1,
+      examples: [{ path: expect.stringMatching(/^\/n+\/.*n$/), code: "ENAMETOOLONG" }],
+    };
+    expect(result).toMatchObject({ statusCode: 200, countComplete: true, skipped });
+    expect(result.log).toContainEqual({
+      level: "WARN",
+      message: "Not everything could be read and counted",
+      fields: { skipped },
+    });
   });
 
   test("names the largest directory as a path inside the file system", async () => {
