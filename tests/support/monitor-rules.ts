@@ -61,8 +61,8 @@ function describe(target: AwsState["mountTargets"][number]): string {
  * A deployment needs a table that is younger than every deployment that did not fail; of those that did, three are
  * enough. Runs at the same time may each start one: ECS has no condition that would keep them from it.
  */
-function deploymentViolations({ before, after, runs }: Change): string[] {
-  const table = tableOf(before);
+function deploymentViolations({ before, after, seen, runs }: Change): string[] {
+  const table = seen.map(tableOf).findLast((one) => one !== undefined);
   if (newestDeployment(after)?.id === newestDeployment(before)?.id) return [];
   if (table === undefined) return ["a deployment without a table"];
   const since = deploymentsSince(before, table);
