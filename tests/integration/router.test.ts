@@ -192,7 +192,8 @@ describe("the process", () => {
     await sleep(200);
     child.kill("SIGTERM");
     expect(await exited).toBe(0);
-    expect(lines.filter(({ level }) => level === "WARN").map(({ msg }) => msg)).toEqual([
+    expect(lines.map(({ level, msg }) => [level, msg])).toContainEqual([
+      "WARN",
       "1 requests took longer than the time for stopping, and were cut off",
     ]);
     expect(await readdir(directory)).toEqual([]);
