@@ -14,6 +14,7 @@ import {
   type LeftoverOptions,
   type LeftoverReport,
   type NfsClient,
+  NfsStatusError,
   type OperationOptions,
   OutcomeUnknownError,
   PreconditionError,
@@ -50,6 +51,9 @@ export interface Written {
 
 /** What must not be done by a lost target after it was repeated elsewhere. */
 const CHANGES: ReadonlySet<OperationName> = new Set<OperationName>(["write", "append", "delete"]);
+
+/** Lost sessions that are remembered while no target answers; by then the first ones have ended by themselves. */
+const MOST_UNEXPELLED = 100;
 
 /** One try of an operation, at one target. */
 interface Attempt {
@@ -334,10 +338,12 @@ export class Router {
         return;
       } catch (error) {
         log.debug({ err: error, target: id }, `The session of ${lost.name} could not be ended through ${id}`);
-        if (verdictOn(error) === "final") return;
+        if (error instanceof NfsStatusError) return;
       }
     }
     this.#unexpelled.add(lost);
+    const [oldest] = this.#unexpelled;
+    if (oldest !== undefined && this.#unexpelled.size > MOST_UNEXPELLED) this.#unexpelled.delete(oldest);
   }
 
   /** See {@link NfsClient.removeLeftovers}. Does not hold up the draining of its target: it fails, and there is a next time. */
@@ -356,7 +362,7 @@ export class Router {
   #logChange(added: readonly Target[], removed: readonly Target[], standIns: readonly Target[]): void {
     const { log } = this.#options;
     const change = { added: added.map(idOf), removed: removed.map(idOf), mountTargets: this.#targets.map(idOf) };
-    const counts = `${added.length} mount targets added, ${removed.length} removed`;
+    const counts = `mount targets added: ${added.length}, removed: ${removed.length}`;
     if (standIns.length === 0) log.info(change, `The mount table has changed: ${counts}`);
     else log.warn(change, `The mount table has changed, but nothing in it can be reached: the targets before stand in`);
   }

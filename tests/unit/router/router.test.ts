@@ -337,6 +337,52 @@ describe("when no target is there", () => {
   });
 });
 
+describe("a target that hangs is given up in time", () => {
+  const DETECTION_TIMEOUT = 400;
+  /** Timers are late on a busy machine. */
+  const PATIENCE = 2;
+
+  test.each([0, 100, 200, 300])("whenever the operations begin: every %i ms", async (pause) => {
+    const { router, network, targetOf } = await start(undefined, { detectionTimeout: DETECTION_TIMEOUT });
+    const { first } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("one"));
+    const reads: Promise<unknown>[] = [router.readFile(PATH)];
+    first.state = "frozen";
+    const frozenAt = performance.now();
+    while (targetOf(first).state === "connected") {
+      reads.push(router.readFile(PATH));
+      await sleep(pause + 10);
+    }
+    expect(performance.now() - frozenAt).toBeLessThan(PATIENCE * DETECTION_TIMEOUT);
+    await Promise.all(reads);
+  });
+
+  test("after it was idle, by the first operation", async () => {
+    const { router, network } = await start(undefined, { detectionTimeout: DETECTION_TIMEOUT });
+    await router.writeFile(PATH, Buffer.from("one"));
+    preferred(network).first.state = "frozen";
+    await sleep(2 * DETECTION_TIMEOUT);
+    const begin = performance.now();
+    await router.readFile(PATH);
+    expect(performance.now() - begin).toBeLessThan(PATIENCE * DETECTION_TIMEOUT);
+  });
+
+  test("while a stream is read slowly", async () => {
+    const network = new MemoryNetwork(3, { chunkSize: 2 });
+    const { router, targetOf } = await start(network, { detectionTimeout: DETECTION_TIMEOUT });
+    const { first } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("0123"));
+    let read = "";
+    for await (const chunk of (await router.openFile(PATH)).body) {
+      read += chunk.toString();
+      first.state = "frozen";
+      await sleep(PATIENCE * DETECTION_TIMEOUT);
+      expect(targetOf(first).state).not.toBe("connected");
+    }
+    expect(read).toBe("0123");
+  });
+});
+
 describe("a target is not given up", () => {
   async function* slowly(count: number, milliseconds: number): AsyncGenerator<Buffer> {
     for (let index = 0; index < count; index++) {
