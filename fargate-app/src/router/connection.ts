@@ -11,14 +11,14 @@ const STEPS = 4;
 
 export class Connection {
   readonly client: NfsClient;
+  /** Resolves when the session has ended. */
+  readonly ended: Promise<void>;
   /** Of a lost target: when this resolves, it is too late for what was sent to it, or nothing can be done about it. */
   expelled: Promise<void> | undefined;
   readonly #detectionTimeout: number;
   readonly #onSilence: (error: unknown) => void;
   readonly #lost = new AbortController();
   readonly #lostForGood = new AbortController();
-  /** Resolves when the session has ended. */
-  readonly ended: Promise<void>;
   #end: () => void = () => {};
   #active = 0;
   #watching = false;
