@@ -65,7 +65,7 @@ export async function countFiles(root: string, options: CountOptions): Promise<C
   }
 }
 
-const ENTRIES_IN_A_BATCH = 512;
+const ENTRIES_IN_A_BATCH = 256;
 const MOST_EXAMPLES = 20;
 
 /** Errors that mean an entry went away after its name was read. */
