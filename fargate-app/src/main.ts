@@ -1,7 +1,6 @@
 /** `node dist/router/main.cjs`: runs the router until SIGTERM or SIGINT; SIGHUP makes it read the mount table again. */
 import { EventEmitter } from "node:events";
 import { secretSource } from "./http/authentication/secret.ts";
-import { loadDocsAssets } from "./http/docs-assets.ts";
 import { createLog } from "./log.ts";
 import { connectNfs } from "./nfs/index.ts";
 import { fileSystemSource, fixedSource, type MountTableSource, parameterSource } from "./router/mount-table-sources.ts";
@@ -37,7 +36,8 @@ run({
   connect: connectNfs,
   tokenSource: secretSource,
   mountTableSources,
-  loadDocsAssets,
+  // A bundle of their own (build.ts), which is not loaded before someone wants to see them.
+  loadDocsAssets: async () => (await import("./http/docs-assets.ts")).loadDocsAssets(),
   stop,
   onReload,
 }).then((code) => process.exit(code));

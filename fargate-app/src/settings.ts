@@ -1,5 +1,5 @@
 /** The router's settings, from its environment. */
-import { z } from "zod";
+import * as z from "zod";
 import { DEFAULT_NFS_PORT, type MountTable, MountTableError, parseMountTable } from "../../contracts/mount-table.ts";
 import type { MountTargetTlsSettings } from "./efs/mount-target-tls.ts";
 import type { HttpLimits } from "./http/limits.ts";

@@ -1,6 +1,6 @@
 /** `/files/…`: the file API. */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { z } from "zod";
+import * as z from "zod";
 import type { Router } from "../router/router.ts";
 import type { App } from "./app.ts";
 import type { FileExchange } from "./file-exchange.ts";

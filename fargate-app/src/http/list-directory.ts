@@ -1,5 +1,5 @@
 /** Directories as pages of JSON. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Router } from "../router/router.ts";
 import type { DirectoryPath } from "../routing/path.ts";
 import { modificationDate, validatorsOf } from "./validators.ts";

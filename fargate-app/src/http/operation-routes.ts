@@ -1,5 +1,5 @@
 /** What operators, load balancers and scrapers ask a router. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Router } from "../router/router.ts";
 import { TARGET_STATES } from "../router/target-state.ts";
 import type { App } from "./app.ts";

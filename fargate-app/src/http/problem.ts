@@ -1,6 +1,6 @@
 /** Errors as HTTP answers: problem documents (RFC 9457). */
 import { STATUS_CODES } from "node:http";
-import { z } from "zod";
+import * as z from "zod";
 import {
   AbortedError,
   ClosedError,
