@@ -133,7 +133,8 @@ describe("the refresh of the mount table", () => {
     refresh.now();
     await sleep(5);
     for (let times = 0; times < 5; times++) refresh.now();
-    await sleep(100);
+    await vi.waitFor(() => expect(used).toEqual([one, two]));
+    await sleep(60);
     expect(used).toEqual([one, two]);
     expect(together).toBe(1);
   });
