@@ -11,9 +11,9 @@ import { type Command, debianProgram } from "./programs.ts";
 
 export const ganesha = debianProgram("ganesha.nfsd", "nfs-ganesha", "nfs-ganesha-vfs");
 
-/** Seconds; short, so that a restart in a test is over soon. */
+/** Seconds; short, so that a restart in a test is over soon, and so is the state of a client that is gone. */
 const GRACE_PERIOD = 2;
-const LEASE = 10;
+export const LEASE = 10;
 
 const START_TIMEOUT = 20_000;
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe } from "vitest";
 import { startNfsServer } from "../../local/nfs-server/index.ts";
-import { GaneshaServer, ganesha } from "./ganesha.ts";
+import { GaneshaServer, ganesha, LEASE } from "./ganesha.ts";
 import { describeRequiring } from "./requirements.ts";
 
 /** A running NFSv4.1 server, and the directory behind it as this machine sees it. */
@@ -29,7 +29,7 @@ export function describeEachServer(
 
 async function startLocalServer(): Promise<TestServer> {
   const directory = await mkdtemp(join(tmpdir(), "nfs-server-"));
-  const server = await startNfsServer({ directory, host: "127.0.0.1", port: 0 });
+  const server = await startNfsServer({ directory, host: "127.0.0.1", port: 0, leaseSeconds: LEASE });
   return {
     host: server.host,
     port: server.port,
