@@ -13,6 +13,8 @@ import { startTlsFront } from "../tls-front.ts";
 const MONITOR = "dist/file-monitor/index.cjs";
 const ROUNDS = 9;
 const MOUNT_TARGETS = 3;
+/** As in the function's environment, and in the router's image. */
+const NODE_OPTIONS = "--enable-source-maps";
 
 export const start: Row = {
   name: "start",
@@ -53,7 +55,7 @@ async function measure(bench: Bench): Promise<Figure[]> {
 /** Milliseconds from the start of a Node.js process until a module is loaded. */
 async function loadedAfter(bench: Bench, module: string): Promise<number> {
   const script = `require(${JSON.stringify(module)}); console.log(performance.now())`;
-  return runProgram(bench, z.number(), [process.execPath, "-e", script]);
+  return runProgram(bench, z.number(), [process.execPath, "-e", script], { NODE_OPTIONS });
 }
 
 /** Milliseconds from the start of a router's process until it says that it is ready. */
@@ -63,7 +65,7 @@ async function readyAfter(
   environment?: Readonly<Record<string, string>>,
 ): Promise<number> {
   const begin = performance.now();
-  const router = await service.startRouter(addresses, environment);
+  const router = await service.startRouter(addresses, { NODE_OPTIONS, ...environment });
   const { ok } = await fetch(`${router.url}/readyz`);
   if (!ok) throw new Error("A router that listens is not ready");
   const milliseconds = performance.now() - begin;
