@@ -119,6 +119,7 @@ async function start(world: World): Promise<Service> {
 async function startTokens(world: World, settings: Settings): Promise<ApiTokens | undefined> {
   const { apiTokenSecretId: secretId, apiTokenRefreshInterval: refreshInterval } = settings;
   if (secretId !== undefined) return ApiTokens.start(world.tokenSource(secretId), { refreshInterval, log: world.log });
-  world.log.warn("The API is open to everyone who reaches it: API_TOKEN_SECRET_ID is not set");
+  const level = /^(127\.|::1$|localhost$)/.test(settings.host) ? "info" : "warn";
+  world.log[level]("The API is open to everyone who reaches it: API_TOKEN_SECRET_ID is not set");
   return undefined;
 }

@@ -15,7 +15,7 @@ import { API_TOKEN_SECRET_ID } from "../../local/environments.ts";
 import { type NfsServer, startNfsServer } from "../../local/nfs-server/index.ts";
 import { putToken, withTokenSecret } from "../support/api-token.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
-import { type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
+import { type BundleLogLine, type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
 
 const counts = {
   "tokens rotated": 0,
@@ -92,12 +92,17 @@ function deny(): void {
   fault = { takesEffect: false, answer: new AwsError("AccessDeniedException", 400, "Not you") };
 }
 
-test("without a secret, the API is open, and one line says so", async () => {
-  const { url, lines } = await start({ API_TOKEN_SECRET_ID: "" });
-  expect((await fetch(`${url}/targets`)).status).toBe(200);
-  expect(lines.filter(({ level }) => level === "WARN").map(({ msg }) => msg)).toEqual([
-    "The API is open to everyone who reaches it: API_TOKEN_SECRET_ID is not set",
-  ]);
+test("without a secret, the API is open, and one line says so: a warning where others than this machine reach it", async () => {
+  const msg = "The API is open to everyone who reaches it: API_TOKEN_SECRET_ID is not set";
+  const about = (lines: readonly BundleLogLine[]) => lines.filter((line) => line.msg === msg).map(({ level }) => level);
+  const local = await start({ API_TOKEN_SECRET_ID: "" });
+  expect((await fetch(`${local.url}/targets`)).status).toBe(200);
+  expect(about(local.lines)).toEqual(["INFO"]);
+  await local.stop();
+  // It says so before it looks for mount targets. Without any it does not listen, and no test should, to everyone.
+  const everywhere = await start({ API_TOKEN_SECRET_ID: "", HOST: "0.0.0.0", DEFAULT_MOUNT_TARGETS: "" });
+  expect(await everywhere.exited).toBe(1);
+  expect(about(everywhere.lines)).toEqual(["WARN"]);
 });
 
 test("a rotation as operations.md describes it fails no request, and ends with the old token refused", async () => {
