@@ -97,6 +97,17 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       );
     });
 
+    test("the API's token is in a secret, which Pulumi never sees inside of, and routers know where", () => {
+      const { environment } = containers()[0] ?? {};
+      const secretId = environment?.find(({ name: variable }) => variable === "API_TOKEN_SECRET_ID")?.value;
+      expect(secretId).toBe(config.apiToken === "false" ? undefined : one("Secret").outputs.arn);
+      expect(all("GeneratedToken")).toHaveLength(secretId === undefined ? 0 : 1);
+      // Each of these would put the value into the state.
+      for (const type of ["SecretVersion", "RandomPassword", "RandomString", "RandomId"]) expect(all(type)).toEqual([]);
+      for (const { inputs } of all("Secret")) expect(inputs.kmsKeyId).toBe(config.kmsKeyArn);
+      for (const { name: container, secrets } of containers()) expect(secrets, container).toBeUndefined();
+    });
+
     test("a certificate makes the load balancer speak HTTPS only", () => {
       const { inputs } = one("Listener");
       expect(inputs).toMatchObject(
@@ -356,6 +367,18 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(one("Cluster").inputs.settings).toEqual([{ name: "containerInsights", value: "enabled" }]);
     });
 
+    test("routers keep idle connections for longer than the load balancer, and believe it about its clients", () => {
+      const environment = Object.fromEntries(
+        (containers()[0]?.environment ?? []).map(({ name: variable, value }) => [variable, value]),
+      );
+      const { idleTimeout, xffHeaderProcessingMode } = one("LoadBalancer").inputs;
+      expect(Number(environment.KEEP_ALIVE_TIMEOUT_SECONDS)).toBeGreaterThan(Number(idleTimeout));
+      expect(xffHeaderProcessingMode).toBe("append");
+      expect(environment.TRUSTED_PROXIES).toBe(ownNetwork ? "10.0.0.0/16" : "10.20.0.0/16");
+      expect(Number(environment.MAX_MEMORY_BYTES)).toBe(Math.floor(1024 * 0.8) * 2 ** 20);
+      expect(environment.RATE_LIMIT_PER_MINUTE).toBe("0");
+    });
+
     test("tasks scale on CPU and on requests", () => {
       expect(
         all("Policy")
@@ -423,6 +446,8 @@ interface Container {
   readonly name: string;
   readonly stopTimeout: number;
   readonly portMappings?: readonly { readonly containerPort: number }[];
+  readonly environment?: readonly { readonly name: string; readonly value: string }[];
+  readonly secrets?: unknown;
   readonly logConfiguration: { readonly logDriver: string; readonly options: Readonly<Record<string, string>> };
 }
 
