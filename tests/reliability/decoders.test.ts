@@ -1,0 +1,223 @@
+/** What comes from outside is decoded, or refused with a typed error, in little memory: replies of servers, and mount tables. */
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
+import { MountTableError, parseMountTable, serializeMountTable } from "../../contracts/mount-table.ts";
+import { decodeCompound, type Operations } from "../../fargate-app/src/nfs/compound.ts";
+import { connectNfs, NfsError } from "../../fargate-app/src/nfs/index.ts";
+import { getAttributes, getServerLimits } from "../../fargate-app/src/nfs/operations/attributes.ts";
+import { read, write } from "../../fargate-app/src/nfs/operations/data.ts";
+import { getFileHandle } from "../../fargate-app/src/nfs/operations/handles.ts";
+import { lockFile } from "../../fargate-app/src/nfs/operations/lock.ts";
+import { createDirectory, DIRECTORY_START, readDirectory, rename } from "../../fargate-app/src/nfs/operations/names.ts";
+import { close, openByName } from "../../fargate-app/src/nfs/operations/open.ts";
+import { createSession, exchangeId, sequence } from "../../fargate-app/src/nfs/operations/session.ts";
+import { AcceptStatus, MessageType, ReplyStatus } from "../../fargate-app/src/nfs/wire/rpc.ts";
+import { ANONYMOUS_STATEID } from "../../fargate-app/src/nfs/wire/stateid.ts";
+import { XdrReader, XdrWriter } from "../../fargate-app/src/nfs/wire/xdr.ts";
+import { startNfsServer } from "../../local/nfs-server/index.ts";
+import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
+import { MemoryNetwork } from "../support/memory-router.ts";
+import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+
+interface Captured {
+  readonly reply: Buffer;
+  readonly operations: Operations;
+}
+
+const capture = vi.hoisted((): { into: Captured[] | undefined } => ({ into: undefined }));
+
+/** Keeps a copy of every reply that a client decodes, while they are wanted. */
+vi.mock("../../fargate-app/src/nfs/compound.ts", async (importOriginal) => {
+  const original = await importOriginal<{ decodeCompound: typeof decodeCompound }>();
+  return {
+    ...original,
+    decodeCompound: (reader: XdrReader, operations: Operations) => {
+      if (capture.into === undefined) return original.decodeCompound(reader, operations);
+      const reply = Buffer.from(reader.fixedOpaque(reader.remaining));
+      capture.into.push({ reply, operations });
+      return original.decodeCompound(new XdrReader(reply), operations);
+    },
+  };
+});
+
+const owner = { clientId: 1n, name: "owner" };
+const channel = {
+  maximumRequestSize: 1,
+  maximumResponseSize: 1,
+  maximumCachedResponseSize: 1,
+  maximumOperations: 1,
+  maximumRequests: 1,
+};
+
+/** One of each operation whose result has a structure. */
+const OPERATIONS = [
+  sequence({ sessionId: Buffer.alloc(16), sequenceId: 1, slotId: 0, highestSlotId: 0, cacheThis: false }),
+  getAttributes(),
+  getServerLimits(),
+  read(ANONYMOUS_STATEID, { offset: 0, length: 100 }),
+  write(ANONYMOUS_STATEID, { offset: 0, data: [], durable: true }),
+  getFileHandle(),
+  lockFile(ANONYMOUS_STATEID, owner),
+  createDirectory("name", 0o755),
+  readDirectory(DIRECTORY_START, 1000),
+  rename("from", "to"),
+  openByName({ owner, access: "read", name: "name" }),
+  close(ANONYMOUS_STATEID),
+  exchangeId({ name: "client", verifier: Buffer.alloc(8) }),
+  createSession({ clientId: 1n, sequenceId: 1 }, channel),
+];
+
+/** Words as a server might send them: mostly small numbers, so that lengths, counts and flags are often plausible. */
+const words = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.nat({ max: 3 }) },
+    { weight: 2, arbitrary: fc.nat({ max: 64 }) },
+    { weight: 1, arbitrary: fc.nat({ max: 0xffff_ffff }) },
+  ),
+  { maxLength: 60 },
+);
+
+const counts = { decoded: 0, refused: 0, "with another error": 0, "most memory for data, MiB": 0 };
+
+reportAtEnd("decoders", () => counts);
+
+/** Counts what becomes of one attempt. */
+function attempt(decode: () => unknown, Refusal: new (...args: never[]) => Error): void {
+  try {
+    decode();
+    counts.decoded += 1;
+  } catch (error) {
+    if (!(error instanceof Refusal)) {
+      counts["with another error"] += 1;
+      throw error;
+    }
+    counts.refused += 1;
+  }
+}
+
+/** Mebibytes of buffers that are alive, or not collected yet. */
+function noteMemory(): void {
+  const mebibytes = Math.ceil(process.memoryUsage().arrayBuffers / 2 ** 20);
+  counts["most memory for data, MiB"] = Math.max(counts["most memory for data, MiB"], mebibytes);
+}
+
+describe("a server's reply", () => {
+  test("made of random words is decoded or refused", { timeout: 300_000 }, () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...OPERATIONS), words, (operation, body) => {
+        const writer = new XdrWriter();
+        writer.uint32(MessageType.REPLY).uint32(ReplyStatus.ACCEPTED).uint32(0).uint32(0).uint32(AcceptStatus.SUCCESS);
+        writer.uint32(0).string("").uint32(1).uint32(operation.code).uint32(0);
+        for (const word of body) writer.uint32(word);
+        attempt(() => decodeCompound(new XdrReader(writer.toBuffer()), [operation]).of(operation), NfsError);
+      }),
+      { numRuns: rounds(10_000, 100_000), seed },
+    );
+    noteMemory();
+    expect(counts.decoded).toBeGreaterThan(100);
+    expect(counts.refused).toBeGreaterThan(100);
+  });
+
+  test("that was damaged is decoded or refused", { timeout: 300_000 }, async () => {
+    const replies = await repliesOfARealServer();
+    const random = randomNumbers(seed);
+    const below = (limit: number) => Math.floor(random() * limit);
+    const before = counts.decoded;
+    for (let round = 0; round < rounds(30_000, 850_000); round++) {
+      const { reply, operations } = replies[below(replies.length)] ?? { reply: Buffer.alloc(0), operations: [] };
+      const length = random() < 0.2 ? below(reply.length + 1) : reply.length;
+      const damaged = Buffer.from(reply.subarray(0, length));
+      for (let flips = below(4); flips > 0 && length >= 4; flips--) {
+        const word = 4 * below(Math.floor(length / 4));
+        if (random() < 0.5) damaged[below(length)] = below(256);
+        else damaged.writeUInt32BE(random() < 0.5 ? below(8) : below(2 ** 32), word);
+      }
+      attempt(() => decodeCompound(new XdrReader(damaged), operations), NfsError);
+      if (round % 1000 === 0) noteMemory();
+    }
+    expect(counts.decoded - before).toBeGreaterThan(1000);
+    // a length that is a lie is found out before anything is allocated for it
+    expect(counts["most memory for data, MiB"]).toBeLessThan(256);
+  });
+
+  test("that is none is refused", { timeout: 300_000 }, () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        attempt(() => decodeCompound(new XdrReader(Buffer.from(bytes)), OPERATIONS).orThrow(), NfsError);
+      }),
+      { numRuns: rounds(5000, 50_000), seed },
+    );
+  });
+});
+
+/** One of each kind that a client gets in its life. */
+async function repliesOfARealServer(): Promise<Captured[]> {
+  const replies: Captured[] = [];
+  const temporary = await makeTemporaryDirectory("decoders-");
+  const server = await startNfsServer({ directory: temporary.path, durable: false });
+  capture.into = replies;
+  const client = await connectNfs({ host: server.host, port: server.port });
+  const etag = { etag: "0-0" };
+  await client.writeFile("/directory/file", Buffer.from("content"));
+  await client.writeFile("/directory/other", Buffer.from("content"), { when: "absent" });
+  await client.appendFile("/directory/file", Buffer.from("more"));
+  await client.readFile("/directory/file");
+  for await (const _ of client.readDirectory("/directory"));
+  await client.rename("/directory/other", "/directory/renamed");
+  await expect(client.remove("/directory/file", { when: etag })).rejects.toBeInstanceOf(NfsError);
+  await client.remove("/directory/file");
+  await expect(client.stat("/directory/file")).rejects.toBeInstanceOf(NfsError);
+  await client.close();
+  capture.into = undefined;
+  await server.close();
+  await temporary.remove();
+  expect(replies.length).toBeGreaterThan(15);
+  return replies;
+}
+
+describe("a mount table", () => {
+  const document = serializeMountTable(new MemoryNetwork(3).table);
+
+  test("that is any JSON, or none, is read or refused, and what is read can be written again", {
+    timeout: 300_000,
+  }, () => {
+    const read = (text: string) => {
+      const table = parseMountTable(text);
+      expect(parseMountTable(serializeMountTable(table))).toEqual({
+        ...table,
+        mount_targets: expect.arrayContaining(table.mount_targets),
+      });
+    };
+    fc.assert(
+      fc.property(fc.oneof(fc.json(), fc.string()), (text) => attempt(() => read(text), MountTableError)),
+      { numRuns: rounds(2000, 20_000), seed },
+    );
+    const random = randomNumbers(seed);
+    const below = (limit: number) => Math.floor(random() * limit);
+    const pieces = [
+      '"',
+      "{",
+      "}",
+      "[",
+      "]",
+      ",",
+      ":",
+      "null",
+      "-1",
+      "1e999",
+      "\\u0000",
+      "__proto__",
+      "fsmt-",
+      "2049",
+      "",
+    ];
+    for (let round = 0; round < rounds(3000, 30_000); round++) {
+      let text = document;
+      for (let changes = below(3); changes >= 0; changes--) {
+        const at = below(text.length);
+        text = text.slice(0, at) + (pieces[below(pieces.length)] ?? "") + text.slice(at + below(8));
+      }
+      attempt(() => read(text), MountTableError);
+    }
+  });
+});
