@@ -297,7 +297,7 @@ test("breaks nothing at any time, and three clean runs later all agrees", { time
       world.breaksMountTargets = false;
       await agree();
     }),
-    { numRuns: rounds(15, 200), seed, endOnFailure: true },
+    { numRuns: rounds(15, 150), seed, endOnFailure: true },
   );
   expect(world.counts["mount targets created"]).toBeGreaterThan(5);
   expect(world.counts.deployments).toBeGreaterThan(5);
