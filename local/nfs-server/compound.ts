@@ -2,6 +2,7 @@
 import type { BigIntStats } from "node:fs";
 import { FileTypeCode } from "../../fargate-app/src/nfs/wire/protocol.ts";
 import type { Stateid } from "../../fargate-app/src/nfs/wire/stateid.ts";
+import type { StatusName } from "../../fargate-app/src/nfs/wire/status.ts";
 import type { XdrWriter } from "../../fargate-app/src/nfs/wire/xdr.ts";
 import type { Inode } from "./file-system/inode.ts";
 import type { OpenFile } from "./file-system/open-file.ts";
@@ -20,6 +21,8 @@ export interface ServerSettings {
   readonly limits: ChannelAttributes;
   /** Bytes in one READ or WRITE. */
   readonly maximumTransfer: number;
+  /** Asked before every WRITE: the status that it fails with, if it is to fail. */
+  readonly refuseWrite: () => StatusName | undefined;
 }
 
 interface Position {

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { AcceptStatus, Procedure } from "../../fargate-app/src/nfs/wire/rpc.ts";
+import type { StatusName } from "../../fargate-app/src/nfs/wire/status.ts";
 import { XdrError } from "../../fargate-app/src/nfs/wire/xdr.ts";
 import { Bandwidth } from "./bandwidth.ts";
 import type { ServerSettings } from "./compound.ts";
@@ -29,6 +30,8 @@ export interface NfsServerOptions {
   readonly maximumSlots?: number;
   /** Operations in one COMPOUND. Default 64. */
   readonly maximumOperations?: number;
+  /** Asked before every WRITE: the status that it fails with, such as that of a full disk. Default: none. */
+  readonly refuseWrite?: () => StatusName | undefined;
   /** Told of defects of the server itself, which clients see as RPC's SYSTEM_ERR. Default: printed as errors. */
   readonly onError?: (error: unknown) => void;
 }
@@ -113,12 +116,14 @@ async function stop(server: Server, connections: ReadonlyMap<Socket, Connection>
 
 function createAnswer(
   fileSystem: SharedFileSystem,
-  { durable = true, maximumSlots = 64, maximumOperations = 64, onError = console.error }: NfsServerOptions,
+  options: NfsServerOptions,
   onRequest: () => void,
 ): ConnectionOptions["answer"] {
+  const { durable = true, maximumSlots = 64, maximumOperations = 64, onError = console.error } = options;
   const settings: ServerSettings = {
     durable,
     maximumTransfer: MAXIMUM_TRANSFER,
+    refuseWrite: options.refuseWrite ?? (() => undefined),
     limits: {
       headerPadding: 0,
       maximumRequest: MAXIMUM_TRANSFER + AROUND_TRANSFER,

@@ -44,6 +44,8 @@ export async function write(compound: Compound, args: XdrReader): Promise<void> 
   const inode = compound.current;
   requireRegularFile(inode);
   if (offset + BigInt(data.length) > BigInt(Number.MAX_SAFE_INTEGER)) throw new StatusError("NFS4ERR_FBIG");
+  const refusal = compound.settings.refuseWrite();
+  if (refusal !== undefined) throw new StatusError(refusal);
   compound.requireRoom(WRITE_RESULT);
   await withFile(compound, stateid, ShareAccess.WRITE, async (file) => {
     await writeFully(file.descriptor, data, Number(offset));
