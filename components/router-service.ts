@@ -21,6 +21,9 @@ const KEEP_ALIVE_SECONDS = LOAD_BALANCER_IDLE_SECONDS + 15;
 /** Of a task's memory, what its router may use before it refuses requests; the rest is the sidecar's. */
 const MEMORY_SHARE = 0.8;
 
+/** And what of it file data may take; the process needs several times that, since what is let go is collected late. */
+const TRANSFER_SHARE = 1 / 8;
+
 export interface RouterServiceArgs {
   readonly vpcId: pulumi.Input<string>;
   readonly subnetIds: readonly pulumi.Input<string>[];
@@ -215,6 +218,7 @@ export class RouterService extends pulumi.ComponentResource {
       TRUSTED_PROXIES: args.loadBalancerCidr,
       RATE_LIMIT_PER_MINUTE: String(args.requestsPerMinutePerClient),
       MAX_MEMORY_BYTES: String(Math.floor(args.taskMemory * MEMORY_SHARE) * 2 ** 20),
+      TRANSFER_MEMORY_BYTES: String(Math.floor(args.taskMemory * TRANSFER_SHARE) * 2 ** 20),
       ...(args.apiTokenSecretArn === undefined ? {} : { API_TOKEN_SECRET_ID: args.apiTokenSecretArn }),
     };
     return {

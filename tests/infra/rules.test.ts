@@ -376,6 +376,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(xffHeaderProcessingMode).toBe("append");
       expect(environment.TRUSTED_PROXIES).toBe(ownNetwork ? "10.0.0.0/16" : "10.20.0.0/16");
       expect(Number(environment.MAX_MEMORY_BYTES)).toBe(Math.floor(1024 * 0.8) * 2 ** 20);
+      expect(Number(environment.TRANSFER_MEMORY_BYTES)).toBe(128 * 2 ** 20);
       expect(environment.RATE_LIMIT_PER_MINUTE).toBe("0");
     });
 

@@ -30,11 +30,11 @@ export class TransferMemory {
   }
 
   /**
-   * For what may be held for as long as a peer likes, such as data that is read ahead: takes `bytes` only from one half
-   * of the memory, so that the other half keeps moving.
+   * For what may be held for as long as a peer likes, such as data that is read ahead: takes `bytes` only while no more
+   * than a share of the memory is taken, one half at most, so that the rest keeps moving.
    */
-  tryTakeSpare(bytes: number): boolean {
-    return this.#tryTake(bytes, this.#size / 2);
+  tryTakeSpare(bytes: number, share = 1 / 2): boolean {
+    return this.#tryTake(bytes, this.#size * share);
   }
 
   /**
@@ -98,8 +98,8 @@ export class HeldMemory {
     return this.#note(bytes, this.#memory.tryTake(bytes));
   }
 
-  tryTakeSpare(bytes: number): boolean {
-    return this.#note(bytes, this.#memory.tryTakeSpare(bytes));
+  tryTakeSpare(bytes: number, share?: number): boolean {
+    return this.#note(bytes, this.#memory.tryTakeSpare(bytes, share));
   }
 
   /** See {@link TransferMemory.take}. */

@@ -17,7 +17,8 @@ import { walkTo } from "./walk.ts";
 /** READs under way at once for one reader, while there is memory for them. */
 const READ_AHEAD = 4;
 
-/** Bytes of one READ when memory is short: so little can always be read. */
+/** Bytes of one READ when there is not much memory, and when there is none: so little can always be read. */
+const MODEST_READ = 256 * 1024;
 const SMALLEST_READ = 64 * 1024;
 
 /** Servers that do not take the anonymous stateid in a READ answer with one of these. */
@@ -69,7 +70,15 @@ interface FirstRead extends ReadResult {
   readonly attributes: FileAttributes;
 }
 
-/** As much from `start` as fits into one reply. */
+/** How much to READ at once, of `most` bytes, and what is held for it: large READs must not leave all others small ones. */
+function roomForRead(memory: HeldMemory, most: number): { readonly length: number; readonly held: number } {
+  if (memory.tryTakeSpare(most, 1 / 4)) return { length: most, held: most };
+  const modest = Math.min(most, MODEST_READ);
+  if (memory.tryTakeSpare(modest)) return { length: modest, held: modest };
+  return { length: Math.min(most, SMALLEST_READ), held: 0 };
+}
+
+/** As much from `start` as fits into one reply, and into the memory. */
 async function readBeginning(
   context: FileContext,
   file: FilePath,
@@ -79,7 +88,7 @@ async function readBeginning(
 ): Promise<FirstRead> {
   const memory = new HeldMemory(context.memory);
   const most = Math.min(wanted, context.channel.limits.maximumRead);
-  const length = memory.tryTakeSpare(most) ? most : Math.min(most, SMALLEST_READ);
+  const { length } = roomForRead(memory, most);
   try {
     return await readOnce(context, file, { offset: start, length }, runOptions(context, options));
   } finally {
@@ -185,9 +194,8 @@ async function* readAhead(
   const request = () => {
     while (next < end && ahead.length < READ_AHEAD) {
       const most = Math.min(maximumRead, end - next);
-      const held = memory.tryTakeSpare(most) ? most : 0;
+      const { length, held } = roomForRead(memory, most);
       if (held === 0 && ahead.length > 0) return;
-      const length = held === 0 ? Math.min(most, SMALLEST_READ) : most;
       const data = readFully(context, file, { offset: next, length }, options);
       // it is awaited in its turn; until then a failure must not count as unhandled
       data.catch(() => {});
