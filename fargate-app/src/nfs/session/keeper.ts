@@ -7,7 +7,15 @@ import { Backoff } from "../backoff.ts";
 import { type CompoundReply, decodeCompound, decodeFirstResult, encodeCompound, type Operations } from "../compound.ts";
 import { openConnection, type RpcConnection, type ServerAddress, type TrafficCounters } from "../connection.ts";
 import { Deadline } from "../deadline.ts";
-import { ClosedError, ConnectionError, DeadlineError, ignoreNfsError, NfsError, ProtocolError } from "../errors.ts";
+import {
+  ClosedError,
+  ConnectionError,
+  DeadlineError,
+  ignoreNfsError,
+  isStatus,
+  NfsError,
+  ProtocolError,
+} from "../errors.ts";
 import type { Operation } from "../operations/operation.ts";
 import {
   type ClientOwner,
@@ -157,7 +165,16 @@ export class SessionKeeper {
     await this.ready(options);
     const { connection } = this;
     if (connection === undefined) throw new ConnectionError("The connection was lost");
-    await expelClient((operations) => this.#send(connection, operations, options.deadline), newOwner(clientName));
+    const backoff = new Backoff();
+    for (;;) {
+      try {
+        return await expelClient((each) => this.#send(connection, each, options.deadline), newOwner(clientName));
+      } catch (error) {
+        // the server is still at what that client asked for
+        if (!isStatus(error, "NFS4ERR_DELAY")) throw error;
+      }
+      await options.deadline.sleep(backoff.next());
+    }
   }
 
   /** Gives session and client id back, so that the server need not wait for the lease to run out. */
