@@ -12,8 +12,10 @@ const h2load = debianProgram("h2load", "nghttp2-client");
 export interface HttpLoad {
   /** Connections, each with one request at a time. */
   readonly connections: number;
-  readonly warmUpSeconds: number;
-  readonly seconds: number;
+  /** Milliseconds that are not counted. */
+  readonly warmUp: number;
+  /** Milliseconds. */
+  readonly duration: number;
 }
 
 export interface HttpSample {
@@ -36,21 +38,21 @@ export async function httpLoad({ cleanups, note, signal }: Bench): Promise<SendL
   cleanups.add(() => folder.remove());
   const [log, list] = [join(folder.path, "log"), join(folder.path, "urls")];
   const [program, ...leading] = command;
-  return async (urls, { connections, warmUpSeconds, seconds }) => {
+  return async (urls, { connections, warmUp, duration }) => {
     await writeFile(list, urls.join("\n"));
-    const run = async (duration: number) => {
-      const parameters = ["--h1", "-t1", `-c${connections}`, `-D${duration}`, `-i${list}`, `--log-file=${log}`];
+    const run = async (milliseconds: number) => {
+      const parameters = ["--h1", "-t1", `-c${connections}`, `-D${milliseconds}ms`, `-i${list}`, `--log-file=${log}`];
       await promisify(execFile)(program, [...leading, ...parameters], { signal });
     };
-    await run(warmUpSeconds);
+    await run(warmUp);
     await writeFile(log, "");
-    await run(seconds);
-    return summarize(await readFile(log, "utf8"), seconds);
+    await run(duration);
+    return summarize(await readFile(log, "utf8"), duration);
   };
 }
 
 /** @param log a line a request: when it began, its status, and its microseconds. */
-function summarize(log: string, seconds: number): HttpSample {
+function summarize(log: string, duration: number): HttpSample {
   const times: number[] = [];
   for (const line of log.trimEnd().split("\n")) {
     const [, status, microseconds] = line.split("\t");
@@ -59,5 +61,5 @@ function summarize(log: string, seconds: number): HttpSample {
   }
   times.sort((a, b) => a - b);
   const percentile = (share: number) => times[Math.floor((times.length - 1) * share)] ?? Number.NaN;
-  return { perSecond: times.length / seconds, p50: percentile(0.5), p99: percentile(0.99) };
+  return { perSecond: times.length / (duration / 1000), p50: percentile(0.5), p99: percentile(0.99) };
 }

@@ -15,7 +15,7 @@ const ROUNDS = 5;
 export const http: Row = {
   name: "http",
   what: "4 KiB files from the router, as nginx serves them off its disk; both with one process and a kept connection",
-  seconds: 60,
+  seconds: 50,
   check: checkCompounds,
   measure,
 };
@@ -53,7 +53,7 @@ async function measure(bench: Bench): Promise<Figure[]> {
     const side = (url: string) => () =>
       load(
         paths.map((path) => `${url}/files/${path}`),
-        { connections, warmUpSeconds: 1, seconds: 2 },
+        { connections, warmUp: 500, duration: 1_500 },
       );
     const samples = await interleave<{ ours: HttpSample; nginx: HttpSample }>(
       bench,

@@ -9,7 +9,7 @@ import { type Bench, type Figure, type Peer, type Row, valueAtLeast, valueAtMost
 export const routing: Row = {
   name: "routing",
   what: "Paths routed to one of several mount targets, with SHA-256 of the path; paths that a new target moves",
-  seconds: 30,
+  seconds: 15,
   check: checkMoved,
   measure: async (bench) => {
     const hashRing = loadHashRing(bench.note);

@@ -24,7 +24,7 @@ const TIMEOUT = 120_000;
 export const scaleOut: Row = {
   name: "scale-out",
   what: "From the file that passes the threshold to a request through the new mount target, less its creation",
-  seconds: 100,
+  seconds: 60,
   measure,
 };
 

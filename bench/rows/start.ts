@@ -19,7 +19,7 @@ const NODE_OPTIONS = "--enable-source-maps";
 export const start: Row = {
   name: "start",
   what: "The monitor until its handler is loaded, the router until it is ready; both from the start of the process",
-  seconds: 30,
+  seconds: 20,
   check: checkSize,
   measure,
 };
