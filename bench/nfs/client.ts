@@ -4,12 +4,12 @@
  *   client HOST PORT DIRECTORY reads  AT_ONCE FILES BYTES
  *   client HOST PORT DIRECTORY writes AT_ONCE FILES BYTES
  *   client HOST PORT DIRECTORY pings
+ *   client HOST PORT DIRECTORY list
  *   client HOST PORT DIRECTORY read NAME
  *   client HOST PORT DIRECTORY write NAME BYTES
- *   client HOST PORT DIRECTORY list
  *
- * It prints one JSON object; the first three print one for each line of standard input, which says for how many seconds
- * to go on.
+ * For each line of standard input it measures once, and prints one JSON object. The line says for how many seconds small
+ * files are read or written, or pings sent.
  */
 import { createInterface } from "node:readline";
 import { connectNfs, type NfsClient } from "../../fargate-app/src/nfs/index.ts";
@@ -22,26 +22,34 @@ const WARM_UP_AT_ONCE = 64;
 
 const [, , host = "", port = "", directory = "", workload = "", ...parameters] = process.argv;
 const client = await connectNfs({ host, port: Number(port) });
+const idleBytes = process.memoryUsage.rss();
 try {
-  await run(client);
+  const operate = await prepare(client);
+  for await (const line of createInterface({ input: process.stdin })) {
+    const measured = await measure(client, () => operate(Number(line)));
+    process.stdout.write(`${JSON.stringify(measured)}\n`);
+  }
 } finally {
   await client.close();
 }
 
-async function run(client: NfsClient): Promise<void> {
+/** What is measured; it resolves with how much it did. */
+type Operate = (seconds: number) => Promise<number>;
+
+async function prepare(client: NfsClient): Promise<Operate> {
   const [first = "", second = ""] = parameters;
   switch (workload) {
     case "reads":
     case "writes":
-      return repeat(client, Number(first), smallFile(client, workload));
+      return repeating(Number(first), smallFile(client, workload));
     case "pings":
-      return repeat(client, 1, () => client.ping());
-    case "read":
-      return measure(client, () => readLarge(client, `${directory}/${first}`));
-    case "write":
-      return measure(client, () => writeLarge(client, `${directory}/${first}`, Number(second)));
+      return repeating(1, () => client.ping());
     case "list":
-      return measure(client, () => list(client));
+      return () => list(client);
+    case "read":
+      return () => readLarge(client, `${directory}/${first}`);
+    case "write":
+      return () => writeLarge(client, `${directory}/${first}`, Number(second));
     default:
       throw new Error(`There is no workload ${JSON.stringify(workload)}`);
   }
@@ -62,14 +70,12 @@ function smallFile(client: NfsClient, workload: "reads" | "writes"): () => Promi
   return workload === "reads" ? read : write;
 }
 
-async function repeat(client: NfsClient, atOnce: number, operation: () => Promise<void>): Promise<void> {
+async function repeating(atOnce: number, operation: () => Promise<void>): Promise<Operate> {
   await repeatWhile((operations) => operations < WARM_UP, WARM_UP_AT_ONCE, operation);
-  for await (const line of createInterface({ input: process.stdin })) {
-    await measure(client, () => {
-      const end = performance.now() + Number(line) * 1000;
-      return repeatWhile(() => performance.now() < end, atOnce, operation);
-    });
-  }
+  return (seconds) => {
+    const end = performance.now() + seconds * 1000;
+    return repeatWhile(() => performance.now() < end, atOnce, operation);
+  };
 }
 
 async function repeatWhile(
@@ -106,9 +112,7 @@ async function list(client: NfsClient): Promise<number> {
   return entries;
 }
 
-/** Prints what `operate` took; it resolves with how much it did. */
-async function measure(client: NfsClient, operate: () => Promise<number>): Promise<void> {
-  const idleBytes = process.memoryUsage.rss();
+async function measure(client: NfsClient, operate: () => Promise<number>): Promise<object> {
   const before = client.statistics();
   const cpu = process.cpuUsage();
   const start = performance.now();
@@ -116,7 +120,7 @@ async function measure(client: NfsClient, operate: () => Promise<number>): Promi
   const seconds = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   const after = client.statistics();
-  const measured = {
+  return {
     operations,
     seconds,
     cpuSeconds: (user + system) / 1e6,
@@ -125,5 +129,4 @@ async function measure(client: NfsClient, operate: () => Promise<number>): Promi
     bytesSent: after.bytesSent - before.bytesSent,
     bytesReceived: after.bytesReceived - before.bytesReceived,
   };
-  process.stdout.write(`${JSON.stringify(measured)}\n`);
 }

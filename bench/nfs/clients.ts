@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { z } from "zod";
 import { compilePeer } from "../peers/compile.ts";
-import { bundleProgram, runProgram } from "../program.ts";
+import { bundleProgram } from "../program.ts";
 import type { Bench } from "../row.ts";
 import type { Exported } from "./servers.ts";
 
@@ -26,14 +26,13 @@ export type Measured = z.infer<typeof measuredSchema>;
 
 /** A client, as a program that is run against a directory of a server. */
 export interface ClientProgram {
-  /** One measurement in a new process. */
-  run(at: Exported, workload: string, ...parameters: readonly (string | number)[]): Promise<Measured>;
-  /** A process for several measurements; it is warm then. It ends with the row, or sooner when it is told to. */
-  start(at: Exported, workload: string, ...parameters: readonly (string | number)[]): Promise<RunningClient>;
+  /** It ends with the row, or sooner when it is told to. */
+  start(at: Exported, workload: string, ...parameters: readonly (string | number)[]): RunningClient;
 }
 
 export interface RunningClient {
-  measure(seconds: number): Promise<Measured>;
+  /** One measurement, of so many seconds where the workload has no end of its own. */
+  measure(seconds?: number): Promise<Measured>;
   end(): Promise<void>;
 }
 
@@ -49,33 +48,29 @@ export async function libnfs(bench: Bench): Promise<ClientProgram | undefined> {
 }
 
 function clientProgram(bench: Bench, [program, ...leading]: readonly [string, ...string[]]): ClientProgram {
-  const all = ({ host, port, path }: Exported, parameters: readonly (string | number)[]) => [
-    ...leading,
-    ...[host, port, path, ...parameters].map(String),
-  ];
   return {
-    run: (at, ...parameters) => runProgram(bench, measuredSchema, [program, ...all(at, parameters)]),
-    start: async (at, ...parameters) => {
-      const child = spawn(program, all(at, parameters), { signal: bench.signal, stdio: ["pipe", "pipe", "inherit"] });
-      const exited = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    start: ({ host, port, path }, ...parameters) => {
+      const all = [...leading, ...[host, port, path, ...parameters].map(String)];
+      const child = spawn(program, all, { signal: bench.signal, stdio: ["pipe", "pipe", "inherit"] });
+      const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
       // The answer that does not come says enough.
       child.once("error", () => {});
       child.stdin.on("error", () => {});
       const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
       const end = () => {
         child.stdin.end();
-        return exited;
+        return closed;
       };
       bench.cleanups.add(end);
-      const measure = async (seconds: number) => {
-        child.stdin.write(`${seconds}\n`);
-        const { value, done } = await lines.next();
-        if (done) throw new Error(`${program} ${all(at, parameters).join(" ")} ended with ${child.exitCode}`);
-        return measuredSchema.parse(JSON.parse(value));
+      return {
+        measure: async (seconds = 0) => {
+          child.stdin.write(`${seconds}\n`);
+          const { value, done } = await lines.next();
+          if (done) throw new Error(`${program} ${all.join(" ")} ended with ${child.exitCode}`);
+          return measuredSchema.parse(JSON.parse(value));
+        },
+        end,
       };
-      // It answers when it is warm.
-      await measure(0);
-      return { measure, end };
     },
   };
 }

@@ -21,12 +21,14 @@ export async function makeSmallFiles(server: Exported): Promise<Exported> {
 }
 
 /** Starts a client, which is then warm, and measured as often as is wanted. */
-export function startWorkload(
+export async function startWorkload(
   client: ClientProgram,
   files: Exported,
   { kind, atOnce }: Workload,
 ): Promise<RunningClient> {
-  return client.start(files, kind, atOnce, FILES, BYTES);
+  const running = client.start(files, kind, atOnce, FILES, BYTES);
+  await running.measure();
+  return running;
 }
 
 export const perSecond = ({ operations, seconds }: Measured): number => operations / seconds;

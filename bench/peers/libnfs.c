@@ -3,12 +3,12 @@
  *
  *   libnfs HOST PORT DIRECTORY reads  AT_ONCE FILES BYTES
  *   libnfs HOST PORT DIRECTORY writes AT_ONCE FILES BYTES
+ *   libnfs HOST PORT DIRECTORY list
  *   libnfs HOST PORT DIRECTORY read NAME
  *   libnfs HOST PORT DIRECTORY write NAME BYTES
- *   libnfs HOST PORT DIRECTORY list
  *
- * It prints one JSON object; the first two print one for each line of standard input, which says for how many seconds to
- * go on. DIRECTORY is mounted itself, so that every path is one name long. One file at a time goes
+ * For each line of standard input it measures once, and prints one JSON object. The line says for how many seconds small
+ * files are read or written. DIRECTORY is mounted itself, so that every path is one name long. One file at a time goes
  * through the synchronous API; many at once through as many contexts (a context has one open-owner, whose OPENs may not
  * overlap) and one poll loop. A written file is overwritten in place, and readers can see it half written.
  *
@@ -85,24 +85,20 @@ static long resident_bytes(void) {
 /* Bytes of data in one WRITE. */
 static size_t part;
 
-static struct {
-  double start, cpu;
-  long idle;
-} began;
-
-static void begin(void) {
-  began.idle = resident_bytes();
-  began.cpu = cpu_seconds();
-  began.start = now();
-}
-
-static void report(long operations) {
-  double seconds = now() - began.start;
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  printf("{\"operations\":%ld,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"peakBytes\":%ld,\"bytesInWrite\":%zu}\n", operations,
-         seconds, cpu_seconds() - began.cpu, usage.ru_maxrss * 1024 - began.idle, part);
-  fflush(stdout);
+/* Measures `operate`, which returns how much it did, for each line of standard input. */
+static void measure(long (*operate)(double seconds)) {
+  long idle = resident_bytes();
+  char line[64];
+  while (fgets(line, sizeof line, stdin) != NULL) {
+    double start = now(), cpu = cpu_seconds();
+    long operations = operate(atof(line));
+    double seconds = now() - start, cpu_taken = cpu_seconds() - cpu;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    printf("{\"operations\":%ld,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"peakBytes\":%ld,\"bytesInWrite\":%zu}\n", operations,
+           seconds, cpu_taken, usage.ru_maxrss * 1024 - idle, part);
+    fflush(stdout);
+  }
 }
 
 /* ---- writing ---- */
@@ -147,7 +143,17 @@ static void read_or_write(struct nfs_context *nfs, struct nfsfh *file) {
   if (small.commits && nfs_fsync(nfs, file) != 0) fail("fsync", nfs);
 }
 
-static long one_at_a_time(struct nfs_context *nfs, double seconds) {
+static struct worker {
+  struct nfs_context *nfs;
+  struct nfsfh *file;
+  int busy, under_way;
+  size_t left;
+} workers[MAX_AT_ONCE];
+
+static int at_once;
+
+static long one_at_a_time(double seconds) {
+  struct nfs_context *nfs = workers[0].nfs;
   char path[32];
   long done = 0;
   for (double end = now() + seconds; now() < end; done++) {
@@ -159,13 +165,6 @@ static long one_at_a_time(struct nfs_context *nfs, double seconds) {
   }
   return done;
 }
-
-struct worker {
-  struct nfs_context *nfs;
-  struct nfsfh *file;
-  int busy, under_way;
-  size_t left;
-};
 
 static long finished;
 
@@ -224,52 +223,50 @@ static void open_next(struct worker *worker) {
   if (nfs_open_async(worker->nfs, path, small.flags, opened, worker) != 0) fail("open", worker->nfs);
 }
 
-static long many_at_once(struct worker *workers, int count, double seconds) {
+static long many_at_once(double seconds) {
   struct pollfd polled[MAX_AT_ONCE];
   finished = 0;
   small.end = now() + seconds;
-  for (int i = 0; i < count; i++) open_next(&workers[i]);
+  for (int i = 0; i < at_once; i++) open_next(&workers[i]);
   for (;;) {
     int busy = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < at_once; i++) {
       polled[i].fd = workers[i].busy ? nfs_get_fd(workers[i].nfs) : -1;
       polled[i].events = nfs_which_events(workers[i].nfs);
       busy += workers[i].busy;
     }
     if (busy == 0) return finished;
-    if (poll(polled, count, 1000) < 0) fail("poll", NULL);
-    for (int i = 0; i < count; i++) {
+    if (poll(polled, at_once, 1000) < 0) fail("poll", NULL);
+    for (int i = 0; i < at_once; i++) {
       if (polled[i].revents != 0 && nfs_service(workers[i].nfs, polled[i].revents) < 0) fail("service", workers[i].nfs);
     }
   }
 }
 
 static void small_files(char **arguments) {
-  int at_once = atoi(arguments[0]);
+  at_once = atoi(arguments[0]);
   if (at_once < 1 || at_once > MAX_AT_ONCE) fail("AT_ONCE", NULL);
   small.files = atol(arguments[1]);
   small.bytes = atol(arguments[2]);
   small.data = malloc(small.bytes);
   memset(small.data, 'n', small.bytes);
-  struct worker workers[MAX_AT_ONCE] = {0};
   for (int i = 0; i < at_once; i++) workers[i].nfs = mount_directory(i);
   if (small.writing) {
     find_part(workers[0].nfs, "/0", small.data, small.bytes);
     small.commits = part < small.bytes;
     small.flags = small.commits ? O_WRONLY : O_WRONLY | O_SYNC;
   }
-  many_at_once(workers, at_once, WARM_UP);
-  char line[64];
-  while (fgets(line, sizeof line, stdin) != NULL) {
-    begin();
-    report(at_once == 1 ? one_at_a_time(workers[0].nfs, atof(line)) : many_at_once(workers, at_once, atof(line)));
-  }
+  many_at_once(WARM_UP);
+  measure(at_once == 1 ? one_at_a_time : many_at_once);
 }
 
 /* ---- one large file ---- */
 
+static struct nfs_context *mounted;
+
 static struct {
   struct nfsfh *file;
+  const char *name;
   char *data;
   uint64_t size, next, done;
   int under_way;
@@ -282,66 +279,67 @@ static void large_moved(int count, struct nfs_context *nfs, void *data, void *le
   large.under_way--;
 }
 
-static void transfer(struct nfs_context *nfs, int writing) {
+static void transfer(int writing) {
   size_t most = writing ? part : CHUNK;
+  large.next = large.done = 0;
   while (large.done < large.size) {
     while (large.next < large.size && large.under_way < (int)(WINDOW * CHUNK / most)) {
       uint64_t left = large.size - large.next;
       size_t length = left < most ? left : most;
       void *expected = (void *)(intptr_t)length;
-      int failed = writing ? nfs_pwrite_async(nfs, large.file, large.next, length, large.data, large_moved, expected)
-                           : nfs_pread_async(nfs, large.file, large.next, length, large_moved, expected);
-      if (failed != 0) fail("transfer", nfs);
+      int failed = writing ? nfs_pwrite_async(mounted, large.file, large.next, length, large.data, large_moved, expected)
+                           : nfs_pread_async(mounted, large.file, large.next, length, large_moved, expected);
+      if (failed != 0) fail("transfer", mounted);
       large.next += length;
       large.under_way++;
     }
-    struct pollfd polled = {.fd = nfs_get_fd(nfs), .events = nfs_which_events(nfs)};
+    struct pollfd polled = {.fd = nfs_get_fd(mounted), .events = nfs_which_events(mounted)};
     if (poll(&polled, 1, 1000) < 0) fail("poll", NULL);
-    if (nfs_service(nfs, polled.revents) < 0) fail("service", nfs);
+    if (nfs_service(mounted, polled.revents) < 0) fail("service", mounted);
   }
 }
 
-static void read_large(const char *name) {
-  struct nfs_context *nfs = mount_directory(0);
-  begin();
+static long read_large(double seconds) {
+  (void)seconds;
   struct nfs_stat_64 attributes;
-  if (nfs_open(nfs, name, O_RDONLY, &large.file) != 0) fail("open", nfs);
-  if (nfs_fstat64(nfs, large.file, &attributes) != 0) fail("fstat", nfs);
+  if (nfs_open(mounted, large.name, O_RDONLY, &large.file) != 0) fail("open", mounted);
+  if (nfs_fstat64(mounted, large.file, &attributes) != 0) fail("fstat", mounted);
   large.size = attributes.nfs_size;
-  transfer(nfs, 0);
-  if (nfs_close(nfs, large.file) != 0) fail("close", nfs);
-  report(large.done);
+  transfer(0);
+  if (nfs_close(mounted, large.file) != 0) fail("close", mounted);
+  return large.done;
 }
 
-static void write_large(const char *name, uint64_t size) {
-  struct nfs_context *nfs = mount_directory(0);
+static long write_large(double seconds) {
+  (void)seconds;
+  if (nfs_open(mounted, large.name, O_WRONLY, &large.file) != 0) fail("open", mounted);
+  transfer(1);
+  if (nfs_fsync(mounted, large.file) != 0) fail("fsync", mounted);
+  if (nfs_close(mounted, large.file) != 0) fail("close", mounted);
+  return large.done;
+}
+
+static void prepare_large(uint64_t size) {
   large.size = size;
   large.data = malloc(CHUNK);
   memset(large.data, 'n', CHUNK);
-  if (nfs_open(nfs, name, O_CREAT | O_EXCL | O_WRONLY, &large.file) != 0) fail("open", nfs);
-  if (nfs_close(nfs, large.file) != 0) fail("close", nfs);
-  find_part(nfs, name, large.data, CHUNK);
-  begin();
-  if (nfs_open(nfs, name, O_WRONLY, &large.file) != 0) fail("open", nfs);
-  transfer(nfs, 1);
-  if (nfs_fsync(nfs, large.file) != 0) fail("fsync", nfs);
-  if (nfs_close(nfs, large.file) != 0) fail("close", nfs);
-  report(large.done);
+  if (nfs_open(mounted, large.name, O_CREAT | O_EXCL | O_WRONLY, &large.file) != 0) fail("open", mounted);
+  if (nfs_close(mounted, large.file) != 0) fail("close", mounted);
+  find_part(mounted, large.name, large.data, CHUNK);
 }
 
 /* ---- a directory ---- */
 
-static void list(void) {
-  struct nfs_context *nfs = mount_directory(0);
-  begin();
+static long list(double seconds) {
+  (void)seconds;
   struct nfsdir *dir;
-  if (nfs_opendir(nfs, "/", &dir) != 0) fail("opendir", nfs);
+  if (nfs_opendir(mounted, "/", &dir) != 0) fail("opendir", mounted);
   long count = 0;
-  for (struct nfsdirent *entry = nfs_readdir(nfs, dir); entry != NULL; entry = nfs_readdir(nfs, dir)) {
+  for (struct nfsdirent *entry = nfs_readdir(mounted, dir); entry != NULL; entry = nfs_readdir(mounted, dir)) {
     if (strcmp(entry->name, ".") != 0 && strcmp(entry->name, "..") != 0) count++;
   }
-  nfs_closedir(nfs, dir);
-  report(count);
+  nfs_closedir(mounted, dir);
+  return count;
 }
 
 int main(int count, char **arguments) {
@@ -351,12 +349,19 @@ int main(int count, char **arguments) {
   directory = count < 5 ? "" : arguments[3];
   char **parameters = arguments + 5;
   small.writing = strcmp(workload, "writes") == 0;
-  if (count == 8 && (small.writing || strcmp(workload, "reads") == 0)) small_files(parameters);
-  else if (count == 6 && strcmp(workload, "read") == 0) read_large(parameters[0]);
-  else if (count == 7 && strcmp(workload, "write") == 0) write_large(parameters[0], strtoull(parameters[1], NULL, 10));
-  else if (count == 5 && strcmp(workload, "list") == 0) list();
-  else {
-    fprintf(stderr, "usage: libnfs HOST PORT DIRECTORY reads|writes|read|write|list PARAMETERS\n");
+  if (count == 8 && (small.writing || strcmp(workload, "reads") == 0)) {
+    small_files(parameters);
+    return 0;
+  }
+  mounted = count < 5 ? NULL : mount_directory(0);
+  large.name = count < 6 ? "" : parameters[0];
+  if (count == 5 && strcmp(workload, "list") == 0) measure(list);
+  else if (count == 6 && strcmp(workload, "read") == 0) measure(read_large);
+  else if (count == 7 && strcmp(workload, "write") == 0) {
+    prepare_large(strtoull(parameters[1], NULL, 10));
+    measure(write_large);
+  } else {
+    fprintf(stderr, "usage: libnfs HOST PORT DIRECTORY reads|writes|list|read|write PARAMETERS\n");
     return 2;
   }
   return 0;

@@ -101,9 +101,9 @@ async function transfer(
   bytes: number,
   name: string,
 ): Promise<Measured> {
-  const measured = await (direction === "read"
-    ? client.run(server, "read", SOURCE)
-    : client.run(server, "write", name, bytes));
+  const running = client.start(server, direction, ...(direction === "read" ? [SOURCE] : [name, bytes]));
+  const measured = await running.measure();
+  await running.end();
   if (measured.operations !== bytes) throw new Error(`${measured.operations} bytes were moved instead of ${bytes}`);
   await rm(join(server.directory, name), { force: true });
   return measured;

@@ -69,10 +69,12 @@ async function runRounds(
   files: Exported,
   workload: Workload,
 ): Promise<Samples> {
+  const pings = workload.atOnce === 1 ? ours.start(files, "pings") : undefined;
+  await pings?.measure();
   const running = {
     ours: await startWorkload(ours, files, workload),
     libnfs: libnfs && (await startWorkload(libnfs, files, workload)),
-    roundTrip: workload.atOnce === 1 ? await ours.start(files, "pings") : undefined,
+    roundTrip: pings,
   };
   const measuring = (client: RunningClient | undefined) => client && (() => client.measure(SECONDS));
   const samples = await interleave<Record<keyof Samples, Measured>>(bench, name, ROUNDS, {

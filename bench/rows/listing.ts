@@ -27,7 +27,9 @@ async function check(bench: Bench): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const entries of CHECKED_SIZES) {
     bench.progress(`memory for ${entries} entries`);
-    const { compounds, peakBytes } = await list(client, await makeDirectory(server, entries), entries);
+    const lister = startListing(client, await makeDirectory(server, entries), entries);
+    const { compounds, peakBytes } = await lister.list();
+    await lister.end();
     const of = `of ${entries.toLocaleString("en-US")}`;
     figures.push(
       {
@@ -59,10 +61,16 @@ async function measure(bench: Bench): Promise<Figure[]> {
     const name = `${entries.toLocaleString("en-US")} entries`;
     bench.progress(`making ${name}`);
     const directory = await makeDirectory(server, entries);
+    const ours = startListing(client, directory, entries);
+    const other = peer && startListing(peer, directory, entries);
+    bench.progress(`${name}, to warm up`);
+    await ours.list();
+    await other?.list();
     const samples = await interleave<{ ours: Measured; libnfs: Measured }>(bench, name, ROUNDS, {
-      ours: () => list(client, directory, entries),
-      libnfs: peer && (() => list(peer, directory, entries)),
+      ours: () => ours.list(),
+      libnfs: other && (() => other.list()),
     });
+    await Promise.all([ours.end(), other?.end()]);
     const figure = (of: (measured: Measured) => number) => ({
       ours: samples.ours.map(of),
       peer: { name: "libnfs", values: samples.libnfs.map(of) },
@@ -87,14 +95,21 @@ async function measure(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-/** @throws {Error} when it found another number of entries than there are. */
-async function list(client: ClientProgram, directory: Exported, entries: number): Promise<Measured> {
-  const measured = await client.run(directory, "list");
-  if (measured.operations !== entries)
-    throw new Error(`${measured.operations} entries were listed instead of ${entries}`);
-  return measured;
+function startListing(client: ClientProgram, directory: Exported, entries: number) {
+  const running = client.start(directory, "list");
+  return {
+    /** @throws {Error} when it found another number of entries than there are. */
+    async list(): Promise<Measured> {
+      const measured = await running.measure();
+      if (measured.operations !== entries)
+        throw new Error(`${measured.operations} entries were listed instead of ${entries}`);
+      return measured;
+    },
+    end: () => running.end(),
+  };
 }
 
+/** The entries are links to a few files, so that the server's cache of inodes, which is small, is not what is measured. */
 async function makeDirectory(parent: Exported, entries: number): Promise<Exported> {
   const name = `entries-${entries}`;
   const directory = join(parent.directory, name);
