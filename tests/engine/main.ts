@@ -2,9 +2,11 @@
  * The stack's whole life in the real Pulumi engine, without AWS: `npm run preview:offline`.
  *
  * Preview, up, up again, a threshold edited, destroy. The providers are stand-ins, the backend is a temporary folder,
- * and EFS, which the sweeper calls on destroy, is the local control plane.
+ * and what dynamic resources call, EFS and Secrets Manager, is the local control plane.
  */
 import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import {
   CommandError,
   type EngineEvent,
@@ -35,6 +37,7 @@ interface Outcome {
 
 const FILE_SYSTEM_ID = create("aws:efs/fileSystem:FileSystem", "files", {}).id;
 const OWN_MOUNT_TARGETS = [1, 2].map((n) => create("aws:efs/mountTarget:MountTarget", `mount-target-${n}`, {}).id);
+const API_TOKEN_SECRET = create("aws:secretsmanager/secret:Secret", "api-token", {});
 const FOREIGN_MOUNT_TARGET = "fsmt-0f0f0f0f0f0f0f0f0";
 
 try {
@@ -84,6 +87,9 @@ async function run(engine: string): Promise<void> {
     report("up", created);
     assert.deepEqual(created.counts, previewed.counts, "up does what the preview promised");
 
+    const [token = ""] = tokensOf(efs.state());
+    assert.match(token, /^[A-Za-z0-9]{64}$/, "up makes a token");
+
     const again = await watch((onEvent) => stack.up({ onEvent }));
     report("up again", again);
     assert.deepEqual(again.counts, { same: created.counts.create }, "up without a change changes nothing");
@@ -96,6 +102,9 @@ async function run(engine: string): Promise<void> {
       [{ op: "update", type: "aws:lambda/function:Function", name: "file-monitor" }],
       "A threshold changes the function and nothing else",
     );
+
+    assert.deepEqual(tokensOf(efs.state()), [token], "up makes one token, and does not rotate it");
+    await assertNotStored(token, project.backend);
 
     const deleted = await watch((onEvent) => stack.destroy({ onEvent }));
     report("destroy", deleted);
@@ -149,7 +158,23 @@ function report(what: string, { counts, steps }: Outcome): void {
   console.log([what.padEnd(24), summary.join(", "), ...updated].join(" "));
 }
 
-/** The file system as it is once the monitor has added a mount target. */
+function tokensOf({ secrets }: AwsState): string[] {
+  return secrets.flatMap(({ versions }) => versions.map(({ secretString }) => secretString));
+}
+
+/** The backend has the stack's state, and that of every operation before. */
+async function assertNotStored(secret: string, backend: string): Promise<void> {
+  const entries = await readdir(new URL(backend), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  const contents = await Promise.all(files.map((file) => readFile(file, "utf8")));
+  assert.ok(
+    contents.some((content) => content.includes(API_TOKEN_SECRET.id)),
+    "The state can be read, and knows the secret",
+  );
+  for (const content of contents) assert.ok(!content.includes(secret), "The token is in no file of the backend");
+}
+
+/** The file system as it is once the monitor has added a mount target, and the secret that the stack makes. */
 function accountAfterScaleOut(): AwsState {
   const mountTarget = (mountTargetId: string, index: number): MountTarget => ({
     mountTargetId,
@@ -169,6 +194,7 @@ function accountAfterScaleOut(): AwsState {
       { fileSystemId: FILE_SYSTEM_ID, creationToken: "files", creationTime: new Date(), lifeCycleState: "available" },
     ],
     mountTargets: [...OWN_MOUNT_TARGETS, FOREIGN_MOUNT_TARGET].map(mountTarget),
+    secrets: [{ name: "api-token", arn: API_TOKEN_SECRET.id, versions: [] }],
   };
 }
 
