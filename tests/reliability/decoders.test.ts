@@ -82,7 +82,7 @@ const counts = { decoded: 0, refused: 0, "with another error": 0, "most memory f
 reportAtEnd("decoders", () => counts);
 
 /** Counts what becomes of one attempt. */
-function attempt(decode: () => unknown, Refusal: new (...args: never[]) => Error): void {
+function attempt(decode: () => unknown, Refusal: abstract new (...args: never[]) => Error): void {
   try {
     decode();
     counts.decoded += 1;

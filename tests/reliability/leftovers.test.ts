@@ -2,12 +2,15 @@
 import { mkdir, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectNfs, type NfsClient, TEMPORARY_PREFIX } from "../../fargate-app/src/nfs/index.ts";
 import { LeftoverSweep } from "../../fargate-app/src/router/leftover-sweep.ts";
+import { startNfsServer } from "../../local/nfs-server/index.ts";
+import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { startRouter, tableOf } from "../support/router-bundle.ts";
 
 const DAY = 24 * 3600 * 1000;
 const MEBIBYTE = 1024 * 1024;
@@ -122,5 +125,27 @@ describeEachServer("unfinished files that were left behind", (start) => {
     }
     await expect.poll(() => lines.filter(({ msg }) => msg.startsWith("Removed 1 unfinished")).length).toBe(2);
     sweep.stop();
+  });
+});
+
+describe("the router", () => {
+  test("removes what was left behind in the directory that it serves, while it runs", async () => {
+    const temporary = await makeTemporaryDirectory("leftovers-");
+    const data = join(temporary.path, "data");
+    await mkdir(join(data, "directory"), { recursive: true });
+    const old = join(data, "directory", `${TEMPORARY_PREFIX}${"0".repeat(24)}`);
+    await writeFile(old, "x");
+    await utimes(old, 0, 0);
+    const server = await startNfsServer({ directory: temporary.path, durable: false });
+    const router = await startRouter({
+      AWS_ENDPOINT_URL: "http://127.0.0.1:9",
+      DEFAULT_MOUNT_TARGETS: JSON.stringify(tableOf([server])),
+      LEFTOVER_SWEEP_INTERVAL_SECONDS: "0.1",
+    });
+    await expect.poll(() => readdir(join(data, "directory")), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => router.lines.map(({ msg }) => msg).join()).toContain("Removed 1 unfinished files");
+    expect(await router.stop()).toBe(0);
+    await server.close();
+    await temporary.remove();
   });
 });
