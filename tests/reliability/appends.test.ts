@@ -11,7 +11,7 @@ import { tableOf } from "../support/router-bundle.ts";
 
 const ROUTERS = 8;
 const TARGETS = 3;
-const FAULT_SHARE = 0.02;
+const FAULT_SHARE = rounds(0.02, 0.002);
 const OPERATION_TIMEOUT = 60_000;
 
 describeEachServer("appends from many routers to one file", (start) => {

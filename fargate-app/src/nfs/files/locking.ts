@@ -23,7 +23,7 @@ export interface LockedFile extends OpenFile {
 }
 
 const FIRST_WAIT = 4;
-const LONGEST_WAIT = 100;
+const LONGEST_WAIT = 32;
 
 /**
  * Locks the file at a path, and waits for whoever holds the lock now. The file is still the one at its path when this
