@@ -50,45 +50,46 @@ async function peakMegabytes(bench: Bench, files: number): Promise<number> {
 }
 
 async function measure(bench: Bench): Promise<Figure[]> {
+  bench.progress(`making ${FILES} files, twice`);
+  const [flat, deep] = await Promise.all([
+    makeTemporaryFileTree(bench, { files: FILES }),
+    makeTemporaryFileTree(bench, { files: FILES, levels: DEEP_LEVELS }),
+  ]);
+  return [...(await compare(bench, "flat", flat)), ...(await compare(bench, "deep", deep))];
+}
+
+async function compare(bench: Bench, kind: string, tree: string): Promise<Figure[]> {
   const monitor = await bundleProgram("counting/monitor.ts");
   const fdir = await bundleProgram("counting/fdir.ts");
-  bench.progress(`making ${FILES} files, twice`);
-  const trees = await Promise.all(
-    [0, DEEP_LEVELS].map((levels) => makeTemporaryFileTree(bench, { files: FILES, levels })),
-  );
-  const figures: Figure[] = [];
-  for (const [index, tree] of trees.entries()) {
-    const kind = ["flat", "deep"][index];
-    const timed = async (counted: () => Promise<{ peakBytes?: number }>) => {
-      const start = performance.now();
-      const { peakBytes = 0 } = await counted();
-      return { seconds: (performance.now() - start) / 1000, megabytes: peakBytes / MEGABYTE };
-    };
-    const sides = {
-      ours: () => timed(() => count(bench, FILES, [process.execPath, monitor, tree, CONCURRENCY])),
-      find: () => timed(() => findCount(bench, FILES, tree)),
-      fdir: () => timed(() => count(bench, FILES, [process.execPath, fdir, tree])),
-    };
-    // So that all of them find the directories in the page cache.
-    await sides.find();
-    const { ours, find, fdir: peer } = await interleave(bench, `${kind}`, ROUNDS, sides);
-    const seconds = (samples: typeof ours) => samples.map((sample) => sample.seconds);
-    const megabytes = (samples: typeof ours) => samples.map((sample) => sample.megabytes);
-    const figure = { better: "lower", ours: seconds(ours), unit: "s" } as const;
-    figures.push(
-      { ...figure, name: kind, peer: { name: "find | wc", values: seconds(find) }, goal: ratioAtMost(1.1) },
-      { ...figure, name: kind, peer: { name: "fdir", values: seconds(peer) } },
-      {
-        name: `${kind}, peak memory`,
-        unit: "MB",
-        better: "lower",
-        ours: megabytes(ours),
-        peer: { name: "fdir", values: megabytes(peer) },
-        goal: valueAtMost(MOST_MEGABYTES),
-      },
-    );
-  }
-  return figures;
+  const sides = {
+    ours: () => timed(() => count(bench, FILES, [process.execPath, monitor, tree, CONCURRENCY])),
+    find: () => timed(() => findCount(bench, FILES, tree)),
+    fdir: () => timed(() => count(bench, FILES, [process.execPath, fdir, tree])),
+  };
+  // So that all of them find the directories in the page cache.
+  await sides.find();
+  const samples = await interleave(bench, kind, ROUNDS, sides);
+  const seconds = ({ seconds }: { readonly seconds: number }) => seconds;
+  const megabytes = ({ peakBytes }: { readonly peakBytes: number }) => peakBytes / MEGABYTE;
+  const figure = { name: kind, unit: "s", better: "lower", ours: samples.ours.map(seconds) } as const;
+  return [
+    { ...figure, peer: { name: "find | wc", values: samples.find.map(seconds) }, goal: ratioAtMost(1.1) },
+    { ...figure, peer: { name: "fdir", values: samples.fdir.map(seconds) } },
+    {
+      name: `${kind}, peak memory`,
+      unit: "MB",
+      better: "lower",
+      ours: samples.ours.map(megabytes),
+      peer: { name: "fdir", values: samples.fdir.map(megabytes) },
+      goal: valueAtMost(MOST_MEGABYTES),
+    },
+  ];
+}
+
+async function timed<Counted>(count: () => Promise<Counted>): Promise<Counted & { readonly seconds: number }> {
+  const start = performance.now();
+  const counted = await count();
+  return { ...counted, seconds: (performance.now() - start) / 1000 };
 }
 
 /** @throws {Error} when it counted something else than there is. */
