@@ -49,6 +49,8 @@ beforeAll(async () => {
     parameterName: "/table",
     parameterArn: "arn:aws:ssm:::parameter/table",
     routingStrategy: "rendezvous",
+    requestsPerMinutePerClient: 0,
+    loadBalancerCidr: "10.0.0.0/16",
     rollout: "rolling-deployment",
     mountTableRefreshSeconds: 30,
     minTasks: 2,

@@ -1,7 +1,7 @@
 /** What clients may take of the server, so that one of them cannot take it from the others. */
 
 import type { Server } from "node:http";
-import { BlockList, isIPv6 } from "node:net";
+import { BlockList, isIP, isIPv6 } from "node:net";
 import type { FastifyHttpOptions } from "fastify";
 import type { Logger } from "pino";
 import type { App } from "./app.ts";
@@ -67,7 +67,8 @@ function loadBalancerAt(ranges: readonly string[]): (address: string, hop: numbe
     const [network = "", prefix] = range.split("/");
     trusted.addSubnet(network, Number(prefix), familyOf(network));
   }
-  return (address, hop) => hop === 0 && trusted.check(address, familyOf(address));
+  // A connection that is already gone has no address.
+  return (address, hop) => hop === 0 && isIP(address) !== 0 && trusted.check(address, familyOf(address));
 }
 
 function familyOf(address: string): "ipv4" | "ipv6" {

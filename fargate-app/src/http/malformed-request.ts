@@ -1,5 +1,4 @@
 /** Answers to what is no HTTP request, or not one in time: Node tells of it before there is a request to answer. */
-import { once } from "node:events";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { PROBLEM_TYPE, ProblemError, problemOf } from "./problem.ts";
@@ -29,7 +28,8 @@ export class MalformedRequests {
     if (socket.destroyed || this.#ending.has(socket)) return;
     this.#ending.add(socket);
     const before = [...this.#underWay(socket)].filter(({ req }) => req.complete);
-    void Promise.all(before.map((response) => once(response, "close"))).then(() => this.#end(error, socket));
+    const closed = before.map((response) => new Promise((resolve) => response.once("close", resolve)));
+    void Promise.all(closed).then(() => this.#end(error, socket));
   };
 
   #end(error: ClientError, socket: Socket): void {
