@@ -25,7 +25,8 @@ import {
   type WriteOptions,
 } from "../nfs/index.ts";
 import { type DirectoryPath, type FilePath, ROOT } from "../routing/path.ts";
-import { type Ranking, type RoutingStrategy, rankingOf } from "../routing/ranking.ts";
+import { type RoutingStrategy, rankingOf } from "../routing/ranking.ts";
+import type { Ranking } from "../routing/routable.ts";
 import type { Connection } from "./connection.ts";
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";
 import type { OperationName } from "./statistics.ts";

@@ -2,7 +2,7 @@
 import type { Logger } from "pino";
 import { DEFAULT_NFS_PORT, type MountTarget } from "../../../contracts/mount-table.ts";
 import type { NfsClient, NfsClientOptions, TransferMemory } from "../nfs/index.ts";
-import type { Routable } from "../routing/ranking.ts";
+import type { Routable } from "../routing/routable.ts";
 import { Connection } from "./connection.ts";
 import { isTargetError, verdictOn } from "./failures.ts";
 import { type OperationName, type OperationObserver, TargetStatistics } from "./statistics.ts";

@@ -4,7 +4,7 @@
  * Another number of targets moves nearly all paths, so this is for those who need exactly this placement.
  */
 import { remainder, sha256 } from "./path-hash.ts";
-import type { Ranking, Routable } from "./ranking.ts";
+import type { Ranking, Routable } from "./routable.ts";
 
 export function moduloRanking<Target extends Routable>(targets: readonly Target[]): Ranking<Target> {
   const byId = [...targets].sort((a, b) => (a.id < b.id ? -1 : 1));

@@ -6,7 +6,7 @@
  * paths of a removed one spread over the rest while all others stay where they are.
  */
 import { sha256, wordAt } from "./path-hash.ts";
-import type { Ranking, Routable } from "./ranking.ts";
+import type { Ranking, Routable } from "./routable.ts";
 
 interface Candidate<Target> {
   readonly target: Target;
