@@ -14,7 +14,7 @@ const TARGETS = 3;
 const FAULT_SHARE = rounds(0.02, 0.002);
 const OPERATION_TIMEOUT = 60_000;
 
-describeEachServer("appends from many routers to one file", (start) => {
+describeEachServer("appends from many routers to one file", (start, kind) => {
   const random = randomNumbers(seed);
   let server: TestServer;
   let proxies: FaultProxy[];
@@ -32,7 +32,7 @@ describeEachServer("appends from many routers to one file", (start) => {
     "wait for the lock of a client that vanished, ms": 0,
   };
 
-  reportAtEnd("appends", () => ({
+  reportAtEnd(`appends (${kind})`, () => ({
     ...counts,
     ...Object.fromEntries(FAULTS.map((fault) => [`faults: ${fault}`, injected(fault)])),
   }));

@@ -76,7 +76,7 @@ async function startGaneshaTargets(server: GaneshaServer): Promise<MountTargets>
 
 function suite(kind: string, start: () => Promise<MountTargets>): void {
   const counts: Record<string, number | string> = {};
-  reportAtEnd(`failover, ${kind}`, () => counts);
+  reportAtEnd(`failover (${kind})`, () => counts);
 
   const cleanups: (() => Promise<unknown>)[] = [];
   let mountTargets: MountTargets;

@@ -17,7 +17,7 @@ const counts = {
   "changes outside of the root": 0,
   "requests through links": 0,
 };
-reportAtEnd("Paths over HTTP", () => counts);
+reportAtEnd("paths over HTTP", () => counts);
 
 const CANARY = "canary-5f0e1d2c";
 const ROOT = "data";

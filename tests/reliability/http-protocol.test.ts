@@ -17,7 +17,7 @@ const counts = {
   "answers that tell of the inside": 0,
   "MiB of memory added": 0,
 };
-reportAtEnd("The HTTP protocol", () => counts);
+reportAtEnd("ambiguous HTTP", () => counts);
 
 const MIBIBYTE = 2 ** 20;
 

@@ -24,7 +24,7 @@ const counts = {
   "places searched for secrets": 0,
   "secrets found": 0,
 };
-reportAtEnd("The token of the API", () => counts);
+reportAtEnd("token of the API", () => counts);
 
 const CLIENTS = 8;
 

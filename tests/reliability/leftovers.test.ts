@@ -16,7 +16,7 @@ const DAY = 24 * 3600 * 1000;
 const MEBIBYTE = 1024 * 1024;
 const LIMITS = { olderThan: DAY, maximum: 1000, duration: 60_000 };
 
-describeEachServer("unfinished files that were left behind", (start) => {
+describeEachServer("unfinished files that were left behind", (start, kind) => {
   const random = randomNumbers(seed);
   let server: TestServer;
   let client: NfsClient;
@@ -24,7 +24,7 @@ describeEachServer("unfinished files that were left behind", (start) => {
   const counts = { looked: 0, "left behind": 0, removed: 0, "removed that were not left behind": 0 };
   const local = (path: string) => join(server.directory, path);
 
-  reportAtEnd("leftovers", () => counts);
+  reportAtEnd(`unfinished files (${kind})`, () => counts);
 
   beforeAll(async () => {
     server = await start();

@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 afterAll(() => world.close());
 
-reportAtEnd("the monitor under faults", () => ({
+reportAtEnd("monitor under faults", () => ({
   ...world.counts,
   ...Object.fromEntries([...world.faults].map(([kind, count]) => [`faults: ${kind}`, count])),
   "most runs until all agreed": mostRunsToAgree,
