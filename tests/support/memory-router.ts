@@ -1,5 +1,6 @@
 /** A router over NFS servers in memory. */
 import pino, { type Logger } from "pino";
+import { onTestFinished } from "vitest";
 import type { MountTable } from "../../contracts/mount-table.ts";
 import { Router, type RouterOptions } from "../../fargate-app/src/router/router.ts";
 import type { Target } from "../../fargate-app/src/router/target.ts";
@@ -91,4 +92,11 @@ export async function startMemoryRouter(
     return target;
   };
   return { router, network, lines, targetOf };
+}
+
+/** As {@link startMemoryRouter}, for one test: the router is closed when the test is over. */
+export async function startTestRouter(...args: Parameters<typeof startMemoryRouter>): Promise<MemoryRouter> {
+  const started = await startMemoryRouter(...args);
+  onTestFinished(() => started.router.close());
+  return started;
 }

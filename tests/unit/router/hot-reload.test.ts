@@ -1,24 +1,13 @@
 /** Another mount table while the router runs. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { MountTable } from "../../../contracts/mount-table.ts";
 import { Metrics } from "../../../fargate-app/src/http/metrics.ts";
 import type { Router } from "../../../fargate-app/src/router/router.ts";
 import { filePath } from "../../../fargate-app/src/routing/path.ts";
-import { MemoryNetwork, type MemoryRouter, startMemoryRouter } from "../../support/memory-router.ts";
+import { MemoryNetwork, startTestRouter as start } from "../../support/memory-router.ts";
 
 const PATH = filePath("a/b.txt");
-const routers: Router[] = [];
-
-async function start(...args: Parameters<typeof startMemoryRouter>): Promise<MemoryRouter> {
-  const started = await startMemoryRouter(...args);
-  routers.push(started.router);
-  return started;
-}
-
-afterEach(async () => {
-  await Promise.all(routers.splice(0).map((router) => router.close()));
-});
 
 /** The network's table with only these servers. */
 function only({ table }: MemoryNetwork, ...indexes: number[]): MountTable {

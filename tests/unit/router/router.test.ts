@@ -1,6 +1,6 @@
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   etagOf,
   FileChangedError,
@@ -11,20 +11,9 @@ import {
 import { UnavailableError } from "../../../fargate-app/src/router/failures.ts";
 import type { Router } from "../../../fargate-app/src/router/router.ts";
 import { type DirectoryPath, directoryPath, filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";
-import { MemoryNetwork, type MemoryRouter, startMemoryRouter } from "../../support/memory-router.ts";
+import { MemoryNetwork, startTestRouter as start } from "../../support/memory-router.ts";
 
 const PATH = filePath("a/b.txt");
-const routers: Router[] = [];
-
-async function start(...args: Parameters<typeof startMemoryRouter>): Promise<MemoryRouter> {
-  const started = await startMemoryRouter(...args);
-  routers.push(started.router);
-  return started;
-}
-
-afterEach(async () => {
-  await Promise.all(routers.splice(0).map((router) => router.close()));
-});
 
 /** The first two servers that `path` prefers. */
 function preferred(network: MemoryNetwork, path: string = PATH) {
