@@ -1,9 +1,19 @@
 /** Listing a directory page by page, from any place in it. */
+
+import { setImmediate } from "node:timers/promises";
+import type { FileAttributes } from "../attributes.ts";
 import { InvalidCursorError, ProtocolError } from "../errors.ts";
 import { getFileHandle, putFileHandle } from "../operations/handles.ts";
-import { DIRECTORY_START, type DirectoryPosition, type ListedEntry, readDirectory } from "../operations/names.ts";
+import {
+  DIRECTORY_START,
+  type DirectoryPage,
+  type DirectoryPosition,
+  type ListedEntry,
+  readDirectory,
+} from "../operations/names.ts";
 import type { Operation } from "../operations/operation.ts";
 import { parsePath } from "../paths.ts";
+import type { RunOptions } from "../session/channel.ts";
 import type { DirectoryEntry, DirectoryOptions } from "../types.ts";
 import { type FileContext, runOptions } from "./context.ts";
 import { walkTo } from "./walk.ts";
@@ -13,34 +23,66 @@ export async function* listDirectory(
   path: string,
   options: DirectoryOptions = {},
 ): AsyncGenerator<DirectoryEntry> {
-  const handle = getFileHandle();
-  let position = options.after === undefined ? DIRECTORY_START : parseCursor(options.after);
-  let run = runOptions(context, options);
-  let start: Operation<unknown>[] = [...(await walkTo(context, parsePath(path), run)), handle];
-  for (;;) {
-    const read = readDirectory(position, context.channel.limits.maximumDirectoryPage);
-    const reply = (await context.channel.run([...start, read], run)).orThrow(path);
-    const { entries, verifier, endOfDirectory } = reply.of(read);
-    for (const entry of entries) yield withCursor(entry, verifier);
-    if (endOfDirectory) return;
-    const last = entries.at(-1);
-    if (last === undefined || last.cookie === position.cookie) {
-      throw new ProtocolError("The server sent a page of a directory that leads no further");
-    }
-    position = { cookie: last.cookie, verifier };
-    if (start.includes(handle)) start = [putFileHandle(reply.of(handle))];
-    run = runOptions(context, options);
+  for await (const { entries, verifier } of pagesOf(context, path, options)) {
+    for (const entry of entries) yield new Entry(entry, verifier);
   }
 }
 
-function withCursor({ name, attributes, cookie }: ListedEntry, verifier: Buffer): DirectoryEntry {
-  return {
-    name,
-    attributes,
-    get cursor() {
-      return `${cookie.toString(16)}-${verifier.toString("hex")}`;
-    },
+/** From the second page on, the next one is on its way while the consumer has this one: who wants two wants them all. */
+async function* pagesOf(context: FileContext, path: string, options: DirectoryOptions): AsyncGenerator<DirectoryPage> {
+  const read = async (start: readonly Operation<unknown>[], from: DirectoryPosition, run: RunOptions) => {
+    const page = readDirectory(from, context.channel.limits.maximumDirectoryPage);
+    const reply = (await context.channel.run([...start, page], run)).orThrow(path);
+    return { reply, page: reply.of(page) };
   };
+  const start = options.after === undefined ? DIRECTORY_START : parseCursor(options.after);
+  const run = runOptions(context, options);
+  const handle = getFileHandle();
+  const first = await read([...(await walkTo(context, parsePath(path), run)), handle], start, run);
+  const directory = [putFileHandle(first.reply.of(handle))];
+  let { page } = first;
+  for (let before = start, ahead = false; ; ahead = true) {
+    const position = positionAfter(page, before);
+    const readNext = (from: DirectoryPosition) => read(directory, from, runOptions(context, options));
+    const next = ahead && position ? readNext(position) : undefined;
+    // it may never be awaited: a failure must not count as unhandled then
+    next?.catch(() => {});
+    // entries that are there already keep this thread busy: let the request leave first
+    if (next !== undefined) await setImmediate();
+    yield page;
+    if (position === undefined) return;
+    ({ page } = await (next ?? readNext(position)));
+    before = position;
+  }
+}
+
+/** Where the next page begins; nothing behind the last one. */
+function positionAfter(page: DirectoryPage, before: DirectoryPosition): DirectoryPosition | undefined {
+  if (page.endOfDirectory) return undefined;
+  const cookie = page.entries.at(-1)?.cookie;
+  if (cookie === undefined || cookie === before.cookie) {
+    throw new ProtocolError("The server sent a page of a directory that leads no further");
+  }
+  return { cookie, verifier: page.verifier };
+}
+
+/** Its cursor is made only when it is asked for. */
+class Entry implements DirectoryEntry {
+  readonly name: string;
+  readonly attributes: FileAttributes;
+  readonly #cookie: bigint;
+  readonly #verifier: Buffer;
+
+  constructor({ name, attributes, cookie }: ListedEntry, verifier: Buffer) {
+    this.name = name;
+    this.attributes = attributes;
+    this.#cookie = cookie;
+    this.#verifier = verifier;
+  }
+
+  get cursor(): string {
+    return `${this.#cookie.toString(16)}-${this.#verifier.toString("hex")}`;
+  }
 }
 
 function parseCursor(cursor: string): DirectoryPosition {

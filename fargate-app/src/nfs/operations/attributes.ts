@@ -161,7 +161,7 @@ function readValue(reader: XdrReader, attribute: number, values: Values): void {
       values.mode = reader.uint32();
       return;
     case Attribute.TIME_MODIFY: {
-      const seconds = Number(reader.int64());
+      const seconds = reader.int32() * 0x1_0000_0000 + reader.uint32();
       values.modifiedAt = seconds * 1000 + reader.uint32() / NANOSECONDS_PER_MILLISECOND;
       return;
     }

@@ -16,12 +16,12 @@ export function toBitmap(bits: Iterable<number>): number[] {
 }
 
 /** The bit numbers of a bitmap, in ascending order: the order in which attribute values follow. */
-export function* fromBitmap(words: readonly number[]): Generator<number> {
+export function fromBitmap(words: readonly number[]): number[] {
+  const bits: number[] = [];
   for (const [index, word] of words.entries()) {
-    for (let bit = 0; bit < 32; bit++) {
-      if ((word & (1 << bit)) !== 0) yield index * 32 + bit;
-    }
+    for (let rest = word; rest !== 0; rest &= rest - 1) bits.push(index * 32 + 31 - Math.clz32(rest & -rest));
   }
+  return bits;
 }
 
 export function writeBitmap(writer: XdrWriter, words: readonly number[]): void {
@@ -33,5 +33,7 @@ export function writeBitmap(writer: XdrWriter, words: readonly number[]): void {
 export function readBitmap(reader: XdrReader): number[] {
   const count = reader.uint32();
   if (count > MAXIMUM_WORDS) throw new XdrError(`A bitmap of ${count} words where at most ${MAXIMUM_WORDS} are known`);
-  return Array.from({ length: count }, () => reader.uint32());
+  const words: number[] = [];
+  for (let index = 0; index < count; index++) words.push(reader.uint32());
+  return words;
 }

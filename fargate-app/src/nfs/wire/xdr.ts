@@ -92,7 +92,7 @@ export class XdrWriter {
     const at = this.#reserve(WORD + length + pad);
     this.#buffer.writeUInt32BE(length, at);
     this.#buffer.write(text, at + WORD, length, "utf8");
-    this.#buffer.fill(0, at + WORD + length, at + WORD + length + pad);
+    for (let index = 0; index < pad; index++) this.#buffer[at + WORD + length + index] = 0;
     return this;
   }
 
@@ -220,14 +220,15 @@ export class XdrReader {
 
   /** Bytes with their length in front, at most `maximum` of them. */
   opaque(maximum: number): Buffer {
-    const length = this.uint32();
-    if (length > maximum) throw new XdrError(`An opaque of ${length} bytes where at most ${maximum} are allowed`);
-    return this.fixedOpaque(length);
+    return this.fixedOpaque(this.#opaqueLength(maximum));
   }
 
   /** A string of at most `maximum` bytes of UTF-8. */
   string(maximum: number): string {
-    return this.opaque(maximum).toString("utf8");
+    const length = this.#opaqueLength(maximum);
+    const at = this.#take(length);
+    this.#take(padding(length));
+    return this.#buffer.toString("utf8", at, at + length);
   }
 
   /** A count of items that follow, of at least `itemSize` bytes each: refused when they cannot be there. */
@@ -237,6 +238,12 @@ export class XdrReader {
       throw new XdrError(`${count} items of ${itemSize} bytes or more cannot follow in ${this.remaining} bytes`);
     }
     return count;
+  }
+
+  #opaqueLength(maximum: number): number {
+    const length = this.uint32();
+    if (length > maximum) throw new XdrError(`An opaque of ${length} bytes where at most ${maximum} are allowed`);
+    return length;
   }
 
   #take(bytes: number): number {
