@@ -71,6 +71,17 @@ export interface Beginning {
   end(): Promise<void>;
 }
 
+/** What is in memory as a whole; it counts as complete up to `limit` bytes. */
+export function allOf(data: Uint8Array, limit: number): Beginning {
+  return {
+    parts: [data],
+    length: data.length,
+    complete: data.length <= limit,
+    async *rest() {},
+    async end() {},
+  };
+}
+
 /**
  * Takes parts until the source ends, has given more than `limit` bytes, or pauses for `patience` milliseconds, or there
  * is no memory for more. `memory` holds the parts.

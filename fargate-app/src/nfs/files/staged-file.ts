@@ -2,7 +2,7 @@
  * A file in the making: it has a temporary name in the directory where it will be, is written there, and is then
  * published under its own name in one step, or discarded.
  */
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { ignoreNfsError, ProtocolError } from "../errors.ts";
 import { getAttributes } from "../operations/attributes.ts";
 import { commit, write } from "../operations/data.ts";
@@ -31,7 +31,7 @@ export interface StagedFile extends OpenFile {
 }
 
 export function newTemporaryName(): string {
-  return `${TEMPORARY_PREFIX}${randomBytes(12).toString("hex")}`;
+  return `${TEMPORARY_PREFIX}${randomUUID()}`;
 }
 
 /** Whether {@link newTemporaryName} makes such names. */

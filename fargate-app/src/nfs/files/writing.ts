@@ -15,7 +15,7 @@ import { HeldMemory, TransferMemory } from "../transfer-memory.ts";
 import type { WriteOptions } from "../types.ts";
 import { CURRENT_STATEID, type Stateid } from "../wire/stateid.ts";
 import { Batches, LONGEST_WAIT_FOR_SOURCE } from "./batches.ts";
-import { type Beginning, begin } from "./chunks.ts";
+import { allOf, type Beginning, begin } from "./chunks.ts";
 import { cleanupOptions, type FileContext, runOptions, stateOwner } from "./context.ts";
 import { makingParents } from "./directories.ts";
 import { attributesAtName, publish } from "./publishing.ts";
@@ -47,7 +47,7 @@ export async function writeWhole(
   const isInMemory = data instanceof Uint8Array;
   const memory = new HeldMemory(isInMemory ? CALLERS_MEMORY : context.memory);
   const limit = oneCompoundLimit(context, file);
-  const source = await begin(isInMemory ? once(data) : data, limit, LONGEST_WAIT_FOR_SOURCE, memory);
+  const source = isInMemory ? allOf(data, limit) : await begin(data, limit, LONGEST_WAIT_FOR_SOURCE, memory);
   try {
     const run = runOptions(context, options);
     const inDirectory = <T>(operation: () => Promise<T>) =>
@@ -62,10 +62,6 @@ export async function writeWhole(
     memory.giveAll();
     await source.end();
   }
-}
-
-async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield data;
 }
 
 /** Bytes of data that fit into a request beside the names of the path, which occur twice. */
