@@ -12,15 +12,7 @@ import { deadlineIn } from "../../functions/file-monitor/deadline.ts";
 import { monitor } from "../../functions/file-monitor/monitor.ts";
 import type { MonitorResult } from "../../functions/file-monitor/result.ts";
 import { readSettings } from "../../functions/file-monitor/settings.ts";
-import {
-  CLUSTER_NAME,
-  createAccount,
-  FILE_SYSTEM_ID,
-  REGION,
-  SECURITY_GROUP_ID,
-  SERVICE_NAME,
-  VPC_ID,
-} from "../../local/account.ts";
+import { createAccount, REGION, VPC_ID } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
 import type { Environment } from "../../local/control-plane/operation.ts";
 import {
@@ -31,7 +23,7 @@ import {
   startControlPlane,
 } from "../../local/control-plane/server.ts";
 import type { AwsState, Subnet } from "../../local/control-plane/state.ts";
-import { PARAMETER_NAME } from "../../local/environments.ts";
+import { monitorEnvironment } from "../../local/environments.ts";
 import { addMountTargets, addService, putMountTable } from "../../local/initial-deployment.ts";
 import { Interleaving } from "./interleaving.ts";
 import { violationsOf } from "./monitor-rules.ts";
@@ -275,16 +267,10 @@ export class MonitorWorld {
   }
 
   #settings({ isThresholdPassed }: RunPlan) {
+    const threshold = isThresholdPassed ? 2 : 3;
     return readSettings({
-      EFS_MOUNT_PATH: this.#directory,
+      ...monitorEnvironment(this.#controlPlane.url, this.#directory, threshold, "rolling-deployment"),
       TARGET_DIRECTORY: "/",
-      FILE_COUNT_THRESHOLD: isThresholdPassed ? "2" : "3",
-      EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
-      EFS_SECURITY_GROUP_ID: SECURITY_GROUP_ID,
-      VPC_ID,
-      SSM_PARAMETER_NAME: PARAMETER_NAME,
-      ECS_CLUSTER_NAME: CLUSTER_NAME,
-      ECS_SERVICE_NAME: SERVICE_NAME,
       MOUNT_TARGET_POLL_INTERVAL_SECONDS: "0.002",
       MOUNT_TARGET_TIMEOUT_SECONDS: "0.15",
       MAX_MOUNT_TARGETS: this.#maxMountTargets === undefined ? "" : String(this.#maxMountTargets),
