@@ -64,7 +64,6 @@ export async function startFileService(
         AWS_ENDPOINT_URL: controlPlane.url,
         SSM_PARAMETER_NAME: parameter,
         ROOT_DIRECTORY: "/data",
-        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
         ...environment,
       });
       cleanups.add(() => router.stop());

@@ -1,5 +1,5 @@
 /** The secret with the API's token, in the local account. */
-import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { REGION } from "../../local/account.ts";
 import type { AwsState } from "../../local/control-plane/state.ts";
 import { API_TOKEN_SECRET_ID } from "../../local/environments.ts";
@@ -14,12 +14,6 @@ export async function putToken(endpoint: string, token: string): Promise<void> {
   await secretsManager(endpoint).send(
     new PutSecretValueCommand({ SecretId: API_TOKEN_SECRET_ID, SecretString: token }),
   );
-}
-
-/** The token that the secret has now. */
-export async function currentToken(endpoint: string): Promise<string | undefined> {
-  return (await secretsManager(endpoint).send(new GetSecretValueCommand({ SecretId: API_TOKEN_SECRET_ID })))
-    .SecretString;
 }
 
 function secretsManager(endpoint: string): SecretsManagerClient {
