@@ -4,6 +4,7 @@ import { runProgram } from "../local/program.ts";
 import { describeMachine } from "./machine.ts";
 import { writeCharts } from "./report/chart.ts";
 import { type Run, toDocument } from "./report/document.ts";
+import { writeMarkdown } from "./report/markdown.ts";
 import { toTable } from "./report/table.ts";
 import type { Row } from "./row.ts";
 import { rows } from "./rows/index.ts";
@@ -13,6 +14,7 @@ interface Options {
   readonly quick: boolean;
   readonly json: boolean;
   readonly chart?: string;
+  readonly markdown?: string;
 }
 
 const names = rows.map(({ name }) => name);
@@ -25,10 +27,15 @@ await new Command("npm run bench --")
   .option("--quick", "only the figures that do not depend on the machine; exit 1 when one misses its goal", false)
   .option("--json", "print one JSON document instead of the table", false)
   .option("--chart <dir>", "draw an SVG chart for each row")
+  .option("--markdown <file>", "put the results into a document, between the marks it has for them")
   .action((chosen: string[], options: Options) => runProgram((signal) => bench(chosen, options, signal)))
   .parseAsync();
 
-async function bench(chosen: readonly string[], { quick, json, chart }: Options, signal: AbortSignal): Promise<number> {
+async function bench(
+  chosen: readonly string[],
+  { quick, json, chart, markdown }: Options,
+  signal: AbortSignal,
+): Promise<number> {
   const run: Run = {
     date: new Date().toISOString(),
     command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" "),
@@ -37,6 +44,7 @@ async function bench(chosen: readonly string[], { quick, json, chart }: Options,
   };
   console.log(json ? toDocument(run) : toTable(run.results));
   if (chart !== undefined) await writeCharts(chart, run.results);
+  if (markdown !== undefined) await writeMarkdown(markdown, run);
   return run.results.some((result) => hasFailed(result, quick)) ? 1 : 0;
 }
 

@@ -4,11 +4,12 @@ import type { Judgement } from "../judgement.ts";
 import type { RowResult } from "../run-rows.ts";
 import { goalText, verdictText, withSpread, withUnit } from "./numbers.ts";
 
-export const COLUMNS = ["row", "figure", "ours", "peer", "ratio (spread)", "goal", "verdict"] as const;
+/** The columns behind the row's name. */
+export const COLUMNS = ["figure", "ours", "peer", "ratio (spread)", "goal", "verdict"] as const;
 
 export function toTable(results: readonly RowResult[]): string {
   const table = new Table({
-    head: [...COLUMNS],
+    head: ["row", ...COLUMNS],
     style: { head: [], border: [] },
     chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
     colAligns: ["left", "left", "right", "right", "right", "left", "left"],
@@ -19,13 +20,14 @@ export function toTable(results: readonly RowResult[]): string {
 }
 
 /** The table's lines for one row, without the borders. */
-export function cells({ row, judgements, error }: RowResult): string[][] {
+function cells({ row, judgements, error }: RowResult): string[][] {
   const lines = judgements.map((judgement) => [row.name, ...figureCells(judgement)]);
   if (error !== undefined) lines.push([row.name, "failed", "", "", "", "", error]);
   return lines;
 }
 
-function figureCells({ figure, ours, peer, ratio, verdict }: Judgement): string[] {
+/** All of a line but the row's name. */
+export function figureCells({ figure, ours, peer, ratio, verdict }: Judgement): string[] {
   const { name, unit, goal } = figure;
   return [
     name,

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { interleave } from "../../../bench/interleave.ts";
 import { toChart } from "../../../bench/report/chart.ts";
 import { toDocument } from "../../../bench/report/document.ts";
+import { toMarkdown } from "../../../bench/report/markdown.ts";
 import { toTable } from "../../../bench/report/table.ts";
 import { type Figure, type Row, ratioAtLeast, valueAtMost } from "../../../bench/row.ts";
 import { runRows } from "../../../bench/run-rows.ts";
@@ -96,12 +97,17 @@ test("table, document and chart show figures, ratios and verdicts", async () => 
   expect(table).toContain("both: It is fast.");
 
   const machine = { processor: "a", cores: 2, memoryGiB: 4, system: "Linux", node: "v20" };
-  const document = JSON.parse(toDocument({ date: "2026-01-01T00:00:00Z", command: "npm run bench", machine, results }));
+  const run = { date: "2026-01-01T00:00:00Z", command: "npm run bench", machine, results };
+  const document = JSON.parse(toDocument(run));
   expect(document.rows[0].figures[1]).toMatchObject({
     ours: { median: 4500, rounds: [4000, 5000] },
     ratio: { median: 2.25, min: 2, max: 2.5 },
     verdict: "met",
   });
+
+  const markdown = toMarkdown(run);
+  expect(markdown).toContain("`npm run bench`, 2026-01-01, on a, 2 cores, 4 GiB, Linux, Node v20.");
+  expect(markdown).toContain("| reads <4 KiB> | 4,500/s | other 2,000/s | 2.25 (2 to 2.5) | at least 1.8 x | met |");
 
   const chart = toChart(results[0] as never);
   expect(chart).toContain("reads &#60;4 KiB&#62;");
