@@ -6,12 +6,12 @@ import { write } from "../operations/data.ts";
 import { putFileHandle } from "../operations/handles.ts";
 import type { CreateSpecification } from "../operations/open.ts";
 import { parseFilePath } from "../paths.ts";
-import type { RunOptions } from "../session/channel.ts";
 import type { WriteOptions } from "../types.ts";
 import { cleanupOptions, type FileContext, runOptions } from "./context.ts";
 import { makingParents } from "./directories.ts";
-import { type LockedFile, release, releaseQuietly, withLockedFile } from "./locking.ts";
+import { type Holding, withLockedFile } from "./locking.ts";
 import { requireEtag } from "./unchanged.ts";
+import { type LockedFile, release } from "./unlocking.ts";
 
 export async function appendTo(
   context: FileContext,
@@ -22,14 +22,9 @@ export async function appendTo(
   const run = runOptions(context, options);
   const file = parseFilePath(path);
   const append = () =>
-    withLockedFile(context, file, creation(context, options.when), run, async (locked) => {
-      try {
-        if (typeof options.when === "object") requireEtag(locked, options.when.etag);
-        return await appendLocked(context, locked, data, run);
-      } catch (error) {
-        await releaseQuietly(context, locked);
-        throw error;
-      }
+    withLockedFile(context, file, creation(context, options.when), run, async (locked, holding) => {
+      if (typeof options.when === "object") requireEtag(locked, options.when.etag);
+      return appendLocked(context, locked, data, holding);
     });
   try {
     return await context.turns.take(file.text, run.deadline, () =>
@@ -53,32 +48,28 @@ async function appendLocked(
   context: FileContext,
   locked: LockedFile,
   data: Uint8Array,
-  run: RunOptions,
+  { run, onFailure }: Holding,
 ): Promise<FileAttributes> {
   const { maximumWrite } = context.channel.limits;
   const start = locked.attributes.size;
   const once = { ...run, once: true };
   let written = 0;
-  try {
-    for (;;) {
-      const part = data.subarray(written, written + maximumWrite);
-      const writing = write(locked.lockStateid, { offset: start + written, data: [part], durable: true });
-      const attributes = getAttributes();
-      const isLast = written + part.length === data.length;
-      const ending = isLast ? [verifySize(start + data.length), attributes, ...release(locked)] : [];
-      const reply = await context.channel.run([putFileHandle(locked.handle), writing, ...ending], once);
-      if (isLast && reply.succeeded) return reply.of(attributes);
-      if (!reply.reached(writing)) reply.orThrow(locked.path);
-      const { count } = reply.of(writing);
-      if (count === 0 || count > part.length) {
-        throw new ProtocolError(`The server wrote ${count} of ${part.length} bytes`);
-      }
-      written += count;
-      if (written === data.length) reply.orThrow(locked.path);
+  for (;;) {
+    const part = data.subarray(written, written + maximumWrite);
+    const writing = write(locked.lockStateid, { offset: start + written, data: [part], durable: true });
+    const attributes = getAttributes();
+    const isLast = written + part.length === data.length;
+    const ending = isLast ? [verifySize(start + data.length), attributes, ...release(locked)] : [];
+    const reply = await context.channel.run([putFileHandle(locked.handle), writing, ...ending], once);
+    if (isLast && reply.succeeded) return reply.of(attributes);
+    if (!reply.reached(writing)) reply.orThrow(locked.path);
+    onFailure(() => truncate(context, locked, start));
+    const { count } = reply.of(writing);
+    if (count === 0 || count > part.length) {
+      throw new ProtocolError(`The server wrote ${count} of ${part.length} bytes`);
     }
-  } catch (error) {
-    if (written > 0) await truncate(context, locked, start);
-    throw error;
+    written += count;
+    if (written === data.length) reply.orThrow(locked.path);
   }
 }
 

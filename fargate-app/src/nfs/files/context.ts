@@ -30,8 +30,7 @@ export function runOptions({ operationTimeout }: FileContext, options: Operation
 }
 
 /** For undoing what a failed operation left: it has a time of its own, since the operation's may be over. */
-export function cleanupOptions(): RunOptions {
-  const timeout = 5000;
+export function cleanupOptions(timeout = 5000): RunOptions {
   return { deadline: new Deadline(timeout), onConnectionLoss: "recover" };
 }
 

@@ -3,24 +3,19 @@
 import type { FileAttributes } from "../attributes.ts";
 import { Backoff } from "../backoff.ts";
 import type { CompoundReply } from "../compound.ts";
-import { ignoreNfsError, isStatus } from "../errors.ts";
+import { isStatus, NfsStatusError } from "../errors.ts";
 import { getAttributes } from "../operations/attributes.ts";
 import { getFileHandle, lookup, putFileHandle } from "../operations/handles.ts";
-import { lockFile, unlockFile } from "../operations/lock.ts";
-import { type CreateSpecification, close, openByName, type StateOwner } from "../operations/open.ts";
+import { lockFile } from "../operations/lock.ts";
+import { type CreateSpecification, openByName, type StateOwner } from "../operations/open.ts";
 import type { Operation } from "../operations/operation.ts";
 import type { FilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
 import { CURRENT_STATEID, type Stateid } from "../wire/stateid.ts";
-import { cleanupOptions, type FileContext, stateOwner } from "./context.ts";
-import { closeQuietly, OPEN_LOST, type OpenFile } from "./opens.ts";
+import { type FileContext, stateOwner } from "./context.ts";
+import { OPEN_LOST, type OpenFile } from "./opens.ts";
+import { type LockedFile, letGo, openFileOf, releaseQuietly, type Taking } from "./unlocking.ts";
 import { walkTo } from "./walk.ts";
-
-export interface LockedFile extends OpenFile {
-  readonly lockStateid: Stateid;
-  /** As they were when the lock was granted. */
-  readonly attributes: FileAttributes;
-}
 
 const FIRST_WAIT = 4;
 const LONGEST_WAIT = 32;
@@ -30,41 +25,75 @@ const LONGEST_WAIT = 32;
  * returns: one that was replaced or removed while we waited is let go, and the path is opened again.
  *
  * @param create How to make the file where there is none; without it, that is NFS4ERR_NOENT.
+ * @param use Must give the lock back when it succeeds: see {@link release}.
  */
 export async function withLockedFile<T>(
   context: FileContext,
   file: FilePath,
   create: CreateSpecification | undefined,
   run: RunOptions,
-  use: (locked: LockedFile) => Promise<T>,
+  use: (locked: LockedFile, holding: Holding) => Promise<T>,
 ): Promise<T> {
-  return context.owners.with(async (ownerName) => {
-    for (;;) {
-      const locked = await lockPath(context, file, ownerName, create, run);
-      if (locked !== undefined) return use(locked);
-      run.deadline.check();
+  return context.owners.with(async (ownerName, busy) => {
+    let over = Promise.resolve();
+    const watched: RunOptions = {
+      ...run,
+      onAbandoned: (end) => {
+        over = end;
+      },
+    };
+    let undo = async () => {};
+    const onFailure = (work: () => Promise<void>) => {
+      undo = work;
+    };
+    const taking: Taking = { file, ownerName };
+    let release = () => letGo(context, taking);
+    try {
+      const locked = await takeLock(context, taking, create, watched);
+      release = () => releaseQuietly(context, locked);
+      return await use(locked, { run: watched, onFailure });
+    } catch (error) {
+      // not in the operation's own time, and not before its last request, which may still be executed
+      if (mayBeLocked(taking, error)) busy(over.then(() => undo()).then(() => release()));
+      throw error;
     }
   });
 }
 
-/** Operations that give lock and open back, for the end of the last COMPOUND that needs them. */
-export function release({ handle, lockStateid, stateid }: LockedFile): Operation<void>[] {
-  return [putFileHandle(handle), unlockFile(lockStateid), close(stateid)];
+/** For whoever has a lock. */
+export interface Holding {
+  /** For all requests under the lock. */
+  readonly run: RunOptions;
+  /** Says what to do before the lock is given back after a failure. */
+  readonly onFailure: (undo: () => Promise<void>) => void;
 }
 
-/** Gives lock and open back after a failure; if that fails too, the server does so when our lease runs out. */
-export async function releaseQuietly(context: FileContext, locked: LockedFile): Promise<void> {
-  await context.channel.run(release(locked), cleanupOptions()).catch(ignoreNfsError);
+function mayBeLocked({ opened }: Taking, error: unknown): boolean {
+  return opened !== undefined || !(error instanceof NfsStatusError);
+}
+
+async function takeLock(
+  context: FileContext,
+  taking: Taking,
+  create: CreateSpecification | undefined,
+  run: RunOptions,
+): Promise<LockedFile> {
+  for (;;) {
+    const locked = await lockPath(context, taking, create, run);
+    if (locked !== undefined) return locked;
+    delete taking.opened;
+    run.deadline.check();
+  }
 }
 
 /** The locked file; nothing when the path led to another file by the time the lock was granted. */
 async function lockPath(
   context: FileContext,
-  file: FilePath,
-  ownerName: string,
+  taking: Taking,
   create: CreateSpecification | undefined,
   run: RunOptions,
 ): Promise<LockedFile | undefined> {
+  const { file, ownerName } = taking;
   const owner = await stateOwner(context, ownerName, run);
   const walk = await walkTo(context, file.directory, run, 2);
   const open = openByName({ owner, access: "write", name: file.name, ...(create && { create }) });
@@ -74,20 +103,14 @@ async function lockPath(
   const once = create?.how === "guarded";
   const reply = await context.channel.run([...walk, open, handle, ...request.operations], { ...run, once });
   if (!reply.reached(handle)) reply.orThrow(file.text);
-  const opened: OpenFile = {
-    path: file.text,
-    access: "write",
-    ownerName,
-    handle: reply.of(handle),
-    stateid: reply.of(open),
-  };
+  const opened = openFileOf(file, ownerName, reply.of(handle), reply.of(open));
+  taking.opened = opened;
   try {
     const granted = lockResult(request, reply, opened) ?? (await waitForLock(context, opened, owner, path, run));
     if (granted.inPlace) return granted.locked;
     await releaseQuietly(context, granted.locked);
     return undefined;
   } catch (error) {
-    await closeQuietly(context, opened);
     if (isStatus(error, ...OPEN_LOST)) return undefined;
     throw error;
   }
@@ -140,6 +163,7 @@ function lockResult(request: LockRequest, reply: CompoundReply, opened: OpenFile
     if (request.stateid === CURRENT_STATEID && reply.failedWith("NFS4ERR_BAD_STATEID")) return undefined;
     reply.orThrow(opened.path);
   }
+  if (!reply.reached(request.attributes)) reply.orThrow(opened.path);
   const locked = { ...opened, lockStateid: reply.of(request.lock), attributes: reply.of(request.attributes) };
   const inPlace = reply.reached(request.atPath) && reply.of(request.atPath).fileId === locked.attributes.fileId;
   return { locked, inPlace };

@@ -3,12 +3,17 @@ export class OwnerNames {
   readonly #free: string[] = [];
   #made = 0;
 
-  async with<T>(use: (name: string) => Promise<T>): Promise<T> {
+  /** @param use Calls `busy` with work in the owner's name that goes on behind it, and does not fail. */
+  async with<T>(use: (name: string, busy: (work: Promise<void>) => void) => Promise<T>): Promise<T> {
     const name = this.take();
+    let work: Promise<void> | undefined;
     try {
-      return await use(name);
+      return await use(name, (promise) => {
+        work = promise;
+      });
     } finally {
-      this.release(name);
+      if (work === undefined) this.release(name);
+      else void work.then(() => this.release(name));
     }
   }
 

@@ -25,9 +25,9 @@ export async function publish(
 ): Promise<FileAttributes> {
   if (when === undefined) return replace(context, file, run);
   if (when === "absent") return publishWhereAbsent(context, file, run);
-  return whileUnchanged(context, file.target, when.etag, run, (verified) => {
+  return whileUnchanged(context, file.target, when.etag, run, (verified, underLock) => {
     const naming = rename(file.temporaryName, file.target.name);
-    return giveName(context, file, naming, [...verified, naming], run);
+    return giveName(context, file, naming, [...verified, naming], underLock);
   });
 }
 

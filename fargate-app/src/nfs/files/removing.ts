@@ -39,7 +39,7 @@ async function removeFile(context: FileContext, file: FilePath, run: RunOptions)
 }
 
 async function removeUnchanged(context: FileContext, file: FilePath, etag: string, run: RunOptions): Promise<void> {
-  await whileUnchanged(context, file, etag, run, async (verified) => {
-    (await context.channel.run([...verified, remove(file.name)], { ...run, once: true })).orThrow(file.text);
+  await whileUnchanged(context, file, etag, run, async (verified, underLock) => {
+    (await context.channel.run([...verified, remove(file.name)], { ...underLock, once: true })).orThrow(file.text);
   });
 }

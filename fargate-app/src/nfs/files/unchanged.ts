@@ -7,7 +7,8 @@ import type { Operation } from "../operations/operation.ts";
 import type { FilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { FileContext } from "./context.ts";
-import { type LockedFile, releaseQuietly, withLockedFile } from "./locking.ts";
+import { type Holding, withLockedFile } from "./locking.ts";
+import { type LockedFile, releaseQuietly } from "./unlocking.ts";
 import { walkTo } from "./walk.ts";
 
 /**
@@ -22,17 +23,15 @@ export async function whileUnchanged<T>(
   file: FilePath,
   etag: string,
   run: RunOptions,
-  use: (verified: readonly Operation<void>[]) => Promise<T>,
+  use: (verified: readonly Operation<void>[], run: RunOptions) => Promise<T>,
 ): Promise<T> {
-  const useLocked = async (locked: LockedFile) => {
-    try {
-      requireEtag(locked, etag);
-      const walk = await walkTo(context, file.directory, run);
-      const verified = [saveFileHandle, lookup(file.name), verifyIdentity(locked.attributes), restoreFileHandle];
-      return await use([...walk, ...verified]);
-    } finally {
-      await releaseQuietly(context, locked);
-    }
+  const useLocked = async (locked: LockedFile, holding: Holding) => {
+    requireEtag(locked, etag);
+    const walk = await walkTo(context, file.directory, holding.run);
+    const verified = [saveFileHandle, lookup(file.name), verifyIdentity(locked.attributes), restoreFileHandle];
+    const result = await use([...walk, ...verified], holding.run);
+    await releaseQuietly(context, locked);
+    return result;
   };
   try {
     return await withLockedFile(context, file, undefined, run, useLocked);

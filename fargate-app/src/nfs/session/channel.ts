@@ -18,6 +18,8 @@ export interface RunOptions extends WaitOptions {
    * whether it was done, {@link OutcomeUnknownError} says so. Without it, it is repeated.
    */
   readonly once?: boolean;
+  /** Called when the time is up before the reply; `over` resolves when the reply has come, or cannot come any more. */
+  readonly onAbandoned?: (over: Promise<void>) => void;
 }
 
 /** A request that owns a slot until its fate is known. */
@@ -136,7 +138,7 @@ export class Channel {
           if ((await this.#ready(options)) === session) continue;
           return sent ? { kind: "unknown", why: "the session was lost" } : { kind: "not-executed" };
         }
-        const reply = await this.#transmit(connection, request, deadline);
+        const reply = await this.#transmit(connection, request, options);
         if (reply === undefined) continue;
         if (!isSequenceDelayed(reply)) return this.#conclude(request, reply);
         await deadline.sleep(backoff.next());
@@ -170,7 +172,7 @@ export class Channel {
   async #transmit(
     connection: RpcConnection,
     request: SlotRequest,
-    deadline: Deadline,
+    { deadline, onAbandoned }: RunOptions,
   ): Promise<CompoundReply | undefined> {
     this.statistics.compounds += 1;
     request.transmissions += 1;
@@ -185,7 +187,8 @@ export class Channel {
         if (request.malformedReplies >= MOST_MALFORMED_REPLIES) throw error;
       }
       if (connection.alive) {
-        this.#abandon(request, call);
+        const over = this.#abandon(request, call);
+        onAbandoned?.(over);
         throw error;
       }
       request.lastError = error;
@@ -194,10 +197,10 @@ export class Channel {
   }
 
   /** Nobody waits for the reply any more; when it comes all the same, the slot is free again. */
-  #abandon(request: SlotRequest, call: Promise<XdrReader>): void {
+  #abandon(request: SlotRequest, call: Promise<XdrReader>): Promise<void> {
     const { session, slot } = request;
     request.abandoned = true;
-    call.then(
+    return call.then(
       (reader) => {
         try {
           const reply = decodeCompound(reader, request.operations);
