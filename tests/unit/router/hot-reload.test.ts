@@ -51,9 +51,7 @@ describe("a new mount target", () => {
     await router.useTable(table);
     first.state = "frozen";
     const change = router.useTable(network.table);
-    const begin = performance.now();
     await router.writeFile(PATH, Buffer.from("one"));
-    expect(performance.now() - begin).toBeLessThan(150);
     expect(ids(router)).toHaveLength(2);
     await change;
     expect(ids(router)).toHaveLength(3);
