@@ -21,8 +21,9 @@
 #endif
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <sys/time.h>
-/* libnfs.h needs the one above */
+/* libnfs.h needs those above */
 #include <nfsc/libnfs.h>
 #include <poll.h>
 #include <stdint.h>
@@ -32,6 +33,19 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+/* libnfs 6 reads into the caller's buffer, and changed the order of the parameters. */
+#ifdef LIBNFS_API_V2
+#define PREAD(nfs, file, offset, count, buffer) nfs_pread(nfs, file, buffer, count, offset)
+#define PWRITE(nfs, file, offset, count, buffer) nfs_pwrite(nfs, file, buffer, count, offset)
+#define PREAD_ASYNC(nfs, file, offset, count, buffer, cb, data) nfs_pread_async(nfs, file, buffer, count, offset, cb, data)
+#define PWRITE_ASYNC(nfs, file, offset, count, buffer, cb, data) nfs_pwrite_async(nfs, file, buffer, count, offset, cb, data)
+#else
+#define PREAD(nfs, file, offset, count, buffer) nfs_pread(nfs, file, offset, count, buffer)
+#define PWRITE(nfs, file, offset, count, buffer) nfs_pwrite(nfs, file, offset, count, buffer)
+#define PREAD_ASYNC(nfs, file, offset, count, buffer, cb, data) nfs_pread_async(nfs, file, offset, count, cb, data)
+#define PWRITE_ASYNC(nfs, file, offset, count, buffer, cb, data) nfs_pwrite_async(nfs, file, offset, count, buffer, cb, data)
+#endif
 
 #define CHUNK (1024 * 1024)
 #define WINDOW 8
@@ -109,7 +123,7 @@ static void find_part(struct nfs_context *nfs, const char *path, char *data, siz
   if (nfs_open(nfs, path, O_WRONLY, &file) != 0) fail("open", nfs);
   size_t works = 0, fails = most + 1;
   for (size_t next = most; works + 1 < fails; next = (works + fails) / 2) {
-    if (nfs_pwrite(nfs, file, 0, next, data) == (int)next) works = next;
+    if (PWRITE(nfs, file, 0, next, data) == (int)next) works = next;
     else fails = next;
   }
   if (works == 0) fail("write", nfs);
@@ -133,12 +147,12 @@ static void next_path(char path[32]) { snprintf(path, 32, "/%ld", small.next++ %
 
 static void read_or_write(struct nfs_context *nfs, struct nfsfh *file) {
   if (!small.writing) {
-    if (nfs_pread(nfs, file, 0, small.bytes, small.data) != (int)small.bytes) fail("read", nfs);
+    if (PREAD(nfs, file, 0, small.bytes, small.data) != (int)small.bytes) fail("read", nfs);
     return;
   }
   for (size_t at = 0; at < small.bytes; at += part) {
     size_t length = part_at(at, small.bytes);
-    if (nfs_pwrite(nfs, file, at, length, small.data) != (int)length) fail("write", nfs);
+    if (PWRITE(nfs, file, at, length, small.data) != (int)length) fail("write", nfs);
   }
   if (small.commits && nfs_fsync(nfs, file) != 0) fail("fsync", nfs);
 }
@@ -206,12 +220,12 @@ static void opened(int status, struct nfs_context *nfs, void *file, void *privat
   worker->under_way = 0;
   if (!small.writing) {
     worker->under_way = 1;
-    if (nfs_pread_async(nfs, file, 0, small.bytes, moved, worker) != 0) fail("read", nfs);
+    if (PREAD_ASYNC(nfs, file, 0, small.bytes, small.data, moved, worker) != 0) fail("read", nfs);
     return;
   }
   for (size_t at = 0; at < small.bytes; at += part) {
     worker->under_way++;
-    if (nfs_pwrite_async(nfs, file, at, part_at(at, small.bytes), small.data, moved, worker) != 0) fail("write", nfs);
+    if (PWRITE_ASYNC(nfs, file, at, part_at(at, small.bytes), small.data, moved, worker) != 0) fail("write", nfs);
   }
 }
 
@@ -287,8 +301,8 @@ static void transfer(int writing) {
       uint64_t left = large.size - large.next;
       size_t length = left < most ? left : most;
       void *expected = (void *)(intptr_t)length;
-      int failed = writing ? nfs_pwrite_async(mounted, large.file, large.next, length, large.data, large_moved, expected)
-                           : nfs_pread_async(mounted, large.file, large.next, length, large_moved, expected);
+      int failed = writing ? PWRITE_ASYNC(mounted, large.file, large.next, length, large.data, large_moved, expected)
+                           : PREAD_ASYNC(mounted, large.file, large.next, length, large.data, large_moved, expected);
       if (failed != 0) fail("transfer", mounted);
       large.next += length;
       large.under_way++;
@@ -321,8 +335,6 @@ static long write_large(double seconds) {
 
 static void prepare_large(uint64_t size) {
   large.size = size;
-  large.data = malloc(CHUNK);
-  memset(large.data, 'n', CHUNK);
   if (nfs_open(mounted, large.name, O_CREAT | O_EXCL | O_WRONLY, &large.file) != 0) fail("open", mounted);
   if (nfs_close(mounted, large.file) != 0) fail("close", mounted);
   find_part(mounted, large.name, large.data, CHUNK);
@@ -355,6 +367,8 @@ int main(int count, char **arguments) {
   }
   mounted = count < 5 ? NULL : mount_directory(0);
   large.name = count < 6 ? "" : parameters[0];
+  large.data = malloc(CHUNK);
+  memset(large.data, 'n', CHUNK);
   if (count == 5 && strcmp(workload, "list") == 0) measure(list);
   else if (count == 6 && strcmp(workload, "read") == 0) measure(read_large);
   else if (count == 7 && strcmp(workload, "write") == 0) {
