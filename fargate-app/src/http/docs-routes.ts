@@ -1,6 +1,6 @@
 /** `/openapi.json` and `/docs`: the API described, for programs and for people. */
 import type { App } from "./app.ts";
-import { PAGE_POLICY } from "./security-headers.ts";
+import { PAGE_HEADERS } from "./security-headers.ts";
 
 /** The files of Swagger UI, which the page needs from this server: there may be no way to the Internet. */
 export interface DocsAssets {
@@ -38,8 +38,8 @@ export function addDocsRoutes(app: App, loadAssets: () => Promise<DocsAssets>): 
   const cacheControl = "public, max-age=3600";
 
   app.get("/openapi.json", options, async () => app.swagger());
-  app.get("/docs", { ...options, helmet: { contentSecurityPolicy: PAGE_POLICY } }, async (_request, reply) =>
-    reply.type("text/html; charset=utf-8").send(PAGE),
+  app.get("/docs", options, async (_request, reply) =>
+    reply.headers(PAGE_HEADERS).type("text/html; charset=utf-8").send(PAGE),
   );
   app.get("/docs/start.js", options, async (_request, reply) => reply.type("text/javascript").send(START));
   app.get("/docs/swagger-ui.css", options, async (_request, reply) => {

@@ -92,7 +92,7 @@ export async function createServer(options: ServerOptions): Promise<App> {
   app.setErrorHandler(answerError);
   app.setNotFoundHandler(answerNotFound);
 
-  await addSecurityHeaders(app);
+  addSecurityHeaders(app);
   await limitRate(app, limits);
   await shedLoad(app, limits, countRequests(app.server));
   if (tokens !== undefined) requireToken(app, tokens);
