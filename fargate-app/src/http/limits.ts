@@ -30,7 +30,7 @@ export interface HttpLimits {
   readonly trustedProxies: readonly string[];
   /** Of the process, in bytes; 0 for any. Above it, requests for files are refused. */
   readonly maxMemory: number;
-  /** How late the event loop may be, on average over a second. Above it, requests for files are refused. */
+  /** How late the event loop may be, on average over a second, or twice as long as this. Above it, requests for files are refused. */
   readonly maxEventLoopDelay: number;
 }
 

@@ -9,6 +9,9 @@ import { FILES_PREFIX } from "./request-path.ts";
 /** Of V8's own limit, at which the process ends. */
 const HEAP_SHARE = 0.9;
 
+/** Milliseconds from one look at memory and event loop to the next, at least. */
+const SAMPLE_INTERVAL = 1_000;
+
 /** Requests that are served all the same: memory that the process does not give back must not stop it for ever. */
 const ALWAYS_SERVED = 4;
 
@@ -21,6 +24,9 @@ const REASONS: Readonly<Record<string, string>> = {
 /** @param requestsUnderWay How many requests the server is answering, with the one that is asked about. */
 export async function shedLoad(app: App, limits: HttpLimits, requestsUnderWay: () => number): Promise<void> {
   await app.register(underPressure, {
+    // In an interval with fewer than two turns of the event loop, its delay cannot be measured, and counts as infinite.
+    // In one that is twice as long as the limit, there are so few only where the limit is passed indeed.
+    sampleInterval: Math.max(SAMPLE_INTERVAL, 2 * limits.maxEventLoopDelay),
     maxEventLoopDelay: limits.maxEventLoopDelay,
     maxRssBytes: limits.maxMemory,
     maxHeapUsedBytes: HEAP_SHARE * getHeapStatistics().heap_size_limit,
