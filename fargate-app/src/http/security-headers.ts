@@ -4,7 +4,7 @@ import { Socket } from "node:net";
 import helmet, { type HelmetOptions } from "helmet";
 import type { App } from "./app.ts";
 
-type Policy = HelmetOptions["contentSecurityPolicy"];
+type Policy = NonNullable<HelmetOptions["contentSecurityPolicy"]>;
 
 /** Of a file: whoever can write one must not be able to run scripts in the name of this server. */
 const FILE_POLICY: Policy = {
