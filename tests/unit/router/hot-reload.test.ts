@@ -206,6 +206,17 @@ describe("a table", () => {
     await vi.waitFor(() => expect(network.servers.map(({ clients }) => clients.size)).toEqual([0, 0, 1]));
   });
 
+  test("with a mount target that answers ends the waiting for one", async () => {
+    const network = new MemoryNetwork(2);
+    const { router } = await start(network, { operationTimeout: 60_000, detectionTimeout: 60_000 });
+    await router.useTable(only(network, 0));
+    for (const server of network.servers.slice(0, 1)) server.state = "down";
+    const written = router.writeFile(PATH, Buffer.from("one"));
+    await vi.waitFor(() => expect(router.ready).toBe(false));
+    await router.useTable(only(network, 1));
+    expect(await written).toMatchObject({ attributes: { size: 3 } });
+  });
+
   test("that arrives while the router closes leaves nothing open", async () => {
     const network = new MemoryNetwork(3);
     const { router } = await start(network);

@@ -1,9 +1,12 @@
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
 import {
+  ConnectionError,
   etagOf,
   FileChangedError,
+  type NfsClient,
   NfsStatusError,
   OutcomeUnknownError,
   PreconditionError,
@@ -323,6 +326,30 @@ describe("when no target is there", () => {
     for (const server of network.servers) server.state = "down";
     await expect(router.readFile(PATH)).rejects.toThrow(new UnavailableError("No mount target can be reached"));
     expect(router.ready).toBe(false);
+  });
+
+  test("a stream that loses every target is given up", async () => {
+    const network = new MemoryNetwork(3);
+    let opened = 0;
+    const { router } = await start(network, {
+      connect: async (options) => {
+        const client = await network.connect(options);
+        const openFile: NfsClient["openFile"] = async (path) => {
+          opened += 1;
+          const body = new Readable({
+            read() {
+              this.destroy(new ConnectionError("The connection was lost"));
+            },
+          });
+          return { attributes: await client.stat(path), body };
+        };
+        return Object.assign(client, { openFile });
+      },
+    });
+    await router.writeFile(PATH, Buffer.from("one"));
+    const { body } = await router.openFile(PATH);
+    await expect(text(body)).rejects.toThrow(ConnectionError);
+    expect(opened).toBe(4);
   });
 });
 
