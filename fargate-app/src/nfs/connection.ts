@@ -1,5 +1,5 @@
 /** RPC calls over one TCP or TLS connection: each message is a record, and replies find their call by its xid. */
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Deadline } from "./deadline.ts";
 import { ConnectionError, type NfsError, ProtocolError } from "./errors.ts";
@@ -48,16 +48,28 @@ export async function openConnection(settings: ConnectionSettings, deadline: Dea
   const { host, port, tls } = settings.address;
   let socket: Socket | undefined;
   let inHandshake = false;
+  let connection: RpcConnection | undefined;
+  const records = new RecordAssembler(settings.maximumReply, (record) => connection?.receive(record));
+  // bytes go from the socket to their record: no buffer for each read, and no copy of what is long
+  const onread: OnReadOpts = {
+    buffer: () => records.space(),
+    callback: (count) => {
+      connection?.received(count, () => records.filled(count));
+      return true;
+    },
+  };
   try {
     const options = typeof tls === "function" ? await deadline.race(Promise.resolve(tls())) : tls;
-    socket = options === undefined ? connectTcp({ host, port }) : connectTls({ ...options, host, port });
+    const peer = { host, port, onread };
+    socket = options === undefined ? connectTcp(peer) : connectTls({ ...options, ...peer });
     socket.once("connect", () => {
       inHandshake = options !== undefined;
     });
     await deadline.race(opened(socket, options === undefined ? "connect" : "secureConnect"));
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
-    return new RpcConnection(socket, settings);
+    connection = new RpcConnection(socket, settings);
+    return connection;
   } catch (cause) {
     socket?.destroy();
     const reason = inHandshake ? handshakeFailure(cause) : messageOf(cause);
@@ -88,16 +100,6 @@ export class RpcConnection {
     this.#settings = settings;
     this.#peer = `${settings.address.host}:${settings.address.port}`;
     this.#watch = setInterval(() => this.#checkSilence(), settings.silenceLimit / CHECKS_PER_LIMIT).unref();
-    const assembler = new RecordAssembler(settings.maximumReply, (record) => this.#receive(record));
-    socket.on("data", (chunk: Buffer) => {
-      this.#silentChecks = 0;
-      settings.counters.bytesReceived += chunk.length;
-      try {
-        assembler.push(chunk);
-      } catch (cause) {
-        this.destroy(new ProtocolError(`${this.#peer} sent what is not an RPC record: ${messageOf(cause)}`, { cause }));
-      }
-    });
     socket.on("error", (cause) => {
       this.destroy(new ConnectionError(`The connection to ${this.#peer} failed: ${tlsFailure(cause)}`, { cause }));
     });
@@ -132,6 +134,27 @@ export class RpcConnection {
     this.#pending.clear();
   }
 
+  /** `count` bytes have come; `take` finds the replies in them. */
+  received(count: number, take: () => void): void {
+    this.#silentChecks = 0;
+    this.#settings.counters.bytesReceived += count;
+    try {
+      take();
+    } catch (cause) {
+      this.destroy(new ProtocolError(`${this.#peer} sent what is not an RPC record: ${messageOf(cause)}`, { cause }));
+    }
+  }
+
+  /** Gives a reply to the call that it answers. */
+  receive(record: Buffer): void {
+    const reader = new XdrReader(record);
+    const xid = reader.uint32();
+    const call = this.#pending.get(xid);
+    if (call === undefined) throw new XdrError(`a reply to call ${xid}, which was not made`);
+    this.#pending.delete(xid);
+    call.resolve(reader);
+  }
+
   /**
    * A server that is slow still answers NULL; one that is gone does not. Checks are counted, not milliseconds: while
    * this process itself stands still, nothing can be heard.
@@ -164,15 +187,6 @@ export class RpcConnection {
       this.#settings.counters.bytesSent += part.length;
       socket.write(part);
     }
-  }
-
-  #receive(record: Buffer): void {
-    const reader = new XdrReader(record);
-    const xid = reader.uint32();
-    const call = this.#pending.get(xid);
-    if (call === undefined) throw new XdrError(`a reply to call ${xid}, which was not made`);
-    this.#pending.delete(xid);
-    call.resolve(reader);
   }
 }
 

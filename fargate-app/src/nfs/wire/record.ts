@@ -26,15 +26,19 @@ export function recordOf(write: (writer: XdrWriter) => void): Buffer[] {
   return writer.segments();
 }
 
+/** Bytes read at once while it is not known what they are. */
+const SCRATCH = 64 * 1024;
+
 /**
  * Cuts a byte stream into records and hands each to `onRecord`.
  *
- * A record that arrives in one chunk is a view into it; a longer one is copied once, into a buffer of its announced
- * length, allocated only up to `maximumLength`.
+ * Each record has memory of its own, of its announced length, allocated only up to `maximumLength`. The stream can be
+ * {@link push}ed, or read straight to where it belongs: into {@link space}, and then {@link filled}.
  */
 export class RecordAssembler {
   readonly #maximumLength: number;
   readonly #onRecord: (record: Buffer) => void;
+  readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH);
   readonly #header = Buffer.alloc(HEADER);
   #headerBytes = 0;
   #fragment: Buffer | undefined;
@@ -46,6 +50,25 @@ export class RecordAssembler {
   constructor(maximumLength: number, onRecord: (record: Buffer) => void) {
     this.#maximumLength = maximumLength;
     this.#onRecord = onRecord;
+  }
+
+  /** Where the next bytes of the stream are to be put: into their record, once its length is known. */
+  space(): Buffer {
+    return this.#fragment?.subarray(this.#fragmentBytes) ?? this.#scratch;
+  }
+
+  /**
+   * `count` bytes are in the {@link space}.
+   *
+   * @throws {XdrError} when a record is longer than allowed; the stream is useless then.
+   */
+  filled(count: number): void {
+    if (this.#fragment === undefined) {
+      this.push(this.#scratch.subarray(0, count));
+      return;
+    }
+    this.#fragmentBytes += count;
+    if (this.#fragmentBytes === this.#fragment.length) this.#finish(this.#fragment);
   }
 
   /** @throws {XdrError} when a record is longer than allowed; the stream is useless then. */
@@ -68,7 +91,7 @@ export class RecordAssembler {
       this.#headerBytes = 0;
       const length = this.#readHeader();
       if (length <= chunk.length - at) {
-        this.#finish(chunk.subarray(at, at + length));
+        this.#finish(Buffer.from(chunk.subarray(at, at + length)));
         at += length;
       } else {
         this.#fragment = Buffer.allocUnsafe(length);
