@@ -54,7 +54,7 @@ export async function countFiles(root: string, options: CountOptions): Promise<C
   const isOver = new AbortController();
   const timeIsUp = aborted(options.signal, isOver.signal);
   try {
-    const rootRead = walk.read("").catch((cause: Error) => {
+    const rootRead = walk.readRoot().catch((cause: Error) => {
       throw new CountError(`${root} can't be read: ${cause.message}`, { cause });
     });
     await Promise.race([rootRead, timeIsUp]);
@@ -119,9 +119,7 @@ class Walk {
         while (!this.#finished && this.#reading.size < this.#concurrency) {
           const path = this.#pending.pop();
           if (path === undefined) break;
-          this.read(path)
-            .catch((error: unknown) => this.#giveUp(path, error))
-            .then(readMore);
+          this.#read(path, (error) => this.#giveUp(path, error)).then(readMore);
         }
         if (this.#reading.size === 0) resolve();
       };
@@ -129,13 +127,20 @@ class Walk {
     });
   }
 
+  readRoot(): Promise<void> {
+    return this.#read("", (error) => Promise.reject(error));
+  }
+
   /** Reads one directory: its files are counted, its directories wait to be read. */
-  async read(path: string): Promise<void> {
+  async #read(path: string, giveUp: (error: unknown) => Promise<void>): Promise<void> {
     const reading: Reading = { path, files: 0 };
     this.#reading.add(reading);
     try {
       this.#pending.push(path, await this.#list(reading));
       this.#add(reading);
+    } catch (error) {
+      reading.files = 0;
+      await giveUp(error);
     } finally {
       this.#reading.delete(reading);
     }

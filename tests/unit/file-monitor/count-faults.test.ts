@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import type * as fsPromises from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { countFiles } from "../../../functions/file-monitor/count.ts";
 
@@ -14,6 +15,8 @@ const opened = { atOnce: new Set<string>(), inBatches: new Set<string>() };
 /** The size of any directory, in bytes. */
 let size = 0;
 let typesAreTold = true;
+/** Milliseconds that it takes to look at one entry. */
+let lookTakes = 0;
 /** Files that the root seems to have besides. */
 let filesBesides = 0;
 
@@ -54,6 +57,10 @@ vi.mock("node:fs/promises", async (importOriginal) => {
   const original = await importOriginal<typeof fsPromises>();
   return {
     ...original,
+    lstat: async (path: Buffer) => {
+      await sleep(lookTakes);
+      return original.lstat(path);
+    },
     opendir: async (path: Buffer, options: fs.OpenDirOptions) => {
       open(path, "inBatches");
       const directory = await original.opendir(path.toString(), options);
@@ -68,6 +75,7 @@ let root: string;
 beforeEach(() => {
   size = 4096;
   typesAreTold = true;
+  lookTakes = 0;
   filesBesides = 0;
   for (const paths of Object.values(opened)) paths.clear();
   root = mkdtempSync(join(tmpdir(), "count-faults-"));
@@ -143,7 +151,8 @@ describe.each([SMALL, LARGE])("directories that are $name", (directories) => {
       expect(await count()).toMatchObject({ files: 3, skipped: { count: 0 } });
     });
 
-    test("it may become a file, which counts", async () => {
+    test.each([0, 50])("it may become a file, which counts, though all else be read %i ms before", async (ms) => {
+      lookTakes = ms;
       change("/b", () => {
         rmSync(join(root, "b"), { recursive: true });
         writeFileSync(join(root, "b"), "");
