@@ -5,6 +5,7 @@
 import type { MountTable, MountTarget } from "../../../contracts/mount-table.ts";
 import {
   ClosedError,
+  Deadline,
   type DirectoryEntry,
   etagOf,
   type FileAttributes,
@@ -417,27 +418,30 @@ export class Router {
     task: (attempt: Attempt) => Promise<Result>,
     isRepeatable: (error: unknown) => boolean = () => true,
   ): Promise<Result> {
-    const deadline = performance.now() + this.#options.operationTimeout;
+    const deadline = new Deadline(this.#options.operationTimeout);
     const changes = CHANGES.has(operation);
     for (;;) {
       const failures: { busy?: unknown; lost?: unknown } = {};
       for (const target of this.#ranking(path)) {
         const { connection } = target;
         if (connection === undefined) continue;
-        const timeout = deadline - performance.now();
-        const options = { timeout, onConnectionLoss: "fail", signal: connection.lost } as const;
+        const options = { timeout: deadline.remaining, onConnectionLoss: "fail", signal: connection.lost } as const;
         const attempt = { target, connection, client: connection.client, options };
         try {
           return await target.run(operation, connection, () => task(attempt));
         } catch (error) {
           const verdict = verdictOn(error);
           if (verdict === "final" || !isRepeatable(error)) throw error;
-          if (changes) await connection.expelled;
+          if (changes && connection.expelled) {
+            await deadline.race(connection.expelled).catch(() => {
+              throw new OutcomeUnknownError("A lost mount target may still do what was sent to it", { cause: error });
+            });
+          }
           failures[verdict] = error;
         }
       }
       if (failures.busy !== undefined) throw failures.busy;
-      const patience = Math.min(this.#options.detectionTimeout, deadline - performance.now());
+      const patience = Math.min(this.#options.detectionTimeout, deadline.remaining);
       if (!(await this.#someTarget(patience))) {
         throw new UnavailableError("No mount target can be reached", { cause: failures.lost });
       }

@@ -452,6 +452,16 @@ describe("what a lost target still may do", () => {
     },
   );
 
+  test("is not waited for longer than the operation may take, and its outcome is unknown then", async () => {
+    const { router, network, targetOf } = await start(undefined, { operationTimeout: 400, detectionTimeout: 60_000 });
+    const { first, second } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("one"));
+    for (const server of network.servers) if (server !== first) server.state = "frozen";
+    first.scheduled.push("lose-request");
+    await expect(router.deleteFile(PATH)).rejects.toThrow(OutcomeUnknownError);
+    expect(targetOf(second).state).toBe("connected");
+  });
+
   test("is ended as soon as any target is back", async () => {
     const { router, network } = await start();
     await router.writeFile(PATH, Buffer.from("one"));
