@@ -2,10 +2,9 @@
  * The file API over many mount targets of one file system: every path has a target of its own, and the targets that
  * follow it in the path's ranking stand in while it is away.
  */
-import type { MountTable, MountTarget } from "../../../contracts/mount-table.ts";
+import type { MountTable } from "../../../contracts/mount-table.ts";
 import {
   ClosedError,
-  Deadline,
   type DirectoryEntry,
   etagOf,
   type FileAttributes,
@@ -14,8 +13,6 @@ import {
   isStatus,
   type LeftoverOptions,
   type LeftoverReport,
-  type NfsClient,
-  NfsStatusError,
   type OperationOptions,
   OutcomeUnknownError,
   PreconditionError,
@@ -26,19 +23,13 @@ import {
   type WriteOptions,
 } from "../nfs/index.ts";
 import { type DirectoryPath, type FilePath, ROOT } from "../routing/path.ts";
-import { type RoutingStrategy, rankingOf } from "../routing/ranking.ts";
-import type { Ranking } from "../routing/routable.ts";
-import type { Connection } from "./connection.ts";
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";
-import type { OperationName } from "./statistics.ts";
-import { Target, type TargetOptions } from "./target.ts";
+import type { Target } from "./target.ts";
+import { type Attempt, TargetPool, type TargetPoolOptions } from "./target-pool.ts";
 
-export interface RouterOptions extends TargetOptions {
+export interface RouterOptions extends TargetPoolOptions {
   /** The directory of the file system that paths begin at, for example `/data`. */
   readonly rootDirectory: string;
-  readonly strategy?: RoutingStrategy;
-  /** Milliseconds that operations under way have at a mount target that the table no longer lists. */
-  readonly drainTimeout: number;
 }
 
 export type ReadRange = Pick<ReadOptions, "start" | "length">;
@@ -49,21 +40,6 @@ export interface Written {
   readonly attributes: FileAttributes;
   /** There was no file before. */
   readonly created: boolean;
-}
-
-/** What must not be done by a lost target after it was repeated elsewhere. */
-const CHANGES: ReadonlySet<OperationName> = new Set<OperationName>(["write", "append", "delete"]);
-
-/** Lost sessions that are remembered while no target answers; by then the first ones have ended by themselves. */
-const MOST_UNEXPELLED = 100;
-
-/** One try of an operation, at one target. */
-interface Attempt {
-  readonly target: Target;
-  readonly connection: Connection;
-  readonly client: NfsClient;
-  /** For operations that can be tried at another target when this one is lost. */
-  readonly options: OperationOptions;
 }
 
 /** What comes piece by piece from one target. */
@@ -81,89 +57,42 @@ interface Opened<Item> {
 export class Router {
   /** What all that passes through may hold of file data. */
   readonly memory: TransferMemory;
-  readonly #options: RouterOptions;
+  readonly #pool: TargetPool;
   readonly #root: string;
-  #targets: readonly Target[];
-  #ranking: Ranking<Target>;
-  /** No longer in the table, with operations under way. */
-  readonly #draining = new Set<Target>();
-  readonly #waiting = new Set<() => void>();
-  /** Clients whose sessions no server could be told to end yet. */
-  readonly #unexpelled = new Set<NfsClient>();
-  #closed = false;
 
-  private constructor(table: MountTable, options: RouterOptions) {
-    this.memory = options.memory ?? new TransferMemory();
-    this.#options = { ...options, memory: this.memory };
-    this.#root = options.rootDirectory.replace(/\/+$/, "");
-    this.#targets = table.mount_targets.map((mountTarget) => this.#newTarget(mountTarget));
-    this.#ranking = rankingOf(this.#targets, options.strategy);
+  private constructor(pool: TargetPool, rootDirectory: string, memory: TransferMemory) {
+    this.memory = memory;
+    this.#pool = pool;
+    this.#root = rootDirectory.replace(/\/+$/, "");
   }
 
-  /**
-   * Connects to all targets side by side, and resolves when each of them is connected or has failed. Those that failed
-   * are probed until they are back.
-   *
-   * @throws {UnavailableError} when all of them failed.
-   */
+  /** See {@link TargetPool.start}. */
   static async start(table: MountTable, options: RouterOptions): Promise<Router> {
-    const router = new Router(table, options);
-    await Promise.all(router.targets.map((target) => target.probe()));
-    if (router.ready) return router;
-    await router.close();
-    throw new UnavailableError(`None of the ${router.targets.length} mount targets could be connected to`);
+    const { memory = new TransferMemory() } = options;
+    return new Router(await TargetPool.start(table, { ...options, memory }), options.rootDirectory, memory);
   }
 
-  /** Those that new operations go to. */
+  /** See {@link TargetPool.targets}. */
   get targets(): readonly Target[] {
-    return this.#targets;
+    return this.#pool.targets;
   }
 
-  /** Some target is connected. */
+  /** See {@link TargetPool.ready}. */
   get ready(): boolean {
-    return this.#targets.some(isConnected);
+    return this.#pool.ready;
   }
 
-  /**
-   * Goes over to another table, without a failed operation. A target that is listed as it was keeps its session; one at
-   * another address is another target. New ones are tried before paths go to them; those that are gone get no new
-   * operations, and are closed when theirs are over.
-   *
-   * Where nothing of the table can be reached, the connected targets of the table before stand in, until the next call.
-   *
-   * Calls must not overlap.
-   */
-  async useTable(table: MountTable): Promise<void> {
-    const before = this.#targets;
-    const listed = table.mount_targets.map(
-      (mountTarget) => before.find((target) => target.matches(mountTarget)) ?? this.#newTarget(mountTarget),
-    );
-    const added = listed.filter((target) => !before.includes(target));
-    await Promise.all(added.map((target) => target.probe()));
-    if (this.#closed) {
-      await Promise.all(added.map((target) => target.close()));
-      return;
-    }
-    const standIns = listed.some(isConnected)
-      ? []
-      : before.filter((target) => isConnected(target) && !listed.includes(target));
-    const targets = [...listed, ...standIns];
-    const removed = before.filter((target) => !targets.includes(target));
-    if (added.length === 0 && removed.length === 0) return;
-    this.#targets = targets;
-    this.#ranking = rankingOf(targets, this.#options.strategy);
-    this.#wake();
-    this.#logChange(added, removed, standIns);
-    for (const target of removed) void this.#drain(target);
+  /** See {@link TargetPool.useTable}. */
+  useTable(table: MountTable): Promise<void> {
+    return this.#pool.useTable(table);
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    await Promise.all([...this.#targets, ...this.#draining].map((target) => target.close()));
+  close(): Promise<void> {
+    return this.#pool.close();
   }
 
   async readFile(path: FilePath, range: ReadRange = {}): Promise<{ attributes: FileAttributes; data: Buffer }> {
-    return this.#attempt("read", path, async ({ target, client, options }) => {
+    return this.#pool.attempt("read", path, async ({ target, client, options }) => {
       const read = await client.readFile(this.#absolute(path), { ...options, ...range });
       target.statistics.bytesRead += read.data.length;
       return read;
@@ -182,7 +111,7 @@ export class Router {
     const end = start + length;
     let offset = start;
     const open = () =>
-      this.#attempt("read", path, async (attempt) => {
+      this.#pool.attempt("read", path, async (attempt) => {
         const rest = end === Number.POSITIVE_INFINITY ? {} : { length: end - offset };
         const options = { ...streamed(attempt.options), start: offset, ...rest };
         const { attributes, body } = await attempt.client.openFile(this.#absolute(path), options);
@@ -238,7 +167,7 @@ export class Router {
         throw error;
       }
     };
-    return this.#attempt("write", path, write, () => !begun);
+    return this.#pool.attempt("write", path, write, () => !begun);
   }
 
   /**
@@ -247,27 +176,22 @@ export class Router {
    * @throws {OutcomeUnknownError} when the connection was lost, and nobody can tell whether the bytes were added.
    */
   async appendFile(path: FilePath, data: Uint8Array, when?: WriteCondition): Promise<FileAttributes> {
-    const append = async ({
-      target,
-      client,
-      connection,
-      options: { timeout = this.#options.operationTimeout },
-    }: Attempt) => {
+    const append = async ({ target, client, connection, options: { timeout } }: Attempt) => {
       const options = { timeout, onConnectionLoss: "recover", signal: connection.lostForGood } as const;
       const attributes = await client.appendFile(this.#absolute(path), data, { ...options, ...(when && { when }) });
       target.statistics.bytesWritten += data.length;
       return attributes;
     };
     const wasNotDone = (error: unknown) => !(error instanceof OutcomeUnknownError || error instanceof ClosedError);
-    return this.#attempt("append", path, append, wasNotDone);
+    return this.#pool.attempt("append", path, append, wasNotDone);
   }
 
   async stat(path: DirectoryPath): Promise<FileAttributes> {
-    return this.#attempt("stat", path, ({ client, options }) => client.stat(this.#absolute(path), options));
+    return this.#pool.attempt("stat", path, ({ client, options }) => client.stat(this.#absolute(path), options));
   }
 
   async exists(path: DirectoryPath): Promise<boolean> {
-    return this.#attempt("stat", path, ({ client, options }) => client.exists(this.#absolute(path), options));
+    return this.#pool.attempt("stat", path, ({ client, options }) => client.exists(this.#absolute(path), options));
   }
 
   /**
@@ -277,7 +201,7 @@ export class Router {
    */
   async deleteFile(path: FilePath, when?: Unchanged): Promise<void> {
     let outcomeUnknown = false;
-    await this.#attempt("delete", path, async ({ client, options }) => {
+    await this.#pool.attempt("delete", path, async ({ client, options }) => {
       try {
         await client.remove(this.#absolute(path), { ...options, ...(when && { when }) });
       } catch (error) {
@@ -298,7 +222,7 @@ export class Router {
   async *list(path: DirectoryPath, { after }: { after?: string | undefined } = {}): AsyncGenerator<DirectoryEntry> {
     let cursor = after;
     const open = () =>
-      this.#attempt("list", path, async (attempt) => {
+      this.#pool.attempt("list", path, async (attempt) => {
         const place = cursor === undefined ? {} : { after: cursor };
         const entries = attempt.client.readDirectory(this.#absolute(path), { ...streamed(attempt.options), ...place });
         return { attempt, items: await begin(entries) };
@@ -311,62 +235,11 @@ export class Router {
     }
   }
 
-  #newTarget(mountTarget: MountTarget): Target {
-    return new Target(mountTarget, this.#options, {
-      onConnected: () => {
-        this.#wake();
-        for (const client of [...this.#unexpelled]) void this.#expel(client);
-      },
-      onLost: (connection, silent) => {
-        // Where it was only cut, what cannot be repeated may still learn from the session how it ended.
-        const time = silent ? Promise.resolve() : connection.ended;
-        connection.expelled = time.then(() => this.#expel(connection.client));
-      },
-    });
-  }
-
-  /**
-   * Ends a lost session by way of a target that answers, so that the lost one does not execute later what was sent to
-   * it, and holds no lock. Takes effect where the file system's mount targets know of each other's clients.
-   */
-  async #expel(lost: NfsClient): Promise<void> {
-    this.#unexpelled.delete(lost);
-    if (this.#closed) return;
-    const { detectionTimeout: timeout, log } = this.#options;
-    for (const { id, connection } of this.#targets) {
-      if (connection === undefined) continue;
-      try {
-        await connection.client.expel(lost.name, { timeout, onConnectionLoss: "fail", signal: connection.lost });
-        return;
-      } catch (error) {
-        log.debug({ err: error, target: id }, `The session of ${lost.name} could not be ended through ${id}`);
-        if (error instanceof NfsStatusError) return;
-      }
-    }
-    this.#unexpelled.add(lost);
-    const [oldest] = this.#unexpelled;
-    if (oldest !== undefined && this.#unexpelled.size > MOST_UNEXPELLED) this.#unexpelled.delete(oldest);
-  }
-
   /** See {@link NfsClient.removeLeftovers}. Does not hold up the draining of its target: it fails, and there is a next time. */
   async removeLeftovers(options: LeftoverOptions): Promise<LeftoverReport> {
-    const connection = this.#targets.find(isConnected)?.connection;
+    const connection = this.targets.map((target) => target.connection).find((each) => each !== undefined);
     if (connection === undefined) throw new UnavailableError("No mount target can be reached");
     return connection.client.removeLeftovers(this.#absolute(ROOT), options);
-  }
-
-  async #drain(target: Target): Promise<void> {
-    this.#draining.add(target);
-    await target.drain(this.#options.drainTimeout);
-    this.#draining.delete(target);
-  }
-
-  #logChange(added: readonly Target[], removed: readonly Target[], standIns: readonly Target[]): void {
-    const { log } = this.#options;
-    const change = { added: added.map(idOf), removed: removed.map(idOf), mountTargets: this.#targets.map(idOf) };
-    const counts = `mount targets added: ${added.length}, removed: ${removed.length}`;
-    if (standIns.length === 0) log.info(change, `The mount table has changed: ${counts}`);
-    else log.warn(change, `The mount table has changed, but nothing in it can be reached: the targets before stand in`);
   }
 
   #absolute(path: DirectoryPath): string {
@@ -398,85 +271,13 @@ export class Router {
       } catch (error) {
         target.judge(error, connection);
         lostInARow += 1;
-        if (verdictOn(error) !== "lost" || lostInARow > this.#targets.length) throw error;
+        if (verdictOn(error) !== "lost" || lostInARow > this.targets.length) throw error;
       } finally {
         connection.leave();
       }
       opened = await reopen();
     }
   }
-
-  /**
-   * Tries `task` at the connected targets, in the order that `path` prefers them, until one of them does it or gives an
-   * answer. When none is left, waits a moment for one to come back.
-   *
-   * @param isRepeatable Whether a task that failed so may be tried at another target.
-   */
-  async #attempt<Result>(
-    operation: OperationName,
-    path: DirectoryPath,
-    task: (attempt: Attempt) => Promise<Result>,
-    isRepeatable: (error: unknown) => boolean = () => true,
-  ): Promise<Result> {
-    const deadline = new Deadline(this.#options.operationTimeout);
-    const changes = CHANGES.has(operation);
-    for (;;) {
-      const failures: { busy?: unknown; lost?: unknown } = {};
-      for (const target of this.#ranking(path)) {
-        const { connection } = target;
-        if (connection === undefined) continue;
-        const options = { timeout: deadline.remaining, onConnectionLoss: "fail", signal: connection.lost } as const;
-        const attempt = { target, connection, client: connection.client, options };
-        try {
-          return await target.run(operation, connection, () => task(attempt));
-        } catch (error) {
-          const verdict = verdictOn(error);
-          if (verdict === "final" || !isRepeatable(error)) throw error;
-          if (changes && connection.expelled) {
-            await deadline.race(connection.expelled).catch(() => {
-              throw new OutcomeUnknownError("A lost mount target may still do what was sent to it", { cause: error });
-            });
-          }
-          failures[verdict] = error;
-        }
-      }
-      if (failures.busy !== undefined) throw failures.busy;
-      const patience = Math.min(this.#options.detectionTimeout, deadline.remaining);
-      if (!(await this.#someTarget(patience))) {
-        throw new UnavailableError("No mount target can be reached", { cause: failures.lost });
-      }
-    }
-  }
-
-  /** Waits until a target is connected, for at most `patience` milliseconds; tells whether one is. */
-  async #someTarget(patience: number): Promise<boolean> {
-    if (patience <= 0) return false;
-    if (!this.ready) {
-      await new Promise<void>((resolve) => {
-        const settle = () => {
-          clearTimeout(timer);
-          this.#waiting.delete(settle);
-          resolve();
-        };
-        const timer = setTimeout(settle, patience);
-        this.#waiting.add(settle);
-      });
-    }
-    return this.ready;
-  }
-
-  #wake(): void {
-    if (!this.ready) return;
-    for (const resolve of this.#waiting) resolve();
-  }
-}
-
-function isConnected({ connection }: Target): boolean {
-  return connection !== undefined;
-}
-
-function idOf({ id }: Target): string {
-  return id;
 }
 
 /** Streams have no end known beforehand: each of their requests has the client's whole operation timeout. */
