@@ -1,4 +1,5 @@
 /** What crashed writers leave behind goes away, and nothing else does. */
+import { renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,6 +8,7 @@ import { connectNfs, type NfsClient, TEMPORARY_PREFIX } from "../../fargate-app/
 import { LeftoverSweep } from "../../fargate-app/src/router/leftover-sweep.ts";
 import { startNfsServer } from "../../local/nfs-server/index.ts";
 import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
+import { FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
@@ -90,6 +92,37 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
     expect(await sweep({ duration: 0 })).toMatchObject({ removed: 0, complete: false });
     expect(await sweep({})).toMatchObject({ removed: 20, complete: true });
     expect(await readdir(local("limits"))).toEqual([]);
+  });
+
+  test.each([
+    ["nothing", () => {}],
+    ["a file", (path: string) => writeFileSync(path, "")],
+    ["a link", (path: string) => symlinkSync("elsewhere", path)],
+  ])("are removed from one directory when another becomes %s meanwhile, whenever that is", async (what, become) => {
+    const proxy = await FaultProxy.start(server);
+    const sweeper = await connectNfs({ host: proxy.host, port: proxy.port });
+    let moment = 0;
+    let requests: number;
+    do {
+      moment += 1;
+      const directory = `replaced-by-${what.replace(" ", "-")}-${moment}`;
+      for (const each of ["", "/changing", "/staying"]) await mkdir(local(directory + each));
+      for (const each of ["changing", "staying"]) await make(`${directory}/${each}/${temporaryName()}`, 2 * DAY);
+      requests = 0;
+      proxy.faults = () => {
+        requests += 1;
+        if (requests === moment) {
+          renameSync(local(`${directory}/changing`), local(`${directory}-before`));
+          become(local(`${directory}/changing`));
+        }
+        return undefined;
+      };
+      expect(await sweeper.removeLeftovers(`${server.root}/${directory}`, LIMITS)).toMatchObject({ complete: true });
+      expect(await readdir(local(`${directory}/staying`))).toEqual([]);
+    } while (requests >= moment);
+    expect(moment).toBeGreaterThan(5);
+    await sweeper.close();
+    await proxy.stop();
   });
 
   test("are not the files that are being written, however long that takes", async () => {

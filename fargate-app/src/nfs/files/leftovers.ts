@@ -32,7 +32,8 @@ export async function removeLeftovers(
       const child = `${directory}/${name}`;
       if (attributes.type === "directory") await sweep(child);
       else if (attributes.type === "file" && isTemporaryName(name) && attributes.modifiedAt < oldest) {
-        if (await removeUntouched(context, parseFilePath(child), attributes, run())) report.removed += 1;
+        const removal = removeUntouched(context, parseFilePath(child), attributes, run());
+        await removal.then(() => (report.removed += 1), passOver);
       }
     }
   };
@@ -40,8 +41,7 @@ export async function removeLeftovers(
     try {
       yield* listDirectory(context, directory, options);
     } catch (error) {
-      // directories come and go, and some are not ours to read
-      if (!isStatus(error, ...UNREADABLE)) throw error;
+      passOver(error);
     }
   }
 
@@ -54,15 +54,21 @@ export async function removeLeftovers(
   return report;
 }
 
-const UNREADABLE = [
+/** Files and directories come, go and change while they are looked at, and some are not ours. */
+const PASSED_OVER = [
   "NFS4ERR_NOENT",
   "NFS4ERR_NOTDIR",
+  "NFS4ERR_SYMLINK",
   "NFS4ERR_STALE",
   "NFS4ERR_ACCESS",
   "NFS4ERR_PERM",
   "NFS4ERR_BAD_COOKIE",
   "NFS4ERR_NOT_SAME",
 ] as const;
+
+function passOver(error: unknown): void {
+  if (!isStatus(error, ...PASSED_OVER)) throw error;
+}
 
 /** The server's clock, which dates the files, in milliseconds since 1970: a new file has its time. */
 async function serverTime(context: FileContext, directory: string, run: RunOptions): Promise<number> {
@@ -71,17 +77,14 @@ async function serverTime(context: FileContext, directory: string, run: RunOptio
   return file.createdAt;
 }
 
-/** Removes a file unless something was written to it since it was listed; tells whether it did. */
+/** Removes a file; fails with NFS4ERR_NOT_SAME if something was written to it since it was listed. */
 async function removeUntouched(
   context: FileContext,
   { directory, name, text }: FilePath,
   attributes: FileAttributes,
   run: RunOptions,
-): Promise<boolean> {
+): Promise<void> {
   const walk = await walkTo(context, directory, run);
   const untouched = [saveFileHandle, lookup(name), verifyIdentity(attributes), restoreFileHandle];
-  const reply = await context.channel.run([...walk, ...untouched, remove(name)], run);
-  if (reply.failedWith("NFS4ERR_NOENT", "NFS4ERR_NOT_SAME", "NFS4ERR_ACCESS", "NFS4ERR_PERM")) return false;
-  reply.orThrow(text);
-  return true;
+  (await context.channel.run([...walk, ...untouched, remove(name)], run)).orThrow(text);
 }
