@@ -54,14 +54,30 @@ interface Service {
 }
 
 async function start(world: World): Promise<Service> {
-  const { log, connect, loadDocsAssets, onReload } = world;
   const settings = readSettings(world.environment);
-  log.level = settings.logLevel;
-  const sources = world.mountTableSources(settings);
+  world.log.level = settings.logLevel;
+  const starting = startTokens(world, settings);
+  try {
+    return await startService(world, settings, starting);
+  } catch (error) {
+    void starting.then(
+      (tokens) => tokens?.stop(),
+      () => {},
+    );
+    throw error;
+  }
+}
+
+async function startService(
+  { log, connect, mountTableSources, loadDocsAssets, onReload }: World,
+  settings: Settings,
+  starting: Promise<ApiTokens | undefined>,
+): Promise<Service> {
+  const sources = mountTableSources(settings);
   const [current, tls, tokens] = await Promise.all([
     loadMountTable(sources, log),
     settings.nfsTls && mountTargetTls(settings.nfsTls),
-    startTokens(world, settings),
+    starting,
   ]);
   const metrics = new Metrics();
   const router = await Router.start(current.table, {
