@@ -15,7 +15,8 @@ export class Batches {
   readonly #write: (chunks: readonly Chunk[]) => Promise<void>;
   readonly #gatherer: ChunkGatherer;
   #batch: Chunk[] = [];
-  #underWay: Promise<void>[] = [];
+  /** They do not fail: that is what the failure is for. */
+  readonly #underWay = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -27,11 +28,12 @@ export class Batches {
 
   /** Adds the next bytes; waits while too much is under way. Fails as soon as some batch has failed. */
   async add(bytes: Uint8Array): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#check();
     for (const chunk of this.#gatherer.add(bytes)) {
       this.#batch.push(chunk);
       if (this.#batch.length < BATCH_CHUNKS) continue;
-      if (this.#underWay.length >= BATCHES_AHEAD) await this.#underWay.shift();
+      while (this.#underWay.size >= BATCHES_AHEAD) await Promise.race(this.#underWay);
+      this.#check();
       this.#sendBatch();
     }
     this.#timer ??= setTimeout(() => this.send(), LONGEST_WAIT_FOR_SOURCE);
@@ -47,24 +49,29 @@ export class Batches {
   async finish(): Promise<void> {
     this.send();
     await Promise.all(this.#underWay);
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#check();
   }
 
   /** Sends nothing more, and waits for what is under way. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
-    await Promise.allSettled(this.#underWay);
+    await Promise.all(this.#underWay);
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   #sendBatch(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#batch.length === 0) return;
-    const sent = this.#write(this.#batch);
+    const sent = this.#write(this.#batch)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#underWay.delete(sent));
     this.#batch = [];
-    sent.catch((error: unknown) => {
-      this.#failure ??= { error };
-    });
-    this.#underWay.push(sent);
+    this.#underWay.add(sent);
   }
 }
