@@ -1,6 +1,7 @@
 /** Where a router gets its mount table from: the SSM parameter, or what stands in for it. */
 import type { Logger } from "pino";
 import { type MountTable, parseMountTable } from "../../../contracts/mount-table.ts";
+import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "../aws-client.ts";
 
 /** A place that may know the mount table. */
 export interface MountTableSource {
@@ -43,21 +44,14 @@ export async function loadFrom(source: MountTableSource): Promise<MountTable> {
   return table;
 }
 
-/** A router that cannot reach an AWS endpoint must start all the same, and soon. */
-const CLIENT_OPTIONS = {
-  maxAttempts: 3,
-  requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
-} as const;
-const TIMEOUT = 10_000;
-
 /** The document in the SSM parameter `name` (SSM, GetParameter). */
 export function parameterSource(name: string): MountTableSource {
   const load = async () => {
     const { GetParameterCommand, SSMClient } = await import("@aws-sdk/client-ssm");
-    const ssm = new SSMClient(CLIENT_OPTIONS);
+    const ssm = new SSMClient(AWS_CLIENT_OPTIONS);
     try {
       const command = new GetParameterCommand({ Name: name, WithDecryption: true });
-      const { Parameter } = await ssm.send(command, { abortSignal: AbortSignal.timeout(TIMEOUT) });
+      const { Parameter } = await ssm.send(command, { abortSignal: AbortSignal.timeout(AWS_REQUEST_TIMEOUT) });
       return parseMountTable(Parameter?.Value ?? "");
     } finally {
       ssm.destroy();
@@ -70,11 +64,13 @@ export function parameterSource(name: string): MountTableSource {
 export function fileSystemSource(fileSystemId: string): MountTableSource {
   const load = async () => {
     const { EFSClient, paginateDescribeMountTargets } = await import("@aws-sdk/client-efs");
-    const client = new EFSClient(CLIENT_OPTIONS);
+    const client = new EFSClient(AWS_CLIENT_OPTIONS);
     try {
       const mountTargets: object[] = [];
       const input = { FileSystemId: fileSystemId };
-      const pages = paginateDescribeMountTargets({ client }, input, { abortSignal: AbortSignal.timeout(TIMEOUT) });
+      const pages = paginateDescribeMountTargets({ client }, input, {
+        abortSignal: AbortSignal.timeout(AWS_REQUEST_TIMEOUT),
+      });
       for await (const { MountTargets = [] } of pages) {
         for (const target of MountTargets) {
           if (target.LifeCycleState !== "available") continue;
