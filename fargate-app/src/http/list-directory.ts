@@ -4,7 +4,7 @@ import type { Router } from "../router/router.ts";
 import type { DirectoryPath } from "../routing/path.ts";
 import { modificationDate, validatorsOf } from "./validators.ts";
 
-export const MAXIMUM_PAGE = 10_000;
+const MAXIMUM_PAGE = 10_000;
 
 export const pageQuery = z.object({
   limit: z.coerce

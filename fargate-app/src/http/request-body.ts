@@ -6,7 +6,7 @@ import { ProblemError } from "./problem.ts";
 import { steadily } from "./steady-body.ts";
 
 /** Bodies up to this many bytes are kept in memory, so that they can be written again at another mount target. */
-export const BUFFERED_BYTES = 2 ** 20;
+const BUFFERED_BYTES = 2 ** 20;
 
 type BodyLimits = Pick<HttpLimits, "maxBodyBytes" | "minUploadRate">;
 

@@ -94,12 +94,13 @@ export class Target implements Routable {
 
   /** Tries to connect. Never fails: a target that cannot be connected to is probed again later. */
   async probe(): Promise<void> {
-    const { connect, connectTimeout, operationTimeout, detectionTimeout } = this.#options;
+    const { connect, connectTimeout, operationTimeout, detectionTimeout, memory } = this.#options;
     try {
       const host = this.mountTarget.ip_address;
       // The client's own watch is for the case that ours is held up.
       const silenceLimit = 2 * detectionTimeout;
-      const client = await connect({ host, port: this.port, connectTimeout, operationTimeout, silenceLimit });
+      const timeouts = { connectTimeout, operationTimeout, silenceLimit };
+      const client = await connect({ host, port: this.port, ...timeouts, ...(memory && { memory }) });
       if (this.#closed) await client.close();
       else this.#use(client);
     } catch (error) {

@@ -141,6 +141,18 @@ describe("starting", () => {
     expect(network.servers.map(({ clients }) => clients.size)).toEqual([0, 0]);
   });
 
+  test("gives all sessions its memory", async () => {
+    const network = new MemoryNetwork(3);
+    const memories: unknown[] = [];
+    const { router } = await start(network, {
+      connect: (options) => {
+        memories.push(options.memory);
+        return network.connect(options);
+      },
+    });
+    expect(memories.map((memory) => memory === router.memory)).toEqual([true, true, true]);
+  });
+
   test("gives every session back on close", async () => {
     const { router, network } = await start();
     expect(network.servers.map(({ clients }) => clients.size)).toEqual([1, 1, 1]);

@@ -1,4 +1,5 @@
 /** API tokens in AWS Secrets Manager. */
+import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "../../aws-client.ts";
 import type { TokenSource } from "./api-tokens.ts";
 
 /** A `b64token` (RFC 6750 §2.1) that nobody guesses. */
@@ -9,12 +10,6 @@ export class SecretError extends Error {
   override readonly name = "SecretError";
 }
 
-const CLIENT_OPTIONS = {
-  maxAttempts: 3,
-  requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
-} as const;
-const TIMEOUT = 10_000;
-
 /**
  * The token in the secret, and the one that was in it before (Secrets Manager, GetSecretValue of the versions
  * AWSCURRENT and AWSPREVIOUS): while a secret is rotated, clients have the one or the other.
@@ -24,8 +19,8 @@ const TIMEOUT = 10_000;
 export function secretSource(secretId: string): TokenSource {
   const load = async () => {
     const sdk = await import("@aws-sdk/client-secrets-manager");
-    const client = new sdk.SecretsManagerClient(CLIENT_OPTIONS);
-    const abortSignal = AbortSignal.timeout(TIMEOUT);
+    const client = new sdk.SecretsManagerClient(AWS_CLIENT_OPTIONS);
+    const abortSignal = AbortSignal.timeout(AWS_REQUEST_TIMEOUT);
     const read = async (VersionStage: string) => {
       const command = new sdk.GetSecretValueCommand({ SecretId: secretId, VersionStage });
       // A file that the token came from ends with a line feed.
