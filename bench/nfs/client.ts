@@ -13,6 +13,7 @@
  */
 import { createInterface } from "node:readline";
 import { connectNfs, type NfsClient } from "../../fargate-app/src/nfs/index.ts";
+import { peakMemory } from "../peak-memory.ts";
 
 const CHUNK = 1024 * 1024;
 
@@ -124,7 +125,7 @@ async function measure(client: NfsClient, operate: () => Promise<number>): Promi
     operations,
     seconds,
     cpuSeconds: (user + system) / 1e6,
-    peakBytes: process.resourceUsage().maxRSS * 1024 - idleBytes,
+    peakBytes: peakMemory() - idleBytes,
     compounds: after.compounds - before.compounds,
     bytesSent: after.bytesSent - before.bytesSent,
     bytesReceived: after.bytesReceived - before.bytesReceived,

@@ -9,7 +9,7 @@ import { type Bench, type Figure, type Row, ratioAtLeast, valueAtMost } from "..
 export const bulk: Row = {
   name: "bulk",
   what: "1 GiB read, and written durably, in sequence",
-  seconds: 120,
+  seconds: 85,
   check,
   measure,
 };
@@ -17,7 +17,7 @@ export const bulk: Row = {
 const MEBIBYTE = 1024 * 1024;
 const BYTES = 1024 * MEBIBYTE;
 const CHECKED_BYTES = 256 * MEBIBYTE;
-const ROUNDS = 3;
+const ROUNDS = 2;
 const MEGABYTE = 1e6;
 const MOST_MEGABYTES = 64;
 /** V8 lets 64 MB of buffers be before it looks for dead ones: what is checked is that the file is not in memory. */

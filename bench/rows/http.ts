@@ -10,12 +10,12 @@ import { type Bench, type Figure, type Row, ratioAtMost, valueAtMost } from "../
 
 const FILES = 1_000;
 const FILE_BYTES = 4 * 1024;
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 export const http: Row = {
   name: "http",
   what: "4 KiB files from the router, as nginx serves them off its disk; both with one process and a kept connection",
-  seconds: 50,
+  seconds: 35,
   check: checkCompounds,
   measure,
 };

@@ -10,7 +10,7 @@ import { type Bench, type Figure, type Peer, type Row, ratioAtLeast, ratioAtMost
 export const latency: Row = {
   name: "latency",
   what: "4 KiB files read, and written durably, with 1, 2 and 5 ms added to every round trip",
-  seconds: 90,
+  seconds: 50,
   measure,
 };
 
@@ -29,7 +29,7 @@ const CONCURRENT: readonly Workload[] = [
   { name: "durable writes, 64 at once", kind: "writes", atOnce: 64 },
 ];
 const ROUNDS = 3;
-const SECONDS = 1;
+const SECONDS = 0.5;
 
 interface Clients {
   readonly ours: ClientProgram;
