@@ -62,3 +62,8 @@ export const valueAtLeast = (limit: number): Goal => ({ on: "value", bound: "at 
 export const valueAtMost = (limit: number): Goal => ({ on: "value", bound: "at most", limit });
 export const ratioAtLeast = (limit: number): Goal => ({ on: "ratio", bound: "at least", limit });
 export const ratioAtMost = (limit: number): Goal => ({ on: "ratio", bound: "at most", limit });
+
+/** A figure of one value, which is better the lower it is, and must not be above `limit`. */
+export function boundedFigure(name: string, value: number, limit: number, unit = ""): Figure {
+  return { name, unit, better: "lower", ours: [value], goal: valueAtMost(limit) };
+}

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { interleave } from "../interleave.ts";
 import { type ClientProgram, libnfs, type Measured, ourClient } from "../nfs/clients.ts";
 import { type Exported, startGanesha, startLocalServer } from "../nfs/servers.ts";
-import { type Bench, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
+import { type Bench, boundedFigure, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
 
 export const bulk: Row = {
   name: "bulk",
@@ -36,17 +36,12 @@ async function check(bench: Bench): Promise<Figure[]> {
     bench.progress(`COMPOUNDs and memory of a ${direction}`);
     const measured = await transfer(client, server, direction, CHECKED_BYTES, "checked");
     const { compounds, bytesSent, bytesReceived } = measured;
-    const figure = (name: string, value: number, limit: number, unit = ""): Figure => ({
-      name: `${direction}: ${name}`,
-      unit,
-      better: "lower",
-      ours: [value],
-      goal: valueAtMost(limit),
-    });
+    const bytesOnTheWire = bytesSent + bytesReceived;
+    const megabytes = measured.peakBytes / MEGABYTE;
     figures.push(
-      figure("COMPOUNDs per MiB", compounds / (CHECKED_BYTES / MEBIBYTE), 1.5),
-      figure("bytes on the wire per byte", (bytesSent + bytesReceived) / CHECKED_BYTES, 1.01),
-      figure("peak memory above idle", measured.peakBytes / MEGABYTE, MOST_CHECKED_MEGABYTES, "MB"),
+      boundedFigure(`${direction}: COMPOUNDs per MiB`, compounds / (CHECKED_BYTES / MEBIBYTE), 1.5),
+      boundedFigure(`${direction}: bytes on the wire per byte`, bytesOnTheWire / CHECKED_BYTES, 1.01),
+      boundedFigure(`${direction}: peak memory above idle`, megabytes, MOST_CHECKED_MEGABYTES, "MB"),
     );
   }
   return figures;

@@ -5,7 +5,7 @@ import { printedCount } from "../counting/printed-count.ts";
 import { makeTemporaryFileTree } from "../file-tree/file-tree.ts";
 import { interleave } from "../interleave.ts";
 import { bundleProgram, runProgram } from "../program.ts";
-import { type Bench, type Figure, type Row, ratioAtMost, valueAtMost } from "../row.ts";
+import { type Bench, boundedFigure, type Figure, type Row, ratioAtMost, valueAtMost } from "../row.ts";
 
 const FILES = 1_000_000;
 
@@ -32,14 +32,8 @@ async function checkMemory(bench: Bench): Promise<Figure[]> {
   const few = await peakMegabytes(bench, 20_000);
   const many = await peakMegabytes(bench, 200_000);
   return [
-    { name: "memory for 200,000 files", unit: "MB", better: "lower", ours: [many], goal: valueAtMost(MOST_MEGABYTES) },
-    {
-      name: "memory for 200,000 files above that for 20,000",
-      unit: "MB",
-      better: "lower",
-      ours: [Math.max(0, many - few)],
-      goal: valueAtMost(20),
-    },
+    boundedFigure("memory for 200,000 files", many, MOST_MEGABYTES, "MB"),
+    boundedFigure("memory for 200,000 files above that for 20,000", Math.max(0, many - few), 20, "MB"),
   ];
 }
 

@@ -6,7 +6,7 @@ import type { RouterProcess } from "../../tests/support/router-bundle.ts";
 import { type FileService, startFileService } from "../file-service.ts";
 import { makeFileTree } from "../file-tree/file-tree.ts";
 import { summarize } from "../judgement.ts";
-import { type Bench, type Figure, type Row, valueAtMost } from "../row.ts";
+import { type Bench, boundedFigure, type Figure, type Row, valueAtMost } from "../row.ts";
 
 const MOUNT_TARGETS = 3;
 const CLIENTS = 64;
@@ -132,13 +132,11 @@ function figures(failure: string, rounds: readonly Round[]): Figure[] {
     goal: valueAtMost(DETECTION),
   });
   return [
-    {
-      name: `${failure}, failed requests`,
-      unit: "",
-      better: "lower",
-      ours: [rounds.reduce((sum, { failed }) => sum + failed, 0)],
-      goal: valueAtMost(0),
-    },
+    boundedFigure(
+      `${failure}, failed requests`,
+      rounds.reduce((sum, { failed }) => sum + failed, 0),
+      0,
+    ),
     {
       name: `${failure}, requests`,
       unit: "",

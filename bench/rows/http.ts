@@ -6,7 +6,7 @@ import { type FileService, startFileService } from "../file-service.ts";
 import { type HttpSample, httpLoad } from "../http-load.ts";
 import { interleave } from "../interleave.ts";
 import { startNginx } from "../peers/nginx.ts";
-import { type Bench, type Figure, type Row, ratioAtMost, valueAtMost } from "../row.ts";
+import { type Bench, boundedFigure, type Figure, type Row, ratioAtMost } from "../row.ts";
 
 const FILES = 1_000;
 const FILE_BYTES = 4 * 1024;
@@ -32,7 +32,7 @@ async function checkCompounds(bench: Bench): Promise<Figure[]> {
     const before = await compounds();
     for (const path of paths) await request(path);
     const value = ((await compounds()) - before) / paths.length;
-    return { name: `COMPOUNDs for a ${name}`, unit: "", better: "lower", ours: [value], goal: valueAtMost(limit) };
+    return boundedFigure(`COMPOUNDs for a ${name}`, value, limit);
   };
   return [
     await each("GET", (path) => client.get(path), 1),

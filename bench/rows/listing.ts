@@ -4,7 +4,7 @@ import { makeFileTree } from "../file-tree/file-tree.ts";
 import { interleave } from "../interleave.ts";
 import { type ClientProgram, libnfs, type Measured, ourClient } from "../nfs/clients.ts";
 import { type Exported, startGanesha, startLocalServer } from "../nfs/servers.ts";
-import { type Bench, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
+import { type Bench, boundedFigure, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
 
 export const listing: Row = {
   name: "listing",
@@ -32,20 +32,8 @@ async function check(bench: Bench): Promise<Figure[]> {
     await lister.end();
     const of = `of ${entries.toLocaleString("en-US")}`;
     figures.push(
-      {
-        name: `COMPOUNDs per 1,000 entries, ${of}`,
-        unit: "",
-        better: "lower",
-        ours: [compounds / (entries / 1000)],
-        goal: valueAtMost(1),
-      },
-      {
-        name: `peak memory above idle, ${of}`,
-        unit: "MB",
-        better: "lower",
-        ours: [peakBytes / MEGABYTE],
-        goal: valueAtMost(MOST_MEGABYTES),
-      },
+      boundedFigure(`COMPOUNDs per 1,000 entries, ${of}`, compounds / (entries / 1000), 1),
+      boundedFigure(`peak memory above idle, ${of}`, peakBytes / MEGABYTE, MOST_MEGABYTES, "MB"),
     );
   }
   return figures;

@@ -4,7 +4,7 @@ import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
 import { type RoutingStrategy, rankingOf } from "../../fargate-app/src/routing/ranking.ts";
 import { interleave } from "../interleave.ts";
 import { loadHashRing } from "../peers/hashring.ts";
-import { type Bench, type Figure, type Peer, type Row, valueAtLeast, valueAtMost } from "../row.ts";
+import { type Bench, boundedFigure, type Figure, type Peer, type Row, valueAtLeast } from "../row.ts";
 
 export const routing: Row = {
   name: "routing",
@@ -38,20 +38,8 @@ async function checkMoved({ signal, progress }: Bench): Promise<Figure[]> {
     const { toNew, betweenOld } = countMoves((count) => ours("rendezvous", count), targets, paths);
     const off = Math.abs((toNew + betweenOld) / (paths.length / (targets + 1)) - 1) * 100;
     figures.push(
-      {
-        name: `share moved by target ${targets + 1}, off 1/${targets + 1}`,
-        unit: "%",
-        better: "lower",
-        ours: [off],
-        goal: valueAtMost(1),
-      },
-      {
-        name: `paths that target ${targets + 1} moves among the others`,
-        unit: "",
-        better: "lower",
-        ours: [betweenOld],
-        goal: valueAtMost(0),
-      },
+      boundedFigure(`share moved by target ${targets + 1}, off 1/${targets + 1}`, off, 1, "%"),
+      boundedFigure(`paths that target ${targets + 1} moves among the others`, betweenOld, 0),
     );
   }
   return figures;

@@ -3,7 +3,7 @@ import { interleave } from "../interleave.ts";
 import { libnfs, type Measured, ourClient } from "../nfs/clients.ts";
 import { startGanesha, startLocalServer } from "../nfs/servers.ts";
 import { BYTES, makeSmallFiles, perSecond, startWorkload, type Workload } from "../nfs/small-files.ts";
-import { type Bench, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
+import { type Bench, boundedFigure, type Figure, type Row, ratioAtLeast } from "../row.ts";
 
 export const smallFiles: Row = {
   name: "small-files",
@@ -37,17 +37,10 @@ async function check(bench: Bench): Promise<Figure[]> {
     const running = await startWorkload(client, files, workload);
     const { operations, compounds, bytesSent, bytesReceived } = await running.measure(CHECK_SECONDS);
     await running.end();
-    const figure = (name: string, value: number, limit: number): Figure => ({
-      name: `${workload.name}: ${name}`,
-      unit: "",
-      better: "lower",
-      ours: [value],
-      goal: valueAtMost(limit),
-    });
     const bytes = (bytesSent + bytesReceived) / operations - BYTES;
     figures.push(
-      figure("COMPOUNDs each", compounds / operations, 1),
-      figure("bytes on the wire besides the file's", bytes, MOST_OVERHEAD[workload.kind]),
+      boundedFigure(`${workload.name}: COMPOUNDs each`, compounds / operations, 1),
+      boundedFigure(`${workload.name}: bytes on the wire besides the file's`, bytes, MOST_OVERHEAD[workload.kind]),
     );
   }
   return figures;

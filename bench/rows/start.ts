@@ -7,7 +7,7 @@ import { CertificateAuthority } from "../../tests/support/certificates.ts";
 import { type Address, type FileService, startFileService } from "../file-service.ts";
 import { interleave } from "../interleave.ts";
 import { runProgram } from "../program.ts";
-import { type Bench, type Figure, type Row, valueAtMost } from "../row.ts";
+import { type Bench, boundedFigure, type Figure, type Row, valueAtMost } from "../row.ts";
 import { startTlsFront } from "../tls-front.ts";
 
 const MONITOR = "dist/file-monitor/index.cjs";
@@ -26,7 +26,7 @@ export const start: Row = {
 
 async function checkSize(): Promise<Figure[]> {
   const { size } = await stat(MONITOR);
-  return [{ name: "monitor's bundle", unit: "MB", better: "lower", ours: [size / 1e6], goal: valueAtMost(1.5) }];
+  return [boundedFigure("monitor's bundle", size / 1e6, 1.5, "MB")];
 }
 
 async function measure(bench: Bench): Promise<Figure[]> {
