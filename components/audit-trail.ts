@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { denyWithoutTls, policyDocument } from "./policy.ts";
+import { denyBucketWithoutTls, policyDocument } from "./policy.ts";
 
 export interface AuditTrailArgs {
   /** Days that the trail is kept. Example: 365. */
@@ -68,7 +68,7 @@ export class AuditTrail extends pulumi.ComponentResource {
       {
         bucket: bucket.bucket,
         policy: policyDocument([
-          denyWithoutTls("s3", [bucket.arn, pulumi.interpolate`${bucket.arn}/*`]),
+          denyBucketWithoutTls(bucket),
           {
             Sid: "AllowTrailToCheck",
             Effect: "Allow",

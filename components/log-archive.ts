@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { denyWithoutTls, policyDocument } from "./policy.ts";
+import { denyBucketWithoutTls, policyDocument } from "./policy.ts";
 
 export interface LogArchiveArgs {
   /** Ends the database's name. Example: `-prod`. */
@@ -100,7 +100,7 @@ export class LogArchive extends pulumi.ComponentResource {
       {
         bucket: bucket.bucket,
         policy: policyDocument([
-          denyWithoutTls("s3", [bucket.arn, pulumi.interpolate`${bucket.arn}/*`]),
+          denyBucketWithoutTls(bucket),
           {
             Sid: "DenyOtherWriters",
             Effect: "Deny",

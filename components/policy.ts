@@ -21,6 +21,11 @@ export function denyWithoutTls(
   };
 }
 
+/** A statement that refuses any call on a bucket or its objects that does not come over TLS. */
+export function denyBucketWithoutTls({ arn }: aws.s3.Bucket): aws.iam.PolicyStatement {
+  return denyWithoutTls("s3", [arn, pulumi.interpolate`${arn}/*`]);
+}
+
 /** A statement to pull images of a repository. */
 export function pullStatement(sid: string, repositoryArn: pulumi.Input<string>): aws.iam.PolicyStatement {
   return {
