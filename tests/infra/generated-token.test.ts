@@ -5,6 +5,7 @@ import { AwsError } from "../../local/control-plane/aws-error.ts";
 import { type ControlPlane, type Fault, startControlPlane } from "../../local/control-plane/server.ts";
 import { API_TOKEN_SECRET_ID } from "../../local/environments.ts";
 import { withTokenSecret } from "../support/api-token.ts";
+import { stubAws } from "../support/aws-environment.ts";
 
 let controlPlane: ControlPlane;
 let fault: Fault | undefined;
@@ -16,9 +17,7 @@ beforeEach(async () => {
     state,
     onCall: ({ operation }) => (operation === "PutSecretValue" ? fault : undefined),
   });
-  vi.stubEnv("AWS_ENDPOINT_URL", controlPlane.url);
-  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
-  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
+  stubAws(controlPlane.url);
 });
 
 afterEach(async () => {

@@ -4,6 +4,7 @@ import { ACCOUNT_ID, createAccount, FILE_SYSTEM_ID, REGION, SUBNETS } from "../.
 import type { Call, ControlPlane, Fault } from "../../local/control-plane/server.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import type { LifeCycleState, MountTarget } from "../../local/control-plane/state.ts";
+import { stubAws } from "../support/aws-environment.ts";
 
 const INTERVAL = 0.01;
 
@@ -28,9 +29,7 @@ async function start({ mountTargetDeletionDelay }: { mountTargetDeletionDelay: n
       return fault(call);
     },
   });
-  vi.stubEnv("AWS_ENDPOINT_URL", controlPlane.url);
-  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
-  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
+  stubAws(controlPlane.url);
 }
 
 afterEach(async () => {

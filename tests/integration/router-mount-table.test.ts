@@ -1,11 +1,12 @@
 import { PutParameterCommand } from "@aws-sdk/client-ssm";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { serializeMountTable } from "../../contracts/mount-table.ts";
 import { fileSystemSource, parameterSource } from "../../fargate-app/src/router/mount-table-sources.ts";
 import { createAccount, FILE_SYSTEM_ID, SUBNETS } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../../local/control-plane/server.ts";
 import type { LifeCycleState, MountTarget } from "../../local/control-plane/state.ts";
+import { stubAws } from "../support/aws-environment.ts";
 import { MemoryNetwork } from "../support/memory-router.ts";
 import { clients } from "./local/clients.ts";
 
@@ -14,14 +15,8 @@ let controlPlane: ControlPlane;
 
 async function start(options: Partial<ControlPlaneOptions> = {}): Promise<void> {
   controlPlane = await startControlPlane({ state: createAccount(new Date()), ...options });
-  vi.stubEnv("AWS_ENDPOINT_URL", controlPlane.url);
+  stubAws(controlPlane.url);
 }
-
-beforeEach(() => {
-  vi.stubEnv("AWS_REGION", "ap-northeast-1");
-  vi.stubEnv("AWS_ACCESS_KEY_ID", "AKIDLOCAL");
-  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "local");
-});
 
 afterEach(async () => {
   vi.unstubAllEnvs();

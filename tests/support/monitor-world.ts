@@ -27,6 +27,7 @@ import { monitorEnvironment } from "../../local/environments.ts";
 import { addMountTargets, addService, putMountTable } from "../../local/initial-deployment.ts";
 import { Interleaving } from "./interleaving.ts";
 import { violationsOf } from "./monitor-rules.ts";
+import { TASK_DEFINITION } from "./task-definition.ts";
 
 /** What goes wrong with a call. After a death none of the run's calls is carried out. */
 export const FAULTS = [
@@ -277,15 +278,6 @@ export class MonitorWorld {
     });
   }
 }
-
-const TASK_DEFINITION = {
-  family: "router",
-  revision: 1,
-  containerName: "router",
-  command: [],
-  environment: {},
-  stopTimeout: 1,
-};
 
 function subnet(zone: string, index: number): Subnet {
   return {

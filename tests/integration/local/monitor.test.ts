@@ -24,6 +24,7 @@ import { monitorEnvironment, PARAMETER_NAME, TARGET_DIRECTORY } from "../../../l
 import { addMountTargets, addService, putMountTable } from "../../../local/initial-deployment.ts";
 import type { LogLine } from "../../../local/log.ts";
 import { createLambdaFunction, type LambdaFunction } from "../../../local/schedule/lambda-function.ts";
+import { TASK_DEFINITION } from "../../support/task-definition.ts";
 
 const THRESHOLD = 3;
 
@@ -75,18 +76,10 @@ beforeEach(() => {
 
 /** An account as `pulumi up` leaves it. */
 function reset(mountTargets: number, change: Partial<AwsState> = {}) {
-  const definition = {
-    family: "router",
-    revision: 1,
-    containerName: "router",
-    command: [],
-    environment: {},
-    stopTimeout: 1,
-  };
   controlPlane.update((_state, environment) => {
     const account = { ...createAccount(environment.now), ...change };
     const withTargets = addMountTargets(account, SUBNETS.slice(0, mountTargets), environment);
-    return addService(putMountTable(withTargets, environment), definition, 2, environment);
+    return addService(putMountTable(withTargets, environment), TASK_DEFINITION, 2, environment);
   });
   calls = [];
 }
