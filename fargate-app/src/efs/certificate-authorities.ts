@@ -2,6 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { rootCertificates } from "node:tls";
+import { messageOf } from "../nfs/index.ts";
 
 /** Amazon Root CA 1 to 4, as PEM: no other authority signs for EFS (aws/efs-utils, `efs-utils.crt`). */
 export function amazonRootCertificates(): string[] {
@@ -21,7 +22,6 @@ export async function readCertificates(file: string): Promise<string[]> {
     if (blocks === null) throw new Error("there is no BEGIN CERTIFICATE in it");
     return blocks.map((block) => new X509Certificate(block).toString());
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`No certificate authorities from ${file}: ${reason}`, { cause });
+    throw new Error(`No certificate authorities from ${file}: ${messageOf(cause)}`, { cause });
   }
 }

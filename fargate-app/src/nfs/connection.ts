@@ -2,7 +2,7 @@
 import { connect as connectTcp, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Deadline } from "./deadline.ts";
-import { ConnectionError, type NfsError, ProtocolError } from "./errors.ts";
+import { ConnectionError, messageOf, type NfsError, ProtocolError } from "./errors.ts";
 import { handshakeFailure, tlsFailure } from "./tls-failure.ts";
 import type { TlsOptions } from "./types.ts";
 import { RecordAssembler, recordOf } from "./wire/record.ts";
@@ -54,7 +54,7 @@ export async function openConnection(settings: ConnectionSettings, deadline: Dea
   const onread: OnReadOpts = {
     buffer: () => records.space(),
     callback: (count) => {
-      connection?.received(count, () => records.filled(count));
+      connection?.received(count, records);
       return true;
     },
   };
@@ -134,12 +134,12 @@ export class RpcConnection {
     this.#pending.clear();
   }
 
-  /** `count` bytes have come; `take` finds the replies in them. */
-  received(count: number, take: () => void): void {
+  /** `count` bytes have come into the space of `records`, which finds the replies in them. */
+  received(count: number, records: RecordAssembler): void {
     this.#silentChecks = 0;
     this.#settings.counters.bytesReceived += count;
     try {
-      take();
+      records.filled(count);
     } catch (cause) {
       this.destroy(new ProtocolError(`${this.#peer} sent what is not an RPC record: ${messageOf(cause)}`, { cause }));
     }
@@ -192,8 +192,4 @@ export class RpcConnection {
 
 function encodeNullCall(xid: number): Buffer[] {
   return recordOf((writer) => writeCallHeader(writer, xid, Procedure.NULL, undefined));
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -77,6 +77,16 @@ export function isStatus(error: unknown, ...names: StatusName[]): error is NfsSt
   return error instanceof NfsStatusError && typeof error.status === "string" && names.includes(error.status);
 }
 
+/** There is no such file, or no file for a condition to hold of. */
+export function isMissing(error: unknown): boolean {
+  return isStatus(error instanceof PreconditionError ? error.cause : error, "NFS4ERR_NOENT");
+}
+
+/** What an error says, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** For clean-ups after which nothing depends on their success: passes on only what is not the server's doing. */
 export function ignoreNfsError(error: unknown): void {
   if (!(error instanceof NfsError)) throw error;

@@ -1,6 +1,6 @@
 /** Removes, once in a while, the unfinished files of routers that crashed. */
 import type { Logger } from "pino";
-import type { LeftoverOptions, LeftoverReport } from "../nfs/index.ts";
+import { type LeftoverOptions, type LeftoverReport, messageOf } from "../nfs/index.ts";
 
 export interface LeftoverSweepOptions {
   /** Milliseconds from one sweep to the next. */
@@ -50,8 +50,7 @@ export class LeftoverSweep {
       else log.warn(report, `${message}; there was not enough time for all`);
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
-      const reason = error instanceof Error ? error.message : String(error);
-      log.warn({ err: error }, `Unfinished files that were left behind could not be removed: ${reason}`);
+      log.warn({ err: error }, `Unfinished files that were left behind could not be removed: ${messageOf(error)}`);
     }
   }
 }

@@ -1,6 +1,7 @@
 /** Keeps the mount table of a running router up to date: looks for another one again and again, and when it is told to. */
 import type { Logger } from "pino";
 import type { MountTable } from "../../../contracts/mount-table.ts";
+import { messageOf } from "../nfs/index.ts";
 import { loadFrom, type MountTableSource, type RankedMountTable } from "./mount-table-sources.ts";
 
 export interface MountTableRefreshOptions {
@@ -90,8 +91,7 @@ export class MountTableRefresh {
   }
 
   #noteFailure({ name }: MountTableSource, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
-    const message = `No mount table from ${name}, so the one in use stays: ${reason}`;
+    const message = `No mount table from ${name}, so the one in use stays: ${messageOf(error)}`;
     if (!this.#failing) this.#options.log.warn({ source: name, err: error }, message);
     this.#failing = true;
   }

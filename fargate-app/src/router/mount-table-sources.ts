@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import { type MountTable, parseMountTable } from "../../../contracts/mount-table.ts";
 import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "../aws-client.ts";
+import { messageOf } from "../nfs/index.ts";
 
 /** A place that may know the mount table. */
 export interface MountTableSource {
@@ -30,8 +31,7 @@ export async function loadMountTable(sources: readonly MountTableSource[], log: 
       log.info({ source: name, mountTargets: table.mount_targets.length }, `Using the mount table of ${name}`);
       return { table, rank };
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      log.error({ source: name, err: error }, `No mount table from ${name}: ${reason}`);
+      log.error({ source: name, err: error }, `No mount table from ${name}: ${messageOf(error)}`);
     }
   }
   throw new NoMountTableError(`No mount table from ${sources.map(({ name }) => name).join(", nor from ")}`);

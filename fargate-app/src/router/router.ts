@@ -10,7 +10,7 @@ import {
   type FileAttributes,
   FileChangedError,
   type FileReading,
-  isStatus,
+  isMissing,
   type LeftoverOptions,
   type LeftoverReport,
   type OperationOptions,
@@ -27,7 +27,9 @@ import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";
 import type { Target } from "./target.ts";
 import { type Attempt, TargetPool, type TargetPoolOptions } from "./target-pool.ts";
 
-export interface RouterOptions extends TargetPoolOptions {
+export interface RouterOptions extends Omit<TargetPoolOptions, "memory"> {
+  /** Shared by all targets; a new one when absent. */
+  readonly memory?: TransferMemory;
   /** The directory of the file system that paths begin at, for example `/data`. */
   readonly rootDirectory: string;
 }
@@ -205,10 +207,9 @@ export class Router {
       try {
         await client.remove(this.#absolute(path), { ...options, ...(when && { when }) });
       } catch (error) {
-        const isPrecondition = error instanceof PreconditionError;
         // The attempt that was lost did it.
-        if (outcomeUnknown && isStatus(isPrecondition ? error.cause : error, "NFS4ERR_NOENT")) return;
-        if (outcomeUnknown && isPrecondition) {
+        if (outcomeUnknown && isMissing(error)) return;
+        if (outcomeUnknown && error instanceof PreconditionError) {
           const message = "The file is not as the condition says, but a lost attempt may have removed the one that was";
           throw new OutcomeUnknownError(message, { cause: error });
         }

@@ -1,7 +1,7 @@
 /** One mount target: connected to, watched, given up when it fails, and probed until it is back. */
 import type { Logger } from "pino";
 import { DEFAULT_NFS_PORT, type MountTarget } from "../../../contracts/mount-table.ts";
-import type { NfsClient, NfsClientOptions, TransferMemory } from "../nfs/index.ts";
+import { messageOf, type NfsClient, type NfsClientOptions, type TransferMemory } from "../nfs/index.ts";
 import type { Routable } from "../routing/routable.ts";
 import { Connection } from "./connection.ts";
 import { isTargetError, verdictOn } from "./failures.ts";
@@ -21,8 +21,8 @@ export interface TargetOptions {
   readonly operationTimeout: number;
   /** Milliseconds until a target that has stopped answering is given up. */
   readonly detectionTimeout: number;
-  /** What may be held of file data, for all the targets together. Default: 64 MiB. */
-  readonly memory?: TransferMemory;
+  /** What may be held of file data, for all the targets together. */
+  readonly memory: TransferMemory;
   readonly log: Logger;
   readonly onOperation?: OperationObserver;
 }
@@ -100,7 +100,7 @@ export class Target implements Routable {
       // The client's own watch is for the case that ours is held up.
       const silenceLimit = 2 * detectionTimeout;
       const timeouts = { connectTimeout, operationTimeout, silenceLimit };
-      const client = await connect({ host, port: this.port, ...timeouts, ...(memory && { memory }) });
+      const client = await connect({ host, port: this.port, ...timeouts, memory });
       if (this.#closed) await client.close();
       else this.#use(client);
     } catch (error) {
@@ -216,8 +216,4 @@ function portOf(given: number | undefined, { nfsPort = DEFAULT_NFS_PORT }: Targe
 
 function compoundsOf(connection: Connection | undefined): number {
   return connection?.client.statistics().compounds ?? 0;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

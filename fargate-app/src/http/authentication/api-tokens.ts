@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
+import { messageOf } from "../../nfs/index.ts";
 
 /** A place that keeps the tokens. */
 export interface TokenSource {
@@ -66,7 +67,7 @@ export class ApiTokens {
       if (this.#failure !== undefined) this.#log.info(`${this.#source.name} can be read again`);
       this.#failure = undefined;
     } catch (error) {
-      const failure = error instanceof Error ? error.message : String(error);
+      const failure = messageOf(error);
       if (failure !== this.#failure) this.#log.warn(`The API tokens stay as they were: ${failure}`);
       this.#failure = failure;
     }

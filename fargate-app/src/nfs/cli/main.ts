@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { connectNfs } from "../client.ts";
+import { messageOf } from "../errors.ts";
 import { COMMANDS } from "./commands.ts";
 import { NfsUrlError, parseNfsUrl } from "./url.ts";
 
@@ -100,7 +101,7 @@ function isParseArgsError(error: unknown): boolean {
 
 main().catch((error: unknown) => {
   const isUsage = error instanceof UsageError || error instanceof NfsUrlError || isParseArgsError(error);
-  process.stderr.write(`nfs: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`nfs: ${messageOf(error)}\n`);
   if (isUsage) process.stderr.write(`\n${USAGE}`);
   process.exitCode = isUsage ? 2 : 1;
 });

@@ -1,8 +1,6 @@
 /** Removing what writers that crashed left behind: files under temporary names that nobody has written to for long. */
 import type { FileAttributes } from "../attributes.ts";
 import { isStatus } from "../errors.ts";
-import { verifyIdentity } from "../operations/attributes.ts";
-import { lookup, restoreFileHandle, saveFileHandle } from "../operations/handles.ts";
 import { remove } from "../operations/names.ts";
 import { type FilePath, parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
@@ -10,6 +8,7 @@ import type { DirectoryEntry, LeftoverOptions, LeftoverReport } from "../types.t
 import { type FileContext, runOptions } from "./context.ts";
 import { listDirectory } from "./listing.ts";
 import { discard, isTemporaryName, stageFile } from "./staged-file.ts";
+import { verifyNamed } from "./unchanged.ts";
 import { walkTo } from "./walk.ts";
 
 /** The walk is over; there may be more. */
@@ -85,6 +84,5 @@ async function removeUntouched(
   run: RunOptions,
 ): Promise<void> {
   const walk = await walkTo(context, directory, run);
-  const untouched = [saveFileHandle, lookup(name), verifyIdentity(attributes), restoreFileHandle];
-  (await context.channel.run([...walk, ...untouched, remove(name)], run)).orThrow(text);
+  (await context.channel.run([...walk, ...verifyNamed(name, attributes), remove(name)], run)).orThrow(text);
 }

@@ -1,5 +1,5 @@
 /** Removing a file or an empty directory. */
-import { isStatus, OutcomeUnknownError, PreconditionError } from "../errors.ts";
+import { isMissing, OutcomeUnknownError, PreconditionError } from "../errors.ts";
 import { remove } from "../operations/names.ts";
 import { type FilePath, parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
@@ -23,14 +23,10 @@ export async function removePath(context: FileContext, path: string, options: Re
       await removeOnce();
     } catch (second) {
       // the first attempt did it
-      if (isGone(second)) return;
+      if (isMissing(second)) return;
       throw second instanceof PreconditionError ? error : second;
     }
   }
-}
-
-function isGone(error: unknown): boolean {
-  return isStatus(error instanceof PreconditionError ? error.cause : error, "NFS4ERR_NOENT");
 }
 
 async function removeFile(context: FileContext, file: FilePath, run: RunOptions): Promise<void> {

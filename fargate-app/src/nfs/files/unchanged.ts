@@ -1,5 +1,5 @@
 /** Changing a name only while the file at it has an etag. */
-import { etagOf } from "../attributes.ts";
+import { etagOf, type FileAttributes } from "../attributes.ts";
 import { isStatus, PreconditionError } from "../errors.ts";
 import { verifyIdentity } from "../operations/attributes.ts";
 import { lookup, restoreFileHandle, saveFileHandle } from "../operations/handles.ts";
@@ -28,8 +28,7 @@ export async function whileUnchanged<T>(
   const useLocked = async (locked: LockedFile, holding: Holding) => {
     requireEtag(locked, etag);
     const walk = await walkTo(context, file.directory, holding.run);
-    const verified = [saveFileHandle, lookup(file.name), verifyIdentity(locked.attributes), restoreFileHandle];
-    const result = await use([...walk, ...verified], holding.run);
+    const result = await use([...walk, ...verifyNamed(file.name, locked.attributes)], holding.run);
     await releaseQuietly(context, locked);
     return result;
   };
@@ -38,6 +37,14 @@ export async function whileUnchanged<T>(
   } catch (cause) {
     throw isStatus(cause, "NFS4ERR_NOENT", "NFS4ERR_NOT_SAME") ? changed(file.text, etag, cause) : cause;
   }
+}
+
+/**
+ * Fails with NFS4ERR_NOT_SAME unless the name in the current directory is this file's, and the file unchanged. Leaves
+ * the directory current, and saved.
+ */
+export function verifyNamed(name: string, identity: Pick<FileAttributes, "fileId" | "change">): Operation<void>[] {
+  return [saveFileHandle, lookup(name), verifyIdentity(identity), restoreFileHandle];
 }
 
 /** @throws {PreconditionError} when a file had another etag by the time it was locked. */

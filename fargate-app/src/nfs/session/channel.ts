@@ -3,7 +3,7 @@ import { Backoff } from "../backoff.ts";
 import { type CompoundReply, decodeCompound, type Operations } from "../compound.ts";
 import type { RpcConnection } from "../connection.ts";
 import type { Deadline } from "../deadline.ts";
-import { ConnectionError, OutcomeUnknownError, ProtocolError } from "../errors.ts";
+import { ConnectionError, messageOf, OutcomeUnknownError, ProtocolError } from "../errors.ts";
 import { putRootFileHandle } from "../operations/handles.ts";
 import type { Operation } from "../operations/operation.ts";
 import type { SequenceResult } from "../operations/session.ts";
@@ -267,6 +267,5 @@ function isSessionLost(reply: CompoundReply): boolean {
 }
 
 function outcomeUnknown(cause: unknown): OutcomeUnknownError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new OutcomeUnknownError(`The operation may or may not have been done: ${why}`, { cause });
+  return new OutcomeUnknownError(`The operation may or may not have been done: ${messageOf(cause)}`, { cause });
 }
