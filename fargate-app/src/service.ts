@@ -2,11 +2,11 @@
 import type { Logger } from "pino";
 import { mountTargetTls } from "./efs/mount-target-tls.ts";
 import { ApiTokens, type TokenSource } from "./http/authentication/api-tokens.ts";
-import { closeServer, countRequests } from "./http/closing.ts";
+import { closeServer } from "./http/closing.ts";
 import type { DocsAssets } from "./http/docs-routes.ts";
 import { Metrics } from "./http/metrics.ts";
 import { createServer } from "./http/server.ts";
-import { TransferMemory } from "./nfs/index.ts";
+import { messageOf, TransferMemory } from "./nfs/index.ts";
 import { LeftoverSweep } from "./router/leftover-sweep.ts";
 import { MountTableRefresh } from "./router/mount-table-refresh.ts";
 import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";
@@ -40,7 +40,7 @@ export async function run(world: World): Promise<ExitCode> {
   try {
     service = await start(world);
   } catch (error) {
-    log.fatal({ err: error }, `The router cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    log.fatal({ err: error }, `The router cannot start: ${messageOf(error)}`);
     return 1;
   }
   log.info(`Stopping: ${await world.stop}`);
@@ -99,8 +99,8 @@ async function startService(
   try {
     const { accessLog, httpLimits: limits, host, port } = settings;
     const isStopping = () => stopping;
-    const app = await createServer({ router, metrics, log, accessLog, limits, tokens, isStopping, loadDocsAssets });
-    const requestsUnderWay = countRequests(app.server);
+    const options = { router, metrics, log, accessLog, limits, tokens, isStopping, loadDocsAssets };
+    const { app, requestsUnderWay } = await createServer(options);
     await app.listen({ host, port });
     const refresh = new MountTableRefresh({
       sources,

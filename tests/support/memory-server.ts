@@ -25,7 +25,7 @@ export async function startMemoryServer(
   const started = await startMemoryRouter(network, { onOperation: metrics.observeOperation, ...options });
   metrics.watch(started.router);
   const { log, lines } = memoryLog();
-  const app = await createServer({
+  const { app } = await createServer({
     router: started.router,
     metrics,
     log,

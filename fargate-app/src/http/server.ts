@@ -40,6 +40,12 @@ export interface ServerOptions {
   readonly loadDocsAssets: () => Promise<DocsAssets>;
 }
 
+export interface HttpServer {
+  readonly app: App;
+  /** How many requests it is answering. */
+  readonly requestsUnderWay: () => number;
+}
+
 /** Names of requests that clients may choose; others get one of ours. */
 const REQUEST_ID = /^[\w.:=-]{1,128}$/;
 
@@ -59,7 +65,7 @@ const FILE_HEADERS = ["content-length", "content-type", "last-modified"] as cons
 /** Longer than any path: a long one is refused by our own rules, with our own words. */
 const MAXIMUM_URL = 2 ** 16;
 
-export async function createServer(options: ServerOptions): Promise<App> {
+export async function createServer(options: ServerOptions): Promise<HttpServer> {
   const { router, metrics, limits, tokens, isStopping } = options;
   const logger: FastifyBaseLogger = options.log;
   const malformedRequests = new MalformedRequests();
@@ -94,7 +100,8 @@ export async function createServer(options: ServerOptions): Promise<App> {
 
   addSecurityHeaders(app);
   await limitRate(app, limits);
-  await shedLoad(app, limits, countRequests(app.server));
+  const requestsUnderWay = countRequests(app.server);
+  await shedLoad(app, limits, requestsUnderWay);
   if (tokens !== undefined) requireToken(app, tokens);
   await app.register(swagger, {
     openapi: {
@@ -108,7 +115,7 @@ export async function createServer(options: ServerOptions): Promise<App> {
   addFileRoutes(app, router, limits);
   addOperationRoutes(app, router, metrics, isStopping);
   addDocsRoutes(app, options.loadDocsAssets);
-  return app;
+  return { app, requestsUnderWay };
 }
 
 function requestId({ headers }: IncomingMessage): string {
