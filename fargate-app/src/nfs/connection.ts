@@ -90,6 +90,7 @@ export class RpcConnection {
   readonly #peer: string;
   readonly #pending = new Map<number, PendingCall>();
   readonly #watch: NodeJS.Timeout;
+  #whenIdle: (() => void)[] = [];
   #failure: NfsError | undefined;
   #corked = false;
   /** Checks in a row that found calls waiting and nothing received. */
@@ -124,6 +125,11 @@ export class RpcConnection {
     });
   }
 
+  /** Resolves when no call is under way. */
+  async idle(): Promise<void> {
+    if (this.#pending.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+  }
+
   /** Ends the connection; every call under way fails with `reason`. */
   destroy(reason: NfsError): void {
     if (this.#failure !== undefined) return;
@@ -132,6 +138,7 @@ export class RpcConnection {
     this.#socket.destroy();
     for (const { reject } of this.#pending.values()) reject(reason);
     this.#pending.clear();
+    this.#notifyIdle();
   }
 
   /** `count` bytes have come into the space of `records`, which finds the replies in them. */
@@ -153,6 +160,11 @@ export class RpcConnection {
     if (call === undefined) throw new XdrError(`a reply to call ${xid}, which was not made`);
     this.#pending.delete(xid);
     call.resolve(reader);
+    if (this.#pending.size === 0) this.#notifyIdle();
+  }
+
+  #notifyIdle(): void {
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   /**

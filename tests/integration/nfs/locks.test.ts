@@ -50,4 +50,13 @@ describeEachServer("a lock whose taker has gone before the server's answer", (st
     await one.appendFile(path, Buffer.from("one\n"), { timeout: SOON });
     expect((await other.readFile(path)).data.toString()).toBe("other\none\n");
   });
+
+  test("is given back when the client is closed before the answer", async () => {
+    const path = `${server.root}/closed`;
+    await one.writeFile(path, Buffer.from(""));
+    await appendInVain(path, "stall reply", 15);
+    await one.close();
+    await other.appendFile(path, Buffer.from("other\n"), { timeout: SOON });
+    expect((await other.readFile(path)).data.toString()).toBe("other\n");
+  });
 });

@@ -17,13 +17,7 @@ import {
   ProtocolError,
 } from "../errors.ts";
 import type { Operation } from "../operations/operation.ts";
-import {
-  type ClientOwner,
-  destroyClientId,
-  destroySession,
-  type SequenceResult,
-  sequence,
-} from "../operations/session.ts";
+import { type ClientOwner, type SequenceResult, sequence } from "../operations/session.ts";
 import { SequenceFlag, VERIFIER_SIZE } from "../wire/protocol.ts";
 import type { AuthSys } from "../wire/rpc.ts";
 import { establishSession, expelClient, MAXIMUM_RESPONSE, type Session } from "./session.ts";
@@ -165,35 +159,43 @@ export class SessionKeeper {
     await this.ready(options);
     const { connection } = this;
     if (connection === undefined) throw new ConnectionError("The connection was lost");
-    const backoff = new Backoff();
-    for (;;) {
-      try {
-        return await expelClient((each) => this.#send(connection, each, options.deadline), newOwner(clientName));
-      } catch (error) {
-        // the server is still at what that client asked for
-        if (!isStatus(error, "NFS4ERR_DELAY")) throw error;
-      }
-      await options.deadline.sleep(backoff.next());
-    }
+    await this.#expel(connection, clientName, options.deadline);
   }
 
-  /** Gives session and client id back, so that the server need not wait for the lease to run out. */
+  /**
+   * Has the server forget this client, so that opens and locks that are left need not wait for the lease to run out.
+   * DESTROY_SESSION and DESTROY_CLIENTID are not enough for that: some servers then keep the locks of a client that
+   * they do not know any more (RFC 8881 §18.50.3 has them refuse).
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#leaseTimer);
-    const session = this.#session;
     const { connection } = this;
     try {
-      if (connection === undefined || session === undefined) return;
+      if (connection === undefined) return;
       const deadline = new Deadline(CLOSE_TIMEOUT);
-      await this.#send(connection, [destroySession(session.id)], deadline);
-      await this.#send(connection, [destroyClientId(session.clientId)], deadline);
+      // what the server is still at may be the taking of a lock
+      await deadline.race(connection.idle());
+      await this.#expel(connection, this.#options.clientName, deadline);
     } catch (error) {
       ignoreNfsError(error);
     } finally {
       this.#connection?.destroy(new ClosedError("The client was closed"));
-      session?.slots.end();
+      this.#session?.slots.end();
+    }
+  }
+
+  async #expel(connection: RpcConnection, clientName: string, deadline: Deadline): Promise<void> {
+    const backoff = new Backoff();
+    for (;;) {
+      try {
+        return await expelClient((each) => this.#send(connection, each, deadline), newOwner(clientName));
+      } catch (error) {
+        // the server is still at what that client asked for
+        if (!isStatus(error, "NFS4ERR_DELAY")) throw error;
+      }
+      await deadline.sleep(backoff.next());
     }
   }
 
