@@ -12,8 +12,6 @@ const h2load = debianProgram("h2load", "nghttp2-client");
 export interface HttpLoad {
   /** Connections, each with one request at a time. */
   readonly connections: number;
-  /** Milliseconds that are not counted. */
-  readonly warmUp: number;
   /** Milliseconds. */
   readonly duration: number;
 }
@@ -38,15 +36,11 @@ export async function httpLoad({ cleanups, note, signal }: Bench): Promise<SendL
   cleanups.add(() => folder.remove());
   const [log, list] = [join(folder.path, "log"), join(folder.path, "urls")];
   const [program, ...leading] = command;
-  return async (urls, { connections, warmUp, duration }) => {
+  return async (urls, { connections, duration }) => {
     await writeFile(list, urls.join("\n"));
-    const run = async (milliseconds: number) => {
-      const parameters = ["--h1", "-t1", `-c${connections}`, `-D${milliseconds}ms`, `-i${list}`, `--log-file=${log}`];
-      await promisify(execFile)(program, [...leading, ...parameters], { signal });
-    };
-    await run(warmUp);
     await writeFile(log, "");
-    await run(duration);
+    const parameters = ["--h1", "-t1", `-c${connections}`, `-D${duration}ms`, `-i${list}`, `--log-file=${log}`];
+    await promisify(execFile)(program, [...leading, ...parameters], { signal });
     return summarize(await readFile(log, "utf8"), duration);
   };
 }

@@ -11,6 +11,8 @@ import { type Bench, boundedFigure, type Figure, type Row, ratioAtMost } from ".
 const FILES = 1_000;
 const FILE_BYTES = 4 * 1024;
 const ROUNDS = 3;
+/** The router is compiled by V8 by then. */
+const WARM_UP = { connections: 64, duration: 5_000 };
 
 export const http: Row = {
   name: "http",
@@ -48,13 +50,12 @@ async function measure(bench: Bench): Promise<Figure[]> {
   const paths = await makeFiles(service, FILES);
   const router = await service.startRouter(service.addresses);
   const nginx = await startNginx(bench, service.directory);
+  const urls = (url: string) => paths.map((path) => `${url}/files/${path}`);
+  bench.progress("to warm up");
+  await load(urls(router.url), WARM_UP);
   const figures: Figure[] = [];
   for (const connections of [1, 64]) {
-    const side = (url: string) => () =>
-      load(
-        paths.map((path) => `${url}/files/${path}`),
-        { connections, warmUp: 500, duration: 1_500 },
-      );
+    const side = (url: string) => () => load(urls(url), { connections, duration: 2_000 });
     const samples = await interleave<{ ours: HttpSample; nginx: HttpSample }>(
       bench,
       `${connections} connections`,
