@@ -163,6 +163,6 @@ export interface NfsClient {
    */
   expel(clientName: string, options?: OperationOptions): Promise<void>;
   statistics(): NfsClientStatistics;
-  /** Gives the session back to the server, and closes the connection. */
+  /** Ends the session, with the opens and locks that are left, and closes the connection; what is under way fails. */
   close(): Promise<void>;
 }
