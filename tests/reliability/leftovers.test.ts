@@ -4,7 +4,8 @@ import { mkdir, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { connectNfs, type NfsClient, TEMPORARY_PREFIX } from "../../fargate-app/src/nfs/index.ts";
+import { newTemporaryName, TEMPORARY_PREFIX } from "../../fargate-app/src/nfs/files/staged-file.ts";
+import { connectNfs, type NfsClient } from "../../fargate-app/src/nfs/index.ts";
 import { LeftoverSweep } from "../../fargate-app/src/router/leftover-sweep.ts";
 import { startNfsServer } from "../../local/nfs-server/index.ts";
 import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
@@ -22,7 +23,6 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
   const random = randomNumbers(seed);
   let server: TestServer;
   let client: NfsClient;
-  let made = 0;
   const counts = { looked: 0, "left behind": 0, removed: 0, "removed that were not left behind": 0 };
   const local = (path: string) => join(server.directory, path);
 
@@ -37,11 +37,6 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
     await client?.close();
     await server?.stop();
   });
-
-  function temporaryName(): string {
-    made += 1;
-    return `${TEMPORARY_PREFIX}${made.toString(16).padStart(24, "0")}`;
-  }
 
   /** A file whose last byte was written so many milliseconds ago; it is so old when the server first sees it. */
   async function make(path: string, age: number): Promise<void> {
@@ -61,13 +56,13 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
       const directory = directories[Math.floor(random() * directories.length)];
       const old = random() < 0.5;
       const temporary = random() < 0.5;
-      const path = `${directory}/${temporary ? temporaryName() : `file-${index}`}`;
+      const path = `${directory}/${temporary ? newTemporaryName() : `file-${index}`}`;
       await make(path, old ? DAY + 60_000 : DAY - 60_000);
       (old && temporary ? leftBehind : staying).push(path);
     }
     await make(`tree/${TEMPORARY_PREFIX}of-somebody-else`, 2 * DAY);
     await mkdir(local("elsewhere"));
-    await make(`elsewhere/${temporaryName()}`, 2 * DAY);
+    await make(`elsewhere/${newTemporaryName()}`, 2 * DAY);
     await symlink("../elsewhere", local("tree/link"));
     staying.push(`tree/${TEMPORARY_PREFIX}of-somebody-else`, "tree/link", ...directories.slice(1));
 
@@ -84,9 +79,29 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
     expect(report).toMatchObject({ removed: leftBehind.length, complete: true });
   });
 
+  test("are removed when their writer was cut off, and that is long enough ago", async () => {
+    const proxy = await FaultProxy.start(server);
+    const writer = await connectNfs({ host: proxy.host, port: proxy.port, connectTimeout: 500 });
+    const names = () => readdir(local("cut-off"));
+    async function* source() {
+      yield Buffer.alloc(3 * MEBIBYTE);
+      await expect.poll(() => names()).toHaveLength(1);
+      proxy.faults = () => "cut before request";
+      yield Buffer.alloc(3 * MEBIBYTE);
+    }
+    await expect(writer.writeFile(`${server.root}/cut-off/file`, source(), { timeout: 1_000 })).rejects.toThrow();
+    await Promise.all([writer.close(), proxy.stop()]);
+    expect(await client.removeLeftovers(`${server.root}/cut-off`, LIMITS)).toMatchObject({ looked: 1, removed: 0 });
+    const soon = { ...LIMITS, olderThan: 1_000 };
+    await expect
+      .poll(() => client.removeLeftovers(`${server.root}/cut-off`, soon), { timeout: 15_000 })
+      .toMatchObject({ removed: 1 });
+    expect(await names()).toEqual([]);
+  });
+
   test("are removed so many at a time, for so long", async () => {
     await mkdir(local("limits"));
-    for (let index = 0; index < 30; index++) await make(`limits/${temporaryName()}`, 2 * DAY);
+    for (let index = 0; index < 30; index++) await make(`limits/${newTemporaryName()}`, 2 * DAY);
     const sweep = (limits: object) => client.removeLeftovers(`${server.root}/limits`, { ...LIMITS, ...limits });
     expect(await sweep({ maximum: 10 })).toMatchObject({ removed: 10, complete: false });
     expect(await sweep({ duration: 0 })).toMatchObject({ removed: 0, complete: false });
@@ -107,7 +122,7 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
       moment += 1;
       const directory = `replaced-by-${what.replace(" ", "-")}-${moment}`;
       for (const each of ["", "/changing", "/staying"]) await mkdir(local(directory + each));
-      for (const each of ["changing", "staying"]) await make(`${directory}/${each}/${temporaryName()}`, 2 * DAY);
+      for (const each of ["changing", "staying"]) await make(`${directory}/${each}/${newTemporaryName()}`, 2 * DAY);
       requests = 0;
       proxy.faults = () => {
         requests += 1;
@@ -153,7 +168,7 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
       log,
     });
     for (let round = 0; round < 2; round++) {
-      await make(`daily/${temporaryName()}`, 2 * DAY);
+      await make(`daily/${newTemporaryName()}`, 2 * DAY);
       await expect.poll(() => readdir(local("daily")), { timeout: 5000 }).toEqual([]);
     }
     await expect.poll(() => lines.filter(({ msg }) => msg.startsWith("Removed 1 unfinished")).length).toBe(2);
@@ -166,7 +181,7 @@ describe("the router", () => {
     const temporary = await makeTemporaryDirectory("leftovers-");
     const data = join(temporary.path, "data");
     await mkdir(join(data, "directory"), { recursive: true });
-    const old = join(data, "directory", `${TEMPORARY_PREFIX}${"0".repeat(24)}`);
+    const old = join(data, "directory", newTemporaryName());
     await writeFile(old, "x");
     await utimes(old, 0, 0);
     const server = await startNfsServer({ directory: temporary.path, durable: false });

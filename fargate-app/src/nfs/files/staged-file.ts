@@ -19,6 +19,8 @@ import { walkTo } from "./walk.ts";
 /** What the names of files in the making begin with. */
 export const TEMPORARY_PREFIX = ".nfs-tmp-";
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** All files in the making have names of their own, so their opens can share one owner. */
 export const STAGING_OWNER = "staging";
 
@@ -36,7 +38,7 @@ export function newTemporaryName(): string {
 
 /** Whether {@link newTemporaryName} makes such names. */
 export function isTemporaryName(name: string): boolean {
-  return name.startsWith(TEMPORARY_PREFIX) && /^[0-9a-f]{24}$/.test(name.slice(TEMPORARY_PREFIX.length));
+  return name.startsWith(TEMPORARY_PREFIX) && UUID.test(name.slice(TEMPORARY_PREFIX.length));
 }
 
 export async function stageFile(context: FileContext, target: FilePath, run: RunOptions): Promise<StagedFile> {
