@@ -96,6 +96,9 @@ function oneOf<const Values extends readonly [string, ...string[]]>(values: Valu
 const MEBIBYTE = 2 ** 20;
 const GIBIBYTE = 2 ** 30;
 
+/** Of the transfer memory. Readers that do not read hold a half: the rest is for what moves. */
+const APPEND_SHARE = 1 / 4;
+
 const ON_OFF = oneOf(["on", "off"]);
 
 const variables = z.object({
@@ -219,6 +222,7 @@ function toSettings(environment: Environment): Settings {
       idleTimeout: environment.IDLE_TIMEOUT_SECONDS,
       keepAliveTimeout: environment.KEEP_ALIVE_TIMEOUT_SECONDS,
       minUploadRate: environment.MIN_UPLOAD_BYTES_PER_SECOND,
+      appendMemory: environment.TRANSFER_MEMORY_BYTES * APPEND_SHARE,
       requestsPerMinute: environment.RATE_LIMIT_PER_MINUTE,
       trustedProxies: environment.TRUSTED_PROXIES,
       maxMemory: environment.MAX_MEMORY_BYTES,

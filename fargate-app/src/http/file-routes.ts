@@ -1,6 +1,7 @@
 /** `/files/…`: the file API. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import * as z from "zod";
+import { TransferMemory } from "../nfs/index.ts";
 import type { Router } from "../router/router.ts";
 import type { App } from "./app.ts";
 import type { FileExchange } from "./file-exchange.ts";
@@ -20,6 +21,7 @@ const bytes = z.any().meta({ type: "string", format: "binary" });
 const consumes = ["application/octet-stream"];
 
 export function addFileRoutes(app: App, router: Router, limits: HttpLimits): void {
+  const appendAllowance = new TransferMemory(limits.appendMemory);
   const exchange = (request: FastifyRequest, reply: FastifyReply): FileExchange => {
     return { router, path: fileOf(request.raw.url ?? ""), request, reply };
   };
@@ -93,7 +95,7 @@ export function addFileRoutes(app: App, router: Router, limits: HttpLimits): voi
     },
     handler: async (request, reply) => {
       if (request.query.append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
-      return appendToFile(exchange(request, reply), limits);
+      return appendToFile(exchange(request, reply), limits, appendAllowance);
     },
   });
 

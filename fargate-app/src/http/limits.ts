@@ -24,6 +24,8 @@ export interface HttpLimits {
   readonly keepAliveTimeout: number;
   /** Bytes a second that a body must come at, while the router waits for it; 0 for any. */
   readonly minUploadRate: number;
+  /** Bytes of transfer memory that all appends together may hold, which come as slowly as their clients like. */
+  readonly appendMemory: number;
   /** Requests of one client in a minute; 0 for any number. */
   readonly requestsPerMinute: number;
   /** Where the load balancer calls from, as address ranges: what it adds to X-Forwarded-For is the client's address. */

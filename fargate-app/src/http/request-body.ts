@@ -37,6 +37,12 @@ export async function withBody<Result>(
   }
 }
 
+/** The memory of bodies that must be whole. They hold it while they come, so they may have a part of it only. */
+export interface WholeBodyMemory {
+  readonly allowance: TransferMemory;
+  readonly shared: TransferMemory;
+}
+
 /**
  * Uses the body, which must be in memory and at most {@link BUFFERED_BYTES}.
  *
@@ -45,16 +51,28 @@ export async function withBody<Result>(
 export async function withWholeBody<Result>(
   request: IncomingMessage,
   limits: BodyLimits,
-  memory: TransferMemory,
+  { allowance, shared }: WholeBodyMemory,
   use: (body: Buffer) => Promise<Result>,
 ): Promise<Result> {
   const maxBodyBytes = Math.min(BUFFERED_BYTES, limits.maxBodyBytes);
   const length = declaredLength(request, maxBodyBytes) ?? maxBodyBytes;
-  await memory.take(length, new Deadline(MEMORY_TIMEOUT)).catch((cause: unknown) => {
+  const deadline = new Deadline(MEMORY_TIMEOUT);
+  const receiveAndUse = async () => use(await receive(request, { ...limits, maxBodyBytes }));
+  // The allowance first: whoever waits for it must hold nothing that others need.
+  return holding(allowance, length, deadline, () => holding(shared, length, deadline, receiveAndUse));
+}
+
+async function holding<Result>(
+  memory: TransferMemory,
+  length: number,
+  deadline: Deadline,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  await memory.take(length, deadline).catch((cause: unknown) => {
     throw new ProblemError(503, "There is no memory for the body at the moment", { cause });
   });
   try {
-    return await use(await receive(request, { ...limits, maxBodyBytes }));
+    return await act();
   } finally {
     memory.give(length);
   }

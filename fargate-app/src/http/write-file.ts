@@ -1,7 +1,7 @@
 /** PUT, POST and DELETE of a file. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyReply } from "fastify";
-import { etagOf, type FileAttributes, isStatus } from "../nfs/index.ts";
+import { etagOf, type FileAttributes, isStatus, type TransferMemory } from "../nfs/index.ts";
 import type { Router, WriteCondition } from "../router/router.ts";
 import type { FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";
@@ -22,11 +22,12 @@ export async function putFile(exchange: FileExchange, limits: HttpLimits) {
 }
 
 /** What is appended is whole, or not there. */
-export async function appendToFile(exchange: FileExchange, limits: HttpLimits) {
+export async function appendToFile(exchange: FileExchange, limits: HttpLimits, allowance: TransferMemory) {
   const { router, path, request, reply } = exchange;
   refuseParts(request.headers);
   const condition = await writeCondition(exchange);
-  const attributes = await withWholeBody(request.raw, limits, router.memory, (body) =>
+  const memory = { allowance, shared: router.memory };
+  const attributes = await withWholeBody(request.raw, limits, memory, (body) =>
     router.appendFile(path, body, condition),
   );
   return describe(reply.code(204), attributes).send();

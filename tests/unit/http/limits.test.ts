@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { HttpLimits } from "../../../fargate-app/src/http/limits.ts";
+import { TransferMemory } from "../../../fargate-app/src/nfs/index.ts";
 import { MemoryNetwork } from "../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
 
@@ -91,6 +92,59 @@ describe("slow clients", () => {
     const [answer] = await once(socket, "data");
     expect(String(answer)).toContain("keep-alive");
     await once(socket, "close");
+  });
+});
+
+describe("slow appends", () => {
+  const MEBIBYTE = 2 ** 20;
+
+  /** Appends of unknown length that begin, and do not go on. */
+  async function hold(count: number): Promise<Socket[]> {
+    const sockets = await Promise.all(Array.from({ length: count }, open));
+    const head = "POST /files/log?append HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n";
+    for (const socket of sockets) socket.write(head);
+    await vi.waitFor(() => expect(server.router.memory.taken).toBeGreaterThanOrEqual(MEBIBYTE));
+    return sockets;
+  }
+
+  async function startWithLittleMemory(): Promise<void> {
+    server = await startMemoryServer(undefined, {
+      memory: new TransferMemory(4 * MEBIBYTE),
+      limits: { appendMemory: MEBIBYTE },
+    });
+  }
+
+  test("leave uploads and reads their memory", async () => {
+    await startWithLittleMemory();
+    const sockets = await hold(6);
+    expect(server.router.memory.taken).toBe(MEBIBYTE);
+    const url = `${server.url}/files/a`;
+    for (const size of [10, 3 * MEBIBYTE]) {
+      expect((await fetch(url, { method: "PUT", body: Buffer.alloc(size) })).ok).toBe(true);
+      expect((await (await fetch(url)).arrayBuffer()).byteLength).toBe(size);
+    }
+    for (const socket of sockets) socket.destroy();
+    await vi.waitFor(() => expect(server.router.memory.taken).toBe(0));
+    expect((await fetch(`${server.url}/files/log?append`, { method: "POST", body: "line" })).status).toBe(204);
+  });
+
+  test("hold up other appends, which are told when to try again", async () => {
+    await startWithLittleMemory();
+    const sockets = await hold(1);
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const other = await open();
+      other.write("POST /files/log?append HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nline");
+      const answered = once(other, "data");
+      while (vi.getTimerCount() === 0) await setImmediate();
+      await vi.advanceTimersByTimeAsync(11_000);
+      const [answer] = await answered;
+      expect(String(answer)).toMatch(/^HTTP\/1\.1 503 (.*\r\n)*retry-after: 1\r\n/);
+      other.destroy();
+    } finally {
+      vi.useRealTimers();
+      for (const socket of sockets) socket.destroy();
+    }
   });
 });
 

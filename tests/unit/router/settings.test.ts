@@ -37,6 +37,7 @@ describe("the settings of the router", () => {
         idleTimeout: 120_000,
         keepAliveTimeout: 75_000,
         minUploadRate: 1_024,
+        appendMemory: 32 * 2 ** 20,
         requestsPerMinute: 0,
         trustedProxies: [],
         maxMemory: 0,
