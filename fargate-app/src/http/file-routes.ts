@@ -18,6 +18,11 @@ const tags = ["files"];
 const nothing = z.undefined();
 /** Streams are not validated; this is for the document. */
 const bytes = z.any().meta({ type: "string", format: "binary" });
+/** What is not known in a query is ignored, but not this: the file would be replaced by what was to be added to it. */
+const withoutAppend = z.looseObject({}).refine(({ append }) => append === undefined, {
+  path: ["append"],
+  error: "is not for PUT, which replaces the file: POST appends",
+});
 const consumes = ["application/octet-stream"];
 
 export function addFileRoutes(app: App, router: Router, limits: HttpLimits): void {
@@ -68,6 +73,7 @@ export function addFileRoutes(app: App, router: Router, limits: HttpLimits): voi
       tags,
       consumes,
       body: bytes,
+      querystring: withoutAppend,
       summary: "Replace or make a file",
       description:
         "Atomic: readers see the old or the new content. Durable when the answer comes. Missing directories are made.",

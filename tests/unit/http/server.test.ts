@@ -249,6 +249,24 @@ describe("PUT", () => {
     expect(server.network.files.read("/data/a/b/c.txt").toString()).toBe("two");
   });
 
+  test.each(["append", "append=", "append=1", "append&append"])("does not replace a file with ?%s", async (query) => {
+    await put("/files/log", "old");
+    const response = await send("PUT", `/files/log?${query}`, {}, "new");
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      detail: "querystring/append is not for PUT, which replaces the file: POST appends",
+    });
+    expect(server.network.files.read("/data/log").toString()).toBe("old");
+  });
+
+  test("ignores what else is in the query, as every method does", async () => {
+    expect((await send("PUT", "/files/a?x=1", {}, "one")).status).toBe(201);
+    expect((await send("POST", "/files/a?append&x=1", {}, "two")).status).toBe(204);
+    expect(await (await send("GET", "/files/a?x=1")).text()).toBe("onetwo");
+    expect((await send("HEAD", "/files/a?x=1")).status).toBe(200);
+    expect((await send("DELETE", "/files/a?x=1")).status).toBe(204);
+  });
+
   test("stores bodies byte by byte, whatever they are said to be", async () => {
     for (const type of ["application/json", "text/plain", "multipart/form-data", "x/unheard-of"]) {
       expect((await send("PUT", "/files/a", { "content-type": type }, '{"a": 1 }')).ok).toBe(true);
@@ -626,7 +644,10 @@ describe("operations", () => {
       "/targets",
     ]);
     expect(Object.keys(files).sort()).toEqual(["delete", "get", "head", "post", "put"]);
-    expect(files.get?.parameters?.map(({ name }) => name).sort()).toEqual(["cursor", "limit", "path"]);
+    const parametersOf = (method: string) => files[method]?.parameters?.map(({ name }) => name).sort();
+    expect(parametersOf("get")).toEqual(["cursor", "limit", "path"]);
+    expect(parametersOf("put")).toEqual(["path"]);
+    expect(parametersOf("post")).toEqual(["append", "path"]);
   });
 
   test("/docs needs nothing from elsewhere", async () => {
