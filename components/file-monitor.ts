@@ -164,7 +164,9 @@ export class FileMonitor extends pulumi.ComponentResource {
         Sid: "ReleaseNetworkInterfaces",
         Effect: "Allow",
         Action: ["ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"],
-        Resource: networkInterfaces,
+        // Lambda refuses a role that may not delete an interface it does not name: `*/*` is how its developer guide
+        // ("required IAM permissions") has it. Of EC2's resources, only network interfaces know these actions.
+        Resource: [networkInterfaces, arn("*/*")],
       },
       { Sid: "SeeNetworkInterfaces", Effect: "Allow", Action: "ec2:DescribeNetworkInterfaces", Resource: "*" },
       { Sid: "ReportFailures", Effect: "Allow", Action: "sns:Publish", Resource: args.failureTopicArn },

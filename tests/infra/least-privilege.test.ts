@@ -57,6 +57,11 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
   },
   {
     role: "file-monitor",
+    reason: "Lambda checks, before it makes the function, that the role may delete an interface, and names none",
+    requests: () => [request("ec2:DeleteNetworkInterface", `arn:aws:ec2:${REGION}:${ACCOUNT_ID}:*/*`)],
+  },
+  {
+    role: "file-monitor",
     reason: "Lambda reports a failed run",
     requests: ({ topic }) => [request("sns:Publish", topic)],
   },
@@ -287,7 +292,10 @@ function another(text: string): string {
 /** One resource that an ARN with a wildcard stands for. */
 function concrete(arn: string): string {
   if (arn === "*") return arn;
-  return arn.replace(/:\*$/, ":log-stream:one").replace(/\/\*$/, "/eni-0e0e0e0e");
+  return arn
+    .replace(/:\*\/\*$/, ":network-interface/*")
+    .replace(/:\*$/, ":log-stream:one")
+    .replace(/\/\*$/, "/eni-0e0e0e0e");
 }
 
 /** What AWS gives a key that says nothing else: IAM decides. */
