@@ -5,10 +5,16 @@ import { parseEntityTags, parseHttpDate, type Validators } from "./validators.ts
 /** `not-modified`: the client has this version, so GET and HEAD need not send it. `failed`: do nothing. */
 export type Verdict = "proceed" | "not-modified" | "failed";
 
-const CONDITIONAL_HEADERS = ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"] as const;
+export interface ConditionalRequest {
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+}
 
-export function isConditional(headers: IncomingHttpHeaders): boolean {
-  return CONDITIONAL_HEADERS.some((name) => headers[name] !== undefined);
+/** Whether the answer depends on the version there is: dates that are none, or not for the method, are ignored. */
+export function isConditional({ method, headers }: ConditionalRequest): boolean {
+  if (headers["if-match"] !== undefined || headers["if-none-match"] !== undefined) return true;
+  if (dateIn(headers["if-unmodified-since"]) !== undefined) return true;
+  return isReading(method) && dateIn(headers["if-modified-since"]) !== undefined;
 }
 
 /**
@@ -16,8 +22,8 @@ export function isConditional(headers: IncomingHttpHeaders): boolean {
  *
  * @param current The version there is; undefined when there is no file.
  */
-export function evaluate(method: string, headers: IncomingHttpHeaders, current: Validators | undefined): Verdict {
-  const reads = method === "GET" || method === "HEAD";
+export function evaluate({ method, headers }: ConditionalRequest, current: Validators | undefined): Verdict {
+  const reads = isReading(method);
   const { "if-match": match, "if-none-match": noneMatch } = headers;
 
   if (match !== undefined) {
@@ -36,11 +42,12 @@ export function evaluate(method: string, headers: IncomingHttpHeaders, current: 
   return "proceed";
 }
 
-/** Whether a part of this version fits to the rest of the version that the client has (RFC 9110 §13.1.5). */
+/**
+ * Whether a part of this version fits to the rest of the version that the client has (RFC 9110 §13.1.5). A date never
+ * tells: a file can change twice in a second.
+ */
 export function isRangeOfSameVersion(ifRange: string | undefined, current: Validators): boolean {
-  if (ifRange === undefined) return true;
-  if (ifRange.includes('"')) return isSameStrongly(ifRange.trim(), current.etag);
-  return parseHttpDate(ifRange) === current.lastModified;
+  return ifRange === undefined || isSameStrongly(ifRange.trim(), current.etag);
 }
 
 /** Whether a list of entity tags, or `*` for any, names the current version. */
@@ -56,6 +63,10 @@ function isSameStrongly(tag: string, own: string): boolean {
 
 function isSameWeakly(tag: string, own: string): boolean {
   return tag.replace(/^W\//, "") === own;
+}
+
+function isReading(method: string): boolean {
+  return method === "GET" || method === "HEAD";
 }
 
 function dateIn(header: string | undefined): number | undefined {

@@ -6,9 +6,10 @@ import { type FileAttributes, FileChangedError } from "../nfs/index.ts";
 import type { Router } from "../router/router.ts";
 import type { FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";
+import type { ConditionalRequest } from "./preconditions.ts";
 import { ProblemError } from "./problem.ts";
 import { bodyOf } from "./response-body.ts";
-import { type ConditionalRequest, covers, rangeToRead, type Selection, select } from "./selection.ts";
+import { covers, rangeToRead, type Selection, select } from "./selection.ts";
 import { lastModifiedHeader, validatorsOf } from "./validators.ts";
 
 /** How often a file may change between deciding what to send and opening it. */

@@ -1,22 +1,17 @@
 /** What a GET or HEAD is to be answered with: all of a file, a part of it, or nothing but a status. */
-import type { IncomingHttpHeaders } from "node:http";
 import type { FileAttributes } from "../nfs/index.ts";
 import type { ReadRange } from "../router/router.ts";
-import { evaluate, isConditional, isRangeOfSameVersion } from "./preconditions.ts";
+import { type ConditionalRequest, evaluate, isConditional, isRangeOfSameVersion } from "./preconditions.ts";
 import { type ByteRange, parseRange, resolveRange } from "./range.ts";
 import { validatorsOf } from "./validators.ts";
 
 export type Selection = ({ readonly status: 200 | 206 } & ByteRange) | { readonly status: 304 | 412 | 416 };
 
-export interface ConditionalRequest {
-  readonly method: string;
-  readonly headers: IncomingHttpHeaders;
-}
-
 /** Decides for a file as it is now. */
-export function select({ method, headers }: ConditionalRequest, attributes: FileAttributes): Selection {
+export function select(request: ConditionalRequest, attributes: FileAttributes): Selection {
+  const { method, headers } = request;
   const validators = validatorsOf(attributes);
-  const verdict = evaluate(method, headers, validators);
+  const verdict = evaluate(request, validators);
   if (verdict === "failed") return { status: 412 };
   if (verdict === "not-modified") return { status: 304 };
   const requested = method === "GET" ? parseRange(headers.range) : undefined;
@@ -28,8 +23,9 @@ export function select({ method, headers }: ConditionalRequest, attributes: File
 }
 
 /** What can be read before the attributes are known; undefined when it takes them to decide. */
-export function rangeToRead({ headers }: ConditionalRequest): ReadRange | undefined {
-  if (isConditional(headers)) return undefined;
+export function rangeToRead(request: ConditionalRequest): ReadRange | undefined {
+  if (isConditional(request)) return undefined;
+  const { headers } = request;
   const range = parseRange(headers.range);
   if (range === undefined) return {};
   if ("suffix" in range || headers["if-range"] !== undefined) return undefined;

@@ -58,19 +58,14 @@ function refuseParts(headers: IncomingHttpHeaders): void {
  * entity tag in `If-Match`) are the condition; for others, it is that the file is still the one that fulfilled them.
  */
 async function writeCondition({ router, path, request }: FileExchange): Promise<WriteCondition> {
-  const { method, headers } = request;
-  if (!isConditional(headers)) return undefined;
-  const { "if-match": match, "if-none-match": noneMatch, "if-unmodified-since": unmodifiedSince } = headers;
+  if (!isConditional(request)) return undefined;
+  const { "if-match": match, "if-none-match": noneMatch } = request.headers;
   const [, etag] = /^\s*"([^"]*)"\s*$/.exec(match ?? "") ?? [];
   if (etag !== undefined && noneMatch === undefined) return { etag };
-  if (noneMatch?.trim() === "*" && match === undefined && unmodifiedSince === undefined) return "absent";
+  if (noneMatch?.trim() === "*" && match === undefined) return "absent";
   const current = await currentVersion(router, path);
-  requirePreconditions(method, headers, current);
+  if (evaluate(request, current && validatorsOf(current)) !== "proceed") throw preconditionFailed();
   return current === undefined ? "absent" : { etag: etagOf(current) };
-}
-
-function requirePreconditions(method: string, headers: IncomingHttpHeaders, current: FileAttributes | undefined): void {
-  if (evaluate(method, headers, current && validatorsOf(current)) !== "proceed") throw preconditionFailed();
 }
 
 function preconditionFailed(): ProblemError {

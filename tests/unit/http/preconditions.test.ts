@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { evaluate, isRangeOfSameVersion } from "../../../fargate-app/src/http/preconditions.ts";
+import { evaluate, isConditional, isRangeOfSameVersion } from "../../../fargate-app/src/http/preconditions.ts";
 
 const MODIFIED = Date.UTC(2025, 0, 1, 12, 0, 0);
 const current = { etag: '"a-1"', lastModified: MODIFIED };
@@ -33,8 +33,8 @@ describe("reading (RFC 9110 section 13.2.2)", () => {
     [{ "if-match": '"x"', "if-none-match": '"a-1"' }, "failed"],
     [{ "if-match": '"a-1"', "if-none-match": '"a-1"' }, "not-modified"],
   ] as const)("%j: %s", (headers, expected) => {
-    expect(evaluate("GET", headers, current)).toBe(expected);
-    expect(evaluate("HEAD", headers, current)).toBe(expected);
+    expect(evaluate({ method: "GET", headers }, current)).toBe(expected);
+    expect(evaluate({ method: "HEAD", headers }, current)).toBe(expected);
   });
 });
 
@@ -47,7 +47,7 @@ describe("writing over a file", () => {
     [{ "if-modified-since": after }, "proceed"],
     [{ "if-unmodified-since": before }, "failed"],
   ] as const)("%j: %s", (headers, expected) => {
-    expect(evaluate("PUT", headers, current)).toBe(expected);
+    expect(evaluate({ method: "PUT", headers }, current)).toBe(expected);
   });
 });
 
@@ -58,7 +58,22 @@ describe("writing where no file is", () => {
     [{ "if-match": '"a-1"' }, "failed"],
     [{ "if-unmodified-since": before }, "proceed"],
   ] as const)("%j: %s", (headers, expected) => {
-    expect(evaluate("PUT", headers, undefined)).toBe(expected);
+    expect(evaluate({ method: "PUT", headers }, undefined)).toBe(expected);
+  });
+});
+
+describe("what makes a request conditional", () => {
+  test.each([
+    [{}, false, false],
+    [{ "if-match": "x" }, true, true],
+    [{ "if-none-match": "x" }, true, true],
+    [{ "if-unmodified-since": at }, true, true],
+    [{ "if-unmodified-since": "never" }, false, false],
+    [{ "if-modified-since": at }, true, false],
+    [{ "if-modified-since": "yesterday" }, false, false],
+  ] as const)("%j: %s for reading, %s for writing", (headers, reading, writing) => {
+    for (const method of ["GET", "HEAD"]) expect(isConditional({ method, headers })).toBe(reading);
+    for (const method of ["PUT", "POST", "DELETE"]) expect(isConditional({ method, headers })).toBe(writing);
   });
 });
 
@@ -68,7 +83,7 @@ describe("If-Range", () => {
     ['"a-1"', true],
     ['"x"', false],
     ['W/"a-1"', false],
-    [at, true],
+    [at, false],
     [before, false],
     [after, false],
     ["x", false],

@@ -126,6 +126,9 @@ describe("GET and HEAD", () => {
     expect([same.status, await same.text()]).toEqual([206, "234"]);
     const other = await send("GET", "/files/a.txt", { range: "bytes=2-4", "if-range": '"other"' });
     expect([other.status, await other.text()]).toEqual([200, "0123456789"]);
+    const modified = same.headers.get("last-modified") ?? "";
+    const dated = await send("GET", "/files/a.txt", { range: "bytes=2-4", "if-range": modified });
+    expect([dated.status, await dated.text()]).toEqual([200, "0123456789"]);
   });
 
   test("a part that was chosen by its version is of that version, even when the file is replaced meanwhile", async () => {
@@ -311,6 +314,22 @@ describe("PUT", () => {
     expect((await send("PUT", "/files/a", { "if-match": `${etag}, "x"` }, "two")).status).toBe(412);
     expect(network.files.read("/data/a").toString()).toBe("other");
   });
+
+  test.each([{ "if-modified-since": new Date().toUTCString() }, { "if-unmodified-since": "yesterday" }])(
+    "ignores %j, also when the file changes meanwhile",
+    async (headers) => {
+      await put("/files/a", "one");
+      const { router, network } = server;
+      const stat = vi.spyOn(router, "stat");
+      vi.spyOn(router, "writeFile").mockImplementationOnce(async (...args) => {
+        network.files.write("/data/a", Buffer.from("other"));
+        return router.writeFile(...args);
+      });
+      expect((await send("PUT", "/files/a", headers, "two")).status).toBe(204);
+      expect(network.files.read("/data/a").toString()).toBe("two");
+      expect(stat).not.toHaveBeenCalled();
+    },
+  );
 
   test("refuses what is too large, from its head or when it comes to that", async () => {
     await restart(undefined, { limits: { maxBodyBytes: 10 } });
