@@ -17,13 +17,11 @@ const MONITOR_INTERVAL = 1_000;
 const ROUNDS = 3;
 /** The router's default. */
 const REFRESH_SECONDS = 30;
-/** How the documents put it: the tasks are replaced within three minutes after the mount target's creation. */
-const DOCUMENTS_SECONDS = 180;
 const TIMEOUT = 120_000;
 
 export const scaleOut: Row = {
   name: "scale-out",
-  what: "From the file that passes the threshold to a request through the new mount target, less its creation",
+  what: "From the file that passes the threshold to a request through the new mount target, minus its creation",
   seconds: 60,
   measure,
 };
@@ -42,10 +40,12 @@ async function measure(bench: Bench): Promise<Figure[]> {
 
   const serving = (samples: readonly ScaleOut[]) => samples.map((sample) => sample.serving);
   const figure = { unit: "s", better: "lower" } as const;
-  const documents = { name: "documents", values: rolling.map(() => DOCUMENTS_SECONDS) };
+  bench.note(
+    "A task starts in about a second here. On AWS rolling should take at most 3 minutes: that is not measured.",
+  );
   return [
     { ...figure, name: "new mount table", ours: [...rolling, ...hotReload].map(({ published }) => published) },
-    { ...figure, name: "rolling", ours: serving(rolling), peer: documents },
+    { ...figure, name: "rolling", ours: serving(rolling) },
     {
       ...figure,
       name: "rolling, from the table on",
@@ -53,11 +53,11 @@ async function measure(bench: Bench): Promise<Figure[]> {
       peer: { name: "the service's roll", values: rolling.map(({ rolled, published }) => rolled - published) },
       goal: ratioAtMost(1),
     },
-    { ...figure, name: "hot-reload, every 30 s", ours: serving(hotReload), peer: documents, goal: valueAtMost(35) },
+    { ...figure, name: "hot-reload, every 30 s", ours: serving(hotReload), goal: valueAtMost(35) },
   ];
 }
 
-/** Seconds since the threshold was passed, less those in which the new target was `creating`. */
+/** Seconds since the threshold was passed, minus those in which the new target was `creating`. */
 interface ScaleOut {
   /** Until the table is there that lists it. */
   readonly published: number;
