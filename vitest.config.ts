@@ -6,8 +6,10 @@ export default defineConfig({
     include: ["tests/**/*.test.ts"],
     env: { RELIABILITY_SEED: seed },
     reporters: ["default", "./tests/reliability/reporter.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A limit is there for what hangs. A machine that is slow, or has other work, should not reach it.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 10_000 } },
     // Two cores are what CI has; suites that start servers would starve each other beyond that.
     maxWorkers: 2,
   },

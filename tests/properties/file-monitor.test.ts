@@ -208,7 +208,7 @@ describe("4. whatever fails, the table lists only available mount targets, and l
       }),
       { numRuns: 100 },
     );
-  }, 60_000);
+  }, 300_000);
 });
 
 /** A subnet in each of the zones, and a mount target in the first, published and deployed. */

@@ -88,9 +88,10 @@ test("mount targets are taken out of the table and put back under load, and no r
   }
   await publish(table);
   router.child.kill("SIGHUP");
-  await vi.waitFor(async () => expect(await ids()).toHaveLength(3));
-  await vi.waitFor(async () =>
-    expect(Math.min(...(await router.targets()).map((each) => each.requests))).toBeGreaterThan(0),
+  await vi.waitFor(async () => expect(await ids()).toHaveLength(3), { timeout: 20_000 });
+  await vi.waitFor(
+    async () => expect(Math.min(...(await router.targets()).map((each) => each.requests))).toBeGreaterThan(0),
+    { timeout: 20_000 },
   );
   await reader;
   const { failures, requests, slowest } = await load.stop();
@@ -106,7 +107,9 @@ test("mount targets are taken out of the table and put back under load, and no r
   const lines = router.lines.filter(({ msg }) => msg.startsWith("The mount table has changed: "));
   expect(lines).toHaveLength(before.length < table.length ? differences + 1 : differences);
   // Every session that was opened is over, but for those in use.
-  await vi.waitFor(() => expect(servers.map((server) => server.statistics().connections)).toEqual([1, 1, 1]));
+  await vi.waitFor(() => expect(servers.map((server) => server.statistics().connections)).toEqual([1, 1, 1]), {
+    timeout: 20_000,
+  });
   expect(await router.stop()).toBe(0);
 });
 

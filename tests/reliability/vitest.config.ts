@@ -8,7 +8,8 @@ export default defineConfig({
     env: { RELIABILITY: "full", RELIABILITY_SEED: seed },
     reporters: ["verbose", "./tests/reliability/reporter.ts"],
     testTimeout: 300_000,
-    hookTimeout: 60_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 10_000 } },
     fileParallelism: false,
   },
 });

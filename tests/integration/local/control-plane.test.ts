@@ -146,14 +146,14 @@ describe("EFS", () => {
       (await efs.send(new DescribeMountTargetsCommand({ FileSystemId: FILE_SYSTEM_ID }))).MountTargets?.[0]
         ?.LifeCycleState;
     expect(available).not.toHaveBeenCalled();
-    await vi.waitFor(async () => expect(await lifeCycleState()).toBe("available"));
+    await vi.waitFor(async () => expect(await lifeCycleState()).toBe("available"), { timeout: 10_000 });
     expect(available).toHaveBeenCalledOnce();
     expect(await efs.send(new DescribeMountTargetSecurityGroupsCommand(id))).toMatchObject({
       SecurityGroups: [SECURITY_GROUP_ID],
     });
     await efs.send(new DeleteMountTargetCommand(id));
     expect(await lifeCycleState()).toBe("deleting");
-    await vi.waitFor(async () => expect(await lifeCycleState()).toBeUndefined());
+    await vi.waitFor(async () => expect(await lifeCycleState()).toBeUndefined(), { timeout: 10_000 });
     expect(deleted).toHaveBeenCalledOnce();
     await expect(efs.send(new DescribeMountTargetsCommand(id))).rejects.toThrow(efsSdk.MountTargetNotFound);
     expect((await createIn(efs, subnetA)).IpAddress).toBe("127.0.0.11");
@@ -164,10 +164,13 @@ describe("EFS", () => {
     const failure = new Error("address in use");
     const { efs } = await start({ onMountTargetAvailable: () => Promise.reject(failure), onError });
     const { MountTargetId } = await createIn(efs, subnetA);
-    await vi.waitFor(async () => {
-      const answer = await efs.send(new DescribeMountTargetsCommand({ MountTargetId }));
-      expect(answer.MountTargets?.[0]?.LifeCycleState).toBe("error");
-    });
+    await vi.waitFor(
+      async () => {
+        const answer = await efs.send(new DescribeMountTargetsCommand({ MountTargetId }));
+        expect(answer.MountTargets?.[0]?.LifeCycleState).toBe("error");
+      },
+      { timeout: 10_000 },
+    );
     expect(onError).toHaveBeenCalledExactlyOnceWith(failure);
   });
 

@@ -107,7 +107,7 @@ async function start({ desiredCount = 2, mode = "fine", startPeriod = 10_000 } =
         });
         return service;
       },
-      { timeout: 20_000, interval: 50 },
+      { timeout: 60_000, interval: 50 },
     );
   const update = (input: object) =>
     ecs.send(new UpdateServiceCommand({ cluster: CLUSTER_NAME, service: SERVICE_NAME, ...input }));
@@ -120,7 +120,7 @@ async function start({ desiredCount = 2, mode = "fine", startPeriod = 10_000 } =
         expect(seen.size).toBe(count);
         return seen;
       },
-      { timeout: 10_000 },
+      { timeout: 30_000 },
     );
   return { controlPlane, runner, ecs, lines, request, describeService, steady, update, pids };
 }
@@ -151,7 +151,7 @@ test("forceNewDeployment replaces every task while requests go on, and none fail
   const load = Promise.all([client(), client(), client(), client()]);
   await update({ forceNewDeployment: true });
   await waitUntilServicesStable(
-    { client: ecs, maxWaitTime: 20, minDelay: 1, maxDelay: 1 },
+    { client: ecs, maxWaitTime: 60, minDelay: 1, maxDelay: 1 },
     { cluster: CLUSTER_NAME, services: [SERVICE_NAME] },
   );
   await steady();
@@ -195,11 +195,11 @@ test("a task that dies, and one that is no longer ready, are replaced", async ()
   await steady();
   const [first, second] = [...(await pids(2))];
   await request("/die").catch(() => {});
-  await vi.waitFor(async () => expect((await describeService())?.runningCount).toBe(2), { timeout: 10_000 });
+  await vi.waitFor(async () => expect((await describeService())?.runningCount).toBe(2), { timeout: 30_000 });
   const [survivor] = [...(await pids(2))].filter((pid) => pid === first || pid === second);
   expect(survivor).toBeDefined();
   const broken = await request("/break");
-  await vi.waitFor(() => expect(isAlive(broken)).toBe(false), { timeout: 10_000 });
+  await vi.waitFor(() => expect(isAlive(broken)).toBe(false), { timeout: 30_000 });
   expect((await pids(2)).has(broken)).toBe(false);
 });
 
@@ -215,7 +215,7 @@ test("close in the middle of a roll leaves no process", async () => {
   const { steady, update, runner, controlPlane } = await start();
   await steady();
   await update({ forceNewDeployment: true });
-  await vi.waitFor(() => expect(controlPlane.state().tasks.length).toBe(4));
+  await vi.waitFor(() => expect(controlPlane.state().tasks.length).toBe(4), { timeout: 30_000 });
   await runner.close();
   expect(controlPlane.state().tasks.map((task) => task.lastStatus)).toEqual(Array(4).fill("STOPPED"));
 });

@@ -114,7 +114,7 @@ test("a deregistered target finishes what it has, and gets nothing new", async (
   const old = await startTask(arrived);
   loadBalancer.register(old.target);
   const unfinished = fetch(loadBalancer.url);
-  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce());
+  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce(), { timeout: 10_000 });
   const { target } = await startTask((_request, response) => response.end("new"));
   loadBalancer.register(target);
   const drained = vi.fn();
@@ -132,7 +132,7 @@ test("a target that does not finish in time is cut off", async () => {
   const { target } = await startTask(arrived);
   loadBalancer.register(target);
   const unfinished = fetch(loadBalancer.url);
-  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce());
+  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce(), { timeout: 10_000 });
   await loadBalancer.deregister(target);
   expect((await unfinished).status).toBe(502);
 });
@@ -170,7 +170,7 @@ test("a client that goes away ends its request at the task", async () => {
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(closed).not.toHaveBeenCalled();
   upload.destroy();
-  await vi.waitFor(() => expect(closed).toHaveBeenCalled());
+  await vi.waitFor(() => expect(closed).toHaveBeenCalled(), { timeout: 10_000 });
   await loadBalancer.deregister(target);
 });
 
@@ -210,7 +210,7 @@ test("no request is lost while targets are replaced under load", async () => {
     const next = await launch();
     loadBalancer.register(next.target);
     const before = served;
-    await vi.waitFor(() => expect(served).toBeGreaterThan(before + 50), { timeout: 10_000 });
+    await vi.waitFor(() => expect(served).toBeGreaterThan(before + 50), { timeout: 60_000 });
     await loadBalancer.deregister(current.target);
     current.server.close();
     current.server.closeAllConnections();

@@ -198,4 +198,4 @@ test("after a fault at any call the table is right, and two clean runs later eve
     }),
     { numRuns: 20 },
   );
-}, 120_000);
+}, 240_000);

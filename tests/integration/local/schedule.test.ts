@@ -67,7 +67,7 @@ test("a function gets its event, its context and nothing but its environment, an
   expect(remaining).toBeLessThanOrEqual(20_000);
   expect(env).not.toHaveProperty("PATH");
   expect(await monitor.invoke({})).toMatchObject({ payload: { invocations: 2, pid } });
-  await vi.waitFor(() => expect(lines).toHaveLength(2));
+  await vi.waitFor(() => expect(lines).toHaveLength(2), { timeout: 10_000 });
   expect(lines[0]).toEqual({ source: "file-monitor", stream: "stdout", text: '{"level":"INFO","message":"ran"}' });
 });
 
@@ -88,11 +88,12 @@ test("an error is the outcome; a process that ended is replaced", async () => {
 });
 
 test("an invocation over its time is ended, and the next one gets a new process", async () => {
-  const { monitor } = await start({ timeout: 3000 });
+  // Long enough for a process to start in it: the one that replaces the first has no more time than that.
+  const { monitor } = await start({ timeout: 10_000 });
   expect(await monitor.invoke({ do: "hang" })).toEqual({
     outcome: "failed",
     errorType: "Sandbox.Timedout",
-    errorMessage: "Task timed out after 3.00 seconds",
+    errorMessage: "Task timed out after 10.00 seconds",
   });
   expect(await monitor.invoke({})).toMatchObject({ payload: { invocations: 1 } });
 });
@@ -117,7 +118,7 @@ test("a schedule sends scheduled events, one after the other, until it is closed
     onInvocation: (invocation) => seen.push(invocation),
   });
   cleanups.push(() => schedule.close());
-  await vi.waitFor(() => expect(seen.length).toBeGreaterThanOrEqual(3), { timeout: 20_000 });
+  await vi.waitFor(() => expect(seen.length).toBeGreaterThanOrEqual(3), { timeout: 60_000 });
   await schedule.close();
   const count = seen.length;
   expect(seen[0]).toMatchObject({

@@ -88,7 +88,7 @@ test("files above the threshold bring the third mount target, the new table and 
       expect(stack.taskUrls()).toHaveLength(2);
       expect(stack.taskUrls().filter((url) => oldTasks.includes(url))).toEqual([]);
     },
-    { timeout: 20_000, interval: 50 },
+    { timeout: 60_000, interval: 50 },
   );
   expect(runs.map(({ outcome }) => outcome)).not.toContain("failed");
   await Promise.all([stack.close(), stack.close()]);

@@ -6,7 +6,7 @@ import { GaneshaServer, ganesha } from "../../support/ganesha.ts";
 import { describeRequiring } from "../../support/requirements.ts";
 
 describeRequiring([ganesha], "a large directory (nfs-ganesha)", ([command]) => {
-  test("of 100,000 files is listed, each of them once", { timeout: 120_000 }, async () => {
+  test("of 100,000 files is listed, each of them once", { timeout: 600_000 }, async () => {
     const server = await GaneshaServer.start(command);
     const client = await connectNfs({ host: server.host, port: server.port });
     try {
