@@ -100,7 +100,7 @@ async function startService(
     const { accessLog, httpLimits: limits, host, port } = settings;
     const isStopping = () => stopping;
     const options = { router, metrics, log, accessLog, limits, tokens, isStopping, loadDocsAssets };
-    const { app, requestsUnderWay } = await createServer(options);
+    const { app, underWay } = await createServer(options);
     await app.listen({ host, port });
     const refresh = new MountTableRefresh({
       sources,
@@ -121,7 +121,7 @@ async function startService(
       refresh.stop();
       leftovers.stop();
       tokens?.stop();
-      const cutOff = await closeServer(app, requestsUnderWay, settings.shutdownTimeout);
+      const cutOff = await closeServer(app, underWay, settings.shutdownTimeout);
       if (cutOff > 0) log.warn(`${cutOff} requests took longer than the time for stopping, and were cut off`);
       await router.close();
     };

@@ -21,8 +21,8 @@ const REASONS: Readonly<Record<string, string>> = {
   rssBytes: "it uses nearly all of its memory",
 };
 
-/** @param requestsUnderWay How many requests the server is answering, with the one that is asked about. */
-export async function shedLoad(app: App, limits: HttpLimits, requestsUnderWay: () => number): Promise<void> {
+/** @param underWay What the server is answering, with the request that is asked about. */
+export async function shedLoad(app: App, limits: HttpLimits, underWay: ReadonlySet<unknown>): Promise<void> {
   await app.register(underPressure, {
     // In an interval with fewer than two turns of the event loop, its delay cannot be measured, and counts as infinite.
     // In one that is twice as long as the limit, there are so few only where the limit is passed indeed.
@@ -33,7 +33,7 @@ export async function shedLoad(app: App, limits: HttpLimits, requestsUnderWay: (
     pressureHandler: async ({ routeOptions }, _reply, type) => {
       // Operators must be able to look at a busy router.
       const isForFiles = routeOptions.url?.startsWith(FILES_PREFIX) ?? false;
-      if (!isForFiles || requestsUnderWay() <= ALWAYS_SERVED) return;
+      if (!isForFiles || underWay.size <= ALWAYS_SERVED) return;
       throw new ProblemError(503, `The router has too much to do: ${REASONS[type] ?? type}`);
     },
   });

@@ -1,6 +1,6 @@
 /** The HTTP server: the file API, and what operators ask. */
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import swagger from "@fastify/swagger";
 import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, LogController } from "fastify";
 import {
@@ -14,7 +14,7 @@ import type { Router } from "../router/router.ts";
 import type { App } from "./app.ts";
 import type { ApiTokens } from "./authentication/api-tokens.ts";
 import { BEARER_SECURITY, requireToken } from "./authentication/bearer.ts";
-import { countRequests } from "./closing.ts";
+import { answersUnderWay } from "./closing.ts";
 import { addDocsRoutes, type DocsAssets } from "./docs-routes.ts";
 import { addFileRoutes } from "./file-routes.ts";
 import { type HttpLimits, limitConnections, serverOptions } from "./limits.ts";
@@ -42,8 +42,7 @@ export interface ServerOptions {
 
 export interface HttpServer {
   readonly app: App;
-  /** How many requests it is answering. */
-  readonly requestsUnderWay: () => number;
+  readonly underWay: ReadonlySet<ServerResponse>;
 }
 
 /** Names of requests that clients may choose; others get one of ours. */
@@ -71,6 +70,8 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   const malformedRequests = new MalformedRequests();
   const app = Fastify({
     ...serverOptions(limits),
+    // What comes over a connection that is still open is answered like everything else, and ends the connection.
+    return503OnClosing: false,
     clientErrorHandler: malformedRequests.answer,
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -100,8 +101,8 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
 
   addSecurityHeaders(app);
   await limitRate(app, limits);
-  const requestsUnderWay = countRequests(app.server);
-  await shedLoad(app, limits, requestsUnderWay);
+  const underWay = answersUnderWay(app.server);
+  await shedLoad(app, limits, underWay);
   if (tokens !== undefined) requireToken(app, tokens);
   await app.register(swagger, {
     openapi: {
@@ -115,7 +116,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   addFileRoutes(app, router, limits);
   addOperationRoutes(app, router, metrics, isStopping);
   addDocsRoutes(app, options.loadDocsAssets);
-  return { app, requestsUnderWay };
+  return { app, underWay };
 }
 
 function requestId({ headers }: IncomingMessage): string {

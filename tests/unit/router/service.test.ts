@@ -1,23 +1,27 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { fixedSource, type MountTableSource } from "../../../fargate-app/src/router/mount-table-sources.ts";
 import { run } from "../../../fargate-app/src/service.ts";
 import { MemoryNetwork, memoryLog } from "../../support/memory-router.ts";
 
 const network = new MemoryNetwork(1);
+const table = fixedSource("the test", network.table);
 const none: MountTableSource = { name: "none", load: () => Promise.reject(new Error("There is none")) };
 
 test.each([
   { because: "there is no mount table", sources: [none], state: "up" as const, host: "127.0.0.1" },
   {
     because: "there is no mount target",
-    sources: [fixedSource("the test", network.table)],
+    sources: [table],
     state: "down" as const,
     host: "127.0.0.1",
   },
   {
     because: "it cannot listen",
-    sources: [fixedSource("the test", network.table)],
+    sources: [table],
     state: "up" as const,
     host: "192.0.2.1",
   },
@@ -50,4 +54,52 @@ test.each([
   const before = looks;
   await sleep(50);
   expect(looks).toBe(before);
+});
+
+test("a router that is told to stop answers what comes over open connections, and then closes them", async () => {
+  for (const server of network.servers) server.state = "up";
+  const { log, lines } = memoryLog();
+  let stop = (_reason: string) => {};
+  const ended = run({
+    environment: { EFS_FILE_SYSTEM_ID: "fs-1", HOST: "127.0.0.1", PORT: "0" },
+    log,
+    connect: network.connect,
+    tokenSource: (name) => ({ name, load: async () => [] }),
+    mountTableSources: () => [table],
+    loadDocsAssets: async () => ({ css: "", script: "" }),
+    stop: new Promise((resolve) => {
+      stop = resolve;
+    }),
+    onReload: () => {},
+  });
+  const url = await vi.waitFor(() => {
+    const [found] = lines.flatMap(({ msg }) => /^Server listening at (.*)$/.exec(msg)?.slice(1) ?? []);
+    if (found === undefined) throw new Error("It does not listen yet");
+    return found;
+  });
+  const open = async (): Promise<Socket> => {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    await once(socket, "connect");
+    return socket;
+  };
+  const upload = await open();
+  upload.write("PUT /files/a HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\none");
+  const unused = [await open(), await open()];
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+
+  stop("the test is over");
+  await vi.waitFor(() => expect(fetch(`${url}/readyz`)).rejects.toThrow());
+  const [ready, missing] = await Promise.all(
+    unused.map((socket, index) => {
+      socket.write(`GET ${index === 0 ? "/readyz" : "/files/b"} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      return text(socket);
+    }),
+  );
+  expect(ready).toMatch(/^HTTP\/1\.1 503 (.*\r\n)*connection: close\r\n(.*\r\n)*\r\n\{"status":"stopping"\}$/i);
+  expect(missing).toMatch(/^HTTP\/1\.1 404 (.*\r\n)*connection: close\r\n(.*\r\n)*x-request-id: /i);
+  expect(missing).toContain("application/problem+json");
+  upload.write("two");
+  expect(await text(upload)).toMatch(/^HTTP\/1\.1 201 (.*\r\n)*connection: close\r\n/i);
+  expect(await ended).toBe(0);
+  expect(network.files.read("/data/a").toString()).toBe("onetwo");
 });
