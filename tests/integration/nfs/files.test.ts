@@ -4,20 +4,25 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
+  ConnectionError,
   connectNfs,
   etagOf,
   FileChangedError,
   InvalidPathError,
   type NfsClient,
   NfsStatusError,
+  OutcomeUnknownError,
   PreconditionError,
   TEMPORARY_PREFIX,
+  TransferMemory,
 } from "../../../fargate-app/src/nfs/index.ts";
+import { FaultProxy } from "../../support/fault-proxy.ts";
 import { describeEachServer, type TestServer } from "../../support/nfs-servers.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
 describeEachServer("files over NFSv4.1", (start) => {
+  const memory = new TransferMemory();
   let server: TestServer;
   let client: NfsClient;
   const at = (path: string) => `${server.root}/${path}`;
@@ -30,7 +35,7 @@ describeEachServer("files over NFSv4.1", (start) => {
 
   beforeAll(async () => {
     server = await start();
-    client = await connectNfs({ host: server.host, port: server.port });
+    client = await connectNfs({ host: server.host, port: server.port, memory });
   });
 
   afterAll(async () => {
@@ -101,6 +106,7 @@ describeEachServer("files over NFSv4.1", (start) => {
     const after = await client.readFile(at("streams/file"));
     expect(etagOf(after.attributes)).toBe(etagOf(before.attributes));
     expect(await readdir(local("streams"))).toEqual(["file"]);
+    expect(memory.taken).toBe(0);
   });
 
   test("readers see the old file or the new one, never a part", async () => {
@@ -363,6 +369,37 @@ describeEachServer("files over NFSv4.1", (start) => {
       for (const [index, { data }] of reads.entries()) expect(data.equals(files[index]?.data ?? data)).toBe(true);
     }
     expect(client.statistics().reconnects).toBe(before);
+  });
+
+  test("a ping does not wait for the slots that others have", async () => {
+    const narrow = await connectNfs({ host: server.host, port: server.port, slots: 1 });
+    await narrow.writeFile(at("narrow"), Buffer.from("x"));
+    let read = 0;
+    const reads = Array.from({ length: 500 }, async () => {
+      await narrow.readFile(at("narrow"));
+      read += 1;
+    });
+    await narrow.ping();
+    expect(read).toBeLessThan(reads.length);
+    await Promise.all(reads);
+    await narrow.close();
+  });
+
+  test("a write whose connection is lost never has the server's answer to something else", async () => {
+    const proxy = await FaultProxy.start(server);
+    for (let moment = 1, requests = 0; requests + 1 >= moment; moment++) {
+      const unlucky = await connectNfs({ host: proxy.host, port: proxy.port });
+      requests = 0;
+      proxy.faults = () => (++requests === moment ? "cut before request" : undefined);
+      const options = { when: "absent", onConnectionLoss: "fail" } as const;
+      const outcome = await unlucky
+        .writeFile(at(`unlucky/${moment}`), Buffer.from("x"), options)
+        .catch((error) => error);
+      if (outcome instanceof Error) expect([ConnectionError, OutcomeUnknownError]).toContain(outcome.constructor);
+      proxy.faults = () => undefined;
+      await unlucky.close();
+    }
+    await proxy.stop();
   });
 
   test("a file that becomes shorter while it is read is an error, not a short answer", async () => {

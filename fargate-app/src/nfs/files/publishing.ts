@@ -1,7 +1,7 @@
 /** Giving a file in the making its name: at once for everybody, and only if the condition holds. */
 import type { FileAttributes } from "../attributes.ts";
 import type { CompoundReply } from "../compound.ts";
-import { isStatus, OutcomeUnknownError, PreconditionError } from "../errors.ts";
+import { ignoreNfsError, isStatus, OutcomeUnknownError, PreconditionError } from "../errors.ts";
 import { getAttributes } from "../operations/attributes.ts";
 import { lookup, putFileHandle, saveFileHandle } from "../operations/handles.ts";
 import { link, remove, rename } from "../operations/names.ts";
@@ -72,13 +72,16 @@ async function giveName(
   try {
     const first = await context.channel.run([putFileHandle(file.handle), own, closing, ...publishing], once);
     const closeFailed = first.failure?.operation === closing && first.failedWith(...OPEN_LOST);
-    const reply = closeFailed ? await context.channel.run(publishing, once) : first;
+    // closing changed something, so this was not run again by itself
+    const asksForTime =
+      first.reached(closing) && !first.reached(naming) && first.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE");
+    const reply = closeFailed || asksForTime ? await context.channel.run(publishing, once) : first;
     if (!reply.reached(naming)) reply.orThrow(path);
     return attributesAtName(first.of(own), reply, atName);
   } catch (error) {
     if (!(error instanceof OutcomeUnknownError)) throw error;
-    const there = await statNames(context, [...target.directory, target.name], run);
-    if (there.fileId === file.fileId) return there;
+    const there = await statNames(context, [...target.directory, target.name], run).catch(ignoreNfsError);
+    if (there?.fileId === file.fileId) return there;
     throw error;
   }
 }

@@ -169,8 +169,8 @@ async function* readOn(
     yield* readAhead(context, file, stretch, memory, options);
   } finally {
     memory.giveAll();
-    await closeQuietly(context, file);
-    context.owners.release(file.ownerName);
+    // nobody has to wait for that, least of all when the server does not answer any more
+    void closeQuietly(context, file).finally(() => context.owners.release(file.ownerName));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { FileAttributes } from "../attributes.ts";
 import { Backoff } from "../backoff.ts";
-import { ignoreNfsError } from "../errors.ts";
+import { AbortedError, ConnectionError, ignoreNfsError } from "../errors.ts";
 import { getAttributes, verifySize } from "../operations/attributes.ts";
 import { write } from "../operations/data.ts";
 import { lookup, restoreFileHandle, saveFileHandle } from "../operations/handles.ts";
@@ -47,7 +47,21 @@ export async function writeWhole(
   const isInMemory = data instanceof Uint8Array;
   const memory = new HeldMemory(isInMemory ? CALLERS_MEMORY : context.memory);
   const limit = oneCompoundLimit(context, file);
-  const source = isInMemory ? allOf(data, limit) : await begin(data, limit, LONGEST_WAIT_FOR_SOURCE, memory);
+  try {
+    const source = isInMemory ? allOf(data, limit) : await begin(data, limit, LONGEST_WAIT_FOR_SOURCE, memory);
+    return await writeFrom(context, file, source, memory, options);
+  } finally {
+    memory.giveAll();
+  }
+}
+
+async function writeFrom(
+  context: FileContext,
+  file: FilePath,
+  source: Beginning,
+  memory: HeldMemory,
+  options: WriteOptions,
+): Promise<FileAttributes> {
   try {
     const run = runOptions(context, options);
     const inDirectory = <T>(operation: () => Promise<T>) =>
@@ -59,7 +73,6 @@ export async function writeWhole(
     const staged = await inDirectory(() => stageFile(context, file, run));
     return await writeStaged(context, staged, source, memory, options);
   } finally {
-    memory.giveAll();
     await source.end();
   }
 }
@@ -141,7 +154,9 @@ async function writeStaged(
     await writeAhead(context, file, source, memory, options);
     return await publish(context, file, options.when, runOptions(context, options));
   } catch (error) {
-    await discard(context, file);
+    const discarding = discard(context, file);
+    // where the server does not answer any more, the same may be done elsewhere meanwhile
+    if (!(error instanceof ConnectionError || error instanceof AbortedError)) await discarding;
     throw error;
   }
 }
