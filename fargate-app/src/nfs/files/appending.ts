@@ -11,7 +11,7 @@ import { cleanupOptions, type FileContext, runOptions } from "./context.ts";
 import { makingParents } from "./directories.ts";
 import { type Holding, withLockedFile } from "./locking.ts";
 import { requireEtag } from "./unchanged.ts";
-import { type LockedFile, release } from "./unlocking.ts";
+import { type LockedFile, release, releaseQuietly } from "./unlocking.ts";
 
 export async function appendTo(
   context: FileContext,
@@ -61,7 +61,10 @@ async function appendLocked(
     const isLast = written + part.length === data.length;
     const ending = isLast ? [verifySize(start + data.length), attributes, ...release(locked)] : [];
     const reply = await context.channel.run([putFileHandle(locked.handle), writing, ...ending], once);
-    if (isLast && reply.succeeded) return reply.of(attributes);
+    if (isLast && reply.reached(attributes)) {
+      if (!reply.succeeded) await releaseQuietly(context, locked);
+      return reply.of(attributes);
+    }
     if (!reply.reached(writing)) reply.orThrow(locked.path);
     onFailure(() => truncate(context, locked, start));
     const { count } = reply.of(writing);
