@@ -44,7 +44,7 @@ async function prepare(client: NfsClient): Promise<Operate> {
     case "writes":
       return repeating(Number(first), smallFile(client, workload));
     case "pings":
-      return repeating(1, () => client.ping());
+      return repeating(1, async () => void (await client.stat("/")));
     case "list":
       return () => list(client);
     case "read":

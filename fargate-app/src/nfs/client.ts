@@ -66,9 +66,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     makeDirectory: (path, each) => makeDirectoryAt(context, path, each),
     readDirectory: (path, each) => listDirectory(context, path, each),
     removeLeftovers: (path, each) => removeLeftovers(context, path, each),
-    ping: async (each) => {
-      (await channel.run([], runOptions(context, each))).orThrow();
-    },
+    ping: (each) => channel.ping(runOptions(context, each)),
     expel: (client, each) => channel.expel(client, runOptions(context, each)),
     statistics: () => ({ ...channel.statistics }),
     close: () => channel.close(),

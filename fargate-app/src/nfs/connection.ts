@@ -125,6 +125,12 @@ export class RpcConnection {
     });
   }
 
+  /** One call of the procedure that does nothing. */
+  async ping(): Promise<void> {
+    const xid = this.#settings.nextXid();
+    await this.call(xid, encodeNullCall(xid));
+  }
+
   /** Resolves when no call is under way. */
   async idle(): Promise<void> {
     if (this.#pending.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
@@ -178,9 +184,8 @@ export class RpcConnection {
       const { silenceLimit } = this.#settings;
       this.destroy(new ConnectionError(`${this.#peer} has been silent for ${silenceLimit} ms`));
     } else if (this.#silentChecks === CHECKS_PER_LIMIT / 2) {
-      const xid = this.#settings.nextXid();
       // only that something arrives matters
-      this.call(xid, encodeNullCall(xid)).catch(() => {});
+      this.ping().catch(() => {});
     }
   }
 

@@ -155,7 +155,7 @@ export interface NfsClient {
    * request after the other, so that it takes little of the server.
    */
   removeLeftovers(path: string, options: LeftoverOptions): Promise<LeftoverReport>;
-  /** One empty COMPOUND: resolves when the server answers. */
+  /** Resolves when the server answers. Takes no slot of the session: all of them may wait for a server that is slow. */
   ping(options?: OperationOptions): Promise<void>;
   /**
    * Ends the session, the opens and the locks that another client left when it lost its connection, so that the server

@@ -29,9 +29,10 @@ export function exchangeId(compound: Compound, args: XdrReader): void {
   const isUpdate = (flags & ExchangeFlagMask.UPDATE_CONFIRMED) !== 0;
   const client = state.clients.exchangeId({ owner, verifier, principal: request.principal }, isUpdate, state.now());
   const confirmed = client.confirmed ? ExchangeFlag.CONFIRMED_R : 0;
+  const meaningless = 0;
   reply
     .uint64(client.id)
-    .uint32(client.nextSequence)
+    .uint32(client.confirmed ? meaningless : client.nextSequence)
     .uint32((ExchangeFlag.USE_NON_PNFS | confirmed) >>> 0);
   reply.uint32(StateProtect.NONE);
   reply.uint64(0).opaque(fileSystem.name).opaque(fileSystem.name);

@@ -12,10 +12,16 @@ export interface ClientOwner {
 
 export interface ClientIdentity {
   readonly clientId: bigint;
+  /** Of the client's next CREATE_SESSION. */
   readonly sequenceId: number;
 }
 
-export function exchangeId({ name, verifier }: ClientOwner): Operation<ClientIdentity> {
+export interface ExchangedId extends ClientIdentity {
+  /** The client has had a session: {@link ClientIdentity.sequenceId} means nothing then (RFC 8881 §18.35.3). */
+  readonly confirmed: boolean;
+}
+
+export function exchangeId({ name, verifier }: ClientOwner): Operation<ExchangedId> {
   return mutation(
     Op.EXCHANGE_ID,
     (writer) => {
@@ -24,7 +30,7 @@ export function exchangeId({ name, verifier }: ClientOwner): Operation<ClientIde
     },
     (reader) => {
       const identity = { clientId: reader.uint64(), sequenceId: reader.uint32() };
-      reader.uint32();
+      const confirmed = (reader.uint32() & ExchangeFlag.CONFIRMED_R) !== 0;
       const protection = reader.uint32();
       if (protection !== StateProtect.NONE)
         throw new XdrError(`State protection ${protection} where none was asked for`);
@@ -32,7 +38,7 @@ export function exchangeId({ name, verifier }: ClientOwner): Operation<ClientIde
       reader.opaque(MAXIMUM_OPAQUE);
       reader.opaque(MAXIMUM_OPAQUE);
       skipImplementations(reader);
-      return identity;
+      return { ...identity, confirmed };
     },
   );
 }

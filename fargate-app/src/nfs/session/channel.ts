@@ -77,7 +77,7 @@ export class Channel {
 
   /** Waits for the session and tells the client id, which owners of opens and locks need. */
   async clientId(options: WaitOptions): Promise<bigint> {
-    return (await this.#ready(options)).clientId;
+    return (await this.#ready(options)).identity.clientId;
   }
 
   /**
@@ -105,6 +105,11 @@ export class Channel {
       }
       await options.deadline.sleep(backoff.next());
     }
+  }
+
+  /** Resolves when the server answers. */
+  ping(options: WaitOptions): Promise<void> {
+    return this.#keeper.ping(options);
   }
 
   /** Ends what the client of this name left. */
@@ -204,7 +209,8 @@ export class Channel {
       (reader) => {
         try {
           const reply = decodeCompound(reader, request.operations);
-          if (isSequenceDelayed(reply)) session.slots.giveBack(slot);
+          // an earlier transmission may still be under way: the slot's sequence id must not be used for another request
+          if (isSequenceDelayed(reply)) this.#keeper.leaveUnsettled(session, slot);
           else this.#conclude(request, reply);
         } catch {
           this.#keeper.retireSlot(session);

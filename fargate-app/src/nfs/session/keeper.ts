@@ -2,7 +2,7 @@
  * Keeps a connection and a session: connects again after a lost connection, makes a new session after a lost one, and
  * renews the lease (RFC 8881 §2.10, §8.4).
  */
-import { randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { Backoff } from "../backoff.ts";
 import { type CompoundReply, decodeCompound, decodeFirstResult, encodeCompound, type Operations } from "../compound.ts";
 import { openConnection, type RpcConnection, type ServerAddress, type TrafficCounters } from "../connection.ts";
@@ -12,15 +12,15 @@ import {
   ConnectionError,
   DeadlineError,
   ignoreNfsError,
-  isStatus,
   NfsError,
+  NfsStatusError,
   ProtocolError,
 } from "../errors.ts";
 import type { Operation } from "../operations/operation.ts";
-import { type ClientOwner, type SequenceResult, sequence } from "../operations/session.ts";
-import { SequenceFlag, VERIFIER_SIZE } from "../wire/protocol.ts";
+import { type ClientIdentity, type ClientOwner, type SequenceResult, sequence } from "../operations/session.ts";
+import { SequenceFlag } from "../wire/protocol.ts";
 import type { AuthSys } from "../wire/rpc.ts";
-import { establishSession, expelClient, MAXIMUM_RESPONSE, type Session } from "./session.ts";
+import { establishSession, expelClient, MAXIMUM_RESPONSE, newOwner, type Session } from "./session.ts";
 import type { Slot } from "./slots.ts";
 
 export interface SessionOptions {
@@ -48,6 +48,9 @@ export interface SessionStatistics extends TrafficCounters {
 
 const CLOSE_TIMEOUT = 1000;
 
+/** Milliseconds until a slot whose request the server is still at is tried again. */
+const SETTLE_INTERVAL = 250;
+
 const STATE_LOST =
   SequenceFlag.EXPIRED_ALL_STATE_REVOKED |
   SequenceFlag.EXPIRED_SOME_STATE_REVOKED |
@@ -60,11 +63,14 @@ export class SessionKeeper {
   #owner: ClientOwner;
   #connection: RpcConnection | undefined;
   #session: Session | undefined;
+  /** As the last session left it. */
+  #identity: ClientIdentity | undefined;
   #establishing: Promise<Session> | undefined;
   #xid = randomInt(0x1_0000_0000);
   #closed = false;
   #lastUsedAt = 0;
   #leaseTimer: NodeJS.Timeout | undefined;
+  #settleTimer: NodeJS.Timeout | undefined;
 
   private constructor(options: SessionOptions) {
     this.#options = options;
@@ -149,17 +155,25 @@ export class SessionKeeper {
   /** Nobody waits for the slot's request any more, and nobody knows whether it was executed. */
   leaveUnsettled(session: Session, slot: Slot): void {
     session.slots.leaveUnsettled(slot);
+    this.#settleNow(session);
+  }
+
+  #settleNow(session: Session): void {
     const { connection } = this;
-    if (connection === undefined || this.#establishing !== undefined || this.#session !== session) return;
+    if (this.#closed || connection === undefined || this.#establishing !== undefined) return;
+    if (this.#session !== session) return;
     this.#settle(connection, session, new Deadline(this.#options.connectTimeout)).catch(ignoreNfsError);
+  }
+
+  /** Resolves when the server answers, whatever else it is at: this takes no slot. */
+  async ping(options: WaitOptions): Promise<void> {
+    const connection = await this.#connected(options);
+    await options.deadline.race(connection.ping());
   }
 
   /** Ends what the client of this name left, over the connection that there is. */
   async expel(clientName: string, options: WaitOptions): Promise<void> {
-    await this.ready(options);
-    const { connection } = this;
-    if (connection === undefined) throw new ConnectionError("The connection was lost");
-    await this.#expel(connection, clientName, options.deadline);
+    await this.#expel(await this.#connected(options), clientName, options.deadline);
   }
 
   /**
@@ -171,13 +185,13 @@ export class SessionKeeper {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#leaseTimer);
+    clearTimeout(this.#settleTimer);
     const { connection } = this;
     try {
       if (connection === undefined) return;
-      const deadline = new Deadline(CLOSE_TIMEOUT);
       // what the server is still at may be the taking of a lock
-      await deadline.race(connection.idle());
-      await this.#expel(connection, this.#options.clientName, deadline);
+      await new Deadline(CLOSE_TIMEOUT).race(connection.idle()).catch(ignoreNfsError);
+      await this.#expel(connection, this.#options.clientName, new Deadline(CLOSE_TIMEOUT));
     } catch (error) {
       ignoreNfsError(error);
     } finally {
@@ -186,17 +200,15 @@ export class SessionKeeper {
     }
   }
 
+  async #connected(options: WaitOptions): Promise<RpcConnection> {
+    await this.ready(options);
+    const { connection } = this;
+    if (connection === undefined) throw new ConnectionError("The connection was lost");
+    return connection;
+  }
+
   async #expel(connection: RpcConnection, clientName: string, deadline: Deadline): Promise<void> {
-    const backoff = new Backoff();
-    for (;;) {
-      try {
-        return await expelClient((each) => this.#send(connection, each, deadline), newOwner(clientName));
-      } catch (error) {
-        // the server is still at what that client asked for
-        if (!isStatus(error, "NFS4ERR_DELAY")) throw error;
-      }
-      await deadline.sleep(backoff.next());
-    }
+    await expelClient((each) => this.#sendPatiently(connection, each, deadline), newOwner(clientName));
   }
 
   /** One try at a live connection with a session, shared by all who wait for it. */
@@ -213,15 +225,17 @@ export class SessionKeeper {
     try {
       if (this.#session !== undefined) await this.#settle(connection, this.#session, deadline);
       this.#session ??= await establishSession(
-        (operations) => this.#send(connection, operations, deadline),
+        (operations) => this.#sendPatiently(connection, operations, deadline),
         this.#owner,
         this.#options.slots,
+        this.#identity,
       );
+      this.#identity = this.#session.identity;
       if (this.#closed) throw new ClosedError("The client was closed");
       this.#keepLease(this.#session.limits.leaseTime);
       return this.#session;
     } catch (cause) {
-      const error = cause instanceof NfsError ? cause : new ProtocolError("The session could not be made", { cause });
+      const error = sessionFailure(cause);
       connection.destroy(error);
       throw error;
     }
@@ -265,9 +279,18 @@ export class SessionKeeper {
 
   #settleSlot(session: Session, slot: Slot, reply: CompoundReply): void {
     if (reply.failedWith("NFS4ERR_BADSESSION", "NFS4ERR_DEADSESSION")) this.forget(session);
-    else if (reply.failedWith("NFS4ERR_DELAY")) session.slots.leaveUnsettled(slot);
+    else if (reply.failedWith("NFS4ERR_DELAY")) this.#settleLater(session, slot);
     else if (reply.failedWith("NFS4ERR_SEQ_MISORDERED", "NFS4ERR_BADSLOT")) this.retireSlot(session);
     else session.slots.release(slot);
+  }
+
+  /** The server is still at the slot's request. */
+  #settleLater(session: Session, slot: Slot): void {
+    session.slots.leaveUnsettled(slot);
+    this.#settleTimer ??= setTimeout(() => {
+      this.#settleTimer = undefined;
+      this.#settleNow(session);
+    }, SETTLE_INTERVAL).unref();
   }
 
   #keepLease(leaseTime: number): void {
@@ -287,6 +310,16 @@ export class SessionKeeper {
     this.#lastUsedAt = performance.now();
   }
 
+  /** Again when the server asks for time before the first operation, which it does while it is still at earlier ones. */
+  async #sendPatiently(connection: RpcConnection, operations: Operations, deadline: Deadline): Promise<CompoundReply> {
+    const backoff = new Backoff();
+    for (;;) {
+      const reply = await this.#send(connection, operations, deadline);
+      if (!(reply.failure?.index === 0 && reply.failedWith("NFS4ERR_DELAY"))) return reply;
+      await deadline.sleep(backoff.next());
+    }
+  }
+
   async #send(connection: RpcConnection, operations: Operations, deadline: Deadline): Promise<CompoundReply> {
     const xid = this.nextXid();
     const call = connection.call(xid, this.encode(xid, operations));
@@ -294,8 +327,12 @@ export class SessionKeeper {
   }
 }
 
-function newOwner(name: string): ClientOwner {
-  return { name, verifier: randomBytes(VERIFIER_SIZE) };
+/** A status is no answer to the operations that wait for the session. */
+function sessionFailure(cause: unknown): NfsError {
+  if (cause instanceof NfsStatusError) {
+    return new ConnectionError(`The session could not be made: ${cause.message}`, { cause });
+  }
+  return cause instanceof NfsError ? cause : new ProtocolError("The session could not be made", { cause });
 }
 
 function isTransient(error: unknown): error is ConnectionError | DeadlineError | ProtocolError {

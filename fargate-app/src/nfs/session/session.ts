@@ -1,10 +1,12 @@
 /** Making a client id and a session on a server (RFC 8881 §2.10, §18.35, §18.36, §18.51). */
+import { randomBytes } from "node:crypto";
 import type { CompoundReply, Operations } from "../compound.ts";
 import { ProtocolError } from "../errors.ts";
 import { getServerLimits } from "../operations/attributes.ts";
 import { putRootFileHandle } from "../operations/handles.ts";
 import {
   type ChannelAttributes,
+  type ClientIdentity,
   type ClientOwner,
   createSession,
   destroyClientId,
@@ -13,6 +15,7 @@ import {
   reclaimComplete,
   sequence,
 } from "../operations/session.ts";
+import { VERIFIER_SIZE } from "../wire/protocol.ts";
 import { SlotTable } from "./slots.ts";
 
 /** What the server granted, in bytes, counts and seconds. */
@@ -31,7 +34,8 @@ export interface SessionLimits {
 
 export interface Session {
   readonly id: Buffer;
-  readonly clientId: bigint;
+  /** For the client's next session. */
+  readonly identity: ClientIdentity;
   readonly slots: SlotTable;
   readonly limits: SessionLimits;
 }
@@ -62,9 +66,18 @@ function wantedChannel(slots: number): ChannelAttributes {
   };
 }
 
-/** Introduces the client to the server and opens a session of up to `slots` slots. */
-export async function establishSession(send: Send, owner: ClientOwner, slots: number): Promise<Session> {
-  const { clientId, sessionId, foreChannel } = await confirmClient(send, owner, slots);
+/**
+ * Introduces the client to the server and opens a session of up to `slots` slots.
+ *
+ * @param before Of the client's last session.
+ */
+export async function establishSession(
+  send: Send,
+  owner: ClientOwner,
+  slots: number,
+  before?: ClientIdentity,
+): Promise<Session> {
+  const { identity, sessionId, foreChannel } = await confirmClient(send, owner, slots, before);
   checkUsable(foreChannel);
 
   const slotTable = new SlotTable(Math.min(foreChannel.maximumRequests, slots));
@@ -88,7 +101,7 @@ export async function establishSession(send: Send, owner: ClientOwner, slots: nu
 
   return {
     id: sessionId,
-    clientId,
+    identity,
     slots: slotTable,
     limits: {
       maximumRequest: foreChannel.maximumRequestSize,
@@ -106,18 +119,31 @@ export async function establishSession(send: Send, owner: ClientOwner, slots: nu
  * and locks, and executes nothing more of what it sent (RFC 8881 §18.35.4, case 5).
  */
 export async function expelClient(send: Send, owner: ClientOwner): Promise<void> {
-  const { clientId, sessionId } = await confirmClient(send, owner, 1);
+  const { identity, sessionId } = await confirmClient(send, owner, 1);
   (await send([destroySession(sessionId)])).orThrow();
-  (await send([destroyClientId(clientId)])).orThrow();
+  (await send([destroyClientId(identity.clientId)])).orThrow();
 }
 
-/** Makes the client known by its first session. */
-async function confirmClient(send: Send, owner: ClientOwner, slots: number) {
-  const identify = exchangeId(owner);
-  const identity = (await send([identify])).orThrow().of(identify);
+/** A client of this name that has not been there before: the server drops what it knows of earlier ones. */
+export function newOwner(name: string): ClientOwner {
+  return { name, verifier: randomBytes(VERIFIER_SIZE) };
+}
+
+/** Makes the client known by its first session, or a known one by another. */
+async function confirmClient(send: Send, owner: ClientOwner, slots: number, before?: ClientIdentity) {
+  const identity = await identify(send, owner, before);
   const create = createSession(identity, wantedChannel(slots));
   const created = (await send([create])).orThrow().of(create);
-  return { clientId: identity.clientId, ...created };
+  return { identity: { ...identity, sequenceId: (identity.sequenceId + 1) >>> 0 }, ...created };
+}
+
+/** A client that is known, with a sequence that only the server knows, starts over. */
+async function identify(send: Send, owner: ClientOwner, before?: ClientIdentity): Promise<ClientIdentity> {
+  const exchange = exchangeId(owner);
+  const { confirmed, ...identity } = (await send([exchange])).orThrow().of(exchange);
+  if (!confirmed) return identity;
+  if (before?.clientId === identity.clientId) return before;
+  return identify(send, newOwner(owner.name));
 }
 
 /** Below these, not even a small file could be read or written. */
