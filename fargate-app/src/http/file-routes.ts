@@ -8,7 +8,7 @@ import type { FileExchange } from "./file-exchange.ts";
 import type { HttpLimits } from "./limits.ts";
 import { directoryPage, pageQuery, readPage } from "./list-directory.ts";
 import { PROBLEM_RESPONSE, ProblemError } from "./problem.ts";
-import { getFile, headFile } from "./read-file.ts";
+import { getFile, headDirectory, headFile } from "./read-file.ts";
 import { FILES_PREFIX, fileOf, resourceOf } from "./request-path.ts";
 import { appendToFile, deleteFile, putFile } from "./write-file.ts";
 
@@ -62,8 +62,12 @@ export function addFileRoutes(app: App, router: Router, limits: HttpLimits): voi
   app.route({
     method: "HEAD",
     url: URL,
-    schema: { tags, summary: "The headers that GET would answer with" },
-    handler: async (request, reply) => headFile(exchange(request, reply)),
+    schema: { tags, querystring: pageQuery, summary: "The headers that GET would answer with" },
+    handler: async (request, reply) => {
+      const resource = resourceOf(request.raw.url ?? "");
+      if (resource.kind === "directory") return headDirectory(router, resource.path, reply);
+      return headFile({ router, path: resource.path, request, reply });
+    },
   });
 
   app.route({

@@ -1,10 +1,10 @@
-/** GET and HEAD of a file. */
+/** GET and HEAD of a file, and HEAD of a directory. */
 import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import mime from "mime";
 import { type FileAttributes, FileChangedError } from "../nfs/index.ts";
 import type { Router } from "../router/router.ts";
-import type { FilePath } from "../routing/path.ts";
+import type { DirectoryPath, FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";
 import type { ConditionalRequest } from "./preconditions.ts";
 import { ProblemError } from "./problem.ts";
@@ -29,16 +29,22 @@ export async function getFile({ router, path, request, reply }: FileExchange) {
 }
 
 export async function headFile({ router, path, request, reply }: FileExchange) {
-  const attributes = await statFile(router, path);
+  const attributes = await statAs("file", router, path);
   describe(reply, path, attributes, select({ method: "HEAD", headers: request.headers }, attributes));
   return reply.send();
+}
+
+/** Without the length of the page: that takes the entries. */
+export async function headDirectory(router: Router, path: DirectoryPath, reply: FastifyReply) {
+  await statAs("directory", router, path);
+  return reply.type("application/json; charset=utf-8").send();
 }
 
 /** Opens what the request selects. Where that takes the attributes first, the file may have changed until it is open. */
 async function open(router: Router, path: FilePath, request: ConditionalRequest): Promise<Selected> {
   let range = rangeToRead(request);
   if (range === undefined) {
-    const attributes = await statFile(router, path);
+    const attributes = await statAs("file", router, path);
     const selection = select(request, attributes);
     if (!("length" in selection)) return { attributes, selection };
     range = selection;
@@ -60,13 +66,13 @@ async function open(router: Router, path: FilePath, request: ConditionalRequest)
   throw new ProblemError(503, "The file changes faster than it can be read");
 }
 
-async function statFile(router: Router, path: FilePath): Promise<FileAttributes> {
+async function statAs(wanted: "file" | "directory", router: Router, path: DirectoryPath): Promise<FileAttributes> {
   const attributes = await router.stat(path);
   const { type } = attributes;
-  if (type === "file") return attributes;
-  // As the NFS server answers when it is asked for the bytes.
-  const status = type === "symbolic-link" ? 403 : 409;
-  throw new ProblemError(status, `There is no file, but a ${type}, at ${path}`);
+  if (type === wanted) return attributes;
+  // As the NFS server answers when it is asked for the bytes, or the entries.
+  const status = type === "symbolic-link" && wanted === "file" ? 403 : 409;
+  throw new ProblemError(status, `There is no ${wanted}, but a ${type}, at ${path}`);
 }
 
 function describe(reply: FastifyReply, path: FilePath, attributes: FileAttributes, selection: Selection): void {

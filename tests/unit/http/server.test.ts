@@ -475,6 +475,25 @@ describe("listing a directory", () => {
     ]);
   });
 
+  test("by HEAD, with the headers and the status of GET", async () => {
+    await put("/files/dir/file", "one");
+    server.network.files.makeLink("/data/link");
+    for (const path of [
+      "/files/",
+      "/files/dir/",
+      "/files/dir/?limit=0",
+      "/files/x/",
+      "/files/dir/file/",
+      "/files/link/",
+    ]) {
+      const [get, head] = [await send("GET", path), await send("HEAD", path)];
+      expect([path, head.status]).toEqual([path, get.status]);
+      expect(head.headers.get("content-type")).toBe(get.headers.get("content-type"));
+      expect([await head.text(), head.headers.get("transfer-encoding")]).toEqual(["", null]);
+    }
+    expect((await send("HEAD", "/files/dir/")).headers.get("content-length")).toBeNull();
+  });
+
   test("with a full last page that does not promise another one", async () => {
     await put("/files/dir/1", "");
     expect(await list("/files/dir/?limit=1")).not.toHaveProperty("nextCursor");
