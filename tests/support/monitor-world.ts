@@ -267,13 +267,14 @@ export class MonitorWorld {
     return { ...environment, now: this.now() };
   }
 
-  #settings({ isThresholdPassed }: RunPlan) {
+  #settings({ isThresholdPassed, faults, stale }: RunPlan) {
     const threshold = isThresholdPassed ? 2 : 3;
     return readSettings({
       ...monitorEnvironment(this.#controlPlane.url, this.#directory, threshold, "rolling-deployment"),
       TARGET_DIRECTORY: "/",
       MOUNT_TARGET_POLL_INTERVAL_SECONDS: "0.002",
-      MOUNT_TARGET_TIMEOUT_SECONDS: "0.15",
+      // Only what disturbs a run can keep the mount target it added out of its sight: it need not wait long for that.
+      MOUNT_TARGET_TIMEOUT_SECONDS: faults.size > 0 || stale !== undefined ? "0.15" : "5",
       MAX_MOUNT_TARGETS: this.#maxMountTargets === undefined ? "" : String(this.#maxMountTargets),
     });
   }

@@ -174,7 +174,7 @@ describe("past the threshold", () => {
     const aws = createAws();
     aws.timesCreating = Number.POSITIVE_INFINITY;
     aws.parameter = undefined;
-    const patient = { environment: { MOUNT_TARGET_TIMEOUT_SECONDS: "900" }, time: 400 };
+    const patient = { environment: { MOUNT_TARGET_TIMEOUT_SECONDS: "900" }, time: 4_000 };
     expect(await run(aws, patient)).toMatchObject({ statusCode: 500, creationFailed: true, tableUpdated: true });
   });
 });
