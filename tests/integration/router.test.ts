@@ -17,7 +17,8 @@ import { type RouterProcess, startRouter, tableOf } from "../support/router-bund
 import { clients } from "./local/clients.ts";
 
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
-const DETECTION_SECONDS = 0.8;
+/** Of the routers that are to find a failure out soon; a busy machine is not to be silent for as long. */
+const DETECTION_SECONDS = 3;
 
 let directory: string;
 let controlPlane: ControlPlane;
@@ -133,10 +134,10 @@ describe("a mount target that fails under load", () => {
     const load = startHttpLoad(url, 32);
     await sleep(300);
     for (const proxy of proxies.slice(0, 1)) proxy.faults = () => fault;
-    await vi.waitFor(async () => expect(await stateOf("fsmt-0")).not.toBe("connected"), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await stateOf("fsmt-0")).not.toBe("connected"), { timeout: 30_000 });
     await sleep(500);
     for (const proxy of proxies) proxy.faults = () => undefined;
-    await vi.waitFor(async () => expect(await stateOf("fsmt-0")).toBe("connected"), { timeout: 15_000 });
+    await vi.waitFor(async () => expect(await stateOf("fsmt-0")).toBe("connected"), { timeout: 30_000 });
     const { failures, requests, slowest } = await load.stop();
     console.log(
       `${fault}: ${requests} requests, ${failures.length} failed, the slowest took ${Math.round(slowest)} ms`,

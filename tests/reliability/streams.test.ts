@@ -33,7 +33,7 @@ describeEachServer("streams", (start) => {
 
   test("readers that stop reading hold half of the memory and no slot: everything else goes on", async () => {
     const memory = new TransferMemory(16 * MEBIBYTE);
-    const client = await connect({ memory, slots: 4, operationTimeout: 10_000 });
+    const client = await connect({ memory, slots: 4, operationTimeout: 60_000 });
     const content = randomBytes(12 * MEBIBYTE);
     await client.writeFile(at("large"), content);
     const stopped = await Promise.all(

@@ -183,7 +183,7 @@ test("a task definition whose tasks crash is rolled back, and the old tasks serv
 });
 
 test("tasks that never become ready are never asked, and rolled back", async () => {
-  const { request, steady, update } = await start({ startPeriod: 400 });
+  const { request, steady, update } = await start({ startPeriod: 2_000 });
   await steady();
   await update({ taskDefinition: "router:3" });
   await request();

@@ -171,7 +171,7 @@ describe("byte-range locks", () => {
 
   test("end with the open, with the client's lease, and with nothing else of their holder's", async () => {
     const directory = await temporaryDirectory();
-    const server = await temporaryServer({ directory, leaseSeconds: 0.4 });
+    const server = await temporaryServer({ directory, leaseSeconds: 2 });
     const [holder, other] = [await temporarySession(server), await temporarySession(server)];
     const mine = await openFile(holder, "file");
     const theirs = await openFile(other, "file");
@@ -184,8 +184,8 @@ describe("byte-range locks", () => {
     await holder.result(again.at, lock(again.stateid, owner(holder)));
     expect(await take()).toBe("NFS4ERR_DENIED");
     holder.close();
-    for (let round = 0; round < 10; round++) {
-      await sleep(100);
+    for (let round = 0; round < 8; round++) {
+      await sleep(500);
       await other.status([]);
     }
     expect(await take()).toBe("NFS4_OK");
