@@ -1,7 +1,8 @@
 /** The bundle that ships, over real NFS servers: the file API from end to end, failures, and the end of the process. */
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { request } from "node:http";
+import { type ClientRequest, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -151,6 +152,14 @@ describe("a mount target that fails under load", () => {
 });
 
 describe("the process", () => {
+  /** An upload of six bytes that the router has taken up. */
+  async function beginUpload(url: string): Promise<ClientRequest> {
+    const upload = request(url, { method: "PUT", headers: { "content-length": 6, expect: "100-continue" } });
+    upload.flushHeaders();
+    await once(upload, "continue");
+    return upload;
+  }
+
   test("says FATAL and exits with 1 when no mount target is there", async () => {
     await Promise.all(proxies.map((proxy) => proxy.stop()));
     proxies.length = 0;
@@ -169,28 +178,27 @@ describe("the process", () => {
     const { url, child, exited, lines } = await start({ NFS_DETECTION_TIMEOUT_SECONDS: String(DETECTION_SECONDS) });
     const connections = () => servers.map((server) => server.statistics().connections);
     expect(connections()).toEqual([1, 1, 1]);
-    const upload = request(`${url}/files/slow`, { method: "PUT", headers: { "content-length": 6 } });
+    const upload = await beginUpload(`${url}/files/slow`);
     const answered = new Promise<number | undefined>((resolve) => {
       upload.on("response", (response) => resolve(response.resume().statusCode));
     });
     upload.write("one");
-    await sleep(200);
     child.kill("SIGTERM");
-    await vi.waitFor(() => expect(lines.map(({ msg }) => msg)).toContain("Stopping: SIGTERM"));
-    await expect(fetch(`${url}/readyz`)).rejects.toThrow();
+    await vi.waitFor(() => expect(lines.map(({ msg }) => msg)).toContain("Stopping: SIGTERM"), { timeout: 10_000 });
+    // It says so before it stops listening.
+    await vi.waitFor(() => expect(fetch(`${url}/readyz`)).rejects.toThrow(), { timeout: 10_000 });
     upload.end("two");
     expect(await answered).toBe(201);
     expect(await exited).toBe(0);
     expect(await readFile(join(directory, "data/slow"), "utf8")).toBe("onetwo");
-    await vi.waitFor(() => expect(connections()).toEqual([0, 0, 0]));
+    await vi.waitFor(() => expect(connections()).toEqual([0, 0, 0]), { timeout: 10_000 });
   });
 
   test("does not wait longer than it is told to", async () => {
     const { url, child, exited, lines } = await start({ SHUTDOWN_TIMEOUT_SECONDS: "0.3" });
-    const upload = request(`${url}/files/endless`, { method: "PUT", headers: { "content-length": 6 } });
+    const upload = await beginUpload(`${url}/files/endless`);
     upload.on("error", () => {});
     upload.write("one");
-    await sleep(200);
     child.kill("SIGTERM");
     expect(await exited).toBe(0);
     expect(lines.map(({ level, msg }) => [level, msg])).toContainEqual([

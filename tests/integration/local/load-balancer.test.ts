@@ -158,16 +158,18 @@ test("a target that does not answer is 502, a silent one 504, one that breaks of
 
 test("a client that goes away ends its request at the task", async () => {
   const loadBalancer = await start();
+  const arrived = vi.fn();
   const closed = vi.fn();
   const { target } = await startTask((request, response) => {
     request.resume();
     response.on("close", closed);
+    arrived();
   });
   loadBalancer.register(target);
   const upload = httpRequest(loadBalancer.url, { method: "PUT", headers: { "content-length": 1000 } });
   upload.on("error", () => {});
   upload.write("half");
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce(), { timeout: 10_000 });
   expect(closed).not.toHaveBeenCalled();
   upload.destroy();
   await vi.waitFor(() => expect(closed).toHaveBeenCalled(), { timeout: 10_000 });
