@@ -27,7 +27,7 @@ export interface FileService {
   startRouter(addresses: readonly Address[], environment?: Readonly<Record<string, string>>): Promise<RouterProcess>;
 }
 
-export interface FileServiceOptions {
+interface FileServiceOptions {
   readonly mountTargets: number;
   /** The bandwidth of each mount target; unlimited when absent. */
   readonly bytesPerSecond?: number;

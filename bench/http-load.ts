@@ -9,7 +9,7 @@ import type { Bench } from "./row.ts";
 
 const h2load = debianProgram("h2load", "nghttp2-client");
 
-export interface HttpLoad {
+interface HttpLoad {
   /** Connections, each with one request at a time. */
   readonly connections: number;
   /** Milliseconds. */
@@ -23,7 +23,7 @@ export interface HttpSample {
   readonly p99: number;
 }
 
-export type SendLoad = (urls: readonly string[], load: HttpLoad) => Promise<HttpSample>;
+type SendLoad = (urls: readonly string[], load: HttpLoad) => Promise<HttpSample>;
 
 /** @returns undefined when h2load is missing, which is noted. */
 export async function httpLoad({ cleanups, note, signal }: Bench): Promise<SendLoad | undefined> {

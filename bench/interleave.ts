@@ -2,7 +2,7 @@
 import type { Bench } from "./row.ts";
 
 /** One round of one side. */
-export type Side<Sample> = () => Promise<Sample>;
+type Side<Sample> = () => Promise<Sample>;
 
 /**
  * Runs each side once a round, forwards and backwards by turns (ABBA): what drifts on the machine hits all sides alike.

@@ -1,4 +1,5 @@
 /** Runs rows, one after the other. */
+import { messageOf } from "../fargate-app/src/nfs/errors.ts";
 import { Cleanups } from "../local/cleanups.ts";
 import { type Judgement, judge } from "./judgement.ts";
 import { type Bench, type Figure, PATIENCE, type Row } from "./row.ts";
@@ -57,8 +58,4 @@ async function runRow(row: Row, { quick, signal, progress }: RunOptions): Promis
   });
   const seconds = (performance.now() - start) / 1000;
   return { row, judgements, notes, seconds, ...(failure === undefined ? {} : { error: failure }) };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export type Stream = "stdout" | "stderr";
 
-export interface ProcessOptions {
+interface ProcessOptions {
   readonly cwd?: string;
   /** The whole environment: nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;

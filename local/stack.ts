@@ -33,7 +33,7 @@ import { makeTemporaryDirectory } from "./temporary-directory.ts";
 import { waitForState } from "./wait.ts";
 
 /** Paths of the bundles. */
-export interface Bundles {
+interface Bundles {
   readonly router: string;
   readonly monitor: string;
 }

@@ -6,7 +6,7 @@ import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
 import { bundleProgram } from "../program.ts";
 import type { Bench } from "../row.ts";
 
-export interface FileTree {
+interface FileTree {
   /** Files in all; the names are `file-0`, `file-1`, … */
   readonly files: number;
   /** Bytes in each file. Default: 0. */

@@ -3,7 +3,7 @@ import type { Summary, Verdict } from "../judgement.ts";
 import type { Goal } from "../row.ts";
 
 /** Three digits that count: 0.0123, 1.23, 45.6, 789, 12,300. */
-export function shortNumber(value: number): string {
+function shortNumber(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1000) return `${value}`;
   return value.toLocaleString("en-US", { maximumSignificantDigits: Math.abs(value) < 1e5 ? 3 : 4 });
 }

@@ -14,10 +14,10 @@ const eventSchema = z.object({ timestamp: z.int().min(0), message: z.string().mi
 export type LogEvent = z.infer<typeof eventSchema>;
 
 /** What PutLogEvents takes. */
-export type NewEvent = Omit<LogEvent, "ingestionTime">;
+type NewEvent = Omit<LogEvent, "ingestionTime">;
 
 /** Indexes of the events that were left out, as PutLogEvents returns them. */
-export interface RejectedEvents {
+interface RejectedEvents {
   readonly tooNewLogEventStartIndex?: number;
   readonly tooOldLogEventEndIndex?: number;
 }

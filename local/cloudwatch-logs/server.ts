@@ -16,12 +16,12 @@ import type { Fault } from "../control-plane/server.ts";
 import { LogStore } from "./log-store.ts";
 
 /** A call as it came in. */
-export interface LogsCall {
+interface LogsCall {
   readonly operation: string;
   readonly input: unknown;
 }
 
-export interface LocalCloudWatchLogsOptions {
+interface LocalCloudWatchLogsOptions {
   /** Events are kept here, one folder a group, one file a stream. */
   readonly directory: string;
   /** Log groups to make where they are missing. */

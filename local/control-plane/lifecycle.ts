@@ -19,7 +19,7 @@ export interface LifecycleOptions {
   readonly update: (change: (state: AwsState) => AwsState) => void;
 }
 
-export interface Lifecycle {
+interface Lifecycle {
   /** Starts what a new state asks for. To be called after every change. */
   follow(state: AwsState): void;
   /** Gives up what runs, and waits for it. */

@@ -23,13 +23,13 @@ export interface Outcome {
 export type Operation = (state: AwsState, input: unknown, environment: Environment) => Outcome;
 
 /** Makes an operation that only reads. */
-export type DefineQuery = <Input>(
+type DefineQuery = <Input>(
   schema: z.ZodType<Input>,
   run: (state: AwsState, input: Input, environment: Environment) => object,
 ) => Operation;
 
 /** Makes an operation that may change the account. */
-export type DefineCommand = <Input>(
+type DefineCommand = <Input>(
   schema: z.ZodType<Input>,
   run: (state: AwsState, input: Input, environment: Environment) => Outcome,
 ) => Operation;

@@ -1,7 +1,7 @@
 /**
  * Pages of a list, as the AWS APIs give them: at most `limit` items, and an opaque token for the rest.
  */
-export interface Page<T> {
+interface Page<T> {
   readonly items: readonly T[];
   readonly nextToken?: string;
 }

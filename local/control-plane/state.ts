@@ -104,7 +104,7 @@ export interface TaskDefinition {
   readonly stopTimeout: number;
 }
 
-export interface DeploymentConfiguration {
+interface DeploymentConfiguration {
   readonly minimumHealthyPercent: number;
   readonly maximumPercent: number;
   readonly deploymentCircuitBreaker: { readonly enable: boolean; readonly rollback: boolean };
@@ -168,7 +168,7 @@ export interface Service {
   readonly createdAt: Date;
 }
 
-export type TaskStatus = "PENDING" | "RUNNING" | "DEACTIVATING" | "STOPPING" | "STOPPED";
+type TaskStatus = "PENDING" | "RUNNING" | "DEACTIVATING" | "STOPPING" | "STOPPED";
 
 export interface Task {
   readonly taskId: string;

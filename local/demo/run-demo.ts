@@ -15,7 +15,7 @@ import { type Selection, type SourceFile, selectFiles } from "./source-files.ts"
 import { areConnected, countsBetween, countTargets } from "./target-report.ts";
 import { copyIn, readAll, startTraffic, type Workload } from "./workload.ts";
 
-export interface DemoOptions {
+interface DemoOptions {
   /** The directory whose files are copied in. */
   readonly source: string;
   readonly maxFiles: number;
@@ -50,7 +50,7 @@ const SCALE_OUT_TIMEOUT = 60_000;
 const CONNECT_TIMEOUT = 10_000;
 
 /** Too few files to show anything with. */
-export class SourceError extends Error {
+class SourceError extends Error {
   override readonly name = "SourceError";
 }
 

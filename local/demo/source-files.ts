@@ -14,7 +14,7 @@ export interface Selection {
   readonly available: number;
 }
 
-export interface SelectionLimits {
+interface SelectionLimits {
   readonly maxFiles: number;
   /** Larger files are left out: a few of them would decide which mount target has most to do. */
   readonly maxFileBytes: number;

@@ -6,7 +6,7 @@ import type { FileClient } from "./file-client.ts";
 import type { SourceFile } from "./source-files.ts";
 
 /** What went through, over all of the demo. */
-export interface Tally {
+interface Tally {
   requests: number;
   failed: number;
   /** Why the first requests failed. */

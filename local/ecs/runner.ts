@@ -17,7 +17,7 @@ export interface EcsRunnerOptions extends TaskRunOptions {
   readonly serviceName: string;
 }
 
-export interface EcsRunner {
+interface EcsRunner {
   /** Stops all tasks, without waiting for their requests: the load balancer should be closed before. */
   close(): Promise<void>;
 }

@@ -12,7 +12,7 @@ export interface FireLensTask {
   readonly taskDefinition: string;
 }
 
-export interface FireLensConfiguration {
+interface FireLensConfiguration {
   /** Where the container runtime connects: `/var/run/fluent.sock` on ECS. */
   readonly socketPath: string;
   /** 24224 on ECS. */

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FluentClient, type FluentSocketOptions } from "@fluent-org/logger";
 import type { Stream } from "../process.ts";
 
-export interface LogDriverOptions {
+interface LogDriverOptions {
   /** A Unix socket's `path`, or `host` and `port`. */
   readonly address: Pick<FluentSocketOptions, "path" | "host" | "port">;
   readonly containerName: string;

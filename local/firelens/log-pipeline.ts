@@ -16,7 +16,7 @@ import { type LogDriver, openLogDriver } from "./log-driver.ts";
 import { startLogRouter } from "./log-router.ts";
 
 /** What arrived by the end. */
-export interface Arrived {
+interface Arrived {
   readonly objects: number;
   readonly lines: number;
   readonly errors: number;

@@ -21,7 +21,7 @@ export interface Target {
   readonly port: number;
 }
 
-export interface LoadBalancerOptions {
+interface LoadBalancerOptions {
   readonly host?: string;
   /** 0, the default, lets the operating system choose. */
   readonly port?: number;

@@ -4,6 +4,7 @@
  * They share a process because the mount targets of a file system share its locks. It ends when the process that
  * started it does.
  */
+import { messageOf } from "../../fargate-app/src/nfs/errors.ts";
 import { type NfsServer, startNfsServer } from "../nfs-server/index.ts";
 import { type Command, commandSchema, type Reply, settingsSchema } from "./messages.ts";
 
@@ -17,7 +18,7 @@ process.on("message", async (message) => {
   try {
     await carryOut(command);
   } catch (error) {
-    reply.error = error instanceof Error ? error.message : String(error);
+    reply.error = messageOf(error);
   }
   process.send?.(reply);
 });

@@ -5,7 +5,7 @@ import { startProcess } from "../process.ts";
 import { typescriptProgram } from "../typescript-program.ts";
 import { type Command, type MountTargetSettings, type Reply, replySchema } from "./messages.ts";
 
-export interface MountTargetServers {
+interface MountTargetServers {
   /** Starts the server of the mount target with this address. Rejects when it does not start within 20 s. */
   start(host: string): Promise<void>;
   /** Closes it, with its connections. */

@@ -32,7 +32,7 @@ interface Position {
 }
 
 /** What is known of a COMPOUND before its operations are. */
-export interface CompoundRequest {
+interface CompoundRequest {
   /** Bytes of the whole message. */
   readonly length: number;
   /** The COMPOUND itself, which a retry repeats to the byte. */

@@ -17,7 +17,7 @@ export interface SharedFileSystem {
   readonly name: Buffer;
 }
 
-export interface SharedFileSystemOptions extends TreeOptions {
+interface SharedFileSystemOptions extends TreeOptions {
   /** Seconds after which a client that is not heard of loses its state. */
   readonly leaseSeconds: number;
 }

@@ -12,14 +12,14 @@ import { pipeline } from "node:stream/promises";
 import { AwsError } from "../control-plane/aws-error.ts";
 
 /** An object in a listing. */
-export interface StoredObject {
+interface StoredObject {
   readonly key: string;
   readonly size: number;
   readonly lastModified: Date;
 }
 
 /** A part as CompleteMultipartUpload names it. */
-export interface PartReference {
+interface PartReference {
   readonly partNumber: number;
   readonly etag: string;
 }

@@ -15,13 +15,13 @@ import type { Fault } from "../control-plane/server.ts";
 import { ObjectStore } from "./object-store.ts";
 
 /** A call as it came in. */
-export interface S3Call {
+interface S3Call {
   readonly operation: OperationName;
   readonly bucket: string;
   readonly key: string;
 }
 
-export interface LocalS3Options {
+interface LocalS3Options {
   /** Objects are kept here, one folder a bucket. */
   readonly directory: string;
   /** Buckets to make. */

@@ -9,7 +9,7 @@ import { type ManagedProcess, startProcess } from "../process.ts";
 import { typescriptProgram } from "../typescript-program.ts";
 import { type Invocation, invocationSchema } from "./lambda-messages.ts";
 
-export interface LambdaFunctionOptions {
+interface LambdaFunctionOptions {
   readonly functionName: string;
   readonly region: string;
   readonly accountId: string;

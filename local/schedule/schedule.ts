@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { LambdaFunction } from "./lambda-function.ts";
 import type { Invocation } from "./lambda-messages.ts";
 
-export interface ScheduleOptions {
+interface ScheduleOptions {
   readonly target: LambdaFunction;
   /** Milliseconds from the start of one event to that of the next. A run that takes longer delays the next one. */
   readonly every: number;
@@ -15,7 +15,7 @@ export interface ScheduleOptions {
   readonly onInvocation: (invocation: Invocation) => void;
 }
 
-export interface Schedule {
+interface Schedule {
   /** Sends no event any more. Does not end an invocation that runs: close the function for that. */
   close(): Promise<void>;
 }

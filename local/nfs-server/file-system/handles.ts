@@ -15,7 +15,7 @@ const Form = { WITH_PATH: 1, WITHOUT_PATH: 2 } as const;
 const FIXED_LENGTH = 1 + 3 * 8;
 const MAXIMUM_PATH = MAXIMUM_FILE_HANDLE - FIXED_LENGTH;
 
-export interface DecodedHandle {
+interface DecodedHandle {
   readonly identity: Identity;
   readonly path?: string;
 }

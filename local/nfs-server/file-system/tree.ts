@@ -20,7 +20,7 @@ import { OpenFile } from "./open-file.ts";
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
-export interface Found {
+interface Found {
   readonly inode: Inode;
   readonly stat: BigIntStats;
 }

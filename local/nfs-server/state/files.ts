@@ -25,7 +25,7 @@ export interface Conflict extends ByteRange {
   readonly owner: LockOwner;
 }
 
-export interface WantedLock extends ByteRange {
+interface WantedLock extends ByteRange {
   readonly exclusive: boolean;
 }
 

@@ -38,7 +38,7 @@ export function negotiate(asked: ChannelAttributes, limits: ChannelAttributes): 
 }
 
 /** What a retry must have in common with the request it repeats. */
-export interface RequestFingerprint {
+interface RequestFingerprint {
   readonly length: number;
   /** Of the request's first bytes: enough to tell requests apart, without a pass over a long write's data. */
   readonly checksum: number;
@@ -52,7 +52,7 @@ export function fingerprintOf(request: Buffer, principal: string): RequestFinger
 }
 
 /** What a SEQUENCE finds at its slot. */
-export type SlotOutcome =
+type SlotOutcome =
   | { readonly kind: "new" }
   /** The request was executed: this is its reply, without the RPC header; without one, the reply was not kept. */
   | { readonly kind: "retry"; readonly reply: Buffer | undefined };
