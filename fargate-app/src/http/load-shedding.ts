@@ -1,6 +1,7 @@
 /** Refusing work while the process has too much of it, before its memory or its event loop goes. */
 import { getHeapStatistics } from "node:v8";
 import underPressure from "@fastify/under-pressure";
+import type { AnswersUnderWay } from "./answers-under-way.ts";
 import type { App } from "./app.ts";
 import type { HttpLimits } from "./limits.ts";
 import { ProblemError } from "./problem.ts";
@@ -21,8 +22,8 @@ const REASONS: Readonly<Record<string, string>> = {
   rssBytes: "it uses nearly all of its memory",
 };
 
-/** @param underWay What the server is answering, with the request that is asked about. */
-export async function shedLoad(app: App, limits: HttpLimits, underWay: ReadonlySet<unknown>): Promise<void> {
+/** @param underWay With the answer to the request that is asked about. */
+export async function shedLoad(app: App, limits: HttpLimits, underWay: AnswersUnderWay): Promise<void> {
   await app.register(underPressure, {
     // In an interval with fewer than two turns of the event loop, its delay cannot be measured, and counts as infinite.
     // In one that is twice as long as the limit, there are so few only where the limit is passed indeed.
@@ -33,7 +34,7 @@ export async function shedLoad(app: App, limits: HttpLimits, underWay: ReadonlyS
     pressureHandler: async ({ routeOptions }, _reply, type) => {
       // Operators must be able to look at a busy router.
       const isForFiles = routeOptions.url?.startsWith(FILES_PREFIX) ?? false;
-      if (!isForFiles || underWay.size <= ALWAYS_SERVED) return;
+      if (!isForFiles || underWay.count <= ALWAYS_SERVED) return;
       throw new ProblemError(503, `The router has too much to do: ${REASONS[type] ?? type}`);
     },
   });

@@ -1,25 +1,22 @@
 /** Answers to what is no HTTP request, or not one in time: Node tells of it before there is a request to answer. */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { AnswersUnderWay } from "./answers-under-way.ts";
 import { PROBLEM_TYPE, ProblemError, problemOf } from "./problem.ts";
 
 type ClientError = Error & { readonly code?: string };
 
-/** The `clientErrorHandler` of a server, once it watches that server. */
+/** The `clientErrorHandler` of a server, once it knows what that server is answering. */
 export class MalformedRequests {
-  readonly #responses = new WeakMap<Socket, Set<ServerResponse>>();
+  #underWay: AnswersUnderWay | undefined;
   readonly #ending = new WeakSet<Socket>();
 
   /**
-   * Learns which answers are under way on a connection. Nothing may be written into the middle of one; and what came
-   * before the broken request gets its own answer first, or its client would take the wrong one for it.
+   * Nothing may be written into the middle of an answer; and what came before the broken request gets its own answer
+   * first, or its client would take the wrong one for it.
    */
-  watch(server: Server): void {
-    server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
-      const responses = this.#responses.get(socket) ?? new Set();
-      this.#responses.set(socket, responses.add(response));
-      response.once("close", () => responses.delete(response));
-    });
+  watch(underWay: AnswersUnderWay): void {
+    this.#underWay = underWay;
   }
 
   readonly answer = (error: ClientError, socket: Socket): void => {
@@ -27,19 +24,19 @@ export class MalformedRequests {
     // What else comes over the connection is broken, too.
     if (socket.destroyed || this.#ending.has(socket)) return;
     this.#ending.add(socket);
-    const before = [...this.#underWay(socket)].filter(({ req }) => req.complete);
+    const before = this.#answersOf(socket).filter(({ req }) => req.complete);
     const closed = before.map((response) => new Promise((resolve) => response.once("close", resolve)));
     void Promise.all(closed).then(() => this.#end(error, socket));
   };
 
   #end(error: ClientError, socket: Socket): void {
-    const isAnswered = [...this.#underWay(socket)].some(({ headersSent }) => headersSent);
+    const isAnswered = this.#answersOf(socket).some(({ headersSent }) => headersSent);
     if (socket.writable && !isAnswered) socket.write(rawAnswer(problemFor(error)));
     socket.destroy();
   }
 
-  #underWay(socket: Socket): ReadonlySet<ServerResponse> {
-    return this.#responses.get(socket) ?? new Set();
+  #answersOf(socket: Socket): ServerResponse[] {
+    return [...(this.#underWay?.of(socket) ?? [])];
   }
 }
 

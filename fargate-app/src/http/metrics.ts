@@ -21,7 +21,7 @@ export class Metrics {
   readonly #registers = [this.registry];
   readonly #requests = new Counter({
     name: "router_http_requests_total",
-    help: "HTTP requests answered.",
+    help: "HTTP requests; with the status 499 those whose answer was not finished.",
     labelNames: ["method", "route", "status"],
     registers: this.#registers,
   });

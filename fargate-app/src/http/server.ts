@@ -1,6 +1,6 @@
 /** The HTTP server: the file API, and what operators ask. */
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import swagger from "@fastify/swagger";
 import Fastify, { type FastifyBaseLogger, type FastifyReply, type FastifyRequest, LogController } from "fastify";
 import {
@@ -11,10 +11,10 @@ import {
 } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { Router } from "../router/router.ts";
+import { AnswersUnderWay } from "./answers-under-way.ts";
 import type { App } from "./app.ts";
 import type { ApiTokens } from "./authentication/api-tokens.ts";
 import { BEARER_SECURITY, requireToken } from "./authentication/bearer.ts";
-import { answersUnderWay } from "./closing.ts";
 import { addDocsRoutes, type DocsAssets } from "./docs-routes.ts";
 import { addFileRoutes } from "./file-routes.ts";
 import { type HttpLimits, limitConnections, serverOptions } from "./limits.ts";
@@ -42,7 +42,7 @@ export interface ServerOptions {
 
 export interface HttpServer {
   readonly app: App;
-  readonly underWay: ReadonlySet<ServerResponse>;
+  readonly underWay: AnswersUnderWay;
 }
 
 /** Names of requests that clients may choose; others get one of ours. */
@@ -60,6 +60,9 @@ const FILE_METHODS = "GET, HEAD, PUT, POST, DELETE";
 
 /** Headers that describe a file, which a problem must not have. */
 const FILE_HEADERS = ["content-length", "content-type", "last-modified"] as const;
+
+/** The status of an answer that was not finished, for logs and metrics; there is none for that in HTTP. */
+const UNFINISHED = 499;
 
 /** Longer than any path: a long one is refused by our own rules, with our own words. */
 const MAXIMUM_URL = 2 ** 16;
@@ -79,7 +82,8 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     routerOptions: { maxParamLength: MAXIMUM_URL },
     frameworkErrors: answerError,
   }).withTypeProvider<ZodTypeProvider>();
-  malformedRequests.watch(app.server);
+  const underWay = new AnswersUnderWay(app.server);
+  malformedRequests.watch(underWay);
   limitConnections(app, limits, options.log);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -90,10 +94,8 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
 
   app.addHook("onRequest", (request, reply, done) => {
     reply.header("x-request-id", request.id);
-    done();
-  });
-  app.addHook("onResponse", (request, reply, done) => {
-    observe(request, reply, options);
+    // Fastify's onResponse does not come where the client goes away.
+    reply.raw.once("close", () => observe(request, reply, options));
     done();
   });
   app.setErrorHandler(answerError);
@@ -101,7 +103,6 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
 
   addSecurityHeaders(app);
   await limitRate(app, limits);
-  const underWay = answersUnderWay(app.server);
   await shedLoad(app, limits, underWay);
   if (tokens !== undefined) requireToken(app, tokens);
   await app.register(swagger, {
@@ -148,9 +149,15 @@ function answerNotFound(request: FastifyRequest, reply: FastifyReply): void {
 
 function observe(request: FastifyRequest, reply: FastifyReply, { metrics, accessLog }: ServerOptions): void {
   const { method, routeOptions, url } = request;
-  const { statusCode: status, elapsedTime } = reply;
+  const { elapsedTime } = reply;
+  const status = isFinished(reply) ? reply.statusCode : UNFINISHED;
   metrics.observeExchange({ method, route: routeOptions.url ?? "none", status, seconds: elapsedTime / 1000 });
   if (accessLog) request.log.info({ method, url, status, milliseconds: elapsedTime }, `${method} ${url} ${status}`);
+}
+
+/** What Node could not write counts as written when the connection is lost with it. */
+function isFinished({ raw, request }: FastifyReply): boolean {
+  return raw.writableFinished && !request.raw.socket.destroyed;
 }
 
 /** OpenAPI has no wildcards: what is `*` in a route is the parameter `path` in the document. */

@@ -721,6 +721,62 @@ describe("the log", () => {
   });
 });
 
+describe("a client that goes away", () => {
+  const CHUNK = 64 * 1024;
+
+  beforeEach(async () => {
+    await restart(new MemoryNetwork(1, { chunkSize: CHUNK }), { accessLog: true });
+    server.network.files.write("/data/long", Buffer.alloc(64 * 2 ** 20));
+    server.network.files.write("/data/short", Buffer.alloc(CHUNK));
+  });
+
+  const statuses = () =>
+    server.lines.flatMap((line) => ("milliseconds" in line && "status" in line ? [line.status] : []));
+
+  async function leave(...requests: string[]): Promise<void> {
+    const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+    await once(socket, "connect");
+    for (const request of requests) socket.write(request);
+    await sleep(100);
+    socket.destroy();
+    await vi.waitFor(() => expect(statuses()).toHaveLength(requests.length));
+  }
+
+  test.each([
+    ["in the middle of its body", "PUT /files/a HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345"],
+    ["in the middle of the answer", "GET /files/long HTTP/1.1\r\nhost: x\r\n\r\n"],
+  ])("%s is in the log and in the metrics, once", async (_, request) => {
+    await leave(request);
+    await sleep(50);
+    expect(statuses()).toEqual([499]);
+    const metrics = await (await send("GET", "/metrics")).text();
+    expect(metrics).toMatch(/router_http_requests_total\{method="(GET|PUT)",route="\/files\/\*",status="499"\} 1/);
+  });
+
+  test("in the middle of an answer that was given to the socket as a whole is in the log, too", async () => {
+    const size = 32 * 2 ** 20;
+    await restart(new MemoryNetwork(1, { chunkSize: size }), { accessLog: true });
+    server.network.files.write("/data/long", Buffer.alloc(size));
+    await leave("GET /files/long HTTP/1.1\r\nhost: x\r\n\r\n");
+    expect(statuses()).toEqual([499]);
+  });
+
+  test("holds nothing of the answers that waited for another one", async () => {
+    const long = "GET /files/long HTTP/1.1\r\nhost: x\r\n\r\n";
+    const gate = vi.spyOn(server.router, "deleteFile").mockImplementation(() => sleep(300));
+    await leave("DELETE /files/a HTTP/1.1\r\nhost: x\r\n\r\n", long, long);
+    gate.mockRestore();
+    expect(statuses()).toEqual([499, 499, 499]);
+    await vi.waitFor(() => expect(server.router.memory.taken).toBe(0));
+    expect(server.router.targets.map(({ connection }) => connection?.active)).toEqual([0]);
+  });
+
+  test("after the whole answer has got it", async () => {
+    expect((await (await send("GET", "/files/short")).arrayBuffer()).byteLength).toBe(CHUNK);
+    await vi.waitFor(() => expect(statuses()).toEqual([200]));
+  });
+});
+
 test("one connection serves many requests, also after a refused body", async () => {
   const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
   await once(socket, "connect");
