@@ -21,7 +21,7 @@ export const pageQuery = z.object({
     .describe("Directories: `nextCursor` of the page before, to go on behind its last entry."),
 });
 
-export type PageQuery = z.infer<typeof pageQuery>;
+type PageQuery = z.infer<typeof pageQuery>;
 
 export const directoryPage = z.object({
   path: z.string().describe("The directory, without a leading slash; empty for the served directory itself."),

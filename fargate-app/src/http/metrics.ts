@@ -8,7 +8,7 @@ import { TARGET_STATES } from "../router/target-state.ts";
 /** Seconds; EFS answers in about a millisecond at best. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-export interface HttpExchange {
+interface HttpExchange {
   readonly method: string;
   /** The pattern of the route, not the path of the request. */
   readonly route: string;

@@ -29,7 +29,7 @@ const problemSchema = z.object({
     .describe("What went wrong, for programs: an NFS status such as `NFS4ERR_NOENT`, or `OUTCOME_UNKNOWN`."),
 });
 
-export type Problem = z.infer<typeof problemSchema>;
+type Problem = z.infer<typeof problemSchema>;
 
 /** For the responses of a route's schema: how it answers when something goes wrong. */
 export const PROBLEM_RESPONSE = {
@@ -48,6 +48,10 @@ export class ProblemError extends Error {
     super(detail, options);
     this.status = status;
   }
+}
+
+export function preconditionFailed(): ProblemError {
+  return new ProblemError(412, "The file is not the version that the request is about");
 }
 
 type NfsStatus = Extract<NfsStatusError["status"], string>;

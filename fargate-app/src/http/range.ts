@@ -1,7 +1,7 @@
 /** Range requests for one part of a file (RFC 9110 §14). */
 
 /** As it was asked for: from a byte to another, from a byte to the end, or the last bytes. */
-export type RequestedRange = { readonly first: number; readonly last?: number } | { readonly suffix: number };
+type RequestedRange = { readonly first: number; readonly last?: number } | { readonly suffix: number };
 
 /** As it is there. */
 export interface ByteRange {

@@ -7,7 +7,7 @@ import type { Router } from "../router/router.ts";
 import type { DirectoryPath, FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";
 import type { ConditionalRequest } from "./preconditions.ts";
-import { ProblemError } from "./problem.ts";
+import { ProblemError, preconditionFailed } from "./problem.ts";
 import { bodyOf } from "./response-body.ts";
 import { covers, rangeToRead, type Selection, select } from "./selection.ts";
 import { lastModifiedHeader, validatorsOf } from "./validators.ts";
@@ -76,7 +76,7 @@ async function statAs(wanted: "file" | "directory", router: Router, path: Direct
 }
 
 function describe(reply: FastifyReply, path: FilePath, attributes: FileAttributes, selection: Selection): void {
-  if (selection.status === 412) throw new ProblemError(412, "The file is not the version that the request is about");
+  if (selection.status === 412) throw preconditionFailed();
   const { size } = attributes;
   const validators = validatorsOf(attributes);
   reply.code(selection.status);

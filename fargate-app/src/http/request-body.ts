@@ -38,7 +38,7 @@ export async function withBody<Result>(
 }
 
 /** The memory of bodies that must be whole. They hold it while they come, so they may have a part of it only. */
-export interface WholeBodyMemory {
+interface WholeBodyMemory {
   readonly allowance: TransferMemory;
   readonly shared: TransferMemory;
 }

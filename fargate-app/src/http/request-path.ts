@@ -6,7 +6,7 @@ import { ProblemError } from "./problem.ts";
 export const FILES_PREFIX = "/files/";
 
 /** What a URL below {@link FILES_PREFIX} names; one that ends in `/` names a directory. */
-export type Resource =
+type Resource =
   | { readonly kind: "file"; readonly path: FilePath }
   | { readonly kind: "directory"; readonly path: DirectoryPath };
 

@@ -5,7 +5,7 @@ import type { FastifyRequest } from "fastify";
  * `probe`: what load balancers and health checks ask. Open to everyone, never limited, never shed: a router that is
  * busy is not one that is broken. `public`: open to everyone. Default: clients with a token.
  */
-export type RouteAccess = "probe" | "public";
+type RouteAccess = "probe" | "public";
 
 declare module "fastify" {
   interface FastifyContextConfig {

@@ -40,7 +40,7 @@ export interface ServerOptions {
   readonly loadDocsAssets: () => Promise<DocsAssets>;
 }
 
-export interface HttpServer {
+interface HttpServer {
   readonly app: App;
   readonly underWay: AnswersUnderWay;
 }

@@ -7,7 +7,7 @@ import type { FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";
 import type { HttpLimits } from "./limits.ts";
 import { evaluate, isConditional } from "./preconditions.ts";
-import { ProblemError } from "./problem.ts";
+import { ProblemError, preconditionFailed } from "./problem.ts";
 import { withBody, withWholeBody } from "./request-body.ts";
 import { lastModifiedHeader, validatorsOf } from "./validators.ts";
 
@@ -66,10 +66,6 @@ async function writeCondition({ router, path, request }: FileExchange): Promise<
   const current = await currentVersion(router, path);
   if (evaluate(request, current && validatorsOf(current)) !== "proceed") throw preconditionFailed();
   return current === undefined ? "absent" : { etag: etagOf(current) };
-}
-
-function preconditionFailed(): ProblemError {
-  return new ProblemError(412, "The file is not the version that the request is about");
 }
 
 async function currentVersion(router: Router, path: FilePath): Promise<FileAttributes | undefined> {

@@ -12,7 +12,7 @@ export interface TokenSource {
   readonly load: () => Promise<readonly string[]>;
 }
 
-export interface ApiTokensOptions {
+interface ApiTokensOptions {
   /** Milliseconds from one look at the source to the next. */
   readonly refreshInterval: number;
   readonly log: Logger;

@@ -6,7 +6,7 @@ import type { TokenSource } from "./api-tokens.ts";
 const TOKEN = /^(?=.{32,4096}$)[A-Za-z0-9._~+/-]+=*$/;
 
 /** A secret without a token that can be used; the message does not tell what is in it. */
-export class SecretError extends Error {
+class SecretError extends Error {
   override readonly name = "SecretError";
 }
 
