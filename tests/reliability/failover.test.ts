@@ -17,6 +17,7 @@ import { startMountTargetServers } from "../../local/mount-targets/servers.ts";
 import { GaneshaServer, ganesha } from "../support/ganesha.ts";
 import { Gate } from "../support/gate.ts";
 import { type LogLine, memoryLog } from "../support/memory-router.ts";
+import { readFile } from "../support/read-file.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { describeRequiring } from "../support/requirements.ts";
 import { tableOf } from "../support/router-bundle.ts";
@@ -252,7 +253,7 @@ function suite(kind: string, start: () => Promise<MountTargets>): void {
       await gate(frozen).set("open");
       await until(frozen, true);
       await sleep(200);
-      const { data } = await router.readFile(written);
+      const data = await readFile(router, written);
       if (data.toString() !== "second") undone += 1;
     }
     Object.assign(counts, { "thaws after a write": freezes, "writes undone by them": undone });

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OutcomeUnknownError } from "../../fargate-app/src/nfs/index.ts";
 import type { Router } from "../../fargate-app/src/router/router.ts";
 import { directoryPath, filePath } from "../../fargate-app/src/routing/path.ts";
+import { readFile } from "./read-file.ts";
 
 const FILES = 4;
 
@@ -79,7 +80,7 @@ export class RouterLoad {
     const records = { done: [] as string[], unknown: [] as string[] };
 
     const read = async (name: string) => {
-      const { data } = await this.#router.readFile(filePath(`${directory}/${name}`));
+      const data = await readFile(this.#router, filePath(`${directory}/${name}`));
       if (data.toString() !== contents.get(name)) {
         this.#wrong.push(`${directory}/${name} is ${data}, not ${contents.get(name)}`);
       }
@@ -127,7 +128,7 @@ export class RouterLoad {
   }
 
   async #checkLog(path: ReturnType<typeof filePath>, { done, unknown }: Record<"done" | "unknown", string[]>) {
-    const { data } = await this.#router.readFile(path);
+    const data = await readFile(this.#router, path);
     const found = data.toString().split("\n").slice(0, -1);
     const times = (record: string) => found.filter((each) => each === record).length;
     for (const record of done)

@@ -93,14 +93,6 @@ export class Router {
     return this.#pool.close();
   }
 
-  async readFile(path: FilePath, range: ReadRange = {}): Promise<{ attributes: FileAttributes; data: Buffer }> {
-    return this.#pool.attempt("read", path, async ({ target, client, options }) => {
-      const read = await client.readFile(this.#absolute(path), { ...options, ...range });
-      target.statistics.bytesRead += read.data.length;
-      return read;
-    });
-  }
-
   /**
    * A file as a stream, which goes on from another target when its own is lost.
    *

@@ -6,6 +6,7 @@ import { Metrics } from "../../../fargate-app/src/http/metrics.ts";
 import type { Router } from "../../../fargate-app/src/router/router.ts";
 import { filePath } from "../../../fargate-app/src/routing/path.ts";
 import { MemoryNetwork, startTestRouter as start } from "../../support/memory-router.ts";
+import { readFile } from "../../support/read-file.ts";
 
 const PATH = filePath("a/b.txt");
 
@@ -55,7 +56,7 @@ describe("a new mount target", () => {
     expect(ids(router)).toHaveLength(2);
     await change;
     expect(ids(router)).toHaveLength(3);
-    await router.readFile(PATH);
+    await readFile(router, PATH);
     first.state = "up";
     await vi.waitFor(() => expect(router.targets.every(({ state }) => state === "connected")).toBe(true));
     expect(lines.filter(({ msg }) => msg.startsWith("The mount table has changed"))).toHaveLength(2);
@@ -92,7 +93,7 @@ describe("a mount target that is no longer listed", () => {
     expect(read).toBe("0123456789");
     expect(first.log).toContain("read /data/a/b.txt");
     await uploading;
-    expect((await router.readFile(PATH)).data.toString()).toBe("newer");
+    expect((await readFile(router, PATH)).toString()).toBe("newer");
     await vi.waitFor(() => expect(first.clients.size).toBe(0));
   });
 
@@ -123,11 +124,11 @@ describe("a mount target that is no longer listed", () => {
     const { router, lines } = await start(network, { drainTimeout: 60_000 });
     await router.writeFile(PATH, Buffer.from("one"));
     first.state = "frozen";
-    const reads = Array.from({ length: 20 }, () => router.readFile(PATH));
+    const reads = Array.from({ length: 20 }, () => readFile(router, PATH));
     await sleep(10);
     await router.useTable(table);
     first.state = state;
-    for (const { data } of await Promise.all(reads)) expect(data.toString()).toBe("one");
+    for (const data of await Promise.all(reads)) expect(data.toString()).toBe("one");
     await vi.waitFor(() => expect(first.clients.size).toBe(0));
     first.state = "up";
     await sleep(300);

@@ -16,6 +16,7 @@ import type { Router } from "../../../fargate-app/src/router/router.ts";
 import { type DirectoryPath, directoryPath, filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";
 import type { MemoryServer } from "../../support/memory-nfs.ts";
 import { MemoryNetwork, type MemoryRouter, startTestRouter as start } from "../../support/memory-router.ts";
+import { readFile } from "../../support/read-file.ts";
 
 const PATH = filePath("a/b.txt");
 
@@ -45,8 +46,8 @@ describe("the file API", () => {
     expect(await router.writeFile(PATH, Buffer.from("two"))).toMatchObject({ created: false });
     expect(await router.appendFile(PATH, Buffer.from("three"))).toMatchObject({ size: 8 });
     expect(await router.exists(PATH)).toBe(true);
-    expect((await router.readFile(PATH)).data.toString()).toBe("twothree");
-    expect((await router.readFile(PATH, { start: 3, length: 2 })).data.toString()).toBe("th");
+    expect((await readFile(router, PATH)).toString()).toBe("twothree");
+    expect((await readFile(router, PATH, { start: 3, length: 2 })).toString()).toBe("th");
     expect(await text((await router.openFile(PATH, { start: 1 })).body)).toBe("wothree");
     expect(await router.stat(PATH)).toMatchObject({ type: "file", size: 8 });
     expect(network.files.files).toEqual(["/data/a/b.txt"]);
@@ -104,7 +105,7 @@ describe("the file API", () => {
     const { router, network, targetOf } = await start();
     await router.writeFile(PATH, Buffer.from("12345"));
     await text((await router.openFile(PATH)).body);
-    await router.readFile(PATH);
+    await readFile(router, PATH);
     await expect(router.stat(filePath("missing"))).rejects.toThrow(NfsStatusError);
     const target = targetOf(preferred(network).first);
     expect(target.statistics).toMatchObject({ bytesWritten: 5, bytesRead: 10 });
@@ -127,7 +128,7 @@ describe("starting", () => {
 
     first.state = "up";
     await vi.waitFor(() => expect(targetOf(first).state).toBe("connected"));
-    await router.readFile(PATH);
+    await readFile(router, PATH);
     expect(targetOf(first).statistics.requests).toBe(1);
   });
 
@@ -168,7 +169,7 @@ describe.each(["down", "frozen"] as const)("when a target is %s", (failure) => {
     const { first, second } = preferred(network);
     await router.writeFile(PATH, Buffer.from("one"));
     first.state = failure;
-    expect((await router.readFile(PATH)).data.toString()).toBe("one");
+    expect((await readFile(router, PATH)).toString()).toBe("one");
     expect(targetOf(first).state).not.toBe("connected");
     await router.writeFile(PATH, Buffer.from("two"));
     expect(await text((await router.openFile(PATH)).body)).toBe("two");
@@ -184,11 +185,11 @@ describe.each(["down", "frozen"] as const)("when a target is %s", (failure) => {
     await router.writeFile(PATH, Buffer.from("one"));
     const { first } = preferred(network);
     first.state = "frozen";
-    const reads = Array.from({ length: 20 }, () => router.readFile(PATH));
+    const reads = Array.from({ length: 20 }, () => readFile(router, PATH));
     await sleep(10);
     first.state = failure;
     const results = await Promise.all(reads);
-    expect(results.every(({ data }) => data.toString() === "one")).toBe(true);
+    expect(results.every((data) => data.toString() === "one")).toBe(true);
   });
 
   test("it comes back by itself, gets its paths again, and its old session ends", async () => {
@@ -196,11 +197,11 @@ describe.each(["down", "frozen"] as const)("when a target is %s", (failure) => {
     const { first } = preferred(network);
     await router.writeFile(PATH, Buffer.from("one"));
     first.state = failure;
-    await router.readFile(PATH);
+    await readFile(router, PATH);
     first.state = "up";
     await vi.waitFor(() => expect(targetOf(first).state).toBe("connected"), { timeout: 10_000 });
     const before = targetOf(first).statistics.requests;
-    await router.readFile(PATH);
+    await readFile(router, PATH);
     expect(targetOf(first).statistics.requests).toBe(before + 1);
     expect(first.clients.size).toBe(1);
     const changes = lines.filter(({ target }) => target === network.idOf(first)).map(({ level }) => level);
@@ -242,7 +243,7 @@ describe.each(["down", "frozen"] as const)("when a target is %s", (failure) => {
       yield Buffer.from("newer");
     };
     await expect(router.writeFile(PATH, source())).rejects.toThrow();
-    expect((await router.readFile(PATH)).data.toString()).toBe("old");
+    expect((await readFile(router, PATH)).toString()).toBe("old");
   });
 
   test("a listing that is under way goes on at the next one", async () => {
@@ -278,7 +279,7 @@ describe("an outcome that is not known", () => {
     const current = etagOf(network.files.stat("/data/a/b.txt"));
     preferred(network).first.scheduled.push("lose-request");
     await router.writeFile(PATH, Buffer.from("new"), { etag: current });
-    expect((await router.readFile(PATH)).data.toString()).toBe("new");
+    expect((await readFile(router, PATH)).toString()).toBe("new");
   });
 
   test("a conditional write that may have been done says that nobody knows", async () => {
@@ -311,7 +312,7 @@ describe("when the target is there, but busy", () => {
     const { first } = preferred(network);
     await router.writeFile(PATH, Buffer.from("one"));
     first.scheduled.push("NFS4ERR_DELAY");
-    expect((await router.readFile(PATH)).data.toString()).toBe("one");
+    expect((await readFile(router, PATH)).toString()).toBe("one");
     expect(targetOf(first).state).toBe("connected");
     expect(targetOf(first).statistics.errors).toBe(1);
   });
@@ -319,7 +320,7 @@ describe("when the target is there, but busy", () => {
   test("the error is passed on when all of them are", async () => {
     const { router, network } = await start();
     for (const server of network.servers) server.scheduled.push("NFS4ERR_GRACE");
-    await expect(router.readFile(PATH)).rejects.toThrow("NFS4ERR_GRACE");
+    await expect(readFile(router, PATH)).rejects.toThrow("NFS4ERR_GRACE");
   });
 });
 
@@ -328,16 +329,16 @@ describe("when no target is there", () => {
     const { router, network } = await start(undefined, { detectionTimeout: 1_000 });
     await router.writeFile(PATH, Buffer.from("one"));
     for (const server of network.servers) server.state = "down";
-    const reading = router.readFile(PATH);
+    const reading = readFile(router, PATH);
     await sleep(50);
     for (const server of network.servers) server.state = "up";
-    expect((await reading).data.toString()).toBe("one");
+    expect((await reading).toString()).toBe("one");
   });
 
   test("it fails when none does", async () => {
     const { router, network } = await start();
     for (const server of network.servers) server.state = "down";
-    await expect(router.readFile(PATH)).rejects.toThrow(new UnavailableError("No mount target can be reached"));
+    await expect(readFile(router, PATH)).rejects.toThrow(new UnavailableError("No mount target can be reached"));
     expect(router.ready).toBe(false);
   });
 
@@ -376,11 +377,11 @@ describe("a target that hangs is given up in time", () => {
     const { router, network, targetOf } = await start(undefined, timeouts);
     const { first } = preferred(network);
     await router.writeFile(PATH, Buffer.from("one"));
-    const reads: Promise<unknown>[] = [router.readFile(PATH)];
+    const reads: Promise<unknown>[] = [readFile(router, PATH)];
     first.state = "frozen";
     const frozenAt = performance.now();
     while (targetOf(first).state === "connected") {
-      reads.push(router.readFile(PATH));
+      reads.push(readFile(router, PATH));
       await sleep(pause + 10);
     }
     expect(performance.now() - frozenAt).toBeLessThan(PATIENCE);
@@ -393,7 +394,7 @@ describe("a target that hangs is given up in time", () => {
     preferred(network).first.state = "frozen";
     await sleep(2 * DETECTION_TIMEOUT);
     const begin = performance.now();
-    await router.readFile(PATH);
+    await readFile(router, PATH);
     expect(performance.now() - begin).toBeLessThan(PATIENCE);
   });
 
