@@ -62,9 +62,17 @@ const storage = new FileStorage("file-storage", {
 });
 
 const mountTable = new MountTable(
-  // A table belongs to one file system: another file system gets another table, with its own first value.
-  ["mount-table", config.existingFileSystemId].filter((part) => part !== undefined).join("-"),
-  { ...config, parameterName: parameterName(config), mountTargets: storage.mountTargets },
+  "mount-table",
+  {
+    ...config,
+    parameterName: parameterName(config),
+    fileSystemId: storage.fileSystemId,
+    mountTargets: storage.mountTargets,
+  },
+  // Stacks with an existing file system have it under this name.
+  {
+    aliases: config.existingFileSystemId === undefined ? [] : [{ name: `mount-table-${config.existingFileSystemId}` }],
+  },
 );
 const parameterKeyArn = config.parameterType === "SecureString" ? config.kmsKeyArn : undefined;
 
@@ -135,7 +143,7 @@ const monitor = new FileMonitor("file-monitor", {
   functionSubnetIds: storage.mountTargetSubnetIds,
   functionSecurityGroupId: securityGroups.monitor.id,
   mountTargetSecurityGroupId: securityGroups.fileSystem.id,
-  fileSystemId: storage.fileSystemId,
+  fileSystemId: mountTable.fileSystemId,
   fileSystemArn: storage.fileSystemArn,
   accessPointArn: storage.accessPoint.arn,
   parameterName: mountTable.parameterName,

@@ -41,6 +41,7 @@ export interface FileMonitorArgs {
   readonly functionSecurityGroupId: pulumi.Input<string>;
   readonly mountTargetSecurityGroupId: pulumi.Input<string>;
 
+  /** Known once the mount table is this file system's. */
   readonly fileSystemId: pulumi.Input<string>;
   readonly fileSystemArn: pulumi.Input<string>;
   /** The access point whose root is the directory to count. */
@@ -241,7 +242,7 @@ export class FileMonitor extends pulumi.ComponentResource {
     );
   }
 
-  #schedule({ scheduleExpression, outlivedBy }: FileMonitorArgs): void {
+  #schedule({ scheduleExpression, fileSystemId, outlivedBy }: FileMonitorArgs): void {
     const rule = new aws.cloudwatch.EventRule(
       "file-monitor",
       { description: "Runs the file monitor", scheduleExpression },
@@ -262,6 +263,10 @@ export class FileMonitor extends pulumi.ComponentResource {
       {
         rule: rule.name,
         arn: this.function.arn,
+        // Another file system's table must not be there while the schedule still runs the function for the old one,
+        // which would write the old table again. AWS cannot change this id: Pulumi takes the target away before it
+        // takes the old table away, and puts it back after the function is changed.
+        targetId: fileSystemId,
         retryPolicy: { maximumRetryAttempts: 0, maximumEventAgeInSeconds: 300 },
       },
       { parent: this, dependsOn: [permission] },

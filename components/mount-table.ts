@@ -8,6 +8,8 @@ export interface MountTableArgs {
   readonly parameterType: "String" | "SecureString";
   /** The SecureString's KMS key. Default: the AWS-managed key of SSM. */
   readonly kmsKeyArn?: string | undefined;
+  /** Whose mount targets the table lists: another file system gets another table, which begins anew. */
+  readonly fileSystemId: pulumi.Input<string>;
   /** What the table lists at first. */
   readonly mountTargets: readonly aws.efs.MountTarget[];
 }
@@ -16,6 +18,8 @@ export interface MountTableArgs {
 export class MountTable extends pulumi.ComponentResource {
   readonly parameterName: pulumi.Output<string>;
   readonly parameterArn: pulumi.Output<string>;
+  /** `fileSystemId`, once its table is there. */
+  readonly fileSystemId: pulumi.Output<string>;
 
   constructor(name: string, args: MountTableArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:MountTable", name, {}, opts);
@@ -29,10 +33,17 @@ export class MountTable extends pulumi.ComponentResource {
         ...(args.parameterType === "SecureString" && args.kmsKeyArn !== undefined ? { keyId: args.kmsKeyArn } : {}),
         value: firstTable(args.mountTargets),
       },
-      { parent: this, ignoreChanges: ["value"] },
+      {
+        parent: this,
+        ignoreChanges: ["value"],
+        replacementTrigger: args.fileSystemId,
+        // The new one may have the old one's name.
+        deleteBeforeReplace: true,
+      },
     );
     this.parameterName = parameter.name;
     this.parameterArn = parameter.arn;
+    this.fileSystemId = pulumi.all([args.fileSystemId, parameter.id]).apply(([fileSystemId]) => fileSystemId);
 
     this.registerOutputs();
   }

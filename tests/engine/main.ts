@@ -1,12 +1,13 @@
 /**
  * The stack's whole life in the real Pulumi engine, without AWS: `npm run preview:offline`.
  *
- * Preview, up, up again, a threshold edited, destroy. The providers are stand-ins, the backend is a temporary folder,
+ * Preview, up, up again, a threshold edited, the file system replaced, destroy. The providers are stand-ins, the backend is a temporary folder,
  * and what dynamic resources call, EFS and Secrets Manager, is the local control plane.
  */
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import {
   CommandError,
   type EngineEvent,
@@ -15,7 +16,9 @@ import {
   type OpType,
   type Stack,
 } from "@pulumi/pulumi/automation/index.js";
+import { z } from "zod";
 import { PROJECT } from "../../config.ts";
+import { parseMountTable } from "../../contracts/mount-table.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import { type AwsState, emptyState, type MountTarget } from "../../local/control-plane/state.ts";
 import { ACCOUNT_ID, create, REGION } from "../infra/aws-stand-in.ts";
@@ -35,10 +38,18 @@ interface Outcome {
   readonly steps: readonly Step[];
 }
 
-const FILE_SYSTEM_ID = create("aws:efs/fileSystem:FileSystem", "files", {}).id;
-const OWN_MOUNT_TARGETS = [1, 2].map((n) => create("aws:efs/mountTarget:MountTarget", `mount-target-${n}`, {}).id);
+/** The stack's file system: another performance mode makes another one. */
+const fileSystemOf = (performanceMode: string) =>
+  create("aws:efs/fileSystem:FileSystem", "files", { performanceMode }).id;
+
+const ownMountTargetsOf = (fileSystemId: string) =>
+  [1, 2].map((number) => create("aws:efs/mountTarget:MountTarget", `mount-target-${number}`, { fileSystemId }).id);
+
+const foreignMountTargetOf = (fileSystemId: string) => fileSystemId.replace("fs-", "fsmt-");
+
+const FILE_SYSTEM_ID = fileSystemOf("generalPurpose");
+const NEXT_FILE_SYSTEM_ID = fileSystemOf("maxIO");
 const API_TOKEN_SECRET = create("aws:secretsmanager/secret:Secret", "api-token", {});
-const FOREIGN_MOUNT_TARGET = "fsmt-0f0f0f0f0f0f0f0f0";
 
 try {
   await run(await findEngine());
@@ -103,6 +114,16 @@ async function run(engine: string): Promise<void> {
       "A threshold changes the function and nothing else",
     );
 
+    await stack.setAllConfig({
+      [`${PROJECT}:performanceMode`]: { value: "maxIO" },
+      [`${PROJECT}:throughputMode`]: { value: "bursting" },
+    });
+    const replaced = await watch((onEvent) => stack.up({ onEvent }));
+    report("file system replaced", replaced);
+    assertTableReplaced(replaced.steps);
+    assert.deepEqual(await mountTableOf(stack), ownMountTargetsOf(NEXT_FILE_SYSTEM_ID).sort(), "It has its own table");
+    assert.deepEqual(mountTargetsOf(FILE_SYSTEM_ID, efs.state()), ownMountTargetsOf(FILE_SYSTEM_ID));
+
     assert.deepEqual(tokensOf(efs.state()), [token], "up makes one token, and does not rotate it");
     await assertNotStored(token, project.backend);
 
@@ -111,7 +132,9 @@ async function run(engine: string): Promise<void> {
     assert.deepEqual(deleted.counts, { delete: created.counts.create }, "destroy deletes what up created");
     assert.deepEqual((await stack.exportStack()).deployment.resources ?? [], [], "destroy leaves nothing in the stack");
     assertSwept(deleted.steps, efs.state());
-    console.log(`preview:offline passed: ${created.counts.create} resources, swept ${FOREIGN_MOUNT_TARGET}`);
+    console.log(
+      `preview:offline passed: ${created.counts.create} resources, swept ${foreignMountTargetOf(NEXT_FILE_SYSTEM_ID)}`,
+    );
   } finally {
     await efs.close();
   }
@@ -174,11 +197,12 @@ async function assertNotStored(secret: string, backend: string): Promise<void> {
   for (const content of contents) assert.ok(!content.includes(secret), "The token is in no file of the backend");
 }
 
-/** The file system as it is once the monitor has added a mount target, and the secret that the stack makes. */
+/** The file systems as they are once the monitor has added a mount target, and the secret that the stack makes. */
 function accountAfterScaleOut(): AwsState {
-  const mountTarget = (mountTargetId: string, index: number): MountTarget => ({
+  const fileSystemIds = [FILE_SYSTEM_ID, NEXT_FILE_SYSTEM_ID];
+  const mountTarget = (fileSystemId: string, mountTargetId: string, index: number): MountTarget => ({
     mountTargetId,
-    fileSystemId: FILE_SYSTEM_ID,
+    fileSystemId,
     subnetId: `subnet-${index}`,
     vpcId: "vpc-1",
     availabilityZoneId: `apne1-az${index}`,
@@ -190,19 +214,57 @@ function accountAfterScaleOut(): AwsState {
   });
   return {
     ...emptyState(ACCOUNT_ID, REGION),
-    fileSystems: [
-      { fileSystemId: FILE_SYSTEM_ID, creationToken: "files", creationTime: new Date(), lifeCycleState: "available" },
-    ],
-    mountTargets: [...OWN_MOUNT_TARGETS, FOREIGN_MOUNT_TARGET].map(mountTarget),
+    fileSystems: fileSystemIds.map((fileSystemId) => ({
+      fileSystemId,
+      creationToken: fileSystemId,
+      creationTime: new Date(),
+      lifeCycleState: "available",
+    })),
+    mountTargets: fileSystemIds.flatMap((fileSystemId) =>
+      [...ownMountTargetsOf(fileSystemId), foreignMountTargetOf(fileSystemId)].map((id, index) =>
+        mountTarget(fileSystemId, id, index),
+      ),
+    ),
     secrets: [{ name: "api-token", arn: API_TOKEN_SECRET.id, versions: [] }],
   };
 }
 
-/** The monitor must be gone before the sweep, and what a mount target holds on to must still be there. */
-function assertSwept(deleted: readonly Step[], { mountTargets }: AwsState): void {
+function mountTargetsOf(fileSystemId: string, { mountTargets }: AwsState): string[] {
+  return mountTargets.filter((target) => target.fileSystemId === fileSystemId).map((target) => target.mountTargetId);
+}
+
+/** The ids of the mount targets in the mount table, as Pulumi last wrote it. */
+async function mountTableOf(stack: Stack): Promise<string[]> {
+  const { deployment } = await stack.exportStack();
+  const parameter = deployment.resources.find(({ type }: { readonly type: string }) => type.endsWith(":Parameter"));
+  // A secret, as the engine exports it.
+  const { inputs } = z.object({ inputs: z.object({ value: z.object({ plaintext: z.string() }) }) }).parse(parameter);
+  const value = z.string().parse(JSON.parse(inputs.value.plaintext));
+  return parseMountTable(value).mount_targets.map(({ mount_target_id }) => mount_target_id);
+}
+
+/** No schedule must run the old function while the new table is there. */
+function assertTableReplaced(steps: readonly Step[]): void {
+  const order = [
+    ["delete-replaced", "aws:cloudwatch/eventTarget:EventTarget", "file-monitor"],
+    ["delete-replaced", "aws:ssm/parameter:Parameter", "mount-table"],
+    ["create-replacement", "aws:ssm/parameter:Parameter", "mount-table"],
+    ["update", "aws:lambda/function:Function", "file-monitor"],
+    ["create-replacement", "aws:cloudwatch/eventTarget:EventTarget", "file-monitor"],
+  ];
+  const found = steps.map(({ op, type, name }) => [op, type, name]);
   assert.deepEqual(
-    mountTargets.map(({ mountTargetId }) => mountTargetId),
-    OWN_MOUNT_TARGETS,
+    found.filter((step) => order.some((each) => isDeepStrictEqual(each, step))),
+    order,
+    "The schedule stops before the table is replaced, and goes on once the function is for the new file system",
+  );
+}
+
+/** The monitor must be gone before the sweep, and what a mount target holds on to must still be there. */
+function assertSwept(deleted: readonly Step[], state: AwsState): void {
+  assert.deepEqual(
+    mountTargetsOf(NEXT_FILE_SYSTEM_ID, state),
+    ownMountTargetsOf(NEXT_FILE_SYSTEM_ID),
     "The sweep removes the foreign mount targets and only those",
   );
   const order = (type: string, name: string) => {

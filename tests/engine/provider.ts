@@ -3,14 +3,20 @@
  *
  * It has no previews, so the engine leaves every output unknown there.
  */
+import { isDeepStrictEqual } from "node:util";
 import { main, type Provider } from "@pulumi/pulumi/provider/index.js";
-import { create, lookUp, type Properties } from "../infra/aws-stand-in.ts";
+import { create, FIXED_INPUTS, lookUp, type Properties } from "../infra/aws-stand-in.ts";
 
 const standIn: Provider = {
   version: "0.0.0",
   async create(urn, inputs: Properties) {
     const { id, outputs } = create(typeOf(urn), nameOf(urn), inputs);
     return { id, outs: outputs };
+  },
+  // Whether anything changed is left to the engine.
+  async diff(_id, urn, olds: Properties, news: Properties) {
+    const replaces = (FIXED_INPUTS[typeOf(urn)] ?? []).filter((input) => !isDeepStrictEqual(olds[input], news[input]));
+    return { replaces };
   },
   async update(_id, urn, _olds, inputs: Properties) {
     return { outs: create(typeOf(urn), nameOf(urn), inputs).outputs };

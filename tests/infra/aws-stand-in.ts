@@ -118,13 +118,28 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   },
 };
 
+/** Inputs that AWS cannot change: with another value, it is another resource. */
+export const FIXED_INPUTS: Readonly<Record<string, readonly string[]>> = {
+  "aws:cloudwatch/eventTarget:EventTarget": ["rule", "targetId"],
+  "aws:ecs/taskDefinition:TaskDefinition": ["containerDefinitions"],
+  "aws:efs/accessPoint:AccessPoint": ["fileSystemId"],
+  "aws:efs/fileSystem:FileSystem": ["performanceMode"],
+  "aws:efs/fileSystemPolicy:FileSystemPolicy": ["fileSystemId"],
+  "aws:efs/mountTarget:MountTarget": ["fileSystemId"],
+  "aws:ssm/parameter:Parameter": ["name"],
+};
+
 /**
  * Creates a resource in name only.
  *
  * @param logicalName its name in the program, which its physical name begins with unless the inputs have one.
  */
 export function create(type: string, logicalName: string, inputs: Properties): Created {
-  const digits = createHash("sha256").update(`${type} ${logicalName}`).digest("hex").slice(0, 17);
+  const fixed = (FIXED_INPUTS[type] ?? []).map((input) => inputs[input]);
+  const digits = createHash("sha256")
+    .update(JSON.stringify([type, logicalName, fixed]))
+    .digest("hex")
+    .slice(0, 17);
   const name = typeof inputs.name === "string" ? inputs.name : `${logicalName}-${digits.slice(0, 7)}`;
   const shape = SHAPES[type] ?? {};
   const made: Made = { name, digits, inputs };

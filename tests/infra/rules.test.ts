@@ -208,6 +208,12 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       );
     });
 
+    test("another file system gets another table, once no schedule runs the function for the old one", () => {
+      const fileSystemId = one("AccessPoint").inputs.fileSystemId;
+      expect(one("Parameter")).toMatchObject({ replacementTrigger: fileSystemId, deleteBeforeReplace: true });
+      expect(one("EventTarget", "file-monitor").inputs.targetId).toBe(fileSystemId);
+    });
+
     test("pulumi up leaves alone what the monitor and the autoscaling change, and nothing else", () => {
       expect(one("Parameter").ignoreChanges).toEqual(["value"]);
       expect(one("Service").ignoreChanges).toEqual(["desiredCount"]);

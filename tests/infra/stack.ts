@@ -13,6 +13,9 @@ export interface Registered {
   readonly outputs: Properties;
   readonly ignoreChanges: readonly string[];
   readonly retainOnDelete: boolean;
+  readonly deleteBeforeReplace: boolean;
+  /** What the resource is replaced for, when it changes. */
+  readonly replacementTrigger: unknown;
   /** Whether AWS can tag it. */
   readonly taggable: boolean;
 }
@@ -65,7 +68,7 @@ export async function registerStack(config: Readonly<Record<string, string>>): P
   const declared = new Map<string, { readonly taggable: boolean; readonly opts: pulumi.CustomResourceOptions }>();
   await pulumi.runtime.setMocks(
     {
-      newResource: ({ type, name, inputs, custom }) => {
+      newResource: async ({ type, name, inputs, custom }) => {
         if (custom !== true) return { id: undefined, state: inputs };
         const { id, outputs } = create(type, name, inputs);
         const { taggable = false, opts } = declared.get(`${type} ${name}`) ?? {};
@@ -76,6 +79,8 @@ export async function registerStack(config: Readonly<Record<string, string>>): P
           outputs: { ...withoutSecrets(outputs), id },
           ignoreChanges: opts?.ignoreChanges ?? [],
           retainOnDelete: opts?.retainOnDelete ?? false,
+          deleteBeforeReplace: opts?.deleteBeforeReplace ?? false,
+          replacementTrigger: await resolved(opts?.replacementTrigger),
           taggable,
         });
         return { id, state: outputs };
@@ -103,6 +108,10 @@ export async function registerStack(config: Readonly<Record<string, string>>): P
   });
   await pulumi.runtime.disconnect();
   return { resources, outputs: withoutSecrets(outputs ?? {}) };
+}
+
+function resolved(input: unknown): Promise<unknown> {
+  return new Promise((resolve) => pulumi.output([input]).apply(([value]) => resolve(value)));
 }
 
 /** The values of secrets, in the clear: Pulumi wraps each in an object that it marks. */
