@@ -12,8 +12,8 @@ export interface ContainerImageArgs {
   readonly keepImages?: number;
   /** The repository's name. Default: one that Pulumi makes up. */
   readonly repositoryName?: string;
-  /** A tag that stands for these files alone; no tag of the repository can then be moved. Default: `latest`, which moves. */
-  readonly immutableTag?: string;
+  /** Names the image for people: tasks take it by its digest. Default: `latest`. */
+  readonly tag?: string;
 }
 
 /** An image, built from this checkout and pushed to a repository of its own. */
@@ -33,12 +33,13 @@ export class ContainerImage extends pulumi.ComponentResource {
   }
 
   #createRepository(name: string, args: ContainerImageArgs): aws.ecr.Repository {
-    const { keepImages = 5, repositoryName, immutableTag } = args;
+    const { keepImages = 5, repositoryName } = args;
     const repository = new aws.ecr.Repository(
       name,
       {
         ...(repositoryName === undefined ? {} : { name: repositoryName }),
-        imageTagMutability: immutableTag === undefined ? "MUTABLE" : "IMMUTABLE",
+        // Every build is pushed, also one of files that were built before, to go back to them: its tag must move.
+        imageTagMutability: "MUTABLE",
         imageScanningConfiguration: { scanOnPush: true },
         encryptionConfigurations: [{ encryptionType: "AES256" }],
         forceDelete: true,
@@ -73,7 +74,7 @@ export class ContainerImage extends pulumi.ComponentResource {
         context: { location: args.context },
         dockerfile: { location: args.dockerfile },
         platforms: [args.platform],
-        tags: [pulumi.interpolate`${repository.repositoryUrl}:${args.immutableTag ?? "latest"}`],
+        tags: [pulumi.interpolate`${repository.repositoryUrl}:${args.tag ?? "latest"}`],
         push: true,
         // A preview needs no Docker, so that it runs in any pull request.
         buildOnPreview: false,

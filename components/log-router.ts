@@ -75,7 +75,7 @@ export class LogRouter extends pulumi.ComponentResource {
         dockerfile: join(context, "Dockerfile"),
         platform: cpuArchitecture === "ARM64" ? "linux/arm64" : "linux/amd64",
         repositoryName: `fluent-bit-custom${nameSuffix}`,
-        immutableTag: `${hashOf(context)}-${cpuArchitecture.toLowerCase()}`,
+        tag: `${hashOf(context)}-${cpuArchitecture.toLowerCase()}`,
       },
       { parent: this },
     );

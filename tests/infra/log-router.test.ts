@@ -90,11 +90,10 @@ describe("by default", () => {
     });
   });
 
-  test("its image is built from its folder, under a tag that cannot be moved; five are kept", () => {
+  test("its image is built from its folder, under a tag that says from what; five are kept", () => {
     const repository = one("Repository", "fluent-bit-custom");
     expect(repository.inputs).toMatchObject({
       name: "fluent-bit-custom",
-      imageTagMutability: "IMMUTABLE",
       imageScanningConfiguration: { scanOnPush: true },
     });
     expect(JSON.stringify(one("LifecyclePolicy", "fluent-bit-custom").inputs.policy)).toContain('"countNumber":5');

@@ -413,6 +413,12 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(containers().map(({ name }) => name)).toEqual(logRouter ? ["router", "log-router"] : ["router"]);
     });
 
+    test("an image that was there before can be pushed again, to go back to it", () => {
+      for (const { name: repository, inputs } of all("Repository")) {
+        expect(inputs.imageTagMutability, repository).toBe("MUTABLE");
+      }
+    });
+
     test("the router runs as a user without capabilities, and only it can be reached", () => {
       const [router, ...others] = containers();
       expect(router).toMatchObject({ user: "1000:1000", linuxParameters: { capabilities: { drop: ["ALL"] } } });
