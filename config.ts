@@ -121,7 +121,7 @@ const keys = z.object({
     "The existing VPC's private subnets, one in each Availability Zone.",
   ),
   createVpcEndpoints: flag(true).describe(
-    "Make the VPC endpoints that isolated subnets need; false only where an existing VPC has them, or another way to AWS.",
+    "Make the VPC endpoints that isolated subnets need; false only where an existing VPC has them, or another way to AWS. In an existing VPC, everything there uses them from then on.",
   ),
   vpcCidr: key("10.0.0.0/16", "an IPv4 range of the form 10.0.0.0/16", (given) =>
     z.cidrv4().endsWith(".0.0/16").safeParse(given).success ? { value: given } : undefined,

@@ -49,6 +49,7 @@ if (config.createVpcEndpoints) {
     routeTableIds: network.routeTableIds,
     monitor: securityGroups.monitor,
     tasks: securityGroups.tasks,
+    otherClients: config.vpcId === undefined ? undefined : network.cidrBlocks,
   });
 }
 

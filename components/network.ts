@@ -28,7 +28,10 @@ export interface NetworkArgs {
  */
 export class Network extends pulumi.ComponentResource {
   readonly vpcId: pulumi.Output<string>;
+  /** The VPC's first addresses. */
   readonly cidrBlock: pulumi.Output<string>;
+  /** All of them: an existing VPC may have been given more. */
+  readonly cidrBlocks: pulumi.Output<string[]>;
   readonly subnets: readonly ZoneSubnet[];
   /** The route tables of the subnets. */
   readonly routeTableIds: pulumi.Output<string[]>;
@@ -41,12 +44,14 @@ export class Network extends pulumi.ComponentResource {
       const routeTable = this.#createRouteTable(vpc);
       this.vpcId = vpc.id;
       this.cidrBlock = vpc.cidrBlock;
+      this.cidrBlocks = pulumi.output([vpc.cidrBlock]);
       this.subnets = this.#createSubnets(args, vpc, routeTable);
       this.routeTableIds = pulumi.output([routeTable.id]);
     } else {
       const vpc = aws.ec2.getVpcOutput({ id: args.vpcId }, { parent: this });
       this.vpcId = vpc.id;
       this.cidrBlock = vpc.cidrBlock;
+      this.cidrBlocks = vpc.cidrBlockAssociations.apply((blocks) => blocks.map(({ cidrBlock }) => cidrBlock));
       this.subnets = this.#findSubnets(args.vpcId, args.privateSubnetIds);
       this.routeTableIds = this.#findRouteTables(args.privateSubnetIds);
     }

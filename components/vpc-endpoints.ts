@@ -21,6 +21,11 @@ export interface VpcEndpointsArgs {
   readonly routeTableIds: pulumi.Input<string[]>;
   readonly monitor: aws.ec2.SecurityGroup;
   readonly tasks: aws.ec2.SecurityGroup;
+  /**
+   * Who else may use them, as IPv4 ranges. With private DNS, the services' names lead everyone in the VPC to the
+   * endpoints, so in a VPC with other inhabitants that is all of it. Default: nobody.
+   */
+  readonly otherClients?: pulumi.Output<string[]> | undefined;
 }
 
 /**
@@ -39,7 +44,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
     this.registerOutputs();
   }
 
-  #openToClients({ vpcId, monitor, tasks }: VpcEndpointsArgs): aws.ec2.SecurityGroup {
+  #openToClients({ vpcId, monitor, tasks, otherClients }: VpcEndpointsArgs): aws.ec2.SecurityGroup {
     const group = new aws.ec2.SecurityGroup(
       "vpc-endpoints",
       { vpcId, description: "The VPC endpoints" },
@@ -47,7 +52,26 @@ export class VpcEndpoints extends pulumi.ComponentResource {
     );
     connect("monitor-to-vpc-endpoints", monitor, group, HTTPS_PORT, { parent: this });
     connect("tasks-to-vpc-endpoints", tasks, group, HTTPS_PORT, { parent: this });
+    // Known in a preview too: the addresses are those of a VPC that exists.
+    otherClients?.apply((ranges) => {
+      for (const range of ranges) this.#openTo(range, group);
+    });
     return group;
+  }
+
+  #openTo(range: string, group: aws.ec2.SecurityGroup): void {
+    new aws.vpc.SecurityGroupIngressRule(
+      `vpc-${range.replace("/", "-")}-to-vpc-endpoints`,
+      {
+        securityGroupId: group.id,
+        description: "From everyone in the VPC",
+        ipProtocol: "tcp",
+        fromPort: HTTPS_PORT,
+        toPort: HTTPS_PORT,
+        cidrIpv4: range,
+      },
+      { parent: this },
+    );
   }
 
   #createInterfaces(args: VpcEndpointsArgs, region: pulumi.Output<string>, group: aws.ec2.SecurityGroup): void {

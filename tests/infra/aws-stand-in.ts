@@ -9,6 +9,9 @@ export const ACCOUNT_ID = "123456789012";
 export const REGION = "ap-northeast-1";
 export const AVAILABILITY_ZONES = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"];
 
+/** The addresses of every VPC that exists: it was given more than once. */
+export const EXISTING_VPC_CIDRS = ["10.20.0.0/16", "100.64.0.0/16"];
+
 export type Properties = Record<string, unknown>;
 
 /** A resource that was created: its id, and its inputs together with what AWS adds to them. */
@@ -168,7 +171,11 @@ export function lookUp(token: string, inputs: Properties): Properties {
     case "getAuthorizationToken":
       return { id: REGION, userName: "AWS", password: "made-up-password" };
     case "getVpc":
-      return { id: inputs.id, cidrBlock: "10.20.0.0/16" };
+      return {
+        id: inputs.id,
+        cidrBlock: EXISTING_VPC_CIDRS[0],
+        cidrBlockAssociations: EXISTING_VPC_CIDRS.map((cidrBlock) => ({ cidrBlock, state: "associated" })),
+      };
     case "getSubnet":
       return {
         id: inputs.id,

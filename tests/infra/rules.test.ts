@@ -6,7 +6,7 @@
 import { isWildcardOnlyAction } from "@cloud-copilot/iam-simulate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseMountTable } from "../../contracts/mount-table.ts";
-import { ACCOUNT_ID, AVAILABILITY_ZONES, REGION } from "./aws-stand-in.ts";
+import { ACCOUNT_ID, AVAILABILITY_ZONES, EXISTING_VPC_CIDRS, REGION } from "./aws-stand-in.ts";
 import { policiesOf, type Statement } from "./policies.ts";
 import { CONFIGURATIONS, type ConfigurationName, type Registered, registerStack } from "./stack.ts";
 
@@ -28,6 +28,7 @@ const list = (value: unknown): unknown[] => (value === undefined ? [] : Array.is
 describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (name) => {
   const config: Readonly<Record<string, string>> = CONFIGURATIONS[name];
   const ownNetwork = config.vpcId === undefined;
+  const endpoints = config.createVpcEndpoints !== "false";
   const ownFileSystem = config.existingFileSystemId === undefined;
   const retain = config.dataOnDestroy === "retain";
   const logRouter = config.logRouter !== "false";
@@ -145,7 +146,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           "load-balancer > router-tasks:8000",
           "router-tasks > mount-targets:2049",
           "file-monitor > mount-targets:2049",
-          ...(ownNetwork ? ["router-tasks > vpc-endpoints:443", "file-monitor > vpc-endpoints:443"] : []),
+          ...(endpoints ? ["router-tasks > vpc-endpoints:443", "file-monitor > vpc-endpoints:443"] : []),
+          // Private DNS leads all of an existing VPC to the endpoints.
+          ...(endpoints && !ownNetwork ? EXISTING_VPC_CIDRS.map((cidr) => `${cidr} > vpc-endpoints:443`) : []),
         ].sort(),
       );
       expect(flows("SecurityGroupEgressRule")).toEqual(
@@ -153,7 +156,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           "load-balancer > router-tasks:8000",
           "router-tasks > mount-targets:2049",
           "file-monitor > mount-targets:2049",
-          ...(ownNetwork
+          ...(endpoints
             ? ["router-tasks > vpc-endpoints:443", "file-monitor > vpc-endpoints:443", "router-tasks > s3:443"]
             : ["router-tasks > 0.0.0.0/0:443", "file-monitor > 0.0.0.0/0:443"]),
         ].sort(),
@@ -169,7 +172,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(new Set(all("Subnet").map(({ inputs }) => inputs.cidrBlock)).size).toBe(all("Subnet").length);
       const services = all("VpcEndpoint").map(({ inputs }) => String(inputs.serviceName).split(".").slice(3).join("."));
       expect(services.sort()).toEqual(
-        ownNetwork
+        endpoints
           ? ["ec2", "ecr.api", "ecr.dkr", "ecs", "elasticfilesystem", "logs", "s3", "secretsmanager", "ssm"]
           : [],
       );

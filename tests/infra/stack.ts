@@ -54,6 +54,10 @@ export const CONFIGURATIONS = {
     rollout: "hot-reload",
     mountTableRefreshSeconds: "10",
   },
+  "endpoints in an existing VPC": {
+    vpcId: "vpc-0e0e0e0e",
+    privateSubnetIds: '["subnet-1","subnet-2","subnet-3"]',
+  },
 } as const satisfies Record<string, Record<string, string>>;
 
 export type ConfigurationName = keyof typeof CONFIGURATIONS;
