@@ -46,7 +46,7 @@ if (config.createVpcEndpoints) {
   new VpcEndpoints("vpc-endpoints", {
     vpcId: network.vpcId,
     subnetIds,
-    routeTableIds: network.routeTableIds,
+    routeTableIds: network.routeTableIds(),
     monitor: securityGroups.monitor,
     tasks: securityGroups.tasks,
     otherClients: config.vpcId === undefined ? undefined : network.cidrBlocks,

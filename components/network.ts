@@ -33,8 +33,7 @@ export class Network extends pulumi.ComponentResource {
   /** All of them: an existing VPC may have been given more. */
   readonly cidrBlocks: pulumi.Output<string[]>;
   readonly subnets: readonly ZoneSubnet[];
-  /** The route tables of the subnets. */
-  readonly routeTableIds: pulumi.Output<string[]>;
+  readonly #findRouteTableIds: () => pulumi.Output<string[]>;
 
   constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:Network", name, {}, opts);
@@ -46,17 +45,23 @@ export class Network extends pulumi.ComponentResource {
       this.cidrBlock = vpc.cidrBlock;
       this.cidrBlocks = pulumi.output([vpc.cidrBlock]);
       this.subnets = this.#createSubnets(args, vpc, routeTable);
-      this.routeTableIds = pulumi.output([routeTable.id]);
+      this.#findRouteTableIds = () => pulumi.output([routeTable.id]);
     } else {
-      const vpc = aws.ec2.getVpcOutput({ id: args.vpcId }, { parent: this });
+      const { vpcId, privateSubnetIds } = args;
+      const vpc = aws.ec2.getVpcOutput({ id: vpcId }, { parent: this });
       this.vpcId = vpc.id;
       this.cidrBlock = vpc.cidrBlock;
       this.cidrBlocks = vpc.cidrBlockAssociations.apply((blocks) => blocks.map(({ cidrBlock }) => cidrBlock));
-      this.subnets = this.#findSubnets(args.vpcId, args.privateSubnetIds);
-      this.routeTableIds = this.#findRouteTables(args.privateSubnetIds);
+      this.subnets = this.#findSubnets(vpcId, privateSubnetIds);
+      this.#findRouteTableIds = () => this.#findRouteTables(vpcId, privateSubnetIds);
     }
 
     this.registerOutputs();
+  }
+
+  /** The route tables of the subnets. Those of an existing VPC are looked up. */
+  routeTableIds(): pulumi.Output<string[]> {
+    return this.#findRouteTableIds();
   }
 
   #createVpc({ cidrBlock }: NetworkArgs): aws.ec2.Vpc {
@@ -138,9 +143,14 @@ export class Network extends pulumi.ComponentResource {
     }));
   }
 
-  #findRouteTables(subnetIds: readonly string[]): pulumi.Output<string[]> {
+  /** A subnet that is in no route table by name is in the VPC's main one. */
+  #findRouteTables(vpcId: string, subnetIds: readonly string[]): pulumi.Output<string[]> {
+    const idsWhere = (name: string, value: string) =>
+      aws.ec2.getRouteTablesOutput({ vpcId, filters: [{ name, values: [value] }] }, { parent: this }).ids;
+    const main = idsWhere("association.main", "true");
+    const own = pulumi.all(subnetIds.map((subnetId) => idsWhere("association.subnet-id", subnetId)));
     return pulumi
-      .all(subnetIds.map((subnetId) => aws.ec2.getRouteTableOutput({ subnetId }, { parent: this }).routeTableId))
-      .apply((ids) => [...new Set(ids)]);
+      .all([main, own])
+      .apply(([mainIds, ownIds]) => [...new Set(ownIds.flatMap((ids) => (ids.length > 0 ? ids : mainIds)))]);
   }
 }

@@ -182,8 +182,8 @@ export function lookUp(token: string, inputs: Properties): Properties {
         vpcId: "vpc-0e0e0e0e",
         availabilityZone: AVAILABILITY_ZONES[Number(String(inputs.id).at(-1)) - 1],
       };
-    case "getRouteTable":
-      return { id: "rtb-0e0e0e0e", routeTableId: "rtb-0e0e0e0e" };
+    case "getRouteTables":
+      return { id: REGION, ids: routeTablesWhere(inputs.filters) };
     case "getFileSystem":
       return {
         id: inputs.fileSystemId,
@@ -192,5 +192,20 @@ export function lookUp(token: string, inputs: Properties): Properties {
       };
     default:
       throw new Error(`The stand-in for AWS has no answer to ${token}: add it to tests/infra/aws-stand-in.ts`);
+  }
+}
+
+/** The route tables of every VPC that exists: one of its first subnet, and the main one, which has all others. */
+export const EXISTING_ROUTE_TABLES = ["rtb-0a0a0a0a", "rtb-0e0e0e0e"];
+
+function routeTablesWhere(filters: unknown): string[] {
+  const [ofFirstSubnet = "", main = ""] = EXISTING_ROUTE_TABLES;
+  switch (JSON.stringify(filters)) {
+    case '[{"name":"association.main","values":["true"]}]':
+      return [main];
+    case '[{"name":"association.subnet-id","values":["subnet-1"]}]':
+      return [ofFirstSubnet];
+    default:
+      return [];
   }
 }

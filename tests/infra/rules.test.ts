@@ -6,11 +6,12 @@
 import { isWildcardOnlyAction } from "@cloud-copilot/iam-simulate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseMountTable } from "../../contracts/mount-table.ts";
-import { ACCOUNT_ID, AVAILABILITY_ZONES, EXISTING_VPC_CIDRS, REGION } from "./aws-stand-in.ts";
+import { ACCOUNT_ID, AVAILABILITY_ZONES, EXISTING_ROUTE_TABLES, EXISTING_VPC_CIDRS, REGION } from "./aws-stand-in.ts";
 import { policiesOf, type Statement } from "./policies.ts";
 import { CONFIGURATIONS, type ConfigurationName, type Registered, registerStack } from "./stack.ts";
 
 let resources: readonly Registered[];
+let lookUps: readonly string[];
 
 /** The resources of a type, by the end of its name: `Role` for `aws:iam/role:Role`. */
 const all = (type: string) => resources.filter((resource) => resource.type.endsWith(`:${type}`));
@@ -34,7 +35,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   const logRouter = config.logRouter !== "false";
 
   beforeAll(async () => {
-    ({ resources } = await registerStack(config));
+    ({ resources, lookUps } = await registerStack(config));
   });
 
   describe("encryption", () => {
@@ -181,6 +182,17 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         expect(inputs.privateDnsEnabled).toBe(true);
         expect(inputs.subnetIds).toHaveLength(3);
       }
+    });
+
+    test("the way to S3 is in the route table of every subnet, also where that is the VPC's main one", () => {
+      expect(all("VpcEndpoint").flatMap(({ inputs }) => list(inputs.routeTableIds))).toEqual(
+        ownNetwork ? [one("RouteTable").outputs.id] : endpoints ? EXISTING_ROUTE_TABLES : [],
+      );
+    });
+
+    test("route tables are looked up only for the endpoints", () => {
+      const asked = lookUps.filter((token) => token.endsWith(":getRouteTables"));
+      expect(asked.length > 0).toBe(endpoints && !ownNetwork);
     });
   });
 

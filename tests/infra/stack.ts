@@ -23,6 +23,8 @@ export interface Registered {
 export interface RegisteredStack {
   readonly resources: readonly Registered[];
   readonly outputs: Properties;
+  /** What the program looked up, such as `aws:index/getRegion:getRegion`. */
+  readonly lookUps: readonly string[];
 }
 
 /** The stack's configurations that the rules are held against, by name. */
@@ -69,6 +71,7 @@ export type ConfigurationName = keyof typeof CONFIGURATIONS;
  */
 export async function registerStack(config: Readonly<Record<string, string>>): Promise<RegisteredStack> {
   const resources: Registered[] = [];
+  const lookUps: string[] = [];
   const declared = new Map<string, { readonly taggable: boolean; readonly opts: pulumi.CustomResourceOptions }>();
   await pulumi.runtime.setMocks(
     {
@@ -89,7 +92,10 @@ export async function registerStack(config: Readonly<Record<string, string>>): P
         });
         return { id, state: outputs };
       },
-      call: ({ token, inputs }) => lookUp(token, inputs),
+      call: ({ token, inputs }) => {
+        lookUps.push(token);
+        return lookUp(token, inputs);
+      },
     },
     PROJECT,
     "test",
@@ -111,7 +117,7 @@ export async function registerStack(config: Readonly<Record<string, string>>): P
     return { ...(await import("../../index.ts")) };
   });
   await pulumi.runtime.disconnect();
-  return { resources, outputs: withoutSecrets(outputs ?? {}) };
+  return { resources, outputs: withoutSecrets(outputs ?? {}), lookUps };
 }
 
 function resolved(input: unknown): Promise<unknown> {
