@@ -90,8 +90,13 @@ export class Network extends pulumi.ComponentResource {
           mapPublicIpOnLaunch: false,
           tags: { Name: `efs-mount-autoscaling-private-${number}` },
         },
-        // A function's network interfaces leave up to 40 minutes after the function.
-        { parent: this, customTimeouts: { delete: "45m" } },
+        {
+          parent: this,
+          // A function's network interfaces leave up to 40 minutes after the function.
+          customTimeouts: { delete: "45m" },
+          // AWS may list its zones in another way one day; a subnet that is in use stays where it is.
+          ignoreChanges: args.availabilityZones.length > 0 ? [] : ["availabilityZone"],
+        },
       );
       new aws.ec2.RouteTableAssociation(
         `private-${number}`,

@@ -229,10 +229,13 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(one("EventTarget", "file-monitor").inputs.targetId).toBe(fileSystemId);
     });
 
-    test("pulumi up leaves alone what the monitor and the autoscaling change, and nothing else", () => {
+    test("pulumi up leaves alone what the monitor, the autoscaling and AWS change, and nothing else", () => {
       expect(one("Parameter").ignoreChanges).toEqual(["value"]);
       expect(one("Service").ignoreChanges).toEqual(["desiredCount"]);
-      const others = resources.filter(({ type }) => !/:(Parameter|Service)$/.test(type));
+      for (const { name: subnet, ignoreChanges } of all("Subnet")) {
+        expect(ignoreChanges, subnet).toEqual(config.availabilityZones === undefined ? ["availabilityZone"] : []);
+      }
+      const others = resources.filter(({ type }) => !/:(Parameter|Service|Subnet)$/.test(type));
       expect(others.flatMap(({ ignoreChanges }) => ignoreChanges)).toEqual([]);
     });
 
