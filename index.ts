@@ -169,7 +169,7 @@ const dashboard = new Dashboard("dashboard", {
   loadBalancer: router.loadBalancer,
   targetGroup: router.targetGroup,
   fileSystemId: storage.fileSystemId,
-  logGroupNames: [monitor.logGroup.name, logRouter?.errorLogGroup.name ?? router.logGroup.name],
+  logGroupNames: [monitor.logGroup.name, router.errorLogGroup.name],
 });
 
 const backup = config.backup
@@ -195,9 +195,10 @@ export const serviceName = router.service.name;
 export const dashboardUrl = dashboard.url;
 export const alarmTopic = topic.arn;
 export const monitorLogGroup = monitor.logGroup.name;
-export const routerLogGroup = router.logGroup.name;
-/** Where the routers' errors are, and all their lines. */
-export const errorLogGroup = logRouter?.errorLogGroup.name ?? router.logGroup.name;
+/** Where the routers' errors are; with no log router, all their lines. */
+export const errorLogGroup = router.errorLogGroup.name;
+/** What the log router says itself, and where it keeps all the routers' lines. */
+export const logRouterLogGroup = logRouter?.ownLogGroup.name ?? "none";
 export const logBucket = logRouter?.archive.bucketName ?? "none";
 /** The vault and the role that a restore needs. */
 export const backupVault = backup?.vaultName ?? "none";

@@ -85,6 +85,7 @@ export class LogRouter extends pulumi.ComponentResource {
     return {
       container: this.#container(image),
       logConfiguration: { logDriver: "awsfirelens", options: { "log-driver-buffer-limit": "1048576" } },
+      errorLogGroup: this.errorLogGroup,
       volumes: [BUFFER_VOLUME],
       taskStatements: [
         {

@@ -3,7 +3,7 @@ import type * as aws from "@pulumi/aws";
 /**
  * What a log router brings to a task, and all that the router service knows of it.
  *
- * With no sidecar, the service's containers log through `awslogs`.
+ * With no sidecar, the service's containers log through `awslogs`, to a log group of the service.
  */
 export interface LogSidecar {
   /**
@@ -14,6 +14,9 @@ export interface LogSidecar {
 
   /** How the task's other containers log. Example: `{ logDriver: "awsfirelens" }`. */
   readonly logConfiguration: aws.ecs.LogConfiguration;
+
+  /** Where it sends their errors. */
+  readonly errorLogGroup: aws.cloudwatch.LogGroup;
 
   /** Names of the empty volumes, on the task's ephemeral storage, that `container` mounts. Example: `["log-buffer"]`. */
   readonly volumes: readonly string[];

@@ -91,12 +91,13 @@ export class RouterService extends pulumi.ComponentResource {
   readonly service: aws.ecs.Service;
   readonly loadBalancer: aws.lb.LoadBalancer;
   readonly targetGroup: aws.lb.TargetGroup;
-  readonly logGroup: aws.cloudwatch.LogGroup;
+  /** Where the routers' errors are: with no sidecar, between all their other lines. */
+  readonly errorLogGroup: aws.cloudwatch.LogGroup;
 
   constructor(name: string, args: RouterServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:RouterService", name, {}, opts);
 
-    this.logGroup = this.#createLogGroup(args);
+    this.errorLogGroup = args.logSidecar?.errorLogGroup ?? this.#createLogGroup(args);
     const policies = [this.#allowTask(args), this.#allowExecution(args)];
     const taskDefinition = this.#defineTask(args);
 
@@ -169,8 +170,7 @@ export class RouterService extends pulumi.ComponentResource {
           // ECR has no resource to name for the call that logs in to it.
           { Sid: "LogInToRegistry", Effect: "Allow", Action: "ecr:GetAuthorizationToken", Resource: "*" },
           pullStatement("PullRouterImage", args.imageRepositoryArn),
-          writeLogStatement("WriteRouterLog", this.logGroup),
-          ...(args.logSidecar?.executionStatements ?? []),
+          ...(args.logSidecar?.executionStatements ?? [writeLogStatement("WriteRouterLog", this.errorLogGroup)]),
         ]),
       },
       { parent: this },
@@ -241,7 +241,7 @@ export class RouterService extends pulumi.ComponentResource {
       logConfiguration: args.logSidecar?.logConfiguration ?? {
         logDriver: "awslogs",
         options: {
-          "awslogs-group": this.logGroup.name,
+          "awslogs-group": this.errorLogGroup.name,
           "awslogs-region": region,
           "awslogs-stream-prefix": "router",
           mode: "non-blocking",

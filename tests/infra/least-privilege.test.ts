@@ -97,12 +97,11 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
   },
   {
     role: "router-execution",
-    reason: "ECS writes the containers' logs",
-    requests: ({ routerLogStream, logRouterLogStream }) =>
-      [routerLogStream, logRouterLogStream].flatMap((stream) => [
-        request("logs:CreateLogStream", stream),
-        request("logs:PutLogEvents", stream),
-      ]),
+    reason: "ECS writes the log router's own log; the router's lines go through the log router",
+    requests: ({ logRouterLogStream }) => [
+      request("logs:CreateLogStream", logRouterLogStream),
+      request("logs:PutLogEvents", logRouterLogStream),
+    ],
   },
 ];
 
@@ -213,7 +212,6 @@ interface Arns extends StackArns {
   readonly topic: string;
   readonly repositories: readonly string[];
   readonly monitorLogStream: string;
-  readonly routerLogStream: string;
   readonly logRouterLogStream: string;
   readonly errorLogStream: string;
   readonly archivedObject: string;
@@ -242,7 +240,6 @@ function arnsOf(resources: readonly Registered[]): Arns {
     topic: arnOf("Topic", "alarms"),
     repositories: [arnOf("Repository", "router"), arnOf("Repository", "fluent-bit-custom")],
     monitorLogStream: `${arnOf("LogGroup", "file-monitor")}:log-stream:2026/01/01`,
-    routerLogStream: `${arnOf("LogGroup", "router")}:log-stream:router/router/0e0e0e0e`,
     logRouterLogStream: `${arnOf("LogGroup", "firelens")}:log-stream:firelens/log-router/0e0e0e0e`,
     errorLogStream: `${arnOf("LogGroup", "errors")}:log-stream:fargate-router-firelens-0e0e0e0e`,
     archivedObject: `${arnOf("Bucket", "logs")}/logs/year=2026/month=01/day=31/hour=23/235959-0e0e0e0e.gz`,

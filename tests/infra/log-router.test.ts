@@ -4,6 +4,7 @@ import { runSimulation } from "@cloud-copilot/iam-simulate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ACCOUNT_ID } from "./aws-stand-in.ts";
+import { policiesOf } from "./policies.ts";
 import { CONFIGURATIONS, type Registered, registerStack } from "./stack.ts";
 
 const containerSchema = z.looseObject({
@@ -198,6 +199,10 @@ describe("rolled back with logRouter: false", () => {
       expect(all(type), type).toEqual([]);
     }
     expect(all("Repository").map(({ name }) => name)).toEqual(["router"]);
+    const [writes] = (policiesOf(resources).get("router-execution") ?? []).filter(
+      ({ Sid }) => Sid === "WriteRouterLog",
+    );
+    expect(writes?.Resource).toBe(`${one("LogGroup", "router").outputs.arn}:*`);
   });
 });
 

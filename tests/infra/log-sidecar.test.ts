@@ -6,7 +6,7 @@ import type { LogSidecar } from "../../components/log-sidecar.ts";
 import { RouterService } from "../../components/router-service.ts";
 import { create, lookUp, type Properties } from "./aws-stand-in.ts";
 
-const SIDECAR: LogSidecar = {
+const SIDECAR: Omit<LogSidecar, "errorLogGroup"> = {
   container: { name: "log-router", image: "log-router@sha256:0", healthCheck: { command: ["CMD", "true"] } },
   logConfiguration: { logDriver: "awsfirelens" },
   volumes: ["log-buffer"],
@@ -59,7 +59,7 @@ beforeAll(async () => {
     targetRequestsPerMinute: 1000,
     logGroupName: "/ecs/test",
     logRetentionDays: 7,
-    logSidecar: SIDECAR,
+    logSidecar: { ...SIDECAR, errorLogGroup: new aws.cloudwatch.LogGroup("errors") },
   });
   await pulumi.runtime.disconnect();
 });
@@ -70,6 +70,10 @@ const containers = () => JSON.parse(String(task().containerDefinitions));
 test("the sidecar runs beside the router, with its volumes", () => {
   expect(containers().map(({ name }: { name: string }) => name)).toEqual(["router", "log-router"]);
   expect(task().volumes).toEqual([{ name: "log-buffer" }]);
+});
+
+test("there is no log group that nobody writes to", () => {
+  expect([...registered.keys()].filter((name) => name.startsWith("LogGroup "))).toEqual(["LogGroup errors"]);
 });
 
 test("the router logs through it, starts once it is healthy, and so stops before it", () => {

@@ -8,10 +8,17 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { parseMountTable } from "../../contracts/mount-table.ts";
 import { ACCOUNT_ID, AVAILABILITY_ZONES, EXISTING_ROUTE_TABLES, EXISTING_VPC_CIDRS, REGION } from "./aws-stand-in.ts";
 import { policiesOf, type Statement } from "./policies.ts";
-import { CONFIGURATIONS, type ConfigurationName, type Registered, registerStack } from "./stack.ts";
+import {
+  CONFIGURATIONS,
+  type ConfigurationName,
+  type Registered,
+  type RegisteredStack,
+  registerStack,
+} from "./stack.ts";
 
 let resources: readonly Registered[];
 let lookUps: readonly string[];
+let outputs: RegisteredStack["outputs"];
 
 /** The resources of a type, by the end of its name: `Role` for `aws:iam/role:Role`. */
 const all = (type: string) => resources.filter((resource) => resource.type.endsWith(`:${type}`));
@@ -35,7 +42,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   const logRouter = config.logRouter !== "false";
 
   beforeAll(async () => {
-    ({ resources, lookUps } = await registerStack(config));
+    ({ resources, lookUps, outputs } = await registerStack(config));
   });
 
   describe("encryption", () => {
@@ -331,6 +338,18 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       }
     });
 
+    test("the outputs name every place where logs are", () => {
+      const nameOf = (type: string, name: string) =>
+        all(type).find((resource) => resource.name === name)?.outputs.name ?? "none";
+      expect(outputs).toMatchObject({
+        monitorLogGroup: nameOf("LogGroup", "file-monitor"),
+        errorLogGroup: nameOf("LogGroup", logRouter ? "errors" : "router"),
+        logRouterLogGroup: nameOf("LogGroup", "firelens"),
+        logBucket: nameOf("Bucket", "logs"),
+        auditBucket: nameOf("Bucket", "audit-trail"),
+      });
+    });
+
     test("everything that can be tagged names project, stack and owner", () => {
       for (const { type, name: resource, inputs, taggable } of resources) {
         if (!taggable) continue;
@@ -454,7 +473,6 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(fixed.sort()).toEqual(
         [
           `/aws/lambda/efs-mount-autoscaling-file-monitor${suffix}`,
-          `/ecs/efs-mount-autoscaling-fargate${suffix}`,
           ownFileSystem
             ? "/efs-mount-autoscaling/mount-targets"
             : `/efs-mount-autoscaling/${config.existingFileSystemId}/mount-targets`,
@@ -465,7 +483,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
                 `fluent-bit-custom${suffix}`,
                 `efs_mount_autoscaling${suffix.replaceAll("-", "_")}`,
               ]
-            : []),
+            : [`/ecs/efs-mount-autoscaling-fargate${suffix}`]),
         ].sort(),
       );
     });
