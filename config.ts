@@ -101,8 +101,13 @@ const keys = z.object({
   owner: text("operations", /^[\p{L}\p{N} _.:/=+@-]{1,256}$/u, "1 to 256 letters, digits, spaces or _.:/=+@-").describe(
     "Who answers for the stack; the value of the tag Owner on every resource.",
   ),
-  nameSuffix: text("", /^(-[a-z0-9-]{1,20})?$/, "empty, or a hyphen and up to 20 of a-z, 0-9 and -").describe(
-    "Ends the few names that are fixed (log groups, the fluent-bit-custom repository), so that a second stack fits into the same account and region.",
+  // What the name of an image repository may end with.
+  nameSuffix: text(
+    "",
+    /^(?=.{0,21}$)(-[a-z0-9]+)*$/,
+    "empty, or up to 21 of a-z, 0-9 and single hyphens, the first a hyphen and the last not",
+  ).describe(
+    "Ends the few names that are fixed (log groups, the fluent-bit-custom repository, the default parameterName), so that a second stack fits into the same account and region.",
   ),
   timeZone: key("Asia/Tokyo", "an IANA time zone such as Asia/Tokyo or UTC", (given) =>
     isTimeZone(given) ? { value: given } : undefined,
@@ -172,7 +177,7 @@ const keys = z.object({
   ),
 
   parameterName: optionalText(/^\/[A-Za-z0-9_./-]{1,1000}$/, "a parameter's path such as /team/mount-targets").describe(
-    "The SSM parameter that holds the mount table; empty for /efs-mount-autoscaling/mount-targets.",
+    "The SSM parameter that holds the mount table; empty for /efs-mount-autoscaling/mount-targets, with nameSuffix after its first part.",
   ),
   parameterType: choice("String", "String", "SecureString").describe("The SSM parameter's type."),
 
@@ -373,9 +378,11 @@ export function zoneCount(
 }
 
 /** The path of the mount table's parameter. */
-export function parameterName({ parameterName: given, existingFileSystemId }: Values): string {
+export function parameterName({ parameterName: given, nameSuffix, existingFileSystemId }: Values): string {
   if (given !== undefined) return given;
-  return ["", PROJECT, existingFileSystemId, "mount-targets"].filter((part) => part !== undefined).join("/");
+  return ["", `${PROJECT}${nameSuffix}`, existingFileSystemId, "mount-targets"]
+    .filter((part) => part !== undefined)
+    .join("/");
 }
 
 /**

@@ -101,18 +101,23 @@ describe("the stack's configuration", () => {
     [{ kmsKeyArn: "alias/mine" }, "kmsKeyArn"],
     [{ vpcCidr: "10.0.0.0/24" }, "vpcCidr"],
     [{ vpcCidr: "10.999.0.0/16" }, "vpcCidr"],
+    [{ nameSuffix: "prod" }, "nameSuffix"],
+    [{ nameSuffix: "-prod-" }, "nameSuffix"],
+    [{ nameSuffix: "-prod--1" }, "nameSuffix"],
+    [{ nameSuffix: "-abcdefghijklmnopqrstu" }, "nameSuffix"],
   ])("refuses %j", (values, key) => {
     const lines = messageOf(values).split("\n").slice(1);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(new RegExp(`^ {2}${key} = .*: must `));
   });
 
-  test("gives another file system another mount table", () => {
+  test("gives another file system, and another stack, another mount table", () => {
     expect(parameterName(read({}))).toBe("/efs-mount-autoscaling/mount-targets");
     expect(parameterName(read({ existingFileSystemId: "fs-0e0e0e0e" }))).toBe(
       "/efs-mount-autoscaling/fs-0e0e0e0e/mount-targets",
     );
-    expect(parameterName(read({ parameterName: "/team/table" }))).toBe("/team/table");
+    expect(parameterName(read({ nameSuffix: "-eu-2" }))).toBe("/efs-mount-autoscaling-eu-2/mount-targets");
+    expect(parameterName(read({ parameterName: "/team/table", nameSuffix: "-prod" }))).toBe("/team/table");
   });
 });
 

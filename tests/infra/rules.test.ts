@@ -474,8 +474,8 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         [
           `/aws/lambda/efs-mount-autoscaling-file-monitor${suffix}`,
           ownFileSystem
-            ? "/efs-mount-autoscaling/mount-targets"
-            : `/efs-mount-autoscaling/${config.existingFileSystemId}/mount-targets`,
+            ? `/efs-mount-autoscaling${suffix}/mount-targets`
+            : `/efs-mount-autoscaling${suffix}/${config.existingFileSystemId}/mount-targets`,
           ...(logRouter
             ? [
                 `/ecs/backend/errors${suffix}`,
