@@ -42,16 +42,18 @@ const securityGroups = new SecurityGroups("security-groups", {
   httpsToAnywhere: !config.createVpcEndpoints,
 });
 
-if (config.createVpcEndpoints) {
-  new VpcEndpoints("vpc-endpoints", {
-    vpcId: network.vpcId,
-    subnetIds,
-    routeTableIds: network.routeTableIds(),
-    monitor: securityGroups.monitor,
-    tasks: securityGroups.tasks,
-    otherClients: config.vpcId === undefined ? undefined : network.cidrBlocks,
-  });
-}
+const vpcEndpoints = config.createVpcEndpoints
+  ? new VpcEndpoints("vpc-endpoints", {
+      vpcId: network.vpcId,
+      subnetIds,
+      routeTableIds: network.routeTableIds(),
+      monitor: securityGroups.monitor,
+      tasks: securityGroups.tasks,
+      otherClients: config.vpcId === undefined ? undefined : network.cidrBlocks,
+    })
+  : undefined;
+/** Without these, neither tasks nor function get anywhere. */
+const connections = [securityGroups, vpcEndpoints].filter((each) => each !== undefined);
 
 const storage = new FileStorage("file-storage", {
   ...config,
@@ -119,6 +121,7 @@ const router = new RouterService("router", {
   loadBalancerCidr: network.cidrBlock,
   logGroupName: `/ecs/efs-mount-autoscaling-fargate${config.nameSuffix}`,
   logSidecar: logRouter?.sidecar,
+  outlivedBy: connections,
 });
 
 const sweeper = new MountTargetSweeper(
@@ -152,7 +155,7 @@ const monitor = new FileMonitor("file-monitor", {
   parameterKeyArn,
   cluster: router.cluster,
   service: router.service,
-  outlivedBy: [...storage.mountTargets, sweeper],
+  outlivedBy: [...connections, ...storage.mountTargets, sweeper],
 });
 
 new Alarms("alarms", {

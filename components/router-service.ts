@@ -82,6 +82,9 @@ export interface RouterServiceArgs {
   readonly logRetentionDays: number;
   /** Where the routers' logs go. Default: to the log group, through `awslogs`. */
   readonly logSidecar?: LogSidecar | undefined;
+
+  /** What must be there before the first task is, and still be there until the last one is gone. */
+  readonly outlivedBy: readonly pulumi.Resource[];
 }
 
 /** The routers: Fargate tasks behind an internal load balancer, as many as the traffic asks for. */
@@ -107,7 +110,7 @@ export class RouterService extends pulumi.ComponentResource {
     this.url = pulumi.interpolate`${args.certificateArn === undefined ? "http" : "https"}://${this.loadBalancer.dnsName}`;
 
     this.cluster = this.#createCluster();
-    this.service = this.#createService(args, taskDefinition, [listener, ...policies]);
+    this.service = this.#createService(args, taskDefinition, [...args.outlivedBy, listener, ...policies]);
     this.#scale(args);
 
     this.registerOutputs();

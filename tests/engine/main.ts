@@ -101,6 +101,8 @@ async function run(engine: string): Promise<void> {
     const [token = ""] = tokensOf(efs.state());
     assert.match(token, /^[A-Za-z0-9]{64}$/, "up makes a token");
 
+    await assertConnectedFirst(stack);
+
     const again = await watch((onEvent) => stack.up({ onEvent }));
     report("up again", again);
     assert.deepEqual(again.counts, { same: created.counts.create }, "up without a change changes nothing");
@@ -241,6 +243,21 @@ async function mountTableOf(stack: Stack): Promise<string[]> {
   const { inputs } = z.object({ inputs: z.object({ value: z.object({ plaintext: z.string() }) }) }).parse(parameter);
   const value = z.string().parse(JSON.parse(inputs.value.plaintext));
   return parseMountTable(value).mount_targets.map(({ mount_target_id }) => mount_target_id);
+}
+
+/** Tasks and function start when they can reach AWS and each other, and have gone when they cannot any more. */
+async function assertConnectedFirst(stack: Stack): Promise<void> {
+  const { deployment } = await stack.exportStack();
+  const resources = z
+    .array(z.object({ urn: z.string(), type: z.string(), dependencies: z.array(z.string()).default([]) }))
+    .parse(deployment.resources);
+  const connections = resources.filter(({ type }) => /:(VpcEndpoint|SecurityGroup(In|E)gressRule)$/.test(type));
+  assert.ok(connections.length > 9, "There are endpoints and rules");
+  for (const { urn, dependencies } of resources.filter(({ type }) => /:(Service|Function)$/.test(type))) {
+    for (const connection of connections) {
+      assert.ok(dependencies.includes(connection.urn), `${urn} depends on ${connection.urn}`);
+    }
+  }
 }
 
 /** No schedule must run the old function while the new table is there. */

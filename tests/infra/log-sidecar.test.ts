@@ -60,6 +60,7 @@ beforeAll(async () => {
     logGroupName: "/ecs/test",
     logRetentionDays: 7,
     logSidecar: { ...SIDECAR, errorLogGroup: new aws.cloudwatch.LogGroup("errors") },
+    outlivedBy: [],
   });
   await pulumi.runtime.disconnect();
 });
