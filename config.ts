@@ -197,7 +197,8 @@ const keys = z.object({
   countTimeBudgetSeconds: wholeNumber(540, "seconds", 10, 840).describe(
     "Seconds a count may take; what it has by then is a lower bound.",
   ),
-  countConcurrency: wholeNumber(32, "directories", 1, 1024).describe("Directories counted at once."),
+  // Each takes a thread and a file descriptor, and Lambda allows a function 1,024 of both for all that it does.
+  countConcurrency: wholeNumber(32, "directories", 1, 256).describe("Directories counted at once, 256 at most."),
   mountTargetPollIntervalSeconds: wholeNumber(10, "seconds", 1, 60).describe(
     "Seconds between two looks at a mount target that is being created.",
   ),

@@ -101,6 +101,7 @@ describe("the stack's configuration", () => {
     [{ kmsKeyArn: "alias/mine" }, "kmsKeyArn"],
     [{ vpcCidr: "10.0.0.0/24" }, "vpcCidr"],
     [{ vpcCidr: "10.999.0.0/16" }, "vpcCidr"],
+    [{ countConcurrency: "257" }, "countConcurrency"],
     [{ nameSuffix: "prod" }, "nameSuffix"],
     [{ nameSuffix: "-prod-" }, "nameSuffix"],
     [{ nameSuffix: "-prod--1" }, "nameSuffix"],
