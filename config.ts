@@ -116,7 +116,7 @@ const keys = z.object({
     "The customer-managed key for the file system, the backups and a SecureString parameter; empty for the AWS-managed keys.",
   ),
   dataOnDestroy: choice("delete", "delete", "retain").describe(
-    "What pulumi destroy does with the file system, its backups and the audit trail.",
+    "What pulumi destroy does with the file system, its backups, the log bucket and the audit bucket.",
   ),
 
   vpcId: optionalText(/^vpc-[0-9a-f]+$/, "a VPC id such as vpc-0123abcd").describe(

@@ -5,7 +5,7 @@ import { denyBucketWithoutTls, policyDocument } from "./policy.ts";
 export interface AuditTrailArgs {
   /** Days that the trail is kept. Example: 365. */
   readonly retentionDays: number;
-  /** Leave bucket and trail in the account when they leave the stack; else they are deleted. */
+  /** Leave the bucket, with its policy and lifecycle, in the account when it leaves the stack; else it is deleted. */
   readonly retain: boolean;
 }
 
@@ -20,7 +20,7 @@ export class AuditTrail extends pulumi.ComponentResource {
     super("efs-mount-autoscaling:index:AuditTrail", name, {}, opts);
 
     const bucket = this.#createBucket(args);
-    const policy = this.#admitCloudTrail(bucket);
+    const policy = this.#admitCloudTrail(bucket, args);
     this.#createTrail(bucket, policy);
     this.bucketName = bucket.bucket;
 
@@ -28,15 +28,12 @@ export class AuditTrail extends pulumi.ComponentResource {
   }
 
   #createBucket({ retentionDays, retain }: AuditTrailArgs): aws.s3.Bucket {
-    const bucket = new aws.s3.Bucket(
-      "audit-trail",
-      { forceDestroy: !retain },
-      { parent: this, retainOnDelete: retain },
-    );
+    const opts = { parent: this, retainOnDelete: retain };
+    const bucket = new aws.s3.Bucket("audit-trail", { forceDestroy: !retain }, opts);
     new aws.s3.BucketServerSideEncryptionConfiguration(
       "audit-trail",
       { bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }] },
-      { parent: this },
+      opts,
     );
     new aws.s3.BucketPublicAccessBlock(
       "audit-trail",
@@ -47,7 +44,7 @@ export class AuditTrail extends pulumi.ComponentResource {
         ignorePublicAcls: true,
         restrictPublicBuckets: true,
       },
-      { parent: this },
+      opts,
     );
     new aws.s3.BucketLifecycleConfiguration(
       "audit-trail",
@@ -55,12 +52,13 @@ export class AuditTrail extends pulumi.ComponentResource {
         bucket: bucket.bucket,
         rules: [{ id: "expire", status: "Enabled", filter: { prefix: "" }, expiration: { days: retentionDays } }],
       },
-      { parent: this },
+      opts,
     );
     return bucket;
   }
 
-  #admitCloudTrail(bucket: aws.s3.Bucket): aws.s3.BucketPolicy {
+  #admitCloudTrail(bucket: aws.s3.Bucket, { retain }: AuditTrailArgs): aws.s3.BucketPolicy {
+    const opts = { parent: this, retainOnDelete: retain };
     const { accountId } = aws.getCallerIdentityOutput({}, { parent: this });
     const ours = { "aws:SourceAccount": accountId };
     return new aws.s3.BucketPolicy(
@@ -87,7 +85,7 @@ export class AuditTrail extends pulumi.ComponentResource {
           },
         ]),
       },
-      { parent: this },
+      opts,
     );
   }
 

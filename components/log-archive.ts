@@ -9,7 +9,7 @@ export interface LogArchiveArgs {
   readonly writerArn: pulumi.Input<string>;
   /** Days that lines are kept, more than 90. Example: 365. */
   readonly days: number;
-  /** Leave the bucket in the account when it leaves the stack; else it is deleted. */
+  /** Leave the bucket, with its policy and lifecycle, in the account when it leaves the stack; else it is deleted. */
   readonly retain: boolean;
 }
 
@@ -69,21 +69,23 @@ export class LogArchive extends pulumi.ComponentResource {
   }
 
   #createBucket(name: string, { retain }: LogArchiveArgs): aws.s3.Bucket {
-    const bucket = new aws.s3.Bucket(name, { forceDestroy: !retain }, { parent: this, retainOnDelete: retain });
+    const opts = { parent: this, retainOnDelete: retain };
+    const bucket = new aws.s3.Bucket(name, { forceDestroy: !retain }, opts);
     new aws.s3.BucketServerSideEncryptionConfiguration(
       name,
       { bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }] },
-      { parent: this },
+      opts,
     );
     new aws.s3.BucketOwnershipControls(
       name,
       { bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } },
-      { parent: this },
+      opts,
     );
     return bucket;
   }
 
-  #closeBucket(name: string, bucket: aws.s3.Bucket, { writerArn }: LogArchiveArgs): void {
+  #closeBucket(name: string, bucket: aws.s3.Bucket, { writerArn, retain }: LogArchiveArgs): void {
+    const opts = { parent: this, retainOnDelete: retain };
     new aws.s3.BucketPublicAccessBlock(
       name,
       {
@@ -93,7 +95,7 @@ export class LogArchive extends pulumi.ComponentResource {
         ignorePublicAcls: true,
         restrictPublicBuckets: true,
       },
-      { parent: this },
+      opts,
     );
     new aws.s3.BucketPolicy(
       name,
@@ -111,11 +113,12 @@ export class LogArchive extends pulumi.ComponentResource {
           },
         ]),
       },
-      { parent: this },
+      opts,
     );
   }
 
-  #age(name: string, bucket: aws.s3.Bucket, { days }: LogArchiveArgs): void {
+  #age(name: string, bucket: aws.s3.Bucket, { days, retain }: LogArchiveArgs): void {
+    const opts = { parent: this, retainOnDelete: retain };
     new aws.s3.BucketLifecycleConfiguration(
       name,
       {
@@ -142,7 +145,7 @@ export class LogArchive extends pulumi.ComponentResource {
           },
         ],
       },
-      { parent: this },
+      opts,
     );
   }
 

@@ -253,6 +253,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           if (type !== "FileSystem") expect(inputs.forceDestroy, type).toBe(!retain);
         }
       }
+      for (const { type, name: bucket, retainOnDelete } of resources.filter(({ type }) => /:Bucket\w+$/.test(type))) {
+        expect(retainOnDelete, `${type} of ${bucket}`).toBe(retain);
+      }
     });
 
     test("it is backed up every night, for 30 days", () => {
