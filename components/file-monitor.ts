@@ -8,6 +8,12 @@ const MOUNT_PATH = "/mnt/efs";
 /** What Lambda allows at most. */
 const TIMEOUT_SECONDS = 900;
 
+/**
+ * How long an event waits while a run is under way: the longest run, Lambda's longest pause between two tries (five
+ * minutes), and the same again. One that waits longer comes of runs that all take longer than the schedule's interval.
+ */
+const EVENT_AGE_SECONDS = 2 * (TIMEOUT_SECONDS + 300);
+
 export interface FileMonitorArgs {
   /** The folder of the function's bundle, with `index.cjs` in it. Example: `dist/file-monitor`. */
   readonly bundle: string;
@@ -235,7 +241,7 @@ export class FileMonitor extends pulumi.ComponentResource {
       {
         functionName: this.function.name,
         maximumRetryAttempts: 0,
-        maximumEventAgeInSeconds: 300,
+        maximumEventAgeInSeconds: EVENT_AGE_SECONDS,
         destinationConfig: { onFailure: { destination: failureTopicArn } },
       },
       { parent: this },

@@ -401,6 +401,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         maximumRetryAttempts: 0,
         destinationConfig: { onFailure: { destination: one("Topic").outputs.arn } },
       });
+      // The next event waits for the longest run, and Lambda pauses for up to five minutes between two tries.
+      const { maximumEventAgeInSeconds } = one("FunctionEventInvokeConfig").inputs;
+      expect(Number(maximumEventAgeInSeconds)).toBeGreaterThan(Number(one("Function").inputs.timeout) + 300);
       expect(one("EventTarget", "file-monitor").inputs.retryPolicy).toMatchObject({ maximumRetryAttempts: 0 });
       expect(one("EventRule", "file-monitor").inputs.scheduleExpression).toBe("rate(5 minutes)");
     });
