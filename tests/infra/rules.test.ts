@@ -415,7 +415,11 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         deploymentCircuitBreaker: { enable: true, rollback: true },
         availabilityZoneRebalancing: "ENABLED",
       });
-      expect(one("TargetGroup").inputs).toMatchObject({ port: 8000, healthCheck: { path: "/readyz" } });
+      expect(one("TargetGroup").inputs).toMatchObject({
+        port: 8000,
+        healthCheck: { path: "/readyz" },
+        deregistrationDelay: 300,
+      });
       expect(one("Cluster").inputs.settings).toEqual([{ name: "containerInsights", value: "enabled" }]);
     });
 
