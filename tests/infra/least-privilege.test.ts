@@ -57,11 +57,6 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
   },
   {
     role: "file-monitor",
-    reason: "Lambda checks, before it makes the function, that the role may delete an interface, and names none",
-    requests: () => [request("ec2:DeleteNetworkInterface", `arn:aws:ec2:${REGION}:${ACCOUNT_ID}:*/*`)],
-  },
-  {
-    role: "file-monitor",
     reason: "Lambda reports a failed run",
     requests: ({ topic }) => [request("sns:Publish", topic)],
   },

@@ -291,6 +291,13 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       }
     });
 
+    test("the function's role may delete an interface that is not named, which Lambda asks before it makes the function", () => {
+      const allowed = (policiesOf(resources).get("file-monitor") ?? [])
+        .filter(({ Effect, Action }) => Effect === "Allow" && list(Action).includes("ec2:DeleteNetworkInterface"))
+        .flatMap(({ Resource }) => Resource);
+      expect(allowed).toContain(`arn:aws:ec2:${REGION}:${ACCOUNT_ID}:*/*`);
+    });
+
     test("every statement says what it is for", () => {
       for (const [policy, statements] of policiesOf(resources)) {
         const sids = statements.map(({ Sid }) => Sid);
