@@ -104,7 +104,7 @@ const environmentSchema = z.intersection(
     EFS_MOUNT_PATH: absolutePath.default("/mnt/efs"),
     FILE_COUNT_THRESHOLD: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(100_000),
     COUNT_TIME_BUDGET_SECONDS: seconds(0.001, SECONDS_IN_A_DAY).default(600_000),
-    COUNT_CONCURRENCY: wholeNumber(1, 1024).default(32),
+    COUNT_CONCURRENCY: wholeNumber(1, 256).default(32),
     EFS_FILE_SYSTEM_ID: text(/^fs-[0-9a-f]+$/, "an EFS file system id like fs-0123abcd"),
     EFS_SECURITY_GROUP_ID: text(/^sg-[0-9a-f]+$/, "a security group id like sg-0123abcd"),
     VPC_ID: text(/^vpc-[0-9a-f]+$/, "a VPC id like vpc-0123abcd"),

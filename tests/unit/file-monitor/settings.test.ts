@@ -62,7 +62,7 @@ test("every bad variable is named, with its value and what is allowed", () => {
   const problems = [
     "ECS_SERVICE_NAME is missing; it must be the name of an ECS cluster or service (letters, digits, - and _), not an ARN",
     'FILE_COUNT_THRESHOLD is "1e5" but must be a whole number from 0 to 9007199254740991',
-    'COUNT_CONCURRENCY is "0" but must be a whole number from 1 to 1024',
+    'COUNT_CONCURRENCY is "0" but must be a whole number from 1 to 256',
     'TARGET_DIRECTORY is "/data/../etc" but must be an absolute path without ..',
     "VPC_ID is missing; it must be a VPC id like vpc-0123abcd",
   ];
