@@ -40,6 +40,11 @@ export class CompoundReply {
     return name !== undefined && names.includes(name);
   }
 
+  /** The server asks for time before the first operation, which it does while it is still at earlier ones. */
+  get delayed(): boolean {
+    return this.failure?.index === 0 && this.failedWith("NFS4ERR_DELAY");
+  }
+
   /** An operation that changes something was done before the COMPOUND stopped. */
   get changedSomething(): boolean {
     return this.#operations.some((operation, index) => operation.mutates && index < this.#results.length);

@@ -145,7 +145,8 @@ export class Channel {
         }
         const reply = await this.#transmit(connection, request, options);
         if (reply === undefined) continue;
-        if (!isSequenceDelayed(reply)) return this.#conclude(request, reply);
+        // the slot's sequence has not moved
+        if (!reply.delayed) return this.#conclude(request, reply);
         await deadline.sleep(backoff.next());
       }
     } catch (error) {
@@ -210,7 +211,7 @@ export class Channel {
         try {
           const reply = decodeCompound(reader, request.operations);
           // an earlier transmission may still be under way: the slot's sequence id must not be used for another request
-          if (isSequenceDelayed(reply)) this.#keeper.leaveUnsettled(session, slot);
+          if (reply.delayed) this.#keeper.leaveUnsettled(session, slot);
           else this.#conclude(request, reply);
         } catch {
           this.#keeper.retireSlot(session);
@@ -251,11 +252,6 @@ async function acquire({ slots }: Session, deadline: Deadline): Promise<Slot | u
     if (error instanceof ConnectionError) return undefined;
     throw error;
   }
-}
-
-/** The server is still at an earlier transmission, or wants time: the slot's sequence has not moved. */
-function isSequenceDelayed(reply: CompoundReply): boolean {
-  return reply.failure?.index === 0 && reply.failedWith("NFS4ERR_DELAY");
 }
 
 function isSlotConfused(reply: CompoundReply): boolean {

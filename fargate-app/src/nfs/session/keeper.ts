@@ -310,12 +310,12 @@ export class SessionKeeper {
     this.#lastUsedAt = performance.now();
   }
 
-  /** Again when the server asks for time before the first operation, which it does while it is still at earlier ones. */
+  /** Again when the server asks for time. */
   async #sendPatiently(connection: RpcConnection, operations: Operations, deadline: Deadline): Promise<CompoundReply> {
     const backoff = new Backoff();
     for (;;) {
       const reply = await this.#send(connection, operations, deadline);
-      if (!(reply.failure?.index === 0 && reply.failedWith("NFS4ERR_DELAY"))) return reply;
+      if (!reply.delayed) return reply;
       await deadline.sleep(backoff.next());
     }
   }
