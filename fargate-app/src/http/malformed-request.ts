@@ -6,20 +6,21 @@ import { PROBLEM_TYPE, ProblemError, problemOf } from "./problem.ts";
 
 type ClientError = Error & { readonly code?: string };
 
-/** The `clientErrorHandler` of a server, once it knows what that server is answering. */
+/** The `clientErrorHandler` of a server. */
 export class MalformedRequests {
-  #underWay: AnswersUnderWay | undefined;
+  readonly #underWay: AnswersUnderWay;
   readonly #ending = new WeakSet<Socket>();
+
+  /** @param underWay What that server is answering. */
+  constructor(underWay: AnswersUnderWay) {
+    this.#underWay = underWay;
+  }
 
   /**
    * Nothing may be written into the middle of an answer; and what came before the broken request gets its own answer
    * first, or its client would take the wrong one for it.
    */
-  watch(underWay: AnswersUnderWay): void {
-    this.#underWay = underWay;
-  }
-
-  readonly answer = (error: ClientError, socket: Socket): void => {
+  answer(error: ClientError, socket: Socket): void {
     if (error.code === "ECONNRESET") socket.destroy();
     // What else comes over the connection is broken, too.
     if (socket.destroyed || this.#ending.has(socket)) return;
@@ -27,7 +28,7 @@ export class MalformedRequests {
     const before = this.#answersOf(socket).filter(({ req }) => req.complete);
     const closed = before.map((response) => new Promise((resolve) => response.once("close", resolve)));
     void Promise.all(closed).then(() => this.#end(error, socket));
-  };
+  }
 
   #end(error: ClientError, socket: Socket): void {
     const isAnswered = this.#answersOf(socket).some(({ headersSent }) => headersSent);
@@ -36,7 +37,7 @@ export class MalformedRequests {
   }
 
   #answersOf(socket: Socket): ServerResponse[] {
-    return [...(this.#underWay?.of(socket) ?? [])];
+    return [...this.#underWay.of(socket)];
   }
 }
 

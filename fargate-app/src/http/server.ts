@@ -70,12 +70,11 @@ const MAXIMUM_URL = 2 ** 16;
 export async function createServer(options: ServerOptions): Promise<HttpServer> {
   const { router, metrics, limits, tokens, isStopping } = options;
   const logger: FastifyBaseLogger = options.log;
-  const malformedRequests = new MalformedRequests();
   const app = Fastify({
     ...serverOptions(limits),
     // What comes over a connection that is still open is answered like everything else, and ends the connection.
     return503OnClosing: false,
-    clientErrorHandler: malformedRequests.answer,
+    clientErrorHandler: (error, socket) => malformedRequests.answer(error, socket),
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
@@ -83,7 +82,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     frameworkErrors: answerError,
   }).withTypeProvider<ZodTypeProvider>();
   const underWay = new AnswersUnderWay(app.server);
-  malformedRequests.watch(underWay);
+  const malformedRequests = new MalformedRequests(underWay);
   limitConnections(app, limits, options.log);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
