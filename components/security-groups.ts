@@ -29,9 +29,9 @@ export class SecurityGroups extends pulumi.ComponentResource {
   constructor(name: string, args: SecurityGroupsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:SecurityGroups", name, {}, opts);
 
-    this.loadBalancer = this.#group("load-balancer", "The router's load balancer", args);
+    this.loadBalancer = this.#group("load-balancer", "The load balancer of the routers", args);
     this.tasks = this.#group("router-tasks", "The routers", args);
-    this.monitor = this.#group("file-monitor", "The file monitor's function", args);
+    this.monitor = this.#group("file-monitor", "The function of the file monitor", args);
     this.fileSystem = this.#group("mount-targets", "The mount targets", args);
 
     for (const [index, cidr] of args.allowedCidrs.entries()) {

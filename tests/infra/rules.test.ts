@@ -128,6 +128,15 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   });
 
   describe("network", () => {
+    test("EC2 takes the descriptions of security groups and their rules", () => {
+      const described = resources.filter(({ type }) => /:SecurityGroup((In|E)gressRule)?$/.test(type));
+      for (const { name: group, inputs } of described) {
+        // AuthorizeSecurityGroupIngress and CreateSecurityGroup, EC2 API reference.
+        expect(inputs.description, group).toMatch(/^[a-zA-Z0-9 ._:/()#,@[\]+=&;{}!$*-]{1,255}$/);
+      }
+      expect(described.length).toBeGreaterThan(8);
+    });
+
     test("nothing can be reached from the internet, or leads there", () => {
       for (const type of ["InternetGateway", "NatGateway", "Eip", "Route"]) expect(all(type), type).toEqual([]);
       for (const { inputs } of all("Subnet")) expect(inputs.mapPublicIpOnLaunch).toBe(false);
