@@ -1,5 +1,7 @@
 /**
  * Bundles each runtime, its source map beside it: what tests and local runs execute is what ships.
+ *
+ * `tsx build.ts [FOLDER…]` bundles all runtimes, or those of the folders named, such as `fargate-app`.
  */
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
@@ -41,27 +43,40 @@ const unusedSdkShapes: Plugin = {
   },
 };
 
-for (const { entry, output } of bundles) {
-  const { metafile } = await build({
-    entryPoints: [entry],
-    outfile: output,
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "cjs",
-    // The ES modules of the packages: of those, esbuild can leave out what is not used.
-    mainFields: ["module", "main"],
-    // Not the identifiers: logs name errors by their class. To restore names that were cut short (`keepNames`), each
-    // function would name itself whenever it is made, at the start and in each request.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    sourcemap: "linked",
-    sourcesContent: false,
-    legalComments: "none",
-    plugins: [unusedSdkShapes, otherBundles],
-    metafile: true,
-    logLevel: "warning",
-  });
-  const bytes = metafile.outputs[output]?.bytes ?? 0;
-  console.log(`${output}  ${Math.ceil(bytes / 1024)} KiB`);
+/**
+ * @param folders the runtimes to bundle, by their folder such as `fargate-app`. Default: all.
+ * @throws when a folder has no bundle.
+ */
+export async function buildBundles(folders: readonly string[] = []): Promise<void> {
+  const isIn = (folder: string) => (bundle: { readonly entry: string }) => bundle.entry.startsWith(`${folder}/`);
+  for (const folder of folders) {
+    if (!bundles.some(isIn(folder))) throw new Error(`No bundle is made from ${folder}`);
+  }
+  const wanted = folders.length === 0 ? bundles : folders.flatMap((folder) => bundles.filter(isIn(folder)));
+  for (const { entry, output } of wanted) {
+    const { metafile } = await build({
+      entryPoints: [entry],
+      outfile: output,
+      bundle: true,
+      platform: "node",
+      target: "node20",
+      format: "cjs",
+      // The ES modules of the packages: of those, esbuild can leave out what is not used.
+      mainFields: ["module", "main"],
+      // Not the identifiers: logs name errors by their class. To restore names that were cut short (`keepNames`), each
+      // function would name itself whenever it is made, at the start and in each request.
+      minifyWhitespace: true,
+      minifySyntax: true,
+      sourcemap: "linked",
+      sourcesContent: false,
+      legalComments: "none",
+      plugins: [unusedSdkShapes, otherBundles],
+      metafile: true,
+      logLevel: "warning",
+    });
+    const bytes = metafile.outputs[output]?.bytes ?? 0;
+    console.log(`${output}  ${Math.ceil(bytes / 1024)} KiB`);
+  }
 }
+
+if (process.argv[1] === import.meta.filename) await buildBundles(process.argv.slice(2));

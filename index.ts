@@ -1,9 +1,9 @@
 /**
  * The Pulumi program: the stack's configuration in, the system wired, what an operator needs next out.
  */
-import "./build.ts"; // what is deployed is built from what is checked out
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { buildBundles } from "./build.ts";
 import { AlarmTopic } from "./components/alarm-topic.ts";
 import { Alarms } from "./components/alarms.ts";
 import { ApiToken } from "./components/api-token.ts";
@@ -25,6 +25,8 @@ import { VpcEndpoints } from "./components/vpc-endpoints.ts";
 import { parameterName, readConfig } from "./config.ts";
 
 const config = readConfig();
+// What is deployed is built from what is checked out.
+await buildBundles();
 const retain = config.dataOnDestroy === "retain";
 
 tagAwsResources({ Project: pulumi.getProject(), Stack: pulumi.getStack(), Owner: config.owner });

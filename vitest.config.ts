@@ -2,6 +2,7 @@ import { defineConfig } from "vitest/config";
 import { seed } from "./tests/reliability/seed.ts";
 
 export default defineConfig({
+  resolve: { tsconfigPaths: true },
   test: {
     include: ["tests/**/*.test.ts"],
     env: { RELIABILITY_SEED: seed },

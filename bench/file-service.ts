@@ -1,6 +1,6 @@
 /** Routers over the mount targets of one file system, as processes of this machine: the bundle that ships. */
 import { join } from "node:path";
-import { serializeMountTable } from "../contracts/mount-table.ts";
+import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { createAccount, SUBNETS } from "../local/account.ts";
 import { startControlPlane } from "../local/control-plane/server.ts";
 import { ssm } from "../local/control-plane/ssm.ts";

@@ -1,5 +1,5 @@
 /** Runs rows, one after the other. */
-import { messageOf } from "../fargate-app/src/nfs/errors.ts";
+import { messageOf } from "nfs-client";
 import { Cleanups } from "../local/cleanups.ts";
 import { type Judgement, judge } from "./judgement.ts";
 import { type Bench, type Figure, PATIENCE, type Row } from "./row.ts";

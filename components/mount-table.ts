@@ -1,6 +1,6 @@
+import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { serializeMountTable } from "../contracts/mount-table.ts";
 
 export interface MountTableArgs {
   /** The parameter's path. Example: `/efs-mount-autoscaling/mount-targets`. */

@@ -1,6 +1,6 @@
+import { DEFAULT_NFS_PORT } from "@efs-mount-autoscaling/mount-table";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { DEFAULT_NFS_PORT } from "../contracts/mount-table.ts";
 
 export interface SecurityGroupsArgs {
   readonly vpcId: pulumi.Input<string>;

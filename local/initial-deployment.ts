@@ -1,5 +1,5 @@
 /** What `pulumi up` leaves in the account: the first mount targets, the mount table, the service. */
-import { serializeMountTable } from "../contracts/mount-table.ts";
+import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { CLUSTER_NAME, FILE_SYSTEM_ID, SECURITY_GROUP_ID, SERVICE_NAME } from "./account.ts";
 import { startDeployment } from "./control-plane/deployment.ts";
 import { taskDefinitionArn } from "./control-plane/ecs.ts";

@@ -12,7 +12,7 @@
  * files are read or written, or pings sent.
  */
 import { createInterface } from "node:readline";
-import { connectNfs, type NfsClient } from "../../fargate-app/src/nfs/index.ts";
+import { connectNfs, type NfsClient } from "nfs-client";
 import { peakMemory } from "../peak-memory.ts";
 
 const CHUNK = 1024 * 1024;

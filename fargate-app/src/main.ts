@@ -1,8 +1,8 @@
 /** `node dist/router/main.cjs`: runs the router until SIGTERM or SIGINT; SIGHUP makes it read the mount table again. */
 import { EventEmitter } from "node:events";
+import { connectNfs } from "nfs-client";
 import { secretSource } from "./http/authentication/secret.ts";
 import { createLog } from "./log.ts";
-import { connectNfs } from "./nfs/index.ts";
 import { fileSystemSource, fixedSource, type MountTableSource, parameterSource } from "./router/mount-table-sources.ts";
 import { run } from "./service.ts";
 import type { Settings } from "./settings.ts";

@@ -1,4 +1,6 @@
 /** The router's life: settings, mount table, mount targets, server, and an orderly end. */
+
+import { messageOf, TransferMemory } from "nfs-client";
 import type { Logger } from "pino";
 import { mountTargetTls } from "./efs/mount-target-tls.ts";
 import { ApiTokens, type TokenSource } from "./http/authentication/api-tokens.ts";
@@ -6,7 +8,6 @@ import { closeServer } from "./http/closing.ts";
 import type { DocsAssets } from "./http/docs-routes.ts";
 import { Metrics } from "./http/metrics.ts";
 import { createServer } from "./http/server.ts";
-import { messageOf, TransferMemory } from "./nfs/index.ts";
 import { LeftoverSweep } from "./router/leftover-sweep.ts";
 import { MountTableRefresh } from "./router/mount-table-refresh.ts";
 import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";

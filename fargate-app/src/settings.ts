@@ -1,6 +1,12 @@
 /** The router's settings, from its environment. */
+
+import {
+  DEFAULT_NFS_PORT,
+  type MountTable,
+  MountTableError,
+  parseMountTable,
+} from "@efs-mount-autoscaling/mount-table";
 import * as z from "zod";
-import { DEFAULT_NFS_PORT, type MountTable, MountTableError, parseMountTable } from "../../contracts/mount-table.ts";
 import type { MountTargetTlsSettings } from "./efs/mount-target-tls.ts";
 import type { HttpLimits } from "./http/limits.ts";
 import { ROUTING_STRATEGIES, type RoutingStrategy } from "./routing/ranking.ts";

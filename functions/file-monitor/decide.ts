@@ -2,7 +2,7 @@
  * What should be, given what is. Pure functions: every run decides anew from what AWS says now, so a run that died
  * half-way is finished by the next one.
  */
-import type { MountTable } from "../../contracts/mount-table.ts";
+import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import type { FileSystem, MountTargetDescription } from "./aws/file-system.ts";
 import type { Deployment, ServiceDeployment } from "./aws/service.ts";
 import type { Subnet } from "./aws/subnets.ts";

@@ -1,7 +1,12 @@
 /**
  * Keeping the mount table in SSM Parameter Store equal to the mount targets there are.
  */
-import { type MountTable, MountTableError, parseMountTable, serializeMountTable } from "../../contracts/mount-table.ts";
+import {
+  type MountTable,
+  MountTableError,
+  parseMountTable,
+  serializeMountTable,
+} from "@efs-mount-autoscaling/mount-table";
 import type { MountTargetDescription } from "./aws/file-system.ts";
 import { type Parameter, readParameter, writeParameter } from "./aws/parameter.ts";
 import { decideTable } from "./decide.ts";

@@ -4,8 +4,9 @@
  * They share a process because the mount targets of a file system share its locks. It ends when the process that
  * started it does.
  */
-import { messageOf } from "../../fargate-app/src/nfs/errors.ts";
-import { type NfsServer, startNfsServer } from "../nfs-server/index.ts";
+
+import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import { messageOf } from "nfs-client";
 import { type Command, commandSchema, type Reply, settingsSchema } from "./messages.ts";
 
 const { directory, port, bytesPerSecond, operationDelayMs } = settingsSchema.parse(JSON.parse(process.argv[2] ?? ""));

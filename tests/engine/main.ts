@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import {
   CommandError,
   type EngineEvent,
@@ -18,7 +19,6 @@ import {
 } from "@pulumi/pulumi/automation/index.js";
 import { z } from "zod";
 import { PROJECT } from "../../config.ts";
-import { parseMountTable } from "../../contracts/mount-table.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import { type AwsState, emptyState, type MountTarget } from "../../local/control-plane/state.ts";
 import { ACCOUNT_ID, create, REGION } from "../infra/aws-stand-in.ts";

@@ -1,7 +1,7 @@
 /** What an image runs is among what its Dockerfile copies. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 
@@ -12,7 +12,7 @@ interface Service {
 
 const read = (path: string) => readFileSync(path, "utf8");
 const { services }: { services: Record<string, Service> } = parse(read("compose.yaml"));
-const entriesOfBundles = [...read("build.ts").matchAll(/entry: "(.+?)"/g)].map(([, entry]) => entry ?? "");
+const entriesOfRouter = [...read("build.ts").matchAll(/entry: "(fargate-app\/.+?)"/g)].map(([, entry]) => entry ?? "");
 
 describe("the images of compose.yaml", () => {
   const inline = Object.entries(services).flatMap(([name, { build, command = [] }]) =>
@@ -38,8 +38,8 @@ describe("the router's image", () => {
   const dockerfile = read("fargate-app/Dockerfile");
 
   test("has what it builds and what its health check runs", async () => {
-    expect(entriesOfBundles).toContain("fargate-app/src/main.ts");
-    const programs = ["build.ts", "fargate-app/healthcheck.mjs", ...entriesOfBundles];
+    expect(entriesOfRouter).toContain("fargate-app/src/main.ts");
+    const programs = ["build.ts", "fargate-app/healthcheck.mjs", ...entriesOfRouter];
     expect(await missing(dockerfile, programs)).toEqual([]);
   });
 
@@ -67,6 +67,18 @@ async function missing(dockerfile: string, programs: readonly string[]): Promise
   return files.filter((file) => !paths.some((path) => file === path || file.startsWith(`${path}/`)));
 }
 
+/** Stops at the packages that npm brings: those of this project are files of the image, too. */
+const foreignPackages: Plugin = {
+  name: "foreign-packages",
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^./]/ }, ({ kind, path }) =>
+      kind === "entry-point" || /^(nfs-client|@efs-mount-autoscaling)(\/|$)/.test(path)
+        ? undefined
+        : { external: true },
+    );
+  },
+};
+
 /** The programs, the files that they import, and those that they start or read. */
 async function filesOf(programs: readonly string[]): Promise<string[]> {
   const files = new Set<string>();
@@ -75,7 +87,7 @@ async function filesOf(programs: readonly string[]): Promise<string[]> {
     const { metafile } = await build({
       entryPoints: [entry],
       bundle: true,
-      packages: "external",
+      plugins: [foreignPackages],
       platform: "node",
       format: "esm",
       write: false,

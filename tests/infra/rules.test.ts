@@ -4,8 +4,8 @@
  * These are rules and not snapshots: a new resource that breaks one fails without anyone listing it here.
  */
 import { isWildcardOnlyAction } from "@cloud-copilot/iam-simulate";
+import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { beforeAll, describe, expect, test } from "vitest";
-import { parseMountTable } from "../../contracts/mount-table.ts";
 import { ACCOUNT_ID, AVAILABILITY_ZONES, EXISTING_ROUTE_TABLES, EXISTING_VPC_CIDRS, REGION } from "./aws-stand-in.ts";
 import { policiesOf, type Statement } from "./policies.ts";
 import {

@@ -106,7 +106,7 @@ export async function registerStack(config: Readonly<Record<string, string>>): P
   );
   vi.resetModules();
   // Other suites run the bundles; the rules need none.
-  vi.doMock("../../build.ts", () => ({}));
+  vi.doMock("../../build.ts", () => ({ buildBundles: async () => {} }));
   // Pulumi keeps the code of dynamic resources in the stack's state, and cannot keep what vitest makes of it.
   vi.doMock("../../components/mount-target-sweeper.ts", () => ({ MountTargetSweeper }));
   vi.doMock("../../components/generated-token.ts", () => ({ GeneratedToken }));

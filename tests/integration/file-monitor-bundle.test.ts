@@ -17,7 +17,7 @@ test("a run that can't reach AWS fails, and its metrics say what it counted", as
     EFS_FILE_SYSTEM_ID: "fs-0123abcd",
     EFS_SECURITY_GROUP_ID: "sg-0123abcd",
     EFS_MOUNT_PATH: process.cwd(),
-    TARGET_DIRECTORY: "/contracts",
+    TARGET_DIRECTORY: "/packages/mount-table/src",
     VPC_ID: "vpc-0123abcd",
     ROLLOUT: "hot-reload",
   });

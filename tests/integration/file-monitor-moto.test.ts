@@ -22,8 +22,8 @@ import {
   EFSClient,
 } from "@aws-sdk/client-efs";
 import { GetParameterCommand, type ParameterType, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { parseMountTable } from "../../contracts/mount-table.ts";
 import { type BundleRun, runMonitorBundle } from "../support/monitor-bundle.ts";
 import { type Command, findOnPath, type Requirement } from "../support/programs.ts";
 import { describeRequiring } from "../support/requirements.ts";

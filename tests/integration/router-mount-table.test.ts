@@ -1,6 +1,6 @@
 import { PutParameterCommand } from "@aws-sdk/client-ssm";
+import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { serializeMountTable } from "../../contracts/mount-table.ts";
 import { fileSystemSource, parameterSource } from "../../fargate-app/src/router/mount-table-sources.ts";
 import { createAccount, FILE_SYSTEM_ID, SUBNETS } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";

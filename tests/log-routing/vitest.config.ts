@@ -2,6 +2,7 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  resolve: { tsconfigPaths: true },
   test: {
     include: ["tests/log-routing/**/*.test.ts"],
     env: { LOG_ROUTING_FULL_LENGTH: "1" },

@@ -4,9 +4,9 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type MountTable, parseMountTable, serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type MountTable, parseMountTable, serializeMountTable } from "../../contracts/mount-table.ts";
 import { readParameter, writeParameter } from "../../functions/file-monitor/aws/parameter.ts";
 import { countFiles } from "../../functions/file-monitor/count.ts";
 import { isThresholdPassed } from "../../functions/file-monitor/decide.ts";

@@ -1,6 +1,7 @@
 /** Many routers append to one file, through failing networks, and next to one that dies with the lock in its hands. */
+
+import { connectNfs, NfsError, OutcomeUnknownError } from "nfs-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { connectNfs, NfsError, OutcomeUnknownError } from "../../fargate-app/src/nfs/index.ts";
 import { UnavailableError } from "../../fargate-app/src/router/failures.ts";
 import { Router } from "../../fargate-app/src/router/router.ts";
 import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";

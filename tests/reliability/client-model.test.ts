@@ -5,15 +5,8 @@
  * model then allows both, until a read tells.
  */
 import fc from "fast-check";
+import { connectNfs, etagOf, isStatus, type NfsClient, NfsError, PreconditionError } from "nfs-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  connectNfs,
-  etagOf,
-  isStatus,
-  type NfsClient,
-  NfsError,
-  PreconditionError,
-} from "../../fargate-app/src/nfs/index.ts";
 import { FAULTS, type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";

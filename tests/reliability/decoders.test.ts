@@ -1,21 +1,25 @@
 /** What comes from outside is decoded, or refused with a typed error, in little memory: replies of servers, and mount tables. */
+
+import { MountTableError, parseMountTable, serializeMountTable } from "@efs-mount-autoscaling/mount-table";
+import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";
+import { connectNfs, NfsError } from "nfs-client";
+import { AcceptStatus, ANONYMOUS_STATEID, MessageType, ReplyStatus, XdrReader, XdrWriter } from "nfs-client/wire";
 import { describe, expect, test, vi } from "vitest";
-import { MountTableError, parseMountTable, serializeMountTable } from "../../contracts/mount-table.ts";
-import { decodeCompound, type Operations } from "../../fargate-app/src/nfs/compound.ts";
-import { connectNfs, NfsError } from "../../fargate-app/src/nfs/index.ts";
-import { getAttributes, getServerLimits } from "../../fargate-app/src/nfs/operations/attributes.ts";
-import { read, write } from "../../fargate-app/src/nfs/operations/data.ts";
-import { getFileHandle } from "../../fargate-app/src/nfs/operations/handles.ts";
-import { lockFile } from "../../fargate-app/src/nfs/operations/lock.ts";
-import { createDirectory, DIRECTORY_START, readDirectory, rename } from "../../fargate-app/src/nfs/operations/names.ts";
-import { close, openByName } from "../../fargate-app/src/nfs/operations/open.ts";
-import { createSession, exchangeId, sequence } from "../../fargate-app/src/nfs/operations/session.ts";
-import { AcceptStatus, MessageType, ReplyStatus } from "../../fargate-app/src/nfs/wire/rpc.ts";
-import { ANONYMOUS_STATEID } from "../../fargate-app/src/nfs/wire/stateid.ts";
-import { XdrReader, XdrWriter } from "../../fargate-app/src/nfs/wire/xdr.ts";
-import { startNfsServer } from "../../local/nfs-server/index.ts";
 import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
+import { decodeCompound, type Operations } from "../../packages/nfs-client/src/compound.ts";
+import { getAttributes, getServerLimits } from "../../packages/nfs-client/src/operations/attributes.ts";
+import { read, write } from "../../packages/nfs-client/src/operations/data.ts";
+import { getFileHandle } from "../../packages/nfs-client/src/operations/handles.ts";
+import { lockFile } from "../../packages/nfs-client/src/operations/lock.ts";
+import {
+  createDirectory,
+  DIRECTORY_START,
+  readDirectory,
+  rename,
+} from "../../packages/nfs-client/src/operations/names.ts";
+import { close, openByName } from "../../packages/nfs-client/src/operations/open.ts";
+import { createSession, exchangeId, sequence } from "../../packages/nfs-client/src/operations/session.ts";
 import { MemoryNetwork } from "../support/memory-router.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
 
@@ -27,7 +31,7 @@ interface Captured {
 const capture = vi.hoisted((): { into: Captured[] | undefined } => ({ into: undefined }));
 
 /** Keeps a copy of every reply that a client decodes, while they are wanted. */
-vi.mock("../../fargate-app/src/nfs/compound.ts", async (importOriginal) => {
+vi.mock("../../packages/nfs-client/src/compound.ts", async (importOriginal) => {
   const original = await importOriginal<{ decodeCompound: typeof decodeCompound }>();
   return {
     ...original,

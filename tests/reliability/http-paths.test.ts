@@ -2,9 +2,9 @@
 import { link, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { startNfsServer } from "../../local/nfs-server/index.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";

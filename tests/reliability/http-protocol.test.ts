@@ -2,9 +2,9 @@
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type NfsServer, startNfsServer } from "../../local/nfs-server/index.ts";
 import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { type StandaloneRouter, startStandaloneRouter } from "../support/standalone-router.ts";

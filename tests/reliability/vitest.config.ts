@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 import { seed } from "./seed.ts";
 
 export default defineConfig({
+  resolve: { tsconfigPaths: true },
   test: {
     include: ["tests/reliability/**/*.test.ts"],
     env: { RELIABILITY: "full", RELIABILITY_SEED: seed },

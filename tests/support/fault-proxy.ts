@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RecordAssembler, recordHeader } from "../../fargate-app/src/nfs/wire/record.ts";
+import { RecordAssembler, recordHeader } from "nfs-client/wire";
 
 export const FAULTS = [
   /** The request is lost with the connection. */

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectNfs } from "../../fargate-app/src/nfs/index.ts";
+import { connectNfs } from "nfs-client";
 import { type Command, debianProgram } from "./programs.ts";
 
 export const ganesha = debianProgram("ganesha.nfsd", "nfs-ganesha", "nfs-ganesha-vfs");

@@ -5,7 +5,7 @@
  * Usage: large-file.ts HOST PORT PATH BYTES
  */
 import { createHash } from "node:crypto";
-import { connectNfs } from "../../fargate-app/src/nfs/index.ts";
+import { connectNfs } from "nfs-client";
 
 const [, , host = "", port = "", path = "", bytes = ""] = process.argv;
 

@@ -4,7 +4,7 @@
  * a clock of its own, and can fail at any call.
  */
 import { setImmediate as turn } from "node:timers/promises";
-import { type MountTable, serializeMountTable } from "../../contracts/mount-table.ts";
+import { type MountTable, serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { type AwsClients, createAwsClients } from "../../functions/file-monitor/aws/session.ts";
 
 export type MemorySubnet = {

@@ -23,9 +23,8 @@ import {
   type ReadOptions,
   type RemoveOptions,
   type WriteOptions,
-} from "../../fargate-app/src/nfs/index.ts";
-import { Op } from "../../fargate-app/src/nfs/wire/protocol.ts";
-import { type StatusName, statusCode } from "../../fargate-app/src/nfs/wire/status.ts";
+} from "nfs-client";
+import { Op, type StatusName, statusCode } from "nfs-client/wire";
 
 interface Node {
   readonly type: "file" | "directory" | "symbolic-link";

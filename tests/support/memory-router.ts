@@ -1,7 +1,8 @@
 /** A router over NFS servers in memory. */
+
+import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import pino, { type Logger } from "pino";
 import { onTestFinished } from "vitest";
-import type { MountTable } from "../../contracts/mount-table.ts";
 import { Router, type RouterOptions } from "../../fargate-app/src/router/router.ts";
 import type { Target } from "../../fargate-app/src/router/target.ts";
 import { filePath } from "../../fargate-app/src/routing/path.ts";

@@ -1,5 +1,5 @@
 /** What the monitor must never do to an account, whatever fails: checked after every change. */
-import { MountTableError, parseMountTable } from "../../contracts/mount-table.ts";
+import { MountTableError, parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import type { AwsState, Parameter, ServiceDeployment } from "../../local/control-plane/state.ts";
 
 export type Change = {

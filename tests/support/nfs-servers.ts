@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { describe } from "vitest";
-import { startNfsServer } from "../../local/nfs-server/index.ts";
 import { GaneshaServer, ganesha, LEASE } from "./ganesha.ts";
 import { describeRequiring } from "./requirements.ts";
 

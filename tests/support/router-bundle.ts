@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
+import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { z } from "zod";
-import type { MountTable } from "../../contracts/mount-table.ts";
 import { targetList } from "../../fargate-app/src/http/operation-routes.ts";
 
 const BUNDLE = "dist/router/main.cjs";

@@ -1,6 +1,6 @@
 /** Clients of a router that write, read, append and list, each in a directory of its own, and check all they get. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { OutcomeUnknownError } from "../../fargate-app/src/nfs/index.ts";
+import { OutcomeUnknownError } from "nfs-client";
 import type { Router } from "../../fargate-app/src/router/router.ts";
 import { directoryPath, filePath } from "../../fargate-app/src/routing/path.ts";
 import { readFile } from "./read-file.ts";

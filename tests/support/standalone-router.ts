@@ -1,5 +1,5 @@
 /** The router's bundle over NFS servers, with an account that knows nothing of them: the table is in its environment. */
-import { serializeMountTable } from "../../contracts/mount-table.ts";
+import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { createAccount } from "../../local/account.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import { type RouterProcess, startRouter, tableOf } from "./router-bundle.ts";

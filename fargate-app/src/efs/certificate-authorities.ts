@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { rootCertificates } from "node:tls";
-import { messageOf } from "../nfs/index.ts";
+import { messageOf } from "nfs-client";
 
 /** Amazon Root CA 1 to 4, as PEM: no other authority signs for EFS (aws/efs-utils, `efs-utils.crt`). */
 export function amazonRootCertificates(): string[] {

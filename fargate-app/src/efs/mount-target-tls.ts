@@ -3,7 +3,7 @@ import { generateKeyPair } from "node:crypto";
 import type { ConnectionOptions } from "node:tls";
 import { promisify } from "node:util";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
-import type { TlsOptions } from "../nfs/index.ts";
+import type { TlsOptions } from "nfs-client";
 import { amazonRootCertificates, readCertificates } from "./certificate-authorities.ts";
 import { makeClientCertificate } from "./client-certificate.ts";
 import type { Credentials } from "./connect-signature.ts";

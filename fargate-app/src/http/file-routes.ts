@@ -1,7 +1,7 @@
 /** `/files/…`: the file API. */
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { TransferMemory } from "nfs-client";
 import * as z from "zod";
-import { TransferMemory } from "../nfs/index.ts";
 import type { Router } from "../router/router.ts";
 import type { App } from "./app.ts";
 import type { FileExchange } from "./file-exchange.ts";

@@ -1,6 +1,5 @@
 /** Errors as HTTP answers: problem documents (RFC 9457). */
 import { STATUS_CODES } from "node:http";
-import * as z from "zod";
 import {
   AbortedError,
   ClosedError,
@@ -13,7 +12,8 @@ import {
   OutcomeUnknownError,
   PreconditionError,
   ProtocolError,
-} from "../nfs/index.ts";
+} from "nfs-client";
+import * as z from "zod";
 import { UnavailableError } from "../router/failures.ts";
 import { PathError } from "../routing/path.ts";
 

@@ -2,7 +2,7 @@
 import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import mime from "mime";
-import { type FileAttributes, FileChangedError } from "../nfs/index.ts";
+import { type FileAttributes, FileChangedError } from "nfs-client";
 import type { Router } from "../router/router.ts";
 import type { DirectoryPath, FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";

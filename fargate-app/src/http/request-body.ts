@@ -1,6 +1,6 @@
 /** The bytes that a request brings. */
 import type { IncomingMessage } from "node:http";
-import { Deadline, type TransferMemory } from "../nfs/index.ts";
+import { Deadline, type TransferMemory } from "nfs-client";
 import type { HttpLimits } from "./limits.ts";
 import { ProblemError } from "./problem.ts";
 import { steadily } from "./steady-body.ts";

@@ -1,5 +1,5 @@
 /** What a GET or HEAD is to be answered with: all of a file, a part of it, or nothing but a status. */
-import type { FileAttributes } from "../nfs/index.ts";
+import type { FileAttributes } from "nfs-client";
 import type { ReadRange } from "../router/router.ts";
 import { type ConditionalRequest, evaluate, isConditional, isRangeOfSameVersion } from "./preconditions.ts";
 import { type ByteRange, parseRange, resolveRange } from "./range.ts";

@@ -1,5 +1,5 @@
 /** What identifies a version of a file in HTTP (RFC 9110 §8.8). */
-import { etagOf, type FileAttributes } from "../nfs/index.ts";
+import { etagOf, type FileAttributes } from "nfs-client";
 
 /** The years 0 to 9999, which is what HTTP-dates and RFC 3339 have. */
 const FIRST_TIME = Date.UTC(-1, 12);

@@ -1,7 +1,7 @@
 /** PUT, POST and DELETE of a file. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyReply } from "fastify";
-import { etagOf, type FileAttributes, isStatus, type TransferMemory } from "../nfs/index.ts";
+import { etagOf, type FileAttributes, isStatus, type TransferMemory } from "nfs-client";
 import type { Router, WriteCondition } from "../router/router.ts";
 import type { FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";

@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { NfsClient } from "../nfs/index.ts";
+import type { NfsClient } from "nfs-client";
 
 /** The detection timeout has room for two steps in which nothing arrives, and two of unanswered pings. */
 const STEPS = 4;

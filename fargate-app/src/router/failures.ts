@@ -7,7 +7,7 @@ import {
   isStatus,
   OutcomeUnknownError,
   ProtocolError,
-} from "../nfs/index.ts";
+} from "nfs-client";
 
 /**
  * `lost`: the target cannot be used until it answers a probe. `busy`: it answers, but cannot do this now.

@@ -1,6 +1,7 @@
 /** Removes, once in a while, the unfinished files of routers that crashed. */
+
+import { type LeftoverOptions, type LeftoverReport, messageOf } from "nfs-client";
 import type { Logger } from "pino";
-import { type LeftoverOptions, type LeftoverReport, messageOf } from "../nfs/index.ts";
 
 export interface LeftoverSweepOptions {
   /** Milliseconds from one sweep to the next. */

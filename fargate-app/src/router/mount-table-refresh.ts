@@ -1,7 +1,8 @@
 /** Keeps the mount table of a running router up to date: looks for another one again and again, and when it is told to. */
+
+import type { MountTable } from "@efs-mount-autoscaling/mount-table";
+import { messageOf } from "nfs-client";
 import type { Logger } from "pino";
-import type { MountTable } from "../../../contracts/mount-table.ts";
-import { messageOf } from "../nfs/index.ts";
 import { loadFrom, type MountTableSource, type RankedMountTable } from "./mount-table-sources.ts";
 
 export interface MountTableRefreshOptions {

@@ -1,8 +1,9 @@
 /** Where a router gets its mount table from: the SSM parameter, or what stands in for it. */
+
+import { type MountTable, parseMountTable } from "@efs-mount-autoscaling/mount-table";
+import { messageOf } from "nfs-client";
 import type { Logger } from "pino";
-import { type MountTable, parseMountTable } from "../../../contracts/mount-table.ts";
 import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "../aws-client.ts";
-import { messageOf } from "../nfs/index.ts";
 
 /** A place that may know the mount table. */
 export interface MountTableSource {

@@ -2,7 +2,7 @@
  * The file API over many mount targets of one file system: every path has a target of its own, and the targets that
  * follow it in the path's ranking stand in while it is away.
  */
-import type { MountTable } from "../../../contracts/mount-table.ts";
+import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import {
   ClosedError,
   type DirectoryEntry,
@@ -21,7 +21,7 @@ import {
   TransferMemory,
   type Unchanged,
   type WriteOptions,
-} from "../nfs/index.ts";
+} from "nfs-client";
 import { type DirectoryPath, type FilePath, ROOT } from "../routing/path.ts";
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";
 import type { Target } from "./target.ts";

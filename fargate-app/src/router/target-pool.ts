@@ -1,6 +1,6 @@
 /** The mount targets of the table in use, and the way of an operation through them. */
-import type { MountTable, MountTarget } from "../../../contracts/mount-table.ts";
-import { Deadline, type NfsClient, NfsStatusError, type OperationOptions, OutcomeUnknownError } from "../nfs/index.ts";
+import type { MountTable, MountTarget } from "@efs-mount-autoscaling/mount-table";
+import { Deadline, type NfsClient, NfsStatusError, type OperationOptions, OutcomeUnknownError } from "nfs-client";
 import type { DirectoryPath } from "../routing/path.ts";
 import { type RoutingStrategy, rankingOf } from "../routing/ranking.ts";
 import type { Ranking } from "../routing/routable.ts";

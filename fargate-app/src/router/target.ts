@@ -1,7 +1,8 @@
 /** One mount target: connected to, watched, given up when it fails, and probed until it is back. */
+
+import { DEFAULT_NFS_PORT, type MountTarget } from "@efs-mount-autoscaling/mount-table";
+import { messageOf, type NfsClient, type NfsClientOptions, type TransferMemory } from "nfs-client";
 import type { Logger } from "pino";
-import { DEFAULT_NFS_PORT, type MountTarget } from "../../../contracts/mount-table.ts";
-import { messageOf, type NfsClient, type NfsClientOptions, type TransferMemory } from "../nfs/index.ts";
 import type { Routable } from "../routing/routable.ts";
 import { Connection } from "./connection.ts";
 import { isTargetError, verdictOn } from "./failures.ts";

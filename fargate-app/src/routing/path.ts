@@ -4,7 +4,7 @@
  * There is one spelling of each path, made here and nowhere else, so that a file has one place whichever way a caller
  * writes its path.
  */
-import { TEMPORARY_PREFIX } from "../nfs/index.ts";
+import { TEMPORARY_PREFIX } from "nfs-client";
 
 declare const normalized: unique symbol;
 

@@ -4,9 +4,9 @@
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { parseMountTable } from "../../../contracts/mount-table.ts";
 import {
   CLUSTER_NAME,
   createAccount,

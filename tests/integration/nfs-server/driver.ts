@@ -5,20 +5,17 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { type CompoundReply, decodeCompound, encodeCompound } from "../../../fargate-app/src/nfs/compound.ts";
-import type { Operation } from "../../../fargate-app/src/nfs/operations/operation.ts";
+import type { NfsServer } from "@efs-mount-autoscaling/nfs-server";
+import { type AuthSys, RecordAssembler, recordHeader, type StatusName, statusName, XdrReader } from "nfs-client/wire";
+import { type CompoundReply, decodeCompound, encodeCompound } from "../../../packages/nfs-client/src/compound.ts";
+import type { Operation } from "../../../packages/nfs-client/src/operations/operation.ts";
 import {
   type ChannelAttributes,
   createSession,
   exchangeId,
   reclaimComplete,
   sequence,
-} from "../../../fargate-app/src/nfs/operations/session.ts";
-import { RecordAssembler, recordHeader } from "../../../fargate-app/src/nfs/wire/record.ts";
-import type { AuthSys } from "../../../fargate-app/src/nfs/wire/rpc.ts";
-import { type StatusName, statusName } from "../../../fargate-app/src/nfs/wire/status.ts";
-import { XdrReader } from "../../../fargate-app/src/nfs/wire/xdr.ts";
-import type { NfsServer } from "../../../local/nfs-server/index.ts";
+} from "../../../packages/nfs-client/src/operations/session.ts";
 
 type Operations = readonly Operation<unknown>[];
 

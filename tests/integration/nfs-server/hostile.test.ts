@@ -3,14 +3,18 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
+import {
+  AcceptStatus,
+  ANONYMOUS_STATEID,
+  recordHeader,
+  writeCallHeader,
+  type XdrReader,
+  XdrWriter,
+} from "nfs-client/wire";
 import { describe, expect, test } from "vitest";
-import { encodeCompound } from "../../../fargate-app/src/nfs/compound.ts";
-import { read } from "../../../fargate-app/src/nfs/operations/data.ts";
-import { putRootFileHandle } from "../../../fargate-app/src/nfs/operations/handles.ts";
-import { recordHeader } from "../../../fargate-app/src/nfs/wire/record.ts";
-import { AcceptStatus, writeCallHeader } from "../../../fargate-app/src/nfs/wire/rpc.ts";
-import { ANONYMOUS_STATEID } from "../../../fargate-app/src/nfs/wire/stateid.ts";
-import { type XdrReader, XdrWriter } from "../../../fargate-app/src/nfs/wire/xdr.ts";
+import { encodeCompound } from "../../../packages/nfs-client/src/compound.ts";
+import { read } from "../../../packages/nfs-client/src/operations/data.ts";
+import { putRootFileHandle } from "../../../packages/nfs-client/src/operations/handles.ts";
 import { RawConnection, splitRecord } from "./driver.ts";
 import { lookup, raw } from "./operations.ts";
 import { temporaryConnection, temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import { connectNfs } from "nfs-client";
 import { describe, expect, test } from "vitest";
-import { connectNfs } from "../../../fargate-app/src/nfs/index.ts";
-import { destroyClientId, destroySession, sequence } from "../../../fargate-app/src/nfs/operations/session.ts";
-import { startNfsServer } from "../../../local/nfs-server/index.ts";
+import { destroyClientId, destroySession, sequence } from "../../../packages/nfs-client/src/operations/session.ts";
 import { temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";
 
 const MEBIBYTE = 1024 * 1024;

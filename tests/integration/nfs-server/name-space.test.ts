@@ -14,15 +14,16 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { ANONYMOUS_STATEID, Op, toBitmap, writeBitmap, XdrWriter } from "nfs-client/wire";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { getAttributes } from "../../../fargate-app/src/nfs/operations/attributes.ts";
-import { read, write } from "../../../fargate-app/src/nfs/operations/data.ts";
+import { getAttributes } from "../../../packages/nfs-client/src/operations/attributes.ts";
+import { read, write } from "../../../packages/nfs-client/src/operations/data.ts";
 import {
   getFileHandle,
   putFileHandle,
   putRootFileHandle,
   saveFileHandle,
-} from "../../../fargate-app/src/nfs/operations/handles.ts";
+} from "../../../packages/nfs-client/src/operations/handles.ts";
 import {
   createDirectory,
   DIRECTORY_START,
@@ -31,12 +32,8 @@ import {
   readDirectory,
   remove,
   rename,
-} from "../../../fargate-app/src/nfs/operations/names.ts";
-import type { Operation } from "../../../fargate-app/src/nfs/operations/operation.ts";
-import { toBitmap, writeBitmap } from "../../../fargate-app/src/nfs/wire/bitmap.ts";
-import { Op } from "../../../fargate-app/src/nfs/wire/protocol.ts";
-import { ANONYMOUS_STATEID } from "../../../fargate-app/src/nfs/wire/stateid.ts";
-import { XdrWriter } from "../../../fargate-app/src/nfs/wire/xdr.ts";
+} from "../../../packages/nfs-client/src/operations/names.ts";
+import type { Operation } from "../../../packages/nfs-client/src/operations/operation.ts";
 import type { RawSession } from "./driver.ts";
 import {
   access,

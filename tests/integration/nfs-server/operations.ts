@@ -1,23 +1,30 @@
 /** Operations that the real client does not use, and ones with arguments that it would not send. */
 
-import type { StateOwner } from "../../../fargate-app/src/nfs/operations/open.ts";
-import { mutation, nothing, type Operation, query } from "../../../fargate-app/src/nfs/operations/operation.ts";
-import { fromBitmap, readBitmap, toBitmap, writeBitmap } from "../../../fargate-app/src/nfs/wire/bitmap.ts";
 import {
   Attribute,
   CreateMode,
   FileTypeCode,
+  fromBitmap,
   LOCK_TO_END,
   LockType,
   MAXIMUM_OPAQUE,
   Op,
   OpenClaim,
   OpenType,
+  readBitmap,
+  readStateid,
   ShareAccess,
-} from "../../../fargate-app/src/nfs/wire/protocol.ts";
-import { readStateid, type Stateid, writeStateid } from "../../../fargate-app/src/nfs/wire/stateid.ts";
-import { type StatusName, statusName } from "../../../fargate-app/src/nfs/wire/status.ts";
-import { type XdrReader, XdrWriter } from "../../../fargate-app/src/nfs/wire/xdr.ts";
+  type Stateid,
+  type StatusName,
+  statusName,
+  toBitmap,
+  writeBitmap,
+  writeStateid,
+  type XdrReader,
+  XdrWriter,
+} from "nfs-client/wire";
+import type { StateOwner } from "../../../packages/nfs-client/src/operations/open.ts";
+import { mutation, nothing, type Operation, query } from "../../../packages/nfs-client/src/operations/operation.ts";
 
 export interface Open {
   readonly owner: StateOwner;

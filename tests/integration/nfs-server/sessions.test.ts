@@ -2,11 +2,12 @@ import { randomBytes } from "node:crypto";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ANONYMOUS_STATEID, Op } from "nfs-client/wire";
 import { describe, expect, test } from "vitest";
-import { getAttributes } from "../../../fargate-app/src/nfs/operations/attributes.ts";
-import { read } from "../../../fargate-app/src/nfs/operations/data.ts";
-import { lookup, putRootFileHandle, saveFileHandle } from "../../../fargate-app/src/nfs/operations/handles.ts";
-import { createDirectory, rename } from "../../../fargate-app/src/nfs/operations/names.ts";
+import { getAttributes } from "../../../packages/nfs-client/src/operations/attributes.ts";
+import { read } from "../../../packages/nfs-client/src/operations/data.ts";
+import { lookup, putRootFileHandle, saveFileHandle } from "../../../packages/nfs-client/src/operations/handles.ts";
+import { createDirectory, rename } from "../../../packages/nfs-client/src/operations/names.ts";
 import {
   createSession,
   destroyClientId,
@@ -14,9 +15,7 @@ import {
   exchangeId,
   reclaimComplete,
   sequence,
-} from "../../../fargate-app/src/nfs/operations/session.ts";
-import { Op } from "../../../fargate-app/src/nfs/wire/protocol.ts";
-import { ANONYMOUS_STATEID } from "../../../fargate-app/src/nfs/wire/stateid.ts";
+} from "../../../packages/nfs-client/src/operations/session.ts";
 import { statusOf } from "./driver.ts";
 import { open, raw } from "./operations.ts";
 import { temporaryConnection, temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";

@@ -1,21 +1,20 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { NfsServer } from "@efs-mount-autoscaling/nfs-server";
+import { ANONYMOUS_STATEID, CURRENT_STATEID, ShareAccess, type Stateid } from "nfs-client/wire";
 import { describe, expect, test } from "vitest";
-import { setSize } from "../../../fargate-app/src/nfs/operations/attributes.ts";
-import { read, write } from "../../../fargate-app/src/nfs/operations/data.ts";
+import { setSize } from "../../../packages/nfs-client/src/operations/attributes.ts";
+import { read, write } from "../../../packages/nfs-client/src/operations/data.ts";
 import {
   getFileHandle,
   lookup,
   putFileHandle,
   putRootFileHandle,
   saveFileHandle,
-} from "../../../fargate-app/src/nfs/operations/handles.ts";
-import { remove, rename } from "../../../fargate-app/src/nfs/operations/names.ts";
-import { close, openByHandle } from "../../../fargate-app/src/nfs/operations/open.ts";
-import { ShareAccess } from "../../../fargate-app/src/nfs/wire/protocol.ts";
-import { ANONYMOUS_STATEID, CURRENT_STATEID, type Stateid } from "../../../fargate-app/src/nfs/wire/stateid.ts";
-import type { NfsServer } from "../../../local/nfs-server/index.ts";
+} from "../../../packages/nfs-client/src/operations/handles.ts";
+import { remove, rename } from "../../../packages/nfs-client/src/operations/names.ts";
+import { close, openByHandle } from "../../../packages/nfs-client/src/operations/open.ts";
 import type { RawSession } from "./driver.ts";
 import { freeStateid, lock, lockMore, open, openDowngrade, testLock, testStateids, unlock } from "./operations.ts";
 import { temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";

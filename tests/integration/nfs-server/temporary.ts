@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type NfsServer, type NfsServerOptions, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { onTestFinished } from "vitest";
-import { type NfsServer, type NfsServerOptions, startNfsServer } from "../../../local/nfs-server/index.ts";
 import { RawConnection, RawSession, type RawSessionOptions } from "./driver.ts";
 
 export async function temporaryDirectory(): Promise<string> {

@@ -1,5 +1,5 @@
+import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { describe, expect, test } from "vitest";
-import type { MountTable } from "../../../contracts/mount-table.ts";
 import type { MountTargetDescription } from "../../../functions/file-monitor/aws/file-system.ts";
 import type { Subnet } from "../../../functions/file-monitor/aws/subnets.ts";
 import {

@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { describe, expect, test } from "vitest";
-import { parseMountTable } from "../../../contracts/mount-table.ts";
 import { type Fault, MemoryAws } from "../../support/memory-aws.ts";
 import { useMonitor } from "../../support/monitor-run.ts";
 

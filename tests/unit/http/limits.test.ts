@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { TransferMemory } from "nfs-client";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { HttpLimits } from "../../../fargate-app/src/http/limits.ts";
-import { TransferMemory } from "../../../fargate-app/src/nfs/index.ts";
 import { MemoryNetwork } from "../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
 

@@ -3,11 +3,11 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Deadline, FileChangedError } from "nfs-client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { type DirectoryPage, directoryPage } from "../../../fargate-app/src/http/list-directory.ts";
 import { targetList } from "../../../fargate-app/src/http/operation-routes.ts";
-import { Deadline, FileChangedError } from "../../../fargate-app/src/nfs/index.ts";
 import { MemoryNetwork } from "../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
 

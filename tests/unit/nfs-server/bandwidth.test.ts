@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Bandwidth } from "../../../local/nfs-server/bandwidth.ts";
+import { Bandwidth } from "../../../packages/nfs-server/src/bandwidth.ts";
 
 const RATE = 10_000_000;
 const BYTES_PER_MILLISECOND = RATE / 1000;

@@ -5,7 +5,7 @@ import {
   findConflict,
   withLock,
   withoutRange,
-} from "../../../local/nfs-server/state/byte-ranges.ts";
+} from "../../../packages/nfs-server/src/state/byte-ranges.ts";
 
 const BYTES = 24;
 const OWNERS = ["a", "b", "c"] as const;

@@ -2,7 +2,7 @@ import { type BigIntStats, lstatSync, mkdtempSync, rmSync, writeFileSync } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { ChangeCounter } from "../../../local/nfs-server/file-system/change-counter.ts";
+import { ChangeCounter } from "../../../packages/nfs-server/src/file-system/change-counter.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "change-counter-"));
 writeFileSync(join(directory, "file"), "");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeHandle, encodeHandle } from "../../../local/nfs-server/file-system/handles.ts";
+import { decodeHandle, encodeHandle } from "../../../packages/nfs-server/src/file-system/handles.ts";
 
 const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const identity = fc.record({ device: uint64, number: uint64, birth: uint64 });

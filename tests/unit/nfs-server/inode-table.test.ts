@@ -2,9 +2,9 @@ import { lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Inode } from "../../../local/nfs-server/file-system/inode.ts";
-import { InodeTable } from "../../../local/nfs-server/file-system/inode-table.ts";
-import { OpenFile } from "../../../local/nfs-server/file-system/open-file.ts";
+import type { Inode } from "../../../packages/nfs-server/src/file-system/inode.ts";
+import { InodeTable } from "../../../packages/nfs-server/src/file-system/inode-table.ts";
+import { OpenFile } from "../../../packages/nfs-server/src/file-system/open-file.ts";
 
 let directory: string;
 

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createListing, hashName, indexAfter, ListingCache } from "../../../local/nfs-server/file-system/listing.ts";
+import {
+  createListing,
+  hashName,
+  indexAfter,
+  ListingCache,
+} from "../../../packages/nfs-server/src/file-system/listing.ts";
 
 const names = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), { maxLength: 60 });
 

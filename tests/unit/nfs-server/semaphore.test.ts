@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { Semaphore } from "../../../local/nfs-server/file-system/semaphore.ts";
+import { Semaphore } from "../../../packages/nfs-server/src/file-system/semaphore.ts";
 
 test("a semaphore runs as many tasks at once as it may, in their order, also when some fail", async () => {
   const semaphore = new Semaphore(3);

@@ -1,7 +1,7 @@
 /** Another mount table while the router runs. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { describe, expect, test, vi } from "vitest";
-import type { MountTable } from "../../../contracts/mount-table.ts";
 import { Metrics } from "../../../fargate-app/src/http/metrics.ts";
 import type { Router } from "../../../fargate-app/src/router/router.ts";
 import { filePath } from "../../../fargate-app/src/routing/path.ts";

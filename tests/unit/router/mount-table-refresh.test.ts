@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { type MountTable, parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type MountTable, parseMountTable } from "../../../contracts/mount-table.ts";
 import { MountTableRefresh } from "../../../fargate-app/src/router/mount-table-refresh.ts";
 import type { MountTableSource } from "../../../fargate-app/src/router/mount-table-sources.ts";
 import { MemoryNetwork, memoryLog } from "../../support/memory-router.ts";

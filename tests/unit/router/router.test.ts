@@ -1,7 +1,6 @@
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test, vi } from "vitest";
 import {
   ConnectionError,
   etagOf,
@@ -10,7 +9,8 @@ import {
   NfsStatusError,
   OutcomeUnknownError,
   PreconditionError,
-} from "../../../fargate-app/src/nfs/index.ts";
+} from "nfs-client";
+import { describe, expect, test, vi } from "vitest";
 import { UnavailableError } from "../../../fargate-app/src/router/failures.ts";
 import type { Router } from "../../../fargate-app/src/router/router.ts";
 import { type DirectoryPath, directoryPath, filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";

@@ -1,5 +1,5 @@
+import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { describe, expect, test } from "vitest";
-import { serializeMountTable } from "../../../contracts/mount-table.ts";
 import { readSettings } from "../../../fargate-app/src/settings.ts";
 import { MemoryNetwork } from "../../support/memory-router.ts";
 

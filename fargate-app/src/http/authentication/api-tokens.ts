@@ -1,8 +1,8 @@
 /** The tokens that the API accepts, as they are now. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "nfs-client";
 import type { Logger } from "pino";
-import { messageOf } from "../../nfs/index.ts";
 
 /** A place that keeps the tokens. */
 export interface TokenSource {

@@ -1,0 +1,72 @@
+/**
+ * Which way imports may go: the arrows of docs/architecture.md. `npm run lint` checks them.
+ *
+ * @type {import("dependency-cruiser").IConfiguration}
+ */
+
+const mountTable = "packages/mount-table/src/index.ts";
+const nfsClient = "packages/nfs-client/src/index.ts";
+const nfsWire = "packages/nfs-client/src/wire/index.ts";
+const nfsServer = "packages/nfs-server/src/index.ts";
+const program = ["index.ts", "config.ts", "build.ts", "components/"];
+const product = ["functions/", "fargate-app/", "packages/"];
+
+/** Each part of the tree, and what it may import besides itself and packages of npm. */
+const ARROWS = {
+  "packages/mount-table/": [],
+  "packages/nfs-client/": [],
+  "packages/nfs-server/": [nfsWire],
+  "functions/": [mountTable, nfsClient],
+  "fargate-app/": [mountTable, nfsClient],
+  "(index|config|build).ts|components/": [...program, mountTable, ...product.slice(0, 2)],
+  "local/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2)],
+  "bench/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2), "local/", "tests/support/"],
+};
+
+const beginsWith = (paths) => paths.map((path) => `^${path.replaceAll(".", "\\.")}`);
+
+export default {
+  forbidden: [
+    ...Object.entries(ARROWS).map(([part, others]) => ({
+      name: `arrows of ${part}`,
+      severity: "error",
+      from: { path: `^(${part})` },
+      to: { pathNot: [`^(${part})`, "^node_modules/", ...beginsWith(others)], dependencyTypesNot: ["core"] },
+    })),
+    {
+      name: "the NFS client needs Node.js alone",
+      severity: "error",
+      from: { path: "^packages/nfs-client/src/" },
+      to: { path: "^node_modules/" },
+    },
+    {
+      name: "no import of what package.json does not name",
+      severity: "error",
+      from: {},
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] },
+    },
+    {
+      name: "nothing production runs is a development dependency",
+      severity: "error",
+      from: { path: "^(packages/[^/]+|functions/[^/]+|fargate-app)/src/|^functions/" },
+      to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "no circles",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
+    { name: "imports lead somewhere", severity: "error", from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^dist/" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "require", "node", "default", "types"],
+    },
+  },
+};

@@ -1,0 +1,124 @@
+/** One client's connection: calls in, replies out, as fast as the mount target's interface lets them through. */
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { RecordAssembler, recordHeader } from "nfs-client/wire";
+import type { Bandwidth } from "./bandwidth.ts";
+
+export interface ConnectionOptions {
+  /** Answers a message; fails when it is no call, and the connection is of no use any more. */
+  readonly answer: (message: Buffer, connection: object) => Promise<readonly Buffer[]>;
+  /** Bytes of the longest message that is read at all. */
+  readonly maximumMessage: number;
+  readonly bandwidth: Bandwidth | undefined;
+  readonly operationDelayMs: number;
+  readonly onBytes: (received: number, sent: number) => void;
+}
+
+/** Calls of a connection that are under way at once; those that came with them wait, and no more is read. */
+const MAXIMUM_CALLS = 64;
+
+/** Replies of up to this many bytes are copied together, which costs less than writing their parts. */
+const SHORT_REPLY = 16 * 1024;
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
+  readonly #assembler: RecordAssembler;
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #waiting: Buffer[] = [];
+  #isThrottled = false;
+  #sent: Promise<void> = Promise.resolve();
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#assembler = new RecordAssembler(options.maximumMessage, (message) => this.#accept(message));
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    // A connection that breaks is closed, and its client comes again; there is nobody to tell.
+    socket.on("error", () => socket.destroy());
+  }
+
+  /** Breaks the connection; resolves when nothing runs for it any more. */
+  async close(): Promise<void> {
+    this.#socket.destroy();
+    await Promise.all(this.#underWay);
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#options.onBytes(chunk.length, 0);
+    const wait = this.#options.bandwidth?.take(chunk.length, performance.now()) ?? 0;
+    if (wait > 0) {
+      this.#isThrottled = true;
+      setTimeout(() => {
+        this.#isThrottled = false;
+        this.#readOrPause();
+      }, wait);
+    }
+    try {
+      this.#assembler.push(chunk);
+    } catch {
+      this.#socket.destroy();
+    }
+    this.#readOrPause();
+  }
+
+  #accept(message: Buffer): void {
+    if (this.#underWay.size < MAXIMUM_CALLS) this.#begin(message);
+    else this.#waiting.push(message);
+  }
+
+  #begin(message: Buffer): void {
+    const served = this.#serve(message).catch(() => {
+      this.#socket.destroy();
+    });
+    this.#underWay.add(served);
+    void served.then(() => {
+      this.#underWay.delete(served);
+      const next = this.#socket.destroyed ? undefined : this.#waiting.shift();
+      if (next !== undefined) this.#begin(next);
+      this.#readOrPause();
+    });
+  }
+
+  #readOrPause(): void {
+    if (this.#isThrottled || this.#underWay.size >= MAXIMUM_CALLS) this.#socket.pause();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  async #serve(message: Buffer): Promise<void> {
+    const { answer, operationDelayMs, bandwidth } = this.#options;
+    if (operationDelayMs > 0) await sleep(operationDelayMs);
+    const reply = await answer(message, this);
+    if (this.#socket.destroyed) return;
+    const length = reply.reduce((sum, part) => sum + part.length, 0);
+    const record = [recordHeader(length), ...reply];
+    if (bandwidth !== undefined) await this.#writeSlowly(Buffer.concat(record), bandwidth);
+    else await this.#write(length <= SHORT_REPLY ? [Buffer.concat(record)] : record);
+  }
+
+  /** Resolves when the operating system has taken it all: a client that reads nothing gets no further answers. */
+  #write(parts: readonly Buffer[]): Promise<void> {
+    return new Promise((resolve) => {
+      this.#socket.cork();
+      for (const [index, part] of parts.entries()) {
+        this.#options.onBytes(0, part.length);
+        this.#socket.write(part, index === parts.length - 1 ? () => resolve() : undefined);
+      }
+      this.#socket.uncork();
+    });
+  }
+
+  /** One reply after the other, each in slices that go out when the interface has room for them. */
+  #writeSlowly(record: Buffer, bandwidth: Bandwidth): Promise<void> {
+    this.#sent = this.#sent.then(async () => {
+      for (let at = 0; at < record.length && !this.#socket.destroyed; at += bandwidth.slice) {
+        const slice = record.subarray(at, at + bandwidth.slice);
+        const wait = bandwidth.take(slice.length, performance.now());
+        if (wait > 0) await sleep(wait);
+        await this.#write([slice]);
+      }
+    });
+    return this.#sent;
+  }
+}

@@ -1,0 +1,194 @@
+/** The COMPOUND procedure (RFC 8881 §16.2): operations one after the other, until one fails. */
+import { isUtf8 } from "node:buffer";
+import {
+  MINOR_VERSION,
+  Op,
+  SESSION_ID_SIZE,
+  type StatusName,
+  statusCode,
+  type XdrReader,
+  type XdrWriter,
+} from "nfs-client/wire";
+import { Compound, type ServerSettings } from "./compound.ts";
+import { OPERATIONS, WITHOUT_SESSION } from "./operations/index.ts";
+import type { Operation } from "./operations/operation.ts";
+import { FIRST_OPERATION, LAST_OPERATION } from "./protocol.ts";
+import { beginReply, type Call, REPLY_HEADER_LENGTH } from "./rpc.ts";
+import type { SharedFileSystem } from "./shared-file-system.ts";
+import { fingerprintOf, type Session, type Slot } from "./state/sessions.ts";
+import { StatusError, statusOf } from "./status-error.ts";
+
+const MAXIMUM_TAG = 1024;
+
+/** Bytes of SEQUENCE's results. */
+const SEQUENCE_RESULT = SESSION_ID_SIZE + 5 * 4;
+
+/** What a COMPOUND came to: the status of its last operation, and how many have results. */
+interface Results {
+  readonly status: StatusName;
+  readonly operations: number;
+}
+
+/**
+ * Runs a COMPOUND, and returns the whole reply. What its operations changed is durable by then.
+ *
+ * @throws {XdrError} when what stands in front of the operations cannot be decoded. An operation that cannot be decoded
+ * ends the COMPOUND with NFS4ERR_BADXDR.
+ */
+export async function runCompound(
+  fileSystem: SharedFileSystem,
+  settings: ServerSettings,
+  { xid, principal, args }: Call,
+  message: Buffer,
+  connection: object,
+): Promise<readonly Buffer[]> {
+  const body = message.subarray(message.length - args.remaining);
+  const tag = args.opaque(MAXIMUM_TAG);
+  const minorVersion = args.uint32();
+  const count = args.count(4);
+  const reply = beginReply(xid);
+  const setStatus = reply.placeholder();
+  reply.opaque(tag);
+  const setCount = reply.placeholder();
+  const finish = ({ status, operations }: Results): readonly Buffer[] => {
+    setStatus(statusCode(status));
+    setCount(operations);
+    return reply.segments();
+  };
+  if (minorVersion !== MINOR_VERSION) return finish({ status: "NFS4ERR_MINOR_VERS_MISMATCH", operations: 0 });
+  if (!isUtf8(tag)) return finish({ status: "NFS4ERR_INVAL", operations: 0 });
+  if (count === 0) return finish({ status: "NFS4_OK", operations: 0 });
+
+  const request = { length: message.length, body, principal, connection, count };
+  const compound = new Compound(fileSystem, settings, request, reply);
+  const first = args.uint32();
+  if (first === Op.SEQUENCE) return runInSession(compound, args, xid, finish);
+  return finish({ status: await runOperation(compound, first, args), operations: 1 });
+}
+
+async function runInSession(
+  compound: Compound,
+  args: XdrReader,
+  xid: number,
+  finish: (results: Results) => readonly Buffer[],
+): Promise<readonly Buffer[]> {
+  const setStatus = beginResult(compound.reply, Op.SEQUENCE);
+  const entry = attempt(() => enter(compound, args));
+  if (typeof entry === "string") {
+    setStatus(entry);
+    return finish({ status: entry, operations: 1 });
+  }
+  const { slot, session, cachesReply, outcome } = entry;
+  if (outcome.kind === "retry") {
+    if (outcome.reply !== undefined) return beginReply(xid).raw(outcome.reply).segments();
+    beginResult(compound.reply, args.uint32())("NFS4ERR_RETRY_UNCACHED_REP");
+    return finish({ status: "NFS4ERR_RETRY_UNCACHED_REP", operations: 2 });
+  }
+  let kept: Buffer | undefined;
+  try {
+    let status: StatusName = "NFS4_OK";
+    for (compound.index = 1; compound.index < compound.request.count && status === "NFS4_OK"; compound.index++) {
+      status = await runOperation(compound, readNumber(args), args);
+    }
+    await compound.makeDurable();
+    const reply = finish({ status, operations: compound.index });
+    // A reply of nothing but SEQUENCE is so short that it is always kept.
+    if (cachesReply || compound.request.count === 1) kept = Buffer.concat(reply).subarray(REPLY_HEADER_LENGTH);
+    return reply;
+  } finally {
+    compound.end();
+    slot.end(kept);
+    session.client.requestsUnderWay--;
+    session.client.renewedAt = compound.state.now();
+  }
+}
+
+interface Entry {
+  readonly session: Session;
+  readonly slot: Slot;
+  readonly cachesReply: boolean;
+  readonly outcome: ReturnType<Slot["begin"]>;
+}
+
+/** SEQUENCE (RFC 8881 §18.46). */
+function enter(compound: Compound, args: XdrReader): Entry {
+  const { state, request, reply } = compound;
+  const sessionId = args.fixedOpaque(SESSION_ID_SIZE);
+  const [sequence, slotId, highestSlotId] = [args.uint32(), args.uint32(), args.uint32()];
+  const cachesReply = args.bool();
+  const session = state.sessions.get(sessionId);
+  const { channel, client, slots } = session;
+  const slot = slots[slotId];
+  if (slot === undefined) throw new StatusError("NFS4ERR_BADSLOT");
+  if (slotId > highestSlotId) throw new StatusError("NFS4ERR_BAD_HIGH_SLOT");
+  if (request.length > channel.maximumRequest) throw new StatusError("NFS4ERR_REQ_TOO_BIG");
+  if (request.count > channel.maximumOperations) throw new StatusError("NFS4ERR_TOO_MANY_OPS");
+  compound.enterSession(session, cachesReply);
+  compound.requireRoom(SEQUENCE_RESULT);
+
+  const outcome = slot.begin(sequence, fingerprintOf(request.body, request.principal));
+  client.renewedAt = state.now();
+  if (outcome.kind === "new") client.requestsUnderWay++;
+  reply.fixedOpaque(sessionId).uint32(sequence).uint32(slotId);
+  reply
+    .uint32(slots.length - 1)
+    .uint32(slots.length - 1)
+    .uint32(0);
+  return { session, slot, cachesReply, outcome };
+}
+
+/** Runs an operation and writes its result. */
+async function runOperation(compound: Compound, number: number, args: XdrReader): Promise<StatusName> {
+  const setStatus = beginResult(compound.reply, number);
+  const refusal = refusalOf(compound, number);
+  const status = refusal ?? (await attemptAsync(() => OPERATIONS.get(number)?.(compound, args)));
+  setStatus(status);
+  return status;
+}
+
+/** Why an operation is not run: we do not have it, or it may not be where it is. */
+function refusalOf({ index, request }: Compound, number: number): StatusName | undefined {
+  if (!isKnown(number)) return "NFS4ERR_OP_ILLEGAL";
+  if (index === 0 && !WITHOUT_SESSION.has(number)) return "NFS4ERR_OP_NOT_IN_SESSION";
+  if (index === 0 && request.count > 1) return "NFS4ERR_NOT_ONLY_OP";
+  if (index > 0 && number === Op.SEQUENCE) return "NFS4ERR_SEQUENCE_POS";
+  if (index > 0 && number === Op.BIND_CONN_TO_SESSION) return "NFS4ERR_NOT_ONLY_OP";
+  return OPERATIONS.has(number) ? undefined : "NFS4ERR_NOTSUPP";
+}
+
+function beginResult(reply: XdrWriter, number: number): (status: StatusName) => void {
+  reply.uint32(isKnown(number) ? number : Op.ILLEGAL);
+  const set = reply.placeholder();
+  return (status) => set(statusCode(status));
+}
+
+function isKnown(number: number): boolean {
+  return number >= FIRST_OPERATION && number <= LAST_OPERATION;
+}
+
+/** A number that no operation has stands for one that is missing. */
+function readNumber(args: XdrReader): number {
+  return args.remaining >= 4 ? args.uint32() : Op.ILLEGAL;
+}
+
+function attempt<Result>(work: () => Result): Result | StatusName {
+  try {
+    return work();
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+async function attemptAsync(work: () => ReturnType<Operation> | undefined): Promise<StatusName> {
+  try {
+    return (await work()) ?? "NFS4_OK";
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+function failureOf(error: unknown): StatusName {
+  const status = statusOf(error);
+  if (status === undefined) throw error;
+  return status;
+}

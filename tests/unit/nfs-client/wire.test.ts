@@ -1,0 +1,130 @@
+import fc from "fast-check";
+import {
+  fromBitmap,
+  RecordAssembler,
+  readBitmap,
+  recordHeader,
+  statusCode,
+  statusMeaning,
+  statusName,
+  toBitmap,
+  writeBitmap,
+  XdrError,
+  XdrReader,
+  XdrWriter,
+} from "nfs-client/wire";
+import { describe, expect, test } from "vitest";
+
+describe("XDR", () => {
+  test("encodes as RFC 4506 says", () => {
+    const bytes = new XdrWriter().uint32(0xdeadbeef).bool(true).uint64(0x1_0000_0002).string("abcde").toBuffer();
+    expect(bytes.toString("hex")).toBe(`deadbeef${"00000001"}${"0000000100000002"}${"00000005"}6162636465000000`);
+  });
+
+  test("reads back what it wrote, whatever the sizes of the parts", () => {
+    const parts = fc.array(fc.uint8Array({ maxLength: 40_000 }), { maxLength: 6 });
+    fc.assert(
+      fc.property(parts, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.string(), (opaques, number, text) => {
+        const writer = new XdrWriter(8);
+        const setCount = writer.placeholder();
+        for (const opaque of opaques) writer.opaque(opaque);
+        writer.opaqueParts(opaques).uint64(number).string(text);
+        setCount(opaques.length);
+        const expected = writer.length;
+        const bytes = writer.toBuffer();
+        expect(bytes.length).toBe(expected);
+        const reader = new XdrReader(bytes);
+        expect(reader.uint32()).toBe(opaques.length);
+        for (const opaque of opaques) expect(reader.opaque(40_000)).toEqual(Buffer.from(opaque));
+        expect(reader.opaque(1_000_000)).toEqual(Buffer.concat(opaques));
+        expect(reader.uint64()).toBe(number);
+        expect(reader.string(10_000)).toBe(text);
+        expect(reader.remaining).toBe(0);
+      }),
+    );
+  });
+
+  test("refuses lengths that cannot be", () => {
+    const huge = new XdrWriter().uint32(0xffff_ffff).toBuffer();
+    expect(() => new XdrReader(huge).opaque(0xffff_ffff)).toThrow(XdrError);
+    expect(() => new XdrReader(huge).opaque(100)).toThrow("at most 100");
+    expect(() => new XdrReader(huge).count(4)).toThrow(XdrError);
+    expect(() => new XdrReader(Buffer.alloc(3)).uint32()).toThrow("ends at byte 3");
+    expect(() => new XdrReader(new XdrWriter().uint32(2).toBuffer()).bool()).toThrow(XdrError);
+    expect(() => new XdrReader(Buffer.alloc(8, 0xff)).size()).toThrow(XdrError);
+  });
+
+  test("numbers and big integers are the same 64 bits", () => {
+    fc.assert(
+      fc.property(fc.nat({ max: Number.MAX_SAFE_INTEGER }), (value) => {
+        const bytes = new XdrWriter().uint64(value).toBuffer();
+        expect(bytes).toEqual(new XdrWriter().uint64(BigInt(value)).toBuffer());
+        expect(new XdrReader(bytes).size()).toBe(value);
+      }),
+    );
+  });
+});
+
+describe("bitmaps", () => {
+  test("keep their bits, in ascending order", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat({ max: 95 })), (bits) => {
+        const writer = new XdrWriter();
+        writeBitmap(writer, toBitmap(bits));
+        const read = readBitmap(new XdrReader(writer.toBuffer()));
+        expect([...fromBitmap(read)]).toEqual(bits.toSorted((a, b) => a - b));
+      }),
+    );
+  });
+
+  test("that no protocol has are refused", () => {
+    expect(() => readBitmap(new XdrReader(new XdrWriter().uint32(9).raw(Buffer.alloc(36)).toBuffer()))).toThrow(
+      XdrError,
+    );
+  });
+});
+
+describe("record marking", () => {
+  const assemble = (maximum: number, chunks: readonly Buffer[]) => {
+    const records: Buffer[] = [];
+    const assembler = new RecordAssembler(maximum, (record) => records.push(Buffer.from(record)));
+    for (const chunk of chunks) assembler.push(chunk);
+    return records;
+  };
+
+  test("puts records together, however the stream is cut", () => {
+    const records = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 8 });
+    fc.assert(
+      fc.property(records, fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }), (bodies, cuts) => {
+        const stream = Buffer.concat(bodies.flatMap((body) => [recordHeader(body.length), body]));
+        const chunks: Buffer[] = [];
+        for (let at = 0, index = 0; at < stream.length; index++) {
+          const length = cuts[index % cuts.length] ?? 1;
+          chunks.push(stream.subarray(at, at + length));
+          at += length;
+        }
+        expect(assemble(1000, chunks)).toEqual(bodies.map((body) => Buffer.from(body)));
+      }),
+    );
+  });
+
+  test("joins fragments", () => {
+    const fragment = Buffer.from([0, 0, 0, 2, 1, 2]);
+    const last = Buffer.concat([recordHeader(1), Buffer.from([3])]);
+    expect(assemble(10, [Buffer.concat([fragment, last])])).toEqual([Buffer.from([1, 2, 3])]);
+  });
+
+  test("refuses a record beyond its bound before taking memory for it, and endless fragments", () => {
+    expect(() => assemble(1000, [recordHeader(1001)])).toThrow("at most 1000");
+    expect(() => assemble(1000, [Buffer.alloc(4 * 5000)])).toThrow("fragments");
+  });
+});
+
+describe("statuses", () => {
+  test("have a name and a meaning", () => {
+    expect(statusName(2)).toBe("NFS4ERR_NOENT");
+    expect(statusCode("NFS4ERR_DELAY")).toBe(10008);
+    expect(statusMeaning("NFS4ERR_NOSPC")).toBe("no space left on the file system");
+    expect(statusName(77)).toBeUndefined();
+  });
+});
