@@ -1,6 +1,6 @@
 /** The router's life: settings, mount table, mount targets, server, and an orderly end. */
 
-import { messageOf, TransferMemory } from "nfs-client";
+import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { mountTargetTls } from "./efs/mount-target-tls.ts";
 import { ApiTokens, type TokenSource } from "./http/authentication/api-tokens.ts";
@@ -8,9 +8,9 @@ import { closeServer } from "./http/closing.ts";
 import type { DocsAssets } from "./http/docs-routes.ts";
 import { Metrics } from "./http/metrics.ts";
 import { createServer } from "./http/server.ts";
-import { LeftoverSweep } from "./router/leftover-sweep.ts";
 import { MountTableRefresh } from "./router/mount-table-refresh.ts";
 import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";
+import { OrphanSweep } from "./router/orphan-sweep.ts";
 import { Router } from "./router/router.ts";
 import type { Connect } from "./router/target.ts";
 import { readSettings, type Settings } from "./settings.ts";
@@ -90,7 +90,7 @@ async function startService(
     rootDirectory: settings.rootDirectory,
     strategy: settings.routingStrategy,
     drainTimeout: settings.mountTargetDrainTimeout,
-    memory: new TransferMemory(settings.transferMemory),
+    memory: new MemoryBudget(settings.transferMemory),
     onOperation: metrics.observeOperation,
     log,
   });
@@ -111,16 +111,16 @@ async function startService(
       log,
     });
     onReload(() => refresh.now());
-    const leftovers = new LeftoverSweep({
-      interval: settings.leftoverSweepInterval,
-      olderThan: settings.leftoverAge,
-      sweep: (options) => router.removeLeftovers(options),
+    const orphanSweep = new OrphanSweep({
+      interval: settings.orphanSweepInterval,
+      olderThan: settings.orphanAge,
+      sweep: (options) => router.removeOrphans(options),
       log,
     });
     const stop = async () => {
       stopping = true;
       refresh.stop();
-      leftovers.stop();
+      orphanSweep.stop();
       tokens?.stop();
       const cutOff = await closeServer(app, underWay, settings.shutdownTimeout);
       if (cutOff > 0) log.warn(`${cutOff} requests took longer than the time for stopping, and were cut off`);

@@ -40,8 +40,8 @@ export interface Settings {
   /** Bytes of file data that all requests together may hold. */
   readonly transferMemory: number;
   /** Unfinished files that nobody has written to for so long are removed, so often. */
-  readonly leftoverAge: number;
-  readonly leftoverSweepInterval: number;
+  readonly orphanAge: number;
+  readonly orphanSweepInterval: number;
   /** For the requests under way when the router is told to stop. */
   readonly shutdownTimeout: number;
   readonly httpLimits: HttpLimits;
@@ -132,8 +132,8 @@ const variables = z.object({
   MOUNT_TABLE_REFRESH_SECONDS: seconds(3600, 0).default(30_000),
   MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS: seconds(3600).default(300_000),
   TRANSFER_MEMORY_BYTES: wholeNumber(4 * MEBIBYTE, Number.MAX_SAFE_INTEGER).default(128 * MEBIBYTE),
-  LEFTOVER_AGE_SECONDS: seconds(604_800).default(86_400_000),
-  LEFTOVER_SWEEP_INTERVAL_SECONDS: seconds(604_800).default(86_400_000),
+  ORPHAN_AGE_SECONDS: seconds(604_800).default(86_400_000),
+  ORPHAN_SWEEP_INTERVAL_SECONDS: seconds(604_800).default(86_400_000),
   SHUTDOWN_TIMEOUT_SECONDS: seconds(3600).default(30_000),
   MAX_BODY_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(5 * GIBIBYTE),
   MAX_HEADER_BYTES: wholeNumber(1_024, 1_048_576).default(16_384),
@@ -216,8 +216,8 @@ function toSettings(environment: Environment): Settings {
     mountTableRefreshInterval: environment.MOUNT_TABLE_REFRESH_SECONDS,
     mountTargetDrainTimeout: environment.MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS,
     transferMemory: environment.TRANSFER_MEMORY_BYTES,
-    leftoverAge: environment.LEFTOVER_AGE_SECONDS,
-    leftoverSweepInterval: environment.LEFTOVER_SWEEP_INTERVAL_SECONDS,
+    orphanAge: environment.ORPHAN_AGE_SECONDS,
+    orphanSweepInterval: environment.ORPHAN_SWEEP_INTERVAL_SECONDS,
     shutdownTimeout: environment.SHUTDOWN_TIMEOUT_SECONDS,
     httpLimits: {
       maxBodyBytes: environment.MAX_BODY_BYTES,

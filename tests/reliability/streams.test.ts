@@ -6,7 +6,7 @@ import { type ClientRequest, request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
-import { connectNfs, type NfsClient, TEMPORARY_PREFIX, TransferMemory } from "nfs-client";
+import { connectNfs, MemoryBudget, type NfsClient, TEMPORARY_PREFIX } from "nfs-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../local/temporary-directory.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
@@ -32,7 +32,7 @@ describeEachServer("streams", (start) => {
   });
 
   test("readers that stop reading hold half of the memory and no slot: everything else goes on", async () => {
-    const memory = new TransferMemory(16 * MEBIBYTE);
+    const memory = new MemoryBudget(16 * MEBIBYTE);
     const client = await connect({ memory, slots: 4, operationTimeout: 60_000 });
     const content = randomBytes(12 * MEBIBYTE);
     await client.writeFile(at("large"), content);
@@ -43,7 +43,7 @@ describeEachServer("streams", (start) => {
         return iterator;
       }),
     );
-    expect(memory.taken).toBeLessThanOrEqual(8 * MEBIBYTE);
+    expect(memory.reserved).toBeLessThanOrEqual(8 * MEBIBYTE);
     async function* source() {
       for (let index = 0; index < 20; index++) yield Buffer.alloc(MEBIBYTE, index);
     }
@@ -55,12 +55,12 @@ describeEachServer("streams", (start) => {
     expect(written.size).toBe(20 * MEBIBYTE);
     expect(read.data.equals(content)).toBe(true);
     await Promise.all(stopped.map((iterator) => iterator.return?.()));
-    expect(memory.taken).toBe(0);
+    expect(memory.reserved).toBe(0);
     await client.close();
   });
 
   test("a slow writer does not hold what it has sent, and a small one does not starve behind large ones", async () => {
-    const memory = new TransferMemory(4 * MEBIBYTE);
+    const memory = new MemoryBudget(4 * MEBIBYTE);
     const client = await connect({ memory });
     let release = () => {};
     const pause = new Promise<void>((resolve) => {
@@ -81,10 +81,10 @@ describeEachServer("streams", (start) => {
     const many = Promise.all(Array.from({ length: 8 }, (_, index) => client.writeFile(at(`large-${index}`), large())));
     expect((await client.writeFile(at("small"), small())).size).toBe(5);
     await many;
-    await expect.poll(() => memory.taken, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => memory.reserved, { timeout: 10_000 }).toBe(0);
     release();
     expect((await Promise.all(slowly)).map(({ size }) => size)).toEqual(Array(2).fill(1.5 * MEBIBYTE + 100));
-    expect(memory.taken).toBe(0);
+    expect(memory.reserved).toBe(0);
     await client.close();
   });
 

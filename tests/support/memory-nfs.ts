@@ -13,11 +13,11 @@ import {
   etagOf,
   type FileAttributes,
   InvalidCursorError,
-  type LeftoverOptions,
   type NfsClient,
   type NfsClientOptions,
   NfsStatusError,
   type OperationOptions,
+  type OrphanOptions,
   OutcomeUnknownError,
   PreconditionError,
   type ReadOptions,
@@ -319,12 +319,12 @@ class MemoryClient implements NfsClient {
     }
   }
 
-  async removeLeftovers(path: string, options: LeftoverOptions) {
-    return this.#perform("removeLeftovers", path, options, () => ({ looked: 0, removed: 0, complete: true }));
+  async removeOrphans(path: string, options: OrphanOptions) {
+    return this.#perform("removeOrphans", path, options, () => ({ examined: 0, removed: 0, complete: true }));
   }
 
-  async expel(clientName: string, options?: OperationOptions) {
-    await this.#perform("expel", clientName, options, () => undefined);
+  async fence(clientName: string, options?: OperationOptions) {
+    await this.#perform("fence", clientName, options, () => undefined);
   }
 
   async ping(options?: OperationOptions) {

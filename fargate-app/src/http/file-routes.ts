@@ -1,6 +1,6 @@
 /** `/files/…`: the file API. */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { TransferMemory } from "nfs-client";
+import { MemoryBudget } from "nfs-client";
 import * as z from "zod";
 import type { Router } from "../router/router.ts";
 import type { App } from "./app.ts";
@@ -26,7 +26,7 @@ const withoutAppend = z.looseObject({}).refine(({ append }) => append === undefi
 const consumes = ["application/octet-stream"];
 
 export function addFileRoutes(app: App, router: Router, limits: HttpLimits): void {
-  const appendAllowance = new TransferMemory(limits.appendMemory);
+  const appendAllowance = new MemoryBudget(limits.appendMemory);
   const exchange = (request: FastifyRequest, reply: FastifyReply): FileExchange => {
     return { router, path: fileOf(request.raw.url ?? ""), request, reply };
   };

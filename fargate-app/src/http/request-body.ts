@@ -1,6 +1,6 @@
 /** The bytes that a request brings. */
 import type { IncomingMessage } from "node:http";
-import { Deadline, type TransferMemory } from "nfs-client";
+import { Deadline, type MemoryBudget } from "nfs-client";
 import type { HttpLimits } from "./limits.ts";
 import { ProblemError } from "./problem.ts";
 import { steadily } from "./steady-body.ts";
@@ -23,24 +23,24 @@ const MEMORY_TIMEOUT = 10_000;
 export async function withBody<Result>(
   request: IncomingMessage,
   limits: BodyLimits,
-  memory: TransferMemory,
+  memory: MemoryBudget,
   use: (body: Buffer | AsyncIterable<Buffer>) => Promise<Result>,
 ): Promise<Result> {
   const length = declaredLength(request, limits.maxBodyBytes);
-  if (length === undefined || length > BUFFERED_BYTES || !memory.tryTakeSpare(length)) {
+  if (length === undefined || length > BUFFERED_BYTES || !memory.tryReserveSpare(length)) {
     return use(within(limits, request));
   }
   try {
     return await use(await receive(request, limits));
   } finally {
-    memory.give(length);
+    memory.release(length);
   }
 }
 
 /** The memory of bodies that must be whole. They hold it while they come, so they may have a part of it only. */
 interface WholeBodyMemory {
-  readonly allowance: TransferMemory;
-  readonly shared: TransferMemory;
+  readonly allowance: MemoryBudget;
+  readonly shared: MemoryBudget;
 }
 
 /**
@@ -63,18 +63,18 @@ export async function withWholeBody<Result>(
 }
 
 async function holding<Result>(
-  memory: TransferMemory,
+  memory: MemoryBudget,
   length: number,
   deadline: Deadline,
   act: () => Promise<Result>,
 ): Promise<Result> {
-  await memory.take(length, deadline).catch((cause: unknown) => {
+  await memory.reserve(length, deadline).catch((cause: unknown) => {
     throw new ProblemError(503, "There is no memory for the body at the moment", { cause });
   });
   try {
     return await act();
   } finally {
-    memory.give(length);
+    memory.release(length);
   }
 }
 

@@ -1,7 +1,7 @@
 /** PUT, POST and DELETE of a file. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyReply } from "fastify";
-import { etagOf, type FileAttributes, isStatus, type TransferMemory } from "nfs-client";
+import { etagOf, type FileAttributes, isStatus, type MemoryBudget } from "nfs-client";
 import type { Router, WriteCondition } from "../router/router.ts";
 import type { FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";
@@ -22,7 +22,7 @@ export async function putFile(exchange: FileExchange, limits: HttpLimits) {
 }
 
 /** What is appended is whole, or not there. */
-export async function appendToFile(exchange: FileExchange, limits: HttpLimits, allowance: TransferMemory) {
+export async function appendToFile(exchange: FileExchange, limits: HttpLimits, allowance: MemoryBudget) {
   const { router, path, request, reply } = exchange;
   refuseParts(request.headers);
   const condition = await writeCondition(exchange);

@@ -14,7 +14,7 @@ export class Connection {
   /** Resolves when the session has ended. */
   readonly ended: Promise<void>;
   /** Of a lost target: when this resolves, it is too late for what was sent to it, or nothing can be done about it. */
-  expelled: Promise<void> | undefined;
+  fenced: Promise<void> | undefined;
   readonly #detectionTimeout: number;
   readonly #onSilence: (error: unknown) => void;
   readonly #lost = new AbortController();

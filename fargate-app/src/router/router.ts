@@ -9,16 +9,16 @@ import {
   etagOf,
   type FileAttributes,
   FileChangedError,
-  type FileReading,
   isMissing,
-  type LeftoverOptions,
-  type LeftoverReport,
+  MemoryBudget,
   type OperationOptions,
+  type OrphanOptions,
+  type OrphanReport,
   OutcomeUnknownError,
   PreconditionError,
+  type ReadableFile,
   type ReadOptions,
   TEMPORARY_PREFIX,
-  TransferMemory,
   type Unchanged,
   type WriteOptions,
 } from "nfs-client";
@@ -29,7 +29,7 @@ import { type Attempt, TargetPool, type TargetPoolOptions } from "./target-pool.
 
 export interface RouterOptions extends Omit<TargetPoolOptions, "memory"> {
   /** Shared by all targets; a new one when absent. */
-  readonly memory?: TransferMemory;
+  readonly memory?: MemoryBudget;
   /** The directory of the file system that paths begin at, for example `/data`. */
   readonly rootDirectory: string;
 }
@@ -58,11 +58,11 @@ interface Opened<Item> {
  */
 export class Router {
   /** What all that passes through may hold of file data. */
-  readonly memory: TransferMemory;
+  readonly memory: MemoryBudget;
   readonly #pool: TargetPool;
   readonly #root: string;
 
-  private constructor(pool: TargetPool, rootDirectory: string, memory: TransferMemory) {
+  private constructor(pool: TargetPool, rootDirectory: string, memory: MemoryBudget) {
     this.memory = memory;
     this.#pool = pool;
     this.#root = rootDirectory.replace(/\/+$/, "");
@@ -70,7 +70,7 @@ export class Router {
 
   /** See {@link TargetPool.start}. */
   static async start(table: MountTable, options: RouterOptions): Promise<Router> {
-    const { memory = new TransferMemory() } = options;
+    const { memory = new MemoryBudget() } = options;
     return new Router(await TargetPool.start(table, { ...options, memory }), options.rootDirectory, memory);
   }
 
@@ -101,7 +101,7 @@ export class Router {
   async openFile(
     path: FilePath,
     { start = 0, length = Number.POSITIVE_INFINITY }: ReadRange = {},
-  ): Promise<FileReading> {
+  ): Promise<ReadableFile> {
     const end = start + length;
     let offset = start;
     const open = () =>
@@ -228,11 +228,11 @@ export class Router {
     }
   }
 
-  /** See {@link NfsClient.removeLeftovers}. Does not hold up the draining of its target: it fails, and there is a next time. */
-  async removeLeftovers(options: LeftoverOptions): Promise<LeftoverReport> {
+  /** See {@link NfsClient.removeOrphans}. Does not hold up the draining of its target: it fails, and there is a next time. */
+  async removeOrphans(options: OrphanOptions): Promise<OrphanReport> {
     const connection = this.targets.map((target) => target.connection).find((each) => each !== undefined);
     if (connection === undefined) throw new UnavailableError("No mount target can be reached");
-    return connection.client.removeLeftovers(this.#absolute(ROOT), options);
+    return connection.client.removeOrphans(this.#absolute(ROOT), options);
   }
 
   #absolute(path: DirectoryPath): string {

@@ -28,7 +28,7 @@ export interface Attempt {
 const CHANGES: ReadonlySet<OperationName> = new Set<OperationName>(["write", "append", "delete"]);
 
 /** Lost sessions that are remembered while no target answers; by then the first ones have ended by themselves. */
-const MOST_UNEXPELLED = 100;
+const MAX_UNFENCED = 100;
 
 /**
  * Every path prefers one target; the ones that follow it in the path's ranking stand in while it is away. Targets that
@@ -42,7 +42,7 @@ export class TargetPool {
   readonly #draining = new Set<Target>();
   readonly #waiting = new Set<() => void>();
   /** Clients whose sessions no server could be told to end yet. */
-  readonly #unexpelled = new Set<NfsClient>();
+  readonly #unfenced = new Set<NfsClient>();
   #closed = false;
 
   private constructor(table: MountTable, options: TargetPoolOptions) {
@@ -139,8 +139,8 @@ export class TargetPool {
         } catch (error) {
           const verdict = verdictOn(error);
           if (verdict === "final" || !isRepeatable(error)) throw error;
-          if (changes && connection.expelled) {
-            await deadline.race(connection.expelled).catch(() => {
+          if (changes && connection.fenced) {
+            await deadline.race(connection.fenced).catch(() => {
               throw new OutcomeUnknownError("A lost mount target may still do what was sent to it", { cause: error });
             });
           }
@@ -181,12 +181,12 @@ export class TargetPool {
     return new Target(mountTarget, this.#options, {
       onConnected: () => {
         this.#wake();
-        for (const client of [...this.#unexpelled]) void this.#expel(client);
+        for (const client of [...this.#unfenced]) void this.#fence(client);
       },
       onLost: (connection, silent) => {
         // Where it was only cut, what cannot be repeated may still learn from the session how it ended.
         const time = silent ? Promise.resolve() : connection.ended;
-        connection.expelled = time.then(() => this.#expel(connection.client));
+        connection.fenced = time.then(() => this.#fence(connection.client));
       },
     });
   }
@@ -195,23 +195,23 @@ export class TargetPool {
    * Ends a lost session by way of a target that answers, so that the lost one does not execute later what was sent to
    * it, and holds no lock. Takes effect where the file system's mount targets know of each other's clients.
    */
-  async #expel(lost: NfsClient): Promise<void> {
-    this.#unexpelled.delete(lost);
+  async #fence(lost: NfsClient): Promise<void> {
+    this.#unfenced.delete(lost);
     if (this.#closed) return;
     const { detectionTimeout: timeout, log } = this.#options;
     for (const { id, connection } of this.#targets) {
       if (connection === undefined) continue;
       try {
-        await connection.client.expel(lost.name, { timeout, onConnectionLoss: "fail", signal: connection.lost });
+        await connection.client.fence(lost.name, { timeout, onConnectionLoss: "fail", signal: connection.lost });
         return;
       } catch (error) {
         log.debug({ err: error, target: id }, `The session of ${lost.name} could not be ended through ${id}`);
         if (error instanceof NfsStatusError) return;
       }
     }
-    this.#unexpelled.add(lost);
-    const [oldest] = this.#unexpelled;
-    if (oldest !== undefined && this.#unexpelled.size > MOST_UNEXPELLED) this.#unexpelled.delete(oldest);
+    this.#unfenced.add(lost);
+    const [oldest] = this.#unfenced;
+    if (oldest !== undefined && this.#unfenced.size > MAX_UNFENCED) this.#unfenced.delete(oldest);
   }
 
   async #drain(target: Target): Promise<void> {

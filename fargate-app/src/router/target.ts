@@ -1,7 +1,7 @@
 /** One mount target: connected to, watched, given up when it fails, and probed until it is back. */
 
 import { DEFAULT_NFS_PORT, type MountTarget } from "@efs-mount-autoscaling/mount-table";
-import { messageOf, type NfsClient, type NfsClientOptions, type TransferMemory } from "nfs-client";
+import { type MemoryBudget, messageOf, type NfsClient, type NfsClientOptions } from "nfs-client";
 import type { Logger } from "pino";
 import type { Routable } from "../routing/routable.ts";
 import { Connection } from "./connection.ts";
@@ -23,7 +23,7 @@ export interface TargetOptions {
   /** Milliseconds until a target that has stopped answering is given up. */
   readonly detectionTimeout: number;
   /** What may be held of file data, for all the targets together. */
-  readonly memory: TransferMemory;
+  readonly memory: MemoryBudget;
   readonly log: Logger;
   readonly onOperation?: OperationObserver;
 }

@@ -4,15 +4,15 @@ import { hostname } from "node:os";
 import { appendTo } from "./files/appending.ts";
 import { type FileContext, runOptions } from "./files/context.ts";
 import { makeDirectoryAt, pathExists, renamePath, statPath } from "./files/directories.ts";
-import { removeLeftovers } from "./files/leftovers.ts";
+import { KeyedMutex } from "./files/keyed-mutex.ts";
 import { listDirectory } from "./files/listing.ts";
+import { removeOrphans } from "./files/orphans.ts";
 import { OwnerNames } from "./files/owners.ts";
 import { openForReading, readWhole } from "./files/reading.ts";
 import { removePath } from "./files/removing.ts";
-import { Turns } from "./files/turns.ts";
 import { writeWhole } from "./files/writing.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { Channel } from "./session/channel.ts";
-import { TransferMemory } from "./transfer-memory.ts";
 import type { NfsClient, NfsClientOptions } from "./types.ts";
 
 const NFS_PORT = 2049;
@@ -46,8 +46,8 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
   const context: FileContext = {
     channel,
     owners: new OwnerNames(),
-    turns: new Turns(),
-    memory: options.memory ?? new TransferMemory(),
+    turns: new KeyedMutex(),
+    memory: options.memory ?? new MemoryBudget(),
     fileMode: options.fileMode ?? DEFAULT_FILE_MODE,
     directoryMode: options.directoryMode ?? DEFAULT_DIRECTORY_MODE,
     operationTimeout: options.operationTimeout ?? DEFAULT_OPERATION_TIMEOUT,
@@ -65,9 +65,9 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     rename: (from, to, each) => renamePath(context, from, to, each),
     makeDirectory: (path, each) => makeDirectoryAt(context, path, each),
     readDirectory: (path, each) => listDirectory(context, path, each),
-    removeLeftovers: (path, each) => removeLeftovers(context, path, each),
+    removeOrphans: (path, each) => removeOrphans(context, path, each),
     ping: (each) => channel.ping(runOptions(context, each)),
-    expel: (client, each) => channel.expel(client, runOptions(context, each)),
+    fence: (client, each) => channel.fence(client, runOptions(context, each)),
     statistics: () => ({ ...channel.statistics }),
     close: () => channel.close(),
   };

@@ -4,5 +4,5 @@ export { connectNfs } from "./client.ts";
 export { Deadline } from "./deadline.ts";
 export * from "./errors.ts";
 export { TEMPORARY_PREFIX } from "./files/staged-file.ts";
-export { TransferMemory } from "./transfer-memory.ts";
+export { MemoryBudget } from "./memory-budget.ts";
 export type * from "./types.ts";

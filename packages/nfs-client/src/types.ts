@@ -1,7 +1,7 @@
 /** What the NFS client offers and takes. */
 import type { ConnectionOptions } from "node:tls";
 import type { FileAttributes } from "./attributes.ts";
-import type { TransferMemory } from "./transfer-memory.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 
 /** TLS as `node:tls` takes it. A function is asked before every connection, for certificates that change with time. */
 export type TlsOptions = ConnectionOptions | (() => ConnectionOptions | Promise<ConnectionOptions>);
@@ -28,7 +28,7 @@ export interface NfsClientOptions {
   /** Requests under way at once that the server is asked for; it may grant fewer. Default 64. */
   readonly slots?: number;
   /** The memory of data that is streamed; clients may share one. Default: 64 MiB of the client's own. */
-  readonly memory?: TransferMemory;
+  readonly memory?: MemoryBudget;
   /** Permission bits of files and directories that the client creates. Default 0o644 and 0o755. */
   readonly fileMode?: number;
   readonly directoryMode?: number;
@@ -71,7 +71,7 @@ export interface ReadOptions extends OperationOptions {
 }
 
 /** A file to be read: its attributes, and its bytes in order. */
-export interface FileReading {
+export interface ReadableFile {
   readonly attributes: FileAttributes;
   /**
    * The bytes asked for, in chunks of at most what one reply holds. A file of more than one chunk is opened when the
@@ -95,8 +95,8 @@ export interface DirectoryOptions extends OperationOptions {
   readonly after?: string;
 }
 
-/** Which leftovers to remove, and when to stop for this time. */
-export interface LeftoverOptions extends OperationOptions {
+/** Which orphaned temporary files to remove, and when to stop for this time. */
+export interface OrphanOptions extends OperationOptions {
   /** Milliseconds by the server's clock since the last byte was written to the file. */
   readonly olderThan: number;
   /** Files that are removed at most. */
@@ -105,9 +105,9 @@ export interface LeftoverOptions extends OperationOptions {
   readonly duration: number;
 }
 
-export interface LeftoverReport {
+export interface OrphanReport {
   /** Names that were looked at. */
-  readonly looked: number;
+  readonly examined: number;
   readonly removed: number;
   /** Everything was looked at, within the limits. */
   readonly complete: boolean;
@@ -133,7 +133,7 @@ export interface NfsClient {
   /** A whole file in memory. */
   readFile(path: string, options?: ReadOptions): Promise<{ attributes: FileAttributes; data: Buffer }>;
   /** A file of any size: one COMPOUND when the part asked for fits into one reply, else a stream that reads ahead. */
-  openFile(path: string, options?: ReadOptions): Promise<FileReading>;
+  openFile(path: string, options?: ReadOptions): Promise<ReadableFile>;
   /** Replaces a file atomically: readers see the old or the new content, and it is durable when this returns. */
   writeFile(
     path: string,
@@ -154,14 +154,14 @@ export interface NfsClient {
    * Removes, in a directory and all below it, the files under temporary names that writers left when they crashed. One
    * request after the other, so that it takes little of the server.
    */
-  removeLeftovers(path: string, options: LeftoverOptions): Promise<LeftoverReport>;
+  removeOrphans(path: string, options: OrphanOptions): Promise<OrphanReport>;
   /** Resolves when the server answers. Takes no slot of the session: all of them may wait for a server that is slow. */
   ping(options?: OperationOptions): Promise<void>;
   /**
    * Ends the session, the opens and the locks that another client left when it lost its connection, so that the server
    * executes nothing more of what that client sent. A server that does not know the client does nothing.
    */
-  expel(clientName: string, options?: OperationOptions): Promise<void>;
+  fence(clientName: string, options?: OperationOptions): Promise<void>;
   statistics(): NfsClientStatistics;
   /** Ends the session, with the opens and locks that are left, and closes the connection; what is under way fails. */
   close(): Promise<void>;

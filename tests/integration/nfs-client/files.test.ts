@@ -8,12 +8,12 @@ import {
   etagOf,
   FileChangedError,
   InvalidPathError,
+  MemoryBudget,
   type NfsClient,
   NfsStatusError,
   OutcomeUnknownError,
   PreconditionError,
   TEMPORARY_PREFIX,
-  TransferMemory,
 } from "nfs-client";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { FaultProxy } from "../../support/fault-proxy.ts";
@@ -22,7 +22,7 @@ import { describeEachServer, type TestServer } from "../../support/nfs-servers.t
 const MEBIBYTE = 1024 * 1024;
 
 describeEachServer("files over NFSv4.1", (start) => {
-  const memory = new TransferMemory();
+  const memory = new MemoryBudget();
   let server: TestServer;
   let client: NfsClient;
   const at = (path: string) => `${server.root}/${path}`;
@@ -106,7 +106,7 @@ describeEachServer("files over NFSv4.1", (start) => {
     const after = await client.readFile(at("streams/file"));
     expect(etagOf(after.attributes)).toBe(etagOf(before.attributes));
     expect(await readdir(local("streams"))).toEqual(["file"]);
-    expect(memory.taken).toBe(0);
+    expect(memory.reserved).toBe(0);
   });
 
   test("readers see the old file or the new one, never a part", async () => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import { TransferMemory } from "nfs-client";
+import { MemoryBudget } from "nfs-client";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { HttpLimits } from "../../../fargate-app/src/http/limits.ts";
 import { MemoryNetwork } from "../../support/memory-router.ts";
@@ -103,13 +103,13 @@ describe("slow appends", () => {
     const sockets = await Promise.all(Array.from({ length: count }, open));
     const head = "POST /files/log?append HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n";
     for (const socket of sockets) socket.write(head);
-    await vi.waitFor(() => expect(server.router.memory.taken).toBeGreaterThanOrEqual(MEBIBYTE));
+    await vi.waitFor(() => expect(server.router.memory.reserved).toBeGreaterThanOrEqual(MEBIBYTE));
     return sockets;
   }
 
   async function startWithLittleMemory(): Promise<void> {
     server = await startMemoryServer(undefined, {
-      memory: new TransferMemory(4 * MEBIBYTE),
+      memory: new MemoryBudget(4 * MEBIBYTE),
       limits: { appendMemory: MEBIBYTE },
     });
   }
@@ -117,14 +117,14 @@ describe("slow appends", () => {
   test("leave uploads and reads their memory", async () => {
     await startWithLittleMemory();
     const sockets = await hold(6);
-    expect(server.router.memory.taken).toBe(MEBIBYTE);
+    expect(server.router.memory.reserved).toBe(MEBIBYTE);
     const url = `${server.url}/files/a`;
     for (const size of [10, 3 * MEBIBYTE]) {
       expect((await fetch(url, { method: "PUT", body: Buffer.alloc(size) })).ok).toBe(true);
       expect((await (await fetch(url)).arrayBuffer()).byteLength).toBe(size);
     }
     for (const socket of sockets) socket.destroy();
-    await vi.waitFor(() => expect(server.router.memory.taken).toBe(0));
+    await vi.waitFor(() => expect(server.router.memory.reserved).toBe(0));
     expect((await fetch(`${server.url}/files/log?append`, { method: "POST", body: "line" })).status).toBe(204);
   });
 

@@ -180,14 +180,14 @@ describe("GET and HEAD", () => {
 
   test("bodies wait for memory, or are streamed", async () => {
     const { memory } = server.router;
-    await memory.take(64 * 2 ** 20, new Deadline(1000));
+    await memory.reserve(64 * 2 ** 20, new Deadline(1000));
     const small = send("PUT", "/files/small", {}, "body");
     const appended = send("POST", "/files/log?append", {}, "line");
-    await expect.poll(() => memory.tryTake(0)).toBe(false);
+    await expect.poll(() => memory.tryReserve(0)).toBe(false);
     expect(server.network.files.files).not.toContain("/data/log");
-    memory.give(64 * 2 ** 20);
+    memory.release(64 * 2 ** 20);
     expect([(await small).status, (await appended).status]).toEqual([201, 204]);
-    expect(memory.taken).toBe(0);
+    expect(memory.reserved).toBe(0);
   });
 
   test("conditional requests are answered without the file where it has not changed", async () => {
@@ -767,7 +767,7 @@ describe("a client that goes away", () => {
     await leave("DELETE /files/a HTTP/1.1\r\nhost: x\r\n\r\n", long, long);
     gate.mockRestore();
     expect(statuses()).toEqual([499, 499, 499]);
-    await vi.waitFor(() => expect(server.router.memory.taken).toBe(0));
+    await vi.waitFor(() => expect(server.router.memory.reserved).toBe(0));
     expect(server.router.targets.map(({ connection }) => connection?.active)).toEqual([0]);
   });
 

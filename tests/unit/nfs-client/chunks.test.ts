@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Batches, LONGEST_WAIT_FOR_SOURCE } from "../../../packages/nfs-client/src/files/batches.ts";
 import { begin, type Chunk, ChunkGatherer, dropBytes } from "../../../packages/nfs-client/src/files/chunks.ts";
-import { HeldMemory, TransferMemory } from "../../../packages/nfs-client/src/transfer-memory.ts";
+import { MemoryBudget, MemoryLease } from "../../../packages/nfs-client/src/memory-budget.ts";
 
 const bytesOf = ({ parts }: Chunk) => Buffer.concat(parts);
 
@@ -52,9 +52,9 @@ describe("the beginning of a source", () => {
       [source(8), 1000, 45, 40, false],
       [source(8, 3), 1000, 1000, 30, false],
     ] as const) {
-      const memory = new TransferMemory(size);
-      const beginning = await begin(items, limit, 20, new HeldMemory(memory));
-      expect([beginning.length, beginning.complete, memory.taken]).toEqual([length, complete, length]);
+      const memory = new MemoryBudget(size);
+      const beginning = await begin(items, limit, 20, new MemoryLease(memory));
+      expect([beginning.length, beginning.complete, memory.reserved]).toEqual([length, complete, length]);
       expect(Buffer.concat([...beginning.parts, await collect(beginning.rest())])).toEqual(whole);
       await beginning.end();
     }

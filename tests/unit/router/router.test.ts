@@ -455,8 +455,8 @@ function recordOrder(network: MemoryNetwork): string[] {
 }
 
 describe("what a lost target still may do", () => {
-  const expulsions = (server: { readonly log: readonly string[] }) =>
-    server.log.filter((each) => each.startsWith("expel"));
+  const fencings = (server: { readonly log: readonly string[] }) =>
+    server.log.filter((each) => each.startsWith("fence"));
 
   test.each(["down", "frozen"] as const)(
     "is ended through the next one before a write is repeated there: %s",
@@ -468,9 +468,9 @@ describe("what a lost target still may do", () => {
       first.state = state;
       const log = recordOrder(network);
       await router.writeFile(PATH, Buffer.from("two"));
-      const expulsion = log.indexOf(`expel ${client?.name}`);
-      expect(expulsion).toBeGreaterThanOrEqual(0);
-      expect(expulsion).toBeLessThan(log.lastIndexOf("writeFile /data/a/b.txt"));
+      const fencing = log.indexOf(`fence ${client?.name}`);
+      expect(fencing).toBeGreaterThanOrEqual(0);
+      expect(fencing).toBeLessThan(log.lastIndexOf("writeFile /data/a/b.txt"));
     },
   );
 
@@ -493,6 +493,6 @@ describe("what a lost target still may do", () => {
       server.log.length = 0;
       server.state = "up";
     }
-    await vi.waitFor(() => expect(new Set(network.servers.flatMap(expulsions)).size).toBe(3), { timeout: 10_000 });
+    await vi.waitFor(() => expect(new Set(network.servers.flatMap(fencings)).size).toBe(3), { timeout: 10_000 });
   });
 });

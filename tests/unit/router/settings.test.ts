@@ -25,8 +25,8 @@ describe("the settings of the router", () => {
       mountTableRefreshInterval: 30_000,
       mountTargetDrainTimeout: 300_000,
       transferMemory: 128 * 2 ** 20,
-      leftoverAge: 86_400_000,
-      leftoverSweepInterval: 86_400_000,
+      orphanAge: 86_400_000,
+      orphanSweepInterval: 86_400_000,
       shutdownTimeout: 30_000,
       httpLimits: {
         maxBodyBytes: 5 * 2 ** 30,

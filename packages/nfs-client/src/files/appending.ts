@@ -27,7 +27,7 @@ export async function appendTo(
       return appendLocked(context, locked, data, holding);
     });
   try {
-    return await context.turns.take(file.text, run.deadline, () =>
+    return await context.turns.runExclusive(file.text, run.deadline, () =>
       options.createParents === false ? append() : makingParents(context, file.directory, run, append),
     );
   } catch (cause) {

@@ -1,5 +1,5 @@
 /** Data on its way to WRITEs: parts gathered to chunks of a size, without copying them. */
-import type { HeldMemory } from "../transfer-memory.ts";
+import type { MemoryLease } from "../memory-budget.ts";
 
 export interface Chunk {
   readonly offset: number;
@@ -90,7 +90,7 @@ export async function begin(
   source: AsyncIterable<Uint8Array>,
   limit: number,
   patience: number,
-  memory: HeldMemory,
+  memory: MemoryLease,
 ): Promise<Beginning> {
   const iterator = source[Symbol.asyncIterator]();
   const parts: Uint8Array[] = [];
@@ -102,7 +102,7 @@ export async function begin(
     pending ??= iterator.next();
     const next = length === 0 ? await pending : await within(patience, pending);
     if (next?.done) complete = true;
-    if (next === undefined || next.done || !memory.tryTake(next.value.length)) break;
+    if (next === undefined || next.done || !memory.tryReserve(next.value.length)) break;
     parts.push(next.value);
     length += next.value.length;
     pending = undefined;

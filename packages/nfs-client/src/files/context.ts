@@ -1,19 +1,19 @@
 /** What every file operation works with. */
 import { Deadline } from "../deadline.ts";
+import type { MemoryBudget } from "../memory-budget.ts";
 import type { StateOwner } from "../operations/open.ts";
 import type { Channel, RunOptions } from "../session/channel.ts";
-import type { TransferMemory } from "../transfer-memory.ts";
 import type { OperationOptions } from "../types.ts";
+import type { KeyedMutex } from "./keyed-mutex.ts";
 import type { OwnerNames } from "./owners.ts";
-import type { Turns } from "./turns.ts";
 
 export interface FileContext {
   readonly channel: Channel;
   readonly owners: OwnerNames;
   /** By path: appends of this client do not have to compete for the lock. */
-  readonly turns: Turns;
+  readonly turns: KeyedMutex;
   /** What streams may hold of file data. */
-  readonly memory: TransferMemory;
+  readonly memory: MemoryBudget;
   readonly fileMode: number;
   readonly directoryMode: number;
   /** Milliseconds, for operations that do not say. */

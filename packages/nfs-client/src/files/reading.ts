@@ -1,14 +1,14 @@
 /** Reading: one COMPOUND for what fits into one reply, an open file and READs ahead for the rest. */
 import type { FileAttributes } from "../attributes.ts";
 import { FileChangedError } from "../errors.ts";
+import { MemoryLease } from "../memory-budget.ts";
 import { getAttributes } from "../operations/attributes.ts";
 import { type ReadRange, type ReadResult, read } from "../operations/data.ts";
 import { getFileHandle } from "../operations/handles.ts";
 import { close, openByName } from "../operations/open.ts";
 import { type FilePath, parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
-import { HeldMemory } from "../transfer-memory.ts";
-import type { FileReading, ReadOptions } from "../types.ts";
+import type { ReadableFile, ReadOptions } from "../types.ts";
 import { ANONYMOUS_STATEID, CURRENT_STATEID } from "../wire/stateid.ts";
 import { type FileContext, runOptions, stateOwner } from "./context.ts";
 import { closeQuietly, type OpenFile, onOpenFile } from "./opens.ts";
@@ -48,7 +48,7 @@ export async function openForReading(
   context: FileContext,
   path: string,
   options: ReadOptions = {},
-): Promise<FileReading> {
+): Promise<ReadableFile> {
   const file = parseFilePath(path);
   const start = options.start ?? 0;
   const wanted = options.length ?? Number.POSITIVE_INFINITY;
@@ -71,10 +71,10 @@ interface FirstRead extends ReadResult {
 }
 
 /** How much to READ at once, of `most` bytes, and what is held for it: large READs must not leave all others small ones. */
-function roomForRead(memory: HeldMemory, most: number): { readonly length: number; readonly held: number } {
-  if (memory.tryTakeSpare(most, 1 / 4)) return { length: most, held: most };
+function roomForRead(memory: MemoryLease, most: number): { readonly length: number; readonly held: number } {
+  if (memory.tryReserveSpare(most, 1 / 4)) return { length: most, held: most };
   const modest = Math.min(most, MODEST_READ);
-  if (memory.tryTakeSpare(modest)) return { length: modest, held: modest };
+  if (memory.tryReserveSpare(modest)) return { length: modest, held: modest };
   return { length: Math.min(most, SMALLEST_READ), held: 0 };
 }
 
@@ -86,13 +86,13 @@ async function readBeginning(
   wanted: number,
   options: ReadOptions,
 ): Promise<FirstRead> {
-  const memory = new HeldMemory(context.memory);
+  const memory = new MemoryLease(context.memory);
   const most = Math.min(wanted, context.channel.limits.maximumRead);
   const { length } = roomForRead(memory, most);
   try {
     return await readOnce(context, file, { offset: start, length }, runOptions(context, options));
   } finally {
-    memory.giveAll();
+    memory.releaseAll();
   }
 }
 
@@ -163,12 +163,12 @@ async function* readOn(
   options: ReadOptions,
 ): AsyncGenerator<Buffer> {
   const file = await openFile(context, path, runOptions(context, options));
-  const memory = new HeldMemory(context.memory);
+  const memory = new MemoryLease(context.memory);
   try {
     if (file.fileId !== attributes.fileId) throw new FileChangedError(`${path.text} was replaced before it was read`);
     yield* readAhead(context, file, stretch, memory, options);
   } finally {
-    memory.giveAll();
+    memory.releaseAll();
     // nobody has to wait for that, least of all when the server does not answer any more
     void closeQuietly(context, file).finally(() => context.owners.release(file.ownerName));
   }
@@ -185,7 +185,7 @@ async function* readAhead(
   context: FileContext,
   file: OpenedFile,
   { head, start, end }: Stretch,
-  memory: HeldMemory,
+  memory: MemoryLease,
   options: ReadOptions,
 ): AsyncGenerator<Buffer> {
   const { maximumRead } = context.channel.limits;
@@ -204,15 +204,15 @@ async function* readAhead(
     }
   };
   try {
-    const held = memory.tryTakeSpare(head.length) ? head.length : 0;
+    const held = memory.tryReserveSpare(head.length) ? head.length : 0;
     request();
     if (head.length > 0) yield head;
-    memory.give(held);
+    memory.release(held);
     for (let chunk = ahead.shift(); chunk !== undefined; chunk = ahead.shift()) {
       const data = await chunk.data;
       request();
       yield data;
-      memory.give(chunk.held);
+      memory.release(chunk.held);
     }
   } finally {
     await Promise.allSettled(ahead.map(({ data }) => data));

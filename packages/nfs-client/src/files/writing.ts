@@ -3,6 +3,7 @@
 import type { FileAttributes } from "../attributes.ts";
 import { Backoff } from "../backoff.ts";
 import { AbortedError, ConnectionError, ignoreNfsError } from "../errors.ts";
+import { MemoryBudget, MemoryLease } from "../memory-budget.ts";
 import { getAttributes, verifySize } from "../operations/attributes.ts";
 import { write } from "../operations/data.ts";
 import { lookup, restoreFileHandle, saveFileHandle } from "../operations/handles.ts";
@@ -11,7 +12,6 @@ import { close, openByName } from "../operations/open.ts";
 import type { Operation } from "../operations/operation.ts";
 import { type FilePath, parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
-import { HeldMemory, TransferMemory } from "../transfer-memory.ts";
 import type { WriteOptions } from "../types.ts";
 import { CURRENT_STATEID, type Stateid } from "../wire/stateid.ts";
 import { Batches, LONGEST_WAIT_FOR_SOURCE } from "./batches.ts";
@@ -35,7 +35,7 @@ const ENVELOPE = 1024;
 const NAME_OVERHEAD = 16;
 
 /** Data that the caller has in memory takes none of ours. */
-const CALLERS_MEMORY = new TransferMemory(Number.POSITIVE_INFINITY);
+const CALLERS_MEMORY = new MemoryBudget(Number.POSITIVE_INFINITY);
 
 export async function writeWhole(
   context: FileContext,
@@ -45,13 +45,13 @@ export async function writeWhole(
 ): Promise<FileAttributes> {
   const file = parseFilePath(path);
   const isInMemory = data instanceof Uint8Array;
-  const memory = new HeldMemory(isInMemory ? CALLERS_MEMORY : context.memory);
+  const memory = new MemoryLease(isInMemory ? CALLERS_MEMORY : context.memory);
   const limit = oneCompoundLimit(context, file);
   try {
     const source = isInMemory ? allOf(data, limit) : await begin(data, limit, LONGEST_WAIT_FOR_SOURCE, memory);
     return await writeFrom(context, file, source, memory, options);
   } finally {
-    memory.giveAll();
+    memory.releaseAll();
   }
 }
 
@@ -59,7 +59,7 @@ async function writeFrom(
   context: FileContext,
   file: FilePath,
   source: Beginning,
-  memory: HeldMemory,
+  memory: MemoryLease,
   options: WriteOptions,
 ): Promise<FileAttributes> {
   try {
@@ -147,7 +147,7 @@ async function writeStaged(
   context: FileContext,
   file: StagedFile,
   source: Beginning,
-  memory: HeldMemory,
+  memory: MemoryLease,
   options: WriteOptions,
 ): Promise<FileAttributes> {
   try {
@@ -166,7 +166,7 @@ async function writeAhead(
   context: FileContext,
   file: StagedFile,
   source: Beginning,
-  memory: HeldMemory,
+  memory: MemoryLease,
   options: WriteOptions,
 ): Promise<void> {
   const run = () => runOptions(context, options);
@@ -174,15 +174,15 @@ async function writeAhead(
     try {
       await writeChunks(context, file, chunks, run);
     } finally {
-      memory.give(chunks.reduce((sum, { length }) => sum + length, 0));
+      memory.release(chunks.reduce((sum, { length }) => sum + length, 0));
     }
   });
   try {
     for (const part of source.parts) await batches.add(part);
     for await (const part of source.rest()) {
-      if (!memory.tryTake(part.length)) {
+      if (!memory.tryReserve(part.length)) {
         batches.send();
-        await memory.take(part.length, run().deadline);
+        await memory.reserve(part.length, run().deadline);
       }
       await batches.add(part);
     }

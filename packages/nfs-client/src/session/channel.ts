@@ -8,7 +8,7 @@ import { putRootFileHandle } from "../operations/handles.ts";
 import type { Operation } from "../operations/operation.ts";
 import type { SequenceResult } from "../operations/session.ts";
 import type { XdrReader } from "../wire/xdr.ts";
-import { SessionKeeper, type SessionOptions, type SessionStatistics, type WaitOptions } from "./keeper.ts";
+import { SessionManager, type SessionOptions, type SessionStatistics, type WaitOptions } from "./manager.ts";
 import type { Session, SessionLimits } from "./session.ts";
 import type { Slot } from "./slots.ts";
 
@@ -52,22 +52,22 @@ const MOST_LOOKS = 10;
 const MOST_MALFORMED_REPLIES = 3;
 
 export class Channel {
-  readonly #keeper: SessionKeeper;
+  readonly #manager: SessionManager;
   #session: Session;
 
-  private constructor(keeper: SessionKeeper, session: Session) {
-    this.#keeper = keeper;
+  private constructor(keeper: SessionManager, session: Session) {
+    this.#manager = keeper;
     this.#session = session;
   }
 
   /** Connects and makes a session; does not retry. */
   static async open(options: SessionOptions): Promise<Channel> {
-    const { keeper, session } = await SessionKeeper.open(options);
+    const { keeper, session } = await SessionManager.open(options);
     return new Channel(keeper, session);
   }
 
   get statistics(): SessionStatistics {
-    return this.#keeper.statistics;
+    return this.#manager.statistics;
   }
 
   /** What the newest session allows. */
@@ -109,20 +109,20 @@ export class Channel {
 
   /** Resolves when the server answers. */
   ping(options: WaitOptions): Promise<void> {
-    return this.#keeper.ping(options);
+    return this.#manager.ping(options);
   }
 
   /** Ends what the client of this name left. */
-  expel(clientName: string, options: WaitOptions): Promise<void> {
-    return this.#keeper.expel(clientName, options);
+  fence(clientName: string, options: WaitOptions): Promise<void> {
+    return this.#manager.fence(clientName, options);
   }
 
   close(): Promise<void> {
-    return this.#keeper.close();
+    return this.#manager.close();
   }
 
   async #ready(options: WaitOptions): Promise<Session> {
-    this.#session = await this.#keeper.ready(options);
+    this.#session = await this.#manager.ready(options);
     return this.#session;
   }
 
@@ -135,7 +135,7 @@ export class Channel {
     const backoff = new Backoff();
     try {
       for (;;) {
-        const { connection } = this.#keeper;
+        const { connection } = this.#manager;
         if (connection === undefined) {
           const sent = request.transmissions > 0;
           if (sent && options.onConnectionLoss === "fail") throw request.lastError;
@@ -150,16 +150,16 @@ export class Channel {
         await deadline.sleep(backoff.next());
       }
     } catch (error) {
-      if (!request.abandoned) this.#keeper.leaveUnsettled(session, slot);
+      if (!request.abandoned) this.#manager.leaveUnsettled(session, slot);
       throw once && request.transmissions > 0 ? outcomeUnknown(error) : error;
     }
   }
 
   #request(session: Session, slot: Slot, operations: Operations, cacheThis: boolean): SlotRequest {
-    const sequence = this.#keeper.sequence(session, slot, cacheThis);
+    const sequence = this.#manager.sequence(session, slot, cacheThis);
     const all = [sequence, ...operations];
-    const xid = this.#keeper.nextXid();
-    const message = this.#keeper.encode(xid, all);
+    const xid = this.#manager.nextXid();
+    const message = this.#manager.encode(xid, all);
     return {
       session,
       slot,
@@ -211,13 +211,13 @@ export class Channel {
         try {
           const reply = decodeCompound(reader, request.operations);
           // an earlier transmission may still be under way: the slot's sequence id must not be used for another request
-          if (reply.delayed) this.#keeper.leaveUnsettled(session, slot);
+          if (reply.delayed) this.#manager.leaveUnsettled(session, slot);
           else this.#conclude(request, reply);
         } catch {
-          this.#keeper.retireSlot(session);
+          this.#manager.retireSlot(session);
         }
       },
-      () => this.#keeper.leaveUnsettled(session, slot),
+      () => this.#manager.leaveUnsettled(session, slot),
     );
   }
 
@@ -229,13 +229,13 @@ export class Channel {
     }
     if (reply.reached(sequence)) {
       session.slots.release(slot);
-      this.#keeper.noteSequence(session, reply.of(sequence));
+      this.#manager.noteSequence(session, reply.of(sequence));
       return { kind: "answered", reply };
     }
     if (isSlotConfused(reply)) {
-      this.#keeper.retireSlot(session);
+      this.#manager.retireSlot(session);
     } else if (isSessionLost(reply)) {
-      this.#keeper.forget(session);
+      this.#manager.forget(session);
     } else {
       session.slots.giveBack(slot);
       return { kind: "answered", reply };

@@ -118,7 +118,7 @@ export async function establishSession(
  * Ends what the client of this name left: the server takes us for its next incarnation, so it drops its session, opens
  * and locks, and executes nothing more of what it sent (RFC 8881 §18.35.4, case 5).
  */
-export async function expelClient(send: Send, owner: ClientOwner): Promise<void> {
+export async function fenceClient(send: Send, owner: ClientOwner): Promise<void> {
   const { identity, sessionId } = await confirmClient(send, owner, 1);
   (await send([destroySession(sessionId)])).orThrow();
   (await send([destroyClientId(identity.clientId)])).orThrow();

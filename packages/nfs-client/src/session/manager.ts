@@ -20,7 +20,7 @@ import type { Operation } from "../operations/operation.ts";
 import { type ClientIdentity, type ClientOwner, type SequenceResult, sequence } from "../operations/session.ts";
 import { SequenceFlag } from "../wire/protocol.ts";
 import type { AuthSys } from "../wire/rpc.ts";
-import { establishSession, expelClient, MAXIMUM_RESPONSE, newOwner, type Session } from "./session.ts";
+import { establishSession, fenceClient, MAXIMUM_RESPONSE, newOwner, type Session } from "./session.ts";
 import type { Slot } from "./slots.ts";
 
 export interface SessionOptions {
@@ -57,7 +57,7 @@ const STATE_LOST =
   SequenceFlag.ADMIN_STATE_REVOKED |
   SequenceFlag.RESTART_RECLAIM_NEEDED;
 
-export class SessionKeeper {
+export class SessionManager {
   readonly statistics: SessionStatistics = { compounds: 0, reconnects: 0, bytesSent: 0, bytesReceived: 0 };
   readonly #options: SessionOptions;
   #owner: ClientOwner;
@@ -78,8 +78,8 @@ export class SessionKeeper {
   }
 
   /** Connects and makes a session; does not retry. */
-  static async open(options: SessionOptions): Promise<{ keeper: SessionKeeper; session: Session }> {
-    const keeper = new SessionKeeper(options);
+  static async open(options: SessionOptions): Promise<{ keeper: SessionManager; session: Session }> {
+    const keeper = new SessionManager(options);
     return { keeper, session: await keeper.#establish() };
   }
 
@@ -172,8 +172,8 @@ export class SessionKeeper {
   }
 
   /** Ends what the client of this name left, over the connection that there is. */
-  async expel(clientName: string, options: WaitOptions): Promise<void> {
-    await this.#expel(await this.#connected(options), clientName, options.deadline);
+  async fence(clientName: string, options: WaitOptions): Promise<void> {
+    await this.#fence(await this.#connected(options), clientName, options.deadline);
   }
 
   /**
@@ -191,7 +191,7 @@ export class SessionKeeper {
       if (connection === undefined) return;
       // what the server is still at may be the taking of a lock
       await new Deadline(CLOSE_TIMEOUT).race(connection.idle()).catch(ignoreNfsError);
-      await this.#expel(connection, this.#options.clientName, new Deadline(CLOSE_TIMEOUT));
+      await this.#fence(connection, this.#options.clientName, new Deadline(CLOSE_TIMEOUT));
     } catch (error) {
       ignoreNfsError(error);
     } finally {
@@ -207,8 +207,8 @@ export class SessionKeeper {
     return connection;
   }
 
-  async #expel(connection: RpcConnection, clientName: string, deadline: Deadline): Promise<void> {
-    await expelClient((each) => this.#sendPatiently(connection, each, deadline), newOwner(clientName));
+  async #fence(connection: RpcConnection, clientName: string, deadline: Deadline): Promise<void> {
+    await fenceClient((each) => this.#sendPatiently(connection, each, deadline), newOwner(clientName));
   }
 
   /** One try at a live connection with a session, shared by all who wait for it. */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { FaultProxy } from "../../support/fault-proxy.ts";
 import { describeEachServer, type TestServer } from "../../support/nfs-servers.ts";
 
-describeEachServer("a client that was expelled", (start) => {
+describeEachServer("a client that was fenced", (start) => {
   let server: TestServer;
   let proxy: FaultProxy;
   let lost: NfsClient;
@@ -30,19 +30,19 @@ describeEachServer("a client that was expelled", (start) => {
     const appending = lost.appendFile(path("log"), Buffer.from("lost\n"), { timeout: 1_000 });
     await expect(appending).rejects.toThrow();
     await expect(other.appendFile(path("log"), Buffer.from("other\n"), { timeout: 1_000 })).rejects.toThrow();
-    await other.expel(lost.name);
+    await other.fence(lost.name);
     await other.appendFile(path("log"), Buffer.from("other\n"), { timeout: 5_000 });
   });
 
   test("is another one from then on, if it goes on all the same", async () => {
     await lost.writeFile(path("file"), Buffer.from("one"));
-    await other.expel(lost.name);
+    await other.fence(lost.name);
     await lost.writeFile(path("file"), Buffer.from("two"));
     expect((await other.readFile(path("file"))).data.toString()).toBe("two");
   });
 
   test("need not be known", async () => {
-    await other.expel("nobody");
+    await other.fence("nobody");
     await other.ping();
   });
 });

@@ -10,7 +10,7 @@ interface Waiter {
 const DEFAULT_SIZE = 64 * 1024 * 1024;
 
 /** One for all the clients of a process, since it is the process that has the memory. */
-export class TransferMemory {
+export class MemoryBudget {
   readonly #size: number;
   readonly #waiting = new Set<Waiter>();
   #taken = 0;
@@ -20,12 +20,12 @@ export class TransferMemory {
     this.#size = size;
   }
 
-  get taken(): number {
+  get reserved(): number {
     return this.#taken;
   }
 
   /** Takes `bytes` if they are free, and nobody was here before; tells whether. */
-  tryTake(bytes: number): boolean {
+  tryReserve(bytes: number): boolean {
     return this.#tryTake(bytes, this.#size);
   }
 
@@ -33,7 +33,7 @@ export class TransferMemory {
    * For what may be held for as long as a peer likes, such as data that is read ahead: takes `bytes` only while no more
    * than a share of the memory is taken, one half at most, so that the rest keeps moving.
    */
-  tryTakeSpare(bytes: number, share = 1 / 2): boolean {
+  tryReserveSpare(bytes: number, share = 1 / 2): boolean {
     return this.#tryTake(bytes, this.#size * share);
   }
 
@@ -42,8 +42,8 @@ export class TransferMemory {
    *
    * @throws {DeadlineError | AbortedError}
    */
-  async take(bytes: number, deadline: Deadline): Promise<void> {
-    if (this.tryTake(bytes)) return;
+  async reserve(bytes: number, deadline: Deadline): Promise<void> {
+    if (this.tryReserve(bytes)) return;
     let waiter: Waiter | undefined;
     const granted = new Promise<void>((resolve) => {
       waiter = { bytes, grant: resolve };
@@ -53,13 +53,13 @@ export class TransferMemory {
       await deadline.race(granted);
     } catch (error) {
       // what was granted in the same moment must not be lost
-      if (waiter !== undefined && !this.#waiting.delete(waiter)) this.give(bytes);
+      if (waiter !== undefined && !this.#waiting.delete(waiter)) this.release(bytes);
       this.#grant();
       throw error;
     }
   }
 
-  give(bytes: number): void {
+  release(bytes: number): void {
     this.#taken -= bytes;
     this.#grant();
   }
@@ -86,35 +86,35 @@ export class TransferMemory {
 }
 
 /** What one transfer holds of the memory. */
-export class HeldMemory {
-  readonly #memory: TransferMemory;
+export class MemoryLease {
+  readonly #memory: MemoryBudget;
   #bytes = 0;
 
-  constructor(memory: TransferMemory) {
+  constructor(memory: MemoryBudget) {
     this.#memory = memory;
   }
 
-  tryTake(bytes: number): boolean {
-    return this.#note(bytes, this.#memory.tryTake(bytes));
+  tryReserve(bytes: number): boolean {
+    return this.#note(bytes, this.#memory.tryReserve(bytes));
   }
 
-  tryTakeSpare(bytes: number, share?: number): boolean {
-    return this.#note(bytes, this.#memory.tryTakeSpare(bytes, share));
+  tryReserveSpare(bytes: number, share?: number): boolean {
+    return this.#note(bytes, this.#memory.tryReserveSpare(bytes, share));
   }
 
-  /** See {@link TransferMemory.take}. */
-  async take(bytes: number, deadline: Deadline): Promise<void> {
-    await this.#memory.take(bytes, deadline);
+  /** See {@link MemoryBudget.reserve}. */
+  async reserve(bytes: number, deadline: Deadline): Promise<void> {
+    await this.#memory.reserve(bytes, deadline);
     this.#bytes += bytes;
   }
 
-  give(bytes: number): void {
+  release(bytes: number): void {
     this.#bytes -= bytes;
-    this.#memory.give(bytes);
+    this.#memory.release(bytes);
   }
 
-  giveAll(): void {
-    this.give(this.#bytes);
+  releaseAll(): void {
+    this.release(this.#bytes);
   }
 
   #note(bytes: number, taken: boolean): boolean {

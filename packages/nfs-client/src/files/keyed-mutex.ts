@@ -1,11 +1,11 @@
 /** Turns at a key, in the order of asking: those who wait here need not ask the server over and over. */
 import type { Deadline } from "../deadline.ts";
 
-export class Turns {
+export class KeyedMutex {
   readonly #last = new Map<string, Promise<void>>();
 
   /** Runs `use` when all who asked for `key` before are done. */
-  async take<T>(key: string, deadline: Deadline, use: () => Promise<T>): Promise<T> {
+  async runExclusive<T>(key: string, deadline: Deadline, use: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key) ?? Promise.resolve();
     let finish = () => {};
     const own = new Promise<void>((resolve) => {

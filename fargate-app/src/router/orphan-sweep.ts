@@ -1,14 +1,14 @@
 /** Removes, once in a while, the unfinished files of routers that crashed. */
 
-import { type LeftoverOptions, type LeftoverReport, messageOf } from "nfs-client";
+import { messageOf, type OrphanOptions, type OrphanReport } from "nfs-client";
 import type { Logger } from "pino";
 
-export interface LeftoverSweepOptions {
+export interface OrphanSweepOptions {
   /** Milliseconds from one sweep to the next. */
   readonly interval: number;
   /** Milliseconds without a write, after which an unfinished file counts as left behind. */
   readonly olderThan: number;
-  readonly sweep: (options: LeftoverOptions) => Promise<LeftoverReport>;
+  readonly sweep: (options: OrphanOptions) => Promise<OrphanReport>;
   readonly log: Logger;
 }
 
@@ -19,12 +19,12 @@ const LIMITS = { maximum: 10_000, duration: 3_600_000 };
  * Sweeps for the first time after a random part of the interval, so that routers that started together do not sweep
  * together.
  */
-export class LeftoverSweep {
-  readonly #options: LeftoverSweepOptions;
+export class OrphanSweep {
+  readonly #options: OrphanSweepOptions;
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: LeftoverSweepOptions) {
+  constructor(options: OrphanSweepOptions) {
     this.#options = options;
     this.#schedule(Math.random() * options.interval);
   }
@@ -45,8 +45,8 @@ export class LeftoverSweep {
     const { olderThan, sweep, log } = this.#options;
     try {
       const report = await sweep({ ...LIMITS, olderThan, signal: this.#stopped.signal });
-      const { looked, removed, complete } = report;
-      const message = `Removed ${removed} unfinished files that were left behind, among ${looked} names`;
+      const { examined, removed, complete } = report;
+      const message = `Removed ${removed} unfinished files that were left behind, among ${examined} names`;
       if (complete) log.info(report, message);
       else log.warn(report, `${message}; there was not enough time for all`);
     } catch (error) {

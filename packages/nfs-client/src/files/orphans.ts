@@ -4,7 +4,7 @@ import { isStatus } from "../errors.ts";
 import { remove } from "../operations/names.ts";
 import { type FilePath, parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { DirectoryEntry, LeftoverOptions, LeftoverReport } from "../types.ts";
+import type { DirectoryEntry, OrphanOptions, OrphanReport } from "../types.ts";
 import { type FileContext, runOptions } from "./context.ts";
 import { listDirectory } from "./listing.ts";
 import { discard, isTemporaryName, stageFile } from "./staged-file.ts";
@@ -14,20 +14,20 @@ import { walkTo } from "./walk.ts";
 /** The walk is over; there may be more. */
 class OutOfLimits extends Error {}
 
-export async function removeLeftovers(
+export async function removeOrphans(
   context: FileContext,
   path: string,
-  { olderThan, maximum, duration, ...options }: LeftoverOptions,
-): Promise<LeftoverReport> {
+  { olderThan, maximum, duration, ...options }: OrphanOptions,
+): Promise<OrphanReport> {
   const end = performance.now() + duration;
   const run = () => runOptions(context, options);
   const oldest = (await serverTime(context, path, run())) - olderThan;
-  const report = { looked: 0, removed: 0, complete: true };
+  const report = { examined: 0, removed: 0, complete: true };
 
   const sweep = async (directory: string): Promise<void> => {
     for await (const { name, attributes } of entriesOf(directory)) {
       if (performance.now() > end || report.removed >= maximum) throw new OutOfLimits();
-      report.looked += 1;
+      report.examined += 1;
       const child = `${directory}/${name}`;
       if (attributes.type === "directory") await sweep(child);
       else if (attributes.type === "file" && isTemporaryName(name) && attributes.modifiedAt < oldest) {

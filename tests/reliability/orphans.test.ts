@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs, type NfsClient } from "nfs-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LeftoverSweep } from "../../fargate-app/src/router/leftover-sweep.ts";
+import { OrphanSweep } from "../../fargate-app/src/router/orphan-sweep.ts";
 import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
 import { newTemporaryName, TEMPORARY_PREFIX } from "../../packages/nfs-client/src/files/staged-file.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
@@ -66,12 +66,12 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
     await symlink("../elsewhere", local("tree/link"));
     staying.push(`tree/${TEMPORARY_PREFIX}of-somebody-else`, "tree/link", ...directories.slice(1));
 
-    const report = await client.removeLeftovers(`${server.root}/tree`, { ...LIMITS, maximum: 100_000 });
+    const report = await client.removeOrphans(`${server.root}/tree`, { ...LIMITS, maximum: 100_000 });
 
     expect(await readdir(local("elsewhere"))).toHaveLength(1);
     await rm(local("elsewhere"), { recursive: true });
     const there = (await readdir(local("tree"), { recursive: true })).map((name) => `tree/${name}`);
-    counts.looked += report.looked;
+    counts.looked += report.examined;
     counts["left behind"] += leftBehind.length;
     counts.removed += report.removed;
     counts["removed that were not left behind"] += staying.filter((path) => !there.includes(path)).length;
@@ -92,10 +92,10 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
     }
     await expect(writer.writeFile(`${server.root}/cut-off/file`, source())).rejects.toThrow();
     await proxy.stop();
-    expect(await client.removeLeftovers(`${server.root}/cut-off`, LIMITS)).toMatchObject({ looked: 1, removed: 0 });
+    expect(await client.removeOrphans(`${server.root}/cut-off`, LIMITS)).toMatchObject({ examined: 1, removed: 0 });
     const soon = { ...LIMITS, olderThan: 1_000 };
     await expect
-      .poll(() => client.removeLeftovers(`${server.root}/cut-off`, soon), { timeout: 15_000 })
+      .poll(() => client.removeOrphans(`${server.root}/cut-off`, soon), { timeout: 15_000 })
       .toMatchObject({ removed: 1 });
     expect(await names()).toEqual([]);
   });
@@ -103,7 +103,7 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
   test("are removed so many at a time, for so long", async () => {
     await mkdir(local("limits"));
     for (let index = 0; index < 30; index++) await make(`limits/${newTemporaryName()}`, 2 * DAY);
-    const sweep = (limits: object) => client.removeLeftovers(`${server.root}/limits`, { ...LIMITS, ...limits });
+    const sweep = (limits: object) => client.removeOrphans(`${server.root}/limits`, { ...LIMITS, ...limits });
     expect(await sweep({ maximum: 10 })).toMatchObject({ removed: 10, complete: false });
     expect(await sweep({ duration: 0 })).toMatchObject({ removed: 0, complete: false });
     expect(await sweep({})).toMatchObject({ removed: 20, complete: true });
@@ -133,7 +133,7 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
         }
         return undefined;
       };
-      expect(await sweeper.removeLeftovers(`${server.root}/${directory}`, LIMITS)).toMatchObject({ complete: true });
+      expect(await sweeper.removeOrphans(`${server.root}/${directory}`, LIMITS)).toMatchObject({ complete: true });
       expect(await readdir(local(`${directory}/staying`))).toEqual([]);
     } while (requests >= moment);
     expect(moment).toBeGreaterThan(5);
@@ -151,7 +151,7 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
         // until the first bytes are on the server, which renews the file's time
         await expect.poll(() => readdir(local("uploads"))).toHaveLength(1);
         await sleep(1200);
-        const { removed } = await client.removeLeftovers(`${server.root}/uploads`, { ...LIMITS, olderThan: hour });
+        const { removed } = await client.removeOrphans(`${server.root}/uploads`, { ...LIMITS, olderThan: hour });
         swept += removed;
       }
     }
@@ -162,10 +162,10 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
   test("are looked for again and again, and the log says how many there were", async () => {
     await mkdir(local("daily"));
     const { log, lines } = memoryLog();
-    const sweep = new LeftoverSweep({
+    const sweep = new OrphanSweep({
       interval: 50,
       olderThan: DAY,
-      sweep: (options) => client.removeLeftovers(`${server.root}/daily`, options),
+      sweep: (options) => client.removeOrphans(`${server.root}/daily`, options),
       log,
     });
     for (let round = 0; round < 2; round++) {
@@ -179,7 +179,7 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
 
 describe("the router", () => {
   test("removes what was left behind in the directory that it serves, while it runs", async () => {
-    const temporary = await makeTemporaryDirectory("leftovers-");
+    const temporary = await makeTemporaryDirectory("orphans-");
     const data = join(temporary.path, "data");
     await mkdir(join(data, "directory"), { recursive: true });
     const old = join(data, "directory", newTemporaryName());
@@ -189,7 +189,7 @@ describe("the router", () => {
     const router = await startRouter({
       AWS_ENDPOINT_URL: "http://127.0.0.1:9",
       DEFAULT_MOUNT_TARGETS: JSON.stringify(tableOf([server])),
-      LEFTOVER_SWEEP_INTERVAL_SECONDS: "0.1",
+      ORPHAN_SWEEP_INTERVAL_SECONDS: "0.1",
     });
     await expect.poll(() => readdir(join(data, "directory")), { timeout: 10_000 }).toEqual([]);
     await expect.poll(() => router.lines.map(({ msg }) => msg).join()).toContain("Removed 1 unfinished files");
