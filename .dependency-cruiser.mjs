@@ -34,6 +34,21 @@ export default {
       to: { pathNot: [`^(${part})`, "^node_modules/", ...beginsWith(others)], dependencyTypesNot: ["core"] },
     })),
     {
+      name: "only the tests of the NFS client reach into it",
+      severity: "error",
+      from: { pathNot: ["^packages/nfs-client/", "^tests/(unit|integration)/nfs-client/"] },
+      to: { path: "^packages/nfs-client/src/", pathNot: beginsWith([nfsClient, nfsWire]) },
+    },
+    {
+      name: "the wire format stands on the errors alone",
+      severity: "error",
+      from: { path: "^packages/nfs-client/src/wire/" },
+      to: {
+        path: "^packages/nfs-client/src/",
+        pathNot: ["^packages/nfs-client/src/wire/", "^packages/nfs-client/src/errors.ts$"],
+      },
+    },
+    {
       name: "the NFS client needs Node.js alone",
       severity: "error",
       from: { path: "^packages/nfs-client/src/" },

@@ -4,22 +4,45 @@ import { MountTableError, parseMountTable, serializeMountTable } from "@efs-moun
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";
 import { connectNfs, NfsError } from "nfs-client";
-import { AcceptStatus, ANONYMOUS_STATEID, MessageType, ReplyStatus, XdrReader, XdrWriter } from "nfs-client/wire";
-import { describe, expect, test, vi } from "vitest";
-import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
-import { decodeCompound, type Operations } from "../../packages/nfs-client/src/compound.ts";
-import { getAttributes, getServerLimits } from "../../packages/nfs-client/src/operations/attributes.ts";
-import { read, write } from "../../packages/nfs-client/src/operations/data.ts";
-import { getFileHandle } from "../../packages/nfs-client/src/operations/handles.ts";
-import { lockFile } from "../../packages/nfs-client/src/operations/lock.ts";
 import {
+  AcceptStatus,
+  ANONYMOUS_STATEID,
+  close,
+  commit,
   createDirectory,
+  createSession,
   DIRECTORY_START,
+  decodeCompound,
+  exchangeId,
+  getAttributes,
+  getFileHandle,
+  getServerLimits,
+  link,
+  lockFile,
+  MAX_OPAQUE_SIZE,
+  MessageType,
+  nothing,
+  type Operation,
+  type Operations,
+  openByName,
+  query,
+  ReplyStatus,
+  read,
   readDirectory,
+  readReplyHeader,
+  remove,
   rename,
-} from "../../packages/nfs-client/src/operations/names.ts";
-import { close, openByName } from "../../packages/nfs-client/src/operations/open.ts";
-import { createSession, exchangeId, sequence } from "../../packages/nfs-client/src/operations/session.ts";
+  sequence,
+  setSize,
+  statusName,
+  unlockFile,
+  write,
+  XdrReader,
+  XdrWriter,
+} from "nfs-client/wire";
+import { describe, expect, test } from "vitest";
+import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
+import { FaultProxy } from "../support/fault-proxy.ts";
 import { MemoryNetwork } from "../support/memory-router.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
 
@@ -28,21 +51,7 @@ interface Captured {
   readonly operations: Operations;
 }
 
-const capture = vi.hoisted((): { into: Captured[] | undefined } => ({ into: undefined }));
-
-/** Keeps a copy of every reply that a client decodes, while they are wanted. */
-vi.mock("../../packages/nfs-client/src/compound.ts", async (importOriginal) => {
-  const original = await importOriginal<{ decodeCompound: typeof decodeCompound }>();
-  return {
-    ...original,
-    decodeCompound: (reader: XdrReader, operations: Operations) => {
-      if (capture.into === undefined) return original.decodeCompound(reader, operations);
-      const reply = Buffer.from(reader.fixedOpaque(reader.remaining));
-      capture.into.push({ reply, operations });
-      return original.decodeCompound(new XdrReader(reply), operations);
-    },
-  };
-});
+const XID_SIZE = 4;
 
 const owner = { clientId: 1n, name: "owner" };
 const channel = {
@@ -69,7 +78,28 @@ const OPERATIONS = [
   close(ANONYMOUS_STATEID),
   exchangeId({ name: "client", verifier: Buffer.alloc(8) }),
   createSession({ clientId: 1n, sequenceId: 1 }, channel),
+  commit(),
+  link("name"),
+  remove("name"),
+  unlockFile(ANONYMOUS_STATEID),
+  setSize(ANONYMOUS_STATEID, 0),
 ];
+
+const SAMPLES: ReadonlyMap<number, Operation<unknown>> = new Map(OPERATIONS.map((each) => [each.code, each]));
+
+/** The operations that a reply answers: each result begins with the number of its operation. */
+function operationsOf(reply: Buffer): Operations {
+  const reader = new XdrReader(reply);
+  expect(readReplyHeader(reader)).toBeUndefined();
+  reader.uint32();
+  reader.opaque(MAX_OPAQUE_SIZE);
+  return Array.from({ length: reader.uint32() }, () => {
+    const code = reader.uint32();
+    const operation = SAMPLES.get(code) ?? query(code, nothing, nothing);
+    if (statusName(reader.uint32()) === "NFS4_OK") operation.decode(reader);
+    return operation;
+  });
+}
 
 /** Words as a server might send them: mostly small numbers, so that lengths, counts and flags are often plausible. */
 const words = fc.array(
@@ -159,8 +189,11 @@ async function repliesOfARealServer(): Promise<Captured[]> {
   const replies: Captured[] = [];
   const temporary = await makeTemporaryDirectory("decoders-");
   const server = await startNfsServer({ directory: temporary.path, durable: false });
-  capture.into = replies;
-  const client = await connectNfs({ host: server.host, port: server.port });
+  const proxy = await FaultProxy.start(server, undefined, (record) => {
+    const reply = Buffer.from(record.subarray(XID_SIZE));
+    replies.push({ reply, operations: operationsOf(reply) });
+  });
+  const client = await connectNfs({ host: proxy.host, port: proxy.port });
   const etag = { etag: "0-0" };
   await client.writeFile("/directory/file", Buffer.from("content"));
   await client.writeFile("/directory/other", Buffer.from("content"), { when: "absent" });
@@ -172,7 +205,7 @@ async function repliesOfARealServer(): Promise<Captured[]> {
   await client.remove("/directory/file");
   await expect(client.stat("/directory/file")).rejects.toBeInstanceOf(NfsError);
   await client.close();
-  capture.into = undefined;
+  await proxy.stop();
   await server.close();
   await temporary.remove();
   expect(replies.length).toBeGreaterThan(15);

@@ -1,19 +1,23 @@
 /** What crashed writers leave behind goes away, and nothing else does. */
+
+import { randomUUID } from "node:crypto";
 import { renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
-import { connectNfs, type NfsClient } from "nfs-client";
+import { connectNfs, type NfsClient, TEMPORARY_PREFIX } from "nfs-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OrphanSweep } from "../../fargate-app/src/router/orphan-sweep.ts";
 import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
-import { newTemporaryName, TEMPORARY_PREFIX } from "../../packages/nfs-client/src/files/staged-file.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { startRouter, tableOf } from "../support/router-bundle.ts";
+
+/** As the client names the files that it is writing. */
+const newTemporaryName = () => `${TEMPORARY_PREFIX}${randomUUID()}`;
 
 const DAY = 24 * 3600 * 1000;
 const MEBIBYTE = 1024 * 1024;

@@ -35,21 +35,34 @@ export class FaultProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #choose: FaultChooser;
+  readonly #onReply: (record: Buffer) => void;
 
-  private constructor(server: Server, port: number, target: { host: string; port: number }, choose: FaultChooser) {
+  private constructor(
+    server: Server,
+    port: number,
+    target: { host: string; port: number },
+    choose: FaultChooser,
+    onReply: (record: Buffer) => void,
+  ) {
     this.#server = server;
     this.port = port;
     this.#choose = choose;
+    this.#onReply = onReply;
     this.injected = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
     server.on("connection", (client) => this.#relay(client, connect(target)));
   }
 
-  static async start(target: { host: string; port: number }, choose: FaultChooser = () => undefined) {
+  /** @param onReply Called with each reply of the server, before anything happens to it. */
+  static async start(
+    target: { host: string; port: number },
+    choose: FaultChooser = () => undefined,
+    onReply: (record: Buffer) => void = () => {},
+  ) {
     const server = createServer().listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("A TCP server has an address with a port");
-    return new FaultProxy(server, address.port, target, choose);
+    return new FaultProxy(server, address.port, target, choose, onReply);
   }
 
   /** From now on, faults are chosen like this. */
@@ -94,6 +107,7 @@ export class FaultProxy {
       if (!server.destroyed) server.write(framed(record));
     });
     const answers = new RecordAssembler(MAXIMUM_RECORD, (record) => {
+      this.#onReply(record);
       const copy = framed(record);
       const xid = record.readUInt32BE(0);
       const fault = due.get(xid);

@@ -2,14 +2,11 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { appendTo } from "./files/appending.ts";
-import { type FileContext, runOptions } from "./files/context.ts";
-import { makeDirectoryAt, pathExists, renamePath, statPath } from "./files/directories.ts";
-import { KeyedMutex } from "./files/keyed-mutex.ts";
+import { type FileContext, KeyedMutex, OwnerNames, runOptions } from "./files/context.ts";
+import { makeDirectoryAt, pathExists, removePath, renamePath, statPath } from "./files/directories.ts";
 import { listDirectory } from "./files/listing.ts";
 import { removeOrphans } from "./files/orphans.ts";
-import { OwnerNames } from "./files/owners.ts";
 import { openForReading, readWhole } from "./files/reading.ts";
-import { removePath } from "./files/removing.ts";
 import { writeWhole } from "./files/writing.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { Channel } from "./session/channel.ts";

@@ -1,6 +1,7 @@
-/** The moment by which an operation must be over, and the caller's wish to end it sooner. */
+/** How long an operation may take, and how long it waits before it is sent again. */
 import { AbortedError, DeadlineError } from "./errors.ts";
 
+/** The moment by which an operation must be over, and the caller's wish to end it sooner. */
 export class Deadline {
   readonly #at: number;
   readonly #timeout: number;
@@ -76,5 +77,25 @@ export class Deadline {
 
   #aborted(): AbortedError {
     return new AbortedError("The operation was aborted", { cause: this.#signal?.reason });
+  }
+}
+
+const FIRST = 10;
+const LONGEST = 1000;
+
+/** Waiting times between attempts: doubling from `first` up to `longest` milliseconds, each shortened at random. */
+export class Backoff {
+  #next: number;
+  readonly #longest: number;
+
+  constructor(first = FIRST, longest = LONGEST) {
+    this.#next = first;
+    this.#longest = longest;
+  }
+
+  next(): number {
+    const ceiling = this.#next;
+    this.#next = Math.min(this.#longest, ceiling * 2);
+    return ceiling / 2 + (Math.random() * ceiling) / 2;
   }
 }

@@ -1,6 +1,5 @@
 /** Everything that can go wrong, as types: no method of the client fails with anything else. */
-import { operationName } from "./wire/protocol.ts";
-import { type StatusName, statusMeaning, statusName } from "./wire/status.ts";
+import { operationName, type StatusName, statusMeaning, statusName } from "./wire/constants.ts";
 
 export abstract class NfsError extends Error {}
 

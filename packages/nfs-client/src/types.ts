@@ -1,7 +1,7 @@
 /** What the NFS client offers and takes. */
 import type { ConnectionOptions } from "node:tls";
-import type { FileAttributes } from "./attributes.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
+import type { FileAttributes } from "./wire/operations/attributes.ts";
 
 /** TLS as `node:tls` takes it. A function is asked before every connection, for certificates that change with time. */
 export type TlsOptions = ConnectionOptions | (() => ConnectionOptions | Promise<ConnectionOptions>);

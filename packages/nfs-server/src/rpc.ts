@@ -2,7 +2,7 @@
 import {
   AcceptStatus,
   AuthFlavor,
-  MAXIMUM_AUTH_BODY,
+  MAX_AUTH_BODY_SIZE,
   MessageType,
   NFS_PROGRAM,
   NFS_VERSION,
@@ -44,9 +44,9 @@ export function readCall(message: Buffer): Call | { readonly refusal: Buffer } {
   }
   const [program, version, procedure] = [reader.uint32(), reader.uint32(), reader.uint32()];
   const flavor = reader.uint32();
-  const principal = readPrincipal(flavor, reader.opaque(MAXIMUM_AUTH_BODY));
+  const principal = readPrincipal(flavor, reader.opaque(MAX_AUTH_BODY_SIZE));
   reader.uint32();
-  reader.opaque(MAXIMUM_AUTH_BODY);
+  reader.opaque(MAX_AUTH_BODY_SIZE);
   if (typeof principal !== "string") {
     return refuse(xid, ReplyStatus.DENIED, [DenialReason.AUTH_ERROR, principal.authStatus]);
   }

@@ -6,16 +6,23 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { NfsServer } from "@efs-mount-autoscaling/nfs-server";
-import { type AuthSys, RecordAssembler, recordHeader, type StatusName, statusName, XdrReader } from "nfs-client/wire";
-import { type CompoundReply, decodeCompound, encodeCompound } from "../../../packages/nfs-client/src/compound.ts";
-import type { Operation } from "../../../packages/nfs-client/src/operations/operation.ts";
 import {
+  type AuthSys,
   type ChannelAttributes,
+  type CompoundReply,
   createSession,
+  decodeCompound,
+  encodeCompound,
   exchangeId,
+  type Operation,
+  RecordAssembler,
   reclaimComplete,
+  recordHeader,
+  type StatusName,
   sequence,
-} from "../../../packages/nfs-client/src/operations/session.ts";
+  statusName,
+  XdrReader,
+} from "nfs-client/wire";
 
 type Operations = readonly Operation<unknown>[];
 

@@ -6,15 +6,15 @@ import fc from "fast-check";
 import {
   AcceptStatus,
   ANONYMOUS_STATEID,
+  encodeCompound,
+  putRootFileHandle,
+  read,
   recordHeader,
   writeCallHeader,
   type XdrReader,
   XdrWriter,
 } from "nfs-client/wire";
 import { describe, expect, test } from "vitest";
-import { encodeCompound } from "../../../packages/nfs-client/src/compound.ts";
-import { read } from "../../../packages/nfs-client/src/operations/data.ts";
-import { putRootFileHandle } from "../../../packages/nfs-client/src/operations/handles.ts";
 import { RawConnection, splitRecord } from "./driver.ts";
 import { lookup, raw } from "./operations.ts";
 import { temporaryConnection, temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";

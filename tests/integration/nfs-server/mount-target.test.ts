@@ -3,8 +3,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs } from "nfs-client";
+import { destroyClientId, destroySession, sequence } from "nfs-client/wire";
 import { describe, expect, test } from "vitest";
-import { destroyClientId, destroySession, sequence } from "../../../packages/nfs-client/src/operations/session.ts";
 import { temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";
 
 const MEBIBYTE = 1024 * 1024;

@@ -14,26 +14,29 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { ANONYMOUS_STATEID, Op, toBitmap, writeBitmap, XdrWriter } from "nfs-client/wire";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { getAttributes } from "../../../packages/nfs-client/src/operations/attributes.ts";
-import { read, write } from "../../../packages/nfs-client/src/operations/data.ts";
 import {
-  getFileHandle,
-  putFileHandle,
-  putRootFileHandle,
-  saveFileHandle,
-} from "../../../packages/nfs-client/src/operations/handles.ts";
-import {
+  ANONYMOUS_STATEID,
   createDirectory,
   DIRECTORY_START,
   type DirectoryPosition,
+  getAttributes,
+  getFileHandle,
   link,
+  Op,
+  type Operation,
+  putFileHandle,
+  putRootFileHandle,
+  read,
   readDirectory,
   remove,
   rename,
-} from "../../../packages/nfs-client/src/operations/names.ts";
-import type { Operation } from "../../../packages/nfs-client/src/operations/operation.ts";
+  saveFileHandle,
+  toBitmap,
+  write,
+  writeBitmap,
+  XdrWriter,
+} from "nfs-client/wire";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { RawSession } from "./driver.ts";
 import {
   access,

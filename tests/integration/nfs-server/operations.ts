@@ -7,14 +7,19 @@ import {
   fromBitmap,
   LOCK_TO_END,
   LockType,
-  MAXIMUM_OPAQUE,
+  MAX_OPAQUE_SIZE,
+  mutation,
+  nothing,
   Op,
   OpenClaim,
   OpenType,
+  type Operation,
+  query,
   readBitmap,
   readStateid,
   ShareAccess,
   type Stateid,
+  type StateOwner,
   type StatusName,
   statusName,
   toBitmap,
@@ -23,8 +28,6 @@ import {
   type XdrReader,
   XdrWriter,
 } from "nfs-client/wire";
-import type { StateOwner } from "../../../packages/nfs-client/src/operations/open.ts";
-import { mutation, nothing, type Operation, query } from "../../../packages/nfs-client/src/operations/operation.ts";
 
 export interface Open {
   readonly owner: StateOwner;
@@ -192,7 +195,7 @@ export function createSymbolicLink(name: string, target: string): Operation<void
 }
 
 export function readLink(): Operation<string> {
-  return query(Op.READLINK, nothing, (reader) => reader.string(MAXIMUM_OPAQUE * 8));
+  return query(Op.READLINK, nothing, (reader) => reader.string(MAX_OPAQUE_SIZE * 8));
 }
 
 /** What of `rights` (RFC 8881 §18.1) the caller has. */
@@ -236,7 +239,7 @@ export function listModes(): Operation<{ name: string; mode?: number; error?: St
       const entries = [];
       while (reader.bool()) {
         reader.uint64();
-        const name = reader.string(MAXIMUM_OPAQUE);
+        const name = reader.string(MAX_OPAQUE_SIZE);
         const given = [...fromBitmap(readBitmap(reader))];
         reader.uint32();
         const error = statusName(reader.uint32());

@@ -2,20 +2,24 @@ import { randomBytes } from "node:crypto";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ANONYMOUS_STATEID, Op } from "nfs-client/wire";
-import { describe, expect, test } from "vitest";
-import { getAttributes } from "../../../packages/nfs-client/src/operations/attributes.ts";
-import { read } from "../../../packages/nfs-client/src/operations/data.ts";
-import { lookup, putRootFileHandle, saveFileHandle } from "../../../packages/nfs-client/src/operations/handles.ts";
-import { createDirectory, rename } from "../../../packages/nfs-client/src/operations/names.ts";
 import {
+  ANONYMOUS_STATEID,
+  createDirectory,
   createSession,
   destroyClientId,
   destroySession,
   exchangeId,
+  getAttributes,
+  lookup,
+  Op,
+  putRootFileHandle,
+  read,
   reclaimComplete,
+  rename,
+  saveFileHandle,
   sequence,
-} from "../../../packages/nfs-client/src/operations/session.ts";
+} from "nfs-client/wire";
+import { describe, expect, test } from "vitest";
 import { statusOf } from "./driver.ts";
 import { open, raw } from "./operations.ts";
 import { temporaryConnection, temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";

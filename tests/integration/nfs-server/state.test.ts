@@ -2,19 +2,25 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NfsServer } from "@efs-mount-autoscaling/nfs-server";
-import { ANONYMOUS_STATEID, CURRENT_STATEID, ShareAccess, type Stateid } from "nfs-client/wire";
-import { describe, expect, test } from "vitest";
-import { setSize } from "../../../packages/nfs-client/src/operations/attributes.ts";
-import { read, write } from "../../../packages/nfs-client/src/operations/data.ts";
 import {
+  ANONYMOUS_STATEID,
+  CURRENT_STATEID,
+  close,
   getFileHandle,
   lookup,
+  openByHandle,
   putFileHandle,
   putRootFileHandle,
+  read,
+  remove,
+  rename,
+  ShareAccess,
+  type Stateid,
   saveFileHandle,
-} from "../../../packages/nfs-client/src/operations/handles.ts";
-import { remove, rename } from "../../../packages/nfs-client/src/operations/names.ts";
-import { close, openByHandle } from "../../../packages/nfs-client/src/operations/open.ts";
+  setSize,
+  write,
+} from "nfs-client/wire";
+import { describe, expect, test } from "vitest";
 import type { RawSession } from "./driver.ts";
 import { freeStateid, lock, lockMore, open, openDowngrade, testLock, testStateids, unlock } from "./operations.ts";
 import { temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";

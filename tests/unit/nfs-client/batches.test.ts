@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Batches, LONGEST_WAIT_FOR_SOURCE } from "../../../packages/nfs-client/src/files/batches.ts";
+import { Batches, LONGEST_WAIT_FOR_SOURCE } from "../../../packages/nfs-client/src/files/chunks.ts";
 
 const CHUNK = 10;
 const BATCH = Buffer.alloc(4 * CHUNK);

@@ -1,8 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Batches, LONGEST_WAIT_FOR_SOURCE } from "../../../packages/nfs-client/src/files/batches.ts";
-import { begin, type Chunk, ChunkGatherer, dropBytes } from "../../../packages/nfs-client/src/files/chunks.ts";
+import {
+  Batches,
+  begin,
+  type Chunk,
+  ChunkGatherer,
+  dropBytes,
+  LONGEST_WAIT_FOR_SOURCE,
+} from "../../../packages/nfs-client/src/files/chunks.ts";
 import { MemoryBudget, MemoryLease } from "../../../packages/nfs-client/src/memory-budget.ts";
 
 const bytesOf = ({ parts }: Chunk) => Buffer.concat(parts);

@@ -1,7 +1,7 @@
 import { Op, XdrReader, XdrWriter } from "nfs-client/wire";
 import { describe, expect, test } from "vitest";
-import { CompoundReply, type Operations } from "../../../packages/nfs-client/src/compound.ts";
 import { establishSession, newOwner, type Send } from "../../../packages/nfs-client/src/session/session.ts";
+import { CompoundReply, type Operations } from "../../../packages/nfs-client/src/wire/compound.ts";
 
 const CHANNEL = {
   maximumRequestSize: 1 << 20,

@@ -1,8 +1,7 @@
 /** What the command line does with a client. */
 import { createReadStream } from "node:fs";
-import type { FileAttributes } from "../attributes.ts";
-import { etagOf } from "../attributes.ts";
 import type { NfsClient } from "../types.ts";
+import { etagOf, type FileAttributes } from "../wire/operations/attributes.ts";
 import { runBench } from "./bench.ts";
 
 export interface CommandContext {

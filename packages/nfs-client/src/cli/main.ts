@@ -4,7 +4,6 @@ import { parseArgs } from "node:util";
 import { connectNfs } from "../client.ts";
 import { messageOf } from "../errors.ts";
 import { COMMANDS } from "./commands.ts";
-import { NfsUrlError, parseNfsUrl } from "./url.ts";
 
 const USAGE = `Usage: nfs COMMAND nfs://HOST[:PORT]/PATH [options]
 
@@ -83,6 +82,26 @@ async function main(): Promise<void> {
   }
 }
 
+/** nfs://HOST[:PORT]/PATH, after RFC 2224. */
+interface NfsUrl {
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly path: string;
+}
+
+/** @throws {UsageError} when the text is not such a URL. */
+function parseNfsUrl(text: string): NfsUrl {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "nfs:" || url.hostname === "") {
+    throw new UsageError(`${JSON.stringify(text)} is not of the form nfs://HOST[:PORT]/PATH`);
+  }
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: url.port === "" ? undefined : Number(url.port),
+    path: decodeURIComponent(url.pathname) || "/",
+  };
+}
+
 function wholeNumber(name: string, text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0) throw new UsageError(`--${name} is a whole number, not "${text}"`);
@@ -100,7 +119,7 @@ function isParseArgsError(error: unknown): boolean {
 }
 
 main().catch((error: unknown) => {
-  const isUsage = error instanceof UsageError || error instanceof NfsUrlError || isParseArgsError(error);
+  const isUsage = error instanceof UsageError || isParseArgsError(error);
   process.stderr.write(`nfs: ${messageOf(error)}\n`);
   if (isUsage) process.stderr.write(`\n${USAGE}`);
   process.exitCode = isUsage ? 2 : 1;

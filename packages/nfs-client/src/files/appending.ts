@@ -1,17 +1,15 @@
 /** Appending under a lock on the file: NFS has no atomic append (RFC 8881 §18.32). */
-import type { FileAttributes } from "../attributes.ts";
+
 import { ignoreNfsError, isStatus, PreconditionError, ProtocolError } from "../errors.ts";
-import { getAttributes, setSize, verifySize } from "../operations/attributes.ts";
-import { write } from "../operations/data.ts";
-import { putFileHandle } from "../operations/handles.ts";
-import type { CreateSpecification } from "../operations/open.ts";
-import { parseFilePath } from "../paths.ts";
 import type { WriteOptions } from "../types.ts";
+import { type FileAttributes, getAttributes, setSize, verifySize } from "../wire/operations/attributes.ts";
+import { write } from "../wire/operations/data.ts";
+import { putFileHandle } from "../wire/operations/file-handles.ts";
+import type { CreateSpecification } from "../wire/operations/opens-and-locks.ts";
 import { cleanupOptions, type FileContext, runOptions } from "./context.ts";
 import { makingParents } from "./directories.ts";
-import { type Holding, withLockedFile } from "./locking.ts";
-import { requireEtag } from "./unchanged.ts";
-import { type LockedFile, release, releaseQuietly } from "./unlocking.ts";
+import { type Holding, type LockedFile, release, releaseQuietly, requireEtag, withLockedFile } from "./locking.ts";
+import { parseEntryPath } from "./paths.ts";
 
 export async function appendTo(
   context: FileContext,
@@ -20,7 +18,7 @@ export async function appendTo(
   options: WriteOptions = {},
 ): Promise<FileAttributes> {
   const run = runOptions(context, options);
-  const file = parseFilePath(path);
+  const file = parseEntryPath(path);
   const append = () =>
     withLockedFile(context, file, creation(context, options.when), run, async (locked, holding) => {
       if (typeof options.when === "object") requireEtag(locked, options.when.etag);

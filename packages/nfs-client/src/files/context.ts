@@ -1,11 +1,9 @@
 /** What every file operation works with. */
 import { Deadline } from "../deadline.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
-import type { StateOwner } from "../operations/open.ts";
 import type { Channel, RunOptions } from "../session/channel.ts";
 import type { OperationOptions } from "../types.ts";
-import type { KeyedMutex } from "./keyed-mutex.ts";
-import type { OwnerNames } from "./owners.ts";
+import type { StateOwner } from "../wire/operations/opens-and-locks.ts";
 
 export interface FileContext {
   readonly channel: Channel;
@@ -36,4 +34,60 @@ export function cleanupOptions(timeout = 5000): RunOptions {
 
 export async function stateOwner({ channel }: FileContext, name: string, options: RunOptions): Promise<StateOwner> {
   return { clientId: await channel.clientId(options), name };
+}
+
+/** Names for the owners of opens and locks; reused, so that the server sees no more of them than are in use at once. */
+export class OwnerNames {
+  readonly #free: string[] = [];
+  #made = 0;
+
+  /** @param use Calls `busy` with work in the owner's name that goes on behind it, and does not fail. */
+  async with<T>(use: (name: string, busy: (work: Promise<void>) => void) => Promise<T>): Promise<T> {
+    const name = this.take();
+    let work: Promise<void> | undefined;
+    try {
+      return await use(name, (promise) => {
+        work = promise;
+      });
+    } finally {
+      if (work === undefined) this.release(name);
+      else void work.then(() => this.release(name));
+    }
+  }
+
+  take(): string {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    this.#made += 1;
+    return `owner-${this.#made}`;
+  }
+
+  release(name: string): void {
+    this.#free.push(name);
+  }
+}
+
+/** A mutex for each key, granted in the order of asking: whoever waits here does not have to poll the server. */
+export class KeyedMutex {
+  readonly #last = new Map<string, Promise<void>>();
+
+  /** Runs `use` when all who asked for `key` before are done. */
+  async runExclusive<T>(key: string, deadline: Deadline, use: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(key) ?? Promise.resolve();
+    let finish = () => {};
+    const own = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const turn = before.then(() => own);
+    this.#last.set(key, turn);
+    turn.then(() => {
+      if (this.#last.get(key) === turn) this.#last.delete(key);
+    });
+    try {
+      await deadline.race(before);
+      return await use();
+    } finally {
+      finish();
+    }
+  }
 }

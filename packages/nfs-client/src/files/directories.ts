@@ -1,15 +1,21 @@
-/** Attributes, and the names in directories: making, removing and renaming. */
-import type { FileAttributes } from "../attributes.ts";
-import { isStatus } from "../errors.ts";
-import { getAttributes } from "../operations/attributes.ts";
-import { getFileHandle, lookup, putFileHandle, putRootFileHandle, saveFileHandle } from "../operations/handles.ts";
-import { createDirectory, rename } from "../operations/names.ts";
-import type { Operation } from "../operations/operation.ts";
-import { parseFilePath, parsePath } from "../paths.ts";
+/** Attributes, and the names in directories: making, renaming and removing. */
+
+import { isMissing, isStatus, OutcomeUnknownError, PreconditionError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { OperationOptions } from "../types.ts";
+import type { OperationOptions, RemoveOptions } from "../types.ts";
+import type { Operation } from "../wire/compound.ts";
+import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
+import { createDirectory, remove, rename } from "../wire/operations/directories.ts";
+import {
+  getFileHandle,
+  lookup,
+  putFileHandle,
+  putRootFileHandle,
+  saveFileHandle,
+} from "../wire/operations/file-handles.ts";
 import { type FileContext, runOptions } from "./context.ts";
-import { walkTo } from "./walk.ts";
+import { whileUnchanged } from "./locking.ts";
+import { type EntryPath, parseEntryPath, parsePath, walkTo } from "./paths.ts";
 
 export async function statPath(
   context: FileContext,
@@ -46,8 +52,8 @@ export async function renamePath(
   options?: OperationOptions,
 ): Promise<void> {
   const run = runOptions(context, options);
-  const source = parseFilePath(from);
-  const target = parseFilePath(to);
+  const source = parseEntryPath(from);
+  const target = parseEntryPath(to);
   const sourceDirectory = await walkTo(context, source.directory, run, 2);
   const targetDirectory = await walkTo(context, target.directory, run, 2);
   const operations = [...sourceDirectory, saveFileHandle, ...targetDirectory, rename(source.name, target.name)];
@@ -64,7 +70,7 @@ export async function makeDirectoryAt(
     await makeDirectories(context, parsePath(path), run);
     return;
   }
-  const { directory, name } = parseFilePath(path);
+  const { directory, name } = parseEntryPath(path);
   const walk = await walkTo(context, directory, run);
   const operations = [...walk, createDirectory(name, context.directoryMode)];
   (await context.channel.run(operations, { ...run, once: true })).orThrow(path);
@@ -119,4 +125,37 @@ export async function makingParents<T>(
     await makeDirectories(context, directory, run);
     return operation();
   }
+}
+
+/** Removes a file or an empty directory. */
+export async function removePath(context: FileContext, path: string, options: RemoveOptions = {}): Promise<void> {
+  const run = runOptions(context, options);
+  const file = parseEntryPath(path);
+  const { when } = options;
+  const removeOnce = () =>
+    when === undefined ? removeFile(context, file, run) : removeUnchanged(context, file, when.etag, run);
+  try {
+    await removeOnce();
+  } catch (error) {
+    if (!(error instanceof OutcomeUnknownError)) throw error;
+    run.deadline.check();
+    try {
+      await removeOnce();
+    } catch (second) {
+      // the first attempt did it
+      if (isMissing(second)) return;
+      throw second instanceof PreconditionError ? error : second;
+    }
+  }
+}
+
+async function removeFile(context: FileContext, file: EntryPath, run: RunOptions): Promise<void> {
+  const walk = await walkTo(context, file.directory, run);
+  (await context.channel.run([...walk, remove(file.name)], { ...run, once: true })).orThrow(file.text);
+}
+
+async function removeUnchanged(context: FileContext, file: EntryPath, etag: string, run: RunOptions): Promise<void> {
+  await whileUnchanged(context, file, etag, run, async (verified, underLock) => {
+    (await context.channel.run([...verified, remove(file.name)], { ...underLock, once: true })).orThrow(file.text);
+  });
 }

@@ -1,22 +1,21 @@
 /** Listing a directory page by page, from any place in it. */
 
 import { setImmediate } from "node:timers/promises";
-import type { FileAttributes } from "../attributes.ts";
 import { InvalidCursorError, ProtocolError } from "../errors.ts";
-import { getFileHandle, putFileHandle } from "../operations/handles.ts";
+import type { RunOptions } from "../session/channel.ts";
+import type { DirectoryEntry, DirectoryOptions } from "../types.ts";
+import type { Operation } from "../wire/compound.ts";
+import type { FileAttributes } from "../wire/operations/attributes.ts";
 import {
   DIRECTORY_START,
   type DirectoryPage,
   type DirectoryPosition,
   type ListedEntry,
   readDirectory,
-} from "../operations/names.ts";
-import type { Operation } from "../operations/operation.ts";
-import { parsePath } from "../paths.ts";
-import type { RunOptions } from "../session/channel.ts";
-import type { DirectoryEntry, DirectoryOptions } from "../types.ts";
+} from "../wire/operations/directories.ts";
+import { getFileHandle, putFileHandle } from "../wire/operations/file-handles.ts";
 import { type FileContext, runOptions } from "./context.ts";
-import { walkTo } from "./walk.ts";
+import { parsePath, walkTo } from "./paths.ts";
 
 export async function* listDirectory(
   context: FileContext,

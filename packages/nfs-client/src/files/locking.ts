@@ -1,24 +1,55 @@
-/** A write lock on a whole file, which all who append to it or replace it conditionally take (RFC 8881 §9.1). */
-
-import type { FileAttributes } from "../attributes.ts";
-import { Backoff } from "../backoff.ts";
-import type { CompoundReply } from "../compound.ts";
-import { isStatus, NfsStatusError } from "../errors.ts";
-import { getAttributes } from "../operations/attributes.ts";
-import { getFileHandle, lookup, putFileHandle } from "../operations/handles.ts";
-import { lockFile } from "../operations/lock.ts";
-import { type CreateSpecification, openByName, type StateOwner } from "../operations/open.ts";
-import type { Operation } from "../operations/operation.ts";
-import type { FilePath } from "../paths.ts";
+/**
+ * A write lock on a whole file (RFC 8881 §9.1), which all who append to it, or change its name under a condition, take:
+ * taking it, giving it back, and what is done only while the file is unchanged.
+ */
+import { Backoff } from "../deadline.ts";
+import { ignoreNfsError, isStatus, NfsStatusError, PreconditionError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
-import { CURRENT_STATEID, type Stateid } from "../wire/stateid.ts";
-import { type FileContext, stateOwner } from "./context.ts";
-import { OPEN_LOST, type OpenFile } from "./opens.ts";
-import { type LockedFile, letGo, openFileOf, releaseQuietly, type Taking } from "./unlocking.ts";
-import { walkTo } from "./walk.ts";
+import type { CompoundReply, Operation } from "../wire/compound.ts";
+import { CURRENT_STATEID, type Stateid } from "../wire/data-types.ts";
+import { etagOf, type FileAttributes, getAttributes, verifyIdentity } from "../wire/operations/attributes.ts";
+import {
+  getFileHandle,
+  lookup,
+  putFileHandle,
+  restoreFileHandle,
+  saveFileHandle,
+} from "../wire/operations/file-handles.ts";
+import {
+  type CreateSpecification,
+  close,
+  lockFile,
+  openByName,
+  type StateOwner,
+  unlockFile,
+} from "../wire/operations/opens-and-locks.ts";
+import { cleanupOptions, type FileContext, stateOwner } from "./context.ts";
+import { OPEN_LOST, type OpenFile } from "./open-files.ts";
+import { type EntryPath, walkTo } from "./paths.ts";
 
 const FIRST_WAIT = 4;
 const LONGEST_WAIT = 32;
+
+export interface LockedFile extends OpenFile {
+  readonly lockStateid: Stateid;
+  /** As they were when the lock was granted. */
+  readonly attributes: FileAttributes;
+}
+
+/** A lock that is being taken, as far as it is known. */
+interface Taking {
+  readonly file: EntryPath;
+  readonly ownerName: string;
+  opened?: OpenFile;
+}
+
+/** For whoever has a lock. */
+export interface Holding {
+  /** For all requests under the lock. */
+  readonly run: RunOptions;
+  /** Says what to do before the lock is given back after a failure. */
+  readonly onFailure: (undo: () => Promise<void>) => void;
+}
 
 /**
  * Locks the file at a path, and waits for whoever holds the lock now. The file is still the one at its path when this
@@ -29,7 +60,7 @@ const LONGEST_WAIT = 32;
  */
 export async function withLockedFile<T>(
   context: FileContext,
-  file: FilePath,
+  file: EntryPath,
   create: CreateSpecification | undefined,
   run: RunOptions,
   use: (locked: LockedFile, holding: Holding) => Promise<T>,
@@ -47,25 +78,17 @@ export async function withLockedFile<T>(
       undo = work;
     };
     const taking: Taking = { file, ownerName };
-    let release = () => letGo(context, taking);
+    let giveBack = () => letGo(context, taking);
     try {
       const locked = await takeLock(context, taking, create, watched);
-      release = () => releaseQuietly(context, locked);
+      giveBack = () => releaseQuietly(context, locked);
       return await use(locked, { run: watched, onFailure });
     } catch (error) {
       // not in the operation's own time, and not before its last request, which may still be executed
-      if (mayBeLocked(taking, error)) busy(over.then(() => undo()).then(() => release()));
+      if (mayBeLocked(taking, error)) busy(over.then(() => undo()).then(() => giveBack()));
       throw error;
     }
   });
-}
-
-/** For whoever has a lock. */
-export interface Holding {
-  /** For all requests under the lock. */
-  readonly run: RunOptions;
-  /** Says what to do before the lock is given back after a failure. */
-  readonly onFailure: (undo: () => Promise<void>) => void;
 }
 
 function mayBeLocked({ opened }: Taking, error: unknown): boolean {
@@ -167,4 +190,93 @@ function lockResult(request: LockRequest, reply: CompoundReply, opened: OpenFile
   const locked = { ...opened, lockStateid: reply.of(request.lock), attributes: reply.of(request.attributes) };
   const inPlace = reply.reached(request.atPath) && reply.of(request.atPath).fileId === locked.attributes.fileId;
   return { locked, inPlace };
+}
+
+/** Operations that give lock and open back, for the end of the last COMPOUND that needs them. */
+export function release({ handle, lockStateid, stateid }: Omit<LockedFile, "attributes">): Operation<void>[] {
+  return [putFileHandle(handle), unlockFile(lockStateid), close(stateid)];
+}
+
+/** Gives lock and open back after a failure; if that fails too, the server does so when our lease runs out. */
+export async function releaseQuietly(context: FileContext, locked: LockedFile): Promise<void> {
+  await context.channel.run(release(locked), cleanupOptions()).catch(ignoreNfsError);
+}
+
+/**
+ * Gives back a lock that we may have, or not. Its owner asks for it once more: the server grants it to those who have
+ * it, and tells the stateid to give it back with.
+ */
+async function letGo(context: FileContext, { file, ownerName, opened: known }: Taking): Promise<void> {
+  // without us for a lease, the server lets go of it by itself
+  const run = cleanupOptions(context.channel.limits.leaseTime * 1000);
+  try {
+    const owner = await stateOwner(context, ownerName, run);
+    const opened = known ?? (await openAgain(context, file, owner, run));
+    const lock = lockFile(opened.stateid, owner);
+    const reply = await context.channel.run([putFileHandle(opened.handle), lock], run);
+    const releasing = reply.reached(lock)
+      ? release({ ...opened, lockStateid: reply.of(lock) })
+      : [putFileHandle(opened.handle), close(opened.stateid)];
+    await context.channel.run(releasing, run);
+  } catch (error) {
+    ignoreNfsError(error);
+  }
+}
+
+/** The open that an owner may have already. */
+async function openAgain(context: FileContext, file: EntryPath, owner: StateOwner, run: RunOptions): Promise<OpenFile> {
+  const walk = await walkTo(context, file.directory, run);
+  const open = openByName({ owner, access: "write", name: file.name });
+  const handle = getFileHandle();
+  const reply = (await context.channel.run([...walk, open, handle], run)).orThrow(file.text);
+  return openFileOf(file, owner.name, reply.of(handle), reply.of(open));
+}
+
+function openFileOf({ text: path }: EntryPath, ownerName: string, handle: Buffer, stateid: Stateid): OpenFile {
+  return { path, access: "write", ownerName, handle, stateid };
+}
+
+/**
+ * All who append, or who change a name under a condition, hold the file's lock, and see each other's changes. VERIFY
+ * sees those of the rest, up to the operation behind it.
+ *
+ * @param use Runs a COMPOUND that begins with `verified`, which leaves the file's directory current and saved.
+ * @throws {PreconditionError} when the file at the path has another etag, or there is none.
+ */
+export async function whileUnchanged<T>(
+  context: FileContext,
+  file: EntryPath,
+  etag: string,
+  run: RunOptions,
+  use: (verified: readonly Operation<void>[], run: RunOptions) => Promise<T>,
+): Promise<T> {
+  const useLocked = async (locked: LockedFile, holding: Holding) => {
+    requireEtag(locked, etag);
+    const walk = await walkTo(context, file.directory, holding.run);
+    const result = await use([...walk, ...verifyNamed(file.name, locked.attributes)], holding.run);
+    await releaseQuietly(context, locked);
+    return result;
+  };
+  try {
+    return await withLockedFile(context, file, undefined, run, useLocked);
+  } catch (cause) {
+    throw isStatus(cause, "NFS4ERR_NOENT", "NFS4ERR_NOT_SAME") ? changed(file.text, etag, cause) : cause;
+  }
+}
+
+/**
+ * Fails with NFS4ERR_NOT_SAME unless the name in the current directory is this file's, and the file unchanged. Leaves
+ * the directory current, and saved.
+ */
+export function verifyNamed(name: string, identity: Pick<FileAttributes, "fileId" | "change">): Operation<void>[] {
+  return [saveFileHandle, lookup(name), verifyIdentity(identity), restoreFileHandle];
+}
+
+/** @throws {PreconditionError} when a file had another etag by the time it was locked. */
+export function requireEtag({ path, attributes }: LockedFile, etag: string): void {
+  if (etagOf(attributes) !== etag) throw changed(path, etag);
+}
+
+function changed(path: string, etag: string, cause?: unknown): PreconditionError {
+  return new PreconditionError(`${path} is not the file with etag ${etag}`, { cause });
 }

@@ -1,15 +1,15 @@
 /** Removing what writers that crashed left behind: files under temporary names that nobody has written to for long. */
-import type { FileAttributes } from "../attributes.ts";
+
 import { isStatus } from "../errors.ts";
-import { remove } from "../operations/names.ts";
-import { type FilePath, parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { DirectoryEntry, OrphanOptions, OrphanReport } from "../types.ts";
+import type { FileAttributes } from "../wire/operations/attributes.ts";
+import { remove } from "../wire/operations/directories.ts";
 import { type FileContext, runOptions } from "./context.ts";
 import { listDirectory } from "./listing.ts";
+import { verifyNamed } from "./locking.ts";
+import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
 import { discard, isTemporaryName, stageFile } from "./staged-file.ts";
-import { verifyNamed } from "./unchanged.ts";
-import { walkTo } from "./walk.ts";
 
 /** The walk is over; there may be more. */
 class OutOfLimits extends Error {}
@@ -31,7 +31,7 @@ export async function removeOrphans(
       const child = `${directory}/${name}`;
       if (attributes.type === "directory") await sweep(child);
       else if (attributes.type === "file" && isTemporaryName(name) && attributes.modifiedAt < oldest) {
-        const removal = removeUntouched(context, parseFilePath(child), attributes, run());
+        const removal = removeUntouched(context, parseEntryPath(child), attributes, run());
         await removal.then(() => (report.removed += 1), passOver);
       }
     }
@@ -71,7 +71,7 @@ function passOver(error: unknown): void {
 
 /** The server's clock, which dates the files, in milliseconds since 1970: a new file has its time. */
 async function serverTime(context: FileContext, directory: string, run: RunOptions): Promise<number> {
-  const file = await stageFile(context, parseFilePath(`${directory}/clock`), run);
+  const file = await stageFile(context, parseEntryPath(`${directory}/clock`), run);
   await discard(context, file);
   return file.createdAt;
 }
@@ -79,7 +79,7 @@ async function serverTime(context: FileContext, directory: string, run: RunOptio
 /** Removes a file; fails with NFS4ERR_NOT_SAME if something was written to it since it was listed. */
 async function removeUntouched(
   context: FileContext,
-  { directory, name, text }: FilePath,
+  { directory, name, text }: EntryPath,
   attributes: FileAttributes,
   run: RunOptions,
 ): Promise<void> {

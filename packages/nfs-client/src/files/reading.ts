@@ -1,18 +1,17 @@
 /** Reading: one COMPOUND for what fits into one reply, an open file and READs ahead for the rest. */
-import type { FileAttributes } from "../attributes.ts";
+
 import { FileChangedError } from "../errors.ts";
 import { MemoryLease } from "../memory-budget.ts";
-import { getAttributes } from "../operations/attributes.ts";
-import { type ReadRange, type ReadResult, read } from "../operations/data.ts";
-import { getFileHandle } from "../operations/handles.ts";
-import { close, openByName } from "../operations/open.ts";
-import { type FilePath, parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { ReadableFile, ReadOptions } from "../types.ts";
-import { ANONYMOUS_STATEID, CURRENT_STATEID } from "../wire/stateid.ts";
+import { ANONYMOUS_STATEID, CURRENT_STATEID } from "../wire/data-types.ts";
+import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
+import { type ReadRange, type ReadResult, read } from "../wire/operations/data.ts";
+import { getFileHandle } from "../wire/operations/file-handles.ts";
+import { close, openByName } from "../wire/operations/opens-and-locks.ts";
 import { type FileContext, runOptions, stateOwner } from "./context.ts";
-import { closeQuietly, type OpenFile, onOpenFile } from "./opens.ts";
-import { walkTo } from "./walk.ts";
+import { closeQuietly, type OpenFile, onOpenFile } from "./open-files.ts";
+import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
 
 /** READs under way at once for one reader, while there is memory for them. */
 const READ_AHEAD = 4;
@@ -49,7 +48,7 @@ export async function openForReading(
   path: string,
   options: ReadOptions = {},
 ): Promise<ReadableFile> {
-  const file = parseFilePath(path);
+  const file = parseEntryPath(path);
   const start = options.start ?? 0;
   const wanted = options.length ?? Number.POSITIVE_INFINITY;
   const { attributes, data, endOfFile } = await readBeginning(context, file, start, wanted, options);
@@ -81,7 +80,7 @@ function roomForRead(memory: MemoryLease, most: number): { readonly length: numb
 /** As much from `start` as fits into one reply, and into the memory. */
 async function readBeginning(
   context: FileContext,
-  file: FilePath,
+  file: EntryPath,
   start: number,
   wanted: number,
   options: ReadOptions,
@@ -97,7 +96,7 @@ async function readBeginning(
 }
 
 /** Attributes and data in one COMPOUND; data and size agree, even while somebody appends. */
-async function readOnce(context: FileContext, file: FilePath, range: ReadRange, run: RunOptions): Promise<FirstRead> {
+async function readOnce(context: FileContext, file: EntryPath, range: ReadRange, run: RunOptions): Promise<FirstRead> {
   const walk = await walkTo(context, [...file.directory, file.name], run);
   const attributes = getAttributes();
   if (!context.refusals.anonymousRead) {
@@ -124,7 +123,7 @@ interface OpenedFile extends OpenFile {
   readonly fileId: bigint;
 }
 
-async function openFile(context: FileContext, file: FilePath, run: RunOptions): Promise<OpenedFile> {
+async function openFile(context: FileContext, file: EntryPath, run: RunOptions): Promise<OpenedFile> {
   const ownerName = context.owners.take();
   try {
     const owner = await stateOwner(context, ownerName, run);
@@ -157,7 +156,7 @@ interface Stretch {
 /** Opens the file, and reads a stretch of it. */
 async function* readOn(
   context: FileContext,
-  path: FilePath,
+  path: EntryPath,
   attributes: FileAttributes,
   stretch: Stretch,
   options: ReadOptions,

@@ -3,18 +3,21 @@
  * published under its own name in one step, or discarded.
  */
 import { randomUUID } from "node:crypto";
-import { ignoreNfsError, ProtocolError } from "../errors.ts";
-import { getAttributes } from "../operations/attributes.ts";
-import { commit, write } from "../operations/data.ts";
-import { getFileHandle, putFileHandle } from "../operations/handles.ts";
-import { remove } from "../operations/names.ts";
-import { openByName } from "../operations/open.ts";
-import type { FilePath } from "../paths.ts";
+import { ignoreNfsError, isStatus, OutcomeUnknownError, PreconditionError, ProtocolError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
+import type { WriteOptions } from "../types.ts";
+import type { CompoundReply, Operation } from "../wire/compound.ts";
+import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
+import { commit, write } from "../wire/operations/data.ts";
+import { link, remove, rename } from "../wire/operations/directories.ts";
+import { getFileHandle, lookup, putFileHandle, saveFileHandle } from "../wire/operations/file-handles.ts";
+import { close, openByName } from "../wire/operations/opens-and-locks.ts";
 import { type Chunk, dropBytes } from "./chunks.ts";
 import { cleanupOptions, type FileContext, stateOwner } from "./context.ts";
-import { closeQuietly, type OpenFile, onOpenFile } from "./opens.ts";
-import { walkTo } from "./walk.ts";
+import { statNames } from "./directories.ts";
+import { whileUnchanged } from "./locking.ts";
+import { closeQuietly, OPEN_LOST, type OpenFile, onOpenFile } from "./open-files.ts";
+import { type EntryPath, walkTo } from "./paths.ts";
 
 /** What the names of files in the making begin with. */
 export const TEMPORARY_PREFIX = ".nfs-tmp-";
@@ -25,7 +28,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export const STAGING_OWNER = "staging";
 
 export interface StagedFile extends OpenFile {
-  readonly target: FilePath;
+  readonly target: EntryPath;
   readonly temporaryName: string;
   readonly fileId: bigint;
   /** The server's time, in milliseconds since 1970. */
@@ -41,7 +44,7 @@ export function isTemporaryName(name: string): boolean {
   return name.startsWith(TEMPORARY_PREFIX) && UUID.test(name.slice(TEMPORARY_PREFIX.length));
 }
 
-export async function stageFile(context: FileContext, target: FilePath, run: RunOptions): Promise<StagedFile> {
+export async function stageFile(context: FileContext, target: EntryPath, run: RunOptions): Promise<StagedFile> {
   const temporaryName = newTemporaryName();
   const owner = await stateOwner(context, STAGING_OWNER, run);
   const walk = await walkTo(context, target.directory, run);
@@ -126,4 +129,85 @@ export async function removeTemporary(
   } catch (error) {
     ignoreNfsError(error);
   }
+}
+
+/** @throws {PreconditionError} when the condition does not hold; the file in the making is still there then. */
+export async function publish(
+  context: FileContext,
+  file: StagedFile,
+  when: WriteOptions["when"],
+  run: RunOptions,
+): Promise<FileAttributes> {
+  if (when === undefined) return replace(context, file, run);
+  if (when === "absent") return publishWhereAbsent(context, file, run);
+  return whileUnchanged(context, file.target, when.etag, run, (verified, underLock) => {
+    const naming = rename(file.temporaryName, file.target.name);
+    return giveName(context, file, naming, [...verified, naming], underLock);
+  });
+}
+
+async function replace(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
+  const { directory, name } = file.target;
+  const walk = await walkTo(context, directory, run);
+  const naming = rename(file.temporaryName, name);
+  return giveName(context, file, naming, [...walk, saveFileHandle, naming], run);
+}
+
+/** LINK, unlike RENAME, never replaces what has the name. */
+async function publishWhereAbsent(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
+  const { directory, name } = file.target;
+  const walk = await walkTo(context, directory, run);
+  const naming = link(name);
+  const operations = [putFileHandle(file.handle), saveFileHandle, ...walk, naming, remove(file.temporaryName)];
+  try {
+    return await giveName(context, file, naming, operations, run);
+  } catch (cause) {
+    if (!isStatus(cause, "NFS4ERR_EXIST")) throw cause;
+    throw new PreconditionError(`${file.path} exists`, { cause });
+  }
+}
+
+/**
+ * Closes the file, runs `operations`, which leave its directory current, and tells the attributes it has then. With
+ * `naming`, one of them, the file has its name.
+ */
+async function giveName(
+  context: FileContext,
+  file: StagedFile,
+  naming: Operation<unknown>,
+  operations: readonly Operation<unknown>[],
+  run: RunOptions,
+): Promise<FileAttributes> {
+  const { path, target } = file;
+  const own = getAttributes();
+  const closing = close(file.stateid);
+  const atName = getAttributes();
+  const publishing = [...operations, lookup(target.name), atName];
+  const once = { ...run, once: true };
+  try {
+    const first = await context.channel.run([putFileHandle(file.handle), own, closing, ...publishing], once);
+    const closeFailed = first.failure?.operation === closing && first.failedWith(...OPEN_LOST);
+    // closing changed something, so this was not run again by itself
+    const asksForTime =
+      first.reached(closing) && !first.reached(naming) && first.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE");
+    const reply = closeFailed || asksForTime ? await context.channel.run(publishing, once) : first;
+    if (!reply.reached(naming)) reply.orThrow(path);
+    return attributesAtName(first.of(own), reply, atName);
+  } catch (error) {
+    if (!(error instanceof OutcomeUnknownError)) throw error;
+    const there = await statNames(context, [...target.directory, target.name], run).catch(ignoreNfsError);
+    if (there?.fileId === file.fileId) return there;
+    throw error;
+  }
+}
+
+/** The attributes of a file under its name; its own from before, when somebody has replaced or removed it since. */
+export function attributesAtName(
+  own: FileAttributes,
+  reply: CompoundReply,
+  atName: Operation<FileAttributes>,
+): FileAttributes {
+  if (!reply.reached(atName)) return own;
+  const there = reply.of(atName);
+  return there.fileId === own.fileId ? there : own;
 }

@@ -1,34 +1,32 @@
 /** Replacing a file: in one COMPOUND when it fits, else through a file in the making that is written in a stream. */
 
-import type { FileAttributes } from "../attributes.ts";
-import { Backoff } from "../backoff.ts";
+import { Backoff } from "../deadline.ts";
 import { AbortedError, ConnectionError, ignoreNfsError } from "../errors.ts";
 import { MemoryBudget, MemoryLease } from "../memory-budget.ts";
-import { getAttributes, verifySize } from "../operations/attributes.ts";
-import { write } from "../operations/data.ts";
-import { lookup, restoreFileHandle, saveFileHandle } from "../operations/handles.ts";
-import { rename } from "../operations/names.ts";
-import { close, openByName } from "../operations/open.ts";
-import type { Operation } from "../operations/operation.ts";
-import { type FilePath, parseFilePath } from "../paths.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { WriteOptions } from "../types.ts";
-import { CURRENT_STATEID, type Stateid } from "../wire/stateid.ts";
-import { Batches, LONGEST_WAIT_FOR_SOURCE } from "./batches.ts";
-import { allOf, type Beginning, begin } from "./chunks.ts";
+import type { Operation } from "../wire/compound.ts";
+import { CURRENT_STATEID, type Stateid } from "../wire/data-types.ts";
+import { type FileAttributes, getAttributes, verifySize } from "../wire/operations/attributes.ts";
+import { write } from "../wire/operations/data.ts";
+import { rename } from "../wire/operations/directories.ts";
+import { lookup, restoreFileHandle, saveFileHandle } from "../wire/operations/file-handles.ts";
+import { close, openByName } from "../wire/operations/opens-and-locks.ts";
+import { allOf, Batches, type Beginning, begin, LONGEST_WAIT_FOR_SOURCE } from "./chunks.ts";
 import { cleanupOptions, type FileContext, runOptions, stateOwner } from "./context.ts";
 import { makingParents } from "./directories.ts";
-import { attributesAtName, publish } from "./publishing.ts";
+import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
 import {
+  attributesAtName,
   discard,
   newTemporaryName,
+  publish,
   removeTemporary,
   STAGING_OWNER,
   type StagedFile,
   stageFile,
   writeChunks,
 } from "./staged-file.ts";
-import { walkTo } from "./walk.ts";
 
 /** Room in a request for what stands around the names and the data. */
 const ENVELOPE = 1024;
@@ -43,7 +41,7 @@ export async function writeWhole(
   data: Uint8Array | AsyncIterable<Uint8Array>,
   options: WriteOptions = {},
 ): Promise<FileAttributes> {
-  const file = parseFilePath(path);
+  const file = parseEntryPath(path);
   const isInMemory = data instanceof Uint8Array;
   const memory = new MemoryLease(isInMemory ? CALLERS_MEMORY : context.memory);
   const limit = oneCompoundLimit(context, file);
@@ -57,7 +55,7 @@ export async function writeWhole(
 
 async function writeFrom(
   context: FileContext,
-  file: FilePath,
+  file: EntryPath,
   source: Beginning,
   memory: MemoryLease,
   options: WriteOptions,
@@ -78,7 +76,7 @@ async function writeFrom(
 }
 
 /** Bytes of data that fit into a request beside the names of the path, which occur twice. */
-function oneCompoundLimit({ channel }: FileContext, { directory, name }: FilePath): number {
+function oneCompoundLimit({ channel }: FileContext, { directory, name }: EntryPath): number {
   const { maximumRequest, maximumWrite } = channel.limits;
   const names = [...directory, name].reduce((sum, each) => sum + Buffer.byteLength(each) + NAME_OVERHEAD, 0);
   return Math.max(0, Math.min(maximumWrite, maximumRequest - ENVELOPE - 2 * names));
@@ -90,7 +88,7 @@ function oneCompoundLimit({ channel }: FileContext, { directory, name }: FilePat
  */
 async function writeAtOnce(
   context: FileContext,
-  file: FilePath,
+  file: EntryPath,
   { parts, length }: Pick<Beginning, "parts" | "length">,
   run: RunOptions,
 ): Promise<FileAttributes | undefined> {

@@ -1,16 +1,13 @@
 /** COMPOUNDs over the slots of a session: sent again where that is safe, and never done twice where it is not. */
-import { Backoff } from "../backoff.ts";
-import { type CompoundReply, decodeCompound, type Operations } from "../compound.ts";
-import type { RpcConnection } from "../connection.ts";
-import type { Deadline } from "../deadline.ts";
+import { Backoff, type Deadline } from "../deadline.ts";
 import { ConnectionError, messageOf, OutcomeUnknownError, ProtocolError } from "../errors.ts";
-import { putRootFileHandle } from "../operations/handles.ts";
-import type { Operation } from "../operations/operation.ts";
-import type { SequenceResult } from "../operations/session.ts";
+import { type CompoundReply, decodeCompound, type Operation, type Operations } from "../wire/compound.ts";
+import { putRootFileHandle } from "../wire/operations/file-handles.ts";
+import type { SequenceResult } from "../wire/operations/sessions.ts";
 import type { XdrReader } from "../wire/xdr.ts";
 import { SessionManager, type SessionOptions, type SessionStatistics, type WaitOptions } from "./manager.ts";
-import type { Session, SessionLimits } from "./session.ts";
-import type { Slot } from "./slots.ts";
+import type { RpcConnection } from "./rpc-connection.ts";
+import type { Session, SessionLimits, Slot } from "./session.ts";
 
 export interface RunOptions extends WaitOptions {
   /**

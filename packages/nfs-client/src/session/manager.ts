@@ -3,10 +3,7 @@
  * renews the lease (RFC 8881 §2.10, §8.4).
  */
 import { randomInt } from "node:crypto";
-import { Backoff } from "../backoff.ts";
-import { type CompoundReply, decodeCompound, decodeFirstResult, encodeCompound, type Operations } from "../compound.ts";
-import { openConnection, type RpcConnection, type ServerAddress, type TrafficCounters } from "../connection.ts";
-import { Deadline } from "../deadline.ts";
+import { Backoff, Deadline } from "../deadline.ts";
 import {
   ClosedError,
   ConnectionError,
@@ -16,12 +13,19 @@ import {
   NfsStatusError,
   ProtocolError,
 } from "../errors.ts";
-import type { Operation } from "../operations/operation.ts";
-import { type ClientIdentity, type ClientOwner, type SequenceResult, sequence } from "../operations/session.ts";
-import { SequenceFlag } from "../wire/protocol.ts";
+import {
+  type CompoundReply,
+  decodeCompound,
+  decodeFirstResult,
+  encodeCompound,
+  type Operation,
+  type Operations,
+} from "../wire/compound.ts";
+import { SequenceFlag } from "../wire/constants.ts";
+import { type ClientIdentity, type ClientOwner, type SequenceResult, sequence } from "../wire/operations/sessions.ts";
 import type { AuthSys } from "../wire/rpc.ts";
-import { establishSession, fenceClient, MAXIMUM_RESPONSE, newOwner, type Session } from "./session.ts";
-import type { Slot } from "./slots.ts";
+import { openConnection, type RpcConnection, type ServerAddress, type TrafficCounters } from "./rpc-connection.ts";
+import { establishSession, fenceClient, MAXIMUM_RESPONSE, newOwner, type Session, type Slot } from "./session.ts";
 
 export interface SessionOptions {
   readonly address: ServerAddress;

@@ -1,8 +1,139 @@
-/** The wire format of NFSv4.1: XDR (RFC 4506), ONC RPC (RFC 5531), and what NFS puts into them (RFC 8881, RFC 5662). */
-export * from "./bitmap.ts";
-export * from "./protocol.ts";
-export * from "./record.ts";
-export * from "./rpc.ts";
-export * from "./stateid.ts";
-export * from "./status.ts";
-export * from "./xdr.ts";
+/**
+ * The wire format of NFSv4.1, for clients, servers and tools: XDR (RFC 4506), ONC RPC with record marking (RFC 5531), and
+ * COMPOUND with its operations (RFC 8881). Nothing here opens a connection.
+ */
+
+export {
+  type CompoundReply,
+  decodeCompound,
+  encodeCompound,
+  type Failure,
+  mutation,
+  nothing,
+  type Operation,
+  type Operations,
+  query,
+} from "./compound.ts";
+export {
+  Attribute,
+  CreateMode,
+  DelegationType,
+  ExchangeFlag,
+  FileTypeCode,
+  LOCK_TO_END,
+  LockType,
+  MAX_FILE_HANDLE_SIZE,
+  MAX_OPAQUE_SIZE,
+  MINOR_VERSION,
+  Op,
+  OpenClaim,
+  OpenType,
+  operationName,
+  SESSION_ID_SIZE,
+  SequenceFlag,
+  ShareAccess,
+  ShareDeny,
+  STATEID_OTHER_SIZE,
+  StableHow,
+  StateProtect,
+  type StatusName,
+  statusCode,
+  statusMeaning,
+  statusName,
+  VERIFIER_SIZE,
+} from "./constants.ts";
+export {
+  ANONYMOUS_STATEID,
+  CURRENT_STATEID,
+  fromBitmap,
+  readBitmap,
+  readStateid,
+  type Stateid,
+  toBitmap,
+  writeBitmap,
+  writeStateid,
+} from "./data-types.ts";
+export {
+  type FileAttributes,
+  type FileType,
+  getAttributes,
+  getServerLimits,
+  type ServerLimits,
+  setSize,
+  verifyIdentity,
+  verifySize,
+} from "./operations/attributes.ts";
+export {
+  commit,
+  type ReadRange,
+  type ReadResult,
+  read,
+  type WriteRequest,
+  type WriteResult,
+  write,
+} from "./operations/data.ts";
+export {
+  createDirectory,
+  DIRECTORY_START,
+  type DirectoryPage,
+  type DirectoryPosition,
+  type ListedEntry,
+  link,
+  readDirectory,
+  remove,
+  rename,
+} from "./operations/directories.ts";
+export {
+  getFileHandle,
+  lookup,
+  putFileHandle,
+  putRootFileHandle,
+  restoreFileHandle,
+  saveFileHandle,
+} from "./operations/file-handles.ts";
+export {
+  type CreateSpecification,
+  close,
+  lockFile,
+  type OpenAccess,
+  type OpenByName,
+  openByHandle,
+  openByName,
+  type StateOwner,
+  unlockFile,
+} from "./operations/opens-and-locks.ts";
+export {
+  type ChannelAttributes,
+  type ClientIdentity,
+  type ClientOwner,
+  type CreatedSession,
+  createSession,
+  destroyClientId,
+  destroySession,
+  type ExchangedId,
+  exchangeId,
+  reclaimComplete,
+  type SequenceRequest,
+  type SequenceResult,
+  sequence,
+} from "./operations/sessions.ts";
+export {
+  AcceptStatus,
+  AuthFlavor,
+  type AuthSys,
+  MAX_AUTH_BODY_SIZE,
+  MessageType,
+  NFS_PROGRAM,
+  NFS_VERSION,
+  Procedure,
+  RecordAssembler,
+  ReplyStatus,
+  RPC_VERSION,
+  type RpcRefusal,
+  readReplyHeader,
+  recordHeader,
+  recordOf,
+  writeAuthSys,
+  writeCallHeader,
+} from "./rpc.ts";
+export { XdrError, XdrReader, XdrWriter } from "./xdr.ts";

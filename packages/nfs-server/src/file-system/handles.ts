@@ -7,13 +7,13 @@
  * stale.
  */
 import { isUtf8 } from "node:buffer";
-import { MAXIMUM_FILE_HANDLE } from "nfs-client/wire";
+import { MAX_FILE_HANDLE_SIZE } from "nfs-client/wire";
 import { StatusError } from "../status-error.ts";
 import type { Identity } from "./inode.ts";
 
 const Form = { WITH_PATH: 1, WITHOUT_PATH: 2 } as const;
 const FIXED_LENGTH = 1 + 3 * 8;
-const MAXIMUM_PATH = MAXIMUM_FILE_HANDLE - FIXED_LENGTH;
+const MAXIMUM_PATH = MAX_FILE_HANDLE_SIZE - FIXED_LENGTH;
 
 interface DecodedHandle {
   readonly identity: Identity;

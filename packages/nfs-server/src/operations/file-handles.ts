@@ -1,6 +1,6 @@
 /** Getting from object to object (RFC 8881 §18.8, §18.13, §18.14, §18.19-18.21, §18.27, §18.28). */
 
-import { AuthFlavor, MAXIMUM_FILE_HANDLE, XdrError, type XdrReader } from "nfs-client/wire";
+import { AuthFlavor, MAX_FILE_HANDLE_SIZE, XdrError, type XdrReader } from "nfs-client/wire";
 import type { Compound } from "../compound.ts";
 import { requireDirectory } from "../file-system/inode.ts";
 import { readName } from "../names.ts";
@@ -11,7 +11,7 @@ export function putRootHandle(compound: Compound): void {
 }
 
 export async function putHandle(compound: Compound, args: XdrReader): Promise<void> {
-  compound.setCurrent(await compound.tree.fromHandle(args.opaque(MAXIMUM_FILE_HANDLE)));
+  compound.setCurrent(await compound.tree.fromHandle(args.opaque(MAX_FILE_HANDLE_SIZE)));
 }
 
 export function getHandle(compound: Compound): void {

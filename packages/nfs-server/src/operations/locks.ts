@@ -2,7 +2,7 @@
 import {
   LOCK_TO_END,
   LockType,
-  MAXIMUM_OPAQUE,
+  MAX_OPAQUE_SIZE,
   readStateid,
   ShareAccess,
   writeStateid,
@@ -89,7 +89,7 @@ function requireLocks(compound: Compound, stateid: ReturnType<typeof readStateid
 /** In a session the client is known; the client id on the wire means nothing (RFC 8881 §18.10.3). */
 function readOwner({ client }: Compound, args: XdrReader): LockOwner {
   args.uint64();
-  return { clientId: client.id, owner: Buffer.from(args.opaque(MAXIMUM_OPAQUE)) };
+  return { clientId: client.id, owner: Buffer.from(args.opaque(MAX_OPAQUE_SIZE)) };
 }
 
 /** Whether the lock is exclusive. Nobody is told when a lock becomes free, so the waiting kinds are like the others. */

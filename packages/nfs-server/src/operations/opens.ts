@@ -3,7 +3,7 @@ import {
   Attribute,
   CreateMode,
   DelegationType,
-  MAXIMUM_OPAQUE,
+  MAX_OPAQUE_SIZE,
   OpenClaim,
   OpenType,
   readStateid,
@@ -33,7 +33,7 @@ export async function open(compound: Compound, args: XdrReader): Promise<void> {
   const shareAccess = args.uint32();
   const shareDeny = args.uint32();
   args.uint64();
-  const owner = args.opaque(MAXIMUM_OPAQUE).toString("latin1");
+  const owner = args.opaque(MAX_OPAQUE_SIZE).toString("latin1");
   const creation = readCreation(args);
   const claim = args.uint32();
   const name = readClaimedName(args, claim);

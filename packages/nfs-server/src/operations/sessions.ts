@@ -2,8 +2,8 @@
 import {
   AuthFlavor,
   ExchangeFlag,
-  MAXIMUM_AUTH_BODY,
-  MAXIMUM_OPAQUE,
+  MAX_AUTH_BODY_SIZE,
+  MAX_OPAQUE_SIZE,
   SESSION_ID_SIZE,
   StateProtect,
   VERIFIER_SIZE,
@@ -21,7 +21,7 @@ const GSS_FLAVOR = 6;
 
 export function exchangeId(compound: Compound, args: XdrReader): void {
   const verifier = args.fixedOpaque(VERIFIER_SIZE).toString("latin1");
-  const owner = args.opaque(MAXIMUM_OPAQUE).toString("latin1");
+  const owner = args.opaque(MAX_OPAQUE_SIZE).toString("latin1");
   const flags = args.uint32();
   const protection = args.uint32();
   // Both other kinds need RPCSEC_GSS, which neither this server nor Amazon EFS has.
@@ -112,8 +112,8 @@ export function reclaimComplete(compound: Compound, args: XdrReader): void {
 
 function readImplementationId(args: XdrReader): void {
   if (readAtMostOne(args) === 0) return;
-  args.string(MAXIMUM_OPAQUE);
-  args.string(MAXIMUM_OPAQUE);
+  args.string(MAX_OPAQUE_SIZE);
+  args.string(MAX_OPAQUE_SIZE);
   args.int64();
   args.uint32();
 }
@@ -145,13 +145,13 @@ function readCallbackSecurity(args: XdrReader): void {
     if (flavor === AuthFlavor.NONE) continue;
     args.uint32();
     if (flavor === AuthFlavor.SYS) {
-      args.string(MAXIMUM_AUTH_BODY);
+      args.string(MAX_AUTH_BODY_SIZE);
       args.uint32();
       args.uint32();
       args.fixedOpaque(args.count(4) * 4);
     } else if (flavor === GSS_FLAVOR) {
-      args.opaque(MAXIMUM_AUTH_BODY);
-      args.opaque(MAXIMUM_AUTH_BODY);
+      args.opaque(MAX_AUTH_BODY_SIZE);
+      args.opaque(MAX_AUTH_BODY_SIZE);
     } else {
       throw new XdrError(`A callback security flavor of ${flavor}`);
     }

@@ -1,10 +1,10 @@
 /** Files that stay open over several COMPOUNDs, and are opened again when the server lost the open. */
 import { ignoreNfsError } from "../errors.ts";
-import { putFileHandle } from "../operations/handles.ts";
-import { close, type OpenAccess, openByHandle } from "../operations/open.ts";
-import type { Operation } from "../operations/operation.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { Stateid } from "../wire/stateid.ts";
+import type { Operation } from "../wire/compound.ts";
+import type { Stateid } from "../wire/data-types.ts";
+import { putFileHandle } from "../wire/operations/file-handles.ts";
+import { close, type OpenAccess, openByHandle } from "../wire/operations/opens-and-locks.ts";
 import { cleanupOptions, type FileContext, stateOwner } from "./context.ts";
 
 export interface OpenFile {

@@ -1,8 +1,9 @@
 /** Operations that make and end client ids and sessions (RFC 8881 §18.35 to §18.51). */
-import { ExchangeFlag, MAXIMUM_OPAQUE, Op, SESSION_ID_SIZE, StateProtect } from "../wire/protocol.ts";
-import { AuthFlavor } from "../wire/rpc.ts";
-import { XdrError, type XdrReader, type XdrWriter } from "../wire/xdr.ts";
-import { mutation, nothing, type Operation } from "./operation.ts";
+
+import { mutation, nothing, type Operation } from "../compound.ts";
+import { ExchangeFlag, MAX_OPAQUE_SIZE, Op, SESSION_ID_SIZE, StateProtect } from "../constants.ts";
+import { AuthFlavor } from "../rpc.ts";
+import { XdrError, type XdrReader, type XdrWriter } from "../xdr.ts";
 
 /** Who the client is, to the server: the name lasts, the verifier differs for every run. */
 export interface ClientOwner {
@@ -35,8 +36,8 @@ export function exchangeId({ name, verifier }: ClientOwner): Operation<Exchanged
       if (protection !== StateProtect.NONE)
         throw new XdrError(`State protection ${protection} where none was asked for`);
       reader.uint64();
-      reader.opaque(MAXIMUM_OPAQUE);
-      reader.opaque(MAXIMUM_OPAQUE);
+      reader.opaque(MAX_OPAQUE_SIZE);
+      reader.opaque(MAX_OPAQUE_SIZE);
       skipImplementations(reader);
       return { ...identity, confirmed };
     },
@@ -47,8 +48,8 @@ function skipImplementations(reader: XdrReader): void {
   const smallestImplementation = 20;
   const count = reader.count(smallestImplementation);
   for (let index = 0; index < count; index++) {
-    reader.opaque(MAXIMUM_OPAQUE);
-    reader.opaque(MAXIMUM_OPAQUE);
+    reader.opaque(MAX_OPAQUE_SIZE);
+    reader.opaque(MAX_OPAQUE_SIZE);
     reader.int64();
     reader.uint32();
   }

@@ -1,13 +1,11 @@
 /** RPC calls over one TCP or TLS connection: each message is a record, and replies find their call by its xid. */
 import { connect as connectTcp, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import type { Deadline } from "./deadline.ts";
-import { ConnectionError, messageOf, type NfsError, ProtocolError } from "./errors.ts";
-import { handshakeFailure, tlsFailure } from "./tls-failure.ts";
-import type { TlsOptions } from "./types.ts";
-import { RecordAssembler, recordOf } from "./wire/record.ts";
-import { Procedure, writeCallHeader } from "./wire/rpc.ts";
-import { XdrError, XdrReader } from "./wire/xdr.ts";
+import type { Deadline } from "../deadline.ts";
+import { ConnectionError, DeadlineError, messageOf, type NfsError, ProtocolError } from "../errors.ts";
+import type { TlsOptions } from "../types.ts";
+import { Procedure, RecordAssembler, recordOf, writeCallHeader } from "../wire/rpc.ts";
+import { XdrError, XdrReader } from "../wire/xdr.ts";
 
 export interface ServerAddress {
   readonly host: string;
@@ -209,4 +207,47 @@ export class RpcConnection {
 
 function encodeNullCall(xid: number): Buffer[] {
   return recordOf((writer) => writeCallHeader(writer, xid, Procedure.NULL, undefined));
+}
+
+/** Why a TLS handshake came to no end, although the server accepted the TCP connection. */
+function handshakeFailure(error: unknown): string {
+  const { code, reason } = partsOf(error);
+  if (error instanceof DeadlineError) {
+    return `the server did not answer the TLS handshake, it may speak plain text only: ${reason}`;
+  }
+  if (code === "ECONNRESET" || code === "EPIPE") {
+    return `the server hung up in the TLS handshake, it may speak plain text only: ${reason}`;
+  }
+  return tlsFailure(error);
+}
+
+/** Why an error ended a connection, in words: name, trust, validity, or a server that does not speak TLS. */
+function tlsFailure(error: unknown): string {
+  const { code, reason } = partsOf(error);
+  switch (code) {
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return `the server's certificate is for another name: ${reason}`;
+    case "CERT_HAS_EXPIRED":
+      return "the server's certificate has expired";
+    case "CERT_NOT_YET_VALID":
+      return "the server's certificate is not valid yet";
+    case "CERT_SIGNATURE_FAILURE":
+    case "DEPTH_ZERO_SELF_SIGNED_CERT":
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_GET_ISSUER_CERT":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+      return `the server's certificate is not from a trusted certificate authority: ${reason}`;
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+    case "ERR_SSL_PACKET_LENGTH_TOO_LONG":
+      return `the server speaks plain text, not TLS: ${reason}`;
+  }
+  return code.startsWith("ERR_SSL_") ? `TLS failed: ${reason}` : reason;
+}
+
+function partsOf(error: unknown): { code: string; reason: string } {
+  if (!(error instanceof Error)) return { code: "", reason: String(error) };
+  // OpenSSL's own message says where in its source code it was.
+  const { code, reason } = error as { code?: unknown; reason?: unknown };
+  return { code: String(code ?? ""), reason: typeof reason === "string" ? reason : error.message };
 }

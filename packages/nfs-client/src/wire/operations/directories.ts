@@ -1,11 +1,10 @@
 /** Operations on the names in a directory (RFC 8881 §18.4, §18.9, §18.23, §18.25, §18.26). */
-import type { FileAttributes } from "../attributes.ts";
-import { FILE_ATTRIBUTES } from "../attributes.ts";
-import { readBitmap, writeBitmap } from "../wire/bitmap.ts";
-import { FileTypeCode, MAXIMUM_OPAQUE, Op, VERIFIER_SIZE } from "../wire/protocol.ts";
-import type { XdrReader } from "../wire/xdr.ts";
-import { readFileAttributes, writeCreationAttributes } from "./attributes.ts";
-import { mutation, type Operation, query } from "./operation.ts";
+
+import { mutation, type Operation, query } from "../compound.ts";
+import { FileTypeCode, MAX_OPAQUE_SIZE, Op, VERIFIER_SIZE } from "../constants.ts";
+import { readBitmap, writeBitmap } from "../data-types.ts";
+import type { XdrReader } from "../xdr.ts";
+import { FILE_ATTRIBUTES, type FileAttributes, readFileAttributes, writeCreationAttributes } from "./attributes.ts";
 
 /** Makes a directory in the current one, which becomes the current file handle. */
 export function createDirectory(name: string, mode: number): Operation<void> {
@@ -81,7 +80,7 @@ function readPage(reader: XdrReader): DirectoryPage {
   const entries: ListedEntry[] = [];
   while (reader.bool()) {
     const cookie = reader.uint64();
-    const name = reader.string(MAXIMUM_OPAQUE);
+    const name = reader.string(MAX_OPAQUE_SIZE);
     entries.push({ cookie, name, attributes: readFileAttributes(reader) });
   }
   return { verifier, entries, endOfDirectory: reader.bool() };

@@ -1,10 +1,59 @@
-/** GETATTR, SETATTR and VERIFY, for the attributes that the client knows (RFC 8881 §5, §18.7, §18.30, §18.36). */
-import { FILE_ATTRIBUTES, FILE_TYPES, type FileAttributes } from "../attributes.ts";
-import { fromBitmap, readBitmap, toBitmap, writeBitmap } from "../wire/bitmap.ts";
-import { Attribute, MAXIMUM_FILE_HANDLE, Op } from "../wire/protocol.ts";
-import { type Stateid, writeStateid } from "../wire/stateid.ts";
-import { XdrError, type XdrReader, XdrWriter } from "../wire/xdr.ts";
-import { mutation, nothing, type Operation, query } from "./operation.ts";
+/** GETATTR, SETATTR and VERIFY, for the attributes that the client knows (RFC 8881 §5, §18.7, §18.30, §18.31). */
+
+import { mutation, nothing, type Operation, query } from "../compound.ts";
+import { Attribute, FileTypeCode, MAX_FILE_HANDLE_SIZE, Op } from "../constants.ts";
+import { fromBitmap, readBitmap, type Stateid, toBitmap, writeBitmap, writeStateid } from "../data-types.ts";
+import { XdrError, type XdrReader, XdrWriter } from "../xdr.ts";
+
+export type FileType =
+  | "file"
+  | "directory"
+  | "block-device"
+  | "character-device"
+  | "symbolic-link"
+  | "socket"
+  | "fifo"
+  | "unknown";
+
+/** What the client asks of a file in every COMPOUND. */
+export interface FileAttributes {
+  readonly type: FileType;
+  /** Bytes. */
+  readonly size: number;
+  /** Differs after every change to the file's data or attributes. */
+  readonly change: bigint;
+  /** The inode number: the same file has the same one, a replaced file has another. */
+  readonly fileId: bigint;
+  /** Permission bits. */
+  readonly mode: number;
+  /** When the data last changed, in milliseconds since 1970. */
+  readonly modifiedAt: number;
+}
+
+/** A strong validator for the content: the same etag means the same file with the same bytes. */
+export function etagOf({ fileId, change }: Pick<FileAttributes, "fileId" | "change">): string {
+  return `${fileId.toString(16)}-${change.toString(16)}`;
+}
+
+/** The bitmap that asks for all of {@link FileAttributes}. */
+export const FILE_ATTRIBUTES = toBitmap([
+  Attribute.TYPE,
+  Attribute.CHANGE,
+  Attribute.SIZE,
+  Attribute.FILEID,
+  Attribute.MODE,
+  Attribute.TIME_MODIFY,
+]);
+
+const FILE_TYPES: Readonly<Record<number, FileType>> = {
+  [FileTypeCode.REGULAR]: "file",
+  [FileTypeCode.DIRECTORY]: "directory",
+  [FileTypeCode.BLOCK_DEVICE]: "block-device",
+  [FileTypeCode.CHARACTER_DEVICE]: "character-device",
+  [FileTypeCode.SYMBOLIC_LINK]: "symbolic-link",
+  [FileTypeCode.SOCKET]: "socket",
+  [FileTypeCode.FIFO]: "fifo",
+};
 
 /** What a server says of itself. */
 export interface ServerLimits {
@@ -146,7 +195,7 @@ function readValue(reader: XdrReader, attribute: number, values: Values): void {
       reader.uint32();
       return;
     case Attribute.FILEHANDLE:
-      reader.opaque(MAXIMUM_FILE_HANDLE);
+      reader.opaque(MAX_FILE_HANDLE_SIZE);
       return;
     case Attribute.FILEID:
       values.fileId = reader.uint64();

@@ -1,19 +1,24 @@
-/** OPEN and CLOSE (RFC 8881 §18.16, §18.2): without delegations, and without share reservations, as EFS wants it. */
-import { readBitmap } from "../wire/bitmap.ts";
+/**
+ * OPEN, CLOSE, LOCK and LOCKU (RFC 8881 §18.16, §18.2, §18.10, §18.12). Files are opened without delegations and without
+ * share reservations, as EFS wants it, and locked as a whole.
+ */
+
+import { mutation, type Operation } from "../compound.ts";
 import {
   CreateMode,
   DelegationType,
-  MAXIMUM_OPAQUE,
+  LOCK_TO_END,
+  LockType,
+  MAX_OPAQUE_SIZE,
   Op,
   OpenClaim,
   OpenType,
   ShareAccess,
   ShareDeny,
-} from "../wire/protocol.ts";
-import { readStateid, type Stateid, writeStateid } from "../wire/stateid.ts";
-import { XdrError, type XdrReader, type XdrWriter } from "../wire/xdr.ts";
+} from "../constants.ts";
+import { readBitmap, readStateid, type Stateid, writeStateid } from "../data-types.ts";
+import { XdrError, type XdrReader, type XdrWriter } from "../xdr.ts";
 import { writeCreationAttributes } from "./attributes.ts";
-import { mutation, type Operation } from "./operation.ts";
 
 /** Who opens: a client id and a name that is unique within it. */
 export interface StateOwner {
@@ -80,7 +85,7 @@ export function close(stateid: Stateid): Operation<void> {
   );
 }
 
-export function writeOwner(writer: XdrWriter, { clientId, name }: StateOwner): void {
+function writeOwner(writer: XdrWriter, { clientId, name }: StateOwner): void {
   writer.uint64(clientId).string(name);
 }
 
@@ -136,5 +141,34 @@ function skipAccessControlEntry(reader: XdrReader): void {
   reader.uint32();
   reader.uint32();
   reader.uint32();
-  reader.opaque(MAXIMUM_OPAQUE);
+  reader.opaque(MAX_OPAQUE_SIZE);
+}
+
+/** Locks the whole current file for writing, or fails with NFS4ERR_DENIED. */
+export function lockFile(openStateid: Stateid, owner: StateOwner): Operation<Stateid> {
+  return mutation(
+    Op.LOCK,
+    (writer) => {
+      writer.uint32(LockType.WRITE).bool(false).uint64(0).uint64(LOCK_TO_END);
+      writer.bool(true).uint32(0);
+      writeStateid(writer, openStateid);
+      writer.uint32(0);
+      writeOwner(writer, owner);
+    },
+    readStateid,
+  );
+}
+
+export function unlockFile(lockStateid: Stateid): Operation<void> {
+  return mutation(
+    Op.LOCKU,
+    (writer) => {
+      writer.uint32(LockType.WRITE).uint32(0);
+      writeStateid(writer, lockStateid);
+      writer.uint64(0).uint64(LOCK_TO_END);
+    },
+    (reader) => {
+      readStateid(reader);
+    },
+  );
 }

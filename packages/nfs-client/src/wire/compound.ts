@@ -1,11 +1,40 @@
-/** The COMPOUND procedure: many operations in one request (RFC 8881 §16.2). */
-import { NfsStatusError, ProtocolError } from "./errors.ts";
-import type { Operation } from "./operations/operation.ts";
-import { MAXIMUM_OPAQUE, MINOR_VERSION } from "./wire/protocol.ts";
-import { recordOf } from "./wire/record.ts";
-import { type AuthSys, Procedure, readReplyHeader, writeCallHeader } from "./wire/rpc.ts";
-import { type StatusName, statusCode, statusName } from "./wire/status.ts";
-import { XdrError, type XdrReader } from "./wire/xdr.ts";
+/** COMPOUND, the one procedure of NFSv4.1 that does anything: many operations in one request (RFC 8881 §16.2). */
+
+import { NfsStatusError, ProtocolError } from "../errors.ts";
+import { MAX_OPAQUE_SIZE, MINOR_VERSION, type StatusName, statusCode, statusName } from "./constants.ts";
+import { type AuthSys, Procedure, readReplyHeader, recordOf, writeCallHeader } from "./rpc.ts";
+import { XdrError, type XdrReader, type XdrWriter } from "./xdr.ts";
+
+/** One operation of a COMPOUND: how its arguments are written, and how its result is read. */
+export interface Operation<Result> {
+  readonly code: number;
+  /** It changes something on the server: a COMPOUND that got past it must not simply be sent again. */
+  readonly mutates: boolean;
+  readonly encode: (writer: XdrWriter) => void;
+  /** Reads what follows NFS4_OK. */
+  readonly decode: (reader: XdrReader) => Result;
+}
+
+/** No arguments, or no result. */
+export function nothing(): void {}
+
+/** An operation that leaves the server as it is. */
+export function query<Result>(
+  code: number,
+  encode: Operation<Result>["encode"],
+  decode: Operation<Result>["decode"],
+): Operation<Result> {
+  return { code, mutates: false, encode, decode };
+}
+
+/** An operation that changes something on the server. */
+export function mutation<Result>(
+  code: number,
+  encode: Operation<Result>["encode"],
+  decode: Operation<Result>["decode"],
+): Operation<Result> {
+  return { code, mutates: true, encode, decode };
+}
 
 export type Operations = readonly Operation<unknown>[];
 
@@ -111,7 +140,7 @@ function readCompound(reader: XdrReader, operations: Operations, maximumResults:
   const refusal = readReplyHeader(reader);
   if (refusal !== undefined) throw new ProtocolError(`The server refused the call: ${refusal.reason}`);
   const status = reader.uint32();
-  reader.opaque(MAXIMUM_OPAQUE);
+  reader.opaque(MAX_OPAQUE_SIZE);
   const count = reader.uint32();
   if (count > maximumResults) throw new XdrError(`${count} results for ${operations.length} operations`);
   const results: unknown[] = [];

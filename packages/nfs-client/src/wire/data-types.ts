@@ -1,10 +1,12 @@
-/** bitmap4 (RFC 8881 §3.2): a set of small numbers, 32 to a word. */
+/** Data types that many operations share (RFC 8881 §3.2, §3.3): bitmap4 and stateid4. */
+
+import { STATEID_OTHER_SIZE } from "./constants.ts";
 import { XdrError, type XdrReader, type XdrWriter } from "./xdr.ts";
 
 /** Words of a bitmap that we accept; the protocol defines fewer than 96 attributes. */
 const MAXIMUM_WORDS = 8;
 
-/** The words of a set of bit numbers, without trailing zero words. */
+/** The words of a bitmap4, which is a set of small numbers, 32 to a word, without trailing zero words. */
 export function toBitmap(bits: Iterable<number>): number[] {
   const words: number[] = [];
   for (const bit of bits) {
@@ -36,4 +38,26 @@ export function readBitmap(reader: XdrReader): number[] {
   const words: number[] = [];
   for (let index = 0; index < count; index++) words.push(reader.uint32());
   return words;
+}
+
+/** Which open or lock an operation belongs to (RFC 8881 §8.2). */
+export interface Stateid {
+  readonly seqid: number;
+  /** 12 bytes. */
+  readonly other: Buffer;
+}
+
+/** No open at all: a READ that only permissions decide on (RFC 8881 §8.2.3). */
+export const ANONYMOUS_STATEID: Stateid = { seqid: 0, other: Buffer.alloc(STATEID_OTHER_SIZE) };
+
+/** Whatever stateid an earlier operation of the same COMPOUND returned (RFC 8881 §16.2.3.1.2). */
+export const CURRENT_STATEID: Stateid = { seqid: 1, other: Buffer.alloc(STATEID_OTHER_SIZE) };
+
+export function writeStateid(writer: XdrWriter, { seqid, other }: Stateid): void {
+  writer.uint32(seqid).fixedOpaque(other);
+}
+
+/** Reads a stateid into bytes of its own, since it outlives the message. */
+export function readStateid(reader: XdrReader): Stateid {
+  return { seqid: reader.uint32(), other: Buffer.from(reader.fixedOpaque(STATEID_OTHER_SIZE)) };
 }

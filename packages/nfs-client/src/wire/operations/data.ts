@@ -1,8 +1,9 @@
 /** READ, WRITE and COMMIT (RFC 8881 §18.22, §18.32, §18.3). */
-import { Op, StableHow, VERIFIER_SIZE } from "../wire/protocol.ts";
-import { type Stateid, writeStateid } from "../wire/stateid.ts";
-import type { XdrReader } from "../wire/xdr.ts";
-import { mutation, type Operation, query } from "./operation.ts";
+
+import { mutation, type Operation, query } from "../compound.ts";
+import { Op, StableHow, VERIFIER_SIZE } from "../constants.ts";
+import { type Stateid, writeStateid } from "../data-types.ts";
+import type { XdrReader } from "../xdr.ts";
 
 export interface ReadResult {
   readonly endOfFile: boolean;

@@ -1,6 +1,7 @@
-/** Operations that set, save or tell the current file handle (RFC 8881 §18.8 to §18.27). */
-import { MAXIMUM_FILE_HANDLE, Op } from "../wire/protocol.ts";
-import { nothing, type Operation, query } from "./operation.ts";
+/** Operations that set, save or tell the current file handle (RFC 8881 §18.8, §18.13, §18.19, §18.21, §18.27, §18.28). */
+
+import { nothing, type Operation, query } from "../compound.ts";
+import { MAX_FILE_HANDLE_SIZE, Op } from "../constants.ts";
 
 export const putRootFileHandle: Operation<void> = query(Op.PUTROOTFH, nothing, nothing);
 export const saveFileHandle: Operation<void> = query(Op.SAVEFH, nothing, nothing);
@@ -16,5 +17,5 @@ export function lookup(name: string): Operation<void> {
 
 /** The current file handle, in bytes of its own. */
 export function getFileHandle(): Operation<Buffer> {
-  return query(Op.GETFH, nothing, (reader) => Buffer.from(reader.opaque(MAXIMUM_FILE_HANDLE)));
+  return query(Op.GETFH, nothing, (reader) => Buffer.from(reader.opaque(MAX_FILE_HANDLE_SIZE)));
 }
