@@ -3,7 +3,7 @@ import type { BigIntStats } from "node:fs";
 import { Attribute, fromBitmap, readBitmap, toBitmap, writeBitmap, XdrReader, XdrWriter } from "nfs-client/wire";
 import type { AttributesToSet } from "./file-system/attributes-to-set.ts";
 import { typeOf } from "./file-system/inode.ts";
-import { FH_PERSISTENT, MAXIMUM_NAME, ServerAttribute, SetTime } from "./protocol.ts";
+import { FH_PERSISTENT, MAX_NAME, ServerAttribute, SetTime } from "./protocol.ts";
 import { StatusError } from "./status-error.ts";
 
 /** Where the values of one object's attributes come from. */
@@ -18,8 +18,8 @@ export interface AttributeSource {
 }
 
 /** Amazon EFS: 47.9 TiB in a file, 177 hard links. */
-const MAXIMUM_FILE_SIZE = 52_673_613_135_872n;
-const MAXIMUM_LINKS = 177;
+const MAX_FILE_SIZE = 52_673_613_135_872n;
+const MAX_LINKS = 177;
 
 const BLOCK_SIZE = 512n;
 const PERMISSIONS = 0o7777;
@@ -49,9 +49,9 @@ const READABLE: ReadonlyMap<number, ValueWriter> = new Map<number, ValueWriter>(
   [Attribute.FILEHANDLE, (writer, { handle }) => writer.opaque(handle())],
   [Attribute.FILEID, (writer, { stat }) => writer.uint64(stat.ino)],
   [ServerAttribute.HOMOGENEOUS, (writer) => writer.bool(true)],
-  [Attribute.MAXFILESIZE, (writer) => writer.uint64(MAXIMUM_FILE_SIZE)],
-  [Attribute.MAXLINK, (writer) => writer.uint32(MAXIMUM_LINKS)],
-  [Attribute.MAXNAME, (writer) => writer.uint32(MAXIMUM_NAME)],
+  [Attribute.MAXFILESIZE, (writer) => writer.uint64(MAX_FILE_SIZE)],
+  [Attribute.MAXLINK, (writer) => writer.uint32(MAX_LINKS)],
+  [Attribute.MAXNAME, (writer) => writer.uint32(MAX_NAME)],
   [Attribute.MAXREAD, (writer, { maximumTransfer }) => writer.uint64(maximumTransfer)],
   [Attribute.MAXWRITE, (writer, { maximumTransfer }) => writer.uint64(maximumTransfer)],
   [Attribute.MODE, (writer, { stat }) => writer.uint32(Number(stat.mode) & PERMISSIONS)],
@@ -82,8 +82,8 @@ const WRITABLE: ReadonlyMap<number, ValueReader> = new Map<number, ValueReader>(
 const SETTABLE = toBitmap([...WRITABLE.keys()].sort((a, b) => a - b));
 const SUPPORTED = toBitmap([...new Set([...READABLE.keys(), ...WRITABLE.keys()])].sort((a, b) => a - b));
 
-const MAXIMUM_OWNER = 1024;
-const MAXIMUM_ATTRIBUTES = 64 * 1024;
+const MAX_OWNER = 1024;
+const MAX_ATTRIBUTES = 64 * 1024;
 
 /** Writes a fattr4: those of the attributes asked for that there are. @throws {StatusError} when one cannot be read. */
 export function writeAttributes(writer: XdrWriter, asked: readonly number[], source: AttributeSource): void {
@@ -106,7 +106,7 @@ export function writeAttributeError(writer: XdrWriter, status: number): void {
 /** Reads a fattr4 of attributes to set. @throws {StatusError} when one cannot be set. */
 export function readAttributesToSet(reader: XdrReader): { attributes: AttributesToSet; numbers: number[] } {
   const numbers = [...fromBitmap(readBitmap(reader))];
-  const values = new XdrReader(reader.opaque(MAXIMUM_ATTRIBUTES));
+  const values = new XdrReader(reader.opaque(MAX_ATTRIBUTES));
   let attributes: AttributesToSet = {};
   for (const number of numbers) {
     const read = WRITABLE.get(number);
@@ -120,7 +120,7 @@ export function readAttributesToSet(reader: XdrReader): { attributes: Attributes
 /** Whether an object's attributes are those of a fattr4 (VERIFY and NVERIFY). */
 export function readWhetherSame(reader: XdrReader, source: AttributeSource): boolean {
   const asked = readBitmap(reader);
-  const values = reader.opaque(MAXIMUM_ATTRIBUTES);
+  const values = reader.opaque(MAX_ATTRIBUTES);
   for (const bit of fromBitmap(asked)) {
     if (!READABLE.has(bit) && !WRITABLE.has(bit)) throw new StatusError("NFS4ERR_ATTRNOTSUPP");
     if (!READABLE.has(bit) || bit === Attribute.RDATTR_ERROR) throw new StatusError("NFS4ERR_INVAL");
@@ -136,7 +136,7 @@ function requireEnd(reader: XdrReader): void {
 
 function readFileSize(reader: XdrReader): number {
   const size = reader.uint64();
-  if (size > MAXIMUM_FILE_SIZE) throw new StatusError("NFS4ERR_FBIG");
+  if (size > MAX_FILE_SIZE) throw new StatusError("NFS4ERR_FBIG");
   return Number(size);
 }
 
@@ -148,7 +148,7 @@ function readMode(reader: XdrReader): number {
 
 /** Numbers only, as on Amazon EFS; clients may add a domain. */
 function readOwner(reader: XdrReader): number {
-  const owner = reader.string(MAXIMUM_OWNER);
+  const owner = reader.string(MAX_OWNER);
   const id = /^(\d{1,10})(@.*)?$/.exec(owner)?.[1];
   if (id === undefined) throw new StatusError("NFS4ERR_BADOWNER");
   return Number(id);

@@ -7,11 +7,11 @@
 const CREDIT_MILLISECONDS = 25;
 
 /** Timers are no finer than this; shorter waits are added to the next one. */
-const SHORTEST_WAIT_MILLISECONDS = 1;
+const MIN_WAIT_MILLISECONDS = 1;
 
 /** Bytes that are sent at once, so that connections take turns. */
 const SLICE_MILLISECONDS = 5;
-const SMALLEST_SLICE = 1024;
+const MIN_SLICE = 1024;
 
 export class Bandwidth {
   readonly slice: number;
@@ -20,13 +20,13 @@ export class Bandwidth {
 
   constructor(bytesPerSecond: number) {
     this.#bytesPerMillisecond = bytesPerSecond / 1000;
-    this.slice = Math.max(SMALLEST_SLICE, Math.floor(this.#bytesPerMillisecond * SLICE_MILLISECONDS));
+    this.slice = Math.max(MIN_SLICE, Math.floor(this.#bytesPerMillisecond * SLICE_MILLISECONDS));
   }
 
   /** Takes `bytes` through the interface, and returns the milliseconds from `now` until they are through. */
   take(bytes: number, now: number): number {
     this.#free = Math.max(this.#free, now - CREDIT_MILLISECONDS) + bytes / this.#bytesPerMillisecond;
     const wait = this.#free - now;
-    return wait < SHORTEST_WAIT_MILLISECONDS ? 0 : wait;
+    return wait < MIN_WAIT_MILLISECONDS ? 0 : wait;
   }
 }

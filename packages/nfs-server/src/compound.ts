@@ -47,7 +47,7 @@ export class Compound {
   readonly request: CompoundRequest;
   /** The whole reply, from the RPC header on. */
   readonly reply: XdrWriter;
-  /** Which operation is under way. */
+  /** Which operation is running. */
   index = 0;
   readonly #unsynced = new Set<Inode>();
   readonly #held: OpenFile[] = [];
@@ -139,7 +139,7 @@ export class Compound {
     return this.tree.stat(this.current);
   }
 
-  /** Bytes that the results of the operation under way can have. */
+  /** Bytes that the results of the running operation can have. */
   get room(): number {
     if (this.#session === undefined) return this.settings.limits.maximumResponse;
     return this.#limit(this.#session) - this.reply.length;

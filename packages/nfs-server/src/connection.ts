@@ -14,8 +14,8 @@ export interface ConnectionOptions {
   readonly onBytes: (received: number, sent: number) => void;
 }
 
-/** Calls of a connection that are under way at once; those that came with them wait, and no more is read. */
-const MAXIMUM_CALLS = 64;
+/** Calls of a connection that are in flight at once; those that came with them wait, and no more is read. */
+const MAX_CALLS = 64;
 
 /** Replies of up to this many bytes are copied together, which costs less than writing their parts. */
 const SHORT_REPLY = 16 * 1024;
@@ -24,7 +24,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #assembler: RecordAssembler;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<void>>();
   readonly #waiting: Buffer[] = [];
   #isThrottled = false;
   #sent: Promise<void> = Promise.resolve();
@@ -42,7 +42,7 @@ export class Connection {
   /** Breaks the connection; resolves when nothing runs for it any more. */
   async close(): Promise<void> {
     this.#socket.destroy();
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inFlight);
   }
 
   #receive(chunk: Buffer): void {
@@ -64,7 +64,7 @@ export class Connection {
   }
 
   #accept(message: Buffer): void {
-    if (this.#underWay.size < MAXIMUM_CALLS) this.#begin(message);
+    if (this.#inFlight.size < MAX_CALLS) this.#begin(message);
     else this.#waiting.push(message);
   }
 
@@ -72,9 +72,9 @@ export class Connection {
     const served = this.#serve(message).catch(() => {
       this.#socket.destroy();
     });
-    this.#underWay.add(served);
+    this.#inFlight.add(served);
     void served.then(() => {
-      this.#underWay.delete(served);
+      this.#inFlight.delete(served);
       const next = this.#socket.destroyed ? undefined : this.#waiting.shift();
       if (next !== undefined) this.#begin(next);
       this.#readOrPause();
@@ -82,7 +82,7 @@ export class Connection {
   }
 
   #readOrPause(): void {
-    if (this.#isThrottled || this.#underWay.size >= MAXIMUM_CALLS) this.#socket.pause();
+    if (this.#isThrottled || this.#inFlight.size >= MAX_CALLS) this.#socket.pause();
     else if (this.#socket.isPaused()) this.#socket.resume();
   }
 

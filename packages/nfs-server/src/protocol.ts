@@ -53,5 +53,5 @@ export const ServerAttribute = {
 /** Handles outlive restarts and renames (RFC 8881 §4.2.2). */
 export const FH_PERSISTENT = 0;
 
-export const MAXIMUM_NAME = 255;
-export const MAXIMUM_UINT32 = 0xffff_ffff;
+export const MAX_NAME = 255;
+export const MAX_UINT32 = 0xffff_ffff;

@@ -30,8 +30,8 @@ const DenialReason = { RPC_MISMATCH: 0, AUTH_ERROR: 1 } as const;
 const AuthStatus = { BAD_CREDENTIAL: 1, TOO_WEAK: 5 } as const;
 
 /** Lengths that AUTH_SYS allows (RFC 5531 appendix A). */
-const MAXIMUM_MACHINE_NAME = 255;
-const MAXIMUM_GIDS = 16;
+const MAX_MACHINE_NAME = 255;
+const MAX_GIDS = 16;
 
 /** The call in a message, or the reply to one that cannot be executed. @throws {XdrError} when it is no call at all. */
 export function readCall(message: Buffer): Call | { readonly refusal: Buffer } {
@@ -85,11 +85,11 @@ function readPrincipal(flavor: number, body: Buffer): string | { readonly authSt
   try {
     const reader = new XdrReader(body);
     reader.uint32();
-    const machineName = reader.string(MAXIMUM_MACHINE_NAME);
+    const machineName = reader.string(MAX_MACHINE_NAME);
     const user = reader.uint32();
     reader.uint32();
     const groups = reader.count(4);
-    return groups > MAXIMUM_GIDS ? { authStatus: AuthStatus.BAD_CREDENTIAL } : `${user}@${machineName}`;
+    return groups > MAX_GIDS ? { authStatus: AuthStatus.BAD_CREDENTIAL } : `${user}@${machineName}`;
   } catch (error) {
     if (error instanceof XdrError) return { authStatus: AuthStatus.BAD_CREDENTIAL };
     throw error;

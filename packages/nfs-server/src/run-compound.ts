@@ -18,7 +18,7 @@ import type { SharedFileSystem } from "./shared-file-system.ts";
 import { fingerprintOf, type Session, type Slot } from "./state/sessions.ts";
 import { StatusError, statusOf } from "./status-error.ts";
 
-const MAXIMUM_TAG = 1024;
+const MAX_TAG = 1024;
 
 /** Bytes of SEQUENCE's results. */
 const SEQUENCE_RESULT = SESSION_ID_SIZE + 5 * 4;
@@ -43,7 +43,7 @@ export async function runCompound(
   connection: object,
 ): Promise<readonly Buffer[]> {
   const body = message.subarray(message.length - args.remaining);
-  const tag = args.opaque(MAXIMUM_TAG);
+  const tag = args.opaque(MAX_TAG);
   const minorVersion = args.uint32();
   const count = args.count(4);
   const reply = beginReply(xid);
@@ -98,7 +98,7 @@ async function runInSession(
   } finally {
     compound.end();
     slot.end(kept);
-    session.client.requestsUnderWay--;
+    session.client.requestsInFlight--;
     session.client.renewedAt = compound.state.now();
   }
 }
@@ -128,7 +128,7 @@ function enter(compound: Compound, args: XdrReader): Entry {
 
   const outcome = slot.begin(sequence, fingerprintOf(request.body, request.principal));
   client.renewedAt = state.now();
-  if (outcome.kind === "new") client.requestsUnderWay++;
+  if (outcome.kind === "new") client.requestsInFlight++;
   reply.fixedOpaque(sessionId).uint32(sequence).uint32(slotId);
   reply
     .uint32(slots.length - 1)

@@ -24,7 +24,7 @@ export interface NfsServerOptions {
   readonly leaseSeconds?: number;
   /** Whether what NFS calls stable is on the disk before the reply. False is for speed where files may be lost. Default true. */
   readonly durable?: boolean;
-  /** Requests that a session may have under way. Default 64. */
+  /** Requests that a session may have in flight. Default 64. */
   readonly maximumSlots?: number;
   /** Operations in one COMPOUND. Default 64. */
   readonly maximumOperations?: number;
@@ -54,16 +54,16 @@ export interface NfsServerStatistics {
 const MEBIBYTE = 1024 * 1024;
 
 /** What Amazon EFS transfers at most in one READ or WRITE. */
-const MAXIMUM_TRANSFER = MEBIBYTE;
+const MAX_TRANSFER = MEBIBYTE;
 
 /** The rest of a COMPOUND around the data of one READ or WRITE. */
 const AROUND_TRANSFER = 16 * 1024;
 
 /** A message that is somewhat longer than any session allows is still read, so that it can be told so. */
-const MAXIMUM_MESSAGE = MAXIMUM_TRANSFER + 4 * AROUND_TRANSFER;
+const MAX_MESSAGE = MAX_TRANSFER + 4 * AROUND_TRANSFER;
 
-const MAXIMUM_CACHED_RESPONSE = 8 * 1024;
-const MAXIMUM_CONNECTIONS = 1024;
+const MAX_CACHED_RESPONSE = 8 * 1024;
+const MAX_CONNECTIONS = 1024;
 
 /** @throws when the directory cannot be exported or the address cannot be listened on. */
 export async function startNfsServer(options: NfsServerOptions): Promise<NfsServer> {
@@ -73,7 +73,7 @@ export async function startNfsServer(options: NfsServerOptions): Promise<NfsServ
   const connections = new Map<Socket, Connection>();
   const connectionOptions = {
     answer: createAnswer(fileSystem, options, () => counts.requests++),
-    maximumMessage: MAXIMUM_MESSAGE,
+    maximumMessage: MAX_MESSAGE,
     bandwidth: options.bytesPerSecond === undefined ? undefined : new Bandwidth(options.bytesPerSecond),
     operationDelayMs: options.operationDelayMs ?? 0,
     onBytes: (received: number, sent: number) => {
@@ -85,7 +85,7 @@ export async function startNfsServer(options: NfsServerOptions): Promise<NfsServ
     connections.set(socket, new Connection(socket, connectionOptions));
     socket.once("close", () => connections.delete(socket));
   });
-  server.maxConnections = MAXIMUM_CONNECTIONS;
+  server.maxConnections = MAX_CONNECTIONS;
   try {
     server.listen(port, host);
     await once(server, "listening");
@@ -120,13 +120,13 @@ function createAnswer(
   const { durable = true, maximumSlots = 64, maximumOperations = 64, onError = console.error } = options;
   const settings: ServerSettings = {
     durable,
-    maximumTransfer: MAXIMUM_TRANSFER,
+    maximumTransfer: MAX_TRANSFER,
     refuseWrite: options.refuseWrite ?? (() => undefined),
     limits: {
       headerPadding: 0,
-      maximumRequest: MAXIMUM_TRANSFER + AROUND_TRANSFER,
-      maximumResponse: MAXIMUM_TRANSFER + AROUND_TRANSFER,
-      maximumCachedResponse: MAXIMUM_CACHED_RESPONSE,
+      maximumRequest: MAX_TRANSFER + AROUND_TRANSFER,
+      maximumResponse: MAX_TRANSFER + AROUND_TRANSFER,
+      maximumCachedResponse: MAX_CACHED_RESPONSE,
       maximumOperations,
       maximumRequests: maximumSlots,
     },

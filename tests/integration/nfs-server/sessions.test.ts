@@ -76,7 +76,7 @@ describe("a request that is sent again", () => {
     expect(await session.status([inRoot], at(2))).toBe("NFS4_OK");
   });
 
-  test("while the first is still under way is told to come later", async () => {
+  test("while the first is still in flight is told to come later", async () => {
     const session = await temporarySession(await temporaryServer({ operationDelayMs: 1 }));
     const rounds = Array.from({ length: 30 }, (_, index) => index + 1);
     for (const sequenceId of rounds) {

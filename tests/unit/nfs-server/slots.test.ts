@@ -18,15 +18,15 @@ describe("a slot of a session", () => {
       fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
         const slot = new Slot();
         let sequence = 0;
-        let current: { content: string; reply: Buffer | undefined; underWay: boolean } | undefined;
+        let current: { content: string; reply: Buffer | undefined; inFlight: boolean } | undefined;
         for (const { sequence: choice, content, finish, keep } of steps) {
           const sent = sequence + { next: 1, same: 0, older: -1, skipping: 2 }[choice];
           const begin = () => slot.begin(sent >>> 0, request(content));
-          if (choice === "next" && !current?.underWay) {
+          if (choice === "next" && !current?.inFlight) {
             expect(begin()).toEqual({ kind: "new" });
             sequence = sent;
-            current = { content, reply: undefined, underWay: true };
-          } else if (choice === "same" && current?.underWay) {
+            current = { content, reply: undefined, inFlight: true };
+          } else if (choice === "same" && current?.inFlight) {
             expect(begin).toThrow("NFS4ERR_DELAY");
           } else if (choice === "same" && current !== undefined) {
             if (content === current.content) expect(begin()).toEqual({ kind: "retry", reply: current.reply });
@@ -34,10 +34,10 @@ describe("a slot of a session", () => {
           } else {
             expect(begin).toThrow("NFS4ERR_SEQ_MISORDERED");
           }
-          if (finish && current?.underWay) {
+          if (finish && current?.inFlight) {
             const reply = keep ? Buffer.from(`reply ${sequence}`) : undefined;
             slot.end(reply);
-            current = { content: current.content, reply, underWay: false };
+            current = { content: current.content, reply, inFlight: false };
           }
         }
       }),

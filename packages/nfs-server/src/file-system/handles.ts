@@ -13,7 +13,7 @@ import type { Identity } from "./inode.ts";
 
 const Form = { WITH_PATH: 1, WITHOUT_PATH: 2 } as const;
 const FIXED_LENGTH = 1 + 3 * 8;
-const MAXIMUM_PATH = MAX_FILE_HANDLE_SIZE - FIXED_LENGTH;
+const MAX_PATH = MAX_FILE_HANDLE_SIZE - FIXED_LENGTH;
 
 interface DecodedHandle {
   readonly identity: Identity;
@@ -22,7 +22,7 @@ interface DecodedHandle {
 
 export function encodeHandle({ device, number, birth }: Identity, path: string | undefined): Buffer {
   const pathLength = path === undefined ? Number.POSITIVE_INFINITY : Buffer.byteLength(path);
-  const withPath = path !== undefined && pathLength <= MAXIMUM_PATH;
+  const withPath = path !== undefined && pathLength <= MAX_PATH;
   const handle = Buffer.alloc(withPath ? FIXED_LENGTH + pathLength : FIXED_LENGTH);
   handle.writeUInt8(withPath ? Form.WITH_PATH : Form.WITHOUT_PATH);
   handle.writeBigUInt64BE(device, 1);

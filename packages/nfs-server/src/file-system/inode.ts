@@ -12,7 +12,7 @@ export interface Inode {
   paths: string[];
   /** What clients know it by, once one has asked. */
   handle?: Buffer;
-  /** The descriptor that opens and I/O under way share. */
+  /** The descriptor that opens and I/O in flight share. */
   openFile?: OpenFile;
   /** What the client that created it exclusively sent along (RFC 8881 §18.16.3). */
   exclusiveVerifier?: Buffer;

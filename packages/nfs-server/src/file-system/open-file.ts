@@ -1,4 +1,4 @@
-/** A file descriptor that several opens and operations under way share. */
+/** A file descriptor that several opens and operations in flight share. */
 import { closeSync } from "node:fs";
 
 export class OpenFile {

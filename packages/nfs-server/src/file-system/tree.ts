@@ -1,9 +1,9 @@
 /**
  * The exported directory: from handles and names to objects, and from objects to what the operating system says of them.
  *
- * What only looks is done with synchronous calls: they take microseconds where the thread pool takes ten times as
- * long, and nothing else of this process comes between them. What changes the name space runs in the thread pool, one
- * change at a time, because a change can wait milliseconds for the file system's journal; those who look meanwhile go on.
+ * Reads are synchronous calls: they take microseconds where the thread pool takes ten times as long, and nothing else
+ * of this process comes between them. Changes of the name space run in the thread pool, one at a time, because a change
+ * can wait milliseconds for the file system's journal. Reads do not wait for them.
  */
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, realpathSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
@@ -59,12 +59,12 @@ export class Tree {
   }
 
   stat(inode: Inode): Promise<BigIntStats> {
-    return this.#queue.look(() => this.statNow(inode));
+    return this.#queue.read(() => this.statNow(inode));
   }
 
   /** Where the operating system finds an object now. */
   pathOf(inode: Inode): Promise<string> {
-    return this.#queue.look(() => this.absolute(this.locate(inode).path));
+    return this.#queue.read(() => this.absolute(this.locate(inode).path));
   }
 
   /**
@@ -74,7 +74,7 @@ export class Tree {
    * @throws {StatusError} NFS4ERR_NOENT, or NFS4ERR_STALE when the directory itself is gone.
    */
   lookup(directory: Inode, name: string): Promise<{ readonly inode: Inode; readonly file?: OpenFile }> {
-    return this.#queue.look(() => {
+    return this.#queue.read(() => {
       const inode = this.find(directory, name)?.inode ?? this.#missing(directory);
       return inode.type === FileTypeCode.REGULAR ? { inode, ...this.#held(inode) } : { inode };
     });
@@ -83,7 +83,7 @@ export class Tree {
   async parent(directory: Inode): Promise<Inode> {
     requireDirectory(directory);
     if (directory === this.root) throw new StatusError("NFS4ERR_NOENT");
-    return this.#queue.look(() => {
+    return this.#queue.read(() => {
       const { path } = this.locate(directory);
       const parentPath = path.slice(0, Math.max(0, path.lastIndexOf("/")));
       const stat = this.#lstat(parentPath);
@@ -100,7 +100,7 @@ export class Tree {
   /** @throws {StatusError} NFS4ERR_BADHANDLE or NFS4ERR_STALE. */
   fromHandle(handle: Buffer): Promise<Inode> {
     const { identity, path } = decodeHandle(handle);
-    return this.#queue.look(() => {
+    return this.#queue.read(() => {
       const { device, number, birth } = identity;
       const known = isRoot(this.root, identity) ? this.root : this.inodes.find(device, number);
       if (known !== undefined && known.identity.birth === birth) return known;
@@ -119,7 +119,7 @@ export class Tree {
 
   /** Notes a change that we made to an object, unless it is gone with that. As {@link statNow}. */
   changed(inode: Inode): void {
-    const stat = this.#look(inode);
+    const stat = this.#statOf(inode);
     if (stat !== undefined) this.#changes.changed(stat);
   }
 
@@ -129,7 +129,7 @@ export class Tree {
     name: string,
     forWriting: boolean,
   ): Promise<{ readonly inode: Inode; readonly file: OpenFile }> {
-    return this.#queue.look(() => {
+    return this.#queue.read(() => {
       const inode = this.find(directory, name)?.inode ?? this.#missing(directory);
       requireRegularFile(inode);
       return { inode, file: this.acquireNow(inode, forWriting) };
@@ -138,7 +138,7 @@ export class Tree {
 
   /** Opens a file, or shares the descriptor it is open with; the caller releases it. */
   acquire(inode: Inode, forWriting: boolean): Promise<OpenFile> {
-    return this.#queue.look(() => this.acquireNow(inode, forWriting));
+    return this.#queue.read(() => this.acquireNow(inode, forWriting));
   }
 
   /** As {@link acquire}, within {@link change}. */
@@ -223,9 +223,9 @@ export class Tree {
     return { result, info: { before, after: this.#changes.changed(this.locate(directory).stat) } };
   }
 
-  /** The status of an object. Only for use within {@link change}; elsewhere a change under way can have moved it. */
+  /** The status of an object. Only for use within {@link change}; elsewhere a change in flight can have moved it. */
   statNow(inode: Inode): BigIntStats {
-    const stat = this.#look(inode);
+    const stat = this.#statOf(inode);
     if (stat === undefined) throw new StatusError("NFS4ERR_STALE");
     return stat;
   }
@@ -245,7 +245,7 @@ export class Tree {
     return stat === undefined ? undefined : { inode: this.inodes.at(path, stat), stat };
   }
 
-  #look(inode: Inode): BigIntStats | undefined {
+  #statOf(inode: Inode): BigIntStats | undefined {
     if (inode.openFile === undefined) return this.#find(inode)?.stat;
     return fstatSync(inode.openFile.descriptor, { bigint: true });
   }

@@ -23,7 +23,7 @@ import { errnoOf, StatusError, statusOf } from "../status-error.ts";
 import { ResultSize, writeChangeInfo } from "./operation.ts";
 
 /** Amazon EFS: the target of a symbolic link has at most 4,080 bytes. */
-const MAXIMUM_LINK_TARGET = 4080;
+const MAX_LINK_TARGET = 4080;
 
 /** Cookies mean the same in every listing, so there is only one verifier for them. */
 const COOKIE_VERIFIER = Buffer.from("by-hash\0");
@@ -47,7 +47,7 @@ function readNewObject(args: XdrReader, type: number): NewObject {
     case FileTypeCode.DIRECTORY:
       return { type: "directory" };
     case FileTypeCode.SYMBOLIC_LINK: {
-      const target = args.opaque(MAXIMUM_LINK_TARGET);
+      const target = args.opaque(MAX_LINK_TARGET);
       if (target.length === 0 || target.includes(0)) throw new StatusError("NFS4ERR_INVAL");
       return { type: "symbolic-link", target };
     }

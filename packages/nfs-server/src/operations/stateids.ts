@@ -10,7 +10,7 @@ import {
 } from "nfs-client/wire";
 import type { Compound } from "../compound.ts";
 import type { Inode } from "../file-system/inode.ts";
-import { MAXIMUM_UINT32 } from "../protocol.ts";
+import { MAX_UINT32 } from "../protocol.ts";
 import type { State } from "../state/stateids.ts";
 import { StatusError, statusOf } from "../status-error.ts";
 
@@ -18,7 +18,7 @@ const ZEROS = Buffer.alloc(STATEID_OTHER_SIZE);
 const ONES = Buffer.alloc(STATEID_OTHER_SIZE, 0xff);
 
 /** What CLOSE leaves: no operation accepts it (RFC 8881 §8.2.3). */
-export const INVALID_STATEID: Stateid = { seqid: MAXIMUM_UINT32, other: ZEROS };
+export const INVALID_STATEID: Stateid = { seqid: MAX_UINT32, other: ZEROS };
 
 /**
  * The open or locks that a stateid names: it must belong to the caller, and to the object when one is given. Nothing
@@ -28,7 +28,7 @@ export function findState(compound: Compound, stateid: Stateid, inode?: Inode): 
   const actual = resolveCurrent(compound, stateid);
   const isZeros = actual.other.equals(ZEROS);
   if (isZeros && actual.seqid === 0) return undefined;
-  if (actual.seqid === MAXIMUM_UINT32 && actual.other.equals(ONES)) return undefined;
+  if (actual.seqid === MAX_UINT32 && actual.other.equals(ONES)) return undefined;
   if (isZeros) throw new StatusError("NFS4ERR_BAD_STATEID");
   const state = compound.state.stateids.get(compound.client, actual);
   if (inode !== undefined && state.inode !== inode) throw new StatusError("NFS4ERR_BAD_STATEID");

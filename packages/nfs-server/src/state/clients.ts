@@ -27,7 +27,7 @@ export class Client {
   /** When its lease was renewed last, in milliseconds of the state's clock. */
   renewedAt: number;
   /** A client whose request is being worked on does not expire. */
-  requestsUnderWay = 0;
+  requestsInFlight = 0;
   /** All that was its own was taken away; nothing may be added any more. */
   isGone = false;
 
@@ -106,7 +106,7 @@ export class Clients {
   /** Ends the clients that were not heard of since `deadline`. */
   expire(deadline: number): void {
     for (const client of this.#byId.values()) {
-      if (client.renewedAt < deadline && client.requestsUnderWay === 0) this.remove(client);
+      if (client.renewedAt < deadline && client.requestsInFlight === 0) this.remove(client);
     }
   }
 

@@ -16,14 +16,14 @@ export interface ChannelAttributes {
 }
 
 /** The smallest sizes a session can work with: a request and a reply of nothing but SEQUENCE, with room for a status. */
-const MINIMUM_REQUEST = 256;
-const MINIMUM_RESPONSE = 256;
+const MIN_REQUEST = 256;
+const MIN_RESPONSE = 256;
 
 /** What the server grants of what a client asks for. @throws {StatusError} NFS4ERR_TOOSMALL */
 export function negotiate(asked: ChannelAttributes, limits: ChannelAttributes): ChannelAttributes {
   const isTooSmall =
-    asked.maximumRequest < MINIMUM_REQUEST ||
-    asked.maximumResponse < MINIMUM_RESPONSE ||
+    asked.maximumRequest < MIN_REQUEST ||
+    asked.maximumResponse < MIN_RESPONSE ||
     asked.maximumOperations < 2 ||
     asked.maximumRequests < 1;
   if (isTooSmall) throw new StatusError("NFS4ERR_TOOSMALL");
@@ -59,14 +59,14 @@ type SlotOutcome =
 
 export class Slot {
   #sequence = 0;
-  #underWay = false;
+  #inFlight = false;
   #fingerprint: RequestFingerprint | undefined;
   #reply: Buffer | undefined;
 
   /** @throws {StatusError} when the request is not the slot's next one, and no faithful repetition of its last one. */
   begin(sequence: number, fingerprint: RequestFingerprint): SlotOutcome {
     const isRetry = sequence === this.#sequence && this.#fingerprint !== undefined;
-    if (this.#underWay) throw new StatusError(isRetry ? "NFS4ERR_DELAY" : "NFS4ERR_SEQ_MISORDERED");
+    if (this.#inFlight) throw new StatusError(isRetry ? "NFS4ERR_DELAY" : "NFS4ERR_SEQ_MISORDERED");
     if (isRetry) {
       if (!isSameRequest(this.#fingerprint, fingerprint)) throw new StatusError("NFS4ERR_SEQ_FALSE_RETRY");
       return { kind: "retry", reply: this.#reply };
@@ -74,13 +74,13 @@ export class Slot {
     if (sequence !== (this.#sequence + 1) >>> 0) throw new StatusError("NFS4ERR_SEQ_MISORDERED");
     this.#sequence = sequence;
     this.#fingerprint = fingerprint;
-    this.#underWay = true;
+    this.#inFlight = true;
     return { kind: "new" };
   }
 
   /** The request is done; `reply` is kept for a retry. */
   end(reply: Buffer | undefined): void {
-    this.#underWay = false;
+    this.#inFlight = false;
     this.#reply = reply;
   }
 }

@@ -3,7 +3,7 @@
 import { STATEID_OTHER_SIZE, type Stateid } from "nfs-client/wire";
 import type { Inode } from "../file-system/inode.ts";
 import type { OpenFile } from "../file-system/open-file.ts";
-import { MAXIMUM_UINT32 } from "../protocol.ts";
+import { MAX_UINT32 } from "../protocol.ts";
 import { StatusError } from "../status-error.ts";
 import type { Client } from "./clients.ts";
 
@@ -88,7 +88,7 @@ export function stateidOf({ seqid, other }: State): Stateid {
 
 /** The state changed: its stateid is a new one, and never bears the seqid zero. */
 export function advance(state: State): Stateid {
-  state.seqid = state.seqid === MAXIMUM_UINT32 ? 1 : state.seqid + 1;
+  state.seqid = state.seqid === MAX_UINT32 ? 1 : state.seqid + 1;
   return stateidOf(state);
 }
 
