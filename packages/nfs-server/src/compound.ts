@@ -5,9 +5,9 @@ import type { Inode } from "./file-system/inode.ts";
 import type { OpenFile } from "./file-system/open-file.ts";
 import type { Tree } from "./file-system/tree.ts";
 import type { SharedFileSystem } from "./shared-file-system.ts";
-import type { Client } from "./state/clients.ts";
+import type { ChannelAttributes } from "./state/channel.ts";
+import type { Client, Session } from "./state/client.ts";
 import type { ServerState } from "./state/server-state.ts";
-import type { ChannelAttributes, Session } from "./state/sessions.ts";
 import { StatusError, statusOf } from "./status-error.ts";
 
 /** What one server does differently from the others of its file system. */

@@ -1,27 +1,16 @@
 /** The COMPOUND procedure (RFC 8881 §16.2): operations one after the other, until one fails. */
 import { isUtf8 } from "node:buffer";
-import {
-  MINOR_VERSION,
-  Op,
-  SESSION_ID_SIZE,
-  type StatusName,
-  statusCode,
-  type XdrReader,
-  type XdrWriter,
-} from "nfs-client/wire";
+import { MINOR_VERSION, Op, type StatusName, statusCode, type XdrReader, type XdrWriter } from "nfs-client/wire";
 import { Compound, type ServerSettings } from "./compound.ts";
 import { OPERATIONS, WITHOUT_SESSION } from "./operations/index.ts";
 import type { Operation } from "./operations/operation.ts";
+import { sequence } from "./operations/sessions.ts";
 import { FIRST_OPERATION, LAST_OPERATION } from "./protocol.ts";
 import { beginReply, type Call, REPLY_HEADER_LENGTH } from "./rpc.ts";
 import type { SharedFileSystem } from "./shared-file-system.ts";
-import { fingerprintOf, type Session, type Slot } from "./state/sessions.ts";
-import { StatusError, statusOf } from "./status-error.ts";
+import { statusOf } from "./status-error.ts";
 
 const MAX_TAG = 1024;
-
-/** Bytes of SEQUENCE's results. */
-const SEQUENCE_RESULT = SESSION_ID_SIZE + 5 * 4;
 
 /** What a COMPOUND came to: the status of its last operation, and how many have results. */
 interface Results {
@@ -73,12 +62,12 @@ async function runInSession(
   finish: (results: Results) => readonly Buffer[],
 ): Promise<readonly Buffer[]> {
   const setStatus = beginResult(compound.reply, Op.SEQUENCE);
-  const entry = attempt(() => enter(compound, args));
-  if (typeof entry === "string") {
-    setStatus(entry);
-    return finish({ status: entry, operations: 1 });
+  const sequenced = attempt(() => sequence(compound, args));
+  if (typeof sequenced === "string") {
+    setStatus(sequenced);
+    return finish({ status: sequenced, operations: 1 });
   }
-  const { slot, session, cachesReply, outcome } = entry;
+  const { slot, session, cachesReply, outcome } = sequenced;
   if (outcome.kind === "retry") {
     if (outcome.reply !== undefined) return beginReply(xid).raw(outcome.reply).segments();
     beginResult(compound.reply, args.uint32())("NFS4ERR_RETRY_UNCACHED_REP");
@@ -101,40 +90,6 @@ async function runInSession(
     session.client.requestsInFlight--;
     session.client.renewedAt = compound.state.now();
   }
-}
-
-interface Entry {
-  readonly session: Session;
-  readonly slot: Slot;
-  readonly cachesReply: boolean;
-  readonly outcome: ReturnType<Slot["begin"]>;
-}
-
-/** SEQUENCE (RFC 8881 §18.46). */
-function enter(compound: Compound, args: XdrReader): Entry {
-  const { state, request, reply } = compound;
-  const sessionId = args.fixedOpaque(SESSION_ID_SIZE);
-  const [sequence, slotId, highestSlotId] = [args.uint32(), args.uint32(), args.uint32()];
-  const cachesReply = args.bool();
-  const session = state.sessions.get(sessionId);
-  const { channel, client, slots } = session;
-  const slot = slots[slotId];
-  if (slot === undefined) throw new StatusError("NFS4ERR_BADSLOT");
-  if (slotId > highestSlotId) throw new StatusError("NFS4ERR_BAD_HIGH_SLOT");
-  if (request.length > channel.maximumRequest) throw new StatusError("NFS4ERR_REQ_TOO_BIG");
-  if (request.count > channel.maximumOperations) throw new StatusError("NFS4ERR_TOO_MANY_OPS");
-  compound.enterSession(session, cachesReply);
-  compound.requireRoom(SEQUENCE_RESULT);
-
-  const outcome = slot.begin(sequence, fingerprintOf(request.body, request.principal));
-  client.renewedAt = state.now();
-  if (outcome.kind === "new") client.requestsInFlight++;
-  reply.fixedOpaque(sessionId).uint32(sequence).uint32(slotId);
-  reply
-    .uint32(slots.length - 1)
-    .uint32(slots.length - 1)
-    .uint32(0);
-  return { session, slot, cachesReply, outcome };
 }
 
 /** Runs an operation and writes its result. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fingerprintOf, Slot } from "../../../packages/nfs-server/src/state/sessions.ts";
+import { fingerprintOf, Slot } from "../../../packages/nfs-server/src/state/slots.ts";
 
 const request = (text: string, principal = "0@client") => fingerprintOf(Buffer.from(text), principal);
 

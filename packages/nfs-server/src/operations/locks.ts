@@ -12,8 +12,8 @@ import {
 import type { Compound } from "../compound.ts";
 import { requireRegularFile } from "../file-system/inode.ts";
 import type { ByteRange } from "../state/byte-ranges.ts";
+import { type LockOwner, type LockState, type OpenState, stateidOf } from "../state/client.ts";
 import type { Conflict } from "../state/files.ts";
-import { type LockOwner, type LockState, type OpenState, stateidOf } from "../state/stateids.ts";
 import { StatusError } from "../status-error.ts";
 import { type Outcome, ResultSize } from "./operation.ts";
 import { requireState } from "./stateids.ts";

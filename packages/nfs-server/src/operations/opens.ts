@@ -23,7 +23,7 @@ import { requireDirectory, requireRegularFile } from "../file-system/inode.ts";
 import { type FileCreation, type OpenedFile, openOrCreate } from "../file-system/name-space.ts";
 import { readName } from "../names.ts";
 import { DelegationClaim, OpenResultFlag, ShareAccessMask, WhyNoDelegation } from "../protocol.ts";
-import { advance, type OpenState, stateidOf } from "../state/stateids.ts";
+import { advance, type OpenState, stateidOf } from "../state/client.ts";
 import { StatusError } from "../status-error.ts";
 import { ResultSize, writeChangeInfo } from "./operation.ts";
 import { INVALID_STATEID, requireState } from "./stateids.ts";

@@ -1,5 +1,5 @@
 /** What the operations of a COMPOUND have in common. */
-import type { StatusName, XdrReader, XdrWriter } from "nfs-client/wire";
+import { SESSION_ID_SIZE, type StatusName, type XdrReader, type XdrWriter } from "nfs-client/wire";
 import type { Compound } from "../compound.ts";
 import type { ChangeInfo } from "../file-system/tree.ts";
 
@@ -21,6 +21,7 @@ export const ResultSize = {
   OPEN: 128,
   ATTRIBUTE_BITMAP: 16,
   SESSION: 128,
+  SEQUENCE: SESSION_ID_SIZE + 5 * 4,
 } as const;
 
 export function writeChangeInfo(writer: XdrWriter, { before, after }: ChangeInfo): void {

@@ -1,4 +1,4 @@
-/** Clients and sessions: EXCHANGE_ID, CREATE_SESSION, and their ends (RFC 8881 §18.34-18.37, §18.50, §18.51). */
+/** Clients and sessions: how they begin, are used, and end (RFC 8881 §18.34-18.37, §18.46, §18.50, §18.51). */
 import {
   AuthFlavor,
   ExchangeFlag,
@@ -13,7 +13,9 @@ import {
 } from "nfs-client/wire";
 import type { Compound } from "../compound.ts";
 import { BindDirection, CREATE_SESSION_FLAGS, ExchangeFlagMask } from "../protocol.ts";
-import { type ChannelAttributes, negotiate } from "../state/sessions.ts";
+import { type ChannelAttributes, negotiate } from "../state/channel.ts";
+import type { Session } from "../state/client.ts";
+import { fingerprintOf, type Slot, type SlotOutcome } from "../state/slots.ts";
 import { StatusError } from "../status-error.ts";
 import { ResultSize } from "./operation.ts";
 
@@ -30,7 +32,7 @@ export function exchangeId(compound: Compound, args: XdrReader): void {
   if ((flags & ~ExchangeFlagMask.ALLOWED_FROM_CLIENT) !== 0) throw new StatusError("NFS4ERR_INVAL");
   const { state, fileSystem, request, reply } = compound;
   const isUpdate = (flags & ExchangeFlagMask.UPDATE_CONFIRMED) !== 0;
-  const client = state.clients.exchangeId({ owner, verifier, principal: request.principal }, isUpdate, state.now());
+  const client = state.records.exchangeId({ owner, verifier, principal: request.principal }, isUpdate, state.now());
   const confirmed = client.confirmed ? ExchangeFlag.CONFIRMED_R : 0;
   const meaningless = 0;
   reply
@@ -52,7 +54,7 @@ export function createSession(compound: Compound, args: XdrReader): void {
   readCallbackSecurity(args);
 
   const { state, settings, request, reply } = compound;
-  const client = state.clients.get(clientId);
+  const client = state.records.client(clientId);
   if (!client.confirmed && client.identity.principal !== request.principal) throw new StatusError("NFS4ERR_CLID_INUSE");
   if (client.lastCreateSession?.sequence === sequence) {
     reply.raw(client.lastCreateSession.reply);
@@ -63,9 +65,9 @@ export function createSession(compound: Compound, args: XdrReader): void {
   compound.requireRoom(ResultSize.SESSION);
   const foreChannel = negotiate(fore, settings.limits);
   const backChannel = negotiate(back, settings.limits);
-  state.clients.confirm(client);
+  state.records.confirm(client);
   client.renewedAt = state.now();
-  const session = state.sessions.create(client, foreChannel);
+  const session = state.records.createSession(client, foreChannel);
   session.connections.add(request.connection);
   const results = new XdrWriter().fixedOpaque(session.id).uint32(sequence).uint32(0);
   writeChannel(results, foreChannel);
@@ -75,22 +77,56 @@ export function createSession(compound: Compound, args: XdrReader): void {
   reply.raw(client.lastCreateSession.reply);
 }
 
+/** The slot that a request runs in. */
+interface Sequenced {
+  readonly session: Session;
+  readonly slot: Slot;
+  readonly cachesReply: boolean;
+  readonly outcome: SlotOutcome;
+}
+
+/** SEQUENCE is not run like the other operations: it decides whether they are run at all. */
+export function sequence(compound: Compound, args: XdrReader): Sequenced {
+  const { state, request, reply } = compound;
+  const sessionId = args.fixedOpaque(SESSION_ID_SIZE);
+  const [sequenceId, slotId, highestSlotId] = [args.uint32(), args.uint32(), args.uint32()];
+  const cachesReply = args.bool();
+  const session = state.records.session(sessionId);
+  const { channel, client, slots } = session;
+  const slot = slots[slotId];
+  if (slot === undefined) throw new StatusError("NFS4ERR_BADSLOT");
+  if (slotId > highestSlotId) throw new StatusError("NFS4ERR_BAD_HIGH_SLOT");
+  if (request.length > channel.maximumRequest) throw new StatusError("NFS4ERR_REQ_TOO_BIG");
+  if (request.count > channel.maximumOperations) throw new StatusError("NFS4ERR_TOO_MANY_OPS");
+  compound.enterSession(session, cachesReply);
+  compound.requireRoom(ResultSize.SEQUENCE);
+
+  const outcome = slot.begin(sequenceId, fingerprintOf(request.body, request.principal));
+  client.renewedAt = state.now();
+  if (outcome.kind === "new") client.requestsInFlight++;
+  const highestSlot = slots.length - 1;
+  const noStatusFlags = 0;
+  reply.fixedOpaque(sessionId).uint32(sequenceId).uint32(slotId);
+  reply.uint32(highestSlot).uint32(highestSlot).uint32(noStatusFlags);
+  return { session, slot, cachesReply, outcome };
+}
+
 export function destroySession({ state, index, request }: Compound, args: XdrReader): void {
-  const session = state.sessions.get(args.fixedOpaque(SESSION_ID_SIZE));
+  const session = state.records.session(args.fixedOpaque(SESSION_ID_SIZE));
   if (!session.connections.has(request.connection)) throw new StatusError("NFS4ERR_CONN_NOT_BOUND_TO_SESSION");
   if (index < request.count - 1) throw new StatusError("NFS4ERR_NOT_ONLY_OP");
-  state.sessions.remove(session);
+  state.records.removeSession(session);
 }
 
 export function destroyClientId({ state }: Compound, args: XdrReader): void {
-  const client = state.clients.get(args.uint64());
+  const client = state.records.client(args.uint64());
   if (client.hasState) throw new StatusError("NFS4ERR_CLIENTID_BUSY");
-  state.clients.remove(client);
+  state.records.remove(client);
 }
 
 /** Any connection may come to any session; there is no back channel to bind. */
 export function bindConnectionToSession({ state, request, reply }: Compound, args: XdrReader): void {
-  const session = state.sessions.get(args.fixedOpaque(SESSION_ID_SIZE));
+  const session = state.records.session(args.fixedOpaque(SESSION_ID_SIZE));
   const direction = args.uint32();
   args.bool();
   if (direction === BindDirection.BACK) throw new StatusError("NFS4ERR_INVAL");

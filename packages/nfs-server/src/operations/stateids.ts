@@ -11,7 +11,7 @@ import {
 import type { Compound } from "../compound.ts";
 import type { Inode } from "../file-system/inode.ts";
 import { MAX_UINT32 } from "../protocol.ts";
-import type { State } from "../state/stateids.ts";
+import type { State } from "../state/client.ts";
 import { StatusError, statusOf } from "../status-error.ts";
 
 const ZEROS = Buffer.alloc(STATEID_OTHER_SIZE);
@@ -30,7 +30,7 @@ export function findState(compound: Compound, stateid: Stateid, inode?: Inode): 
   if (isZeros && actual.seqid === 0) return undefined;
   if (actual.seqid === MAX_UINT32 && actual.other.equals(ONES)) return undefined;
   if (isZeros) throw new StatusError("NFS4ERR_BAD_STATEID");
-  const state = compound.state.stateids.get(compound.client, actual);
+  const state = compound.client.stateOf(actual);
   if (inode !== undefined && state.inode !== inode) throw new StatusError("NFS4ERR_BAD_STATEID");
   return state;
 }
@@ -57,7 +57,7 @@ export function testStateids(compound: Compound, args: XdrReader): void {
 
 function test(compound: Compound, stateid: Stateid): StatusName {
   try {
-    compound.state.stateids.get(compound.client, stateid);
+    compound.client.stateOf(stateid);
     return "NFS4_OK";
   } catch (error) {
     const status = statusOf(error);

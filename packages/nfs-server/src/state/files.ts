@@ -3,15 +3,14 @@ import type { Inode } from "../file-system/inode.ts";
 import type { OpenFile } from "../file-system/open-file.ts";
 import { StatusError } from "../status-error.ts";
 import { type ByteRange, type ByteRangeLock, findConflict, withLock, withoutRange } from "./byte-ranges.ts";
-import type { Client } from "./clients.ts";
-import { advance, type LockOwner, type LockState, type OpenState, type Stateids } from "./stateids.ts";
+import { advance, type Client, type LockOwner, type LockState, type OpenState } from "./client.ts";
 
 /** Opens that one client may have: Amazon EFS allows 32,768 open files, and says that a quota is used up. */
-const OPENS_PER_CLIENT = 32_768;
+const MAX_OPENS_PER_CLIENT = 32_768;
 
 /** Amazon EFS: 512 locks on one file, and locks of one client by 256 owners and files. More are to come later. */
-const LOCKS_PER_FILE = 512;
-const LOCK_STATES_PER_CLIENT = 256;
+const MAX_LOCKS_PER_FILE = 512;
+const MAX_LOCK_STATES_PER_CLIENT = 256;
 
 interface FileState {
   readonly opens: Set<OpenState>;
@@ -30,12 +29,7 @@ interface WantedLock extends ByteRange {
 }
 
 export class Files {
-  readonly #stateids: Stateids;
   readonly #files = new Map<Inode, FileState>();
-
-  constructor(stateids: Stateids) {
-    this.#stateids = stateids;
-  }
 
   /**
    * Notes an open, and takes over the caller's use of `file`. An open-owner has one open of a file: opening it again
@@ -46,13 +40,13 @@ export class Files {
       (open) => open.client === client && open.owner === owner,
     );
     if (known !== undefined) return this.#openAgain(known, file, access);
-    if (client.isGone || client.opens.size >= OPENS_PER_CLIENT) {
+    if (client.isGone || client.opens.size >= MAX_OPENS_PER_CLIENT) {
       file.release();
       throw new StatusError(client.isGone ? "NFS4ERR_DEADSESSION" : "NFS4ERR_DQUOT");
     }
     const open: OpenState = {
       kind: "open",
-      other: this.#stateids.createOther(),
+      other: client.newStateidOther(),
       seqid: 1,
       client,
       owner,
@@ -62,8 +56,7 @@ export class Files {
       opened: new Set([access]),
       locks: new Set(),
     };
-    this.#stateids.add(open);
-    client.opens.add(open);
+    client.add(open);
     this.#stateOf(inode).opens.add(open);
     return open;
   }
@@ -81,8 +74,7 @@ export class Files {
   /** Ends an open, and the locks that were taken under it. */
   close(open: OpenState): void {
     for (const lock of open.locks) this.forgetLocks(lock);
-    this.#stateids.remove(open);
-    open.client.opens.delete(open);
+    open.client.remove(open);
     const file = this.#files.get(open.inode);
     file?.opens.delete(open);
     if (file?.opens.size === 0) this.#files.delete(open.inode);
@@ -108,8 +100,8 @@ export class Files {
       owner: ownerKey,
     });
     const known = file.locks.get(ownerKey);
-    const isTooMany = ranges.length > Math.max(LOCKS_PER_FILE, file.ranges.length);
-    if (isTooMany || (known === undefined && open.client.locks.size >= LOCK_STATES_PER_CLIENT)) {
+    const isTooMany = ranges.length > Math.max(MAX_LOCKS_PER_FILE, file.ranges.length);
+    if (isTooMany || (known === undefined && open.client.locks.size >= MAX_LOCK_STATES_PER_CLIENT)) {
       throw new StatusError("NFS4ERR_DELAY");
     }
     file.ranges = ranges;
@@ -119,7 +111,7 @@ export class Files {
     }
     const lock: LockState = {
       kind: "lock",
-      other: this.#stateids.createOther(),
+      other: open.client.newStateidOther(),
       seqid: 1,
       client: open.client,
       ownerKey,
@@ -127,10 +119,9 @@ export class Files {
       inode: open.inode,
       open,
     };
-    this.#stateids.add(lock);
-    file.locks.set(ownerKey, lock);
+    open.client.add(lock);
     open.locks.add(lock);
-    open.client.locks.add(lock);
+    file.locks.set(ownerKey, lock);
     return lock;
   }
 
@@ -152,9 +143,8 @@ export class Files {
       file.ranges = file.ranges.filter(({ owner }) => owner !== lock.ownerKey);
       file.locks.delete(lock.ownerKey);
     }
-    this.#stateids.remove(lock);
+    lock.client.remove(lock);
     lock.open.locks.delete(lock);
-    lock.client.locks.delete(lock);
   }
 
   #stateOf(inode: Inode): FileState {

@@ -1,65 +1,30 @@
-/** The clients a server knows (RFC 8881 §2.4, §18.35): who they are, and what is theirs. */
+/** The clients that are known, and their sessions (RFC 8881 §2.4, §2.10, §18.35). */
 import { StatusError } from "../status-error.ts";
-import type { Session } from "./sessions.ts";
-import type { LockState, OpenState } from "./stateids.ts";
-
-/** What an EXCHANGE_ID says of the client. */
-export interface ClientIdentity {
-  /** co_ownerid: the same for all incarnations of one client. */
-  readonly owner: string;
-  /** co_verifier: another one for each incarnation. */
-  readonly verifier: string;
-  /** Whom RPC says the caller is. */
-  readonly principal: string;
-}
-
-export class Client {
-  readonly id: bigint;
-  readonly identity: ClientIdentity;
-  confirmed = false;
-  /** The sequence id that the next CREATE_SESSION must bear, and the reply to the last one. */
-  nextSequence = 1;
-  lastCreateSession?: { readonly sequence: number; readonly reply: Buffer };
-  reclaimComplete = false;
-  readonly sessions = new Set<Session>();
-  readonly opens = new Set<OpenState>();
-  readonly locks = new Set<LockState>();
-  /** When its lease was renewed last, in milliseconds of the state's clock. */
-  renewedAt: number;
-  /** A client whose request is being worked on does not expire. */
-  requestsInFlight = 0;
-  /** All that was its own was taken away; nothing may be added any more. */
-  isGone = false;
-
-  constructor(id: bigint, identity: ClientIdentity, now: number) {
-    this.id = id;
-    this.identity = identity;
-    this.renewedAt = now;
-  }
-
-  get hasState(): boolean {
-    return this.sessions.size > 0 || this.opens.size > 0 || this.locks.size > 0;
-  }
-}
+import type { ChannelAttributes } from "./channel.ts";
+import { Client, type ClientIdentity, Session } from "./client.ts";
+import type { Files } from "./files.ts";
 
 /** Clients that are known at once; beyond that new ones are told to come later. */
-const CAPACITY = 4096;
+const MAX_CLIENTS = 4096;
+const MAX_SESSIONS_PER_CLIENT = 64;
 
-export class Clients {
-  readonly #destroyState: (client: Client) => void;
+export class ClientRecords {
+  readonly #files: Files;
   readonly #epoch: number;
   readonly #byId = new Map<bigint, Client>();
   readonly #confirmed = new Map<string, Client>();
   readonly #unconfirmed = new Map<string, Client>();
+  readonly #sessions = new Map<string, Session>();
   #created = 0;
 
-  constructor(epoch: number, destroyState: (client: Client) => void) {
+  /** @param epoch Differs after a restart, so that nobody takes a new client for one from before. */
+  constructor(files: Files, epoch: number) {
+    this.#files = files;
     this.#epoch = epoch;
-    this.#destroyState = destroyState;
   }
 
   /** @throws {StatusError} NFS4ERR_STALE_CLIENTID */
-  get(id: bigint): Client {
+  client(id: bigint): Client {
     const client = this.#byId.get(id);
     if (client === undefined) throw new StatusError("NFS4ERR_STALE_CLIENTID");
     return client;
@@ -94,9 +59,11 @@ export class Clients {
     this.#confirmed.set(client.identity.owner, client);
   }
 
+  /** Ends a client, with its sessions, opens and locks. */
   remove(client: Client): void {
     client.isGone = true;
-    this.#destroyState(client);
+    for (const session of client.sessions) this.removeSession(session);
+    for (const open of client.opens) this.#files.close(open);
     this.#byId.delete(client.id);
     for (const table of [this.#confirmed, this.#unconfirmed]) {
       if (table.get(client.identity.owner) === client) table.delete(client.identity.owner);
@@ -110,18 +77,43 @@ export class Clients {
     }
   }
 
-  all(): Iterable<Client> {
-    return this.#byId.values();
+  /** Ends all clients. */
+  clear(): void {
+    for (const client of this.#byId.values()) this.remove(client);
+  }
+
+  createSession(client: Client, channel: ChannelAttributes): Session {
+    if (client.sessions.size >= MAX_SESSIONS_PER_CLIENT) throw new StatusError("NFS4ERR_NOSPC");
+    const session = new Session(client, channel);
+    this.#sessions.set(keyOf(session.id), session);
+    client.sessions.add(session);
+    return session;
+  }
+
+  /** @throws {StatusError} NFS4ERR_BADSESSION */
+  session(id: Buffer): Session {
+    const session = this.#sessions.get(keyOf(id));
+    if (session === undefined) throw new StatusError("NFS4ERR_BADSESSION");
+    return session;
+  }
+
+  removeSession(session: Session): void {
+    this.#sessions.delete(keyOf(session.id));
+    session.client.sessions.delete(session);
   }
 
   #createUnconfirmed(identity: ClientIdentity, now: number): Client {
     const earlier = this.#unconfirmed.get(identity.owner);
     if (earlier !== undefined) this.remove(earlier);
-    if (this.#byId.size >= CAPACITY) throw new StatusError("NFS4ERR_DELAY");
+    if (this.#byId.size >= MAX_CLIENTS) throw new StatusError("NFS4ERR_DELAY");
     this.#created++;
     const client = new Client((BigInt(this.#epoch) << 32n) | BigInt(this.#created), identity, now);
     this.#byId.set(client.id, client);
     this.#unconfirmed.set(identity.owner, client);
     return client;
   }
+}
+
+function keyOf(id: Buffer): string {
+  return id.toString("latin1");
 }
