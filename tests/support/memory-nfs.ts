@@ -9,149 +9,20 @@ import {
   ClosedError,
   ConnectionError,
   DeadlineError,
-  type DirectoryEntry,
-  etagOf,
-  type FileAttributes,
+  FileChangedError,
   InvalidCursorError,
+  isStatus,
   type NfsClient,
   type NfsClientOptions,
-  NfsStatusError,
   type OperationOptions,
   type OrphanOptions,
   OutcomeUnknownError,
-  PreconditionError,
   type ReadOptions,
   type RemoveOptions,
   type WriteOptions,
 } from "nfs-client";
-import { Op, type StatusName, statusCode } from "nfs-client/wire";
-
-interface Node {
-  readonly type: "file" | "directory" | "symbolic-link";
-  readonly data: Buffer;
-  readonly attributes: FileAttributes;
-}
-
-/** What all the servers serve. Paths are absolute: `/data/a.txt`. */
-export class MemoryFileSystem {
-  readonly #nodes = new Map<string, Node>();
-  #ids = 0n;
-  #changes = 0n;
-  /** Milliseconds since 1970, for the files written next. */
-  now = Date.UTC(2025, 0, 1);
-
-  constructor() {
-    this.#put("/", "directory", Buffer.alloc(0));
-  }
-
-  /** The paths of all files, sorted. */
-  get files(): string[] {
-    return [...this.#nodes]
-      .filter(([, node]) => node.type === "file")
-      .map(([path]) => path)
-      .sort();
-  }
-
-  read(path: string): Buffer {
-    const node = this.#find(path, Op.READ);
-    if (node.type === "directory") throw failure("NFS4ERR_ISDIR", Op.READ, path);
-    if (node.type === "symbolic-link") throw failure("NFS4ERR_SYMLINK", Op.READ, path);
-    return node.data;
-  }
-
-  stat(path: string): FileAttributes {
-    return this.#find(path, Op.LOOKUP).attributes;
-  }
-
-  write(path: string, data: Uint8Array, { when, createParents = true }: WriteOptions = {}): FileAttributes {
-    const current = this.#nodes.get(path);
-    if (current?.type === "directory") throw failure("NFS4ERR_ISDIR", Op.RENAME, path);
-    if (when === "absent" && current) throw new PreconditionError(`${path} exists`);
-    this.#require(path, when);
-    if (createParents) this.makeDirectories(parentOf(path));
-    else this.#find(parentOf(path), Op.LOOKUP);
-    return this.#put(path, "file", Buffer.from(data)).attributes;
-  }
-
-  append(path: string, data: Uint8Array, options: WriteOptions = {}): FileAttributes {
-    const current = this.#nodes.get(path);
-    if (!current || options.when === "absent") return this.write(path, data, options);
-    this.#require(path, options.when);
-    return this.#put(path, "file", Buffer.concat([this.read(path), data]), current.attributes.fileId).attributes;
-  }
-
-  remove(path: string, { when }: RemoveOptions = {}): void {
-    this.#require(path, when);
-    this.#find(path, Op.REMOVE);
-    if (this.list(path).length > 0) throw failure("NFS4ERR_NOTEMPTY", Op.REMOVE, path);
-    this.#nodes.delete(path);
-  }
-
-  rename(from: string, to: string): void {
-    const node = this.#find(from, Op.RENAME);
-    this.#find(parentOf(to), Op.LOOKUP);
-    this.#nodes.delete(from);
-    this.#nodes.set(to, node);
-  }
-
-  makeDirectories(path: string): void {
-    const existing = this.#nodes.get(path);
-    if (existing?.type === "directory") return;
-    if (existing) throw failure("NFS4ERR_NOTDIR", Op.CREATE, path);
-    this.makeDirectories(parentOf(path));
-    this.#put(path, "directory", Buffer.alloc(0));
-  }
-
-  makeLink(path: string): void {
-    this.makeDirectories(parentOf(path));
-    this.#put(path, "symbolic-link", Buffer.alloc(0));
-  }
-
-  list(path: string): DirectoryEntry[] {
-    const prefix = path === "/" ? "/" : `${path}/`;
-    return [...this.#nodes]
-      .filter(([each]) => each.startsWith(prefix) && each !== "/" && !each.slice(prefix.length).includes("/"))
-      .map(([each, { attributes }]) => ({
-        name: each.slice(prefix.length),
-        attributes,
-        cursor: attributes.fileId.toString(),
-      }))
-      .sort((a, b) => Number(BigInt(a.cursor) - BigInt(b.cursor)));
-  }
-
-  #require(path: string, when: WriteOptions["when"]): void {
-    if (typeof when !== "object") return;
-    const current = this.#nodes.get(path);
-    const cause = current ? undefined : failure("NFS4ERR_NOENT", Op.LOOKUP, path);
-    if (current && etagOf(current.attributes) === when.etag) return;
-    throw new PreconditionError(`${path} is another file than the one that was meant`, { cause });
-  }
-
-  #find(path: string, operation: number): Node {
-    const node = this.#nodes.get(path);
-    if (node) return node;
-    for (let parent = parentOf(path); parent !== "/"; parent = parentOf(parent)) {
-      const above = this.#nodes.get(parent);
-      if (above?.type === "file") throw failure("NFS4ERR_NOTDIR", Op.LOOKUP, path);
-      if (above?.type === "symbolic-link") throw failure("NFS4ERR_SYMLINK", Op.LOOKUP, path);
-    }
-    throw failure("NFS4ERR_NOENT", operation, path);
-  }
-
-  #put(path: string, type: Node["type"], data: Buffer, fileId = ++this.#ids): Node {
-    const attributes: FileAttributes = {
-      type,
-      size: data.length,
-      change: ++this.#changes,
-      fileId,
-      mode: type === "directory" ? 0o755 : 0o644,
-      modifiedAt: this.now,
-    };
-    const node = { type, data, attributes };
-    this.#nodes.set(path, node);
-    return node;
-  }
-}
+import { Op, type StatusName } from "nfs-client/wire";
+import { failure, MemoryFileSystem } from "./memory-file-system.ts";
 
 /** One server; `up` is how it begins. A `frozen` one accepts everything and answers nothing. */
 export class MemoryServer {
@@ -240,27 +111,49 @@ class MemoryClient implements NfsClient {
   }
 
   async readFile(path: string, options: ReadOptions = {}) {
-    const { attributes, body } = await this.openFile(path, options);
-    const chunks: Buffer[] = [];
-    for await (const chunk of body) chunks.push(chunk);
-    return { attributes, data: Buffer.concat(chunks) };
+    for (;;) {
+      const { attributes, body } = await this.openFile(path, options);
+      try {
+        const chunks: Buffer[] = [];
+        for await (const chunk of body) chunks.push(chunk);
+        return { attributes, data: Buffer.concat(chunks) };
+      } catch (error) {
+        if (!(error instanceof FileChangedError)) throw error;
+      }
+    }
   }
 
   async openFile(path: string, options: ReadOptions = {}) {
-    const { attributes, data } = await this.#perform("openFile", path, options, ({ files }) => ({
-      data: files.read(path),
-      attributes: files.stat(path),
-    }));
-    const start = options.start ?? 0;
-    const part = data.subarray(start, start + Math.min(options.length ?? data.length, data.length));
-    return { attributes, body: this.#body(path, part, options) };
+    const { start = 0, length = Number.POSITIVE_INFINITY } = options;
+    const { attributes, first, end } = await this.#perform("openFile", path, options, ({ files, chunkSize }) => {
+      const file = files.open(path);
+      const end = Math.min(file.attributes.size, start + length);
+      return { attributes: file.attributes, first: file.read(start, Math.min(end, start + chunkSize)), end };
+    });
+    return { attributes, body: this.#body(path, attributes.fileId, first, { start, end }, options) };
   }
 
-  async *#body(path: string, data: Buffer, options: ReadOptions): AsyncGenerator<Buffer> {
-    const { chunkSize } = this.#server;
-    for (let at = 0; at < data.length; at += chunkSize) {
-      if (at > 0) await this.#perform("read", path, options, () => undefined);
-      yield data.subarray(at, at + chunkSize);
+  /** What is longer than a chunk is opened when it is read, as by a client that reads ahead. */
+  async *#body(
+    path: string,
+    fileId: bigint,
+    first: Buffer,
+    { start, end }: { start: number; end: number },
+    options: ReadOptions,
+  ): AsyncGenerator<Buffer> {
+    const { files, chunkSize } = this.#server;
+    const isWhole = start + first.length >= end;
+    const file = isWhole ? undefined : files.open(path);
+    if (file && file.attributes.fileId !== fileId) {
+      throw new FileChangedError(`${path} was replaced before it was read`);
+    }
+    if (first.length > 0) yield first;
+    if (file === undefined) return;
+    for (let at = start + first.length; at < end; at += chunkSize) {
+      const upTo = Math.min(end, at + chunkSize);
+      const chunk = await this.#perform("read", path, options, () => file.read(at, upTo));
+      if (chunk.length < upTo - at) throw new FileChangedError(`${path} became shorter while it was read`);
+      yield chunk;
     }
   }
 
@@ -289,7 +182,7 @@ class MemoryClient implements NfsClient {
       await this.stat(path, options);
       return true;
     } catch (error) {
-      if (error instanceof NfsStatusError && error.status === "NFS4ERR_NOENT") return false;
+      if (isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR")) return false;
       throw error;
     }
   }
@@ -302,17 +195,18 @@ class MemoryClient implements NfsClient {
     return this.#perform("rename", from, options, ({ files }) => files.rename(from, to), true);
   }
 
-  async makeDirectory(path: string, options?: OperationOptions) {
-    return this.#perform("makeDirectory", path, options, ({ files }) => files.makeDirectories(path));
+  async makeDirectory(path: string, options: OperationOptions & { readonly recursive?: boolean } = {}) {
+    return this.#perform("makeDirectory", path, options, ({ files }) =>
+      options.recursive ? files.makeDirectories(path) : files.makeDirectory(path),
+    );
   }
 
   async *readDirectory(path: string, options: OperationOptions & { after?: string } = {}) {
     const { after = "0" } = options;
     if (!/^\d+$/.test(after)) throw new InvalidCursorError(`${after} is not the cursor of a directory entry`);
-    const entries = await this.#perform("readDirectory", path, options, ({ files }) => {
-      if (files.stat(path).type !== "directory") throw failure("NFS4ERR_NOTDIR", Op.READDIR, path);
-      return files.list(path).filter(({ cursor }) => BigInt(cursor) > BigInt(after));
-    });
+    const entries = await this.#perform("readDirectory", path, options, ({ files }) =>
+      files.list(path).filter(({ cursor }) => BigInt(cursor) > BigInt(after)),
+    );
     for (const [index, entry] of entries.entries()) {
       if (index > 0) await this.#perform("readDirectory", path, options, () => undefined);
       yield entry;
@@ -373,12 +267,4 @@ class MemoryClient implements NfsClient {
       }
     }
   }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
-}
-
-function failure(status: StatusName, operation: number, path: string): NfsStatusError {
-  return new NfsStatusError(statusCode(status), operation, path);
 }

@@ -7,7 +7,8 @@ import { Router, type RouterOptions } from "../../fargate-app/src/router/router.
 import type { Target } from "../../fargate-app/src/router/target.ts";
 import { filePath } from "../../fargate-app/src/routing/path.ts";
 import { rankingOf } from "../../fargate-app/src/routing/ranking.ts";
-import { MemoryFileSystem, MemoryServer } from "./memory-nfs.ts";
+import { MemoryFileSystem } from "./memory-file-system.ts";
+import { MemoryServer } from "./memory-nfs.ts";
 
 export interface LogLine {
   readonly level: string;

@@ -1,10 +1,13 @@
 /** The servers that the NFS client's suites run against: each of them keeps the other, and the client, honest. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import { connectNfs, type NfsClient, type NfsClientOptions } from "nfs-client";
 import { describe } from "vitest";
 import { GaneshaServer, ganesha, LEASE } from "./ganesha.ts";
+import { MemoryFileSystem } from "./memory-file-system.ts";
+import { MemoryServer } from "./memory-nfs.ts";
 import { describeRequiring } from "./requirements.ts";
 
 /** A running NFSv4.1 server, and the directory behind it as this machine sees it. */
@@ -40,5 +43,68 @@ async function startLocalServer(): Promise<TestServer> {
       await server.close();
       await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+/** A file system, clients for it, and its files as they are past any client. */
+export interface FileServer {
+  /** Where clients find the directory that `stored` is about. */
+  readonly root: string;
+  connect(options?: Omit<NfsClientOptions, "host" | "port">): Promise<NfsClient>;
+  readonly stored: StoredFiles;
+  stop(): Promise<void>;
+}
+
+/** Paths are relative to the server's root. */
+interface StoredFiles {
+  read(path: string): Promise<Buffer>;
+  list(path: string): Promise<string[]>;
+  write(path: string, data: string): Promise<void>;
+  truncate(path: string, size: number): Promise<void>;
+  makeDirectory(path: string): Promise<void>;
+  makeLink(path: string, target: string): Promise<void>;
+}
+
+/** Runs `suite` over every server of {@link describeEachServer}, and over the one in memory that has no wire. */
+export function describeEachFileServer(name: string, suite: (start: () => Promise<FileServer>) => void): void {
+  describeEachServer(name, (start) => suite(async () => fileServer(await start())));
+  describe(`${name} (in memory)`, () => suite(startMemoryFileServer));
+}
+
+function fileServer(server: TestServer): FileServer {
+  const { host, port, directory } = server;
+  const local = (path: string) => join(directory, path);
+  return {
+    root: server.root,
+    connect: (options) => connectNfs({ ...options, host, port }),
+    stored: {
+      read: (path) => readFile(local(path)),
+      list: (path) => readdir(local(path)),
+      write: (path, data) => writeFile(local(path), data),
+      truncate: (path, size) => truncate(local(path), size),
+      makeDirectory: (path) => mkdir(local(path)),
+      makeLink: (path, target) => symlink(target, local(path)),
+    },
+    stop: () => server.stop(),
+  };
+}
+
+async function startMemoryFileServer(): Promise<FileServer> {
+  const files = new MemoryFileSystem();
+  files.now = Date.now();
+  const chunkSize = 1024 * 1024;
+  const { connect } = new MemoryServer(files, { chunkSize });
+  return {
+    root: "",
+    connect: (options = {}) => connect(options),
+    stored: {
+      read: async (path) => files.read(path),
+      list: async (path) => files.list(path).map(({ name }) => name),
+      write: async (path, data) => void files.write(path, Buffer.from(data)),
+      truncate: async (path, size) => files.truncate(path, size),
+      makeDirectory: async (path) => files.makeDirectory(path),
+      makeLink: async (path) => files.makeLink(path),
+    },
+    async stop() {},
   };
 }
