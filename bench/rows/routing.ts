@@ -1,7 +1,7 @@
 /** Which mount target a path belongs to: how quickly that is decided, and what a new target moves. */
 import { hash } from "node:crypto";
 import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
-import { type RoutingStrategy, rankingOf } from "../../fargate-app/src/routing/ranking.ts";
+import { type RoutingStrategy, rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { interleave } from "../interleave.ts";
 import { loadHashRing } from "../peers/hashring.ts";
 import { type Bench, boundedFigure, type Figure, type Peer, type Row, valueAtLeast } from "../row.ts";

@@ -9,7 +9,7 @@ import {
 import * as z from "zod";
 import type { MountTargetTlsSettings } from "./efs/mount-target-tls.ts";
 import type { HttpLimits } from "./http/limits.ts";
-import { ROUTING_STRATEGIES, type RoutingStrategy } from "./routing/ranking.ts";
+import { ROUTING_STRATEGIES, type RoutingStrategy } from "./routing/strategies.ts";
 
 /** All times are milliseconds. */
 export interface Settings {

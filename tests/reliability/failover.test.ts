@@ -10,7 +10,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { Router } from "../../fargate-app/src/router/router.ts";
 import type { Target } from "../../fargate-app/src/router/target.ts";
 import { filePath } from "../../fargate-app/src/routing/path.ts";
-import { rankingOf } from "../../fargate-app/src/routing/ranking.ts";
+import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { SUBNETS } from "../../local/account.ts";
 import { findCommonPort } from "../../local/loopback.ts";
 import { startMountTargetServers } from "../../local/mount-targets/servers.ts";

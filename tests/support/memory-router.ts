@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 import { Router, type RouterOptions } from "../../fargate-app/src/router/router.ts";
 import type { Target } from "../../fargate-app/src/router/target.ts";
 import { filePath } from "../../fargate-app/src/routing/path.ts";
-import { rankingOf } from "../../fargate-app/src/routing/ranking.ts";
+import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { MemoryFileSystem } from "./memory-file-system.ts";
 import { MemoryServer } from "./memory-nfs.ts";
 

@@ -2,8 +2,8 @@
 import type { MountTable, MountTarget } from "@efs-mount-autoscaling/mount-table";
 import { Deadline, type NfsClient, NfsStatusError, type OperationOptions, OutcomeUnknownError } from "nfs-client";
 import type { DirectoryPath } from "../routing/path.ts";
-import { type RoutingStrategy, rankingOf } from "../routing/ranking.ts";
 import type { Ranking } from "../routing/routable.ts";
+import { type RoutingStrategy, rankingOf } from "../routing/strategies.ts";
 import type { Connection } from "./connection.ts";
 import { UnavailableError, verdictOn } from "./failures.ts";
 import type { OperationName } from "./statistics.ts";

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";
-import { rankingOf } from "../../../fargate-app/src/routing/ranking.ts";
+import { ROUTING_STRATEGIES, type RoutingStrategy, rankingOf } from "../../../fargate-app/src/routing/strategies.ts";
 
 const targets = ["fsmt-c3", "fsmt-a1", "fsmt-b2"].map((id) => ({ id }));
 
-function idsFor(path: string, strategy: "rendezvous" | "modulo", among = targets): string[] {
+function idsFor(path: string, strategy: RoutingStrategy, among = targets): string[] {
   return rankingOf(among, strategy)(filePath(path)).map(({ id }) => id);
 }
 
@@ -33,7 +33,7 @@ describe("modulo", () => {
   });
 });
 
-describe.each(["rendezvous", "modulo"] as const)("%s", (strategy) => {
+describe.each(ROUTING_STRATEGIES)("%s", (strategy) => {
   test("ranks every target once, whatever their order in the table", () => {
     for (let index = 0; index < 100; index++) {
       const ids = idsFor(`file-${index}`, strategy);
