@@ -11,7 +11,7 @@ import { createServer } from "./http/server.ts";
 import { MountTableRefresh } from "./router/mount-table-refresh.ts";
 import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";
 import { OrphanSweep } from "./router/orphan-sweep.ts";
-import { Router } from "./router/router.ts";
+import { RoutedFiles } from "./router/routed-files.ts";
 import type { Connect } from "./router/target.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
@@ -81,7 +81,7 @@ async function startService(
     starting,
   ]);
   const metrics = new Metrics();
-  const router = await Router.start(current.table, {
+  const router = await RoutedFiles.start(current.table, {
     connect: (options) => connect({ ...options, tls }),
     nfsPort: settings.nfsPort,
     connectTimeout: settings.nfsConnectTimeout,

@@ -3,7 +3,7 @@
 import { connectNfs, NfsError, OutcomeUnknownError } from "nfs-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { UnavailableError } from "../../fargate-app/src/router/failures.ts";
-import { Router } from "../../fargate-app/src/router/router.ts";
+import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
 import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
 import { FAULTS, type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
@@ -21,7 +21,7 @@ describeEachServer("appends from many routers to one file", (start, kind) => {
   const random = randomNumbers(seed);
   let server: TestServer;
   let proxies: FaultProxy[];
-  let routers: Router[];
+  let routers: RoutedFiles[];
   const counts = {
     appended: 0,
     "outcome unknown": 0,
@@ -52,7 +52,7 @@ describeEachServer("appends from many routers to one file", (start, kind) => {
     proxies = await Promise.all(Array.from({ length: TARGETS }, () => FaultProxy.start(server)));
     routers = await Promise.all(
       Array.from({ length: ROUTERS }, () =>
-        Router.start(tableOf(proxies), {
+        RoutedFiles.start(tableOf(proxies), {
           connect: connectNfs,
           connectTimeout: 2000,
           operationTimeout: OPERATION_TIMEOUT,

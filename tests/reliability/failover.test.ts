@@ -7,7 +7,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { connectNfs } from "nfs-client";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { Router } from "../../fargate-app/src/router/router.ts";
+import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
 import type { Target } from "../../fargate-app/src/router/target.ts";
 import { filePath } from "../../fargate-app/src/routing/path.ts";
 import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
@@ -82,7 +82,7 @@ function suite(kind: string, start: () => Promise<MountTargets>): void {
   const cleanups: (() => Promise<unknown>)[] = [];
   let mountTargets: MountTargets;
   let gates: Gate[];
-  let router: Router;
+  let router: RoutedFiles;
   let lines: LogLine[];
 
   afterEach(async () => {
@@ -97,7 +97,7 @@ function suite(kind: string, start: () => Promise<MountTargets>): void {
     cleanups.push(() => Promise.all(gates.map((gate) => gate.close())));
     const memory = memoryLog();
     lines = memory.lines;
-    router = await Router.start(tableOf(gates), {
+    router = await RoutedFiles.start(tableOf(gates), {
       connect: connectNfs,
       connectTimeout: CONNECT_TIMEOUT,
       operationTimeout: 30_000,

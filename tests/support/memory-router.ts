@@ -3,7 +3,7 @@
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import pino, { type Logger } from "pino";
 import { onTestFinished } from "vitest";
-import { Router, type RouterOptions } from "../../fargate-app/src/router/router.ts";
+import { RoutedFiles, type RoutedFilesOptions } from "../../fargate-app/src/router/routed-files.ts";
 import type { Target } from "../../fargate-app/src/router/target.ts";
 import { filePath } from "../../fargate-app/src/routing/path.ts";
 import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
@@ -42,7 +42,7 @@ export class MemoryNetwork {
     };
   }
 
-  readonly connect: RouterOptions["connect"] = async (options) => {
+  readonly connect: RoutedFilesOptions["connect"] = async (options) => {
     const index = this.table.mount_targets.findIndex(({ ip_address }) => ip_address === options.host);
     return this.#serverAt(index).connect(options);
   };
@@ -65,7 +65,7 @@ export class MemoryNetwork {
 }
 
 export interface MemoryRouter {
-  readonly router: Router;
+  readonly router: RoutedFiles;
   readonly network: MemoryNetwork;
   readonly lines: LogLine[];
   /** The router's view of a server. */
@@ -75,10 +75,10 @@ export interface MemoryRouter {
 /** A router over `network`, with timeouts that suit tests. */
 export async function startMemoryRouter(
   network = new MemoryNetwork(3),
-  options: Partial<RouterOptions> = {},
+  options: Partial<RoutedFilesOptions> = {},
 ): Promise<MemoryRouter> {
   const { log, lines } = memoryLog();
-  const router = await Router.start(network.table, {
+  const router = await RoutedFiles.start(network.table, {
     connect: network.connect,
     connectTimeout: 200,
     operationTimeout: 2_000,

@@ -3,7 +3,7 @@ import type { App } from "../../fargate-app/src/http/app.ts";
 import type { HttpLimits } from "../../fargate-app/src/http/limits.ts";
 import { Metrics } from "../../fargate-app/src/http/metrics.ts";
 import { createServer, type ServerOptions } from "../../fargate-app/src/http/server.ts";
-import type { RouterOptions } from "../../fargate-app/src/router/router.ts";
+import type { RoutedFilesOptions } from "../../fargate-app/src/router/routed-files.ts";
 import { readSettings } from "../../fargate-app/src/settings.ts";
 import { type MemoryNetwork, type MemoryRouter, memoryLog, startMemoryRouter } from "./memory-router.ts";
 
@@ -19,7 +19,7 @@ export async function startMemoryServer(
   {
     limits,
     ...options
-  }: Partial<Omit<ServerOptions, "limits"> & RouterOptions> & { limits?: Partial<HttpLimits> } = {},
+  }: Partial<Omit<ServerOptions, "limits"> & RoutedFilesOptions> & { limits?: Partial<HttpLimits> } = {},
 ): Promise<MemoryHttpServer> {
   const metrics = new Metrics();
   const started = await startMemoryRouter(network, { onOperation: metrics.observeOperation, ...options });

@@ -1,7 +1,7 @@
 /** Clients of a router that write, read, append and list, each in a directory of its own, and check all they get. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { OutcomeUnknownError } from "nfs-client";
-import type { Router } from "../../fargate-app/src/router/router.ts";
+import type { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
 import { directoryPath, filePath } from "../../fargate-app/src/routing/path.ts";
 import { readFile } from "./read-file.ts";
 
@@ -32,7 +32,7 @@ export interface Slowest {
 }
 
 export class RouterLoad {
-  readonly #router: Router;
+  readonly #router: RoutedFiles;
   readonly #random: () => number;
   readonly #clients: readonly Promise<void>[];
   readonly #failed: string[] = [];
@@ -42,7 +42,7 @@ export class RouterLoad {
   #slowest: Slowest = { repeatable: 0, appends: 0 };
   #stopping = false;
 
-  constructor(router: Router, clients: number, random: () => number) {
+  constructor(router: RoutedFiles, clients: number, random: () => number) {
     this.#router = router;
     this.#random = random;
     this.#clients = Array.from({ length: clients }, (_, id) => this.#client(id));

@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { MemoryBudget } from "nfs-client";
 import * as z from "zod";
-import type { Router } from "../router/router.ts";
+import type { RoutedFiles } from "../router/routed-files.ts";
 import type { App } from "./app.ts";
 import type { FileExchange } from "./file-exchange.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -25,7 +25,7 @@ const withoutAppend = z.looseObject({}).refine(({ append }) => append === undefi
 });
 const consumes = ["application/octet-stream"];
 
-export function addFileRoutes(app: App, router: Router, limits: HttpLimits): void {
+export function addFileRoutes(app: App, router: RoutedFiles, limits: HttpLimits): void {
   const appendAllowance = new MemoryBudget(limits.appendMemory);
   const exchange = (request: FastifyRequest, reply: FastifyReply): FileExchange => {
     return { router, path: fileOf(request.raw.url ?? ""), request, reply };

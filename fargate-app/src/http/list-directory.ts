@@ -1,6 +1,6 @@
 /** Directories as pages of JSON. */
 import * as z from "zod";
-import type { Router } from "../router/router.ts";
+import type { RoutedFiles } from "../router/routed-files.ts";
 import type { DirectoryPath } from "../routing/path.ts";
 import { modificationDate, validatorsOf } from "./validators.ts";
 
@@ -41,7 +41,7 @@ export type DirectoryPage = z.infer<typeof directoryPage>;
 
 /** The entries come in the server's order. What is added or removed meanwhile may be listed or not; all else is once. */
 export async function readPage(
-  router: Router,
+  router: RoutedFiles,
   path: DirectoryPath,
   { limit, cursor }: PageQuery,
 ): Promise<DirectoryPage> {

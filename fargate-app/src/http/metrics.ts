@@ -1,6 +1,6 @@
 /** The router's metrics for Prometheus. Labels have few values: mount targets, operations, methods, routes, statuses. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Router } from "../router/router.ts";
+import type { RoutedFiles } from "../router/routed-files.ts";
 import { OPERATIONS, type OperationObserver } from "../router/statistics.ts";
 import type { Target } from "../router/target.ts";
 import { TARGET_STATES } from "../router/target-state.ts";
@@ -42,7 +42,7 @@ export class Metrics {
   });
   /** The mount targets that operations were observed of. */
   readonly #observed = new Set<string>();
-  #router: Router | undefined;
+  #router: RoutedFiles | undefined;
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -59,7 +59,7 @@ export class Metrics {
   }
 
   /** Adds what the router counts of its targets; it is read only when somebody asks for the metrics. */
-  watch(router: Router): void {
+  watch(router: RoutedFiles): void {
     this.#router = router;
     this.#count(router, "requests", "Operations tried.", ({ statistics }) => statistics.requests);
     this.#count(
@@ -93,7 +93,7 @@ export class Metrics {
     }
   }
 
-  #count(router: Router, name: string, help: string, value: (target: Target) => number): void {
+  #count(router: RoutedFiles, name: string, help: string, value: (target: Target) => number): void {
     new Counter({
       name: `router_target_${name}_total`,
       help,

@@ -1,6 +1,6 @@
 /** What operators, load balancers and scrapers ask a router. */
 import * as z from "zod";
-import type { Router } from "../router/router.ts";
+import type { RoutedFiles } from "../router/routed-files.ts";
 import { TARGET_STATES } from "../router/target-state.ts";
 import type { App } from "./app.ts";
 import { NO_SECURITY } from "./authentication/bearer.ts";
@@ -34,7 +34,7 @@ export const targetList = z.object({
 });
 
 /** @param isStopping The router finishes what is under way, and wants nothing new. */
-export function addOperationRoutes(app: App, router: Router, metrics: Metrics, isStopping: () => boolean): void {
+export function addOperationRoutes(app: App, router: RoutedFiles, metrics: Metrics, isStopping: () => boolean): void {
   app.route({
     method: "GET",
     url: "/healthz",
@@ -89,7 +89,7 @@ function describe({
   connection,
   statistics,
   compounds,
-}: Router["targets"][number]) {
+}: RoutedFiles["targets"][number]) {
   const { requests, errors, bytesRead, bytesWritten, latency } = statistics;
   return {
     id,

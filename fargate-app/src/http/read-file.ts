@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import mime from "mime";
 import { type FileAttributes, FileChangedError } from "nfs-client";
-import type { Router } from "../router/router.ts";
+import type { RoutedFiles } from "../router/routed-files.ts";
 import type { DirectoryPath, FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";
 import type { ConditionalRequest } from "./preconditions.ts";
@@ -35,13 +35,13 @@ export async function headFile({ router, path, request, reply }: FileExchange) {
 }
 
 /** Without the length of the page: that takes the entries. */
-export async function headDirectory(router: Router, path: DirectoryPath, reply: FastifyReply) {
+export async function headDirectory(router: RoutedFiles, path: DirectoryPath, reply: FastifyReply) {
   await statAs("directory", router, path);
   return reply.type("application/json; charset=utf-8").send();
 }
 
 /** Opens what the request selects. Where that takes the attributes first, the file may have changed until it is open. */
-async function open(router: Router, path: FilePath, request: ConditionalRequest): Promise<Selected> {
+async function open(router: RoutedFiles, path: FilePath, request: ConditionalRequest): Promise<Selected> {
   let range = rangeToRead(request);
   if (range === undefined) {
     const attributes = await statAs("file", router, path);
@@ -66,7 +66,7 @@ async function open(router: Router, path: FilePath, request: ConditionalRequest)
   throw new ProblemError(503, "The file changes faster than it can be read");
 }
 
-async function statAs(wanted: "file" | "directory", router: Router, path: DirectoryPath): Promise<FileAttributes> {
+async function statAs(wanted: "file" | "directory", router: RoutedFiles, path: DirectoryPath): Promise<FileAttributes> {
   const attributes = await router.stat(path);
   const { type } = attributes;
   if (type === wanted) return attributes;

@@ -1,6 +1,6 @@
 /** What a GET or HEAD is to be answered with: all of a file, a part of it, or nothing but a status. */
 import type { FileAttributes } from "nfs-client";
-import type { ReadRange } from "../router/router.ts";
+import type { ReadRange } from "../router/routed-files.ts";
 import { type ConditionalRequest, evaluate, isConditional, isRangeOfSameVersion } from "./preconditions.ts";
 import { type ByteRange, parseRange, resolveRange } from "./range.ts";
 import { validatorsOf } from "./validators.ts";

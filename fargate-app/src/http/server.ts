@@ -10,7 +10,7 @@ import {
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
-import type { Router } from "../router/router.ts";
+import type { RoutedFiles } from "../router/routed-files.ts";
 import { AnswersUnderWay } from "./answers-under-way.ts";
 import type { App } from "./app.ts";
 import type { ApiTokens } from "./authentication/api-tokens.ts";
@@ -28,7 +28,7 @@ import { FILES_PREFIX } from "./request-path.ts";
 import { addSecurityHeaders } from "./security-headers.ts";
 
 export interface ServerOptions {
-  readonly router: Router;
+  readonly router: RoutedFiles;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Log every request, not only those that fail. */

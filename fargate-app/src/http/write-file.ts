@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyReply } from "fastify";
 import { etagOf, type FileAttributes, isStatus, type MemoryBudget } from "nfs-client";
-import type { Router, WriteCondition } from "../router/router.ts";
+import type { RoutedFiles, WriteCondition } from "../router/routed-files.ts";
 import type { FilePath } from "../routing/path.ts";
 import type { FileExchange } from "./file-exchange.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -68,7 +68,7 @@ async function writeCondition({ router, path, request }: FileExchange): Promise<
   return current === undefined ? "absent" : { etag: etagOf(current) };
 }
 
-async function currentVersion(router: Router, path: FilePath): Promise<FileAttributes | undefined> {
+async function currentVersion(router: RoutedFiles, path: FilePath): Promise<FileAttributes | undefined> {
   try {
     return await router.stat(path);
   } catch (error) {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { describe, expect, test, vi } from "vitest";
 import { Metrics } from "../../../fargate-app/src/http/metrics.ts";
-import type { Router } from "../../../fargate-app/src/router/router.ts";
+import type { RoutedFiles } from "../../../fargate-app/src/router/routed-files.ts";
 import { filePath } from "../../../fargate-app/src/routing/path.ts";
 import { MemoryNetwork, startTestRouter as start } from "../../support/memory-router.ts";
 import { readFile } from "../../support/read-file.ts";
@@ -26,7 +26,7 @@ function withoutPreferred(network: MemoryNetwork) {
   };
 }
 
-const ids = (router: Router) => router.targets.map(({ id }) => id);
+const ids = (router: RoutedFiles) => router.targets.map(({ id }) => id);
 
 describe("a new mount target", () => {
   test("takes its share, and the others keep their sessions and counts", async () => {

@@ -12,7 +12,7 @@ import {
 } from "nfs-client";
 import { describe, expect, test, vi } from "vitest";
 import { UnavailableError } from "../../../fargate-app/src/router/failures.ts";
-import type { Router } from "../../../fargate-app/src/router/router.ts";
+import type { RoutedFiles } from "../../../fargate-app/src/router/routed-files.ts";
 import { type DirectoryPath, directoryPath, filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";
 import type { MemoryServer } from "../../support/memory-nfs.ts";
 import { MemoryNetwork, type MemoryRouter, startTestRouter as start } from "../../support/memory-router.ts";
@@ -27,7 +27,7 @@ function preferred(network: MemoryNetwork, path: string = PATH) {
   return { first, second };
 }
 
-async function namesIn(router: Router, path: DirectoryPath, after?: string): Promise<string[]> {
+async function namesIn(router: RoutedFiles, path: DirectoryPath, after?: string): Promise<string[]> {
   const names: string[] = [];
   for await (const { name } of router.list(path, { after })) names.push(name);
   return names;

@@ -27,7 +27,7 @@ import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";
 import type { Target } from "./target.ts";
 import { type Attempt, TargetPool, type TargetPoolOptions } from "./target-pool.ts";
 
-export interface RouterOptions extends Omit<TargetPoolOptions, "memory"> {
+export interface RoutedFilesOptions extends Omit<TargetPoolOptions, "memory"> {
   /** Shared by all targets; a new one when absent. */
   readonly memory?: MemoryBudget;
   /** The directory of the file system that paths begin at, for example `/data`. */
@@ -56,7 +56,7 @@ interface Opened<Item> {
  * What can be repeated without harm is repeated at the next target when one is lost. The outcome of the rest may stay
  * unknown; that is an {@link OutcomeUnknownError}.
  */
-export class Router {
+export class RoutedFiles {
   /** What all that passes through may hold of file data. */
   readonly memory: MemoryBudget;
   readonly #pool: TargetPool;
@@ -69,9 +69,9 @@ export class Router {
   }
 
   /** See {@link TargetPool.start}. */
-  static async start(table: MountTable, options: RouterOptions): Promise<Router> {
+  static async start(table: MountTable, options: RoutedFilesOptions): Promise<RoutedFiles> {
     const { memory = new MemoryBudget() } = options;
-    return new Router(await TargetPool.start(table, { ...options, memory }), options.rootDirectory, memory);
+    return new RoutedFiles(await TargetPool.start(table, { ...options, memory }), options.rootDirectory, memory);
   }
 
   /** See {@link TargetPool.targets}. */
