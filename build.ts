@@ -11,7 +11,7 @@ const bundles = [
   { entry: "functions/file-monitor/handler.ts", output: "dist/file-monitor/index.cjs" },
   { entry: "fargate-app/src/main.ts", output: "dist/router/main.cjs" },
   // Nearly half of the router, which few of its processes are ever asked for.
-  { entry: "fargate-app/src/http/docs-assets.ts", output: "dist/router/docs-assets.cjs" },
+  { entry: "fargate-app/src/http/routes/docs/assets.ts", output: "dist/router/docs-assets.cjs" },
 ];
 
 /** Where a source imports the entry of another bundle, its own bundle loads that one, from beside itself. */

@@ -1,7 +1,7 @@
 /** `node dist/router/main.cjs`: runs the router until SIGTERM or SIGINT; SIGHUP makes it read the mount table again. */
 import { EventEmitter } from "node:events";
 import { connectNfs } from "nfs-client";
-import { secretSource } from "./http/authentication/secret.ts";
+import { secretSource } from "./authentication/secret.ts";
 import { createLog } from "./log.ts";
 import { fileSystemSource, fixedSource, type MountTableSource, parameterSource } from "./router/mount-table-sources.ts";
 import { run } from "./service.ts";
@@ -37,7 +37,7 @@ run({
   tokenSource: secretSource,
   mountTableSources,
   // A bundle of their own (build.ts), which is not loaded before someone wants to see them.
-  loadDocsAssets: async () => (await import("./http/docs-assets.ts")).loadDocsAssets(),
+  loadDocsAssets: async () => (await import("./http/routes/docs/assets.ts")).loadDocsAssets(),
   stop,
   onReload,
 }).then((code) => process.exit(code));

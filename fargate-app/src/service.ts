@@ -2,12 +2,11 @@
 
 import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
+import { ApiTokens, type TokenSource } from "./authentication/api-tokens.ts";
 import { mountTargetTls } from "./efs/mount-target-tls.ts";
-import { ApiTokens, type TokenSource } from "./http/authentication/api-tokens.ts";
-import { closeServer } from "./http/closing.ts";
-import type { DocsAssets } from "./http/docs-routes.ts";
-import { Metrics } from "./http/metrics.ts";
-import { createServer } from "./http/server.ts";
+import type { DocsAssets } from "./http/routes/docs/routes.ts";
+import { closeServer, createServer } from "./http/server.ts";
+import { Metrics } from "./metrics.ts";
 import { MountTableRefresh } from "./router/mount-table-refresh.ts";
 import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";
 import { OrphanSweep } from "./router/orphan-sweep.ts";
@@ -81,7 +80,7 @@ async function startService(
     starting,
   ]);
   const metrics = new Metrics();
-  const router = await RoutedFiles.start(current.table, {
+  const files = await RoutedFiles.start(current.table, {
     connect: (options) => connect({ ...options, tls }),
     nfsPort: settings.nfsPort,
     connectTimeout: settings.nfsConnectTimeout,
@@ -94,27 +93,27 @@ async function startService(
     onOperation: metrics.observeOperation,
     log,
   });
-  metrics.watch(router);
+  metrics.watch(files);
 
   let stopping = false;
   try {
     const { accessLog, httpLimits: limits, host, port } = settings;
     const isStopping = () => stopping;
-    const options = { router, metrics, log, accessLog, limits, tokens, isStopping, loadDocsAssets };
-    const { app, underWay } = await createServer(options);
+    const options = { files, metrics, log, accessLog, limits, tokens, isStopping, loadDocsAssets };
+    const app = createServer(options);
     await app.listen({ host, port });
     const refresh = new MountTableRefresh({
       sources,
       current,
       interval: settings.mountTableRefreshInterval,
-      use: (table) => router.useTable(table),
+      use: (table) => files.useTable(table),
       log,
     });
     onReload(() => refresh.now());
     const orphanSweep = new OrphanSweep({
       interval: settings.orphanSweepInterval,
       olderThan: settings.orphanAge,
-      sweep: (options) => router.removeOrphans(options),
+      sweep: (options) => files.removeOrphans(options),
       log,
     });
     const stop = async () => {
@@ -122,13 +121,13 @@ async function startService(
       refresh.stop();
       orphanSweep.stop();
       tokens?.stop();
-      const cutOff = await closeServer(app, underWay, settings.shutdownTimeout);
+      const cutOff = await closeServer(app, settings.shutdownTimeout);
       if (cutOff > 0) log.warn(`${cutOff} requests took longer than the time for stopping, and were cut off`);
-      await router.close();
+      await files.close();
     };
     return { stop };
   } catch (error) {
-    await router.close();
+    await files.close();
     throw error;
   }
 }

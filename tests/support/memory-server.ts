@@ -1,14 +1,14 @@
 /** The HTTP server over a router over NFS servers in memory. */
-import type { App } from "../../fargate-app/src/http/app.ts";
+import type { FastifyInstance } from "fastify";
 import type { HttpLimits } from "../../fargate-app/src/http/limits.ts";
-import { Metrics } from "../../fargate-app/src/http/metrics.ts";
 import { createServer, type ServerOptions } from "../../fargate-app/src/http/server.ts";
+import { Metrics } from "../../fargate-app/src/metrics.ts";
 import type { RoutedFilesOptions } from "../../fargate-app/src/router/routed-files.ts";
 import { readSettings } from "../../fargate-app/src/settings.ts";
 import { type MemoryNetwork, type MemoryRouter, memoryLog, startMemoryRouter } from "./memory-router.ts";
 
 export interface MemoryHttpServer extends MemoryRouter {
-  readonly app: App;
+  readonly app: FastifyInstance;
   /** `http://127.0.0.1:…` */
   readonly url: string;
   close(): Promise<void>;
@@ -25,8 +25,8 @@ export async function startMemoryServer(
   const started = await startMemoryRouter(network, { onOperation: metrics.observeOperation, ...options });
   metrics.watch(started.router);
   const { log, lines } = memoryLog();
-  const { app } = await createServer({
-    router: started.router,
+  const app = createServer({
+    files: started.router,
     metrics,
     log,
     accessLog: false,

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { z } from "zod";
-import { targetList } from "../../fargate-app/src/http/operation-routes.ts";
+import { targetList } from "../../fargate-app/src/http/routes/targets.ts";
 
 const BUNDLE = "dist/router/main.cjs";
 

@@ -3,8 +3,6 @@
 import type { Server } from "node:http";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import type { FastifyHttpOptions } from "fastify";
-import type { Logger } from "pino";
-import type { App } from "./app.ts";
 
 /** All times are milliseconds. */
 export interface HttpLimits {
@@ -36,14 +34,8 @@ export interface HttpLimits {
   readonly maxEventLoopDelay: number;
 }
 
-/** Milliseconds between looks for requests that are over their time. */
+/** Milliseconds between two checks for requests that are over their time. */
 const CHECK_INTERVAL = 1_000;
-
-/** Milliseconds for what is left of a body when its request is already answered. */
-const LINGER = 5_000;
-
-/** Milliseconds between two lines about connections that were refused. */
-const WARNING_INTERVAL = 60_000;
 
 /** The limits that Node's HTTP server keeps itself. */
 export function serverOptions(limits: HttpLimits): FastifyHttpOptions<Server> {
@@ -75,23 +67,4 @@ function loadBalancerAt(ranges: readonly string[]): (address: string, hop: numbe
 
 function familyOf(address: string): "ipv4" | "ipv6" {
   return isIPv6(address) ? "ipv6" : "ipv4";
-}
-
-/** Refuses connections beyond the limit, and closes those that go on sending a body that nobody wants any more. */
-export function limitConnections({ server }: App, { maxConnections }: HttpLimits, log: Logger): void {
-  server.maxConnections = maxConnections;
-  let warnedAt = Number.NEGATIVE_INFINITY;
-  server.on("drop", () => {
-    const now = performance.now();
-    if (now - warnedAt < WARNING_INTERVAL) return;
-    warnedAt = now;
-    log.warn(`${maxConnections} connections are open (MAX_CONNECTIONS): more are refused`);
-  });
-  server.on("request", (request, response) => {
-    response.once("finish", () => {
-      if (request.complete) return;
-      const timer = setTimeout(() => request.socket.destroy(), LINGER).unref();
-      request.once("close", () => clearTimeout(timer));
-    });
-  });
 }

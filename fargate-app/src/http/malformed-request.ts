@@ -1,44 +1,38 @@
-/** Answers to what is no HTTP request, or not one in time: Node tells of it before there is a request to answer. */
+/**
+ * Responses to bytes that Node's HTTP parser rejects, and to requests that do not arrive in time. Node reports these on
+ * the connection: there is no request yet that a route could answer.
+ */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { AnswersUnderWay } from "./answers-under-way.ts";
-import { PROBLEM_TYPE, ProblemError, problemOf } from "./problem.ts";
+import type { InFlightResponses } from "./plugins/in-flight-responses.ts";
+import { PROBLEM_TYPE, ProblemError, problemOf } from "./semantics/problem.ts";
 
 type ClientError = Error & { readonly code?: string };
 
-/** The `clientErrorHandler` of a server. */
-export class MalformedRequests {
-  readonly #underWay: AnswersUnderWay;
-  readonly #ending = new WeakSet<Socket>();
+/** The connections that will be closed: whatever else they bring is malformed, too. */
+const closing = new WeakSet<Socket>();
 
-  /** @param underWay What that server is answering. */
-  constructor(underWay: AnswersUnderWay) {
-    this.#underWay = underWay;
-  }
+/**
+ * Closes the connection with a problem document. The responses in flight to complete requests are sent first, because
+ * a client matches responses to requests by their order; and nothing is written into the middle of a response.
+ *
+ * @param inFlight The responses of the server that the connection belongs to.
+ */
+export function answerMalformedRequest(error: ClientError, connection: Socket, inFlight: InFlightResponses): void {
+  if (error.code === "ECONNRESET") connection.destroy();
+  if (connection.destroyed || closing.has(connection)) return;
+  closing.add(connection);
+  const responses = inFlight.of(connection);
+  const complete = [...responses].filter(({ req }) => req.complete);
+  void Promise.all(complete.map(closed)).then(() => {
+    const isAnswered = [...responses].some(({ headersSent }) => headersSent);
+    if (connection.writable && !isAnswered) connection.write(serialize(problemFor(error)));
+    connection.destroy();
+  });
+}
 
-  /**
-   * Nothing may be written into the middle of an answer; and what came before the broken request gets its own answer
-   * first, or its client would take the wrong one for it.
-   */
-  answer(error: ClientError, socket: Socket): void {
-    if (error.code === "ECONNRESET") socket.destroy();
-    // What else comes over the connection is broken, too.
-    if (socket.destroyed || this.#ending.has(socket)) return;
-    this.#ending.add(socket);
-    const before = this.#answersOf(socket).filter(({ req }) => req.complete);
-    const closed = before.map((response) => new Promise((resolve) => response.once("close", resolve)));
-    void Promise.all(closed).then(() => this.#end(error, socket));
-  }
-
-  #end(error: ClientError, socket: Socket): void {
-    const isAnswered = this.#answersOf(socket).some(({ headersSent }) => headersSent);
-    if (socket.writable && !isAnswered) socket.write(rawAnswer(problemFor(error)));
-    socket.destroy();
-  }
-
-  #answersOf(socket: Socket): ServerResponse[] {
-    return [...this.#underWay.of(socket)];
-  }
+function closed(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => response.once("close", resolve));
 }
 
 function problemFor({ code, message }: ClientError): ProblemError {
@@ -54,7 +48,8 @@ function problemFor({ code, message }: ClientError): ProblemError {
   }
 }
 
-function rawAnswer(error: ProblemError): string {
+/** The bytes of a response. */
+function serialize(error: ProblemError): string {
   const problem = problemOf(error);
   const body = JSON.stringify(problem);
   return [

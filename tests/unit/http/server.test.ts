@@ -6,8 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Deadline, FileChangedError } from "nfs-client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { type DirectoryPage, directoryPage } from "../../../fargate-app/src/http/list-directory.ts";
-import { targetList } from "../../../fargate-app/src/http/operation-routes.ts";
+import { type DirectoryPage, directoryPage } from "../../../fargate-app/src/http/routes/files/list.ts";
+import { targetList } from "../../../fargate-app/src/http/routes/targets.ts";
 import { MemoryNetwork } from "../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
 

@@ -1,0 +1,29 @@
+/** Bearer tokens in requests (RFC 6750 §2.1). */
+import fp from "fastify-plugin";
+import type { ApiTokens } from "../../authentication/api-tokens.ts";
+import { isOpen } from "../route-access.ts";
+import { ProblemError } from "../semantics/problem.ts";
+
+interface BearerTokenOptions {
+  readonly tokens: ApiTokens;
+}
+
+/**
+ * Lets in who has a token, and everyone where a route says so.
+ *
+ * Not `@fastify/bearer-auth`: it compares with the keys of its start, and ours rotate.
+ */
+export const bearerToken = fp<BearerTokenOptions>(
+  async (app, { tokens }) => {
+    app.addHook("onRequest", (request, reply, done) => {
+      if (isOpen(request)) return done();
+      const [, token] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "") ?? [];
+      if (token !== undefined && tokens.accepts(token)) return done();
+      reply.header("www-authenticate", token === undefined ? "Bearer" : 'Bearer error="invalid_token"');
+      const detail = token === undefined ? "A token is needed: Authorization: Bearer …" : "The token is not valid";
+      done(new ProblemError(401, detail));
+    });
+  },
+  // Whoever tries tokens is limited in how many.
+  { name: "bearer-token", fastify: "5.x", dependencies: ["problems", "rate-limit"] },
+);

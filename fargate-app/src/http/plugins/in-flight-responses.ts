@@ -1,0 +1,70 @@
+/** Knows which responses are in flight: their requests have arrived, and they are neither sent nor given up. */
+import type { Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import fp from "fastify-plugin";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    readonly inFlight: InFlightResponses;
+  }
+}
+
+export const inFlightResponses = fp(
+  async (app) => {
+    app.decorate("inFlight", new InFlightResponses(app.server));
+  },
+  { name: "in-flight-responses", fastify: "5.x" },
+);
+
+const NONE: ReadonlySet<ServerResponse> = new Set();
+
+export class InFlightResponses {
+  readonly #byConnection = new Map<Socket, Set<ServerResponse>>();
+  #count = 0;
+
+  constructor(server: Server) {
+    server.on("request", ({ socket }, response) => {
+      const responses = this.#byConnection.get(socket) ?? this.#track(socket);
+      responses.add(response);
+      this.#count += 1;
+      response.once("close", () => {
+        responses.delete(response);
+        this.#count -= 1;
+      });
+    });
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** In the order of their requests, which is the order in which they are sent. */
+  of(connection: Socket): ReadonlySet<ServerResponse> {
+    return this.#byConnection.get(connection) ?? NONE;
+  }
+
+  /** Announces in the last response of each connection that the connection closes after it. */
+  announceClose(): void {
+    for (const responses of this.#byConnection.values()) {
+      const last = [...responses].at(-1);
+      if (last !== undefined && !last.headersSent) last.setHeader("connection", "close");
+    }
+  }
+
+  #track(connection: Socket): Set<ServerResponse> {
+    const responses = new Set<ServerResponse>();
+    this.#byConnection.set(connection, responses);
+    connection.once("close", () => {
+      this.#byConnection.delete(connection);
+      for (const response of responses) closeQueued(response);
+    });
+    return responses;
+  }
+}
+
+/** When a connection is lost, Node closes the response that is being sent, but not those that are queued behind it. */
+function closeQueued(response: ServerResponse): void {
+  if (response.socket !== null) return;
+  response.destroy();
+  response.emit("close");
+}

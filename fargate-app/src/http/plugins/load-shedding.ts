@@ -1,0 +1,42 @@
+/** Refuses requests for files while the process is short of memory or its event loop is late. */
+import { getHeapStatistics } from "node:v8";
+import underPressure from "@fastify/under-pressure";
+import fp from "fastify-plugin";
+import type { HttpLimits } from "../limits.ts";
+import { FILES_PREFIX } from "../routes/files/resource.ts";
+import { ProblemError } from "../semantics/problem.ts";
+
+/** Of V8's own limit, at which the process ends. */
+const HEAP_SHARE = 0.9;
+
+/** Milliseconds between two measurements of memory and event loop, at least. */
+const MIN_SAMPLE_INTERVAL = 1_000;
+
+/** In-flight requests that are always served: the process may never give its memory back. */
+const ALWAYS_SERVED = 4;
+
+const REASONS: Readonly<Record<string, string>> = {
+  eventLoopDelay: "its event loop is late",
+  heapUsedBytes: "its heap is nearly full",
+  rssBytes: "it uses nearly all of its memory",
+};
+
+export const loadShedding = fp<Pick<HttpLimits, "maxMemory" | "maxEventLoopDelay">>(
+  async (app, { maxMemory, maxEventLoopDelay }) => {
+    await app.register(underPressure, {
+      // In an interval with fewer than two turns of the event loop, its delay cannot be measured, and counts as
+      // infinite. In one that is twice as long as the limit, there are so few only where the limit is passed indeed.
+      sampleInterval: Math.max(MIN_SAMPLE_INTERVAL, 2 * maxEventLoopDelay),
+      maxEventLoopDelay,
+      maxRssBytes: maxMemory,
+      maxHeapUsedBytes: HEAP_SHARE * getHeapStatistics().heap_size_limit,
+      pressureHandler: async ({ routeOptions }, _reply, type) => {
+        // Operators must be able to look at a busy router.
+        const isForFiles = routeOptions.url?.startsWith(FILES_PREFIX) ?? false;
+        if (!isForFiles || app.inFlight.count <= ALWAYS_SERVED) return;
+        throw new ProblemError(503, `The router has too much to do: ${REASONS[type] ?? type}`);
+      },
+    });
+  },
+  { name: "load-shedding", fastify: "5.x", dependencies: ["in-flight-responses", "problems"] },
+);

@@ -1,0 +1,40 @@
+/** Answers errors, and requests that no route takes, with problem documents. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import fp from "fastify-plugin";
+import { FILES_PREFIX } from "../routes/files/resource.ts";
+import { PROBLEM_TYPE, ProblemError, problemOf, retryAfter } from "../semantics/problem.ts";
+
+export const problems = fp(
+  async (app) => {
+    app.setErrorHandler(sendProblem);
+    app.setNotFoundHandler(refuse);
+  },
+  { name: "problems", fastify: "5.x" },
+);
+
+const FILE_METHODS = "GET, HEAD, PUT, POST, DELETE";
+
+/** Headers that describe a file, which a problem must not have. */
+const FILE_HEADERS = ["content-length", "content-type", "last-modified"] as const;
+
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = problemOf(error);
+  const line = { err: error, method: request.method, url: request.url, status: problem.status };
+  if (request.raw.destroyed && !request.raw.complete) request.log.info(line, "The client went away");
+  else if (problem.status === 503 || problem.status === 504) request.log.warn(line, problem.detail);
+  else if (problem.status >= 500) request.log.error(line, problem.detail);
+
+  for (const name of FILE_HEADERS) reply.removeHeader(name);
+  const seconds = retryAfter(problem);
+  if (seconds !== undefined) reply.header("retry-after", seconds);
+  // The rest of a body that is too large or too slow is not waited for.
+  if (problem.status === 413 || problem.status === 408) reply.header("connection", "close");
+  const body = JSON.stringify({ ...problem, requestId: request.id });
+  reply.code(problem.status).type(PROBLEM_TYPE).send(Buffer.from(body));
+}
+
+function refuse({ method, url }: FastifyRequest, reply: FastifyReply): void {
+  if (!url.startsWith(FILES_PREFIX)) throw new ProblemError(404, `There is nothing at ${url}`);
+  reply.header("allow", FILE_METHODS);
+  throw new ProblemError(405, `Files do not know ${method}, but ${FILE_METHODS}`);
+}

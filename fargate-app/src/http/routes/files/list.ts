@@ -1,0 +1,59 @@
+/** Directories as pages of JSON. */
+import * as z from "zod";
+import type { RoutedFiles } from "../../../router/routed-files.ts";
+import type { DirectoryPath } from "../../../routing/path.ts";
+import { modificationDate, validatorsOf } from "../../semantics/validators.ts";
+
+const MAX_PAGE_SIZE = 10_000;
+
+export const pageQuery = z.object({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_PAGE_SIZE)
+    .default(1_000)
+    .describe("Directories: how many entries a page has at most."),
+  cursor: z
+    .string()
+    .max(200)
+    .optional()
+    .describe("Directories: `nextCursor` of the page before, to go on behind its last entry."),
+});
+
+type PageQuery = z.infer<typeof pageQuery>;
+
+export const directoryPage = z.object({
+  path: z.string().describe("The directory, without a leading slash; empty for the served directory itself."),
+  entries: z.array(
+    z.object({
+      name: z.string(),
+      type: z.string().describe("`file`, `directory`, `symbolic-link`, …"),
+      size: z.number().describe("Bytes."),
+      modifiedAt: z.iso.datetime(),
+      etag: z.string().describe("As the ETag header of the file has it."),
+    }),
+  ),
+  nextCursor: z.string().optional().describe("Where the next page begins. Absent on the last page."),
+});
+
+export type DirectoryPage = z.infer<typeof directoryPage>;
+
+/** The entries come in the server's order. What is added or removed meanwhile may be listed or not; all else is once. */
+export async function readPage(
+  files: RoutedFiles,
+  path: DirectoryPath,
+  { limit, cursor }: PageQuery,
+): Promise<DirectoryPage> {
+  const entries: DirectoryPage["entries"] = [];
+  let last: string | undefined;
+  for await (const entry of files.list(path, { after: cursor })) {
+    if (entries.length === limit) return { path, entries, ...(last === undefined ? {} : { nextCursor: last }) };
+    const { name, attributes } = entry;
+    const { type, size } = attributes;
+    const modifiedAt = modificationDate(attributes).toISOString();
+    entries.push({ name, type, size, modifiedAt, etag: validatorsOf(attributes).etag });
+    last = entry.cursor;
+  }
+  return { path, entries };
+}

@@ -1,0 +1,137 @@
+/** GET and HEAD of `/files/…`: a file, or a page of a directory. */
+import type { Readable } from "node:stream";
+import type { FastifyReply } from "fastify";
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import mime from "mime";
+import { type FileAttributes, FileChangedError } from "nfs-client";
+import * as z from "zod";
+import type { RoutedFiles } from "../../../router/routed-files.ts";
+import type { DirectoryPath, FilePath } from "../../../routing/path.ts";
+import type { ConditionalRequest } from "../../semantics/preconditions.ts";
+import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
+import { covers, rangeToRead, type Selection, select } from "../../semantics/selection.ts";
+import { lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
+import { directoryPage, pageQuery, readPage } from "./list.ts";
+import { FILES_URL, resourceOf } from "./resource.ts";
+import { bodyOf } from "./response-body.ts";
+
+interface ReadRoutesOptions {
+  readonly files: RoutedFiles;
+}
+
+/** How often a file may change between deciding what to send and opening it. */
+const ROUNDS = 3;
+
+export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, { files }) => {
+  app.route({
+    method: "GET",
+    url: FILES_URL,
+    exposeHeadRoute: false,
+    schema: {
+      tags: ["files"],
+      querystring: pageQuery,
+      summary: "Read a file, or list a directory",
+      description:
+        "A path that ends in `/` is listed, page by page. Any other is a file; `Range` asks for a part of it.",
+      response: {
+        200: {
+          description: "The file, or a page of the directory.",
+          content: {
+            // Streams are not validated; this is for the document.
+            "application/octet-stream": { schema: z.any().meta({ type: "string", format: "binary" }) },
+            "application/json": { schema: directoryPage },
+          },
+        },
+        ...PROBLEM_RESPONSE,
+      },
+    },
+    handler: async ({ raw, headers, query }, reply) => {
+      const { kind, path } = resourceOf(raw.url);
+      if (kind === "directory") return readPage(files, path, query);
+      const { attributes, selection, payload } = await open(files, path, { method: "GET", headers });
+      describe(reply, path, attributes, selection);
+      return reply.send(payload);
+    },
+  });
+
+  app.route({
+    method: "HEAD",
+    url: FILES_URL,
+    schema: { tags: ["files"], querystring: pageQuery, summary: "The headers that GET would answer with" },
+    handler: async ({ raw, headers }, reply) => {
+      const { kind, path } = resourceOf(raw.url);
+      const attributes = await statAs(kind, files, path);
+      // Without the length of the page: that takes the entries.
+      if (kind === "directory") return reply.type("application/json; charset=utf-8").send();
+      describe(reply, path, attributes, select({ method: "HEAD", headers }, attributes));
+      return reply.send();
+    },
+  });
+};
+
+interface Opened {
+  readonly attributes: FileAttributes;
+  readonly selection: Selection;
+  /** The bytes that are selected, where any are. */
+  readonly payload?: Buffer | Readable;
+}
+
+/** Opens what the request selects. Where that takes the attributes first, the file may have changed until it is open. */
+async function open(files: RoutedFiles, path: FilePath, request: ConditionalRequest): Promise<Opened> {
+  let range = rangeToRead(request);
+  if (range === undefined) {
+    const attributes = await statAs("file", files, path);
+    const selection = select(request, attributes);
+    if (!("length" in selection)) return { attributes, selection };
+    range = selection;
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    const { attributes, body } = await files.openFile(path, range);
+    const selection = select(request, attributes);
+    if (!("length" in selection)) return { attributes, selection };
+    if (!covers(range, selection)) {
+      range = selection;
+      continue;
+    }
+    try {
+      return { attributes, selection, payload: await bodyOf(body, selection.length) };
+    } catch (error) {
+      if (!(error instanceof FileChangedError)) throw error;
+    }
+  }
+  throw new ProblemError(503, "The file changes faster than it can be read");
+}
+
+async function statAs(wanted: "file" | "directory", files: RoutedFiles, path: DirectoryPath): Promise<FileAttributes> {
+  const attributes = await files.stat(path);
+  const { type } = attributes;
+  if (type === wanted) return attributes;
+  // As the NFS server answers when it is asked for the bytes, or the entries.
+  const status = type === "symbolic-link" && wanted === "file" ? 403 : 409;
+  throw new ProblemError(status, `There is no ${wanted}, but a ${type}, at ${path}`);
+}
+
+function describe(reply: FastifyReply, path: FilePath, attributes: FileAttributes, selection: Selection): void {
+  if (selection.status === 412) throw preconditionFailed();
+  const { size } = attributes;
+  const validators = validatorsOf(attributes);
+  reply.code(selection.status);
+  reply.headers({
+    etag: validators.etag,
+    "last-modified": lastModifiedHeader(validators),
+    "accept-ranges": "bytes",
+    // May be kept, but must be asked about before it is used.
+    "cache-control": "no-cache",
+  });
+  if (selection.status === 416) {
+    reply.header("content-range", `bytes */${size}`);
+    throw new ProblemError(416, `The file has ${size} bytes, and none in the range asked for`);
+  }
+  if (!("length" in selection)) return;
+  const { status, start, length } = selection;
+  reply.headers({
+    "content-type": mime.getType(path) ?? "application/octet-stream",
+    "content-length": length,
+  });
+  if (status === 206) reply.header("content-range", `bytes ${start}-${start + length - 1}/${size}`);
+}

@@ -1,0 +1,108 @@
+/** The bytes that a request brings. */
+import type { IncomingMessage } from "node:http";
+import { Deadline, type MemoryBudget } from "nfs-client";
+import type { HttpLimits } from "../../limits.ts";
+import { ProblemError } from "../../semantics/problem.ts";
+import { atMinimumRate } from "./upload-rate.ts";
+
+/** Bytes of a body that is kept in memory, so that it can be written again at another mount target. */
+const MAX_BUFFERED_BYTES = 2 ** 20;
+
+type BodyLimits = Pick<HttpLimits, "maxBodyBytes" | "minUploadRate">;
+
+/** Milliseconds to wait for memory. */
+const MEMORY_TIMEOUT = 10_000;
+
+/**
+ * Uses the body: in memory when it is known to be small, and there is memory; else as a stream that is read as fast as
+ * it is written.
+ *
+ * @throws {ProblemError} 413 when there are too many bytes, 408 when they come too slowly; a stream throws it when it
+ * comes to that.
+ */
+export async function withBody<Result>(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  memory: MemoryBudget,
+  use: (body: Buffer | AsyncIterable<Buffer>) => Promise<Result>,
+): Promise<Result> {
+  const length = declaredLength(request, limits.maxBodyBytes);
+  if (length === undefined || length > MAX_BUFFERED_BYTES || !memory.tryReserveSpare(length)) {
+    return use(within(limits, request));
+  }
+  try {
+    return await use(await receive(request, limits));
+  } finally {
+    memory.release(length);
+  }
+}
+
+/** The memory of bodies that must be whole. They hold it while they come, so they may have a part of it only. */
+interface WholeBodyMemory {
+  readonly allowance: MemoryBudget;
+  readonly shared: MemoryBudget;
+}
+
+/**
+ * Uses the body, which must be in memory and at most {@link MAX_BUFFERED_BYTES}.
+ *
+ * @throws {ProblemError} 413 when there are too many bytes, 408 when they come too slowly, 503 when there is no memory.
+ */
+export async function withWholeBody<Result>(
+  request: IncomingMessage,
+  limits: BodyLimits,
+  { allowance, shared }: WholeBodyMemory,
+  use: (body: Buffer) => Promise<Result>,
+): Promise<Result> {
+  const maxBodyBytes = Math.min(MAX_BUFFERED_BYTES, limits.maxBodyBytes);
+  const length = declaredLength(request, maxBodyBytes) ?? maxBodyBytes;
+  const deadline = new Deadline(MEMORY_TIMEOUT);
+  const receiveAndUse = async () => use(await receive(request, { ...limits, maxBodyBytes }));
+  // The allowance first: whoever waits for it must hold nothing that others need.
+  return holding(allowance, length, deadline, () => holding(shared, length, deadline, receiveAndUse));
+}
+
+async function holding<Result>(
+  memory: MemoryBudget,
+  length: number,
+  deadline: Deadline,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  await memory.reserve(length, deadline).catch((cause: unknown) => {
+    throw new ProblemError(503, "There is no memory for the body at the moment", { cause });
+  });
+  try {
+    return await act();
+  } finally {
+    memory.release(length);
+  }
+}
+
+async function receive(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of within(limits, request)) chunks.push(chunk);
+  const [only] = chunks;
+  return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
+}
+
+async function* within({ maxBodyBytes, minUploadRate }: BodyLimits, request: IncomingMessage): AsyncGenerator<Buffer> {
+  let received = 0;
+  // Not destroyed where reading ends early: what is destroyed is a request whose client went away.
+  for await (const chunk of atMinimumRate(request.iterator({ destroyOnReturn: false }), minUploadRate)) {
+    received += chunk.length;
+    if (received > maxBodyBytes) throw tooLarge(maxBodyBytes);
+    yield chunk;
+  }
+}
+
+function declaredLength({ headers }: IncomingMessage, limit: number): number | undefined {
+  const { "content-length": header } = headers;
+  if (header === undefined) return undefined;
+  const length = Number(header);
+  if (length > limit) throw tooLarge(limit);
+  return length;
+}
+
+function tooLarge(limit: number): ProblemError {
+  return new ProblemError(413, `The body is larger than the ${limit} bytes that are allowed`);
+}

@@ -1,0 +1,51 @@
+/** The file or directory that a request is for, from the exact bytes of its URL. */
+import { type DirectoryPath, directoryPath, type FilePath, filePath, PathError } from "../../../routing/path.ts";
+import { ProblemError } from "../../semantics/problem.ts";
+
+/** Where files are: what follows is the path. */
+export const FILES_PREFIX = "/files/";
+
+/** The pattern of the routes. */
+export const FILES_URL = `${FILES_PREFIX}*`;
+
+/** What a URL below {@link FILES_PREFIX} names; one that ends in `/` names a directory. */
+type Resource =
+  | { readonly kind: "file"; readonly path: FilePath }
+  | { readonly kind: "directory"; readonly path: DirectoryPath };
+
+/**
+ * Reads the request target (RFC 9112 §3.2, origin or absolute form). Each part of the path is decoded once, by itself,
+ * so that an encoded slash cannot become a separator.
+ *
+ * @throws {PathError} when a part is not valid percent-encoded UTF-8, contains an encoded slash, or is refused by
+ * {@link directoryPath}.
+ */
+export function resourceOf(requestTarget = ""): Resource {
+  const [, encodedPath = ""] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)/i.exec(requestTarget) ?? [];
+  if (!encodedPath.startsWith(FILES_PREFIX)) throw new ProblemError(404, `There is nothing at ${encodedPath}`);
+  const path = encodedPath.slice(FILES_PREFIX.length).split("/").map(decodePart).join("/");
+  const endsInSlash = path === "" || path.endsWith("/");
+  return endsInSlash ? { kind: "directory", path: directoryPath(path) } : { kind: "file", path: filePath(path) };
+}
+
+/** As {@link resourceOf}, where only a file will do. */
+export function fileOf(requestTarget?: string): FilePath {
+  const resource = resourceOf(requestTarget);
+  if (resource.kind === "file") return resource.path;
+  throw new PathError("The path ends in /, so it names a directory: it can only be listed");
+}
+
+function decodePart(part: string): string {
+  const decoded = decodeUtf8(part);
+  if (decoded.includes("/")) throw new PathError(`The part ${JSON.stringify(part)} of the path has an encoded slash`);
+  return decoded;
+}
+
+function decodeUtf8(part: string): string {
+  if (!part.includes("%")) return part;
+  try {
+    return decodeURIComponent(part);
+  } catch (cause) {
+    throw new PathError(`The part ${JSON.stringify(part)} of the path is not percent-encoded UTF-8`, { cause });
+  }
+}

@@ -1,0 +1,151 @@
+/** PUT, POST and DELETE of `/files/…`. */
+import type { IncomingHttpHeaders } from "node:http";
+import type { FastifyReply } from "fastify";
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { etagOf, type FileAttributes, isStatus, MemoryBudget } from "nfs-client";
+import * as z from "zod";
+import type { RoutedFiles, WriteCondition } from "../../../router/routed-files.ts";
+import type { FilePath } from "../../../routing/path.ts";
+import type { HttpLimits } from "../../limits.ts";
+import { type ConditionalRequest, evaluate, isConditional } from "../../semantics/preconditions.ts";
+import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
+import { lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
+import { withBody, withWholeBody } from "./request-body.ts";
+import { FILES_URL, fileOf } from "./resource.ts";
+
+interface WriteRoutesOptions {
+  readonly files: RoutedFiles;
+  readonly limits: HttpLimits;
+}
+
+const tags = ["files"];
+const nothing = z.undefined();
+const upload = {
+  consumes: ["application/octet-stream"],
+  // Streams are not validated; this is for the document.
+  body: z.any().meta({ type: "string", format: "binary" }),
+};
+/** What is not known in a query is ignored, but not this: the file would be replaced by what was to be added to it. */
+const withoutAppend = z.looseObject({}).refine(({ append }) => append === undefined, {
+  path: ["append"],
+  error: "is not for PUT, which replaces the file: POST appends",
+});
+
+export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app, { files, limits }) => {
+  const { memory } = files;
+  const appendMemory = new MemoryBudget(limits.appendMemory);
+
+  app.route({
+    method: "PUT",
+    url: FILES_URL,
+    schema: {
+      tags,
+      ...upload,
+      querystring: withoutAppend,
+      summary: "Replace or make a file",
+      description:
+        "Atomic: readers see the old or the new content. Durable when the answer comes. Missing directories are made.",
+      response: {
+        201: nothing.describe("There was no file before."),
+        204: nothing.describe("The file was replaced."),
+        ...PROBLEM_RESPONSE,
+      },
+    },
+    handler: async (request, reply) => {
+      const path = fileOf(request.raw.url);
+      refuseParts(request.headers);
+      const condition = await writeCondition(files, path, request);
+      const { attributes, created } = await withBody(request.raw, limits, memory, (body) =>
+        files.writeFile(path, body, condition),
+      );
+      return describe(reply.code(created ? 201 : 204), attributes).send();
+    },
+  });
+
+  app.route({
+    method: "POST",
+    url: FILES_URL,
+    schema: {
+      tags,
+      ...upload,
+      querystring: z.object({ append: z.literal("", "must have no value: POST /files/…?append").optional() }),
+      summary: "Append to a file, at most 1 MiB",
+      description:
+        "Makes the file when there is none. A 500 with the code `OUTCOME_UNKNOWN` may have appended, or not.",
+      response: { 204: nothing.describe("The body is at the end of the file, durably."), ...PROBLEM_RESPONSE },
+    },
+    // What is appended is whole, or not there.
+    handler: async (request, reply) => {
+      if (request.query.append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
+      const path = fileOf(request.raw.url);
+      refuseParts(request.headers);
+      const condition = await writeCondition(files, path, request);
+      const attributes = await withWholeBody(request.raw, limits, { allowance: appendMemory, shared: memory }, (body) =>
+        files.appendFile(path, body, condition),
+      );
+      return describe(reply.code(204), attributes).send();
+    },
+  });
+
+  app.route({
+    method: "DELETE",
+    url: FILES_URL,
+    schema: {
+      tags,
+      summary: "Remove a file or an empty directory",
+      response: { 204: nothing.describe("It is gone."), ...PROBLEM_RESPONSE },
+    },
+    handler: async (request, reply) => {
+      const path = fileOf(request.raw.url);
+      const condition = await writeCondition(files, path, request);
+      if (condition === "absent") {
+        throw (await files.exists(path)) ? preconditionFailed() : new ProblemError(404, `There is no file at ${path}`);
+      }
+      await files.deleteFile(path, condition);
+      return reply.code(204).send();
+    },
+  });
+};
+
+/** Bodies are stored byte by byte as they come: they must be all of a file, and nothing but the file. */
+function refuseParts(headers: IncomingHttpHeaders): void {
+  if (headers["content-range"] !== undefined) {
+    throw new ProblemError(400, "Content-Range is not allowed: a file is written as a whole (RFC 9110 section 14.5)");
+  }
+  if (headers["content-encoding"] !== undefined) {
+    throw new ProblemError(415, "Content-Encoding is not allowed: send the bytes that are to be in the file");
+  }
+}
+
+/**
+ * The condition that makes the change atomic with the request's preconditions. The usual ones (`If-None-Match: *`, one
+ * entity tag in `If-Match`) are the condition; for others, it is that the file is still the one that fulfilled them.
+ */
+async function writeCondition(
+  files: RoutedFiles,
+  path: FilePath,
+  request: ConditionalRequest,
+): Promise<WriteCondition> {
+  if (!isConditional(request)) return undefined;
+  const { "if-match": match, "if-none-match": noneMatch } = request.headers;
+  const [, etag] = /^\s*"([^"]*)"\s*$/.exec(match ?? "") ?? [];
+  if (etag !== undefined && noneMatch === undefined) return { etag };
+  if (noneMatch?.trim() === "*" && match === undefined) return "absent";
+  const current = await currentVersion(files, path);
+  if (evaluate(request, current && validatorsOf(current)) !== "proceed") throw preconditionFailed();
+  return current === undefined ? "absent" : { etag: etagOf(current) };
+}
+
+async function currentVersion(files: RoutedFiles, path: FilePath): Promise<FileAttributes | undefined> {
+  try {
+    return await files.stat(path);
+  } catch (error) {
+    if (isStatus(error, "NFS4ERR_NOENT")) return undefined;
+    throw error;
+  }
+}
+
+function describe(reply: FastifyReply, attributes: FileAttributes): FastifyReply {
+  const validators = validatorsOf(attributes);
+  return reply.headers({ etag: validators.etag, "last-modified": lastModifiedHeader(validators) });
+}

@@ -1,0 +1,40 @@
+/** `/healthz` and `/readyz`: what health checks and load balancers ask. */
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import * as z from "zod";
+import type { RoutedFiles } from "../../router/routed-files.ts";
+import { NO_SECURITY } from "../plugins/openapi.ts";
+
+interface HealthRoutesOptions {
+  readonly files: RoutedFiles;
+  /** The router finishes what is in flight, and wants no new requests. */
+  readonly isStopping: () => boolean;
+}
+
+const status = z.object({ status: z.string() });
+
+export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (app, { files, isStopping }) => {
+  app.route({
+    method: "GET",
+    url: "/healthz",
+    config: { access: "probe" },
+    schema: { tags: ["operations"], security: NO_SECURITY, summary: "The process lives", response: { 200: status } },
+    handler: async () => ({ status: "alive" }),
+  });
+
+  app.route({
+    method: "GET",
+    url: "/readyz",
+    config: { access: "probe" },
+    schema: {
+      tags: ["operations"],
+      security: NO_SECURITY,
+      summary: "Requests can be answered: a mount target is connected, and the router is not stopping",
+      response: { 200: status, 503: status },
+    },
+    handler: async (_request, reply) => {
+      if (isStopping()) return reply.code(503).send({ status: "stopping" });
+      if (!files.ready) return reply.code(503).send({ status: "no mount target is connected" });
+      return { status: "ready" };
+    },
+  });
+};
