@@ -1,4 +1,4 @@
-/** How patient the router is with AWS: one that cannot reach an endpoint must start all the same, and soon. */
+/** Timeouts of AWS calls: a router that cannot reach an endpoint must start all the same, and soon. */
 
 /** For the SDK's clients. */
 export const AWS_CLIENT_OPTIONS = {
@@ -6,5 +6,5 @@ export const AWS_CLIENT_OPTIONS = {
   requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
 } as const;
 
-/** Milliseconds for a request and its repetitions. */
+/** Milliseconds for a request and its retries. */
 export const AWS_REQUEST_TIMEOUT = 10_000;

@@ -5,7 +5,7 @@ import { OPERATIONS, type OperationObserver } from "./router/statistics.ts";
 import type { Target } from "./router/target.ts";
 import { TARGET_STATES } from "./router/target-state.ts";
 
-/** Seconds; EFS answers in about a millisecond at best. */
+/** Seconds; EFS responds in about a millisecond at best. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 interface HttpExchange {
@@ -21,20 +21,20 @@ export class Metrics {
   readonly #registers = [this.registry];
   readonly #requests = new Counter({
     name: "router_http_requests_total",
-    help: "HTTP requests; with the status 499 those whose answer was not finished.",
+    help: "HTTP requests. Status 499: the response was not sent in full.",
     labelNames: ["method", "route", "status"],
     registers: this.#registers,
   });
   readonly #durations = new Histogram({
     name: "router_http_request_duration_seconds",
-    help: "Time from the request's head to the end of the answer.",
+    help: "Time from the headers of a request to the end of its response.",
     labelNames: ["method", "route"],
     buckets: BUCKETS,
     registers: this.#registers,
   });
   readonly #operations = new Histogram({
     name: "router_target_operation_duration_seconds",
-    help: "Time that operations took at a mount target; of streams, until their first byte.",
+    help: "Duration of NFS operations at a mount target; for streams, until their first byte.",
     labelNames: ["target", "operation"],
     buckets: BUCKETS,
     registers: this.#registers,
@@ -42,7 +42,7 @@ export class Metrics {
   });
   /** The mount targets that operations were observed of. */
   readonly #observed = new Set<string>();
-  #router: RoutedFiles | undefined;
+  #files: RoutedFiles | undefined;
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -58,27 +58,27 @@ export class Metrics {
     this.#durations.observe({ method, route }, seconds);
   }
 
-  /** Adds what the router counts of its targets; it is read only when somebody asks for the metrics. */
-  watch(router: RoutedFiles): void {
-    this.#router = router;
-    this.#count(router, "requests", "Operations tried.", ({ statistics }) => statistics.requests);
+  /** Adds what is counted for each target; it is read only when the metrics are scraped. */
+  watch(files: RoutedFiles): void {
+    this.#files = files;
+    this.#count(files, "requests", "Operations attempted.", ({ statistics }) => statistics.requests);
     this.#count(
-      router,
+      files,
       "errors",
-      "Operations that failed through the mount target.",
+      "Operations that failed because of the mount target.",
       ({ statistics }) => statistics.errors,
     );
-    this.#count(router, "read_bytes", "Bytes of files read.", ({ statistics }) => statistics.bytesRead);
-    this.#count(router, "written_bytes", "Bytes of files written.", ({ statistics }) => statistics.bytesWritten);
-    this.#count(router, "compounds", "NFSv4.1 COMPOUNDs sent.", ({ compounds }) => compounds);
+    this.#count(files, "read_bytes", "File bytes read.", ({ statistics }) => statistics.bytesRead);
+    this.#count(files, "written_bytes", "File bytes written.", ({ statistics }) => statistics.bytesWritten);
+    this.#count(files, "compounds", "NFSv4.1 COMPOUNDs sent.", ({ compounds }) => compounds);
     new Gauge({
       name: "router_target_state",
-      help: "1 for the state that the mount target is in, 0 for the others.",
+      help: "1 for the current state of the mount target, 0 for the others.",
       labelNames: ["target", "state"],
       registers: this.#registers,
       collect() {
         this.reset();
-        for (const { id, state } of router.targets) {
+        for (const { id, state } of files.targets) {
           for (const each of TARGET_STATES) this.set({ target: id, state: each }, each === state ? 1 : 0);
         }
       },
@@ -86,14 +86,14 @@ export class Metrics {
   }
 
   #forgetRemovedTargets(): void {
-    const present = new Set(this.#router?.targets.map(({ id }) => id));
+    const present = new Set(this.#files?.targets.map(({ id }) => id));
     for (const target of [...this.#observed].filter((id) => !present.has(id))) {
       for (const operation of OPERATIONS) this.#operations.remove({ target, operation });
       this.#observed.delete(target);
     }
   }
 
-  #count(router: RoutedFiles, name: string, help: string, value: (target: Target) => number): void {
+  #count(files: RoutedFiles, name: string, help: string, value: (target: Target) => number): void {
     new Counter({
       name: `router_target_${name}_total`,
       help,
@@ -101,7 +101,7 @@ export class Metrics {
       registers: this.#registers,
       collect() {
         this.reset();
-        for (const target of router.targets) this.inc({ target: target.id }, value(target));
+        for (const target of files.targets) this.inc({ target: target.id }, value(target));
       },
     });
   }

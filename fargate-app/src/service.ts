@@ -1,4 +1,4 @@
-/** The router's life: settings, mount table, mount targets, server, and an orderly end. */
+/** The lifecycle of the router: settings, mount table, mount targets, server, and an orderly end. */
 
 import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
@@ -21,12 +21,12 @@ export interface World {
   readonly connect: Connect;
   /** Where the API's tokens are. */
   readonly tokenSource: (secretId: string) => TokenSource;
-  /** Where to look for the mount table, in this order. */
+  /** Where the mount table can be, best first. */
   readonly mountTableSources: (settings: Settings) => readonly MountTableSource[];
   readonly loadDocsAssets: () => Promise<DocsAssets>;
   /** Resolves with the reason when the service is to stop. */
   readonly stop: Promise<string>;
-  /** Calls the listener whenever the service is to look for another mount table. */
+  /** Calls the listener whenever the service is to read the mount table again. */
   readonly onReload: (listener: () => void) => void;
 }
 
@@ -122,7 +122,8 @@ async function startService(
       orphanSweep.stop();
       tokens?.stop();
       const cutOff = await closeServer(app, settings.shutdownTimeout);
-      if (cutOff > 0) log.warn(`${cutOff} requests took longer than the time for stopping, and were cut off`);
+      if (cutOff > 0)
+        log.warn(`${cutOff} requests were still in flight after SHUTDOWN_TIMEOUT_SECONDS, and were cut off`);
       await files.close();
     };
     return { stop };

@@ -6,7 +6,7 @@ import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
-import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
+import { type RawResponse, sendRaw } from "../support/raw-http.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { type StandaloneRouter, startStandaloneRouter } from "../support/standalone-router.ts";
 
@@ -58,12 +58,12 @@ async function plantLinks(): Promise<void> {
   for (const [name, target] of Object.entries(links)) await symlink(target, join(directory, ROOT, name));
 }
 
-async function send(method: string, target: string, body = "changed"): Promise<RawAnswer> {
+async function send(method: string, target: string, body = "changed"): Promise<RawResponse> {
   const length = method === "PUT" || method === "POST" ? `content-length: ${body.length}\r\n` : "";
   const head = `${method} ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${length}\r\n`;
-  const answer = await sendRaw(router.url, head + (length === "" ? "" : body));
-  if (answer.text.includes(CANARY)) counts["canaries that came back"] += 1;
-  return answer;
+  const response = await sendRaw(router.url, head + (length === "" ? "" : body));
+  if (response.text.includes(CANARY)) counts["canaries that came back"] += 1;
+  return response;
 }
 
 /** Ways to write a dot, a slash, and what else a parser might stumble over. */
@@ -169,9 +169,9 @@ describe("hostile paths", () => {
     expect(before.filter((line) => line.endsWith(CANARY))).toHaveLength(4);
     await fc.assert(
       fc.asyncProperty(fc.array(hostile, { minLength: 8, maxLength: 8 }), async (requests) => {
-        const answers = await Promise.all(requests.map(({ method, target }) => send(method, target)));
+        const responses = await Promise.all(requests.map(({ method, target }) => send(method, target)));
         counts["hostile paths sent"] += requests.length;
-        for (const { text, closed, status = 0 } of answers) {
+        for (const { text, closed, status = 0 } of responses) {
           if (status >= 200 && status < 300) counts["of these answered with 2xx"] += 1;
           expect(text).not.toContain(CANARY);
           expect(closed).toBe(true);
@@ -188,9 +188,9 @@ describe("hostile paths", () => {
 
   test("would bring one back if the root were one directory higher: the search can find what it looks for", async () => {
     await start("/");
-    const answers = await Promise.all(["/files/secret", "/files/other/secret"].map((target) => send("GET", target)));
-    counts["canaries that came back"] -= answers.length;
-    for (const { text } of answers) expect(text).toContain(CANARY);
+    const responses = await Promise.all(["/files/secret", "/files/other/secret"].map((target) => send("GET", target)));
+    counts["canaries that came back"] -= responses.length;
+    for (const { text } of responses) expect(text).toContain(CANARY);
   });
 });
 

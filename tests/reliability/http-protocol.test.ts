@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
+import { type RawResponse, sendRaw } from "../support/raw-http.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { type StandaloneRouter, startStandaloneRouter } from "../support/standalone-router.ts";
 
 const counts = {
   "hostile requests sent": 0,
   answered: 0,
-  "closed without an answer": 0,
+  "closed without a response": 0,
   "left hanging": 0,
-  "answers that tell of the inside": 0,
+  "responses that tell of the inside": 0,
   "MiB of memory added": 0,
 };
 reportAtEnd("ambiguous HTTP", () => counts);
@@ -43,15 +43,15 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function send(bytes: Buffer | string): Promise<RawAnswer> {
-  const answer = await sendRaw(router.url, bytes, 20_000);
+async function send(bytes: Buffer | string): Promise<RawResponse> {
+  const response = await sendRaw(router.url, bytes, 20_000);
   counts["hostile requests sent"] += 1;
-  if (!answer.closed) counts["left hanging"] += 1;
-  if (answer.status === undefined) counts["closed without an answer"] += 1;
+  if (!response.closed) counts["left hanging"] += 1;
+  if (response.status === undefined) counts["closed without a response"] += 1;
   else counts.answered += 1;
-  if (/\bat .*:\d+:\d+|node:internal|main\.cjs|\.ts\b/.test(answer.text))
-    counts["answers that tell of the inside"] += 1;
-  return answer;
+  if (/\bat .*:\d+:\d+|node:internal|main\.cjs|\.ts\b/.test(response.text))
+    counts["responses that tell of the inside"] += 1;
+  return response;
 }
 
 /** A request with these header lines, which closes its connection. */
@@ -115,7 +115,7 @@ test("requests that are odd but clear are answered", async () => {
   expect(await readFile(join(directory, "data", "odd"), "utf8")).toBe("odd");
 });
 
-test("a pipeline is answered in order, and what comes before a broken request gets its own answer", async () => {
+test("a pipeline is answered in order, and what comes before a broken request gets its own response", async () => {
   const one = (path: string) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`;
   await send(request("PUT /files/piped", ["content-length: 5"], "piped"));
   const good = await send(one("/files/piped") + one("/files/missing") + one("/healthz").repeat(50));
@@ -225,8 +225,8 @@ test("mutated requests are answered or closed; the router lives, and its memory 
   const before = await memory();
   await fc.assert(
     fc.asyncProperty(fc.array(hostile, { minLength: 32, maxLength: 32 }), async (requests) => {
-      const answers = await Promise.all(requests.map(send));
-      for (const [index, { closed, statuses }] of answers.entries()) {
+      const responses = await Promise.all(requests.map(send));
+      for (const [index, { closed, statuses }] of responses.entries()) {
         expect(closed, JSON.stringify(requests[index])).toBe(true);
         expect(statuses, JSON.stringify(requests[index])).not.toContain(500);
       }
@@ -238,7 +238,7 @@ test("mutated requests are answered or closed; the router lives, and its memory 
   counts["MiB of memory added"] = Math.max(0, Math.round(((await memory()) - before) / MIBIBYTE));
   expect(counts["MiB of memory added"]).toBeLessThan(150);
   expect(counts["left hanging"]).toBe(0);
-  expect(counts["answers that tell of the inside"]).toBe(0);
+  expect(counts["responses that tell of the inside"]).toBe(0);
   expect(router.child.exitCode).toBeNull();
   expect(router.lines.filter(({ level }) => level === "FATAL")).toEqual([]);
 });

@@ -163,7 +163,7 @@ test("while Secrets Manager cannot be asked, the last token stays, and the log s
   ]);
 });
 
-test("no secret is in any line, answer or metric", async () => {
+test("no secret is in any line, response or metric", async () => {
   const token = newToken();
   const previous = newToken();
   const content = `planted-content-${newToken()}`;
@@ -181,12 +181,12 @@ test("no secret is in any line, answer or metric", async () => {
     NFS_DETECTION_TIMEOUT_SECONDS: "0.3",
   });
   const secrets = [token, previous, content, ...Object.values(credentials), session];
-  const answers: string[] = [];
+  const responses: string[] = [];
   const send = async (method: string, path: string, init: RequestInit = {}) => {
     const response = await fetch(url + path, { method, ...init });
     const body = await response.text();
     const isFile = method === "GET" && path.startsWith("/files/planted");
-    answers.push(JSON.stringify([...response.headers]), isFile ? "" : body);
+    responses.push(JSON.stringify([...response.headers]), isFile ? "" : body);
     return response.status;
   };
   const requests = async (headers: Record<string, string>) => {
@@ -220,7 +220,7 @@ test("no secret is in any line, answer or metric", async () => {
   ]) {
     const socket = connect(Number(new URL(url).port), "127.0.0.1");
     socket.end(broken);
-    answers.push(await text(socket).catch(() => ""));
+    responses.push(await text(socket).catch(() => ""));
   }
   // A secret that cannot be parsed any more, and mount targets that are gone: failures on both sides.
   controlPlane.update((state) => ({ ...state, secrets: [] }));
@@ -230,7 +230,7 @@ test("no secret is in any line, answer or metric", async () => {
   await sleep(200);
   await stop();
 
-  const places = [...answers, ...output().split("\n")];
+  const places = [...responses, ...output().split("\n")];
   counts["places searched for secrets"] += places.length;
   const found = places.filter((place) => secrets.some((secret) => place.includes(secret)));
   counts["secrets found"] += found.length;
@@ -239,5 +239,5 @@ test("no secret is in any line, answer or metric", async () => {
   expect(output()).toContain('"msg":"PUT /files/planted 401"');
   expect(output()).toContain('"level":"WARN"');
   expect(output()).toContain("cannot be read: ResourceNotFoundException");
-  expect(answers.length).toBeGreaterThan(150);
+  expect(responses.length).toBeGreaterThan(150);
 });

@@ -196,7 +196,7 @@ describe("the router", () => {
       ORPHAN_SWEEP_INTERVAL_SECONDS: "0.1",
     });
     await expect.poll(() => readdir(join(data, "directory")), { timeout: 10_000 }).toEqual([]);
-    await expect.poll(() => router.lines.map(({ msg }) => msg).join()).toContain("Removed 1 unfinished files");
+    await expect.poll(() => router.lines.map(({ msg }) => msg).join()).toContain("Removed 1 orphaned temporary files");
     expect(await router.stop()).toBe(0);
     await server.close();
     await temporary.remove();

@@ -20,9 +20,9 @@ export function startHttpLoad(url: string, clientCount: number): { stop(): Promi
     requests += 1;
     try {
       const response = await fetch(`${url}/files/${path}`, init);
-      const answer = await response.text();
-      if (!response.ok) failures.push(`${init?.method ?? "GET"} ${path}: ${response.status} ${answer}`);
-      return answer;
+      const body = await response.text();
+      if (!response.ok) failures.push(`${init?.method ?? "GET"} ${path}: ${response.status} ${body}`);
+      return body;
     } catch (error) {
       failures.push(`${init?.method ?? "GET"} ${path}: ${error}`);
       return "";

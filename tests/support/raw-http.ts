@@ -1,12 +1,12 @@
 /** HTTP as bytes: what no client library would send, and what came back for it. */
 import { connect } from "node:net";
 
-export interface RawAnswer {
+export interface RawResponse {
   /** All that the server sent, a character for each byte. */
   readonly text: string;
-  /** Of the first answer; undefined when there was none. */
+  /** Of the first response; undefined when there was none. */
   readonly status: number | undefined;
-  /** The statuses of all answers, also of those that look like one within a body. */
+  /** The statuses of all responses, also of those that look like one within a body. */
   readonly statuses: readonly number[];
   /** Whether the server closed the connection in time. */
   readonly closed: boolean;
@@ -17,7 +17,7 @@ export interface RawAnswer {
  *
  * @param timeout Milliseconds to wait for that.
  */
-export async function sendRaw(url: string, bytes: Buffer | string, timeout = 10_000): Promise<RawAnswer> {
+export async function sendRaw(url: string, bytes: Buffer | string, timeout = 10_000): Promise<RawResponse> {
   const { port, hostname } = new URL(url);
   const chunks: Buffer[] = [];
   const closed = await new Promise<boolean>((resolve) => {

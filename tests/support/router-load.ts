@@ -16,7 +16,7 @@ type Kind = (typeof KINDS)[number];
 
 export interface LoadCounts {
   readonly operations: number;
-  /** Operations that failed; what is repeatable must not, and appends have an outcome or are of {@link unknown} one. */
+  /** Operations that failed; what can be retried must not, and appends have an outcome or are of {@link unknown} one. */
   readonly failed: readonly string[];
   /** Appends that nobody knows the outcome of. */
   readonly unknown: number;
@@ -60,7 +60,7 @@ export class RouterLoad {
     return slowest;
   }
 
-  /** Ends the load, after a last look at everything that was written. */
+  /** Ends the load, after everything that was written is read once more. */
   async stop(): Promise<LoadCounts> {
     this.#stopping = true;
     await Promise.all(this.#clients);

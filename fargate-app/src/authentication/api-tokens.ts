@@ -13,7 +13,7 @@ export interface TokenSource {
 }
 
 interface ApiTokensOptions {
-  /** Milliseconds from one look at the source to the next. */
+  /** Milliseconds between two polls of the source. */
   readonly refreshInterval: number;
   readonly log: Logger;
 }
@@ -24,7 +24,7 @@ export class ApiTokens {
   readonly #log: Logger;
   readonly #stop = new AbortController();
   #digests: readonly Buffer[];
-  /** Why the last look failed. */
+  /** Why the last poll failed. */
   #failure: string | undefined;
 
   /** @throws what the source throws: without a token, nobody could be let in. */

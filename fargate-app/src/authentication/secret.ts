@@ -40,7 +40,7 @@ export function secretSource(secretId: string): TokenSource {
       return TOKEN.test(previous) ? [current, previous] : [current];
     } catch (error) {
       if (error instanceof SecretError) throw error;
-      // What AWS says can be told; what other errors say might quote the answer.
+      // What AWS says can be told; what other errors say might quote the response.
       if (error instanceof sdk.SecretsManagerServiceException) {
         throw new SecretError(`The secret ${secretId} cannot be read: ${error.name}: ${error.message}`);
       }

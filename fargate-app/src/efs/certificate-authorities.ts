@@ -1,4 +1,4 @@
-/** The certificate authorities whose word a client takes for who a mount target is. */
+/** The certificate authorities that a client trusts to sign the certificate of a mount target. */
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { rootCertificates } from "node:tls";

@@ -10,7 +10,7 @@ import {
 } from "nfs-client";
 
 /**
- * `lost`: the target cannot be used until it answers a probe. `busy`: it answers, but cannot do this now.
+ * `lost`: the target cannot be used until a probe succeeds. `busy`: it responds, but cannot do this now.
  * `final`: the target did its part; another one would say the same.
  */
 export type Verdict = "lost" | "busy" | "final";
@@ -29,7 +29,7 @@ export function mayHaveBeenDone(error: unknown): boolean {
   return error instanceof OutcomeUnknownError || verdictOn(error) === "lost";
 }
 
-/** Whether the error counts against the target, rather than being an answer such as "no such file". */
+/** Whether the error counts against the target, rather than being a result such as "no such file". */
 export function isTargetError(error: unknown): boolean {
   return (
     verdictOn(error) !== "final" ||

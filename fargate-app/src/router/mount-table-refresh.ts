@@ -1,4 +1,4 @@
-/** Keeps the mount table of a running router up to date: looks for another one again and again, and when it is told to. */
+/** Keeps the mount table of a running router up to date: polls its sources, and reads them at once when asked to. */
 
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { messageOf } from "nfs-client";
@@ -9,7 +9,7 @@ export interface MountTableRefreshOptions {
   readonly sources: readonly MountTableSource[];
   /** The table in use. */
   readonly current: RankedMountTable;
-  /** Milliseconds from one look to the next; 0 to look only when told to. */
+  /** Milliseconds between two polls; 0 to read only when asked to. */
   readonly interval: number;
   /** Takes up a table, which may be the one in use. */
   readonly use: (table: MountTable) => Promise<void>;
@@ -17,15 +17,15 @@ export interface MountTableRefreshOptions {
 }
 
 /**
- * One look follows another, so tables are taken up one at a time, in the order in which they were read.
+ * Polls never overlap, so tables are taken up one at a time, in the order in which they were read.
  *
- * A look never goes to a source worse than the one that the table in use is from: a parameter that cannot be read for a
+ * A poll never goes to a source worse than the one that the table in use is from: a parameter that cannot be read for a
  * while is no reason to leave its table for another.
  */
 export class MountTableRefresh {
   readonly #options: MountTableRefreshOptions;
   #rank: number;
-  /** Whether the best source could not be read, or its table not be taken up, at the last look. */
+  /** Whether the best source could not be read, or its table not be taken up, at the last poll. */
   #failing: boolean;
   #wanted = false;
   #stopped = false;
@@ -38,7 +38,7 @@ export class MountTableRefresh {
     void this.#run();
   }
 
-  /** Looks now, or once more when the look under way is over: that one may have read the table already. */
+  /** Polls now, or once more after the poll in flight: that one may have read the table already. */
   now(): void {
     this.#wanted = true;
     this.#endPause();
@@ -54,7 +54,7 @@ export class MountTableRefresh {
     for (;;) {
       await this.#pause();
       if (this.#stopped) return;
-      await this.#look();
+      await this.#poll();
     }
   }
 
@@ -70,7 +70,7 @@ export class MountTableRefresh {
     this.#wanted = false;
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const { sources, use } = this.#options;
     for (const [rank, source] of sources.slice(0, this.#rank + 1).entries()) {
       try {

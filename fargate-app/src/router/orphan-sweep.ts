@@ -1,4 +1,4 @@
-/** Removes, once in a while, the unfinished files of routers that crashed. */
+/** Removes, at intervals, the orphaned temporary files of routers that crashed. */
 
 import { messageOf, type OrphanOptions, type OrphanReport } from "nfs-client";
 import type { Logger } from "pino";
@@ -6,7 +6,7 @@ import type { Logger } from "pino";
 export interface OrphanSweepOptions {
   /** Milliseconds from one sweep to the next. */
   readonly interval: number;
-  /** Milliseconds without a write, after which an unfinished file counts as left behind. */
+  /** Milliseconds without a write, after which a temporary file counts as orphaned. */
   readonly olderThan: number;
   readonly sweep: (options: OrphanOptions) => Promise<OrphanReport>;
   readonly log: Logger;
@@ -46,12 +46,12 @@ export class OrphanSweep {
     try {
       const report = await sweep({ ...LIMITS, olderThan, signal: this.#stopped.signal });
       const { examined, removed, complete } = report;
-      const message = `Removed ${removed} unfinished files that were left behind, among ${examined} names`;
+      const message = `Removed ${removed} orphaned temporary files among ${examined} names`;
       if (complete) log.info(report, message);
       else log.warn(report, `${message}; there was not enough time for all`);
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
-      log.warn({ err: error }, `Unfinished files that were left behind could not be removed: ${messageOf(error)}`);
+      log.warn({ err: error }, `The orphaned temporary files could not be removed: ${messageOf(error)}`);
     }
   }
 }

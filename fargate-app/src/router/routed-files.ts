@@ -53,8 +53,8 @@ interface Opened<Item> {
 /**
  * Every operation fails with a subclass of NfsError, or with {@link UnavailableError} when no target can be reached.
  *
- * What can be repeated without harm is repeated at the next target when one is lost. The outcome of the rest may stay
- * unknown; that is an {@link OutcomeUnknownError}.
+ * When a target is lost, what is idempotent is retried at the next one. The outcome of the rest may stay unknown; that
+ * is an {@link OutcomeUnknownError}.
  */
 export class RoutedFiles {
   /** What all that passes through may hold of file data. */

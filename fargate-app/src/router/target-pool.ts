@@ -1,4 +1,4 @@
-/** The mount targets of the table in use, and the way of an operation through them. */
+/** The mount targets of the table in use, and how an operation fails over from one to the next. */
 import type { MountTable, MountTarget } from "@efs-mount-autoscaling/mount-table";
 import { Deadline, type NfsClient, NfsStatusError, type OperationOptions, OutcomeUnknownError } from "nfs-client";
 import type { DirectoryPath } from "../routing/path.ts";
@@ -11,7 +11,7 @@ import { Target, type TargetOptions } from "./target.ts";
 
 export interface TargetPoolOptions extends TargetOptions {
   readonly strategy?: RoutingStrategy;
-  /** Milliseconds that operations under way have at a mount target that the table no longer lists. */
+  /** Milliseconds that in-flight operations have at a mount target that the table no longer lists. */
   readonly drainTimeout: number;
 }
 
@@ -24,10 +24,10 @@ export interface Attempt {
   readonly options: OperationOptions & { readonly timeout: number };
 }
 
-/** What must not be done by a lost target after it was repeated elsewhere. */
+/** What a lost target must not do any more when it was retried elsewhere. */
 const CHANGES: ReadonlySet<OperationName> = new Set<OperationName>(["write", "append", "delete"]);
 
-/** Lost sessions that are remembered while no target answers; by then the first ones have ended by themselves. */
+/** Lost sessions to remember while no target responds. By then the leases of the oldest have ended. */
 const MAX_UNFENCED = 100;
 
 /**
@@ -38,10 +38,10 @@ export class TargetPool {
   readonly #options: TargetPoolOptions;
   #targets: readonly Target[];
   #ranking: Ranking<Target>;
-  /** No longer in the table, with operations under way. */
+  /** No longer in the table, with operations in flight. */
   readonly #draining = new Set<Target>();
   readonly #waiting = new Set<() => void>();
-  /** Clients whose sessions no server could be told to end yet. */
+  /** Clients of lost sessions that could not be fenced yet. */
   readonly #unfenced = new Set<NfsClient>();
   #closed = false;
 
@@ -114,16 +114,16 @@ export class TargetPool {
   }
 
   /**
-   * Tries `task` at the connected targets, in the order that `path` prefers them, until one of them does it or gives an
-   * answer. When none is left, waits a moment for one to come back.
+   * Tries `task` at the connected targets, in the order that `path` prefers them, until one of them does it or says why
+   * it cannot be done. When none is left, waits up to the detection timeout for one to come back.
    *
-   * @param isRepeatable Whether a task that failed so may be tried at another target.
+   * @param isRetryable Whether a task that failed with this error may be retried at another target.
    */
   async attempt<Result>(
     operation: OperationName,
     path: DirectoryPath,
     task: (attempt: Attempt) => Promise<Result>,
-    isRepeatable: (error: unknown) => boolean = () => true,
+    isRetryable: (error: unknown) => boolean = () => true,
   ): Promise<Result> {
     const deadline = new Deadline(this.#options.operationTimeout);
     const changes = CHANGES.has(operation);
@@ -138,7 +138,7 @@ export class TargetPool {
           return await target.run(operation, connection, () => task(attempt));
         } catch (error) {
           const verdict = verdictOn(error);
-          if (verdict === "final" || !isRepeatable(error)) throw error;
+          if (verdict === "final" || !isRetryable(error)) throw error;
           if (changes && connection.fenced) {
             await deadline.race(connection.fenced).catch(() => {
               throw new OutcomeUnknownError("A lost mount target may still do what was sent to it", { cause: error });
@@ -148,16 +148,16 @@ export class TargetPool {
         }
       }
       if (failures.busy !== undefined) throw failures.busy;
-      const patience = Math.min(this.#options.detectionTimeout, deadline.remaining);
-      if (!(await this.#someTarget(patience))) {
+      const wait = Math.min(this.#options.detectionTimeout, deadline.remaining);
+      if (!(await this.#someTarget(wait))) {
         throw new UnavailableError("No mount target can be reached", { cause: failures.lost });
       }
     }
   }
 
-  /** Waits until a target is connected, for at most `patience` milliseconds; tells whether one is. */
-  async #someTarget(patience: number): Promise<boolean> {
-    if (patience <= 0) return false;
+  /** Waits until a target is connected, for at most `timeout` milliseconds; tells whether one is. */
+  async #someTarget(timeout: number): Promise<boolean> {
+    if (timeout <= 0) return false;
     if (!this.ready) {
       await new Promise<void>((resolve) => {
         const settle = () => {
@@ -165,7 +165,7 @@ export class TargetPool {
           this.#waiting.delete(settle);
           resolve();
         };
-        const timer = setTimeout(settle, patience);
+        const timer = setTimeout(settle, timeout);
         this.#waiting.add(settle);
       });
     }
@@ -184,7 +184,7 @@ export class TargetPool {
         for (const client of [...this.#unfenced]) void this.#fence(client);
       },
       onLost: (connection, silent) => {
-        // Where it was only cut, what cannot be repeated may still learn from the session how it ended.
+        // Where only the connection was cut, what cannot be retried may still learn from the session how it ended.
         const time = silent ? Promise.resolve() : connection.ended;
         connection.fenced = time.then(() => this.#fence(connection.client));
       },
@@ -192,8 +192,8 @@ export class TargetPool {
   }
 
   /**
-   * Ends a lost session by way of a target that answers, so that the lost one does not execute later what was sent to
-   * it, and holds no lock. Takes effect where the file system's mount targets know of each other's clients.
+   * Fences a lost session through a target that responds: the lost target then no longer executes what was sent to it,
+   * and holds no lock. Takes effect where the mount targets of the file system share their client records.
    */
   async #fence(lost: NfsClient): Promise<void> {
     this.#unfenced.delete(lost);
@@ -225,7 +225,11 @@ export class TargetPool {
     const change = { added: added.map(idOf), removed: removed.map(idOf), mountTargets: this.#targets.map(idOf) };
     const counts = `mount targets added: ${added.length}, removed: ${removed.length}`;
     if (standIns.length === 0) log.info(change, `The mount table has changed: ${counts}`);
-    else log.warn(change, `The mount table has changed, but nothing in it can be reached: the targets before stand in`);
+    else
+      log.warn(
+        change,
+        `No mount target in the new mount table can be reached: the connected ones of the table before stay in use`,
+      );
   }
 }
 

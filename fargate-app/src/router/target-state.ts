@@ -23,14 +23,14 @@ export function nextState(state: TargetState, event: TargetEvent): TargetState {
   return next;
 }
 
-const FIRST_DELAY = 100;
-const LONGEST_DELAY = 10_000;
+const MIN_DELAY = 100;
+const MAX_DELAY = 10_000;
 
 /**
  * Milliseconds to wait before the next probe: doubling with every failure in a row, and anything from half to all of
  * that, so that routers do not probe a recovering target in step.
  */
 export function probeDelay(failures: number, random = Math.random()): number {
-  const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1));
+  const longest = Math.min(MAX_DELAY, MIN_DELAY * 2 ** (failures - 1));
   return longest * (0.5 + random / 2);
 }

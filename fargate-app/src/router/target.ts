@@ -20,7 +20,7 @@ export interface TargetOptions {
   readonly connectTimeout: number;
   /** Milliseconds until an operation fails. */
   readonly operationTimeout: number;
-  /** Milliseconds until a target that has stopped answering is given up. */
+  /** Milliseconds until a target that no longer responds is given up. */
   readonly detectionTimeout: number;
   /** What may be held of file data, for all the targets together. */
   readonly memory: MemoryBudget;
@@ -138,7 +138,7 @@ export class Target implements Routable {
   }
 
   /**
-   * Takes no more operations, and ends the session when those under way are over.
+   * Takes no more operations, and ends the session when those in flight are over.
    *
    * @param timeout Milliseconds, after which what can go on at another target does, and the rest fails.
    */
@@ -165,7 +165,7 @@ export class Target implements Routable {
   #use(client: NfsClient): void {
     const { detectionTimeout } = this.#options;
     const connection = new Connection(client, detectionTimeout, (error) => {
-      this.#lose(connection, `It has stopped answering: ${messageOf(error)}`, true);
+      this.#lose(connection, `It no longer responds: ${messageOf(error)}`, true);
     });
     this.#connection = connection;
     this.#enter("answered");
@@ -173,7 +173,7 @@ export class Target implements Routable {
   }
 
   #lose(connection: Connection, reason: string, silent = false): void {
-    // Every operation under way reports the loss; the first one counts.
+    // Every in-flight operation reports the loss; the first one counts.
     if (connection.lost.aborted) return;
     if (!this.#closed && connection === this.#connection) {
       this.#connection = undefined;

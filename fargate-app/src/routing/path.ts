@@ -18,10 +18,10 @@ export type DirectoryPath = FilePath | ("" & { readonly [normalized]: "root" });
 export const ROOT = "" as DirectoryPath;
 
 /** Bytes of UTF-8 in one name: the limit of EFS and of every common file system. */
-export const MAXIMUM_NAME_BYTES = 255;
+export const MAX_NAME_BYTES = 255;
 
 /** Bytes of UTF-8 in a whole path: Linux's PATH_MAX without its NUL. */
-export const MAXIMUM_PATH_BYTES = 4_095;
+export const MAX_PATH_BYTES = 4_095;
 
 /** A path that cannot name a file; the message says which part is wrong, and what is allowed. */
 export class PathError extends Error {
@@ -43,16 +43,16 @@ export function filePath(text: string): FilePath {
  * The one spelling of a path to a directory; {@link ROOT} when no name is left.
  *
  * @throws {PathError} when a name is `..`, contains NUL or half a surrogate pair, is longer than
- * {@link MAXIMUM_NAME_BYTES} or begins as the names of unfinished files do, or the path is longer than
- * {@link MAXIMUM_PATH_BYTES}.
+ * {@link MAX_NAME_BYTES} or begins as temporary names do, or the path is longer than
+ * {@link MAX_PATH_BYTES}.
  */
 export function directoryPath(text: string): DirectoryPath {
   const names = text.split("/").filter((name) => name !== "" && name !== ".");
   for (const name of names) checkName(name);
   const path = names.join("/");
   const bytes = Buffer.byteLength(path);
-  if (bytes > MAXIMUM_PATH_BYTES) {
-    throw new PathError(`The path has ${bytes} bytes of UTF-8: at most ${MAXIMUM_PATH_BYTES} are allowed`);
+  if (bytes > MAX_PATH_BYTES) {
+    throw new PathError(`The path has ${bytes} bytes of UTF-8: at most ${MAX_PATH_BYTES} are allowed`);
   }
   return path as DirectoryPath;
 }
@@ -65,9 +65,9 @@ function checkName(name: string): void {
     throw new PathError(`The part ${quote(name)} of the path begins with ${TEMPORARY_PREFIX}, which is reserved`);
   }
   const bytes = Buffer.byteLength(name);
-  if (bytes > MAXIMUM_NAME_BYTES) {
+  if (bytes > MAX_NAME_BYTES) {
     throw new PathError(
-      `The part ${quote(name)} of the path has ${bytes} bytes of UTF-8: at most ${MAXIMUM_NAME_BYTES} are allowed`,
+      `The part ${quote(name)} of the path has ${bytes} bytes of UTF-8: at most ${MAX_NAME_BYTES} are allowed`,
     );
   }
 }

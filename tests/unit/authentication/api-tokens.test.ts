@@ -18,11 +18,11 @@ beforeEach(async () => {
 
 afterEach(() => tokens.stop());
 
-/** From now on the source answers with `answer`; resolves once it was asked a few times. */
-async function answerWith(answer: () => Promise<readonly string[]>): Promise<void> {
-  const asked = vi.fn(answer);
-  load = asked;
-  await vi.waitFor(() => expect(asked.mock.calls.length).toBeGreaterThan(3));
+/** From now on the source does what `next` does; resolves once it was polled a few times. */
+async function sourceDoes(next: () => Promise<readonly string[]>): Promise<void> {
+  const polled = vi.fn(next);
+  load = polled;
+  await vi.waitFor(() => expect(polled.mock.calls.length).toBeGreaterThan(3));
 }
 
 test("accepts what the source has, and nothing else", () => {
@@ -33,18 +33,18 @@ test("accepts what the source has, and nothing else", () => {
 });
 
 test("follows the source, from the new token beside the old one to the new one alone", async () => {
-  await answerWith(async () => [SECOND, FIRST]);
+  await sourceDoes(async () => [SECOND, FIRST]);
   expect([tokens.accepts(FIRST), tokens.accepts(SECOND)]).toEqual([true, true]);
-  await answerWith(async () => [SECOND]);
+  await sourceDoes(async () => [SECOND]);
   expect([tokens.accepts(FIRST), tokens.accepts(SECOND)]).toEqual([false, true]);
   expect(lines).toEqual([]);
 });
 
 test("keeps its tokens while the source fails, and warns once for each reason", async () => {
-  await answerWith(async () => Promise.reject(new Error("throttled")));
-  await answerWith(async () => Promise.reject(new Error("denied")));
+  await sourceDoes(async () => Promise.reject(new Error("throttled")));
+  await sourceDoes(async () => Promise.reject(new Error("denied")));
   expect(tokens.accepts(FIRST)).toBe(true);
-  await answerWith(async () => [SECOND]);
+  await sourceDoes(async () => [SECOND]);
   expect(tokens.accepts(SECOND)).toBe(true);
   expect(lines.map(({ level, msg }) => `${level} ${msg}`)).toEqual([
     "WARN The API tokens stay as they were: throttled",

@@ -24,7 +24,7 @@ async function open(): Promise<Socket> {
 }
 
 /** Sends the head of an upload that is not complete, and then a byte at each interval, until the server ends it. */
-async function trickle(head: string, interval: number): Promise<{ answer: string; bytes: number }> {
+async function trickle(head: string, interval: number): Promise<{ response: string; bytes: number }> {
   const socket = await open();
   socket.write(head);
   let bytes = 0;
@@ -33,7 +33,7 @@ async function trickle(head: string, interval: number): Promise<{ answer: string
     socket.write("x");
   }, interval);
   try {
-    return { answer: await text(socket).catch(() => ""), bytes };
+    return { response: await text(socket).catch(() => ""), bytes };
   } finally {
     clearInterval(timer);
     socket.destroy();
@@ -43,9 +43,9 @@ async function trickle(head: string, interval: number): Promise<{ answer: string
 describe("slow clients", () => {
   test("that send their headers byte by byte are told 408 and cut", async () => {
     await start({ headersTimeout: 200 });
-    const { answer } = await trickle("GET /files/a HTTP/1.1\r\nhost: x\r\nx: ", 20);
-    expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
-    expect(answer).toContain("application/problem+json");
+    const { response } = await trickle("GET /files/a HTTP/1.1\r\nhost: x\r\nx: ", 20);
+    expect(response).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+    expect(response).toContain("application/problem+json");
   });
 
   test("that connect and send nothing are cut", async () => {
@@ -67,8 +67,8 @@ describe("slow clients", () => {
       await start({});
       const socket = await open();
       socket.write("PUT /files/a/ HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\nx");
-      const [answer] = await once(socket, "data");
-      expect(String(answer)).toMatch(/^HTTP\/1\.1 400 /);
+      const [response] = await once(socket, "data");
+      expect(String(response)).toMatch(/^HTTP\/1\.1 400 /);
       const closed = once(socket, "close");
       await vi.advanceTimersByTimeAsync(6_000);
       await closed;
@@ -89,8 +89,8 @@ describe("slow clients", () => {
     await start({ keepAliveTimeout: 300 });
     const socket = await open();
     socket.write("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
-    const [answer] = await once(socket, "data");
-    expect(String(answer)).toContain("keep-alive");
+    const [response] = await once(socket, "data");
+    expect(String(response)).toContain("keep-alive");
     await once(socket, "close");
   });
 });
@@ -128,18 +128,18 @@ describe("slow appends", () => {
     expect((await fetch(`${server.url}/files/log?append`, { method: "POST", body: "line" })).status).toBe(204);
   });
 
-  test("hold up other appends, which are told when to try again", async () => {
+  test("hold up other appends, which are told when to retry", async () => {
     await startWithLittleMemory();
     const sockets = await hold(1);
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
       const other = await open();
       other.write("POST /files/log?append HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\nline");
-      const answered = once(other, "data");
+      const responded = once(other, "data");
       while (vi.getTimerCount() === 0) await setImmediate();
       await vi.advanceTimersByTimeAsync(11_000);
-      const [answer] = await answered;
-      expect(String(answer)).toMatch(/^HTTP\/1\.1 503 (.*\r\n)*retry-after: 1\r\n/);
+      const [response] = await responded;
+      expect(String(response)).toMatch(/^HTTP\/1\.1 503 (.*\r\n)*retry-after: 1\r\n/);
       other.destroy();
     } finally {
       vi.useRealTimers();
@@ -197,7 +197,7 @@ describe("the rate of a client", () => {
     return (await fetch(server.url + path, { headers })).status;
   };
 
-  test("is limited, and the answer says when to try again; probes are not limited", async () => {
+  test("is limited, and the response says when to retry; probes are not limited", async () => {
     await start({ requestsPerMinute: 3 });
     for (const path of ["/files/", "/targets", "/nothing"]) expect(await status(path)).not.toBe(429);
     const refused = await fetch(`${server.url}/files/`);
@@ -291,7 +291,7 @@ describe("under pressure", () => {
   });
 });
 
-describe("every answer", () => {
+describe("every response", () => {
   test("tells browsers to run nothing, and to guess nothing", async () => {
     await start({}, new MemoryNetwork(1));
     server.network.files.write("/data/page.html", Buffer.from("<script>alert(1)</script>"));

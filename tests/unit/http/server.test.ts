@@ -416,7 +416,7 @@ describe("POST ?append", () => {
     expect((await send("POST", "/files/log?append", {}, streamOf("x".repeat(2 ** 20), "x"))).status).toBe(413);
   });
 
-  test("says when nobody knows whether it was done, with a status that nobody repeats by himself", async () => {
+  test("says when nobody knows whether it was done, with a status that no client retries by itself", async () => {
     const [own] = server.network.ranked("log");
     own?.scheduled.push("lose-reply");
     const response = await send("POST", "/files/log?append", {}, "one");
@@ -567,7 +567,7 @@ describe("problems", () => {
     expect((await send("GET", "/files/link/etc/passwd")).status).toBe(403);
   });
 
-  test("503, and when to try again, while no target is there", async () => {
+  test("503, and when to retry, while no target is there", async () => {
     for (const memory of server.network.servers) memory.state = "down";
     const response = await send("GET", "/files/a");
     expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
@@ -601,9 +601,9 @@ describe("problems", () => {
     async (path) => {
       const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
       socket.end(`GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
-      const answer = await text(socket);
-      expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
-      expect(answer).toContain("application/problem+json");
+      const response = await text(socket);
+      expect(response).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+      expect(response).toContain("application/problem+json");
     },
   );
 });
@@ -744,7 +744,7 @@ describe("a client that goes away", () => {
 
   test.each([
     ["in the middle of its body", "PUT /files/a HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345"],
-    ["in the middle of the answer", "GET /files/long HTTP/1.1\r\nhost: x\r\n\r\n"],
+    ["in the middle of the response", "GET /files/long HTTP/1.1\r\nhost: x\r\n\r\n"],
   ])("%s is in the log and in the metrics, once", async (_, request) => {
     await leave(request);
     await sleep(50);
@@ -753,7 +753,7 @@ describe("a client that goes away", () => {
     expect(metrics).toMatch(/router_http_requests_total\{method="(GET|PUT)",route="\/files\/\*",status="499"\} 1/);
   });
 
-  test("in the middle of an answer that was given to the socket as a whole is in the log, too", async () => {
+  test("in the middle of a response that was given to the socket as a whole is in the log, too", async () => {
     const size = 32 * 2 ** 20;
     await restart(new MemoryNetwork(1, { chunkSize: size }), { accessLog: true });
     server.network.files.write("/data/long", Buffer.alloc(size));
@@ -761,7 +761,7 @@ describe("a client that goes away", () => {
     expect(statuses()).toEqual([499]);
   });
 
-  test("holds nothing of the answers that waited for another one", async () => {
+  test("holds nothing of the responses that waited for another one", async () => {
     const long = "GET /files/long HTTP/1.1\r\nhost: x\r\n\r\n";
     const gate = vi.spyOn(server.router, "deleteFile").mockImplementation(() => sleep(300));
     await leave("DELETE /files/a HTTP/1.1\r\nhost: x\r\n\r\n", long, long);
@@ -771,7 +771,7 @@ describe("a client that goes away", () => {
     expect(server.router.targets.map(({ connection }) => connection?.active)).toEqual([0]);
   });
 
-  test("after the whole answer has got it", async () => {
+  test("after the whole response has got it", async () => {
     expect((await (await send("GET", "/files/short")).arrayBuffer()).byteLength).toBe(CHUNK);
     await vi.waitFor(() => expect(statuses()).toEqual([200]));
   });
@@ -782,6 +782,6 @@ test("one connection serves many requests, also after a refused body", async () 
   await once(socket, "connect");
   socket.write("POST /files/a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\none");
   socket.write("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-  const answers = await text(socket);
-  expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 400", "HTTP/1.1 200"]);
+  const responses = await text(socket);
+  expect(responses.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 400", "HTTP/1.1 200"]);
 });

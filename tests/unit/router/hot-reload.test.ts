@@ -64,7 +64,7 @@ describe("a new mount target", () => {
 });
 
 describe("a mount target that is no longer listed", () => {
-  test("finishes what is under way, gets nothing new, and its session ends", async () => {
+  test("finishes what is in flight, gets nothing new, and its session ends", async () => {
     const network = new MemoryNetwork(3, { chunkSize: 2 });
     const { first, table } = withoutPreferred(network);
     const { router } = await start(network, { drainTimeout: 60_000 });
@@ -198,7 +198,7 @@ describe("a table", () => {
     }
     expect(ids(router)).toEqual(["fsmt-2", "fsmt-0", "fsmt-1"]);
     expect(lines.filter(({ level }) => level === "WARN").map(({ msg }) => msg)).toEqual([
-      "The mount table has changed, but nothing in it can be reached: the targets before stand in",
+      "No mount target in the new mount table can be reached: the connected ones of the table before stay in use",
     ]);
     third.state = "up";
     await vi.waitFor(() => expect(router.targets[0]?.state).toBe("connected"));
@@ -207,7 +207,7 @@ describe("a table", () => {
     await vi.waitFor(() => expect(network.servers.map(({ clients }) => clients.size)).toEqual([0, 0, 1]));
   });
 
-  test("with a mount target that answers ends the waiting for one", async () => {
+  test("with a mount target that responds ends the waiting for one", async () => {
     const network = new MemoryNetwork(2);
     const { router } = await start(network, { operationTimeout: 60_000, detectionTimeout: 60_000 });
     await router.useTable(only(network, 0));

@@ -11,20 +11,20 @@ const [one, two, three] = [1, 2, 3].map((count) => new MemoryNetwork(count).tabl
   MountTable,
 ];
 
-/** A source that answers what it is told to. */
+/** A source with the table that a test gives it. */
 class Source implements MountTableSource {
   readonly name: string;
-  answer: () => MountTable | Promise<MountTable>;
-  looks = 0;
+  result: () => MountTable | Promise<MountTable>;
+  polls = 0;
 
-  constructor(name: string, answer: () => MountTable | Promise<MountTable>) {
+  constructor(name: string, result: () => MountTable | Promise<MountTable>) {
     this.name = name;
-    this.answer = answer;
+    this.result = result;
   }
 
   readonly load = async () => {
-    this.looks += 1;
-    return this.answer();
+    this.polls += 1;
+    return this.result();
   };
 }
 
@@ -50,10 +50,10 @@ function start({ rank = 0, interval = 5 }: { rank?: number; interval?: number } 
   return { parameter, fileSystem, used, lines, refresh };
 }
 
-/** Until `source` was looked at `times` times more, and what followed from it is done. */
-async function looks(source: Source, times = 3): Promise<void> {
-  const goal = source.looks + times;
-  await vi.waitFor(() => expect(source.looks).toBeGreaterThan(goal), { interval: 2 });
+/** Until `source` was polled `times` times more, and what followed from it is done. */
+async function polls(source: Source, times = 3): Promise<void> {
+  const goal = source.polls + times;
+  await vi.waitFor(() => expect(source.polls).toBeGreaterThan(goal), { interval: 2 });
 }
 
 afterEach(() => {
@@ -61,12 +61,12 @@ afterEach(() => {
 });
 
 describe("the refresh of the mount table", () => {
-  test("takes up what the best source has, again and again", async () => {
+  test("takes up what the best source has, at every poll", async () => {
     const { parameter, used, lines } = start();
-    await looks(parameter);
+    await polls(parameter);
     expect(used.at(-1)).toEqual(one);
-    parameter.answer = () => three;
-    await looks(parameter);
+    parameter.result = () => three;
+    await polls(parameter);
     expect(used.at(-1)).toEqual(three);
     expect(lines).toEqual([]);
   });
@@ -77,15 +77,15 @@ describe("the refresh of the mount table", () => {
     ["lists nothing", () => ({ mount_targets: [] })],
   ])(
     "keeps the table in use while the parameter %s, with one WARN, and one INFO when it can be read again",
-    async (_, answer) => {
+    async (_, result) => {
       const { parameter, fileSystem, used, lines } = start();
-      parameter.answer = answer;
-      await looks(parameter, 5);
+      parameter.result = result;
+      await polls(parameter, 5);
       expect(used.filter((table) => table !== one)).toEqual([]);
-      expect(fileSystem.looks).toBe(0);
+      expect(fileSystem.polls).toBe(0);
       expect(lines.map(({ level }) => level)).toEqual(["WARN"]);
-      parameter.answer = () => two;
-      await looks(parameter);
+      parameter.result = () => two;
+      await polls(parameter);
       expect(used.at(-1)).toEqual(two);
       expect(lines.map(({ level }) => level)).toEqual(["WARN", "INFO"]);
     },
@@ -93,15 +93,15 @@ describe("the refresh of the mount table", () => {
 
   test("follows a worse source only where the router started from it, and leaves it for a better one for good", async () => {
     const { parameter, fileSystem, used, lines } = start({ rank: 1 });
-    parameter.answer = throttled;
-    await looks(fileSystem);
+    parameter.result = throttled;
+    await polls(fileSystem);
     expect(used.at(-1)).toEqual(two);
     expect(lines).toEqual([]);
-    parameter.answer = () => three;
-    await looks(parameter);
+    parameter.result = () => three;
+    await polls(parameter);
     expect(used.at(-1)).toEqual(three);
-    parameter.answer = throttled;
-    await looks(parameter);
+    parameter.result = throttled;
+    await polls(parameter);
     expect(used.at(-1)).toEqual(three);
     expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
       ["INFO", "The mount table of the parameter can be used again"],
@@ -109,25 +109,25 @@ describe("the refresh of the mount table", () => {
     ]);
   });
 
-  test("looks when it is told to, and else never where the interval is 0", async () => {
+  test("polls when it is asked to, and else never where the interval is 0", async () => {
     const { parameter, used, refresh } = start({ interval: 0 });
     await sleep(30);
-    expect(parameter.looks).toBe(0);
+    expect(parameter.polls).toBe(0);
     refresh.now();
     await vi.waitFor(() => expect(used).toEqual([one]));
   });
 
-  test("does one thing at a time, and looks once more when it is told to during a look", async () => {
+  test("polls one at a time, and once more when it is asked to during a poll", async () => {
     const { parameter, used, refresh } = start({ interval: 0 });
-    let underWay = 0;
+    let inFlight = 0;
     let together = 0;
-    const answers = [one, two, three];
-    parameter.answer = async () => {
-      underWay += 1;
-      together = Math.max(together, underWay);
-      const table = answers.shift() ?? three;
+    const tables = [one, two, three];
+    parameter.result = async () => {
+      inFlight += 1;
+      together = Math.max(together, inFlight);
+      const table = tables.shift() ?? three;
       await sleep(20);
-      underWay -= 1;
+      inFlight -= 1;
       return table;
     };
     refresh.now();
@@ -141,7 +141,7 @@ describe("the refresh of the mount table", () => {
 
   test("takes up nothing after it was stopped", async () => {
     const { parameter, used, refresh } = start({ interval: 0 });
-    parameter.answer = async () => {
+    parameter.result = async () => {
       await sleep(20);
       return two;
     };
@@ -151,6 +151,6 @@ describe("the refresh of the mount table", () => {
     refresh.now();
     await sleep(50);
     expect(used).toEqual([]);
-    expect(parameter.looks).toBe(1);
+    expect(parameter.polls).toBe(1);
   });
 });

@@ -180,7 +180,7 @@ describe.each(["down", "frozen"] as const)("when a target is %s", (failure) => {
     expect(targetOf(second).statistics.requests).toBeGreaterThan(4);
   });
 
-  test("operations that were under way go on at the next one", async () => {
+  test("in-flight operations go on at the next one", async () => {
     const { router, network } = await start();
     await router.writeFile(PATH, Buffer.from("one"));
     const { first } = preferred(network);
@@ -246,7 +246,7 @@ describe.each(["down", "frozen"] as const)("when a target is %s", (failure) => {
     expect((await readFile(router, PATH)).toString()).toBe("old");
   });
 
-  test("a listing that is under way goes on at the next one", async () => {
+  test("an in-flight listing goes on at the next one", async () => {
     const { router, network } = await start();
     for (let index = 0; index < 10; index++) network.files.write(`/data/a/${index}`, Buffer.alloc(0));
     const names: string[] = [];
@@ -273,7 +273,7 @@ describe("an outcome that is not known", () => {
     await expect(router.deleteFile(PATH)).rejects.toThrow("NFS4ERR_NOENT");
   });
 
-  test("a write that was done before its reply was lost is repeated", async () => {
+  test("a write that was done before its reply was lost is retried", async () => {
     const { router, network } = await start();
     await router.writeFile(PATH, Buffer.from("old"), "absent");
     const current = etagOf(network.files.stat("/data/a/b.txt"));
@@ -288,7 +288,7 @@ describe("an outcome that is not known", () => {
     await expect(router.writeFile(PATH, Buffer.from("one"), "absent")).rejects.toThrow(OutcomeUnknownError);
   });
 
-  test("an append says so, and is not repeated at another target", async () => {
+  test("an append says so, and is not retried at another target", async () => {
     const { router, network } = await start();
     await router.writeFile(PATH, Buffer.from("one"));
     const { first, second } = preferred(network);
@@ -370,7 +370,7 @@ describe("when no target is there", () => {
 describe("a target that hangs is given up in time", () => {
   const DETECTION_TIMEOUT = 400;
   /** Timers are late on a busy machine; without a detection it would take the operation timeout. */
-  const PATIENCE = 10 * DETECTION_TIMEOUT;
+  const MAX_WAIT = 10 * DETECTION_TIMEOUT;
   const timeouts = { detectionTimeout: DETECTION_TIMEOUT, operationTimeout: 60_000 };
 
   test.each([0, 100, 200, 300])("whenever the operations begin: every %i ms", async (pause) => {
@@ -384,7 +384,7 @@ describe("a target that hangs is given up in time", () => {
       reads.push(readFile(router, PATH));
       await sleep(pause + 10);
     }
-    expect(performance.now() - frozenAt).toBeLessThan(PATIENCE);
+    expect(performance.now() - frozenAt).toBeLessThan(MAX_WAIT);
     await Promise.all(reads);
   });
 
@@ -395,7 +395,7 @@ describe("a target that hangs is given up in time", () => {
     await sleep(2 * DETECTION_TIMEOUT);
     const begin = performance.now();
     await readFile(router, PATH);
-    expect(performance.now() - begin).toBeLessThan(PATIENCE);
+    expect(performance.now() - begin).toBeLessThan(MAX_WAIT);
   });
 
   test("while a stream is read slowly", async () => {
@@ -407,7 +407,7 @@ describe("a target that hangs is given up in time", () => {
     for await (const chunk of (await router.openFile(PATH)).body) {
       read += chunk.toString();
       first.state = "frozen";
-      await vi.waitFor(() => expect(targetOf(first).state).not.toBe("connected"), { timeout: PATIENCE });
+      await vi.waitFor(() => expect(targetOf(first).state).not.toBe("connected"), { timeout: MAX_WAIT });
     }
     expect(read).toBe("0123");
   });
@@ -436,7 +436,7 @@ describe("a target is not given up", () => {
     expectKept(started, first);
   });
 
-  test("for pings that are held up behind answers that keep coming", async () => {
+  test("for pings that are held up behind replies that keep coming", async () => {
     const started = await start(undefined, { detectionTimeout: 3_200 });
     const { router, network } = started;
     const { first } = preferred(network);
@@ -459,7 +459,7 @@ describe("what a lost target still may do", () => {
     server.log.filter((each) => each.startsWith("fence"));
 
   test.each(["down", "frozen"] as const)(
-    "is ended through the next one before a write is repeated there: %s",
+    "is ended through the next one before a write is retried there: %s",
     async (state) => {
       const { router, network } = await start();
       const { first } = preferred(network);

@@ -25,9 +25,9 @@ test.each([
     state: "up" as const,
     host: "192.0.2.1",
   },
-])("a router that cannot start because $because looks for no tokens any more", async ({ sources, state, host }) => {
+])("a router that cannot start because $because reads the tokens no more", async ({ sources, state, host }) => {
   for (const server of network.servers) server.state = state;
-  let looks = 0;
+  let reads = 0;
   const exitCode = await run({
     environment: {
       EFS_FILE_SYSTEM_ID: "fs-1",
@@ -40,7 +40,7 @@ test.each([
     connect: network.connect,
     tokenSource: (name) => {
       const load = async () => {
-        looks += 1;
+        reads += 1;
         return ["a-token-0123456789abcdefghijklmnop"];
       };
       return { name, load };
@@ -51,9 +51,9 @@ test.each([
     onReload: () => {},
   });
   expect(exitCode).toBe(1);
-  const before = looks;
+  const before = reads;
   await sleep(50);
-  expect(looks).toBe(before);
+  expect(reads).toBe(before);
 });
 
 test("a router that is told to stop answers what comes over open connections, and then closes them", async () => {

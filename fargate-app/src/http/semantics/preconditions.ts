@@ -3,14 +3,14 @@ import type { IncomingHttpHeaders } from "node:http";
 import { parseEntityTags, parseHttpDate, type Validators } from "./validators.ts";
 
 /** `not-modified`: the client has this version, so GET and HEAD need not send it. `failed`: do nothing. */
-export type Verdict = "proceed" | "not-modified" | "failed";
+export type PreconditionResult = "proceed" | "not-modified" | "failed";
 
 export interface ConditionalRequest {
   readonly method: string;
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Whether the answer depends on the version there is: dates that are none, or not for the method, are ignored. */
+/** Whether the response depends on the current version. Invalid dates, and those not for the method, are ignored. */
 export function isConditional({ method, headers }: ConditionalRequest): boolean {
   if (headers["if-match"] !== undefined || headers["if-none-match"] !== undefined) return true;
   if (dateIn(headers["if-unmodified-since"]) !== undefined) return true;
@@ -20,9 +20,9 @@ export function isConditional({ method, headers }: ConditionalRequest): boolean 
 /**
  * Evaluates the preconditions in their order of precedence (RFC 9110 §13.2.2).
  *
- * @param current The version there is; undefined when there is no file.
+ * @param current Undefined when there is no file.
  */
-export function evaluate({ method, headers }: ConditionalRequest, current: Validators | undefined): Verdict {
+export function evaluate({ method, headers }: ConditionalRequest, current: Validators | undefined): PreconditionResult {
   const reads = isReading(method);
   const { "if-match": match, "if-none-match": noneMatch } = headers;
 

@@ -1,4 +1,4 @@
-/** Errors as HTTP answers: problem documents (RFC 9457). */
+/** Errors as HTTP responses: problem documents (RFC 9457). */
 import { STATUS_CODES } from "node:http";
 import {
   AbortedError,
@@ -31,7 +31,7 @@ const problemSchema = z.object({
 
 type Problem = z.infer<typeof problemSchema>;
 
-/** For the responses of a route's schema: how it answers when something goes wrong. */
+/** For the responses of a route's schema: the response when something goes wrong. */
 export const PROBLEM_RESPONSE = {
   default: {
     description: "What went wrong (RFC 9457).",
@@ -39,7 +39,7 @@ export const PROBLEM_RESPONSE = {
   },
 } as const;
 
-/** An answer other than the one that was asked for. */
+/** A response other than the one that was asked for. */
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
   readonly status: number;
@@ -100,7 +100,7 @@ export function problemOf(error: unknown): Problem {
     return problem(STATUS_OF_NFS_STATUS[status] ?? 502, message, status);
   }
   // Operations are aborted only where their target was given up.
-  if (error instanceof AbortedError) return problem(503, "The mount target was lost while the operation was under way");
+  if (error instanceof AbortedError) return problem(503, "The mount target was lost while the operation was in flight");
   const status = statusOf(error);
   if (status === undefined || !(error instanceof Error)) return problem(500, "The router failed; its log says more");
   return error instanceof OutcomeUnknownError
@@ -108,7 +108,7 @@ export function problemOf(error: unknown): Problem {
     : problem(status, error.message);
 }
 
-/** Seconds after which it makes sense to try again. */
+/** Seconds after which it makes sense to retry. */
 export function retryAfter({ status }: Problem): number | undefined {
   return status === 503 ? 1 : undefined;
 }
@@ -118,7 +118,7 @@ function statusOf(error: unknown): number | undefined {
   if (error instanceof PathError || error instanceof InvalidPathError || error instanceof InvalidCursorError)
     return 400;
   if (error instanceof PreconditionError) return 412;
-  // Not 502 or 503: many clients and proxies repeat a request by themselves after those.
+  // Not 502 or 503: many clients and proxies retry by themselves after those.
   if (error instanceof OutcomeUnknownError) return 500;
   if (error instanceof ProtocolError) return 502;
   if (error instanceof UnavailableError || error instanceof ConnectionError) return 503;

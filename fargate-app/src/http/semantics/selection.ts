@@ -1,4 +1,4 @@
-/** What a GET or HEAD is to be answered with: all of a file, a part of it, or nothing but a status. */
+/** The part of a file that a GET or HEAD selects: all of it, a range, or nothing but a status. */
 import type { FileAttributes } from "nfs-client";
 import type { ReadRange } from "../../router/routed-files.ts";
 import { type ConditionalRequest, evaluate, isConditional, isRangeOfSameVersion } from "./preconditions.ts";
@@ -30,7 +30,7 @@ export function rangeToRead(request: ConditionalRequest): ReadRange | undefined 
   if (range === undefined) return {};
   if ("suffix" in range || headers["if-range"] !== undefined) return undefined;
   const { first, last = Number.POSITIVE_INFINITY } = range;
-  // Beyond the end of every file: what is to be answered depends on the size only.
+  // Beyond the end of every file: the response depends on the size only.
   if (!Number.isSafeInteger(first)) return undefined;
   return Number.isSafeInteger(last) ? { start: first, length: last - first + 1 } : { start: first };
 }

@@ -1,9 +1,9 @@
-/** Bytes of a file as the body of an answer. */
+/** Bytes of a file as the body of a response. */
 import { Readable } from "node:stream";
 
 /**
  * A body of `length` bytes: in one piece when it came in one, which spares a stream for every small file. Fails when
- * the first piece cannot be read, while the answer can still say so.
+ * the first piece cannot be read, while the response can still say so.
  */
 export async function bodyOf(chunks: AsyncIterable<Buffer>, length: number): Promise<Buffer | Readable> {
   const iterator = chunks[Symbol.asyncIterator]();

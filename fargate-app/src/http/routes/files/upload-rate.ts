@@ -37,7 +37,7 @@ class Pace {
   readonly #timer: NodeJS.Timeout | undefined;
   #waited = 0;
   #waitingSince: number | undefined;
-  #giveUp: (error: Error) => void = () => {};
+  #endWait: (error: Error) => void = () => {};
 
   constructor(minimumRate: number, window: number) {
     this.#minimumRate = minimumRate;
@@ -49,7 +49,7 @@ class Pace {
     this.#waitingSince = performance.now();
     try {
       return await new Promise<Result>((resolve, reject) => {
-        this.#giveUp = reject;
+        this.#endWait = reject;
         wait().then(resolve, reject);
       });
     } finally {
@@ -67,7 +67,7 @@ class Pace {
     const waited = this.#waited + performance.now() - this.#waitingSince;
     if (waited < this.#window) return;
     if (this.received < (this.#minimumRate * waited) / 1000) {
-      this.#giveUp(new ProblemError(408, `The body comes more slowly than ${this.#minimumRate} bytes a second`));
+      this.#endWait(new ProblemError(408, `The body comes more slowly than ${this.#minimumRate} bytes a second`));
     }
     this.received = 0;
     this.#waited = 0;
