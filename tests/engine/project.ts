@@ -29,6 +29,10 @@ export async function makeProject(): Promise<Project> {
     else if (!name.startsWith(".")) await symlink(join(ROOT, name), join(folder, name));
   }
   for (const name of STAND_INS) await writeStandIn(join(plugins, `pulumi-resource-${name}`));
+  await writeProgram(
+    join(plugins, "pulumi-resource-pulumi-nodejs"),
+    fileURLToPath(import.meta.resolve("@pulumi/pulumi/cmd/dynamic-provider/index.js")),
+  );
   return {
     folder,
     backend: `file://${backend}`,
@@ -38,9 +42,14 @@ export async function makeProject(): Promise<Project> {
   };
 }
 
-async function writeStandIn(path: string): Promise<void> {
-  const tsx = import.meta.resolve("tsx");
+function writeStandIn(path: string): Promise<void> {
   const provider = fileURLToPath(import.meta.resolve("./provider.ts"));
-  await writeFile(path, `#!/bin/sh\nexec "${process.execPath}" --import "${tsx}" "${provider}" "$@"\n`);
+  return writeProgram(path, "--import", import.meta.resolve("tsx"), provider);
+}
+
+/** Writes a command that starts Node with these arguments, and then the command's own. */
+async function writeProgram(path: string, ...nodeArguments: readonly string[]): Promise<void> {
+  const words = [process.execPath, ...nodeArguments].map((word) => `"${word}"`);
+  await writeFile(path, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`);
   await chmod(path, 0o755);
 }
