@@ -1,11 +1,12 @@
 /**
  * The stack's configuration: every key with its default, unit, range and meaning.
  *
- * `Pulumi.yaml` declares the same keys with the same defaults and meanings, so that `pulumi config` shows them; a test
- * keeps the two equal. Values are checked here and not by the engine, so that one run names every bad key at once.
+ * `npm run config` writes the keys into `Pulumi.yaml`, so that `pulumi config` shows them. Values are checked here and
+ * not by the engine, so that one run names every bad key at once.
  */
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { ROUTING_STRATEGIES } from "./fargate-app/src/routing/strategies.ts";
 
 /** The namespace of the keys: the project's name in `Pulumi.yaml`. */
 export const PROJECT = "efs-mount-autoscaling";
@@ -218,7 +219,7 @@ const keys = z.object({
   targetRequestsPerMinute: wholeNumber(30_000, "requests", 1, 10_000_000).describe(
     "Requests a minute and task that scaling aims at.",
   ),
-  routingStrategy: choice("rendezvous", "rendezvous", "modulo").describe(
+  routingStrategy: choice("rendezvous", ...ROUTING_STRATEGIES).describe(
     "How a path finds its mount target; modulo is sha256(path) mod N and moves most paths when N changes.",
   ),
   rollout: choice("rolling-deployment", "rolling-deployment", "hot-reload").describe(

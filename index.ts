@@ -33,7 +33,13 @@ tagAwsResources({ Project: pulumi.getProject(), Stack: pulumi.getStack(), Owner:
 
 const roles = new Roles("roles");
 
-const network = new Network("network", { ...config, cidrBlock: config.vpcCidr });
+const network = new Network("network", {
+  vpcId: config.vpcId,
+  privateSubnetIds: config.privateSubnetIds,
+  cidrBlock: config.vpcCidr,
+  availabilityZones: config.availabilityZones,
+  availabilityZoneCount: config.availabilityZoneCount,
+});
 const subnetIds = network.subnets.map(({ id }) => id);
 
 const securityGroups = new SecurityGroups("security-groups", {
@@ -58,19 +64,26 @@ const vpcEndpoints = config.createVpcEndpoints
 const connections = [securityGroups, vpcEndpoints].filter((each) => each !== undefined);
 
 const storage = new FileStorage("file-storage", {
-  ...config,
   subnets: network.subnets,
   securityGroupId: securityGroups.fileSystem.id,
+  initialMountTargets: config.initialMountTargets,
   directory: config.targetDirectory,
   clients: config.efsIamAuthorization ? { router: roles.task, monitor: roles.monitor } : undefined,
+  existingFileSystemId: config.existingFileSystemId,
+  kmsKeyArn: config.kmsKeyArn,
+  performanceMode: config.performanceMode,
+  throughputMode: config.throughputMode,
+  provisionedThroughput: config.provisionedThroughput,
+  transitionToIaDays: config.transitionToIaDays,
   retain,
 });
 
 const mountTable = new MountTable(
   "mount-table",
   {
-    ...config,
     parameterName: parameterName(config),
+    parameterType: config.parameterType,
+    kmsKeyArn: config.kmsKeyArn,
     fileSystemId: storage.fileSystemId,
     mountTargets: storage.mountTargets,
   },
@@ -91,37 +104,55 @@ const topic = new AlarmTopic("alarms", { email: config.alarmEmail });
 
 const logRouter = config.logRouter
   ? new LogRouter("log-router", {
-      ...config,
       context: "fluent-bit",
+      cpuArchitecture: config.cpuArchitecture,
+      nameSuffix: config.nameSuffix,
       taskRole: roles.task,
       topicArn: topic.arn,
+      logRetentionDays: config.logRetentionDays,
+      logArchiveDays: config.logArchiveDays,
       retain,
     })
   : undefined;
 
-const apiToken = config.apiToken ? new ApiToken("api-token", config) : undefined;
+const apiToken = config.apiToken ? new ApiToken("api-token", { kmsKeyArn: config.kmsKeyArn }) : undefined;
 
 const router = new RouterService("router", {
-  ...config,
   vpcId: network.vpcId,
   subnetIds,
   taskSecurityGroupId: securityGroups.tasks.id,
   loadBalancerSecurityGroupId: securityGroups.loadBalancer.id,
+  certificateArn: config.certificateArn,
   image: image.ref,
   imageRepositoryArn: image.repositoryArn,
+  cpuArchitecture: config.cpuArchitecture,
+  taskCpu: config.taskCpu,
+  taskMemory: config.taskMemory,
   taskRole: roles.task,
   executionRole: roles.execution,
   fileSystemId: storage.fileSystemId,
   fileSystemArn: storage.fileSystemArn,
   fileSystemDnsName: storage.dnsName,
   accessPoint: storage.accessPoint,
+  efsIamAuthorization: config.efsIamAuthorization,
   parameterName: mountTable.parameterName,
   parameterArn: mountTable.parameterArn,
   parameterKeyArn,
   apiTokenSecretArn: apiToken?.secretArn,
   apiTokenKeyArn: config.kmsKeyArn,
   loadBalancerCidr: network.cidrBlock,
+  environment: {
+    ROUTING_STRATEGY: config.routingStrategy,
+    RATE_LIMIT_PER_MINUTE: config.requestsPerMinutePerClient,
+    // Routers that are replaced with each table read it once.
+    MOUNT_TABLE_REFRESH_SECONDS: config.rollout === "hot-reload" ? config.mountTableRefreshSeconds : 0,
+  },
+  minTasks: config.minTasks,
+  maxTasks: config.maxTasks,
+  targetCpuPercent: config.targetCpuPercent,
+  targetRequestsPerMinute: config.targetRequestsPerMinute,
   logGroupName: `/ecs/efs-mount-autoscaling-fargate${config.nameSuffix}`,
+  logRetentionDays: config.logRetentionDays,
   logSidecar: logRouter?.sidecar,
   outlivedBy: connections,
 });
@@ -138,12 +169,21 @@ const sweeper = new MountTargetSweeper(
 );
 
 const monitor = new FileMonitor("file-monitor", {
-  ...config,
   bundle: "dist/file-monitor",
   role: roles.monitor,
   memory: config.monitorMemory,
+  scheduleExpression: config.scheduleExpression,
   failureTopicArn: topic.arn,
   logGroupName: `/aws/lambda/efs-mount-autoscaling-file-monitor${config.nameSuffix}`,
+  logRetentionDays: config.logRetentionDays,
+  countConcurrency: config.countConcurrency,
+  environment: {
+    FILE_COUNT_THRESHOLD: config.fileCountThreshold,
+    COUNT_TIME_BUDGET_SECONDS: config.countTimeBudgetSeconds,
+    MAX_MOUNT_TARGETS: config.maxMountTargets > 0 ? config.maxMountTargets : undefined,
+    MOUNT_TARGET_POLL_INTERVAL_SECONDS: config.mountTargetPollIntervalSeconds,
+    MOUNT_TARGET_TIMEOUT_SECONDS: config.mountTargetTimeoutSeconds,
+  },
   vpcId: network.vpcId,
   mountTargetSubnetIds: subnetIds,
   functionSubnetIds: storage.mountTargetSubnetIds,
@@ -155,6 +195,7 @@ const monitor = new FileMonitor("file-monitor", {
   parameterName: mountTable.parameterName,
   parameterArn: mountTable.parameterArn,
   parameterKeyArn,
+  rollout: config.rollout,
   cluster: router.cluster,
   service: router.service,
   outlivedBy: [...connections, ...storage.mountTargets, sweeper],
@@ -179,9 +220,10 @@ const dashboard = new Dashboard("dashboard", {
 
 const backup = config.backup
   ? new Backup("backup", {
-      ...config,
       fileSystemArn: storage.fileSystemArn,
+      timeZone: config.timeZone,
       retentionDays: config.backupRetentionDays,
+      kmsKeyArn: config.kmsKeyArn,
       retain,
     })
   : undefined;

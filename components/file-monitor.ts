@@ -1,5 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { environmentSchema } from "../functions/file-monitor/settings.ts";
+import { type Environment, variablesOf } from "./environment.ts";
 import { policyDocument, useKeyThrough } from "./policy.ts";
 
 /** Where the function sees the root of its access point. */
@@ -13,6 +15,8 @@ const TIMEOUT_SECONDS = 900;
  * minutes), and the same again. One that waits longer comes of runs that all take longer than the schedule's interval.
  */
 const EVENT_AGE_SECONDS = 2 * (TIMEOUT_SECONDS + 300);
+
+type MonitorEnvironment = Environment<typeof environmentSchema>;
 
 export interface FileMonitorArgs {
   /** The folder of the function's bundle, with `index.cjs` in it. Example: `dist/file-monitor`. */
@@ -28,16 +32,10 @@ export interface FileMonitorArgs {
   readonly logGroupName: string;
   readonly logRetentionDays: number;
 
-  /** A count above it adds a mount target. Example: 100000. */
-  readonly fileCountThreshold: number;
-  /** Seconds a count may take. Example: 540. */
-  readonly countTimeBudgetSeconds: number;
   /** Directories counted at once. Example: 32. */
   readonly countConcurrency: number;
-  readonly mountTargetPollIntervalSeconds: number;
-  readonly mountTargetTimeoutSeconds: number;
-  /** Mount targets there may be. Default, and 0: one in each Availability Zone. */
-  readonly maxMountTargets: number;
+  /** Variables besides those that follow from the rest. Example: `{ FILE_COUNT_THRESHOLD: 100_000 }`. */
+  readonly environment: Partial<Omit<MonitorEnvironment, "ROLLOUT">>;
 
   readonly vpcId: pulumi.Input<string>;
   /** Where mount targets may be made. */
@@ -189,28 +187,21 @@ export class FileMonitor extends pulumi.ComponentResource {
   }
 
   #createFunction(args: FileMonitorArgs, policy: aws.iam.RolePolicy): aws.lambda.Function {
-    const environment: Record<string, pulumi.Input<string>> = {
+    const environment: MonitorEnvironment = {
       // The access point's root is the directory to count.
       TARGET_DIRECTORY: "/",
       EFS_MOUNT_PATH: MOUNT_PATH,
-      FILE_COUNT_THRESHOLD: String(args.fileCountThreshold),
-      COUNT_TIME_BUDGET_SECONDS: String(args.countTimeBudgetSeconds),
-      COUNT_CONCURRENCY: String(args.countConcurrency),
-      // Node reads no more directories at once than it has threads.
-      UV_THREADPOOL_SIZE: String(args.countConcurrency),
-      MOUNT_TARGET_POLL_INTERVAL_SECONDS: String(args.mountTargetPollIntervalSeconds),
-      MOUNT_TARGET_TIMEOUT_SECONDS: String(args.mountTargetTimeoutSeconds),
-      ...(args.maxMountTargets > 0 ? { MAX_MOUNT_TARGETS: String(args.maxMountTargets) } : {}),
+      COUNT_CONCURRENCY: args.countConcurrency,
       EFS_FILE_SYSTEM_ID: args.fileSystemId,
       EFS_SECURITY_GROUP_ID: args.mountTargetSecurityGroupId,
       VPC_ID: args.vpcId,
       SUBNET_IDS: pulumi.all([...args.mountTargetSubnetIds]).apply((ids) => ids.join(",")),
       SSM_PARAMETER_NAME: args.parameterName,
-      ...(args.parameterKeyArn === undefined ? {} : { SSM_KMS_KEY_ID: args.parameterKeyArn }),
-      ROLLOUT: args.rollout,
-      ECS_CLUSTER_NAME: args.cluster.name,
-      ECS_SERVICE_NAME: args.service.name,
-      NODE_OPTIONS: "--enable-source-maps",
+      SSM_KMS_KEY_ID: args.parameterKeyArn,
+      ...(args.rollout === "hot-reload"
+        ? { ROLLOUT: args.rollout }
+        : { ROLLOUT: args.rollout, ECS_CLUSTER_NAME: args.cluster.name, ECS_SERVICE_NAME: args.service.name }),
+      ...args.environment,
     };
     return new aws.lambda.Function(
       "file-monitor",
@@ -224,7 +215,14 @@ export class FileMonitor extends pulumi.ComponentResource {
         memorySize: args.memory,
         timeout: TIMEOUT_SECONDS,
         reservedConcurrentExecutions: 1,
-        environment: { variables: environment },
+        environment: {
+          variables: {
+            ...variablesOf(environment),
+            // Node reads no more directories at once than it has threads.
+            UV_THREADPOOL_SIZE: String(args.countConcurrency),
+            NODE_OPTIONS: "--enable-source-maps",
+          },
+        },
         vpcConfig: { subnetIds: [...args.functionSubnetIds], securityGroupIds: [args.functionSecurityGroupId] },
         fileSystemConfig: { arn: args.accessPointArn, localMountPath: MOUNT_PATH },
         loggingConfig: { logFormat: "JSON", logGroup: this.logGroup.name },

@@ -49,7 +49,12 @@ export class LogRouter extends pulumi.ComponentResource {
     this.ownLogGroup = this.#createLogGroup("firelens", `/ecs/firelens${args.nameSuffix}`, args);
     this.archive = new LogArchive(
       "logs",
-      { ...args, writerArn: args.taskRole.arn, days: args.logArchiveDays },
+      {
+        nameSuffix: args.nameSuffix,
+        writerArn: args.taskRole.arn,
+        days: args.logArchiveDays,
+        retain: args.retain,
+      },
       { parent: this },
     );
     this.sidecar = this.#createSidecar(this.#buildImage(args));

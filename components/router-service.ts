@@ -1,5 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { environmentSchema } from "../fargate-app/src/settings.ts";
+import { type Environment, variablesOf } from "./environment.ts";
 import { POSIX_USER } from "./file-storage.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
 import { mountStatement, policyDocument, pullStatement, useKeyThrough, writeLogStatement } from "./policy.ts";
@@ -29,6 +31,8 @@ const MEMORY_SHARE = 0.8;
 
 /** And what of it file data may take; the process needs several times that, since what is let go is collected late. */
 const TRANSFER_SHARE = 1 / 8;
+
+type RouterEnvironment = Environment<typeof environmentSchema>;
 
 export interface RouterServiceArgs {
   readonly vpcId: pulumi.Input<string>;
@@ -61,20 +65,15 @@ export interface RouterServiceArgs {
   readonly parameterArn: pulumi.Input<string>;
   /** The customer-managed key of a SecureString parameter. */
   readonly parameterKeyArn?: string | undefined;
-  readonly routingStrategy: "rendezvous" | "modulo";
 
   /** The secret with the token that clients must have. Default: the API is open to everyone who reaches it. */
   readonly apiTokenSecretArn?: pulumi.Input<string> | undefined;
   /** The secret's customer-managed key. */
   readonly apiTokenKeyArn?: string | undefined;
-  /** Requests that each client may send to each task in a minute; 0 for any number. */
-  readonly requestsPerMinutePerClient: number;
   /** Where the load balancer calls the routers from. Example: `10.0.0.0/16`. */
   readonly loadBalancerCidr: pulumi.Input<string>;
-  /** How routers get a changed mount table: by new tasks, or by reading it again themselves. */
-  readonly rollout: "rolling-deployment" | "hot-reload";
-  /** Seconds between two looks at the mount table, with `hot-reload`. Example: 30. */
-  readonly mountTableRefreshSeconds: number;
+  /** Variables besides those that follow from the rest. Example: `{ ROUTING_STRATEGY: "modulo" }`. */
+  readonly environment: Partial<RouterEnvironment>;
 
   readonly minTasks: number;
   readonly maxTasks: number;
@@ -209,7 +208,7 @@ export class RouterService extends pulumi.ComponentResource {
 
   #routerContainer(args: RouterServiceArgs): aws.ecs.ContainerDefinition {
     const region = aws.getRegionOutput({}, { parent: this }).region;
-    const environment: Record<string, pulumi.Input<string>> = {
+    const environment: RouterEnvironment = {
       AWS_REGION: region,
       SSM_PARAMETER_NAME: args.parameterName,
       EFS_FILE_SYSTEM_ID: args.fileSystemId,
@@ -217,18 +216,16 @@ export class RouterService extends pulumi.ComponentResource {
       ROOT_DIRECTORY: "/",
       EFS_ACCESS_POINT_ID: args.accessPoint.id,
       EFS_IAM_AUTHORIZATION: args.efsIamAuthorization ? "on" : "off",
-      ROUTING_STRATEGY: args.routingStrategy,
-      MOUNT_TABLE_REFRESH_SECONDS: args.rollout === "hot-reload" ? String(args.mountTableRefreshSeconds) : "0",
       NFS_TLS: "on",
       NFS_TLS_SERVER_NAME: args.fileSystemDnsName,
-      PORT: String(ROUTER_PORT),
-      SHUTDOWN_TIMEOUT_SECONDS: String(SHUTDOWN_SECONDS),
-      KEEP_ALIVE_TIMEOUT_SECONDS: String(KEEP_ALIVE_SECONDS),
+      PORT: ROUTER_PORT,
+      SHUTDOWN_TIMEOUT_SECONDS: SHUTDOWN_SECONDS,
+      KEEP_ALIVE_TIMEOUT_SECONDS: KEEP_ALIVE_SECONDS,
       TRUSTED_PROXIES: args.loadBalancerCidr,
-      RATE_LIMIT_PER_MINUTE: String(args.requestsPerMinutePerClient),
-      MAX_MEMORY_BYTES: String(Math.floor(args.taskMemory * MEMORY_SHARE) * 2 ** 20),
-      TRANSFER_MEMORY_BYTES: String(Math.floor(args.taskMemory * TRANSFER_SHARE) * 2 ** 20),
-      ...(args.apiTokenSecretArn === undefined ? {} : { API_TOKEN_SECRET_ID: args.apiTokenSecretArn }),
+      MAX_MEMORY_BYTES: Math.floor(args.taskMemory * MEMORY_SHARE) * 2 ** 20,
+      TRANSFER_MEMORY_BYTES: Math.floor(args.taskMemory * TRANSFER_SHARE) * 2 ** 20,
+      API_TOKEN_SECRET_ID: args.apiTokenSecretArn,
+      ...args.environment,
     };
     return {
       name: "router",
@@ -237,7 +234,7 @@ export class RouterService extends pulumi.ComponentResource {
       user: `${POSIX_USER.uid}:${POSIX_USER.gid}`,
       readonlyRootFilesystem: true,
       linuxParameters: { initProcessEnabled: true, capabilities: { drop: ["ALL"] } },
-      environment: Object.entries(environment).map(([key, value]) => ({ name: key, value })),
+      environment: Object.entries(variablesOf(environment)).map(([key, value]) => ({ name: key, value })),
       portMappings: [{ containerPort: ROUTER_PORT, protocol: "tcp" }],
       healthCheck: {
         command: ["CMD", "node", "healthcheck.mjs"],

@@ -151,7 +151,8 @@ const variables = z.object({
   API_TOKEN_REFRESH_SECONDS: seconds(3600).default(60_000),
 });
 
-const environmentSchema = variables.superRefine((environment, context) => {
+/** The variables that the router reads: the stack sets them by these names. */
+export const environmentSchema = variables.superRefine((environment, context) => {
   const { NFS_TLS, NFS_TLS_SERVER_NAME, EFS_ACCESS_POINT_ID, EFS_IAM_AUTHORIZATION, AWS_REGION } = environment;
   const demand = (variable: keyof typeof environment, allowed: string) => {
     context.addIssue({ code: "custom", path: [variable], message: allowed });

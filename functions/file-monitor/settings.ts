@@ -97,7 +97,8 @@ const rolloutSchema = z.discriminatedUnion(
   "rolling-deployment or hot-reload",
 );
 
-const environmentSchema = z.intersection(
+/** The variables that the monitor reads: the stack sets them by these names. */
+export const environmentSchema = z.intersection(
   rolloutSchema,
   z.object({
     TARGET_DIRECTORY: absolutePath.default("/data"),

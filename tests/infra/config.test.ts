@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { ConfigError, declarations, parameterName, readConfig } from "../../config.ts";
+import { projectFile } from "../../Pulumi.yaml.ts";
 
 const read = (values: Record<string, string>) =>
   readConfig(Object.fromEntries(Object.entries(values).map(([key, value]) => [`efs-mount-autoscaling:${key}`, value])));
@@ -136,6 +137,10 @@ describe("Pulumi.yaml", () => {
         ]),
       ),
     ).toEqual(declarations);
+  });
+
+  test("is as `npm run config` writes it", () => {
+    expect(readFileSync("Pulumi.yaml", "utf8")).toBe(projectFile());
   });
 
   test("every key says what it means", () => {
