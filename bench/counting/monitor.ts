@@ -1,5 +1,5 @@
 /** `monitor DIRECTORY CONCURRENCY`: counts its files as the file monitor does. */
-import { countFiles } from "../../functions/file-monitor/count.ts";
+import { countFiles } from "../../functions/file-monitor/observe/count.ts";
 import { printCount } from "./printed-count.ts";
 
 const [, , directory = "", concurrency = ""] = process.argv;

@@ -4,12 +4,12 @@
  */
 
 /** A moment after which work must have stopped. */
-export type Deadline = {
+export interface Deadline {
   /** Aborts at that moment. */
   readonly signal: AbortSignal;
   /** Milliseconds until then; 0 afterwards. */
   readonly remaining: () => number;
-};
+}
 
 /** The moment `milliseconds` from now. */
 export function deadlineIn(milliseconds: number): Deadline {

@@ -12,11 +12,11 @@ import type { MonitorResult } from "./result.ts";
 import { readSettings, SettingsError } from "./settings.ts";
 
 /** The part of Lambda's context that is used. */
-export type InvocationContext = {
+export interface InvocationContext {
   readonly awsRequestId?: string;
   /** Without it, as outside Lambda, a run has the time that Lambda grants at most. */
   readonly getRemainingTimeInMillis?: () => number;
-};
+}
 
 const LONGEST_RUN = 900_000;
 

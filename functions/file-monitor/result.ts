@@ -1,8 +1,8 @@
 /**
- * What a run answers: the Lambda's result, and the source of its metrics.
+ * The result of a run: what the function returns, and the source of its metrics.
  */
 import type { MountTargetDescription } from "./aws/file-system.ts";
-import type { Skipped } from "./count.ts";
+import type { Skipped } from "./observe/count.ts";
 
 export type MonitorResult = Outcome & Report;
 
@@ -12,7 +12,7 @@ export type Outcome =
   | { readonly statusCode: 500; readonly error: string };
 
 /** What the run saw and did. A member is absent when the run failed before it was known. */
-export type Report = {
+export interface Report {
   /** A lower bound unless `countComplete`. */
   fileCount?: number;
   threshold?: number;
@@ -35,4 +35,9 @@ export type Report = {
   creationFailed?: boolean;
   tableUpdated?: boolean;
   deployed?: boolean;
-};
+}
+
+/** What a count says. */
+export type CountReport = Required<
+  Pick<Report, "fileCount" | "countComplete" | "countDuration" | "largestDirectory" | "skipped">
+>;

@@ -3,16 +3,16 @@ import type { Deadline } from "./deadline.ts";
 import type { Settings } from "./settings.ts";
 
 /** What the steps of one run share. */
-export type Run = {
+export interface Run {
   readonly settings: Settings;
   readonly aws: AwsSession;
   readonly deadline: Deadline;
   readonly log: Log;
-};
+}
 
 /** The part of the Powertools logger that a run uses. */
-export type Log = {
+export interface Log {
   info(message: string, fields: Readonly<Record<string, unknown>>): void;
   warn(message: string, fields: Readonly<Record<string, unknown>>): void;
   error(message: string, fields: Readonly<Record<string, unknown>>): void;
-};
+}

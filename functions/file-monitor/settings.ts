@@ -10,7 +10,7 @@ export type Rollout =
   | { readonly kind: "hot-reload" };
 
 /** All times are milliseconds. */
-export type Settings = {
+export interface Settings {
   /** The directory to count, as a path inside the file system. */
   readonly targetDirectory: string;
   /** The same directory as this process sees it: below the path where the file system is mounted. */
@@ -32,7 +32,7 @@ export type Settings = {
   /** The KMS key of a SecureString parameter; Parameter Store's own key (aws/ssm) when absent. */
   readonly parameterKeyId: string | undefined;
   readonly rollout: Rollout;
-};
+}
 
 /** An environment the monitor cannot run with; the message names every bad variable, its value and what is allowed. */
 export class SettingsError extends Error {

@@ -8,15 +8,17 @@ import { type MountTable, parseMountTable, serializeMountTable } from "@efs-moun
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readParameter, writeParameter } from "../../functions/file-monitor/aws/parameter.ts";
-import { countFiles } from "../../functions/file-monitor/count.ts";
-import { isThresholdPassed } from "../../functions/file-monitor/decide.ts";
+import { decide, isThresholdPassed } from "../../functions/file-monitor/decide/decide.ts";
+import { countFiles } from "../../functions/file-monitor/observe/count.ts";
 import { type Fault, MemoryAws } from "../support/memory-aws.ts";
 import { useMonitor } from "../support/monitor-run.ts";
 
 const never = new AbortController().signal;
 
 describe("1. the count is the number of entries that are not directories", () => {
-  type Tree = { readonly [name: string]: "file" | "link" | Tree };
+  interface Tree {
+    readonly [name: string]: "file" | "link" | Tree;
+  }
 
   /** Any bytes but "/" and NUL, as Latin-1. */
   const name = fc
@@ -65,6 +67,40 @@ describe("2. the threshold is passed if and only if count > threshold", () => {
         expect(isThresholdPassed(files, threshold)).toBe(files > threshold);
         expect(isThresholdPassed(threshold, threshold)).toBe(false);
         expect(isThresholdPassed(threshold + 1, threshold)).toBe(true);
+      }),
+    );
+  });
+
+  test("and only then does any observation make the monitor want a mount target", () => {
+    const zone = fc.constantFrom("a", "b", "c");
+    const state = fc.constantFrom("creating", "available", "updating", "deleting", "deleted", "error");
+    const account = fc.record({
+      fileSystem: fc.record({
+        availabilityZone: fc.option(zone, { nil: undefined }),
+        numberOfMountTargets: fc.nat(4),
+      }),
+      mountTargets: fc.array(
+        fc.record({
+          mountTargetId: fc.uuid(),
+          subnetId: fc.uuid(),
+          availabilityZone: zone,
+          state,
+          ipAddress: fc.constant("10.0.0.1"),
+        }),
+        { maxLength: 3 },
+      ),
+      subnets: fc.array(fc.record({ subnetId: fc.uuid(), availabilityZone: zone, freeAddresses: fc.nat(9) })),
+    });
+    const placement = { maxMountTargets: fc.option(fc.nat(4), { nil: undefined }), subnetIds: fc.constant(undefined) };
+    fc.assert(
+      fc.property(account, fc.nat(9), fc.nat(9), fc.record(placement), (account, fileCount, threshold, limits) => {
+        const decision = decide({ ...account, fileCount }, { ...limits, fileCountThreshold: threshold });
+        const isUnwanted = decision.action === "none" && decision.cause === "threshold-not-passed";
+        expect(!isUnwanted).toBe(fileCount > threshold);
+        if (decision.action !== "create") return;
+        const taken = account.mountTargets.filter(({ state }) => state !== "deleted");
+        expect(taken.map(({ availabilityZone }) => availabilityZone)).not.toContain(decision.subnet.availabilityZone);
+        expect(taken.length).toBeLessThan(limits.maxMountTargets ?? Number.POSITIVE_INFINITY);
       }),
     );
   });

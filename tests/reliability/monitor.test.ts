@@ -35,7 +35,9 @@ reportAtEnd("monitor under faults", () => ({
 type Change = (state: AwsState, environment: Environment) => AwsState;
 
 /** What the account has that commands go by. */
-type Model = { removedService: Service | undefined };
+interface Model {
+  removedService: Service | undefined;
+}
 
 type Command = fc.AsyncCommand<Model, MonitorWorld>;
 

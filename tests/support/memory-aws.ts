@@ -7,14 +7,14 @@ import { setImmediate as turn } from "node:timers/promises";
 import { type MountTable, serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { type AwsClients, createAwsClients } from "../../functions/file-monitor/aws/session.ts";
 
-export type MemorySubnet = {
+export interface MemorySubnet {
   readonly subnetId: string;
   readonly availabilityZone: string;
   /** The error that CreateMountTarget answers for this subnet. */
   refusal?: string;
-};
+}
 
-export type MemoryMountTarget = {
+export interface MemoryMountTarget {
   readonly mountTargetId: string;
   readonly subnetId: string;
   readonly availabilityZone: string;
@@ -22,31 +22,40 @@ export type MemoryMountTarget = {
   state: string;
   /** How many more times it is listed as `creating`. */
   timesCreating: number;
-};
+}
 
-export type MemoryParameter = { value: string; type: string; keyId?: string | undefined; lastModified: number };
+export interface MemoryParameter {
+  value: string;
+  type: string;
+  keyId?: string | undefined;
+  lastModified: number;
+}
 
-export type MemoryDeployment = {
+export interface MemoryDeployment {
   /** Milliseconds. */
   readonly createdAt: number;
   /** What ListServiceDeployments says of it; undefined for a rollback, which is no entry of its own there. */
   readonly status?: "SUCCESSFUL" | "IN_PROGRESS" | "STOPPED" | "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED";
   /** What DescribeServices says of it. */
   readonly rolloutState?: "COMPLETED" | "FAILED";
-};
+}
 
 /** What goes wrong with a call. After `death` of a process, none of its calls is carried out. */
 export type Fault = "refused" | "lost answer" | "death" | "stale";
 
-type Request = {
+interface Request {
   readonly method: string;
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: unknown;
-};
+}
 
-type Answer = { readonly statusCode: number; readonly headers: Record<string, string>; readonly body: Uint8Array };
+interface Answer {
+  readonly statusCode: number;
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array;
+}
 
 const PAGE = 2;
 

@@ -5,11 +5,11 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { MonitorResult } from "../../functions/file-monitor/result.ts";
 
-export type BundleRun = {
+export interface BundleRun {
   readonly result: MonitorResult;
   /** The line in embedded metric format. */
   readonly metrics: Readonly<Record<string, unknown>>;
-};
+}
 
 /** @param environment all of it; nothing is inherited. */
 export async function runMonitorBundle(environment: Readonly<Record<string, string>>): Promise<BundleRun> {

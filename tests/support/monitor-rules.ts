@@ -2,7 +2,7 @@
 import { MountTableError, parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import type { AwsState, Parameter, ServiceDeployment } from "../../local/control-plane/state.ts";
 
-export type Change = {
+export interface Change {
   readonly before: AwsState;
   readonly after: AwsState;
   /** The states the account had since the oldest answer that a run under way goes by, `before` the last of them. */
@@ -10,7 +10,7 @@ export type Change = {
   readonly maxMountTargets: number | undefined;
   /** How many runs are under way, or were when the first of them began. */
   readonly runs: number;
-};
+}
 
 /** What of it a change breaks; empty where all is well. */
 export function violationsOf(change: Change): string[] {

@@ -11,7 +11,7 @@ import type { MonitorResult } from "../../functions/file-monitor/result.ts";
 import { readSettings } from "../../functions/file-monitor/settings.ts";
 import type { Fault, MemoryAws } from "./memory-aws.ts";
 
-export type RunOptions = {
+export interface RunOptions {
   /** Over the settings of a run that finds three files and has a threshold of 2. */
   readonly environment?: Readonly<Record<string, string>>;
   readonly faults?: ReadonlyMap<number, Fault>;
@@ -19,9 +19,13 @@ export type RunOptions = {
   readonly maxAttempts?: number;
   /** Milliseconds. */
   readonly time?: number;
-};
+}
 
-export type LogLine = { readonly level: string; readonly message: string; readonly fields: Record<string, unknown> };
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Record<string, unknown>;
+}
 
 /** Makes a directory of three files for the suite, and returns what runs the monitor on it. */
 export function useMonitor(): (aws: MemoryAws, options?: RunOptions) => Promise<MonitorResult & { log: LogLine[] }> {

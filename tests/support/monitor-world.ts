@@ -54,7 +54,7 @@ export const READS = [
 ] as const;
 export type Read = (typeof READS)[number];
 
-export type RunPlan = {
+export interface RunPlan {
   readonly isThresholdPassed: boolean;
   /** What goes wrong with the nth call. */
   readonly faults: ReadonlyMap<number, FaultKind>;
@@ -62,28 +62,28 @@ export type RunPlan = {
   readonly stale?: { readonly reads: readonly Read[]; readonly changes: number } | undefined;
   /** How often the SDK sends a call. */
   readonly maxAttempts: number;
-};
+}
 
 export const CLEAN_RUN: RunPlan = { isThresholdPassed: true, faults: new Map(), maxAttempts: 1 };
 
-export type Scenario = {
+export interface Scenario {
   /** The Availability Zone of each subnet. */
   readonly zones: readonly string[];
   /** The Availability Zones that have a mount target from the start. */
   readonly occupied: readonly string[];
   readonly maxMountTargets: number | undefined;
-};
+}
 
 /** Milliseconds that a call may take, in runs that may get no answer. */
 const IMPATIENCE = 100;
 
-type RunUnderWay = {
+interface RunUnderWay {
   readonly plan: RunPlan;
   readonly death: AbortController;
   calls: number;
   /** The index of the oldest state that it goes by. */
   oldestView: number;
-};
+}
 
 export class MonitorWorld {
   readonly counts = {

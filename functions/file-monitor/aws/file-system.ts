@@ -9,22 +9,22 @@ import {
 import * as z from "zod";
 import { type AwsSession, call } from "./session.ts";
 
-export type FileSystem = {
+export interface FileSystem {
   /** The only Availability Zone a One Zone file system can have a mount target in; undefined for a regional one. */
   readonly availabilityZone: string | undefined;
   /** As the file system itself counts them, in any state: a second witness beside the list of them. */
   readonly numberOfMountTargets: number;
-};
+}
 
 /** A mount target in any state; only one that is `available` serves. */
-export type MountTargetDescription = {
+export interface MountTargetDescription {
   readonly mountTargetId: string;
   readonly subnetId: string;
   readonly availabilityZone: string;
   /** creating, available, updating, deleting, deleted or error. */
   readonly state: string;
   readonly ipAddress: string | undefined;
-};
+}
 
 const fileSystemSchema = z
   .object({

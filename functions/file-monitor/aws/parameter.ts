@@ -5,11 +5,11 @@ import { GetParameterCommand, ParameterNotFound, ParameterType, PutParameterComm
 import * as z from "zod";
 import { type AwsSession, call } from "./session.ts";
 
-export type Parameter = {
+export interface Parameter {
   readonly value: string;
   readonly type: ParameterType;
   readonly lastModified: Date;
-};
+}
 
 const parameterSchema = z
   .object({

@@ -10,26 +10,29 @@ import {
 import * as z from "zod";
 import { type AwsSession, call } from "./session.ts";
 
-export type ServiceName = { readonly clusterName: string; readonly serviceName: string };
+export interface ServiceName {
+  readonly clusterName: string;
+  readonly serviceName: string;
+}
 
-export type Service = {
+export interface Service {
   /** ACTIVE, DRAINING or INACTIVE. */
   readonly status: string;
   /** The deployment that is being brought in, or was last; undefined where the service has none. */
   readonly primary: Deployment | undefined;
-};
+}
 
-export type Deployment = {
+export interface Deployment {
   readonly createdAt: Date;
   /** Whether the circuit breaker gave it up, so that tasks of an earlier deployment may go on. */
   readonly hasFailed: boolean;
-};
+}
 
 /** A deployment as the service's history has it: with what became of it. */
-export type ServiceDeployment = {
+export interface ServiceDeployment {
   readonly createdAt: Date;
   readonly outcome: "ongoing" | "successful" | "failed";
-};
+}
 
 const deploymentSchema = z
   .object({ status: z.string(), createdAt: z.date(), rolloutState: z.string().optional() })

@@ -7,14 +7,14 @@ import { EFSClient } from "@aws-sdk/client-efs";
 import { SSMClient, type SSMClientConfig } from "@aws-sdk/client-ssm";
 import * as z from "zod";
 
-export type AwsClients = {
+export interface AwsClients {
   readonly ec2: EC2Client;
   readonly ecs: ECSClient;
   /** For calls that must not be sent twice: it does not retry. */
   readonly ecsOnce: ECSClient;
   readonly efs: EFSClient;
   readonly ssm: SSMClient;
-};
+}
 
 /** The clients, and the signal that ends all calls of one run. */
 export type AwsSession = AwsClients & { readonly signal: AbortSignal };

@@ -5,11 +5,11 @@ import { paginateDescribeSubnets } from "@aws-sdk/client-ec2";
 import * as z from "zod";
 import { type AwsSession, call } from "./session.ts";
 
-export type Subnet = {
+export interface Subnet {
   readonly subnetId: string;
   readonly availabilityZone: string;
   readonly freeAddresses: number;
-};
+}
 
 const subnetSchema = z
   .object({ SubnetId: z.string(), AvailabilityZone: z.string(), AvailableIpAddressCount: z.number().default(0) })

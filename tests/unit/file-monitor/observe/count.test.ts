@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CountError, countFiles } from "../../../functions/file-monitor/count.ts";
+import { CountError, countFiles } from "../../../../functions/file-monitor/observe/count.ts";
 
 let root: string;
 

@@ -7,10 +7,10 @@ import {
   parseMountTable,
   serializeMountTable,
 } from "@efs-mount-autoscaling/mount-table";
-import type { MountTargetDescription } from "./aws/file-system.ts";
-import { type Parameter, readParameter, writeParameter } from "./aws/parameter.ts";
-import { decideTable } from "./decide.ts";
-import type { Run } from "./run.ts";
+import type { MountTargetDescription } from "../aws/file-system.ts";
+import { type Parameter, readParameter, writeParameter } from "../aws/parameter.ts";
+import { decideTable } from "../decide/mount-table.ts";
+import type { Run } from "../run.ts";
 
 /** There is nothing to publish: an empty table would cut the routers off from their files. */
 export class NoMountTargetError extends Error {

@@ -1,7 +1,7 @@
 /**
  * Making sure that the routers' tasks use the mount table that is published.
  */
-import { readParameter } from "./aws/parameter.ts";
+import { readParameter } from "../aws/parameter.ts";
 import {
   deployService,
   describeService,
@@ -9,10 +9,10 @@ import {
   type Service,
   type ServiceDeployment,
   type ServiceName,
-} from "./aws/service.ts";
-import { AwsCallError } from "./aws/session.ts";
-import { decideRollout, mayTasksUseOlderTable } from "./decide.ts";
-import type { Run } from "./run.ts";
+} from "../aws/service.ts";
+import { AwsCallError } from "../aws/session.ts";
+import { decideRollout, mayTasksUseOlderTable } from "../decide/rollout.ts";
+import type { Run } from "../run.ts";
 
 /** The service can't be deployed, or its deployments fail. */
 export class ServiceError extends Error {

@@ -1,19 +1,16 @@
-import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { describe, expect, test } from "vitest";
-import type { MountTargetDescription } from "../../../functions/file-monitor/aws/file-system.ts";
-import type { Subnet } from "../../../functions/file-monitor/aws/subnets.ts";
+import type { MountTargetDescription } from "../../../../functions/file-monitor/aws/file-system.ts";
+import type { Subnet } from "../../../../functions/file-monitor/aws/subnets.ts";
 import {
   countAvailabilityZonesLeft,
-  decideRollout,
-  decideScaling,
-  decideTable,
+  type Decision,
+  decide,
   isThresholdPassed,
-  mayTasksUseOlderTable,
   type Observation,
-  type ScalingLimits,
-} from "../../../functions/file-monitor/decide.ts";
+  type ScalingSettings,
+} from "../../../../functions/file-monitor/decide/decide.ts";
 
-const noLimits: ScalingLimits = { maxMountTargets: undefined, subnetIds: undefined };
+const settings: ScalingSettings = { fileCountThreshold: 100, maxMountTargets: undefined, subnetIds: undefined };
 
 function subnet(subnetId: string, availabilityZone: string, freeAddresses = 100): Subnet {
   return { subnetId, availabilityZone, freeAddresses };
@@ -31,6 +28,7 @@ function mountTarget(availabilityZone: string, state = "available"): MountTarget
 
 function observation(parts: Partial<Observation>): Observation {
   return {
+    fileCount: 101,
     fileSystem: { availabilityZone: undefined, numberOfMountTargets: 0 },
     mountTargets: [mountTarget("a")],
     subnets: [subnet("a1", "a"), subnet("b1", "b"), subnet("c1", "c")],
@@ -38,11 +36,11 @@ function observation(parts: Partial<Observation>): Observation {
   };
 }
 
-describe("where the next mount target goes", () => {
+describe("past the threshold", () => {
   const cases: {
     name: string;
     seen: Partial<Observation>;
-    limits?: Partial<ScalingLimits>;
+    limits?: Partial<ScalingSettings>;
     expected: string;
     left: number;
   }[] = [
@@ -126,76 +124,42 @@ describe("where the next mount target goes", () => {
   ];
 
   test.each(cases)("$name", ({ seen, limits, expected, left }) => {
-    const decision = decideScaling(observation(seen), { ...noLimits, ...limits });
-    const told = {
-      create: () => `create ${decision.action === "create" && decision.subnet.subnetId}`,
-      await: () => `await ${decision.action === "await" && decision.mountTarget.mountTargetId}`,
-      none: () => `none: ${decision.action === "none" && decision.reason}`,
-    }[decision.action]();
-    expect(told).toBe(expected);
-    expect(countAvailabilityZonesLeft(observation(seen), { ...noLimits, ...limits })).toBe(left);
+    expect(told(decide(observation(seen), { ...settings, ...limits }))).toBe(expected);
+    expect(countAvailabilityZonesLeft(observation(seen), { ...settings, ...limits })).toBe(left);
   });
+
+  test.each(cases.filter(({ expected }) => expected.startsWith("none")))(
+    "$name: a mount target is wanted all the same",
+    ({ seen, limits }) => {
+      const decision = decide(observation(seen), { ...settings, ...limits });
+      expect(decision).toMatchObject({ action: "none", cause: "no-place" });
+    },
+  );
 });
 
-describe("the mount table", () => {
-  const entry = { mount_target_id: "fsmt-a", ip_address: "10.0.0.1", availability_zone: "a", subnet_id: "subnet-a" };
+/** A decision in one line. */
+function told(decision: Decision): string {
+  switch (decision.action) {
+    case "create":
+      return `create ${decision.subnet.subnetId}`;
+    case "await":
+      return `await ${decision.mountTarget.mountTargetId}`;
+    case "none":
+      return `none: ${decision.reason}`;
+  }
+}
 
-  test("lists the available mount targets only", () => {
-    const states = ["creating", "available", "updating", "deleting", "deleted", "error"];
-    const targets = states.map((state, index) => mountTarget("abcdef".charAt(index), state));
-    expect(decideTable(undefined, targets).mount_targets.map((target) => target.mount_target_id)).toEqual(["fsmt-b"]);
-  });
-
-  test("keeps what else is known of a target, and of the table", () => {
-    const current: MountTable = { mount_targets: [{ ...entry, port: 2050, weight: 3 }], owner: "storage" };
-    expect(decideTable(current, [mountTarget("a")])).toEqual(current);
-  });
-
-  test("takes changed addresses from EFS, and drops targets that are gone", () => {
-    const current: MountTable = {
-      mount_targets: [
-        { ...entry, ip_address: "10.9.9.9" },
-        { ...entry, mount_target_id: "fsmt-z" },
-      ],
-    };
-    expect(decideTable(current, [mountTarget("a")])).toEqual({ mount_targets: [entry] });
-  });
-});
-
-describe("a deployment", () => {
-  const noon = new Date("2026-01-01T12:00:00.000Z");
-  const later = new Date("2026-01-01T12:00:00.001Z");
-  const at = (createdAt: Date, hasFailed = false) => ({ createdAt, hasFailed });
+describe("at the threshold or below it", () => {
   test.each([
-    { name: "may be needed when the table is newer", table: later, primary: at(noon), expected: true },
-    { name: "is not needed when the table is older", table: noon, primary: at(later), expected: false },
-    { name: "may be needed when the newest has failed", table: noon, primary: at(later, true), expected: true },
-    { name: "is not needed at the same time", table: noon, primary: at(noon), expected: false },
-    { name: "is not needed where nothing was deployed", table: noon, primary: undefined, expected: false },
-  ])("$name", ({ table, primary, expected }) => {
-    expect(mayTasksUseOlderTable(table, primary)).toBe(expected);
-  });
-
-  const failed = { createdAt: noon, outcome: "failed" } as const;
-  test.each([
-    { name: "is started where there was none", outcomes: [], action: "deploy", failures: 0 },
-    { name: "is repeated when it failed", outcomes: [failed], action: "deploy", failures: 1 },
-    { name: "is repeated twice", outcomes: [failed, failed], action: "deploy", failures: 2 },
-    { name: "is given up then", outcomes: [failed, failed, failed], action: "give up", failures: 3 },
-    {
-      name: "under way is waited for",
-      outcomes: [failed, { ...failed, outcome: "ongoing" }],
-      action: "wait",
-      failures: 1,
-    },
-    {
-      name: "that succeeded is enough",
-      outcomes: [{ ...failed, outcome: "successful" }, failed],
-      action: "wait",
-      failures: 1,
-    },
-  ] as const)("$name", ({ outcomes, action, failures }) => {
-    expect(decideRollout(outcomes)).toEqual({ action, failedDeployments: failures });
+    ["where one could be added", {}],
+    ["where one is being created", { mountTargets: [mountTarget("a", "creating")] }],
+    ["where none could be added", { subnets: [] }],
+  ])("nothing is wanted %s", (_, seen) => {
+    expect(decide(observation({ ...seen, fileCount: 100 }), settings)).toEqual({
+      action: "none",
+      cause: "threshold-not-passed",
+      reason: "100 files do not pass the threshold of 100",
+    });
   });
 });
 

@@ -15,14 +15,14 @@ import { lstat, opendir, readdir } from "node:fs/promises";
 import { promisify } from "node:util";
 import { DirectoryNames, PendingDirectories } from "./pending-directories.ts";
 
-export type CountOptions = {
+export interface CountOptions {
   /** How many directories are read at once. */
   readonly concurrency: number;
   /** When it aborts, the count ends with what was counted so far. */
   readonly signal: AbortSignal;
-};
+}
 
-export type Count = {
+export interface Count {
   /** A lower bound when not `complete`. */
   readonly files: number;
   /** False when the signal aborted before all directories were read. */
@@ -30,14 +30,14 @@ export type Count = {
   /** The directory that holds most files directly; "" is the root, others start with "/". */
   readonly largestDirectory: { readonly path: string; readonly files: number };
   readonly skipped: Skipped;
-};
+}
 
 /** What could not be read: directories, and entries whose kind could not be told. */
-export type Skipped = {
+export interface Skipped {
   readonly count: number;
   /** The first few, with the error code of each. */
   readonly examples: readonly { readonly path: string; readonly code: string }[];
-};
+}
 
 /** The directory to count can't be read at all. */
 export class CountError extends Error {
@@ -91,7 +91,10 @@ const VANISHED = new Set(["ENOENT", "ENOTDIR"]);
 const TYPE_NOT_TOLD = "ERR_INVALID_ARG_TYPE";
 
 /** A directory being read; its path is relative to the root, "" or with a leading "/". */
-type Reading = { readonly path: string; files: number };
+interface Reading {
+  readonly path: string;
+  files: number;
+}
 
 class Walk {
   rootOpened = false;

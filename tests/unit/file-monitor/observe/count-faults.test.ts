@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { countFiles } from "../../../functions/file-monitor/count.ts";
+import { countFiles } from "../../../../functions/file-monitor/observe/count.ts";
 
 /** What happens to a directory just before it is opened, by its path below the root. */
 const beforeOpening = new Map<string, () => void>();

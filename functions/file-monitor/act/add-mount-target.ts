@@ -2,13 +2,13 @@
  * Creating one mount target, and waiting until it serves.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { createMountTarget, listMountTargets, type MountTargetDescription } from "./aws/file-system.ts";
-import { AwsCallError } from "./aws/session.ts";
-import type { Subnet } from "./aws/subnets.ts";
-import { deadlineIn } from "./deadline.ts";
-import { decideScaling, type Observation } from "./decide.ts";
-import { observe } from "./observe.ts";
-import type { Run } from "./run.ts";
+import { createMountTarget, listMountTargets, type MountTargetDescription } from "../aws/file-system.ts";
+import { AwsCallError } from "../aws/session.ts";
+import type { Subnet } from "../aws/subnets.ts";
+import { deadlineIn } from "../deadline.ts";
+import { type Decision, decide, type Observation } from "../decide/decide.ts";
+import { observeAccount } from "../observe/account.ts";
+import type { Run } from "../run.ts";
 
 /** No mount target could be added in this run; the message says why. */
 export class MountTargetCreationError extends Error {
@@ -16,39 +16,39 @@ export class MountTargetCreationError extends Error {
 }
 
 /** The mount target that a run added, and all there were when it became available. */
-export type AddedMountTarget = {
+export interface AddedMountTarget {
   readonly added: MountTargetDescription;
   readonly mountTargets: readonly MountTargetDescription[];
-};
+}
+
+/** The decisions that lead to a mount target more. */
+export type ScaleOutDecision = Extract<Decision, { readonly action: "create" | "await" }>;
 
 /**
  * Adds one mount target in an Availability Zone that has none, or waits for one that is being created already.
- * A subnet that can't take it gives way to the next.
+ * When a subnet can't take it, the next one is tried.
  *
  * @throws {MountTargetCreationError} when no subnet can take it, or it is not available in time.
  * @throws {AwsCallError} when another call fails.
  */
-export async function addMountTarget(run: Run, firstObservation: Observation): Promise<AddedMountTarget> {
+export async function addMountTarget(
+  run: Run,
+  observation: Observation,
+  firstDecision: ScaleOutDecision,
+): Promise<AddedMountTarget> {
   const { settings, log } = run;
   const refused = new Map<string, string>();
-  let observation = firstObservation;
-  for (;;) {
-    const subnets = observation.subnets.filter(({ subnetId }) => !refused.has(subnetId));
-    const decision = decideScaling({ ...observation, subnets }, settings);
-    if (decision.action === "none") {
-      const reasons = [...refused].map(([subnetId, code]) => `${subnetId}: ${code}`);
-      throw new MountTargetCreationError(`No subnet can take a mount target: ${reasons.join(", ")}`);
-    }
-    if (decision.action === "await") return await untilAvailable(run, decision.mountTarget.mountTargetId);
-
+  let { subnets } = observation;
+  let decision: Decision = firstDecision;
+  while (decision.action === "create") {
     const { subnet } = decision;
     const attempt = await attemptCreation(run, subnet);
     if (attempt.outcome === "started") return await untilAvailable(run, attempt.mountTargetId);
 
-    // Another run may have added one meanwhile: look again before trying elsewhere, so that no limit is passed.
-    observation = await observe(run);
+    // Another run may have added one meanwhile: without this, the next attempt could exceed the limit.
+    const account = await observeAccount(run);
     if (attempt.outcome === "conflict") {
-      const winner = observation.mountTargets.find(
+      const winner = account.mountTargets.find(
         ({ availabilityZone, state }) => availabilityZone === subnet.availabilityZone && state !== "deleted",
       );
       if (!winner) throw new MountTargetCreationError(attempt.error.message, { cause: attempt.error });
@@ -62,7 +62,12 @@ export async function addMountTarget(run: Run, firstObservation: Observation): P
         scope === "subnet" ? subnetId === subnet.subnetId : availabilityZone === subnet.availabilityZone;
       if (isRefused) refused.set(subnetId, error.code);
     }
+    subnets = account.subnets.filter(({ subnetId }) => !refused.has(subnetId));
+    decision = decide({ ...observation, ...account, subnets }, settings);
   }
+  if (decision.action === "await") return await untilAvailable(run, decision.mountTarget.mountTargetId);
+  const reasons = [...refused].map(([subnetId, code]) => `${subnetId}: ${code}`);
+  throw new MountTargetCreationError(`No subnet can take a mount target: ${reasons.join(", ")}`);
 }
 
 type Attempt =
