@@ -1,70 +1,44 @@
 /**
  * The monitor's bundle against moto, a stand-in for AWS that this project has no part in.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { CreateSecurityGroupCommand, CreateSubnetCommand, CreateVpcCommand, EC2Client } from "@aws-sdk/client-ec2";
-import {
-  CreateClusterCommand,
-  CreateServiceCommand,
-  DescribeServicesCommand,
-  ECSClient,
-  RegisterTaskDefinitionCommand,
-} from "@aws-sdk/client-ecs";
-import {
-  CreateFileSystemCommand,
-  CreateMountTargetCommand,
-  DeleteMountTargetCommand,
-  EFSClient,
-} from "@aws-sdk/client-efs";
-import { GetParameterCommand, type ParameterType, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { DescribeServicesCommand } from "@aws-sdk/client-ecs";
+import { CreateMountTargetCommand, DeleteMountTargetCommand } from "@aws-sdk/client-efs";
+import { GetParameterCommand, type ParameterType, PutParameterCommand } from "@aws-sdk/client-ssm";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { clients } from "../support/aws-clients.ts";
 import { type BundleRun, runMonitorBundle } from "../support/monitor-bundle.ts";
-import { type Command, findOnPath, type Requirement } from "../support/programs.ts";
+import {
+  createFileSystem,
+  createNetwork,
+  createService,
+  type Moto,
+  moto,
+  present,
+  startMoto,
+} from "../support/moto.ts";
 import { describeRequiring } from "../support/requirements.ts";
 
-const moto: Requirement = {
-  name: "moto's server",
-  howToGet: "pip install 'moto[server]'",
-  installedByCi: false,
-  find: () => findOnPath("moto_server") ?? findPythonModule("moto.server"),
-};
-
-function findPythonModule(name: string): Command | undefined {
-  const python = findOnPath("python3");
-  if (!python) return undefined;
-  return spawnSync(python[0], ["-c", `import ${name}`]).status === 0 ? [...python, "-m", name] : undefined;
-}
-
-const REGION = "ap-northeast-1";
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
-const ROUTER = { cluster: "cluster", service: "router" };
+const ROUTER = { clusterName: "cluster", serviceName: "router" };
 
-describeRequiring([moto], "the file monitor's bundle against moto", ([[program, ...leadingArguments]]) => {
-  let server: ChildProcess;
-  let endpoint: string;
+describeRequiring([moto], "the file monitor's bundle against moto", ([command]) => {
+  let server: Moto;
   let mountPath: string;
   let stack: Stack;
 
   beforeAll(async () => {
-    const address = ["-H", "127.0.0.1", "-p", "0"];
-    server = spawn(program, [...leadingArguments, ...address], { stdio: ["ignore", "ignore", "pipe"] });
-    endpoint = await readEndpoint(server);
+    server = await startMoto(command);
   });
 
-  afterAll(async () => {
-    server.kill();
-    await once(server, "exit");
-  });
+  afterAll(() => server.stop());
 
   beforeEach(async () => {
-    await fetch(`${endpoint}/moto-api/reset`, { method: "POST" });
-    stack = await createStack(endpoint);
+    await server.reset();
+    stack = await createStack(server.endpoint);
     mountPath = await mkdtemp(join(tmpdir(), "file-monitor-"));
     await mkdir(join(mountPath, "data"));
     for (const name of ["a", "b", "c"]) await writeFile(join(mountPath, "data", name), "");
@@ -74,7 +48,7 @@ describeRequiring([moto], "the file monitor's bundle against moto", ([[program, 
   function run(overrides: Readonly<Record<string, string>> = {}): Promise<BundleRun> {
     return runMonitorBundle({
       ...stack.environment,
-      AWS_ENDPOINT_URL: endpoint,
+      AWS_ENDPOINT_URL: server.endpoint,
       EFS_MOUNT_PATH: mountPath,
       ...overrides,
     });
@@ -141,74 +115,39 @@ type Stack = Awaited<ReturnType<typeof createStack>>;
 
 /** Three subnets in three Availability Zones, mount targets in two of them, and a service. */
 async function createStack(endpoint: string) {
-  const credentials = { accessKeyId: "test", secretAccessKey: "test" };
-  const [ec2, ecs, efs, ssm] = [
-    new EC2Client({ endpoint, region: REGION, credentials }),
-    new ECSClient({ endpoint, region: REGION, credentials }),
-    new EFSClient({ endpoint, region: REGION, credentials }),
-    new SSMClient({ endpoint, region: REGION, credentials }),
-  ];
-  const vpc = await ec2.send(new CreateVpcCommand({ CidrBlock: "10.0.0.0/16" }));
-  const VpcId = present(vpc.Vpc?.VpcId);
-  const { GroupId } = await ec2.send(new CreateSecurityGroupCommand({ GroupName: "efs", Description: "efs", VpcId }));
-  const { FileSystemId } = await efs.send(new CreateFileSystemCommand({ CreationToken: "test" }));
+  const aws = clients(endpoint);
+  const { vpcId, subnetIds, securityGroupId } = await createNetwork(aws, ["a", "c", "d"]);
+  const fileSystemId = await createFileSystem(aws);
   const mountTargetIds: string[] = [];
-  for (const [index, zone] of ["a", "c", "d"].entries()) {
-    const { Subnet } = await ec2.send(
-      new CreateSubnetCommand({ VpcId, AvailabilityZone: REGION + zone, CidrBlock: `10.0.${index}.0/24` }),
-    );
-    if (zone === "d") continue;
-    const target = await efs.send(new CreateMountTargetCommand({ FileSystemId, SubnetId: Subnet?.SubnetId }));
+  for (const SubnetId of subnetIds.slice(0, 2)) {
+    const target = await aws.efs.send(new CreateMountTargetCommand({ FileSystemId: fileSystemId, SubnetId }));
     mountTargetIds.push(present(target.MountTargetId));
   }
-  const container = { name: "router", image: "router", memory: 128 };
-  await ecs.send(new CreateClusterCommand({ clusterName: ROUTER.cluster }));
-  await ecs.send(new RegisterTaskDefinitionCommand({ family: "router", containerDefinitions: [container] }));
-  await ecs.send(
-    new CreateServiceCommand({ cluster: ROUTER.cluster, serviceName: ROUTER.service, taskDefinition: "router" }),
-  );
+  await createService(aws, ROUTER);
 
   const readTable = async () =>
-    (await ssm.send(new GetParameterCommand({ Name: PARAMETER, WithDecryption: true }))).Parameter;
+    (await aws.ssm.send(new GetParameterCommand({ Name: PARAMETER, WithDecryption: true }))).Parameter;
   return {
     environment: {
-      EFS_FILE_SYSTEM_ID: present(FileSystemId),
-      EFS_SECURITY_GROUP_ID: present(GroupId),
-      VPC_ID: VpcId,
-      ECS_CLUSTER_NAME: ROUTER.cluster,
-      ECS_SERVICE_NAME: ROUTER.service,
+      EFS_FILE_SYSTEM_ID: fileSystemId,
+      EFS_SECURITY_GROUP_ID: securityGroupId,
+      VPC_ID: vpcId,
+      ECS_CLUSTER_NAME: ROUTER.clusterName,
+      ECS_SERVICE_NAME: ROUTER.serviceName,
     },
     readTable,
     writeTable: (Type: ParameterType, Value: string) =>
-      ssm.send(new PutParameterCommand({ Name: PARAMETER, Type, Value })),
+      aws.ssm.send(new PutParameterCommand({ Name: PARAMETER, Type, Value })),
     publishedZones: async () => {
       const table = parseMountTable(present((await readTable())?.Value));
       return table.mount_targets.map((target) => target.availability_zone).sort();
     },
-    deleteFirstMountTarget: () => efs.send(new DeleteMountTargetCommand({ MountTargetId: mountTargetIds[0] })),
+    deleteFirstMountTarget: () => aws.efs.send(new DeleteMountTargetCommand({ MountTargetId: mountTargetIds[0] })),
     deploymentId: async () => {
-      const { services } = await ecs.send(
-        new DescribeServicesCommand({ cluster: ROUTER.cluster, services: [ROUTER.service] }),
+      const { services } = await aws.ecs.send(
+        new DescribeServicesCommand({ cluster: ROUTER.clusterName, services: [ROUTER.serviceName] }),
       );
       return services?.[0]?.deployments?.[0]?.id;
     },
   };
-}
-
-function present<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw new Error("moto left out a member that AWS gives");
-  return value;
-}
-
-async function readEndpoint(server: ChildProcess): Promise<string> {
-  if (server.stderr === null) throw new Error("moto's standard error is not a pipe");
-  const lines = createInterface(server.stderr);
-  for await (const line of lines) {
-    const address = /Running on (http:\/\/127\.0\.0\.1:\d+)/.exec(line)?.[1];
-    if (address === undefined) continue;
-    // What it writes from now on must not fill the pipe.
-    server.stderr.resume();
-    return address;
-  }
-  throw new Error("moto's server ended before it listened");
 }

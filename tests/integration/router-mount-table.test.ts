@@ -6,9 +6,9 @@ import { createAccount, FILE_SYSTEM_ID, SUBNETS } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../../local/control-plane/server.ts";
 import type { LifeCycleState, MountTarget } from "../../local/control-plane/state.ts";
+import { clients } from "../support/aws-clients.ts";
 import { stubAws } from "../support/aws-environment.ts";
 import { MemoryNetwork } from "../support/memory-router.ts";
-import { clients } from "./local/clients.ts";
 
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
 let controlPlane: ControlPlane;

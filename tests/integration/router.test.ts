@@ -12,10 +12,10 @@ import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-serve
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createAccount } from "../../local/account.ts";
 import { type ControlPlane, startControlPlane } from "../../local/control-plane/server.ts";
+import { clients } from "../support/aws-clients.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { startHttpLoad } from "../support/http-load.ts";
 import { type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
-import { clients } from "./local/clients.ts";
 
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
 /** Of the routers that are to find a failure out soon; a busy machine is not to be silent for as long. */

@@ -11,7 +11,7 @@ import { createAccount, SERVICE_NAME } from "../../local/account.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import { TARGET_DIRECTORY } from "../../local/environments.ts";
 import { startStack } from "../../local/stack.ts";
-import { clients } from "../integration/local/clients.ts";
+import { clients } from "../support/aws-clients.ts";
 import { startHttpLoad } from "../support/http-load.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { startRouter, tableOf, targetsOf } from "../support/router-bundle.ts";

@@ -1,3 +1,7 @@
+/**
+ * What the local control plane does beyond the contract that it shares with moto (aws-contract.test.ts): states that
+ * take time, every refusal, faults, and the exact form of its responses.
+ */
 import * as ec2Sdk from "@aws-sdk/client-ec2";
 import { DescribeSubnetsCommand, paginateDescribeSubnets } from "@aws-sdk/client-ec2";
 import * as ecsSdk from "@aws-sdk/client-ecs";
@@ -39,7 +43,7 @@ import {
   startControlPlane,
 } from "../../../local/control-plane/server.ts";
 import type { AwsState, Service, Subnet, Task } from "../../../local/control-plane/state.ts";
-import { clients } from "./clients.ts";
+import { clients } from "../../support/aws-clients.ts";
 
 const TASK_DEFINITION = `arn:aws:ecs:ap-northeast-1:${ACCOUNT_ID}:task-definition/router:1`;
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
@@ -273,17 +277,6 @@ describe("EFS", () => {
     await createIn(efs, subnetA);
     await expect(createIn(efs, subnet, more)).rejects.toThrow(error);
   });
-
-  test("DescribeMountTargets wants exactly one selector, and a marker that was given out", async () => {
-    const { efs } = await start();
-    await expect(efs.send(new DescribeMountTargetsCommand({}))).rejects.toThrow(efsSdk.BadRequest);
-    await expect(
-      efs.send(new DescribeMountTargetsCommand({ FileSystemId: FILE_SYSTEM_ID, Marker: "made-up" })),
-    ).rejects.toThrow(efsSdk.BadRequest);
-    await expect(efs.send(new DescribeMountTargetsCommand({ FileSystemId: "fs-0000" }))).rejects.toThrow(
-      efsSdk.FileSystemNotFound,
-    );
-  });
 });
 
 describe("EC2", () => {
@@ -342,37 +335,6 @@ describe("EC2", () => {
 });
 
 describe("SSM", () => {
-  test("a parameter has a version, a date and a type, and is overwritten only when asked to", async () => {
-    const { ssm } = await start();
-    await expect(ssm.send(new GetParameterCommand({ Name: PARAMETER }))).rejects.toThrow(ssmSdk.ParameterNotFound);
-    await expect(ssm.send(new PutParameterCommand({ Name: PARAMETER, Value: "1" }))).rejects.toMatchObject({
-      name: "ValidationException",
-    });
-    const before = Date.now();
-    const first = await ssm.send(new PutParameterCommand({ Name: PARAMETER, Value: "日本", Type: "String" }));
-    expect(first).toMatchObject({ Version: 1, Tier: "Standard" });
-    await expect(ssm.send(new PutParameterCommand({ Name: PARAMETER, Value: "2", Type: "String" }))).rejects.toThrow(
-      ssmSdk.ParameterAlreadyExists,
-    );
-    const read = (await ssm.send(new GetParameterCommand({ Name: PARAMETER }))).Parameter;
-    expect(read).toMatchObject({ Name: PARAMETER, Value: "日本", Type: "String", Version: 1, DataType: "text" });
-    expect(read?.LastModifiedDate?.getTime()).toBeGreaterThanOrEqual(before);
-    expect(read?.LastModifiedDate?.getTime()).toBeLessThanOrEqual(Date.now());
-    const second = await ssm.send(new PutParameterCommand({ Name: PARAMETER, Value: "2", Overwrite: true }));
-    expect(second.Version).toBe(2);
-    const byArn = await ssm.send(new GetParameterCommand({ Name: read?.ARN }));
-    expect(byArn.Parameter).toMatchObject({ Value: "2", Version: 2, Type: "String" });
-  });
-
-  test("a secure string is readable only with decryption", async () => {
-    const { ssm } = await start();
-    await ssm.send(new PutParameterCommand({ Name: PARAMETER, Value: "secret", Type: "SecureString" }));
-    const closed = await ssm.send(new GetParameterCommand({ Name: PARAMETER }));
-    const open = await ssm.send(new GetParameterCommand({ Name: PARAMETER, WithDecryption: true }));
-    expect(closed.Parameter?.Value).not.toContain("secret");
-    expect(open.Parameter?.Value).toBe("secret");
-  });
-
   test("a value has at most 4 KiB, 8 KiB in the advanced tier", async () => {
     const { ssm } = await start();
     const put = (bytes: number, more: object = {}) =>

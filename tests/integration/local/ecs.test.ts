@@ -7,7 +7,7 @@ import type { Service, TaskDefinition } from "../../../local/control-plane/state
 import { type EcsRunnerOptions, startEcsRunner } from "../../../local/ecs/runner.ts";
 import { startLoadBalancer } from "../../../local/load-balancer/load-balancer.ts";
 import type { LogLine } from "../../../local/log.ts";
-import { clients } from "./clients.ts";
+import { clients } from "../../support/aws-clients.ts";
 
 /** Stands in for the router: answers with its process id, and behaves as MODE says. */
 const TASK = `
