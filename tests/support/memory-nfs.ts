@@ -31,8 +31,6 @@ export class MemoryServer {
   readonly chunkSize: number;
   /** How the next operations end, one after the other, instead of with their result. */
   readonly scheduled: ("lose-request" | "lose-reply" | StatusName)[] = [];
-  /** Whether pings are answered, or held up behind everything else. */
-  answersPings = true;
   /** The operations asked for, as `name path`. */
   readonly log: string[] = [];
   /** Clients that are not closed. */
@@ -56,10 +54,10 @@ export class MemoryServer {
   }
 
   readonly connect = async (
-    options: Pick<NfsClientOptions, "connectTimeout" | "operationTimeout">,
+    options: Pick<NfsClientOptions, "connectTimeout" | "operationTimeout" | "silenceLimit" | "onSilence">,
   ): Promise<NfsClient> => {
     await this.answer({ timeout: options.connectTimeout ?? 5_000 });
-    const client = new MemoryClient(this, options.operationTimeout ?? 30_000);
+    const client = new MemoryClient(this, options);
     this.clients.add(client);
     return client;
   };
@@ -68,12 +66,16 @@ export class MemoryServer {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  /** Resolves when the server answers; fails as a client's operation does when it does not. */
-  async answer({ timeout, signal }: { timeout: number; signal?: AbortSignal | undefined }, isClosed = () => false) {
+  /**
+   * Resolves when the server answers; fails as a client's operation does when it does not.
+   *
+   * @param check Throws when the client does not wait any more.
+   */
+  async answer({ timeout, signal }: { timeout: number; signal?: AbortSignal | undefined }, check = () => {}) {
     const deadline = Date.now() + timeout;
     await nextTurn();
     for (;;) {
-      if (isClosed()) throw new ClosedError("The client was closed");
+      check();
       if (signal?.aborted) throw new AbortedError("The operation was aborted");
       if (this.#state === "down") throw new ConnectionError("The server is down");
       if (this.#state === "up") return;
@@ -101,13 +103,43 @@ class MemoryClient implements NfsClient {
   readonly name = randomUUID();
   readonly #server: MemoryServer;
   readonly #operationTimeout: number;
+  readonly #silenceLimit: number;
+  readonly #onSilence: NfsClientOptions["onSilence"];
   #compounds = 0;
   #answers = 0;
   #closed = false;
+  /** Operations in flight. */
+  #active = 0;
+  #silenceTimer: NodeJS.Timeout | undefined;
+  /** Counts the connections that were given up because the server was silent. */
+  #silences = 0;
 
-  constructor(server: MemoryServer, operationTimeout: number) {
+  constructor(server: MemoryServer, options: Parameters<MemoryServer["connect"]>[0]) {
     this.#server = server;
-    this.#operationTimeout = operationTimeout;
+    this.#operationTimeout = options.operationTimeout ?? 30_000;
+    this.#silenceLimit = options.silenceLimit ?? 5_000;
+    this.#onSilence = options.onSilence;
+  }
+
+  /** Notices, as the real client does, that the server answers nothing while operations are in flight. */
+  #watch(): () => void {
+    const checks = 4;
+    this.#active += 1;
+    let silent = 0;
+    this.#silenceTimer ??= setInterval(() => {
+      silent = this.#server.state === "frozen" ? silent + 1 : 0;
+      if (silent < checks) return;
+      silent = 0;
+      this.#silences += 1;
+      this.#onSilence?.(new ConnectionError("The server has been silent"));
+      this.#server.wake();
+    }, this.#silenceLimit / checks).unref();
+    return () => {
+      this.#active -= 1;
+      if (this.#active > 0) return;
+      clearInterval(this.#silenceTimer);
+      this.#silenceTimer = undefined;
+    };
   }
 
   async readFile(path: string, options: ReadOptions = {}) {
@@ -245,26 +277,31 @@ class MemoryClient implements NfsClient {
     this.#compounds += 1;
     this.#server.log.push(path === "" ? name : `${name} ${path}`);
     const deadline = Date.now() + timeout;
-    for (;;) {
-      try {
-        await this.#server.answer({ timeout: deadline - Date.now(), signal }, () => this.#closed);
-        if (name === "ping" && !this.#server.answersPings) {
-          await new Promise((resolve) => setTimeout(resolve, deadline - Date.now()));
-          throw new DeadlineError("The ping was not answered in time");
+    const endWatch = this.#watch();
+    try {
+      for (;;) {
+        try {
+          const silences = this.#silences;
+          await this.#server.answer({ timeout: deadline - Date.now(), signal }, () => {
+            if (this.#closed) throw new ClosedError("The client was closed");
+            if (this.#silences > silences) throw new ConnectionError("The server has been silent");
+          });
+          this.#answers += 1;
+          const fault = name === "ping" ? undefined : this.#server.scheduled.shift();
+          if (fault === "lose-request") throw new ConnectionError("The connection was lost");
+          if (fault !== undefined && fault !== "lose-reply") throw failure(fault, Op.SEQUENCE, path);
+          const value = result(this.#server);
+          if (fault !== "lose-reply") return value;
+          if (once) throw new OutcomeUnknownError("The operation may or may not have been done");
+          throw new ConnectionError("The connection was lost");
+        } catch (error) {
+          if (!(error instanceof ConnectionError) || onConnectionLoss === "fail") throw error;
+          if (Date.now() + 5 >= deadline) throw error;
+          await new Promise((resolve) => setTimeout(resolve, 5));
         }
-        this.#answers += 1;
-        const fault = name === "ping" ? undefined : this.#server.scheduled.shift();
-        if (fault === "lose-request") throw new ConnectionError("The connection was lost");
-        if (fault !== undefined && fault !== "lose-reply") throw failure(fault, Op.SEQUENCE, path);
-        const value = result(this.#server);
-        if (fault !== "lose-reply") return value;
-        if (once) throw new OutcomeUnknownError("The operation may or may not have been done");
-        throw new ConnectionError("The connection was lost");
-      } catch (error) {
-        if (!(error instanceof ConnectionError) || onConnectionLoss === "fail") throw error;
-        if (Date.now() + 5 >= deadline) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 5));
       }
+    } finally {
+      endWatch();
     }
   }
 }

@@ -1,13 +1,6 @@
-/**
- * One session with a mount target, and the watch over it: a target that accepts requests but answers none is found out
- * within the detection timeout.
- */
+/** One session with a mount target: it takes operations until the target is given up, and ends with the last of them. */
 import { setMaxListeners } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { NfsClient } from "nfs-client";
-
-/** The detection timeout has room for two steps in which nothing arrives, and two of unanswered pings. */
-const STEPS = 4;
 
 export class Connection {
   readonly client: NfsClient;
@@ -16,27 +9,21 @@ export class Connection {
   /** Of a lost target: when this resolves, it is too late for what was sent to it, or nothing can be done about it. */
   fenced: Promise<void> | undefined;
   readonly #detectionTimeout: number;
-  readonly #onSilence: (error: unknown) => void;
   readonly #lost = new AbortController();
   readonly #lostForGood = new AbortController();
   #end: () => void = () => {};
   #active = 0;
-  #watching = false;
   #draining = false;
   #closing: Promise<void> | undefined;
 
-  /**
-   * @param detectionTimeout Milliseconds within which a silent target is noticed.
-   * @param onSilence Called with the error of the last ping when the target answers no more.
-   */
-  constructor(client: NfsClient, detectionTimeout: number, onSilence: (error: unknown) => void) {
+  /** @param detectionTimeout Milliseconds within which a silent target is noticed. */
+  constructor(client: NfsClient, detectionTimeout: number) {
     this.client = client;
     this.#detectionTimeout = detectionTimeout;
-    this.#onSilence = onSilence;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    // Every operation under way listens.
+    // Every operation in flight listens.
     setMaxListeners(0, this.lost, this.lostForGood);
   }
 
@@ -50,7 +37,7 @@ export class Connection {
     return this.#lostForGood.signal;
   }
 
-  /** Operations under way. */
+  /** Operations in flight. */
   get active(): number {
     return this.#active;
   }
@@ -58,7 +45,6 @@ export class Connection {
   /** Says that an operation begins; {@link leave} must follow. */
   enter(): void {
     this.#active += 1;
-    if (!this.#watching) void this.#watch();
   }
 
   leave(): void {
@@ -66,14 +52,14 @@ export class Connection {
     if (this.#active === 0 && (this.lost.aborted || this.#draining)) void this.close();
   }
 
-  /** Ends the session with the last operation under way, and resolves then. */
+  /** Ends the session with the last operation in flight, and resolves then. */
   async drain(): Promise<void> {
     this.#draining = true;
     if (this.#active === 0) await this.close();
     else await this.ended;
   }
 
-  /** Gives the target up. The session ends with the last operation under way, or a detection timeout later. */
+  /** Gives the target up. The session ends with the last operation in flight, or a detection timeout later. */
   giveUp(): void {
     if (this.lost.aborted) return;
     this.#lost.abort();
@@ -94,41 +80,5 @@ export class Connection {
       .catch(() => undefined)
       .finally(this.#end);
     return this.#closing;
-  }
-
-  /** While operations are under way and nothing arrives, asks whether the target is still there. */
-  async #watch(): Promise<void> {
-    this.#watching = true;
-    const step = this.#detectionTimeout / STEPS;
-    let received = this.#received;
-    while (this.#active > 0 && !this.lost.aborted) {
-      await sleep(step, undefined, { ref: false });
-      if (this.#active > 0 && this.#received === received) {
-        const failure = await this.#ping(step);
-        // A long answer that keeps arriving can hold up the answer to a ping.
-        const silent = this.#received === received;
-        if (failure !== undefined && silent && !this.lost.aborted) this.#onSilence(failure);
-      }
-      received = this.#received;
-    }
-    this.#watching = false;
-  }
-
-  /** Asks twice: after a pause of this process, the first timeout fires before the answer is read. */
-  async #ping(timeout: number): Promise<unknown> {
-    let failure: unknown;
-    for (let attempt = 0; attempt < 2; attempt++) {
-      try {
-        await this.client.ping({ timeout, onConnectionLoss: "fail", signal: this.lost });
-        return undefined;
-      } catch (error) {
-        failure = error;
-      }
-    }
-    return failure;
-  }
-
-  get #received(): number {
-    return this.client.statistics().bytesReceived;
   }
 }

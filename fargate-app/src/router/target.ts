@@ -35,6 +35,9 @@ export interface TargetEvents {
   readonly onLost: (connection: Connection, silent: boolean) => void;
 }
 
+/** Of the detection timeout: the rest of it is for doing elsewhere what was in flight. */
+const SILENCE_SHARE = 7 / 8;
+
 /** After a connection that lived this long, in milliseconds, probing begins with the shortest delay again. */
 const STABLE_AFTER = 10_000;
 
@@ -98,12 +101,19 @@ export class Target implements Routable {
     const { connect, connectTimeout, operationTimeout, detectionTimeout, memory } = this.#options;
     try {
       const host = this.mountTarget.ip_address;
-      // The client's own watch is for the case that ours is held up.
-      const silenceLimit = 2 * detectionTimeout;
-      const timeouts = { connectTimeout, operationTimeout, silenceLimit };
-      const client = await connect({ host, port: this.port, ...timeouts, memory });
-      if (this.#closed) await client.close();
-      else this.#use(client);
+      let connection: Connection | undefined;
+      const client = await connect({
+        host,
+        port: this.port,
+        connectTimeout,
+        operationTimeout,
+        silenceLimit: SILENCE_SHARE * detectionTimeout,
+        onSilence: ({ message }) => connection && this.#lose(connection, `It no longer responds: ${message}`, true),
+        memory,
+      });
+      connection = new Connection(client, detectionTimeout);
+      if (this.#closed) await connection.close();
+      else this.#use(connection);
     } catch (error) {
       if (!this.#closed) this.#fail(messageOf(error));
     }
@@ -162,11 +172,7 @@ export class Target implements Routable {
     clearTimeout(this.#probeTimer);
   }
 
-  #use(client: NfsClient): void {
-    const { detectionTimeout } = this.#options;
-    const connection = new Connection(client, detectionTimeout, (error) => {
-      this.#lose(connection, `It no longer responds: ${messageOf(error)}`, true);
-    });
+  #use(connection: Connection): void {
     this.#connection = connection;
     this.#enter("answered");
     this.#events.onConnected();

@@ -39,6 +39,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     slots: options.slots ?? DEFAULT_SLOTS,
     connectTimeout: options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
     silenceLimit: options.silenceLimit ?? DEFAULT_SILENCE_LIMIT,
+    onSilence: options.onSilence ?? (() => {}),
   });
   const context: FileContext = {
     channel,

@@ -1,5 +1,6 @@
 /** What the NFS client offers and takes. */
 import type { ConnectionOptions } from "node:tls";
+import type { ConnectionError } from "./errors.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { FileAttributes } from "./wire/operations/attributes.ts";
 
@@ -18,10 +19,15 @@ export interface NfsClientOptions {
   /** Milliseconds a connection and its session may take to be set up. Default 5,000. */
   readonly connectTimeout?: number;
   /**
-   * Milliseconds without a byte from the server while operations wait for it; then the connection is replaced, and what
-   * waits is sent again. Default 5,000.
+   * Milliseconds without a byte from the server while operations are in flight; then the connection is replaced, and what
+   * waits for a reply is sent again. The server is asked for a sign of life (NULL) at half of it. Default 5,000.
    */
   readonly silenceLimit?: number;
+  /**
+   * Called when the server has been silent for the `silenceLimit`, before what is in flight learns of it: for callers who
+   * have another way to their files.
+   */
+  readonly onSilence?: (reason: ConnectionError) => void;
   /** Whom the server takes us for (AUTH_SYS). Default: this process's user and group, or 0. */
   readonly uid?: number;
   readonly gid?: number;

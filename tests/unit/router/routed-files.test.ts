@@ -14,8 +14,7 @@ import { describe, expect, test, vi } from "vitest";
 import { UnavailableError } from "../../../fargate-app/src/router/failures.ts";
 import type { RoutedFiles } from "../../../fargate-app/src/router/routed-files.ts";
 import { type DirectoryPath, directoryPath, filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";
-import type { MemoryServer } from "../../support/memory-nfs.ts";
-import { MemoryNetwork, type MemoryRouter, startTestRouter as start } from "../../support/memory-router.ts";
+import { MemoryNetwork, startTestRouter as start } from "../../support/memory-router.ts";
 import { readFile } from "../../support/read-file.ts";
 
 const PATH = filePath("a/b.txt");
@@ -410,40 +409,6 @@ describe("a target that hangs is given up in time", () => {
       await vi.waitFor(() => expect(targetOf(first).state).not.toBe("connected"), { timeout: MAX_WAIT });
     }
     expect(read).toBe("0123");
-  });
-});
-
-describe("a target is not given up", () => {
-  async function* slowly(count: number, milliseconds: number): AsyncGenerator<Buffer> {
-    for (let index = 0; index < count; index++) {
-      await sleep(milliseconds);
-      yield Buffer.from("slowly");
-    }
-  }
-
-  /** One that was given up has an ERROR, and is soon connected again. */
-  function expectKept({ network, lines }: MemoryRouter, server: MemoryServer): void {
-    const levels = lines.filter(({ target }) => target === network.idOf(server)).map(({ level }) => level);
-    expect(levels).toEqual(["INFO"]);
-  }
-
-  test("for an operation that takes long, as long as it answers pings", async () => {
-    const started = await start(undefined, { detectionTimeout: 400 });
-    const { router, network } = started;
-    const { first } = preferred(network);
-    await router.writeFile(PATH, slowly(2, 500));
-    expect(first.log).toContain("ping");
-    expectKept(started, first);
-  });
-
-  test("for pings that are held up behind replies that keep coming", async () => {
-    const started = await start(undefined, { detectionTimeout: 3_200 });
-    const { router, network } = started;
-    const { first } = preferred(network);
-    first.answersPings = false;
-    await router.writeFile(PATH, slowly(4, 1_200));
-    expect(first.log).toContain("ping");
-    expectKept(started, first);
   });
 });
 

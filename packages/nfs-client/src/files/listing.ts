@@ -40,18 +40,23 @@ async function* pagesOf(context: FileContext, path: string, options: DirectoryOp
   const first = await read([...(await walkTo(context, parsePath(path), run)), handle], start, run);
   const directory = [putFileHandle(first.reply.of(handle))];
   let { page } = first;
-  for (let before = start, ahead = false; ; ahead = true) {
-    const position = positionAfter(page, before);
-    const readNext = (from: DirectoryPosition) => read(directory, from, runOptions(context, options));
-    const next = ahead && position ? readNext(position) : undefined;
-    // it may never be awaited: a failure must not count as unhandled then
-    next?.catch(() => {});
-    // entries that are there already keep this thread busy: let the request leave first
-    if (next !== undefined) await setImmediate();
-    yield page;
-    if (position === undefined) return;
-    ({ page } = await (next ?? readNext(position)));
-    before = position;
+  const endWatch = context.channel.watch();
+  try {
+    for (let before = start, ahead = false; ; ahead = true) {
+      const position = positionAfter(page, before);
+      const readNext = (from: DirectoryPosition) => read(directory, from, runOptions(context, options));
+      const next = ahead && position ? readNext(position) : undefined;
+      // it may never be awaited: a failure must not count as unhandled then
+      next?.catch(() => {});
+      // entries that are there already keep this thread busy: let the request leave first
+      if (next !== undefined) await setImmediate();
+      yield page;
+      if (position === undefined) return;
+      ({ page } = await (next ?? readNext(position)));
+      before = position;
+    }
+  } finally {
+    endWatch();
   }
 }
 

@@ -163,10 +163,12 @@ async function* readOn(
 ): AsyncGenerator<Buffer> {
   const file = await openFile(context, path, runOptions(context, options));
   const memory = new MemoryLease(context.memory);
+  const endWatch = context.channel.watch();
   try {
     if (file.fileId !== attributes.fileId) throw new FileChangedError(`${path.text} was replaced before it was read`);
     yield* readAhead(context, file, stretch, memory, options);
   } finally {
+    endWatch();
     memory.releaseAll();
     // nobody has to wait for that, least of all when the server does not answer any more
     void closeQuietly(context, file).finally(() => context.owners.release(file.ownerName));

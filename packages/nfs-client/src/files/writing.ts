@@ -168,6 +168,7 @@ async function writeAhead(
   options: WriteOptions,
 ): Promise<void> {
   const run = () => runOptions(context, options);
+  const endWatch = context.channel.watch();
   const batches = new Batches(context.channel.limits.maximumWrite, async (chunks) => {
     try {
       await writeChunks(context, file, chunks, run);
@@ -186,6 +187,7 @@ async function writeAhead(
     }
     await batches.finish();
   } finally {
+    endWatch();
     await batches.stop();
   }
 }

@@ -104,6 +104,11 @@ export class Channel {
     }
   }
 
+  /** See {@link SessionManager.watch}. */
+  watch(): () => void {
+    return this.#manager.watch();
+  }
+
   /** Resolves when the server answers. */
   ping(options: WaitOptions): Promise<void> {
     return this.#manager.ping(options);

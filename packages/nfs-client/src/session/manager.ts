@@ -35,8 +35,9 @@ export interface SessionOptions {
   readonly slots: number;
   /** Milliseconds for a connection and its session. */
   readonly connectTimeout: number;
-  /** Milliseconds without a byte while calls wait; then the connection is replaced. */
+  /** Milliseconds without a byte while operations are in flight; then the connection is replaced. */
   readonly silenceLimit: number;
+  readonly onSilence: (reason: ConnectionError) => void;
 }
 
 /** How long to try for a session, and whether to try more than once. */
@@ -72,6 +73,8 @@ export class SessionManager {
   #establishing: Promise<Session> | undefined;
   #xid = randomInt(0x1_0000_0000);
   #closed = false;
+  /** Operations that go on between two COMPOUNDs, such as a stream that is read slowly. */
+  #watchers = 0;
   #lastUsedAt = 0;
   #leaseTimer: NodeJS.Timeout | undefined;
   #settleTimer: NodeJS.Timeout | undefined;
@@ -112,6 +115,14 @@ export class SessionManager {
         await deadline.sleep(delay);
       }
     }
+  }
+
+  /** Watches the server for silence from now on, whether or not a reply is due, until the returned function is called. */
+  watch(): () => void {
+    this.#watchers += 1;
+    return () => {
+      this.#watchers -= 1;
+    };
   }
 
   /** A COMPOUND in a slot of the session, as a message to send over any of its connections. */
@@ -246,13 +257,13 @@ export class SessionManager {
   }
 
   async #connect(deadline: Deadline): Promise<RpcConnection> {
-    const { address, silenceLimit } = this.#options;
+    const { address, silenceLimit, onSilence } = this.#options;
     if (this.#connection !== undefined) this.statistics.reconnects += 1;
     this.#connection = await openConnection(
       {
         address,
         maximumReply: MAXIMUM_RESPONSE,
-        silenceLimit,
+        watch: { limit: silenceLimit, isInUse: () => this.#watchers > 0, onSilence },
         counters: this.statistics,
         nextXid: () => this.nextXid(),
       },

@@ -20,12 +20,21 @@ export interface TrafficCounters {
   bytesReceived: number;
 }
 
+/** When a server that says nothing is given up. */
+export interface SilenceWatch {
+  /** Milliseconds without a byte from the server. */
+  readonly limit: number;
+  /** Whether an operation is in flight, even one that waits for no reply at the moment. */
+  readonly isInUse: () => boolean;
+  /** Called with the reason, before what is in flight fails with it. */
+  readonly onSilence: (reason: ConnectionError) => void;
+}
+
 export interface ConnectionSettings {
   readonly address: ServerAddress;
   /** Bytes of the longest reply that is accepted. */
   readonly maximumReply: number;
-  /** Milliseconds a server may say nothing while calls wait for it; then the connection is given up. */
-  readonly silenceLimit: number;
+  readonly watch: SilenceWatch;
   readonly counters: TrafficCounters;
   /** Unique among the calls of the connection. */
   readonly nextXid: () => number;
@@ -38,7 +47,7 @@ interface PendingCall {
 
 const KEEP_ALIVE_DELAY = 10_000;
 
-/** How often, within the limit, a connection is looked at for silence. */
+/** How often, within the limit, a connection is checked for silence. */
 const CHECKS_PER_LIMIT = 8;
 
 /** @throws {ConnectionError} when the server cannot be reached, or TLS fails; the message says what was wrong. */
@@ -87,18 +96,18 @@ export class RpcConnection {
   readonly #settings: ConnectionSettings;
   readonly #peer: string;
   readonly #pending = new Map<number, PendingCall>();
-  readonly #watch: NodeJS.Timeout;
+  readonly #silenceTimer: NodeJS.Timeout;
   #whenIdle: (() => void)[] = [];
   #failure: NfsError | undefined;
   #corked = false;
-  /** Checks in a row that found calls waiting and nothing received. */
+  /** Checks in a row that found an operation in flight and nothing received. */
   #silentChecks = 0;
 
   constructor(socket: Socket, settings: ConnectionSettings) {
     this.#socket = socket;
     this.#settings = settings;
     this.#peer = `${settings.address.host}:${settings.address.port}`;
-    this.#watch = setInterval(() => this.#checkSilence(), settings.silenceLimit / CHECKS_PER_LIMIT).unref();
+    this.#silenceTimer = setInterval(() => this.#checkSilence(), settings.watch.limit / CHECKS_PER_LIMIT).unref();
     socket.on("error", (cause) => {
       this.destroy(new ConnectionError(`The connection to ${this.#peer} failed: ${tlsFailure(cause)}`, { cause }));
     });
@@ -138,7 +147,7 @@ export class RpcConnection {
   destroy(reason: NfsError): void {
     if (this.#failure !== undefined) return;
     this.#failure = reason;
-    clearInterval(this.#watch);
+    clearInterval(this.#silenceTimer);
     this.#socket.destroy();
     for (const { reject } of this.#pending.values()) reject(reason);
     this.#pending.clear();
@@ -176,11 +185,13 @@ export class RpcConnection {
    * this process itself stands still, nothing can be heard.
    */
   #checkSilence(): void {
-    if (this.#pending.size === 0) return;
+    const { limit, isInUse, onSilence } = this.#settings.watch;
+    if (this.#pending.size === 0 && !isInUse()) return;
     this.#silentChecks += 1;
     if (this.#silentChecks >= CHECKS_PER_LIMIT) {
-      const { silenceLimit } = this.#settings;
-      this.destroy(new ConnectionError(`${this.#peer} has been silent for ${silenceLimit} ms`));
+      const reason = new ConnectionError(`${this.#peer} has been silent for ${limit} ms`);
+      onSilence(reason);
+      this.destroy(reason);
     } else if (this.#silentChecks === CHECKS_PER_LIMIT / 2) {
       // only that something arrives matters
       this.ping().catch(() => {});
