@@ -6,14 +6,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type MountTable, parseMountTable, serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readParameter, writeParameter } from "../../functions/file-monitor/aws/parameter.ts";
 import { decide, isThresholdPassed } from "../../functions/file-monitor/decide/decide.ts";
 import { countFiles } from "../../functions/file-monitor/observe/count.ts";
-import { type Fault, MemoryAws } from "../support/memory-aws.ts";
-import { useMonitor } from "../support/monitor-run.ts";
+import { MonitorAccount } from "../support/monitor-account.ts";
+import { disagreementsOf } from "../support/monitor-rules.ts";
+import { CLEAN_RUN, FAULTS, MonitorWorld } from "../support/monitor-world.ts";
 
 const never = new AbortController().signal;
+
+let account: MonitorAccount;
+beforeAll(async () => {
+  account = await MonitorAccount.start();
+});
+afterAll(() => account.close());
 
 describe("1. the count is the number of entries that are not directories", () => {
   interface Tree {
@@ -105,15 +112,13 @@ describe("2. the threshold is passed if and only if count > threshold", () => {
     );
   });
 
-  const run = useMonitor();
-
   test("and only then does a run of three files add a mount target", async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 6 }), async (threshold) => {
-        const aws = createAws(["a", "b"]);
-        const result = await run(aws, { environment: { FILE_COUNT_THRESHOLD: `${threshold}` } });
+        account.reset({ zones: ["a", "b"], occupied: ["a"] });
+        const result = await account.run({ environment: { FILE_COUNT_THRESHOLD: `${threshold}` } });
         expect(result.statusCode).toBe(200);
-        expect(aws.mountTargets).toHaveLength(3 > threshold ? 2 : 1);
+        expect(account.state.mountTargets).toHaveLength(3 > threshold ? 2 : 1);
       }),
       { numRuns: 20 },
     );
@@ -121,6 +126,8 @@ describe("2. the threshold is passed if and only if count > threshold", () => {
 });
 
 describe("3. a mount table survives the round trip through SSM unchanged", () => {
+  /** What a standard parameter holds. */
+  const MAX_PARAMETER_BYTES = 4096;
   const hex = fc.nat().map((number) => number.toString(16));
   /** The parser drops `__proto__` at the level of a target or the table: no key that anyone means. */
   const key = fc.string().filter((text) => text !== "__proto__");
@@ -135,12 +142,13 @@ describe("3. a mount table survives the round trip through SSM unchanged", () =>
     .chain((known) => unknownKeys.map((unknown) => ({ ...unknown, ...known })));
   const mountTable = fc
     .uniqueArray(mountTarget, { selector: ({ mount_target_id }) => mount_target_id })
-    .chain((mount_targets) => unknownKeys.map((unknown): MountTable => ({ ...unknown, mount_targets })));
+    .chain((mount_targets) => unknownKeys.map((unknown): MountTable => ({ ...unknown, mount_targets })))
+    .filter((table) => Buffer.byteLength(serializeMountTable(table)) <= MAX_PARAMETER_BYTES);
 
-  test("for any table, of any type of parameter", async () => {
+  test("for any table that a standard parameter holds, of any type of parameter", async () => {
+    const aws = { ...account.clients(), signal: never };
     await fc.assert(
       fc.asyncProperty(mountTable, fc.constantFrom("String", "SecureString"), async (table, type) => {
-        const aws = { ...new MemoryAws().clients(), signal: never };
         const value = serializeMountTable(table);
         await writeParameter(aws, { name: "/table", value, type, keyId: undefined });
         const parameter = await readParameter(aws, "/table");
@@ -155,112 +163,42 @@ describe("3. a mount table survives the round trip through SSM unchanged", () =>
 });
 
 describe("4. whatever fails, the table lists only available mount targets, and later runs put all right", () => {
-  const run = useMonitor();
-
-  const events: Readonly<Record<string, (aws: MemoryAws) => void>> = {
-    nothing: () => {},
-    "a mount target is deleted": (aws) => aws.mountTargets.shift(),
-    "a mount target is being deleted": (aws) => {
-      for (const target of aws.mountTargets.slice(0, 1)) target.state = "deleting";
-    },
-    "somebody creates a mount target": (aws) => {
-      const taken = new Set(aws.mountTargets.map(({ availabilityZone }) => availabilityZone));
-      const subnet = aws.subnets.find(({ availabilityZone }) => !taken.has(availabilityZone));
-      if (subnet) aws.addMountTarget(subnet, "creating");
-    },
-    "the table is deleted": (aws) => {
-      aws.parameter = undefined;
-    },
-    "the table is broken": (aws) => {
-      aws.parameter = { value: "{", type: "String", lastModified: ++aws.clock };
-    },
-    "the table is emptied": (aws) => {
-      aws.parameter = { value: '{"mount_targets":[]}', type: "String", lastModified: ++aws.clock };
-    },
-    "somebody deploys": (aws) => aws.deploy(),
-  };
+  let world: MonitorWorld;
+  beforeAll(async () => {
+    world = await MonitorWorld.start();
+  });
+  afterAll(() => world.close());
 
   const zone = fc.constantFrom("a", "b", "c", "d");
-  const refusal = fc.constantFrom(undefined, undefined, "NoFreeAddressesInSubnet", "UnsupportedAvailabilityZone");
-  const fault = fc.tuple(fc.nat(12), fc.constantFrom<Fault>("refused", "lost answer", "death", "stale"));
   const scenario = fc.record({
-    zones: fc.array(zone, { minLength: 1, maxLength: 6 }),
-    refusals: fc.array(refusal, { minLength: 6, maxLength: 6 }),
-    timesCreating: fc.nat(2),
-    latencies: fc.array(fc.nat(3), { minLength: 1 }),
-    environment: fc.record({
-      FILE_COUNT_THRESHOLD: fc.constantFrom("2", "3"),
-      MAX_MOUNT_TARGETS: fc.constantFrom("", "1", "2", "3"),
-    }),
-    steps: fc.array(
-      fc.record({
-        event: fc.constantFrom(...Object.keys(events)),
-        faults: fc.array(fault, { maxLength: 3 }),
-        overlapping: fc.boolean(),
-      }),
-      { minLength: 1, maxLength: 4 },
-    ),
+    zones: fc.array(zone, { minLength: 1, maxLength: 5 }),
+    occupied: fc.subarray(["a", "b", "c", "d"], { minLength: 1 }),
+    maxMountTargets: fc.constantFrom(undefined, 1, 2, 3),
   });
+  const subnetChange = fc.constantFrom({}, {}, { addresses: [] }, { supportsEfs: false });
 
-  test("for any subnets, faults, overlapping runs, and what people do by hand", async () => {
+  test("for any subnets, and any faults at any calls of a run", async () => {
+    const fault = fc.tuple(fc.nat(14), fc.constantFrom(...FAULTS));
     await fc.assert(
-      fc.asyncProperty(scenario, async ({ zones, refusals, timesCreating, latencies, environment, steps }) => {
-        const aws = createAws(zones, refusals);
-        aws.timesCreating = timesCreating;
-        let call = 0;
-        aws.latency = () => latencies[call++ % latencies.length] ?? 0;
-
-        for (const { event, faults, overlapping } of steps) {
-          events[event]?.(aws);
-          const runs = [run(aws, { environment, faults: new Map(faults) })];
-          if (overlapping) runs.push(run(aws, { environment }));
-          await Promise.all(runs);
-        }
-        const isStale = steps.some(({ faults }) => faults.some(([, fault]) => fault === "stale"));
-        for (const { value, available, everAvailable } of aws.tables) {
-          const listed = idsOf(parseMountTable(value));
-          expect(listed).not.toEqual([]);
-          expect(isStale ? everAvailable : available).toEqual(expect.arrayContaining(listed));
-        }
-        const limit = Number(environment.MAX_MOUNT_TARGETS || Number.POSITIVE_INFINITY);
-        const isForeign = steps.some(({ event }) => event === "somebody creates a mount target");
-        if (!isForeign) expect(aws.mountTargets.length).toBeLessThanOrEqual(limit);
-        if (!steps.some(({ overlapping }) => overlapping))
-          expect(timesCalled("UpdateService")).toBeLessThanOrEqual(timesCalled("PutParameter"));
-
-        for (let time = 0; time < 3; time++) await run(aws, { environment });
-        const available = aws.mountTargets.filter(({ state }) => state === "available");
-        if (available.length === 0) return;
-        expect(idsOf(parseMountTable(aws.parameter?.value ?? "")).sort()).toEqual(
-          available.map((target) => target.mountTargetId).sort(),
-        );
-        expect(aws.service?.deployments.at(-1)?.createdAt).toBeGreaterThanOrEqual(
-          aws.parameter?.lastModified ?? Number.NaN,
-        );
-
-        function timesCalled(operation: string) {
-          return aws.calls.filter((called) => called === operation).length;
-        }
-      }),
-      { numRuns: 100 },
+      fc.asyncProperty(
+        scenario,
+        fc.array(subnetChange, { minLength: 5, maxLength: 5 }),
+        fc.boolean(),
+        fc.array(fault, { minLength: 1, maxLength: 3 }),
+        async (deployed, changes, isThresholdPassed, faults) => {
+          world.reset(deployed);
+          world.change((state) => ({
+            ...state,
+            subnets: state.subnets.map((one, index) => ({ ...one, ...changes[index] })),
+          }));
+          await world.run({ ...CLEAN_RUN, isThresholdPassed, faults: new Map(faults) });
+          expect(world.violations).toEqual([]);
+          for (let run = 0; run < 3; run++) await world.run(CLEAN_RUN);
+          expect(world.violations).toEqual([]);
+          expect(disagreementsOf(world.state)).toEqual([]);
+        },
+      ),
+      { numRuns: 40 },
     );
-  }, 300_000);
+  });
 });
-
-/** A subnet in each of the zones, and a mount target in the first, published and deployed. */
-function createAws(zones: readonly string[], refusals: readonly (string | undefined)[] = []): MemoryAws {
-  const aws = new MemoryAws();
-  aws.subnets = zones.map((availabilityZone, index) => ({
-    subnetId: `subnet-${index}`,
-    availabilityZone,
-    ...(refusals[index] !== undefined && { refusal: refusals[index] }),
-  }));
-  aws.addMountTarget(aws.subnetIn(zones[0] ?? ""));
-  aws.publish();
-  aws.deploy();
-  return aws;
-}
-
-function idsOf(table: MountTable): string[] {
-  return table.mount_targets.map((target) => target.mount_target_id);
-}

@@ -5,8 +5,13 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { FILE_SYSTEM_ID, SECURITY_GROUP_ID } from "../../local/account.ts";
-import { finishServiceDeployment, primaryDeployment, updateDeployment } from "../../local/control-plane/deployment.ts";
-import { efs } from "../../local/control-plane/efs.ts";
+import {
+  finishServiceDeployment,
+  primaryDeployment,
+  startDeployment,
+  updateDeployment,
+} from "../../local/control-plane/deployment.ts";
+import { efs, setLifeCycleState } from "../../local/control-plane/efs.ts";
 import type { Environment } from "../../local/control-plane/operation.ts";
 import { ssm } from "../../local/control-plane/ssm.ts";
 import type { AwsState, Service, Subnet } from "../../local/control-plane/state.ts";
@@ -88,6 +93,15 @@ function createMountTarget(nth: number): Change {
   };
 }
 
+/** `updating`: EFS works on it, and it is not to be used. */
+function setMountTarget(nth: number, lifeCycleState: "updating" | "available"): Change {
+  return (state) => {
+    const settled = state.mountTargets.filter((target) => /^(updating|available)$/.test(target.lifeCycleState));
+    const target = settled[nth % Math.max(1, settled.length)];
+    return target === undefined ? state : setLifeCycleState(state, target.mountTargetId, lifeCycleState);
+  };
+}
+
 function writeTable(value: string): Change {
   return (state, environment) =>
     ssm.PutParameter(state, { Name: PARAMETER_NAME, Value: value, Type: "String", Overwrite: true }, environment).state;
@@ -103,6 +117,8 @@ function changeSubnet(nth: number, change: (subnet: Subnet) => Subnet): Change {
 function changeService(change: (service: Service, environment: Environment) => Service): Change {
   return (state, environment) => ({ ...state, services: state.services.map((one) => change(one, environment)) });
 }
+
+const deploy = changeService((service, environment) => startDeployment(service, service.taskDefinition, environment));
 
 const completeDeployment = changeService((service, { now }) =>
   finishServiceDeployment(
@@ -198,6 +214,8 @@ const commands = fc.commands(
     overlappingRuns,
     fc.nat(5).map((nth) => byHand(`delete mount target ${nth}`, deleteMountTarget(nth))),
     fc.nat(5).map((nth) => byHand(`create mount target ${nth}`, createMountTarget(nth))),
+    fc.nat(5).map((nth) => byHand(`update mount target ${nth}`, setMountTarget(nth, "updating"))),
+    fc.nat(5).map((nth) => byHand(`end the update of mount target ${nth}`, setMountTarget(nth, "available"))),
     fc.nat(5).map((nth) =>
       byHand(
         `empty subnet ${nth}`,
@@ -214,6 +232,7 @@ const commands = fc.commands(
     fc.constant(byHand("delete the table", (state) => ({ ...state, parameters: [] }))),
     fc.constant(removeService),
     fc.constant(restoreService),
+    fc.constant(byHand("deploy the service", deploy)),
     fc.constant(byHand("complete the deployment", completeDeployment, isDeploying)),
     fc.constant(byHand("fail the deployment", failDeployment, isDeploying)),
     fc.boolean().map((breaks) =>

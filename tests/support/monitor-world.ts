@@ -1,33 +1,14 @@
 /**
- * An account on the local control plane, runs of the monitor in it whose calls fail as planned, and a watch on every
- * change that the account sees.
- *
- * Time is simulated: every call and every change has a millisecond of its own.
+ * Runs of the monitor whose calls fail as planned, in an account where every change is watched.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createAwsClients } from "../../functions/file-monitor/aws/session.ts";
-import { deadlineIn } from "../../functions/file-monitor/deadline.ts";
-import { monitor } from "../../functions/file-monitor/monitor.ts";
 import type { MonitorResult } from "../../functions/file-monitor/result.ts";
-import { readSettings } from "../../functions/file-monitor/settings.ts";
-import { createAccount, REGION, VPC_ID } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
 import type { Environment } from "../../local/control-plane/operation.ts";
-import {
-  type Call,
-  type ControlPlane,
-  type Fault,
-  type StaleRead,
-  startControlPlane,
-} from "../../local/control-plane/server.ts";
-import type { AwsState, Subnet } from "../../local/control-plane/state.ts";
-import { monitorEnvironment } from "../../local/environments.ts";
-import { addMountTargets, addService, putMountTable } from "../../local/initial-deployment.ts";
+import type { Call, Fault, StaleRead } from "../../local/control-plane/server.ts";
+import type { AwsState } from "../../local/control-plane/state.ts";
 import { Interleaving } from "./interleaving.ts";
+import { type Deployed, MonitorAccount } from "./monitor-account.ts";
 import { violationsOf } from "./monitor-rules.ts";
-import { TASK_DEFINITION } from "./task-definition.ts";
 
 /** What goes wrong with a call. After a death none of the run's calls is carried out. */
 export const FAULTS = [
@@ -66,11 +47,7 @@ export interface RunPlan {
 
 export const CLEAN_RUN: RunPlan = { isThresholdPassed: true, faults: new Map(), maxAttempts: 1 };
 
-export interface Scenario {
-  /** The Availability Zone of each subnet. */
-  readonly zones: readonly string[];
-  /** The Availability Zones that have a mount target from the start. */
-  readonly occupied: readonly string[];
+export interface Scenario extends Deployed {
   readonly maxMountTargets: number | undefined;
 }
 
@@ -100,10 +77,7 @@ export class MonitorWorld {
   readonly faults = new Map<string, number>([...FAULTS, "stale answer"].map((kind) => [kind, 0]));
   /** What must not happen and did, in this scenario. */
   readonly violations: string[] = [];
-  /** Whether mount targets end in state error. */
-  breaksMountTargets = false;
-  readonly #directory = mkdtempSync(join(tmpdir(), "monitor-world-"));
-  readonly #controlPlane: ControlPlane;
+  readonly #account: MonitorAccount;
   readonly #runs = new Map<string, RunUnderWay>();
   /** Every state of the account in this scenario, the present one last. */
   readonly #states: AwsState[] = [];
@@ -112,95 +86,76 @@ export class MonitorWorld {
   /** How many runs are under way at the same time, or were when the first of them began. */
   #runsTogether = 1;
   #isByHand = false;
-  #time = Date.UTC(2026, 0, 1);
 
   static async start(): Promise<MonitorWorld> {
     let world: MonitorWorld | undefined;
-    const controlPlane = await startControlPlane({
-      state: createAccount(new Date(0)),
-      clock: () => world?.now() ?? new Date(0),
-      maxPageSize: 2,
-      mountTargetCreationDelay: 2,
-      mountTargetDeletionDelay: 2,
-      onMountTargetAvailable: async () => {
-        if (world?.breaksMountTargets) throw new Error("This mount target is broken");
-      },
-      onCall: async (call) => await world?.disturb(call),
-    });
-    world = new MonitorWorld(controlPlane);
+    world = new MonitorWorld(await MonitorAccount.start(async (call) => await world?.disturb(call)));
     return world;
   }
 
-  private constructor(controlPlane: ControlPlane) {
-    this.#controlPlane = controlPlane;
-    for (const name of ["a", "b", "c"]) writeFileSync(join(this.#directory, name), "");
-    controlPlane.subscribe(() => this.#onChange());
+  private constructor(account: MonitorAccount) {
+    this.#account = account;
+    account.subscribe(() => this.#onChange());
   }
 
-  async close(): Promise<void> {
-    await this.#controlPlane.close();
-    rmSync(this.#directory, { recursive: true });
+  close(): Promise<void> {
+    return this.#account.close();
   }
 
   get state(): AwsState {
-    return this.#controlPlane.state();
+    return this.#account.state;
   }
 
-  now(): Date {
-    this.#time += 1;
-    return new Date(this.#time);
+  /** Whether mount targets that are created end in state error. */
+  set breaksMountTargets(breaks: boolean) {
+    this.#account.newMountTargets = breaks ? "error" : "available";
   }
 
   /** An account as `pulumi up` leaves it. */
-  reset({ zones, occupied, maxMountTargets }: Scenario): void {
-    const subnets = zones.map(subnet);
-    this.change((_, environment) => {
-      const account = { ...createAccount(environment.now), subnets };
-      const first = occupied.flatMap((zone) => subnets.find((one) => one.availabilityZone === zone) ?? []);
-      const published = putMountTable(addMountTargets(account, first, environment), this.#environment(environment));
-      return addService(published, TASK_DEFINITION, 2, this.#environment(environment));
-    });
+  reset({ maxMountTargets, ...deployed }: Scenario): void {
+    this.#byHand(() => this.#account.reset(deployed));
     this.#states.splice(0, this.#states.length, this.state);
     this.#maxMountTargets = maxMountTargets;
     this.violations.length = 0;
-    this.breaksMountTargets = false;
     this.counts.scenarios += 1;
   }
 
   /** Changes the account as people and other programs do. */
   change(change: (state: AwsState, environment: Environment) => AwsState): void {
-    this.#isByHand = true;
-    this.#controlPlane.update(change);
-    this.#isByHand = false;
+    this.#byHand(() => this.#account.change(change));
     this.counts["changes by hand"] += 1;
+  }
+
+  #byHand(change: () => void): void {
+    this.#isByHand = true;
+    change();
+    this.#isByHand = false;
   }
 
   /** Runs the monitor once, as the handler does. */
   async run(plan: RunPlan): Promise<MonitorResult> {
+    const { isThresholdPassed, faults, stale, maxAttempts } = plan;
     this.counts.runs += 1;
     const name = `RUN-${this.counts.runs}`;
     const death = new AbortController();
     this.#runs.set(name, { plan, death, calls: 0, oldestView: this.#states.length - 1 });
-    const deadline = deadlineIn(10_000);
-    const clients = createAwsClients({
-      endpoint: this.#controlPlane.url,
-      region: REGION,
-      credentials: { accessKeyId: name, secretAccessKey: "test" },
-      maxAttempts: plan.maxAttempts,
-      ...(plan.faults.size > 0 && { requestHandler: { requestTimeout: IMPATIENCE, throwOnRequestTimeout: true } }),
-    });
     try {
-      const result = await monitor({
-        settings: this.#settings(plan),
-        aws: { ...clients, signal: AbortSignal.any([deadline.signal, death.signal]) },
-        deadline,
-        log: { info: () => {}, warn: () => {}, error: () => {} },
+      const result = await this.#account.run({
+        name,
+        maxAttempts,
+        signal: death.signal,
+        environment: {
+          FILE_COUNT_THRESHOLD: isThresholdPassed ? "2" : "3",
+          MAX_MOUNT_TARGETS: this.#maxMountTargets === undefined ? "" : String(this.#maxMountTargets),
+          // Only what disturbs a run can keep the mount target it added out of its sight: it need not wait long for that.
+          MOUNT_TARGET_TIMEOUT_SECONDS: faults.size > 0 || stale !== undefined ? "0.15" : "5",
+        },
+        ...(faults.size > 0 && { requestTimeout: IMPATIENCE }),
       });
       if (result.statusCode === 500) this.counts["runs that failed"] += 1;
       return result;
     } finally {
       this.#runs.delete(name);
-      for (const client of Object.values(clients)) client.destroy();
     }
   }
 
@@ -261,36 +216,6 @@ export class MonitorWorld {
   #count(kind: string): void {
     this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1);
   }
-
-  /** The table is written and the service deployed at times of their own. */
-  #environment(environment: Environment): Environment {
-    return { ...environment, now: this.now() };
-  }
-
-  #settings({ isThresholdPassed, faults, stale }: RunPlan) {
-    const threshold = isThresholdPassed ? 2 : 3;
-    return readSettings({
-      ...monitorEnvironment(this.#controlPlane.url, this.#directory, threshold, "rolling-deployment"),
-      TARGET_DIRECTORY: "/",
-      MOUNT_TARGET_POLL_INTERVAL_SECONDS: "0.002",
-      // Only what disturbs a run can keep the mount target it added out of its sight: it need not wait long for that.
-      MOUNT_TARGET_TIMEOUT_SECONDS: faults.size > 0 || stale !== undefined ? "0.15" : "5",
-      MAX_MOUNT_TARGETS: this.#maxMountTargets === undefined ? "" : String(this.#maxMountTargets),
-    });
-  }
-}
-
-function subnet(zone: string, index: number): Subnet {
-  return {
-    subnetId: `subnet-${index}`,
-    vpcId: VPC_ID,
-    availabilityZone: zone,
-    availabilityZoneId: `id-of-${zone}`,
-    cidrBlock: `10.0.${index}.0/24`,
-    addresses: [`10.0.${index}.4`, `10.0.${index}.5`],
-    supportsEfs: true,
-    tags: {},
-  };
 }
 
 function faultOf(kind: FaultKind): Fault {

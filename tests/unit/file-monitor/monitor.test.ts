@@ -3,101 +3,191 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
-import { describe, expect, test } from "vitest";
-import { type Fault, MemoryAws } from "../../support/memory-aws.ts";
-import { useMonitor } from "../../support/monitor-run.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { CLUSTER_NAME, FILE_SYSTEM_ID, SERVICE_NAME } from "../../../local/account.ts";
+import { AwsError } from "../../../local/control-plane/aws-error.ts";
+import {
+  finishServiceDeployment,
+  primaryDeployment,
+  startDeployment,
+  startRollback,
+  updateDeployment,
+} from "../../../local/control-plane/deployment.ts";
+import { efs, setLifeCycleState } from "../../../local/control-plane/efs.ts";
+import type { Environment } from "../../../local/control-plane/operation.ts";
+import type { Fault, StaleRead } from "../../../local/control-plane/server.ts";
+import { ssm } from "../../../local/control-plane/ssm.ts";
+import type { AwsState, MountTarget, Service, Subnet } from "../../../local/control-plane/state.ts";
+import { PARAMETER_NAME } from "../../../local/environments.ts";
+import { addMountTargets, putMountTable } from "../../../local/initial-deployment.ts";
+import { MonitorAccount, type RunOptions } from "../../support/monitor-account.ts";
 
-const run = useMonitor();
+let aws: MonitorAccount;
+/** What goes wrong with the next call of an operation. */
+const faults = new Map<string, Fault | StaleRead>();
 
-/**
- * Two subnets in the Availability Zone a, one each in b and c; a mount target in a; a table that says so, and a
- * service deployed since.
- */
-function createAws(): MemoryAws {
-  const aws = new MemoryAws();
-  aws.subnets = ["a", "a", "b", "c"].map((availabilityZone, index) => ({
-    subnetId: `subnet-${index}`,
-    availabilityZone,
+beforeAll(async () => {
+  aws = await MonitorAccount.start(({ operation }) => {
+    const fault = faults.get(operation);
+    faults.delete(operation);
+    return fault;
+  });
+});
+
+afterAll(() => aws.close());
+
+/** Two subnets in the Availability Zone a, one each in b and c; a mount target in a. */
+beforeEach(() => {
+  faults.clear();
+  aws.reset({ zones: ["a", "a", "b", "c"], occupied: ["a"] });
+});
+
+const run = (options?: RunOptions) => aws.run(options);
+
+const LOST_RESPONSE: Fault = { takesEffect: true, answer: "connection-closed" };
+
+function refused(code: string): Fault {
+  return { takesEffect: false, answer: new AwsError(code, 400, code) };
+}
+
+function changeSubnets(zone: string, change: Partial<Subnet>): void {
+  aws.change((state) => ({
+    ...state,
+    subnets: state.subnets.map((one) => (one.availabilityZone === zone ? { ...one, ...change } : one)),
   }));
-  aws.addMountTarget(aws.subnetIn("a"));
-  aws.publish();
-  aws.deploy();
-  return aws;
 }
 
-function publishedZones(aws: MemoryAws): string[] {
-  const table = parseMountTable(aws.parameter?.value ?? "");
-  return table.mount_targets.map((target) => target.availability_zone).sort();
+function changeFileSystem(change: Partial<AwsState["fileSystems"][number]>): void {
+  aws.change((state) => ({ ...state, fileSystems: state.fileSystems.map((one) => ({ ...one, ...change })) }));
 }
 
-const READS_ONLY = new Set([
-  "DescribeFileSystems",
-  "DescribeMountTargets",
-  "DescribeSubnets",
-  "DescribeServices",
-  "GetParameter",
-  "ListServiceDeployments",
-]);
+/** Adds a mount target as somebody else does: one that is available, or is being created. */
+function addMountTarget(zone: string, lifeCycleState: "available" | "creating" = "available"): void {
+  aws.change((state, environment) => {
+    const subnets = state.subnets.filter(({ availabilityZone }) => availabilityZone === zone).slice(0, 1);
+    if (lifeCycleState === "available") return addMountTargets(state, subnets, environment);
+    const input = { FileSystemId: FILE_SYSTEM_ID, SubnetId: subnets[0]?.subnetId };
+    return efs.CreateMountTarget(state, input, environment).state;
+  });
+}
 
-function writes(aws: MemoryAws): string[] {
-  return aws.calls.filter((operation) => !READS_ONLY.has(operation));
+function mountTargets(): readonly MountTarget[] {
+  return aws.state.mountTargets;
+}
+
+function zonesWithMountTarget(): string[] {
+  return mountTargets().map((target) => target.availabilityZoneName);
+}
+
+function table(): AwsState["parameters"][number] | undefined {
+  return aws.state.parameters[0];
+}
+
+function publishedZones(): string[] {
+  return parseMountTable(table()?.value ?? "")
+    .mount_targets.map((target) => target.availability_zone)
+    .sort();
+}
+
+/** Writes the table of the mount targets there are, as an earlier run would have. */
+function publish(): void {
+  aws.change((state, environment) => putMountTable({ ...state, parameters: [] }, environment));
+}
+
+function writeTable(value: string, type: "String" | "SecureString" = "String"): void {
+  const input = { Name: PARAMETER_NAME, Value: value, Type: type, Overwrite: true };
+  aws.change((state, environment) => ssm.PutParameter(state, input, environment).state);
+}
+
+function deleteTable(): void {
+  aws.change((state) => ({ ...state, parameters: [] }));
+}
+
+function changeService(change: (service: Service, environment: Environment) => Service): void {
+  aws.change((state, environment) => ({ ...state, services: state.services.map((one) => change(one, environment)) }));
+}
+
+const READS_ONLY = /^(Describe|Get|List)/;
+
+function operations(): string[] {
+  return aws.calls.map(({ operation }) => operation);
+}
+
+function timesCalled(operation: string, runName = "RUN"): number {
+  return aws.calls.filter((call) => call.operation === operation && call.accessKeyId === runName).length;
+}
+
+/** Runs, and once the run waits for a mount target that is being created, lets that one be available or broken. */
+async function runUntilItWaits(outcome: "available" | "error") {
+  const before = timesCalled("DescribeMountTargets");
+  const running = run();
+  await expect.poll(() => timesCalled("DescribeMountTargets")).toBeGreaterThan(before + 2);
+  aws.newMountTargets = outcome;
+  return running;
+}
+
+function writes(): string[] {
+  return operations().filter((operation) => !READS_ONLY.test(operation));
 }
 
 const belowThreshold = { environment: { FILE_COUNT_THRESHOLD: "3" } };
 
 describe("past the threshold", () => {
   test("one mount target is added, published and deployed, in this order", async () => {
-    const aws = createAws();
-    const result = await run(aws);
+    const result = await run();
     expect(result).toMatchObject({
       statusCode: 200,
-      message: "Mount target fsmt-00000002 added in b",
+      message: `Mount target ${mountTargets()[1]?.mountTargetId} added in b`,
       created: { availabilityZone: "b", state: "available" },
       availabilityZonesLeft: 1,
       creationFailed: false,
       tableUpdated: true,
       deployed: true,
     });
-    expect(writes(aws)).toEqual(["CreateMountTarget", "PutParameter", "UpdateService"]);
-    expect(publishedZones(aws)).toEqual(["a", "b"]);
+    expect(writes()).toEqual(["CreateMountTarget", "PutParameter", "UpdateService"]);
+    expect(publishedZones()).toEqual(["a", "b"]);
   });
 
   test("run after run, until no Availability Zone is left", async () => {
-    const aws = createAws();
-    await run(aws);
-    await run(aws);
-    expect(publishedZones(aws)).toEqual(["a", "b", "c"]);
-    const result = await run(aws);
+    await run();
+    await run();
+    expect(publishedZones()).toEqual(["a", "b", "c"]);
+    const result = await run();
     expect(result).toMatchObject({ statusCode: 200, message: "No action needed", availabilityZonesLeft: 0 });
     expect(result.log).toContainEqual(expect.objectContaining({ level: "WARN" }));
   });
 
   test("one that is being created is waited for", async () => {
-    const aws = createAws();
-    aws.addMountTarget(aws.subnetIn("c"), "creating");
-    expect(await run(aws)).toMatchObject({ statusCode: 200, created: { availabilityZone: "c" } });
-    expect(writes(aws)).toEqual(["PutParameter", "UpdateService"]);
+    aws.newMountTargets = "creating";
+    addMountTarget("c", "creating");
+    const result = await runUntilItWaits("available");
+    expect(result).toMatchObject({ statusCode: 200, created: { availabilityZone: "c" } });
+    expect(writes()).toEqual(["PutParameter", "UpdateService"]);
   });
 
-  test("a subnet that was deleted gives way to the next of its Availability Zone", async () => {
-    const aws = createAws();
-    aws.subnets.unshift({ subnetId: "subnet-1b", availabilityZone: "b", refusal: "SubnetNotFound" });
-    const result = await run(aws);
+  test("a subnet that was deleted since it was listed gives way to the next of its Availability Zone", async () => {
+    const { state } = aws;
+    const inB = state.subnets.filter(({ availabilityZone }) => availabilityZone === "b");
+    const deleted = inB.map((one) => ({
+      ...one,
+      subnetId: "subnet-0b",
+      addresses: ["10.0.9.4", "10.0.9.5", "10.0.9.6"],
+    }));
+    faults.set("DescribeSubnets", { asOf: { ...state, subnets: [...state.subnets, ...deleted] } });
+    const result = await run();
     expect(result).toMatchObject({ statusCode: 200, created: { subnetId: "subnet-2" } });
-    expect(writes(aws)).toEqual(["CreateMountTarget", "CreateMountTarget", "PutParameter", "UpdateService"]);
+    expect(writes()).toEqual(["CreateMountTarget", "CreateMountTarget", "PutParameter", "UpdateService"]);
   });
 
   test("an Availability Zone that EFS does not support gives way to the next", async () => {
-    const aws = createAws();
-    aws.subnetIn("b").refusal = "UnsupportedAvailabilityZone";
-    expect(await run(aws)).toMatchObject({ statusCode: 200, created: { availabilityZone: "c" } });
+    changeSubnets("b", { supportsEfs: false });
+    expect(await run()).toMatchObject({ statusCode: 200, created: { availabilityZone: "c" } });
   });
 
   test("when no subnet can take it, the run fails and says why of each", async () => {
-    const aws = createAws();
-    aws.subnetIn("b").refusal = "NoFreeAddressesInSubnet";
-    aws.subnetIn("c").refusal = "UnsupportedAvailabilityZone";
-    expect(await run(aws)).toMatchObject({
+    changeSubnets("b", { addresses: [] });
+    changeSubnets("c", { supportsEfs: false });
+    expect(await run()).toMatchObject({
       statusCode: 500,
       error:
         "No subnet can take a mount target: subnet-2: NoFreeAddressesInSubnet, subnet-3: UnsupportedAvailabilityZone",
@@ -114,83 +204,72 @@ describe("past the threshold", () => {
     "SecurityGroupNotFound",
     "BadRequest",
   ])("%s fails the run at once: no other subnet would do better", async (refusal) => {
-    const aws = createAws();
-    aws.subnetIn("b").refusal = refusal;
-    expect(await run(aws)).toMatchObject({ statusCode: 500, error: expect.stringContaining(refusal) });
-    expect(writes(aws)).toEqual(["CreateMountTarget"]);
+    faults.set("CreateMountTarget", refused(refusal));
+    expect(await run()).toMatchObject({ statusCode: 500, error: expect.stringContaining(refusal) });
+    expect(writes()).toEqual(["CreateMountTarget"]);
   });
 
   test("one that is not available in time fails the run, and the next run waits on", async () => {
-    const aws = createAws();
-    aws.timesCreating = Number.POSITIVE_INFINITY;
+    aws.newMountTargets = "creating";
     const impatient = { environment: { MOUNT_TARGET_TIMEOUT_SECONDS: "0.01" } };
-    expect(await run(aws, impatient)).toMatchObject({ statusCode: 500, creationFailed: true, tableUpdated: false });
-    for (const target of aws.mountTargets) target.timesCreating = 1;
-    expect(await run(aws)).toMatchObject({ statusCode: 200, created: { availabilityZone: "b" }, deployed: true });
-    expect(aws.mountTargets).toHaveLength(2);
+    expect(await run(impatient)).toMatchObject({ statusCode: 500, creationFailed: true, tableUpdated: false });
+    const result = await runUntilItWaits("available");
+    expect(result).toMatchObject({ statusCode: 200, created: { availabilityZone: "b" }, deployed: true });
+    expect(mountTargets()).toHaveLength(2);
   });
 
   test("one that ends in an error fails the run and is not published", async () => {
-    const aws = createAws();
-    aws.addMountTarget(aws.subnetIn("b"), "creating").timesCreating = Number.POSITIVE_INFINITY;
-    const running = run(aws);
-    await expect.poll(() => aws.calls.filter((call) => call === "DescribeMountTargets").length).toBeGreaterThan(1);
-    for (const target of aws.mountTargets.slice(1)) target.state = "error";
-    expect(await running).toMatchObject({ statusCode: 500, error: "fsmt-00000002 is error", tableUpdated: false });
-    expect(publishedZones(aws)).toEqual(["a"]);
+    aws.newMountTargets = "creating";
+    expect(await runUntilItWaits("error")).toMatchObject({
+      statusCode: 500,
+      error: `${mountTargets()[1]?.mountTargetId} is error`,
+      tableUpdated: false,
+    });
+    expect(publishedZones()).toEqual(["a"]);
   });
 
   test("when another run creates the same one first, both wait for it", async () => {
-    const aws = createAws();
-    aws.timesCreating = 5;
-    const results = await Promise.all([run(aws), run(aws)]);
-    expect(results).toMatchObject([{ statusCode: 200 }, { statusCode: 200 }]);
-    expect(aws.mountTargets.map(({ availabilityZone }) => availabilityZone)).toEqual(["a", "b"]);
+    aws.newMountTargets = "creating";
+    const runs = Promise.all([run({ name: "RUN-1" }), run({ name: "RUN-2" })]);
+    for (const name of ["RUN-1", "RUN-2"]) {
+      await expect.poll(() => timesCalled("DescribeMountTargets", name)).toBeGreaterThan(2);
+    }
+    aws.newMountTargets = "available";
+    expect(await runs).toMatchObject([{ statusCode: 200 }, { statusCode: 200 }]);
+    expect(zonesWithMountTarget()).toEqual(["a", "b"]);
   });
 
-  test("a creation whose answer is lost is found again, not repeated", async () => {
-    const aws = createAws();
-    const create = await callNumber("CreateMountTarget");
-    const result = await run(aws, { faults: new Map([[create, "lost answer"]]), maxAttempts: 2 });
+  test("a creation whose response is lost is found again, and no second one is made", async () => {
+    faults.set("CreateMountTarget", LOST_RESPONSE);
+    const result = await run({ maxAttempts: 2 });
     expect(result).toMatchObject({ statusCode: 200, created: { availabilityZone: "b" } });
-    expect(aws.mountTargets).toHaveLength(2);
+    expect(mountTargets()).toHaveLength(2);
   });
 
   test("a One Zone file system can't have another", async () => {
-    const aws = createAws();
-    aws.oneZone = "a";
-    const result = await run(aws);
+    changeFileSystem({ availabilityZoneName: "a" });
+    const result = await run();
     expect(result).toMatchObject({ statusCode: 200, message: "No action needed", availabilityZonesLeft: 0 });
     expect(result.log).toContainEqual(expect.objectContaining({ level: "WARN" }));
   });
 
   test("no more than MAX_MOUNT_TARGETS", async () => {
-    const aws = createAws();
     const limited = { environment: { MAX_MOUNT_TARGETS: "1" } };
-    expect(await run(aws, limited)).toMatchObject({ statusCode: 200, message: "No action needed", created: null });
+    expect(await run(limited)).toMatchObject({ statusCode: 200, message: "No action needed", created: null });
   });
 
   test("the deadline of the run bounds the wait, and leaves time to publish", async () => {
-    const aws = createAws();
-    aws.timesCreating = Number.POSITIVE_INFINITY;
-    aws.parameter = undefined;
+    aws.newMountTargets = "creating";
+    deleteTable();
     const patient = { environment: { MOUNT_TARGET_TIMEOUT_SECONDS: "900" }, time: 4_000 };
-    expect(await run(aws, patient)).toMatchObject({ statusCode: 500, creationFailed: true, tableUpdated: true });
+    expect(await run(patient)).toMatchObject({ statusCode: 500, creationFailed: true, tableUpdated: true });
   });
 });
 
-/** Which call of a run past the threshold is the first of an operation, counted from 0. */
-async function callNumber(operation: string): Promise<number> {
-  const aws = createAws();
-  await run(aws);
-  return aws.calls.indexOf(operation);
-}
-
 describe("below the threshold", () => {
   test("nothing is written where all is right", async () => {
-    const aws = createAws();
-    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, message: "No action needed" });
-    expect(writes(aws)).toEqual([]);
+    expect(await run(belowThreshold)).toMatchObject({ statusCode: 200, message: "No action needed" });
+    expect(writes()).toEqual([]);
   });
 
   test.each([
@@ -198,152 +277,150 @@ describe("below the threshold", () => {
     ["broken", "{"],
     ["of another form", '{"mount_targets":[{"id":1}]}'],
   ])("a table that is %s is written anew, with a warning", async (_, value) => {
-    const aws = createAws();
-    aws.parameter = value === undefined ? undefined : { value, type: "String", lastModified: aws.clock };
-    const result = await run(aws, belowThreshold);
+    if (value === undefined) deleteTable();
+    else writeTable(value);
+    const result = await run(belowThreshold);
     expect(result).toMatchObject({ statusCode: 200, tableUpdated: true, deployed: true });
     expect(result.log).toContainEqual(expect.objectContaining({ level: "WARN" }));
-    expect(publishedZones(aws)).toEqual(["a"]);
+    expect(publishedZones()).toEqual(["a"]);
   });
 
   test("a mount target that was deleted leaves the table", async () => {
-    const aws = createAws();
-    aws.addMountTarget(aws.subnetIn("b"));
-    aws.publish();
-    aws.mountTargets.shift();
-    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, tableUpdated: true, deployed: true });
-    expect(publishedZones(aws)).toEqual(["b"]);
+    addMountTarget("b");
+    publish();
+    aws.change((state) => ({ ...state, mountTargets: state.mountTargets.slice(1) }));
+    expect(await run(belowThreshold)).toMatchObject({ statusCode: 200, tableUpdated: true, deployed: true });
+    expect(publishedZones()).toEqual(["b"]);
   });
 
   test("a table of the same content but other spacing is left as it is", async () => {
-    const aws = createAws();
-    const value = JSON.stringify(JSON.parse(aws.parameter?.value ?? ""), null, 2);
-    aws.parameter = { value, type: "String", lastModified: aws.clock - 10_000 };
-    expect(await run(aws, belowThreshold)).toMatchObject({ tableUpdated: false, deployed: false });
-    expect(aws.parameter.value).toBe(value);
+    const value = JSON.stringify(JSON.parse(table()?.value ?? ""), null, 2);
+    writeTable(value);
+    changeService((service, environment) => startDeployment(service, service.taskDefinition, environment));
+    expect(await run(belowThreshold)).toMatchObject({ tableUpdated: false, deployed: false });
+    expect(table()?.value).toBe(value);
   });
 
   test("a SecureString stays one, under its key", async () => {
-    const aws = createAws();
-    aws.publish("SecureString");
-    aws.addMountTarget(aws.subnetIn("b"));
-    await run(aws, { environment: { FILE_COUNT_THRESHOLD: "3", SSM_KMS_KEY_ID: "alias/table" } });
-    expect(aws.parameter).toMatchObject({ type: "SecureString", keyId: "alias/table" });
+    writeTable(table()?.value ?? "", "SecureString");
+    addMountTarget("b");
+    await run({ environment: { FILE_COUNT_THRESHOLD: "3", SSM_KMS_KEY_ID: "alias/table" } });
+    expect(table()).toMatchObject({ type: "SecureString", version: 3 });
+    const [put] = aws.calls.filter(({ operation }) => operation === "PutParameter");
+    expect(put?.input).toMatchObject({ Type: "SecureString", KeyId: "alias/table" });
   });
 
   test("without an available mount target the table stays as it is", async () => {
-    const aws = createAws();
-    for (const target of aws.mountTargets) target.state = "deleting";
-    expect(await run(aws, belowThreshold)).toMatchObject({
+    for (const { mountTargetId } of mountTargets()) {
+      aws.change((state) => setLifeCycleState(state, mountTargetId, "updating"));
+    }
+    expect(await run(belowThreshold)).toMatchObject({
       statusCode: 500,
-      error: "fs-0123abcd has no available mount target; the mount table is left as it is",
+      error: "fs-0e5a0000000000001 has no available mount target; the mount table is left as it is",
     });
-    expect(writes(aws)).toEqual([]);
+    expect(writes()).toEqual([]);
   });
 
   test("a deployment that a dead run did not start is started", async () => {
-    const aws = createAws();
-    aws.publish();
-    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, tableUpdated: false, deployed: true });
-    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, tableUpdated: false, deployed: false });
+    publish();
+    expect(await run(belowThreshold)).toMatchObject({ statusCode: 200, tableUpdated: false, deployed: true });
+    expect(await run(belowThreshold)).toMatchObject({ statusCode: 200, tableUpdated: false, deployed: false });
   });
 
   test("routers that read the table themselves are not deployed, nor looked at", async () => {
-    const aws = createAws();
-    aws.parameter = undefined;
+    deleteTable();
     const hotReload = { environment: { FILE_COUNT_THRESHOLD: "3", ROLLOUT: "hot-reload" } };
-    expect(await run(aws, hotReload)).toMatchObject({ statusCode: 200, tableUpdated: true, deployed: false });
-    expect(aws.calls).not.toContain("DescribeServices");
+    expect(await run(hotReload)).toMatchObject({ statusCode: 200, tableUpdated: true, deployed: false });
+    expect(operations()).not.toContain("DescribeServices");
   });
 
   test.each([
     ["does not exist", undefined],
-    ["is INACTIVE", { status: "INACTIVE", deployments: [] }],
-    ["is DRAINING", { status: "DRAINING", deployments: [] }],
-  ])("a service that %s is an error, after the table is put right", async (state, service) => {
-    const aws = createAws();
-    aws.service = service;
-    aws.parameter = undefined;
-    expect(await run(aws, belowThreshold)).toMatchObject({
+    ["is INACTIVE", "INACTIVE"],
+    ["is DRAINING", "DRAINING"],
+  ] as const)("a service that %s is an error, after the table is put right", async (state, status) => {
+    if (status !== undefined) changeService((service) => ({ ...service, status }));
+    else aws.change((before) => ({ ...before, services: [] }));
+    deleteTable();
+    expect(await run(belowThreshold)).toMatchObject({
       statusCode: 500,
-      error: `The service router of the cluster cluster ${state}`,
+      error: `The service ${SERVICE_NAME} of the cluster ${CLUSTER_NAME} ${state}`,
       tableUpdated: true,
     });
   });
 });
 
 describe("a deployment that failed", () => {
-  const published = () => {
-    const aws = createAws();
-    aws.publish();
-    return aws;
-  };
+  /** A table that is newer than the service's deployment. */
+  beforeEach(publish);
+
+  const deploy = () =>
+    changeService((service, environment) => startDeployment(service, service.taskDefinition, environment));
+
+  const succeed = () => changeService((service, { now }) => finishServiceDeployment(service, "SUCCESSFUL", now));
+
   /** As ECS leaves a service whose tasks fail to start, with what served before. */
-  const failed = (aws: MemoryAws) =>
-    aws.service?.deployments.push(
-      { createdAt: ++aws.clock, status: "ROLLBACK_FAILED" },
-      { createdAt: ++aws.clock, rolloutState: "FAILED" },
+  const fail = () =>
+    changeService((service, { now }) =>
+      finishServiceDeployment(
+        updateDeployment(service, primaryDeployment(service).id, now, { rolloutState: "FAILED" }),
+        "ROLLBACK_FAILED",
+        now,
+      ),
     );
 
-  async function refusingToListDeployments() {
-    const aws = published();
-    await run(aws, belowThreshold);
-    return new Map([[aws.calls.indexOf("ListServiceDeployments"), "refused" as const]]);
-  }
-
-  test("and whose rollback failed is tried again, three times in all, and then is an error of every run", async () => {
-    const aws = published();
-    for (const failures of [1, 2]) {
-      failed(aws);
-      const result = await run(aws, belowThreshold);
+  test("and whose rollback failed is retried, three times in all, and then is an error of every run", async () => {
+    for (const failures of [0, 1, 2]) {
+      const result = await run(belowThreshold);
       expect(result).toMatchObject({ statusCode: 200, deployed: true });
-      expect(result.log).toContainEqual(
-        expect.objectContaining({ level: "WARN", fields: expect.objectContaining({ failedDeployments: failures }) }),
-      );
-      aws.service?.deployments.pop();
+      const warnings = result.log.filter(({ level }) => level === "WARN");
+      expect(warnings.map(({ fields }) => fields.failedDeployments)).toEqual(failures === 0 ? [] : [failures]);
+      fail();
     }
-    failed(aws);
     for (let again = 0; again < 3; again++) {
-      const result = await run(aws, belowThreshold);
+      const result = await run(belowThreshold);
       expect(result).toMatchObject({ statusCode: 500, error: expect.stringContaining("3 deployments") });
       expect(result.log).toContainEqual(expect.objectContaining({ level: "ERROR" }));
     }
-    expect(writes(aws)).toEqual(["UpdateService", "UpdateService"]);
+    expect(writes()).toEqual(["UpdateService", "UpdateService", "UpdateService"]);
   });
 
   test("and was rolled back is not repeated: the rollback's tasks have read the table", async () => {
-    const aws = published();
-    aws.service?.deployments.push({ createdAt: ++aws.clock, status: "ROLLBACK_SUCCESSFUL" });
-    aws.service?.deployments.push({ createdAt: ++aws.clock, rolloutState: "COMPLETED" });
-    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, deployed: false });
+    deploy();
+    changeService((service, environment) => startRollback(service, service.taskDefinition, environment));
+    changeService((service, { now }) => finishServiceDeployment(service, "ROLLBACK_SUCCESSFUL", now));
+    expect(await run(belowThreshold)).toMatchObject({ statusCode: 200, deployed: false });
   });
 
-  test("gets its tries anew with a new table", async () => {
-    const aws = published();
-    for (let times = 0; times < 3; times++) failed(aws);
-    aws.addMountTarget(aws.subnetIn("b"));
-    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, tableUpdated: true, deployed: true });
+  test("gets its retries anew with a new table", async () => {
+    for (let times = 0; times < 3; times++) {
+      deploy();
+      fail();
+    }
+    addMountTarget("b");
+    expect(await run(belowThreshold)).toMatchObject({ statusCode: 200, tableUpdated: true, deployed: true });
   });
 
   test("of somebody else, after the table's own succeeded, is left to them", async () => {
-    const aws = published();
-    aws.service?.deployments.push({ createdAt: ++aws.clock, status: "SUCCESSFUL" });
-    failed(aws);
-    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, deployed: false });
+    deploy();
+    succeed();
+    deploy();
+    fail();
+    expect(await run(belowThreshold)).toMatchObject({ statusCode: 200, deployed: false });
   });
 
   test("is not repeated where nobody says how often it was", async () => {
-    const aws = published();
-    failed(aws);
-    const faults = await refusingToListDeployments();
-    const result = await run(aws, { ...belowThreshold, faults });
+    deploy();
+    fail();
+    faults.set("ListServiceDeployments", refused("AccessDeniedException"));
+    const result = await run(belowThreshold);
     expect(result).toMatchObject({ statusCode: 500, error: expect.stringContaining("ListServiceDeployments failed") });
-    expect(writes(aws)).toEqual([]);
+    expect(writes()).toEqual([]);
   });
 
   test("but a table without any gets its deployment, with a warning", async () => {
-    const aws = published();
-    const result = await run(aws, { ...belowThreshold, faults: await refusingToListDeployments() });
+    faults.set("ListServiceDeployments", refused("AccessDeniedException"));
+    const result = await run(belowThreshold);
     expect(result).toMatchObject({ statusCode: 200, deployed: true });
     expect(result.log).toContainEqual(
       expect.objectContaining({ level: "WARN", message: expect.stringContaining("can't be listed") }),
@@ -352,38 +429,36 @@ describe("a deployment that failed", () => {
 });
 
 describe("a failing call", () => {
-  test.each<Fault>(["refused", "lost answer"])("is named in the error, when it is %s", async (fault) => {
-    const aws = createAws();
-    const put = await callNumber("PutParameter");
-    const result = await run(aws, { faults: new Map([[put, fault]]) });
+  test.each<[string, Fault]>([
+    ["refused", refused("AccessDeniedException")],
+    ["carried out, and its response lost", LOST_RESPONSE],
+  ])("is named in the error, when it is %s", async (_, fault) => {
+    faults.set("PutParameter", fault);
+    const result = await run();
     expect(result).toMatchObject({ statusCode: 500, error: expect.stringContaining("PutParameter failed") });
-    expect(aws.calls).not.toContain("UpdateService");
+    expect(operations()).not.toContain("UpdateService");
   });
 
-  test("a deployment whose answer was lost is not started twice", async () => {
-    const aws = createAws();
-    const update = await callNumber("UpdateService");
-    const result = await run(aws, { faults: new Map([[update, "lost answer"]]), maxAttempts: 3 });
+  test("a deployment whose response was lost is not started twice", async () => {
+    faults.set("UpdateService", LOST_RESPONSE);
+    const result = await run({ maxAttempts: 3 });
     expect(result).toMatchObject({ statusCode: 500 });
-    expect(await run(aws, belowThreshold)).toMatchObject({ statusCode: 200, deployed: false });
-    expect(writes(aws).filter((operation) => operation === "UpdateService")).toHaveLength(1);
+    expect(await run(belowThreshold)).toMatchObject({ statusCode: 200, deployed: false });
+    expect(timesCalled("UpdateService")).toBe(1);
   });
 
   test("all pages are read", async () => {
-    const aws = createAws();
-    aws.subnets = Array.from("abcdefg", (zone, index) => ({ subnetId: `subnet-${index}`, availabilityZone: zone }));
-    for (const subnet of aws.subnets.slice(1, 6)) aws.addMountTarget(subnet);
-    expect(await run(aws)).toMatchObject({ statusCode: 200, created: { availabilityZone: "g" } });
-    expect(publishedZones(aws)).toEqual([..."abcdefg"]);
+    aws.reset({ zones: [..."abcdefg"], occupied: [..."abcdef"] });
+    expect(await run()).toMatchObject({ statusCode: 200, created: { availabilityZone: "g" } });
+    expect(publishedZones()).toEqual([..."abcdefg"]);
   });
 });
 
 describe("a count", () => {
   test("of a missing directory fails the run, and nothing is called", async () => {
-    const aws = createAws();
-    const result = await run(aws, { environment: { TARGET_DIRECTORY: "/missing" } });
+    const result = await run({ environment: { TARGET_DIRECTORY: "/missing" } });
     expect(result).toMatchObject({ statusCode: 500, error: expect.stringContaining("ENOENT") });
-    expect(aws.calls).toEqual([]);
+    expect(operations()).toEqual([]);
   });
 
   test("that ran out of time decides if it is past the threshold already, and only then", async () => {
@@ -393,10 +468,10 @@ describe("a count", () => {
       COUNT_CONCURRENCY: "1",
       COUNT_TIME_BUDGET_SECONDS: "0.05",
     };
-    const past = await run(createAws(), { environment: { ...slow, FILE_COUNT_THRESHOLD: "0" } });
+    const past = await run({ environment: { ...slow, FILE_COUNT_THRESHOLD: "0" } });
     expect(past).toMatchObject({ countComplete: false, thresholdPassed: true, created: { availabilityZone: "b" } });
 
-    const below = await run(createAws(), { environment: { ...slow, FILE_COUNT_THRESHOLD: "1000000000" } });
+    const below = await run({ environment: { ...slow, FILE_COUNT_THRESHOLD: "1000000000" } });
     expect(below).toMatchObject({ countComplete: false, message: "No action needed", created: null });
     expect(below.log).toContainEqual(expect.objectContaining({ level: "WARN" }));
   });
@@ -405,7 +480,7 @@ describe("a count", () => {
     const directory = mkdtempSync(join(tmpdir(), "monitor-skips-"));
     const name = "n".repeat(250);
     spawnSync("sh", ["-c", `cd "${directory}"; for i in $(seq 20); do touch file; mkdir ${name}; cd ${name}; done`]);
-    const result = await run(createAws(), { environment: { EFS_MOUNT_PATH: directory } });
+    const result = await run({ environment: { EFS_MOUNT_PATH: directory } });
     spawnSync("rm", ["-rf", directory]);
     const skipped = {
       count: 1,
@@ -420,7 +495,7 @@ describe("a count", () => {
   });
 
   test("names the largest directory as a path inside the file system", async () => {
-    const result = await run(createAws());
+    const result = await run();
     expect(result.largestDirectory).toEqual({ path: "/", files: 3 });
   });
 });
