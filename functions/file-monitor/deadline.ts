@@ -1,6 +1,5 @@
 /**
- * The time that is left. Everything the monitor starts is bound by one of these, so that nothing runs past the
- * Lambda's own timeout.
+ * Deadlines. Everything the monitor starts has one, so that nothing runs past the timeout of the function.
  */
 
 /** A moment after which work must have stopped. */

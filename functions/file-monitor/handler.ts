@@ -1,7 +1,7 @@
 /**
  * The Lambda function: counts the files of an EFS file system and, past a threshold, adds a mount target.
  *
- * EventBridge invokes it on a schedule. It also runs outside Lambda: nothing but the environment says where AWS is.
+ * EventBridge invokes it on a schedule. It also runs outside Lambda: where AWS is comes from the environment alone.
  */
 import { Logger } from "@aws-lambda-powertools/logger";
 import { type AwsClients, createAwsClients } from "./aws/session.ts";
@@ -14,21 +14,22 @@ import { readSettings, SettingsError } from "./settings.ts";
 /** The part of Lambda's context that is used. */
 export interface InvocationContext {
   readonly awsRequestId?: string;
-  /** Without it, as outside Lambda, a run has the time that Lambda grants at most. */
+  /** Outside Lambda it is absent; a run then has the longest time that Lambda allows. */
   readonly getRemainingTimeInMillis?: () => number;
 }
 
-const LONGEST_RUN = 900_000;
+/** Milliseconds: Lambda's longest timeout. */
+const MAX_RUN_TIME = 900_000;
 
-/** What a run keeps of its time to answer. */
-const TIME_TO_ANSWER = 1_000;
+/** Milliseconds that a run keeps to return its result. */
+const TIME_TO_RETURN = 1_000;
 
 const logger = new Logger({ serviceName: SERVICE_NAME });
 
-/** Kept between the invocations that this process serves: the connections are. */
+/** Kept between the invocations of this process, for their connections. */
 let clients: AwsClients | undefined;
 
-/** Runs the monitor once. The event is not looked at: every run compares what is with what should be. */
+/** Runs the monitor once. The event is ignored: every run compares what is with what should be. */
 export async function handler(_event: unknown, context: InvocationContext = {}): Promise<MonitorResult> {
   logger.appendKeys({ function_request_id: context.awsRequestId });
   const result = await run(context);
@@ -38,7 +39,7 @@ export async function handler(_event: unknown, context: InvocationContext = {}):
 }
 
 async function run(context: InvocationContext): Promise<MonitorResult> {
-  const deadline = deadlineIn((context.getRemainingTimeInMillis?.() ?? LONGEST_RUN) - TIME_TO_ANSWER);
+  const deadline = deadlineIn((context.getRemainingTimeInMillis?.() ?? MAX_RUN_TIME) - TIME_TO_RETURN);
   try {
     const settings = readSettings(process.env);
     clients ??= createAwsClients();

@@ -22,7 +22,7 @@ import type { Run } from "./run.ts";
 
 /** Runs the monitor once. Never rejects: whatever fails is a result with statusCode 500. */
 export async function monitor(run: Run): Promise<MonitorResult> {
-  // Filled as the run goes, so that a run that fails tells what it saw.
+  // Filled step by step, so that a failed run still reports what it saw.
   const report: Report = {};
   try {
     const outcome = await reconcile(run, report);
@@ -48,7 +48,7 @@ async function reconcile(run: Run, report: Report): Promise<Outcome> {
   report.mountTargets = mountTargets;
   report.availabilityZonesLeft = countAvailabilityZonesLeft({ ...account, mountTargets }, settings);
 
-  // Table and service are put right even where no mount target could be added.
+  // Table and service are updated even where no mount target could be added.
   report.tableUpdated = await publishTable(run, mountTargets);
   report.deployed = settings.rollout.kind === "rolling-deployment" && (await rollService(run, settings.rollout));
   return outcome;

@@ -1,5 +1,5 @@
 /**
- * The monitor's runs in an account where any call may fail, several runs may be under way at once, and people change
+ * The monitor's runs in an account where any call may fail, several runs may be in flight at once, and people change
  * things by hand: after every change nothing is broken, and once nothing fails three runs put all right.
  */
 import fc from "fast-check";
@@ -164,8 +164,8 @@ function restore(model: Model, real: MonitorWorld): void {
 }
 
 /**
- * A run goes by more than one witness: of those for one question, at most one is stale at a time. What two stale
- * witnesses do is shown by tests of their own, below.
+ * A run takes each fact from two sources, and here at most one of them is stale at a time. What happens when both are is
+ * shown by tests of their own, below.
  */
 const runPlan: fc.Arbitrary<RunPlan> = fc
   .record({
@@ -277,7 +277,7 @@ describe("a limit of two, and a second mount target that is not seen yet", () =>
     expect(world.state.mountTargets).toHaveLength(2);
   });
 
-  test("only with both witnesses stale is it passed, by one: nothing in AWS could refuse that", async () => {
+  test("only with both sources stale is it passed, by one: nothing in AWS could refuse that", async () => {
     await world.run(staleRun("DescribeMountTargets", "DescribeFileSystems"));
     expect(world.violations).toEqual(["mount target 3 of 2 created"]);
   });
@@ -299,7 +299,7 @@ describe("a deployment that is not seen yet", () => {
 
   test("is repeated once where service and history are both stale", async () => {
     await world.run(staleRun("DescribeServices", "ListServiceDeployments"));
-    expect(world.violations).toEqual(["deployment 2 of one table, with 1 runs under way"]);
+    expect(world.violations).toEqual(["deployment 2 of one table, with 1 runs in flight"]);
   });
 });
 

@@ -5,10 +5,10 @@ import type { AwsState, Parameter, ServiceDeployment } from "../../local/control
 export interface Change {
   readonly before: AwsState;
   readonly after: AwsState;
-  /** The states the account had since the oldest answer that a run under way goes by, `before` the last of them. */
+  /** The states the account had since the oldest one that an in-flight run has seen, `before` the last of them. */
   readonly seen: readonly AwsState[];
   readonly maxMountTargets: number | undefined;
-  /** How many runs are under way, or were when the first of them began. */
+  /** How many runs are in flight, or were when the first of them began. */
   readonly runs: number;
 }
 
@@ -68,7 +68,7 @@ function deploymentViolations({ before, after, seen, runs }: Change): string[] {
   const since = deploymentsSince(before, table);
   const good = since.filter((deployment) => !hasFailed(deployment)).length;
   return [
-    ...(good >= runs ? [`deployment ${good + 1} of one table, with ${runs} runs under way`] : []),
+    ...(good >= runs ? [`deployment ${good + 1} of one table, with ${runs} runs in flight`] : []),
     ...(since.length >= 3 + runs - 1 ? [`deployment ${since.length + 1} of a table, after failures`] : []),
   ];
 }

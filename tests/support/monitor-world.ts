@@ -18,13 +18,13 @@ export const FAULTS = [
   "timeout",
   "timeout after success",
   "connection closed",
-  "lost answer",
+  "lost response",
   "death before",
   "death after",
 ] as const;
 export type FaultKind = (typeof FAULTS)[number];
 
-/** The calls that may be answered from an older state. */
+/** The calls that may see an older state. */
 export const READS = [
   "DescribeFileSystems",
   "DescribeMountTargets",
@@ -39,7 +39,7 @@ export interface RunPlan {
   readonly isThresholdPassed: boolean;
   /** What goes wrong with the nth call. */
   readonly faults: ReadonlyMap<number, FaultKind>;
-  /** Calls that are answered from the account as it was some changes ago. */
+  /** Calls that see the account as it was some changes ago. */
   readonly stale?: { readonly reads: readonly Read[]; readonly changes: number } | undefined;
   /** How often the SDK sends a call. */
   readonly maxAttempts: number;
@@ -51,10 +51,10 @@ export interface Scenario extends Deployed {
   readonly maxMountTargets: number | undefined;
 }
 
-/** Milliseconds that a call may take, in runs that may get no answer. */
-const IMPATIENCE = 100;
+/** Milliseconds that a call may take, in runs that may get no response. */
+const CALL_TIMEOUT = 100;
 
-interface RunUnderWay {
+interface InFlightRun {
   readonly plan: RunPlan;
   readonly death: AbortController;
   calls: number;
@@ -74,16 +74,16 @@ export class MonitorWorld {
     "tables written": 0,
     deployments: 0,
   };
-  readonly faults = new Map<string, number>([...FAULTS, "stale answer"].map((kind) => [kind, 0]));
+  readonly faults = new Map<string, number>([...FAULTS, "stale response"].map((kind) => [kind, 0]));
   /** What must not happen and did, in this scenario. */
   readonly violations: string[] = [];
   readonly #account: MonitorAccount;
-  readonly #runs = new Map<string, RunUnderWay>();
+  readonly #runs = new Map<string, InFlightRun>();
   /** Every state of the account in this scenario, the present one last. */
   readonly #states: AwsState[] = [];
   #maxMountTargets: number | undefined;
   #interleaving: Interleaving | undefined;
-  /** How many runs are under way at the same time, or were when the first of them began. */
+  /** How many runs are in flight at the same time, or were when the first of them began. */
   #runsTogether = 1;
   #isByHand = false;
 
@@ -150,7 +150,7 @@ export class MonitorWorld {
           // Only what disturbs a run can keep the mount target it added out of its sight: it need not wait long for that.
           MOUNT_TARGET_TIMEOUT_SECONDS: faults.size > 0 || stale !== undefined ? "0.15" : "5",
         },
-        ...(faults.size > 0 && { requestTimeout: IMPATIENCE }),
+        ...(faults.size > 0 && { requestTimeout: CALL_TIMEOUT }),
       });
       if (result.statusCode === 500) this.counts["runs that failed"] += 1;
       return result;
@@ -159,7 +159,7 @@ export class MonitorWorld {
     }
   }
 
-  /** Runs that are under way at the same time; their calls take turns as `choices` says. */
+  /** Runs at the same time, whose calls are interleaved as `choices` says. */
   async runTogether(plans: readonly RunPlan[], choices: readonly number[], byHand: () => void): Promise<void> {
     this.#interleaving = new Interleaving(choices);
     this.counts["runs that overlapped another"] += plans.length;
@@ -176,7 +176,7 @@ export class MonitorWorld {
     const number = run === undefined ? 0 : run.calls++;
     this.counts["AWS calls"] += 1;
     await this.#interleaving?.turn();
-    // It comes from a run that has died, or gave up waiting for this very answer.
+    // It comes from a run that has died, or gave up waiting for this very response.
     if (run === undefined || run.death.signal.aborted) return { takesEffect: false, answer: "connection-closed" };
     const kind = run.plan.faults.get(number);
     if (kind !== undefined) {
@@ -190,7 +190,7 @@ export class MonitorWorld {
     const asOf = this.#states[index];
     if (asOf === undefined) return undefined;
     run.oldestView = Math.min(run.oldestView, index);
-    this.#count("stale answer");
+    this.#count("stale response");
     return { asOf };
   }
 
@@ -233,7 +233,7 @@ function faultOf(kind: FaultKind): Fault {
     case "connection closed":
     case "death before":
       return { takesEffect: false, answer: "connection-closed" };
-    case "lost answer":
+    case "lost response":
     case "death after":
       return { takesEffect: true, answer: "connection-closed" };
   }

@@ -1,5 +1,5 @@
 /**
- * Creating one mount target, and waiting until it serves.
+ * Creates a mount target, and waits until it is available.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { createMountTarget, listMountTargets, type MountTargetDescription } from "../aws/file-system.ts";
@@ -21,7 +21,7 @@ export interface AddedMountTarget {
   readonly mountTargets: readonly MountTargetDescription[];
 }
 
-/** The decisions that lead to a mount target more. */
+/** The decisions that add a mount target. */
 export type ScaleOutDecision = Extract<Decision, { readonly action: "create" | "await" }>;
 
 /**
@@ -48,12 +48,12 @@ export async function addMountTarget(
     // Another run may have added one meanwhile: without this, the next attempt could exceed the limit.
     const account = await observeAccount(run);
     if (attempt.outcome === "conflict") {
-      const winner = account.mountTargets.find(
+      const other = account.mountTargets.find(
         ({ availabilityZone, state }) => availabilityZone === subnet.availabilityZone && state !== "deleted",
       );
-      if (!winner) throw new MountTargetCreationError(attempt.error.message, { cause: attempt.error });
-      log.info("The mount target of this Availability Zone was created meanwhile", { ...winner });
-      return await untilAvailable(run, winner.mountTargetId);
+      if (!other) throw new MountTargetCreationError(attempt.error.message, { cause: attempt.error });
+      log.info("The mount target of this Availability Zone was created meanwhile", { ...other });
+      return await untilAvailable(run, other.mountTargetId);
     }
     const { scope, error } = attempt;
     log.warn(`This ${scope} can't take a mount target: trying the next`, { ...subnet, reason: error.message });
@@ -72,13 +72,13 @@ export async function addMountTarget(
 
 type Attempt =
   | { readonly outcome: "started"; readonly mountTargetId: string }
-  /** The Availability Zone has a mount target after all; perhaps this very call's, when its first answer was lost. */
+  /** The Availability Zone has a mount target: another run's, or this call's own, retried after its response was lost. */
   | { readonly outcome: "conflict"; readonly error: AwsCallError }
   | { readonly outcome: "refused"; readonly scope: RefusalScope; readonly error: AwsCallError };
 
 type RefusalScope = "subnet" | "Availability Zone";
 
-/** The errors after which another subnet may still do. SubnetNotFound: it was deleted since it was listed. */
+/** Errors of one subnet or Availability Zone: another may do. SubnetNotFound: it was deleted since it was listed. */
 const REFUSALS: Readonly<Record<string, RefusalScope>> = {
   NoFreeAddressesInSubnet: "subnet",
   IpAddressInUse: "subnet",
@@ -87,9 +87,9 @@ const REFUSALS: Readonly<Record<string, RefusalScope>> = {
   AvailabilityZonesMismatch: "Availability Zone",
 };
 
-/** What helps against the errors after which no other subnet would do better. */
+/** What to do about errors that every other subnet would give too. */
 const ADVICE: Readonly<Record<string, string>> = {
-  IncorrectFileSystemLifeCycleState: "the file system is being changed; the next run tries again",
+  IncorrectFileSystemLifeCycleState: "the file system is being changed; the next run retries",
   NetworkInterfaceLimitExceeded: "raise the account's quota of network interfaces, or delete some",
   SecurityGroupLimitExceeded: "raise the account's quota of security groups per network interface",
   SecurityGroupNotFound: "EFS_SECURITY_GROUP_ID must name a security group of the VPC",
@@ -111,25 +111,25 @@ async function attemptCreation({ aws, settings, log }: Run, subnet: Subnet): Pro
   }
 }
 
-/** What a run keeps of its time to publish the table and deploy, however long a mount target takes. */
+/** Milliseconds that a run keeps to publish the table and deploy, however long a mount target takes. */
 const TIME_TO_PUBLISH = 30_000;
 
-/** States from which a mount target does not become available. */
-const HOPELESS = new Set(["deleting", "deleted", "error"]);
+/** States from which a mount target never becomes available. */
+const NEVER_AVAILABLE = new Set(["deleting", "deleted", "error"]);
 
 async function untilAvailable({ aws, settings, deadline }: Run, mountTargetId: string): Promise<AddedMountTarget> {
   const timeToWait = deadline.remaining() - Math.min(TIME_TO_PUBLISH, deadline.remaining() / 4);
-  const patience = deadlineIn(Math.min(settings.mountTargetTimeout, timeToWait));
+  const wait = deadlineIn(Math.min(settings.mountTargetTimeout, timeToWait));
   for (;;) {
     const mountTargets = await listMountTargets(aws, settings.fileSystemId);
     const added = mountTargets.find((target) => target.mountTargetId === mountTargetId);
     if (added?.state === "available") return { added, mountTargets };
-    // Right after its creation it may not be listed yet.
+    // Right after its creation, EFS may not list it yet.
     const state = added?.state ?? "not listed";
-    if (HOPELESS.has(state)) throw new MountTargetCreationError(`${mountTargetId} is ${state}`);
-    if (patience.remaining() === 0) {
-      throw new MountTargetCreationError(`${mountTargetId} is still ${state}; the next run waits on`);
+    if (NEVER_AVAILABLE.has(state)) throw new MountTargetCreationError(`${mountTargetId} is ${state}`);
+    if (wait.remaining() === 0) {
+      throw new MountTargetCreationError(`${mountTargetId} is still ${state}; the next run waits again`);
     }
-    await sleep(Math.min(settings.mountTargetPollInterval, patience.remaining()), undefined, { signal: aws.signal });
+    await sleep(Math.min(settings.mountTargetPollInterval, wait.remaining()), undefined, { signal: aws.signal });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Keeping the mount table in SSM Parameter Store equal to the mount targets there are.
+ * Keeps the mount table in SSM Parameter Store in step with the mount targets.
  */
 import {
   type MountTable,
@@ -12,13 +12,13 @@ import { type Parameter, readParameter, writeParameter } from "../aws/parameter.
 import { decideTable } from "../decide/mount-table.ts";
 import type { Run } from "../run.ts";
 
-/** There is nothing to publish: an empty table would cut the routers off from their files. */
+/** No mount target is available: with an empty table, the routers could not reach the file system. */
 export class NoMountTargetError extends Error {
   override readonly name = "NoMountTargetError";
 }
 
 /**
- * Writes the table unless the parameter holds it already; one that is missing or broken is written anew.
+ * Writes the table unless the parameter holds it already. A missing or broken one is replaced.
  *
  * @returns whether the table was written.
  * @throws {NoMountTargetError} when no mount target is available; the parameter stays as it is.

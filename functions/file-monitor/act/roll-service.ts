@@ -1,5 +1,5 @@
 /**
- * Making sure that the routers' tasks use the mount table that is published.
+ * Makes sure that the routers' tasks use the mount table that is published.
  */
 import { readParameter } from "../aws/parameter.ts";
 import {
@@ -20,11 +20,11 @@ export class ServiceError extends Error {
 }
 
 /**
- * Deploys the service when tasks may use an older table than the published one. A deployment that failed is tried
- * again by later runs, a few times.
+ * Deploys the service when tasks may use an older table than the published one. Later runs retry a deployment that
+ * failed, a few times.
  *
- * A service that is missing is an error even when nothing has to be deployed: a wrong name should show on the first
- * run, not on the first day it matters. The table is right all the same, for whatever tasks start later.
+ * A service that is missing is an error even when nothing has to be deployed: a wrong name should show in the first
+ * run, not on the day it matters. The table has been published by then, for tasks that start later.
  *
  * @returns whether a deployment was started.
  * @throws {ServiceError} when the service is missing or not active, or too many deployments for this table failed.
@@ -49,18 +49,19 @@ export async function rollService(run: Run, { clusterName, serviceName }: Servic
   if (action === "give up") {
     throw new ServiceError(
       `${failedDeployments} deployments of the service ${serviceName} have failed since the mount table was written: its ` +
-        `tasks may use an older one. The service's events say why; deploy it when the cause is gone`,
+        `tasks may use an older one. The service's events say why; deploy it once the cause is removed`,
     );
   }
-  if (failedDeployments > 0) log.warn("The last deployment failed: trying again", { ...name, failedDeployments });
+  if (failedDeployments > 0) log.warn("The last deployment failed: retrying", { ...name, failedDeployments });
   await deployService(aws, name);
   log.info("A deployment of the service is started", { ...name, tableWrittenAt });
   return true;
 }
 
 /**
- * A table gets its first deployment even without the history, which takes a permission of its own: stale tasks are
- * worse than a deployment too many. A deployment that failed is not repeated without knowing how often it was.
+ * Listing deployments needs a permission of its own. Without it a table still gets its first deployment: one too many
+ * is better than tasks with an old table. A deployment that failed is not retried then, since nobody could say how often
+ * it was.
  */
 async function deploymentsSince(
   { aws, log }: Run,

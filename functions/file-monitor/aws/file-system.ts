@@ -12,7 +12,7 @@ import { type AwsSession, call } from "./session.ts";
 export interface FileSystem {
   /** The only Availability Zone a One Zone file system can have a mount target in; undefined for a regional one. */
   readonly availabilityZone: string | undefined;
-  /** As the file system itself counts them, in any state: a second witness beside the list of them. */
+  /** The file system's own number of them, in any state: a second source beside the list. */
   readonly numberOfMountTargets: number;
 }
 

@@ -18,17 +18,17 @@ export interface ServiceName {
 export interface Service {
   /** ACTIVE, DRAINING or INACTIVE. */
   readonly status: string;
-  /** The deployment that is being brought in, or was last; undefined where the service has none. */
+  /** The newest deployment, in progress or not; undefined where the service has none. */
   readonly primary: Deployment | undefined;
 }
 
 export interface Deployment {
   readonly createdAt: Date;
-  /** Whether the circuit breaker gave it up, so that tasks of an earlier deployment may go on. */
+  /** Whether the circuit breaker stopped it, so that tasks of an earlier deployment may still run. */
   readonly hasFailed: boolean;
 }
 
-/** A deployment as the service's history has it: with what became of it. */
+/** A deployment as the service's history lists it, with its outcome. */
 export interface ServiceDeployment {
   readonly createdAt: Date;
   readonly outcome: "ongoing" | "successful" | "failed";
@@ -45,7 +45,7 @@ const servicesSchema = z
     return { status: service.status, primary: service.deployments.find(({ status }) => status === "PRIMARY") };
   });
 
-/** What may still become of a deployment that is in none of these states is open. */
+/** The outcome by status. In any other status, a deployment is still in progress. */
 const OUTCOMES: Readonly<Record<string, ServiceDeployment["outcome"]>> = {
   SUCCESSFUL: "successful",
   STOPPED: "failed",
@@ -98,8 +98,8 @@ export async function listServiceDeployments(
 /**
  * Starts a deployment of the service as it is, which replaces all its tasks.
  *
- * Sent once, never retried: a call whose answer was lost would else deploy twice. A run that did not get its
- * deployment leaves it to the next run, which sees whether it is still needed.
+ * Sent once, never retried: where only the response was lost, a retry would deploy twice. If the call fails, the next
+ * run sees whether a deployment is still needed.
  *
  * @throws {AwsCallError}
  */

@@ -44,7 +44,7 @@ export function createAwsClients(options: AwsClientOptions = {}): AwsClients {
 /** A call to AWS that failed, after the SDK's own retries. */
 export class AwsCallError extends Error {
   override readonly name = "AwsCallError";
-  /** AWS's name for the error, like MountTargetConflict; the SDK's own for what never got an answer. */
+  /** AWS's name for the error, like MountTargetConflict, or the SDK's own where no response came. */
   readonly code: string;
 
   constructor(operation: string, cause: unknown) {
@@ -55,20 +55,20 @@ export class AwsCallError extends Error {
 }
 
 /**
- * Makes one call and reads its answer.
+ * Makes one call and reads the response.
  *
- * @param schema what the monitor needs of the answer; all members of SDK outputs are optional.
- * @throws {AwsCallError} when AWS refuses, does not answer in time, or answers without what is needed.
+ * @param schema what the monitor needs of the response: in the SDK's types every member is optional.
+ * @throws {AwsCallError} when AWS refuses the call, does not respond in time, or the response lacks what is needed.
  */
 export async function call<Output>(
   operation: string,
   schema: z.ZodType<Output>,
-  answer: () => Promise<unknown>,
+  send: () => Promise<unknown>,
 ): Promise<Output> {
   try {
-    const result = schema.safeParse(await answer());
+    const result = schema.safeParse(await send());
     if (result.success) return result.data;
-    throw new Error(`unexpected answer: ${z.prettifyError(result.error)}`);
+    throw new Error(`unexpected response: ${z.prettifyError(result.error)}`);
   } catch (cause) {
     throw new AwsCallError(operation, cause);
   }

@@ -3,8 +3,8 @@
  *
  * Counted is every entry that is not a directory: regular files, symbolic links (not followed), sockets, and so on,
  * as `find DIRECTORY ! -type d | wc -l` does. The temporary files of atomic writes (`.nfs-tmp-…`) count too: they are
- * entries like any other while they are there, there are never more than writes in flight, and those a crashed
- * writer leaves behind are a load that should show.
+ * entries like any other while they are there, there are never more than in-flight writes, and orphaned ones are a load
+ * that should show.
  *
  * Memory does not grow with the number of files: a large directory is read in batches, and only the names of
  * directories are kept (see pending-directories.ts). Paths are bytes, carried in Latin-1 strings, one character a
@@ -32,7 +32,7 @@ export interface Count {
   readonly skipped: Skipped;
 }
 
-/** What could not be read: directories, and entries whose kind could not be told. */
+/** What could not be read: directories, and entries whose type could not be determined. */
 export interface Skipped {
   readonly count: number;
   /** The first few, with the error code of each. */
@@ -73,22 +73,22 @@ const stat = promisify(fs.stat);
  * The largest directory that is read at once, in its own bytes, which most file systems report: Amazon EFS as the
  * space used ("Metering: how Amazon EFS reports file system and object sizes"), ext4, XFS and tmpfs as the size.
  */
-const LARGEST_READ_AT_ONCE = 32 * 1024;
-/** An entry takes 12 bytes at least on ext4, 16 on XFS, 20 on tmpfs: so many in so few bytes, and it is no size. */
-const MOST_ENTRIES_READ_AT_ONCE = 8192;
+const MAX_BYTES_READ_AT_ONCE = 32 * 1024;
+/** An entry takes at least 12 bytes on ext4, 16 on XFS, 20 on tmpfs: more entries than this cannot be in so few bytes. */
+const MAX_ENTRIES_READ_AT_ONCE = 8192;
 /** What `blocks` of a stat counts in. */
 const BLOCK_BYTES = 512;
 
 const ENTRIES_IN_A_BATCH = 256;
-const MOST_EXAMPLES = 20;
+const MAX_EXAMPLES = 20;
 
 /** Errors that mean an entry went away after its name was read. */
 const VANISHED = new Set(["ENOENT", "ENOTDIR"]);
 /**
- * The error of a listing with types where the file system did not tell them all; it need not, and NFS does so only for
- * some pages of a large directory. Node.js then stats each entry within the read, and fails for a path in bytes.
+ * The error of a listing with types where the file system did not give them all. It need not: over NFS, some pages of a
+ * large directory come without. Node.js then stats each entry during the read, which fails for a path in bytes.
  */
-const TYPE_NOT_TOLD = "ERR_INVALID_ARG_TYPE";
+const TYPE_MISSING = "ERR_INVALID_ARG_TYPE";
 
 /** A directory being read; its path is relative to the root, "" or with a leading "/". */
 interface Reading {
@@ -107,8 +107,8 @@ class Walk {
   #skipped = 0;
   #largest: Reading = { path: "", files: 0 };
   #finished = false;
-  /** Whether the sizes of directories grow with their entries, as far as seen. */
-  #sizesTell = true;
+  /** False once a small size belonged to a directory with many entries: its size says nothing on this file system. */
+  #sizesAreReliable = true;
 
   constructor(root: string, { concurrency }: CountOptions) {
     this.#root = root;
@@ -191,7 +191,7 @@ class Walk {
     const code = codeOf(error);
     if (this.#finished || VANISHED.has(code)) return;
     this.#skipped += 1;
-    if (this.#examples.length < MOST_EXAMPLES) this.#examples.push({ path: fromByteString(path), code });
+    if (this.#examples.length < MAX_EXAMPLES) this.#examples.push({ path: fromByteString(path), code });
   }
 
   async #list(reading: Reading): Promise<DirectoryNames> {
@@ -203,10 +203,10 @@ class Walk {
 
   /** On NFS this rarely costs a round trip: Linux asks for the attributes together with the names. */
   async #isSmall(path: Buffer): Promise<boolean> {
-    if (!this.#sizesTell) return false;
+    if (!this.#sizesAreReliable) return false;
     const { size, blocks } = await stat(path);
     const bytes = Math.max(size, blocks * BLOCK_BYTES);
-    return bytes > 0 && bytes <= LARGEST_READ_AT_ONCE;
+    return bytes > 0 && bytes <= MAX_BYTES_READ_AT_ONCE;
   }
 
   /**
@@ -217,7 +217,7 @@ class Walk {
     return new Promise((resolve, reject) => {
       fs.readdir(path, { encoding: "latin1", withFileTypes: true }, (error, entries) => {
         if (error === null) resolve(this.#take(entries, reading));
-        else if (codeOf(error) === TYPE_NOT_TOLD) resolve(this.#listByName(path, reading));
+        else if (codeOf(error) === TYPE_MISSING) resolve(this.#listByName(path, reading));
         else reject(error);
       });
     });
@@ -225,7 +225,7 @@ class Walk {
 
   #take(entries: readonly fs.Dirent[], reading: Reading): DirectoryNames {
     this.rootOpened = true;
-    if (entries.length > MOST_ENTRIES_READ_AT_ONCE) this.#sizesTell = false;
+    if (entries.length > MAX_ENTRIES_READ_AT_ONCE) this.#sizesAreReliable = false;
     const directories = new DirectoryNames();
     for (const entry of entries) {
       if (entry.isDirectory()) directories.add(entry.name);
@@ -240,7 +240,7 @@ class Walk {
     try {
       return await this.#listByType(directory, reading);
     } catch {
-      // A type was not told, as a rule; any other error comes again.
+      // A type was missing, as a rule. Any other error occurs again.
       reading.files = 0;
       return await this.#listByName(path, reading);
     } finally {
