@@ -5,6 +5,7 @@ export default defineConfig({
   resolve: { tsconfigPaths: true },
   test: {
     include: ["tests/**/*.test.ts"],
+    exclude: ["tests/images/**"],
     env: { RELIABILITY_SEED: seed },
     reporters: ["default", "./tests/reliability/reporter.ts"],
     // A limit is there for what hangs. A machine that is slow, or has other work, should not reach it.

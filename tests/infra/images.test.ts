@@ -1,53 +1,82 @@
-/** What an image runs is among what its Dockerfile copies. */
+/** What an image runs is among what its Dockerfile copies, and the stack runs it as the image expects. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { CONFIGURATIONS, registerStack } from "./stack.ts";
 
 interface Service {
-  readonly build: string | { readonly dockerfile?: string; readonly dockerfile_inline?: string };
+  readonly build: string | { readonly dockerfile: string };
   readonly command?: readonly string[];
+  readonly read_only?: boolean;
 }
 
 const read = (path: string) => readFileSync(path, "utf8");
-const { services }: { services: Record<string, Service> } = parse(read("compose.yaml"));
+const { services }: { services: Record<string, Service> } = parse(read("compose.yaml"), { merge: true });
 const entriesOfRouter = [...read("build.ts").matchAll(/entry: "(fargate-app\/.+?)"/g)].map(([, entry]) => entry ?? "");
+const dockerfileOf = ({ build }: Service) => (typeof build === "string" ? `${build}/Dockerfile` : build.dockerfile);
 
 describe("the images of compose.yaml", () => {
-  const inline = Object.entries(services).flatMap(([name, { build, command = [] }]) =>
-    typeof build === "object" && build.dockerfile_inline !== undefined
-      ? [{ name, dockerfile: build.dockerfile_inline, program: command.at(-1) ?? "" }]
-      : [],
+  const local = Object.entries(services).flatMap(([name, service]) =>
+    dockerfileOf(service) === "local/compose/Dockerfile" ? [{ name, program: service.command?.at(-1) ?? "" }] : [],
   );
 
-  test.each(inline)("$name has what it runs", async ({ dockerfile, program }) => {
-    expect(await missing(dockerfile, [program])).toEqual([]);
+  test.each(local)("$name has what it runs", async ({ program }) => {
+    expect(await missing(read("local/compose/Dockerfile"), [program])).toEqual([]);
   });
 
   test("the others are those of the stack", () => {
-    const others = Object.entries(services).filter(([name]) => !inline.some((image) => image.name === name));
-    expect(others.map(([name, { build }]) => [name, typeof build === "string" ? build : build.dockerfile])).toEqual([
-      ["log-router", "fluent-bit"],
+    const others = Object.entries(services).filter(([name]) => !local.some((image) => image.name === name));
+    expect(others.map(([name, service]) => [name, dockerfileOf(service)])).toEqual([
+      ["log-router", "fluent-bit/Dockerfile"],
       ["router", "fargate-app/Dockerfile"],
     ]);
   });
 });
 
-describe("the router's image", () => {
-  const dockerfile = read("fargate-app/Dockerfile");
+describe("the task definition agrees with compose.yaml, whose services tests/images runs, and with the image of", () => {
+  let containers: readonly Record<string, unknown>[];
 
+  beforeAll(async () => {
+    const { resources } = await registerStack(CONFIGURATIONS.defaults);
+    const task = resources.find(({ type }) => type.endsWith(":TaskDefinition"));
+    containers = JSON.parse(String(task?.inputs.containerDefinitions));
+  });
+
+  test.each(["router", "log-router"])("%s", (name) => {
+    const service = services[name];
+    if (service === undefined) throw new Error(`compose.yaml has no ${name}`);
+    const dockerfile = read(dockerfileOf(service));
+    const [, healthCheck = ""] = /^HEALTHCHECK .*(?:\\\n)?.*CMD (\[.+\])$/m.exec(dockerfile) ?? [];
+    const [, user = "0"] = /^USER (.+)$/m.exec(dockerfile) ?? [];
+    const volumes = [...dockerfile.matchAll(/^VOLUME (.+)$/gm)].map(([, path]) => path);
+    expect(containers.find((container) => container.name === name)).toMatchObject({
+      user,
+      readonlyRootFilesystem: service.read_only,
+      healthCheck: { command: ["CMD", ...JSON.parse(healthCheck)] },
+      ...(volumes.length > 0 && { mountPoints: volumes.map((containerPath) => ({ containerPath })) }),
+    });
+  });
+});
+
+describe("the router's image", () => {
   test("has what it builds and what its health check runs", async () => {
     expect(entriesOfRouter).toContain("fargate-app/src/main.ts");
     const programs = ["build.ts", "fargate-app/healthcheck.mjs", ...entriesOfRouter];
-    expect(await missing(dockerfile, programs)).toEqual([]);
-  });
-
-  test("is sent what it copies, and nothing else", () => {
-    const sent = [...read("fargate-app/Dockerfile.dockerignore").matchAll(/^!(.+)$/gm)].map(([, path]) => path);
-    expect(sent.sort()).toEqual(copied(dockerfile).sort());
+    expect(await missing(read("fargate-app/Dockerfile"), programs)).toEqual([]);
   });
 });
+
+test.each(["fargate-app/Dockerfile", "local/compose/Dockerfile"])(
+  "the build of %s is sent what it copies, and nothing else",
+  (dockerfile) => {
+    const sent = [...read(`${dockerfile}.dockerignore`).matchAll(/^!(.+)$/gm)].map(([, path = ""]) => path);
+    const copies = copied(read(dockerfile));
+    expect(sent.filter((path) => !copies.includes(path))).toEqual([]);
+    expect(copies.filter((path) => !sent.some((folder) => isWithin(path, folder)))).toEqual([]);
+  },
+);
 
 test("the log router's image has every file of its folder", () => {
   const files = readdirSync("fluent-bit").filter((file) => file !== "Dockerfile");
@@ -64,7 +93,11 @@ function copied(dockerfile: string): string[] {
 async function missing(dockerfile: string, programs: readonly string[]): Promise<string[]> {
   const paths = copied(dockerfile);
   const files = await filesOf(programs);
-  return files.filter((file) => !paths.some((path) => file === path || file.startsWith(`${path}/`)));
+  return files.filter((file) => !paths.some((path) => isWithin(file, path)));
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
 }
 
 /** Stops at the packages that npm brings: those of this project are files of the image, too. */

