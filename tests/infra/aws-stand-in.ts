@@ -203,7 +203,7 @@ function routeTablesWhere(filters: unknown): string[] {
   switch (JSON.stringify(filters)) {
     case '[{"name":"association.main","values":["true"]}]':
       return [main];
-    case '[{"name":"association.subnet-id","values":["subnet-1"]}]':
+    case '[{"name":"association.subnet-id","values":["subnet-0e0e0e01"]}]':
       return [ofFirstSubnet];
     default:
       return [];

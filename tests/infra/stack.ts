@@ -48,7 +48,7 @@ export const CONFIGURATIONS = {
   },
   "an existing VPC and file system": {
     vpcId: "vpc-0e0e0e0e",
-    privateSubnetIds: '["subnet-1","subnet-2","subnet-3"]',
+    privateSubnetIds: '["subnet-0e0e0e01","subnet-0e0e0e02","subnet-0e0e0e03"]',
     createVpcEndpoints: "false",
     existingFileSystemId: "fs-0e0e0e0e",
     logRouter: "false",
@@ -59,7 +59,7 @@ export const CONFIGURATIONS = {
   },
   "endpoints in an existing VPC": {
     vpcId: "vpc-0e0e0e0e",
-    privateSubnetIds: '["subnet-1","subnet-2","subnet-3"]',
+    privateSubnetIds: '["subnet-0e0e0e01","subnet-0e0e0e02","subnet-0e0e0e03"]',
   },
 } as const satisfies Record<string, Record<string, string>>;
 
@@ -70,7 +70,10 @@ export type ConfigurationName = keyof typeof CONFIGURATIONS;
  *
  * @param config the stack's configuration, by key without the project's name.
  */
-export async function registerStack(config: Readonly<Record<string, string>>): Promise<RegisteredStack> {
+export async function registerStack(
+  config: Readonly<Record<string, string>>,
+  stackName = "test",
+): Promise<RegisteredStack> {
   const resources: Registered[] = [];
   const lookUps: string[] = [];
   const declared = new Map<string, { readonly taggable: boolean; readonly opts: pulumi.CustomResourceOptions }>();
@@ -99,7 +102,7 @@ export async function registerStack(config: Readonly<Record<string, string>>): P
       },
     },
     PROJECT,
-    "test",
+    stackName,
   );
   pulumi.runtime.setAllConfig(
     Object.fromEntries(Object.entries(config).map(([key, value]) => [`${PROJECT}:${key}`, value])),
