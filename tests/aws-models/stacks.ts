@@ -1,0 +1,42 @@
+/** The stacks that the checkers judge. */
+import type { Properties } from "../infra/aws-stand-in.ts";
+import { CONFIGURATIONS, type Registered, registerStack } from "../infra/stack.ts";
+
+/** Everything that can be long is as long as Pulumi and `config.ts` let it be. */
+const LONGEST = {
+  stackName: "s".repeat(100),
+  config: {
+    ...CONFIGURATIONS.everything,
+    // ECR takes no longer value of a tag.
+    owner: "o".repeat(255),
+    nameSuffix: `-${"n".repeat(20)}`,
+    targetDirectory: `/${"d".repeat(99)}`,
+    availabilityZones: JSON.stringify([..."abcdef"].map((zone) => `us-east-1${zone}`)),
+    maxMountTargets: "6",
+  },
+};
+
+/** The resources of each stack to judge, by the stack's name. */
+export async function judgedStacks(): Promise<Map<string, readonly Registered[]>> {
+  const stacks = new Map<string, readonly Registered[]>();
+  for (const [name, config] of Object.entries(CONFIGURATIONS))
+    stacks.set(name, (await registerStack(config)).resources);
+  const { resources } = await registerStack(LONGEST.config, LONGEST.stackName);
+  return stacks.set("the longest of everything", resources);
+}
+
+/**
+ * The stack with a fault: other inputs for one resource.
+ *
+ * @param faulty its type and name. Example: `aws:ec2/vpc:Vpc vpc`.
+ */
+export function withInputs(
+  resources: readonly Registered[],
+  faulty: string,
+  inputs: Readonly<Properties>,
+): readonly Registered[] {
+  const index = resources.findIndex(({ type, name }) => `${type} ${name}` === faulty);
+  const resource = resources[index];
+  if (resource === undefined) throw new Error(`No resource is ${faulty}`);
+  return resources.with(index, { ...resource, inputs: { ...resource.inputs, ...inputs } });
+}
