@@ -1,0 +1,31 @@
+/** What the judged stacks expect to find in the account, as the calls that put it there. */
+import { EXISTING_ROUTE_TABLES, type Properties } from "../infra/aws-stand-in.ts";
+import { CONFIGURATIONS } from "../infra/stack.ts";
+import type { Call } from "./api-calls.ts";
+
+const { kmsKeyArn, certificateArn } = CONFIGURATIONS.everything;
+const { vpcId, existingFileSystemId, privateSubnetIds } = CONFIGURATIONS["an existing VPC and file system"];
+const subnetIds: readonly string[] = JSON.parse(privateSubnetIds);
+
+export const ACCOUNT: readonly Call[] = [
+  existing(kmsKeyArn, "kms", "CreateKey", {}, "KeyMetadata.Arn"),
+  existing(certificateArn, "acm", "RequestCertificate", { DomainName: "files.example.com" }, "CertificateArn"),
+  existing(vpcId, "ec2", "CreateVpc", { CidrBlock: "10.20.0.0/16" }, "Vpc.VpcId"),
+  ...subnetIds.map((id, index) =>
+    existing(
+      id,
+      "ec2",
+      "CreateSubnet",
+      { VpcId: vpcId, CidrBlock: `10.20.${index}.0/24`, AvailabilityZone: `ap-northeast-1${"acd"[index]}` },
+      "Subnet.SubnetId",
+    ),
+  ),
+  ...EXISTING_ROUTE_TABLES.map((id) =>
+    existing(id, "ec2", "CreateRouteTable", { VpcId: vpcId }, "RouteTable.RouteTableId"),
+  ),
+  existing(existingFileSystemId, "efs", "CreateFileSystem", { CreationToken: "existing" }, "FileSystemId"),
+];
+
+function existing(value: string, service: string, operation: string, parameters: Properties, path: string): Call {
+  return { resource: `existing ${value}`, service, operation, parameters, gives: { [value]: path } };
+}
