@@ -1,8 +1,8 @@
 /**
  * Suites that need a program `npm ci` does not bring.
  *
- * Where the program is missing, the suite is skipped and says what is missing and how to get it. In CI a missing
- * Debian package is a failure instead: `.ci/run` installs those, so a skip there would hide a broken install step.
+ * Where the program is missing, the suite is skipped and says what is missing and how to get it. In CI it is a failure
+ * instead to miss what `.ci/run` installs: a skip there would hide a broken install step.
  */
 import { describe, test } from "vitest";
 import type { Command, Requirement } from "./programs.ts";
