@@ -41,10 +41,12 @@ describeRequiring(TOOLS, "compose.yaml", ([docker, buildah, debootstrap, runc, t
 
   /** Sends a request as if from outside: what listens on 127.0.0.1 alone does not get it. */
   async function request({ pid }: Container, path: string, ...options: string[]): Promise<string> {
-    const { stdout } = await promisify(execFile)(nsenter[0], [
-      ...[`--net=/proc/${pid}/ns/net`, curl[0], "--silent", "--show-error", "--fail-with-body", "--max-time", "10"],
-      ...[...options, `http://127.0.0.2:8000${path}`],
-    ]);
+    const url = `http://127.0.0.2:8000${path}`;
+    const { stdout } = await promisify(execFile)(
+      nsenter[0],
+      [`--net=/proc/${pid}/ns/net`, curl[0], "--silent", "--show-error", "--fail", "--max-time", "10", ...options, url],
+      { maxBuffer: 16 * 2 ** 20 },
+    );
     return stdout;
   }
 
