@@ -176,7 +176,7 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
       await make(`daily/${newTemporaryName()}`, 2 * DAY);
       await expect.poll(() => readdir(local("daily")), { timeout: 5000 }).toEqual([]);
     }
-    await expect.poll(() => lines.filter(({ msg }) => msg.startsWith("Removed 1 unfinished")).length).toBe(2);
+    await expect.poll(() => lines.filter(({ msg }) => msg.startsWith("Removed 1 orphaned temporary")).length).toBe(2);
     sweep.stop();
   });
 });
