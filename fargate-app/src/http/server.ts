@@ -16,6 +16,7 @@ import { inFlightResponses } from "./plugins/in-flight-responses.ts";
 import { loadShedding } from "./plugins/load-shedding.ts";
 import { observation } from "./plugins/observation.ts";
 import { openApi } from "./plugins/openapi.ts";
+import { pipelining } from "./plugins/pipelining.ts";
 import { problems, sendProblem } from "./plugins/problems.ts";
 import { rateLimit } from "./plugins/rate-limit.ts";
 import { securityHeaders } from "./plugins/security-headers.ts";
@@ -79,6 +80,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(rateLimit, { requestsPerMinute });
   app.register(loadShedding, { maxMemory, maxEventLoopDelay });
   if (tokens !== undefined) app.register(bearerToken, { tokens });
+  app.register(pipelining);
   app.register(openApi, { needsToken: tokens !== undefined });
 
   app.register(readRoutes, { files });

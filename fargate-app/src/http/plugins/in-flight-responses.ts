@@ -23,7 +23,8 @@ export class InFlightResponses {
   #count = 0;
 
   constructor(server: Server) {
-    server.on("request", ({ socket }, response) => {
+    // Before Fastify's own listener: its hooks find the response in here.
+    server.prependListener("request", ({ socket }, response) => {
       const responses = this.#byConnection.get(socket) ?? this.#track(socket);
       responses.add(response);
       this.#count += 1;
