@@ -18,6 +18,7 @@ import { observation } from "./plugins/observation.ts";
 import { openApi } from "./plugins/openapi.ts";
 import { pipelining } from "./plugins/pipelining.ts";
 import { problems, sendProblem } from "./plugins/problems.ts";
+import { protocolChecks } from "./plugins/protocol-checks.ts";
 import { rateLimit } from "./plugins/rate-limit.ts";
 import { securityHeaders } from "./plugins/security-headers.ts";
 import { type DocsAssets, docsRoutes } from "./routes/docs/routes.ts";
@@ -80,6 +81,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(rateLimit, { requestsPerMinute });
   app.register(loadShedding, { maxMemory, maxEventLoopDelay });
   if (tokens !== undefined) app.register(bearerToken, { tokens });
+  app.register(protocolChecks);
   app.register(pipelining);
   app.register(openApi, { needsToken: tokens !== undefined });
 

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { Deadline, type MemoryBudget } from "nfs-client";
 import type { HttpLimits } from "../../limits.ts";
+import { digestsOf, withDigests } from "../../semantics/digest.ts";
 import { ProblemError } from "../../semantics/problem.ts";
 import { atMinimumRate } from "./upload-rate.ts";
 
@@ -17,8 +18,8 @@ const MEMORY_TIMEOUT = 10_000;
  * Uses the body: in memory when it is known to be small, and there is memory; else as a stream that is read as fast as
  * it is written.
  *
- * @throws {ProblemError} 413 when there are too many bytes, 408 when they come too slowly; a stream throws it when it
- * comes to that.
+ * @throws {ProblemError} 413 when there are too many bytes, 408 when they come too slowly, 400 when they do not have the
+ * digests that the headers give; a stream throws it when it comes to that.
  */
 export async function withBody<Result>(
   request: IncomingMessage,
@@ -27,11 +28,10 @@ export async function withBody<Result>(
   use: (body: Buffer | AsyncIterable<Buffer>) => Promise<Result>,
 ): Promise<Result> {
   const length = declaredLength(request, limits.maxBodyBytes);
-  if (length === undefined || length > MAX_BUFFERED_BYTES || !memory.tryReserveSpare(length)) {
-    return use(within(limits, request));
-  }
+  const body = checked(request, limits);
+  if (length === undefined || length > MAX_BUFFERED_BYTES || !memory.tryReserveSpare(length)) return use(body);
   try {
-    return await use(await receive(request, limits));
+    return await use(await collect(body));
   } finally {
     memory.release(length);
   }
@@ -46,7 +46,7 @@ interface WholeBodyMemory {
 /**
  * Uses the body, which must be in memory and at most {@link MAX_BUFFERED_BYTES}.
  *
- * @throws {ProblemError} 413 when there are too many bytes, 408 when they come too slowly, 503 when there is no memory.
+ * @throws {ProblemError} as {@link withBody} does, and 503 when there is no memory.
  */
 export async function withWholeBody<Result>(
   request: IncomingMessage,
@@ -57,9 +57,10 @@ export async function withWholeBody<Result>(
   const maxBodyBytes = Math.min(MAX_BUFFERED_BYTES, limits.maxBodyBytes);
   const length = declaredLength(request, maxBodyBytes) ?? maxBodyBytes;
   const deadline = new Deadline(MEMORY_TIMEOUT);
-  const receiveAndUse = async () => use(await receive(request, { ...limits, maxBodyBytes }));
+  const body = checked(request, { ...limits, maxBodyBytes });
+  const collectAndUse = async () => use(await collect(body));
   // The allowance first: whoever waits for it must hold nothing that others need.
-  return holding(allowance, length, deadline, () => holding(shared, length, deadline, receiveAndUse));
+  return holding(allowance, length, deadline, () => holding(shared, length, deadline, collectAndUse));
 }
 
 async function holding<Result>(
@@ -78,11 +79,18 @@ async function holding<Result>(
   }
 }
 
-async function receive(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of within(limits, request)) chunks.push(chunk);
+  for await (const chunk of body) chunks.push(chunk);
   const [only] = chunks;
   return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
+}
+
+/** The body, which fails as soon as it is over a limit, or at its end where it is not what its sender says. */
+function checked(request: IncomingMessage, limits: BodyLimits): AsyncIterable<Buffer> {
+  const digests = digestsOf(request.headers);
+  const body = within(limits, request);
+  return digests.length === 0 ? body : withDigests(body, digests);
 }
 
 async function* within({ maxBodyBytes, minUploadRate }: BodyLimits, request: IncomingMessage): AsyncGenerator<Buffer> {

@@ -44,7 +44,8 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
       querystring: withoutAppend,
       summary: "Replace or make a file",
       description:
-        "Atomic: readers see the old or the new content. Durable when the answer comes. Missing directories are made.",
+        "Atomic: readers see the old or the new content. Durable when the answer comes. Missing directories are made. " +
+        "The body is checked against `Content-Digest`, `Repr-Digest`, `Digest` and `Content-MD5`.",
       response: {
         201: nothing.describe("There was no file before."),
         204: nothing.describe("The file was replaced."),
