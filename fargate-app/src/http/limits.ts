@@ -43,7 +43,14 @@ export function serverOptions(limits: HttpLimits): FastifyHttpOptions<Server> {
   const headersTimeout = Math.min(limits.headersTimeout, requestTimeout);
   const connectionsCheckingInterval = Math.min(CHECK_INTERVAL, headersTimeout);
   return {
-    http: { maxHeaderSize: limits.maxHeaderBytes, headersTimeout, requestTimeout, connectionsCheckingInterval },
+    http: {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout,
+      requestTimeout,
+      connectionsCheckingInterval,
+      // The protocol checks do, with a problem document.
+      requireHostHeader: false,
+    },
     requestTimeout,
     connectionTimeout: limits.idleTimeout,
     keepAliveTimeout: limits.keepAliveTimeout,

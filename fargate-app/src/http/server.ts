@@ -68,9 +68,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
 
-  // Bodies are never parsed, whatever they are said to be.
+  // Bodies are never parsed, whatever they are said to be: Fastify refuses what is no media type.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+  app.addHook("onRequest", ({ headers }, _reply, done) => {
+    if (headers["content-type"] !== undefined) headers["content-type"] = "application/octet-stream";
+    done();
+  });
 
   const { maxConnections, maxMemory, maxEventLoopDelay, requestsPerMinute } = limits;
   app.register(inFlightResponses);

@@ -1,23 +1,56 @@
-/** Refuses requests that HTTP/1.1 says to refuse, and that Node lets pass. */
+/**
+ * Refuses requests that HTTP/1.1 says to refuse. Node lets some of them pass, and answers others itself, without a
+ * problem document and the id of the request.
+ */
 import type { IncomingMessage } from "node:http";
 import fp from "fastify-plugin";
 import { ProblemError } from "../semantics/problem.ts";
 
 export const protocolChecks = fp(
   async (app) => {
-    app.addHook("onRequest", (request, _reply, done) => {
-      done(transferCodingProblem(request.raw));
+    const { server } = app;
+    server.on("checkExpectation", (request, response) => server.emit("request", request, response));
+    app.addHook("onRequest", ({ raw }, reply, done) => {
+      const problem = hostProblem(raw) ?? expectationProblem(raw) ?? transferCodingProblem(raw);
+      if (problem?.status === 400) reply.header("connection", "close");
+      done(problem);
     });
   },
   { name: "protocol-checks", fastify: "5.x", dependencies: ["problems"] },
 );
 
+/** A host and perhaps a port (RFC 9110 §7.2); nothing where the target has no authority. */
+const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/;
+
+/** RFC 9112 §3.2. */
+function hostProblem({ httpVersion, headers, rawHeaders }: IncomingMessage): ProblemError | undefined {
+  const { host } = headers;
+  if (host === undefined) {
+    return httpVersion === "1.1" ? new ProblemError(400, "A request of HTTP/1.1 must have a Host header") : undefined;
+  }
+  if (!HOST.test(host)) return new ProblemError(400, `The Host header is not a host: ${JSON.stringify(host)}`);
+  // Names and values in turn. Node keeps the first of several hosts.
+  const hosts = rawHeaders.filter(
+    (text, index) => index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host",
+  );
+  return hosts.length > 1 ? new ProblemError(400, "A request must not have more than one Host header") : undefined;
+}
+
+/** RFC 9110 §10.1.1. HTTP/1.0 has no expectations. */
+function expectationProblem({ httpVersion, headers: { expect } }: IncomingMessage): ProblemError | undefined {
+  if (expect === undefined || httpVersion !== "1.1" || expect.trim().toLowerCase() === "100-continue") return undefined;
+  return new ProblemError(417, `The expectation ${JSON.stringify(expect)} cannot be met: only 100-continue can`);
+}
+
 /**
- * Node decodes the chunks and leaves all other codings in the body (RFC 9112 §6.1). Where the chunks are not the last
- * coding, it answers 400 itself (§6.3).
+ * RFC 9112 §6.1. Node decodes chunks, and leaves other codings in the body; where the chunks are not the last coding,
+ * it reports a malformed request (§6.3).
  */
-function transferCodingProblem({ headers }: IncomingMessage): ProblemError | undefined {
-  const codings = headers["transfer-encoding"]?.toLowerCase().split(/[ \t]*,[ \t]*/) ?? [];
+function transferCodingProblem({ httpVersion, headers }: IncomingMessage): ProblemError | undefined {
+  const header = headers["transfer-encoding"];
+  if (header === undefined) return undefined;
+  if (httpVersion === "1.0") return new ProblemError(400, "HTTP/1.0 has no Transfer-Encoding");
+  const codings = header.toLowerCase().split(/[ \t]*,[ \t]*/);
   const others = codings.slice(0, -1).filter((coding) => coding !== "");
   if (codings.at(-1) !== "chunked" || others.length === 0) return undefined;
   return new ProblemError(501, `The transfer coding ${others.join(", ")} is not implemented: only chunked is`);
