@@ -13,6 +13,7 @@ import { ContainerImage } from "./components/container-image.ts";
 import { Dashboard } from "./components/dashboard.ts";
 import { FileMonitor } from "./components/file-monitor.ts";
 import { FileStorage } from "./components/file-storage.ts";
+import { findByFormerNames } from "./components/former-names.ts";
 import { LogRouter } from "./components/log-router.ts";
 import { MountTable } from "./components/mount-table.ts";
 import { MountTargetSweeper } from "./components/mount-target-sweeper.ts";
@@ -27,8 +28,10 @@ import { parameterName, readConfig } from "./config.ts";
 const config = readConfig();
 // What is deployed is built from what is checked out.
 await buildBundles();
+const stackName = `${pulumi.getProject()}-${pulumi.getStack()}`;
 const retain = config.dataOnDestroy === "retain";
 
+findByFormerNames();
 tagAwsResources({ Project: pulumi.getProject(), Stack: pulumi.getStack(), Owner: config.owner });
 
 const roles = new Roles("roles");
@@ -118,6 +121,7 @@ const logRouter = config.logRouter
 const apiToken = config.apiToken ? new ApiToken("api-token", { kmsKeyArn: config.kmsKeyArn }) : undefined;
 
 const router = new RouterService("router", {
+  family: stackName,
   vpcId: network.vpcId,
   subnetIds,
   taskSecurityGroupId: securityGroups.tasks.id,
@@ -210,6 +214,7 @@ new Alarms("alarms", {
 });
 
 const dashboard = new Dashboard("dashboard", {
+  dashboardName: stackName,
   cluster: router.cluster,
   service: router.service,
   loadBalancer: router.loadBalancer,

@@ -31,8 +31,11 @@ type Watch = Pick<
 
 /** What someone should be told: the alarms, and the events of ECS that no metric shows. */
 export class Alarms extends pulumi.ComponentResource {
+  readonly #name: string;
+
   constructor(name: string, args: AlarmsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:Alarms", name, {}, opts);
+    this.#name = name;
 
     this.#alarm("monitor-error-rate", args, this.#monitorErrorRate(args));
     this.#alarm("io-limit", args, this.#ioLimit(args));
@@ -121,7 +124,7 @@ export class Alarms extends pulumi.ComponentResource {
 
   #alarm(name: string, { topicArn }: AlarmsArgs, watch: Watch): void {
     new aws.cloudwatch.MetricAlarm(
-      name,
+      `${this.#name}-${name}`,
       { ...watch, treatMissingData: "notBreaching", alarmActions: [topicArn], okActions: [topicArn] },
       { parent: this },
     );
@@ -165,13 +168,14 @@ export class Alarms extends pulumi.ComponentResource {
     { topicArn }: AlarmsArgs,
     event: { description: string; pattern: pulumi.Input<object>; paths: Record<string, string>; message: string },
   ): void {
+    const resourceName = `${this.#name}-${name}`;
     const rule = new aws.cloudwatch.EventRule(
-      name,
+      resourceName,
       { description: event.description, eventPattern: pulumi.jsonStringify(event.pattern) },
       { parent: this },
     );
     new aws.cloudwatch.EventTarget(
-      name,
+      resourceName,
       {
         rule: rule.name,
         arn: topicArn,

@@ -25,9 +25,11 @@ export class Backup extends pulumi.ComponentResource {
   readonly vaultName: pulumi.Output<string>;
   /** The role that backs up, and that a restore needs. */
   readonly roleArn: pulumi.Output<string>;
+  readonly #name: string;
 
   constructor(name: string, args: BackupArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:Backup", name, {}, opts);
+    this.#name = name;
 
     const vault = this.#createVault(args);
     const role = this.#createRole();
@@ -41,7 +43,7 @@ export class Backup extends pulumi.ComponentResource {
 
   #createVault({ kmsKeyArn, retain }: BackupArgs): aws.backup.Vault {
     return new aws.backup.Vault(
-      "files",
+      `${this.#name}-files`,
       { ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }), forceDestroy: !retain },
       { parent: this, retainOnDelete: retain },
     );
@@ -49,7 +51,7 @@ export class Backup extends pulumi.ComponentResource {
 
   #createRole(): aws.iam.Role {
     const role = new aws.iam.Role(
-      "backup",
+      this.#name,
       {
         description: "Backs up and restores the file system",
         assumeRolePolicy: policyDocument([
@@ -61,7 +63,7 @@ export class Backup extends pulumi.ComponentResource {
     const { partition } = aws.getPartitionOutput({}, { parent: this });
     for (const policy of SERVICE_POLICIES) {
       new aws.iam.RolePolicyAttachment(
-        policy.replace("service-role/AWSBackupServiceRolePolicyFor", "").toLowerCase(),
+        `${this.#name}-${policy.replace("service-role/AWSBackupServiceRolePolicyFor", "").toLowerCase()}`,
         { role: role.name, policyArn: pulumi.interpolate`arn:${partition}:iam::aws:policy/${policy}` },
         { parent: this },
       );
@@ -71,7 +73,7 @@ export class Backup extends pulumi.ComponentResource {
 
   #planNights({ timeZone, retentionDays }: BackupArgs, vault: aws.backup.Vault): aws.backup.Plan {
     return new aws.backup.Plan(
-      "nightly",
+      `${this.#name}-nightly`,
       {
         rules: [
           {
@@ -91,7 +93,7 @@ export class Backup extends pulumi.ComponentResource {
 
   #selectFileSystem({ fileSystemArn }: BackupArgs, plan: aws.backup.Plan, role: aws.iam.Role): void {
     new aws.backup.Selection(
-      "files",
+      `${this.#name}-files`,
       { planId: plan.id, iamRoleArn: role.arn, resources: [fileSystemArn] },
       { parent: this },
     );

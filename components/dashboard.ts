@@ -7,6 +7,8 @@ const COLUMNS = 24;
 const HEIGHT = 6;
 
 export interface DashboardArgs {
+  /** Its name in the account and region. Example: `efs-mount-autoscaling-dev`. */
+  readonly dashboardName: string;
   readonly fileSystemId: pulumi.Input<string>;
   readonly cluster: aws.ecs.Cluster;
   readonly service: aws.ecs.Service;
@@ -45,7 +47,7 @@ export class Dashboard extends pulumi.ComponentResource {
     const dashboard = new aws.cloudwatch.Dashboard(
       name,
       {
-        dashboardName: `${pulumi.getProject()}-${pulumi.getStack()}`,
+        dashboardName: args.dashboardName,
         dashboardBody: pulumi.jsonStringify({ widgets }),
       },
       { parent: this },

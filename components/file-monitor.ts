@@ -69,9 +69,11 @@ export interface FileMonitorArgs {
 export class FileMonitor extends pulumi.ComponentResource {
   readonly function: aws.lambda.Function;
   readonly logGroup: aws.cloudwatch.LogGroup;
+  readonly #name: string;
 
   constructor(name: string, args: FileMonitorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:FileMonitor", name, {}, opts);
+    this.#name = name;
 
     this.logGroup = this.#createLogGroup(args);
     const policy = this.#allow(args);
@@ -84,7 +86,7 @@ export class FileMonitor extends pulumi.ComponentResource {
 
   #createLogGroup({ logGroupName, logRetentionDays }: FileMonitorArgs): aws.cloudwatch.LogGroup {
     return new aws.cloudwatch.LogGroup(
-      "file-monitor",
+      this.#name,
       { name: logGroupName, retentionInDays: logRetentionDays },
       { parent: this },
     );
@@ -92,7 +94,7 @@ export class FileMonitor extends pulumi.ComponentResource {
 
   #allow(args: FileMonitorArgs): aws.iam.RolePolicy {
     return new aws.iam.RolePolicy(
-      "file-monitor",
+      this.#name,
       {
         role: args.role.id,
         policy: policyDocument([...this.#ownWork(args), ...this.#serviceCalls(args)]),
@@ -204,7 +206,7 @@ export class FileMonitor extends pulumi.ComponentResource {
       ...args.environment,
     };
     return new aws.lambda.Function(
-      "file-monitor",
+      this.#name,
       {
         description: "Counts files, adds mount targets, keeps the mount table and the routers up to date",
         runtime: "nodejs24.x",
@@ -235,7 +237,7 @@ export class FileMonitor extends pulumi.ComponentResource {
   /** No retries: the next run does what this one did not. */
   #reportFailures({ failureTopicArn }: FileMonitorArgs): void {
     new aws.lambda.FunctionEventInvokeConfig(
-      "file-monitor",
+      this.#name,
       {
         functionName: this.function.name,
         maximumRetryAttempts: 0,
@@ -248,12 +250,12 @@ export class FileMonitor extends pulumi.ComponentResource {
 
   #schedule({ scheduleExpression, fileSystemId, outlivedBy }: FileMonitorArgs): void {
     const rule = new aws.cloudwatch.EventRule(
-      "file-monitor",
+      this.#name,
       { description: "Runs the file monitor", scheduleExpression },
       { parent: this, dependsOn: [...outlivedBy] },
     );
     const permission = new aws.lambda.Permission(
-      "file-monitor",
+      this.#name,
       {
         function: this.function.name,
         action: "lambda:InvokeFunction",
@@ -263,7 +265,7 @@ export class FileMonitor extends pulumi.ComponentResource {
       { parent: this },
     );
     new aws.cloudwatch.EventTarget(
-      "file-monitor",
+      this.#name,
       {
         rule: rule.name,
         arn: this.function.arn,

@@ -41,9 +41,11 @@ export class FileStorage extends pulumi.ComponentResource {
   readonly mountTargetSubnetIds: readonly pulumi.Output<string>[];
   /** Shows its clients `directory` as the root. */
   readonly accessPoint: aws.efs.AccessPoint;
+  readonly #name: string;
 
   constructor(name: string, args: FileStorageArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:FileStorage", name, {}, opts);
+    this.#name = name;
 
     const fileSystem =
       args.existingFileSystemId === undefined
@@ -64,7 +66,7 @@ export class FileStorage extends pulumi.ComponentResource {
 
   #createFileSystem(args: FileStorageArgs): aws.efs.FileSystem {
     return new aws.efs.FileSystem(
-      "files",
+      `${this.#name}-files`,
       {
         encrypted: true,
         ...(args.kmsKeyArn === undefined ? {} : { kmsKeyId: args.kmsKeyArn }),
@@ -84,7 +86,7 @@ export class FileStorage extends pulumi.ComponentResource {
     return subnets.map(
       (subnet, index) =>
         new aws.efs.MountTarget(
-          `mount-target-${index + 1}`,
+          `${this.#name}-mount-target-${index + 1}`,
           { fileSystemId: this.fileSystemId, subnetId: subnet.id, securityGroups: [securityGroupId] },
           { parent: this },
         ),
@@ -94,7 +96,7 @@ export class FileStorage extends pulumi.ComponentResource {
   #createAccessPoint({ directory }: FileStorageArgs): aws.efs.AccessPoint {
     const { uid, gid } = POSIX_USER;
     return new aws.efs.AccessPoint(
-      "directory",
+      `${this.#name}-directory`,
       {
         fileSystemId: this.fileSystemId,
         posixUser: { uid, gid },
@@ -119,7 +121,7 @@ export class FileStorage extends pulumi.ComponentResource {
             allow(clients.monitor.arn, mountStatement("AllowMonitor", "read", fileSystemArn, accessPoint)),
           ];
     new aws.efs.FileSystemPolicy(
-      "files",
+      `${this.#name}-files`,
       {
         fileSystemId: this.fileSystemId,
         policy: policyDocument([denyWithoutTls("elasticfilesystem", [fileSystemArn]), ...statements]),

@@ -213,7 +213,7 @@ export class LogArchive extends pulumi.ComponentResource {
         { parent: this },
       );
     query(
-      "errors-by-hour",
+      `${name}-errors-by-hour`,
       "Errors by hour",
       "How many errors each container logged in each hour of a day. Change the day.",
       pulumi.interpolate`SELECT year, month, day, hour, container_name, count(*) AS errors
@@ -224,7 +224,7 @@ GROUP BY year, month, day, hour, container_name
 ORDER BY year, month, day, hour, container_name`,
     );
     query(
-      "one-request",
+      `${name}-one-request`,
       "One request",
       "All lines of a request, in order. Change the id, and the hours in which to look.",
       pulumi.interpolate`SELECT "timestamp", level, msg, log, err, container_name, ecs_task_arn

@@ -41,14 +41,16 @@ export class LogRouter extends pulumi.ComponentResource {
   /** What Fluent Bit says itself. */
   readonly ownLogGroup: aws.cloudwatch.LogGroup;
   readonly archive: LogArchive;
+  readonly #name: string;
 
   constructor(name: string, args: LogRouterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:LogRouter", name, {}, opts);
+    this.#name = name;
 
     this.errorLogGroup = this.#createLogGroup("errors", `/ecs/backend/errors${args.nameSuffix}`, args);
     this.ownLogGroup = this.#createLogGroup("firelens", `/ecs/firelens${args.nameSuffix}`, args);
     this.archive = new LogArchive(
-      "logs",
+      `${name}-logs`,
       {
         nameSuffix: args.nameSuffix,
         writerArn: args.taskRole.arn,
@@ -66,7 +68,7 @@ export class LogRouter extends pulumi.ComponentResource {
 
   #createLogGroup(name: string, logGroupName: string, { logRetentionDays }: LogRouterArgs): aws.cloudwatch.LogGroup {
     return new aws.cloudwatch.LogGroup(
-      name,
+      `${this.#name}-${name}`,
       { name: logGroupName, retentionInDays: logRetentionDays },
       { parent: this },
     );
@@ -74,7 +76,7 @@ export class LogRouter extends pulumi.ComponentResource {
 
   #buildImage({ context, cpuArchitecture, nameSuffix }: LogRouterArgs): ContainerImage {
     return new ContainerImage(
-      "fluent-bit-custom",
+      `${this.#name}-fluent-bit-custom`,
       {
         context,
         dockerfile: join(context, "Dockerfile"),
@@ -172,7 +174,7 @@ export class LogRouter extends pulumi.ComponentResource {
   /** One failed attempt to send, which is tried again, makes up to three such lines. */
   #alarmOnOwnErrors({ topicArn, nameSuffix }: LogRouterArgs): void {
     const { metricTransformation } = new aws.cloudwatch.LogMetricFilter(
-      "log-router-errors",
+      `${this.#name}-errors`,
       {
         logGroupName: this.ownLogGroup.name,
         pattern: '"[error]"',
@@ -184,7 +186,7 @@ export class LogRouter extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    this.#alarm("log-router-errors", topicArn, {
+    this.#alarm("errors", topicArn, {
       alarmDescription: "The log router keeps failing to deliver. See its log group, and the permissions of the tasks.",
       namespace: metricTransformation.namespace,
       metricName: metricTransformation.name,
@@ -201,7 +203,7 @@ export class LogRouter extends pulumi.ComponentResource {
     >,
   ): void {
     new aws.cloudwatch.MetricAlarm(
-      name,
+      `${this.#name}-${name}`,
       {
         ...watch,
         statistic: "Sum",

@@ -34,9 +34,11 @@ export class Network extends pulumi.ComponentResource {
   readonly cidrBlocks: pulumi.Output<string[]>;
   readonly subnets: readonly ZoneSubnet[];
   readonly #findRouteTableIds: () => pulumi.Output<string[]>;
+  readonly #name: string;
 
   constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:Network", name, {}, opts);
+    this.#name = name;
 
     if (args.vpcId === undefined) {
       const vpc = this.#createVpc(args);
@@ -67,22 +69,23 @@ export class Network extends pulumi.ComponentResource {
   #createVpc({ cidrBlock }: NetworkArgs): aws.ec2.Vpc {
     // DNS names are how the VPC endpoints take the place of the public ones.
     return new aws.ec2.Vpc(
-      "vpc",
+      `${this.#name}-vpc`,
       { cidrBlock, enableDnsSupport: true, enableDnsHostnames: true, tags: { Name: "efs-mount-autoscaling" } },
       { parent: this },
     );
   }
 
   #createRouteTable(vpc: aws.ec2.Vpc): aws.ec2.RouteTable {
-    return new aws.ec2.RouteTable("private", { vpcId: vpc.id }, { parent: this });
+    return new aws.ec2.RouteTable(`${this.#name}-private`, { vpcId: vpc.id }, { parent: this });
   }
 
   #createSubnets(args: NetworkArgs, vpc: aws.ec2.Vpc, routeTable: aws.ec2.RouteTable): ZoneSubnet[] {
     const [first, second] = args.cidrBlock.split(".");
     return this.#zones(args).map((availabilityZone, index) => {
       const number = index + 1;
+      const name = `${this.#name}-private-${number}`;
       const subnet = new aws.ec2.Subnet(
-        `private-${number}`,
+        name,
         {
           vpcId: vpc.id,
           cidrBlock: `${first}.${second}.${number}.0/24`,
@@ -98,11 +101,7 @@ export class Network extends pulumi.ComponentResource {
           ignoreChanges: args.availabilityZones.length > 0 ? [] : ["availabilityZone"],
         },
       );
-      new aws.ec2.RouteTableAssociation(
-        `private-${number}`,
-        { subnetId: subnet.id, routeTableId: routeTable.id },
-        { parent: this },
-      );
+      new aws.ec2.RouteTableAssociation(name, { subnetId: subnet.id, routeTableId: routeTable.id }, { parent: this });
       return { id: subnet.id, availabilityZone: subnet.availabilityZone };
     });
   }

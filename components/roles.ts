@@ -13,9 +13,11 @@ export class Roles extends pulumi.ComponentResource {
   readonly task: aws.iam.Role;
   /** ECS itself, when it starts the tasks: pulls images, opens log streams. */
   readonly execution: aws.iam.Role;
+  readonly #name: string;
 
   constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:Roles", name, {}, opts);
+    this.#name = name;
 
     this.monitor = this.#role("file-monitor", "Runs the file monitor", "lambda.amazonaws.com");
     this.task = this.#role("router-task", "Runs in the router's tasks", "ecs-tasks.amazonaws.com");
@@ -26,7 +28,7 @@ export class Roles extends pulumi.ComponentResource {
 
   #role(name: string, description: string, service: string): aws.iam.Role {
     return new aws.iam.Role(
-      name,
+      `${this.#name}-${name}`,
       {
         description,
         assumeRolePolicy: policyDocument([

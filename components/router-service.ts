@@ -35,6 +35,8 @@ const TRANSFER_SHARE = 1 / 8;
 type RouterEnvironment = Environment<typeof environmentSchema>;
 
 export interface RouterServiceArgs {
+  /** The task definition's name in the account and region. Example: `efs-mount-autoscaling-dev`. */
+  readonly family: string;
   readonly vpcId: pulumi.Input<string>;
   readonly subnetIds: readonly pulumi.Input<string>[];
   readonly taskSecurityGroupId: pulumi.Input<string>;
@@ -101,9 +103,11 @@ export class RouterService extends pulumi.ComponentResource {
   readonly targetGroup: aws.lb.TargetGroup;
   /** Where the routers' errors are: with no sidecar, between all their other lines. */
   readonly errorLogGroup: aws.cloudwatch.LogGroup;
+  readonly #name: string;
 
   constructor(name: string, args: RouterServiceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:RouterService", name, {}, opts);
+    this.#name = name;
 
     this.errorLogGroup = args.logSidecar?.errorLogGroup ?? this.#createLogGroup(args);
     const policies = [this.#allowTask(args), this.#allowExecution(args)];
@@ -123,7 +127,7 @@ export class RouterService extends pulumi.ComponentResource {
 
   #createLogGroup({ logGroupName, logRetentionDays }: RouterServiceArgs): aws.cloudwatch.LogGroup {
     return new aws.cloudwatch.LogGroup(
-      "router",
+      this.#name,
       { name: logGroupName, retentionInDays: logRetentionDays },
       { parent: this },
     );
@@ -132,7 +136,7 @@ export class RouterService extends pulumi.ComponentResource {
   #allowTask(args: RouterServiceArgs): aws.iam.RolePolicy {
     const { region } = aws.getRegionOutput({}, { parent: this });
     return new aws.iam.RolePolicy(
-      "router-task",
+      `${this.#name}-task`,
       {
         role: args.taskRole.id,
         policy: policyDocument([
@@ -171,7 +175,7 @@ export class RouterService extends pulumi.ComponentResource {
 
   #allowExecution(args: RouterServiceArgs): aws.iam.RolePolicy {
     return new aws.iam.RolePolicy(
-      "router-execution",
+      `${this.#name}-execution`,
       {
         role: args.executionRole.id,
         policy: policyDocument([
@@ -189,9 +193,9 @@ export class RouterService extends pulumi.ComponentResource {
     const { logSidecar } = args;
     const containers = [this.#routerContainer(args), ...(logSidecar === undefined ? [] : [logSidecar.container])];
     return new aws.ecs.TaskDefinition(
-      "router",
+      this.#name,
       {
-        family: `${pulumi.getProject()}-${pulumi.getStack()}`,
+        family: args.family,
         requiresCompatibilities: ["FARGATE"],
         networkMode: "awsvpc",
         runtimePlatform: { operatingSystemFamily: "LINUX", cpuArchitecture: args.cpuArchitecture },
@@ -262,7 +266,7 @@ export class RouterService extends pulumi.ComponentResource {
 
   #createLoadBalancer(args: RouterServiceArgs): aws.lb.LoadBalancer {
     return new aws.lb.LoadBalancer(
-      "router",
+      this.#name,
       {
         internal: true,
         loadBalancerType: "application",
@@ -279,7 +283,7 @@ export class RouterService extends pulumi.ComponentResource {
 
   #createTargetGroup({ vpcId }: RouterServiceArgs): aws.lb.TargetGroup {
     return new aws.lb.TargetGroup(
-      "router",
+      this.#name,
       {
         vpcId,
         targetType: "ip",
@@ -302,7 +306,7 @@ export class RouterService extends pulumi.ComponentResource {
 
   #listen({ certificateArn }: RouterServiceArgs): aws.lb.Listener {
     return new aws.lb.Listener(
-      "router",
+      this.#name,
       {
         loadBalancerArn: this.loadBalancer.arn,
         port: listenerPort(certificateArn),
@@ -317,7 +321,7 @@ export class RouterService extends pulumi.ComponentResource {
 
   #createCluster(): aws.ecs.Cluster {
     return new aws.ecs.Cluster(
-      "routers",
+      `${this.#name}s`,
       { settings: [{ name: "containerInsights", value: "enabled" }] },
       { parent: this },
     );
@@ -329,7 +333,7 @@ export class RouterService extends pulumi.ComponentResource {
     dependsOn: pulumi.Resource[],
   ): aws.ecs.Service {
     return new aws.ecs.Service(
-      "router",
+      this.#name,
       {
         cluster: this.cluster.arn,
         taskDefinition: taskDefinition.arn,
@@ -357,7 +361,7 @@ export class RouterService extends pulumi.ComponentResource {
 
   #scale(args: RouterServiceArgs): void {
     const target = new aws.appautoscaling.Target(
-      "router",
+      this.#name,
       {
         serviceNamespace: "ecs",
         resourceId: pulumi.interpolate`service/${this.cluster.name}/${this.service.name}`,
@@ -381,7 +385,7 @@ export class RouterService extends pulumi.ComponentResource {
     predefinedMetricSpecification: aws.types.input.appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification,
   ): void {
     new aws.appautoscaling.Policy(
-      name,
+      `${this.#name}-${name}`,
       {
         policyType: "TargetTrackingScaling",
         serviceNamespace: target.serviceNamespace,

@@ -25,9 +25,11 @@ export class SecurityGroups extends pulumi.ComponentResource {
   readonly tasks: aws.ec2.SecurityGroup;
   readonly monitor: aws.ec2.SecurityGroup;
   readonly fileSystem: aws.ec2.SecurityGroup;
+  readonly #name: string;
 
   constructor(name: string, args: SecurityGroupsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:SecurityGroups", name, {}, opts);
+    this.#name = name;
 
     this.loadBalancer = this.#group("load-balancer", "The load balancer of the routers", args);
     this.tasks = this.#group("router-tasks", "The routers", args);
@@ -36,7 +38,7 @@ export class SecurityGroups extends pulumi.ComponentResource {
 
     for (const [index, cidr] of args.allowedCidrs.entries()) {
       new aws.vpc.SecurityGroupIngressRule(
-        `clients-${index + 1}-to-load-balancer`,
+        `${name}-clients-${index + 1}-to-load-balancer`,
         {
           securityGroupId: this.loadBalancer.id,
           description: "From the clients",
@@ -52,16 +54,20 @@ export class SecurityGroups extends pulumi.ComponentResource {
       this.#httpsToAnywhere("monitor", this.monitor);
       this.#httpsToAnywhere("tasks", this.tasks);
     }
-    connect("load-balancer-to-tasks", this.loadBalancer, this.tasks, args.routerPort, { parent: this });
-    connect("tasks-to-mount-targets", this.tasks, this.fileSystem, DEFAULT_NFS_PORT, { parent: this });
-    connect("monitor-to-mount-targets", this.monitor, this.fileSystem, DEFAULT_NFS_PORT, { parent: this });
+    this.#connect("load-balancer-to-tasks", this.loadBalancer, this.tasks, args.routerPort);
+    this.#connect("tasks-to-mount-targets", this.tasks, this.fileSystem, DEFAULT_NFS_PORT);
+    this.#connect("monitor-to-mount-targets", this.monitor, this.fileSystem, DEFAULT_NFS_PORT);
 
     this.registerOutputs();
   }
 
+  #connect(name: string, from: aws.ec2.SecurityGroup, to: aws.ec2.SecurityGroup, port: number): void {
+    connect(`${this.#name}-${name}`, name, from, to, port, { parent: this });
+  }
+
   #httpsToAnywhere(name: string, group: aws.ec2.SecurityGroup): void {
     new aws.vpc.SecurityGroupEgressRule(
-      `${name}-to-aws`,
+      `${this.#name}-${name}-to-aws`,
       {
         securityGroupId: group.id,
         description: "To the AWS APIs",
@@ -76,7 +82,11 @@ export class SecurityGroups extends pulumi.ComponentResource {
 
   #group(name: string, description: string, { vpcId }: SecurityGroupsArgs): aws.ec2.SecurityGroup {
     // A function's network interfaces, and with them its group, leave up to 40 minutes after the function.
-    return new aws.ec2.SecurityGroup(name, { vpcId, description }, { parent: this, customTimeouts: { delete: "45m" } });
+    return new aws.ec2.SecurityGroup(
+      `${this.#name}-${name}`,
+      { vpcId, description },
+      { parent: this, customTimeouts: { delete: "45m" } },
+    );
   }
 }
 
@@ -86,12 +96,13 @@ export const HTTPS_PORT = 443;
 /** Lets members of `from` open TCP connections to members of `to`: the way out there, and the way in here. */
 export function connect(
   name: string,
+  description: string,
   from: aws.ec2.SecurityGroup,
   to: aws.ec2.SecurityGroup,
   port: number,
   opts: pulumi.CustomResourceOptions,
 ): void {
-  const traffic = { description: name, ipProtocol: "tcp", fromPort: port, toPort: port };
+  const traffic = { description, ipProtocol: "tcp", fromPort: port, toPort: port };
   new aws.vpc.SecurityGroupEgressRule(
     name,
     { ...traffic, securityGroupId: from.id, referencedSecurityGroupId: to.id },

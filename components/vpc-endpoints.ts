@@ -33,8 +33,11 @@ export interface VpcEndpointsArgs {
  * the tasks' image layers come.
  */
 export class VpcEndpoints extends pulumi.ComponentResource {
+  readonly #name: string;
+
   constructor(name: string, args: VpcEndpointsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:VpcEndpoints", name, {}, opts);
+    this.#name = name;
 
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const securityGroup = this.#openToClients(args);
@@ -45,13 +48,9 @@ export class VpcEndpoints extends pulumi.ComponentResource {
   }
 
   #openToClients({ vpcId, monitor, tasks, otherClients }: VpcEndpointsArgs): aws.ec2.SecurityGroup {
-    const group = new aws.ec2.SecurityGroup(
-      "vpc-endpoints",
-      { vpcId, description: "The VPC endpoints" },
-      { parent: this },
-    );
-    connect("monitor-to-vpc-endpoints", monitor, group, HTTPS_PORT, { parent: this });
-    connect("tasks-to-vpc-endpoints", tasks, group, HTTPS_PORT, { parent: this });
+    const group = new aws.ec2.SecurityGroup(this.#name, { vpcId, description: "The VPC endpoints" }, { parent: this });
+    connect(`monitor-to-${this.#name}`, "monitor-to-vpc-endpoints", monitor, group, HTTPS_PORT, { parent: this });
+    connect(`tasks-to-${this.#name}`, "tasks-to-vpc-endpoints", tasks, group, HTTPS_PORT, { parent: this });
     // Known in a preview too: the addresses are those of a VPC that exists.
     otherClients?.apply((ranges) => {
       for (const range of ranges) this.#openTo(range, group);
@@ -61,7 +60,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
 
   #openTo(range: string, group: aws.ec2.SecurityGroup): void {
     new aws.vpc.SecurityGroupIngressRule(
-      `vpc-${range.replace("/", "-")}-to-vpc-endpoints`,
+      `vpc-${range.replace("/", "-")}-to-${this.#name}`,
       {
         securityGroupId: group.id,
         description: "From everyone in the VPC",
@@ -77,7 +76,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
   #createInterfaces(args: VpcEndpointsArgs, region: pulumi.Output<string>, group: aws.ec2.SecurityGroup): void {
     for (const service of INTERFACE_SERVICES) {
       new aws.ec2.VpcEndpoint(
-        service.replace(".", "-"),
+        `${this.#name}-${service.replace(".", "-")}`,
         {
           vpcId: args.vpcId,
           serviceName: pulumi.interpolate`com.amazonaws.${region}.${service}`,
@@ -93,7 +92,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
 
   #createS3Gateway({ vpcId, routeTableIds, tasks }: VpcEndpointsArgs, region: pulumi.Output<string>): void {
     const gateway = new aws.ec2.VpcEndpoint(
-      "s3",
+      `${this.#name}-s3`,
       {
         vpcId,
         serviceName: pulumi.interpolate`com.amazonaws.${region}.s3`,
@@ -103,7 +102,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
       { parent: this },
     );
     new aws.vpc.SecurityGroupEgressRule(
-      "tasks-to-s3",
+      `${this.#name}-tasks-to-s3`,
       {
         securityGroupId: tasks.id,
         description: "tasks-to-s3",

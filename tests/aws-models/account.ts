@@ -1,6 +1,6 @@
 /** What the judged stacks expect to find in the account, as the calls that put it there. */
 import { EXISTING_ROUTE_TABLES, type Properties } from "../infra/aws-stand-in.ts";
-import { CONFIGURATIONS } from "../infra/stack.ts";
+import { CONFIGURATIONS } from "../infra/configurations.ts";
 import type { Call } from "./api-calls.ts";
 
 const { kmsKeyArn, certificateArn } = CONFIGURATIONS.everything;

@@ -1,6 +1,7 @@
 /** The stacks that the checkers judge. */
 import type { Properties } from "../infra/aws-stand-in.ts";
-import { CONFIGURATIONS, type Registered, registerStack } from "../infra/stack.ts";
+import { CONFIGURATIONS } from "../infra/configurations.ts";
+import { type Registered, registerStack } from "../infra/stack.ts";
 
 /** Everything that can be long is as long as Pulumi and `config.ts` let it be. */
 const LONGEST = {

@@ -1,9 +1,10 @@
 /**
  * The stack's whole life in the real Pulumi engine, without AWS: `npm run preview:offline`.
  *
- * Preview, up, up again, a threshold edited, the file system replaced, destroy. The program runs inline, in this
- * process, so the engine needs no language host. The providers are stand-ins, the backend is a temporary folder, and
- * what dynamic resources call, EFS and Secrets Manager, is the local control plane.
+ * A preview of each configuration, then one stack: up, up again, up over what version 0.1 left, a threshold edited, the
+ * file system replaced, destroy. The program runs inline, in this process, so the engine needs no language host. The
+ * providers are stand-ins, the backend is a temporary folder, and what dynamic resources call, EFS and Secrets Manager,
+ * is the local control plane.
  */
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
@@ -23,9 +24,17 @@ import { PROJECT } from "../../config.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import { type AwsState, emptyState, type MountTarget } from "../../local/control-plane/state.ts";
 import { ACCOUNT_ID, create, REGION } from "../infra/aws-stand-in.ts";
+import { CONFIGURATIONS } from "../infra/configurations.ts";
 import { EngineMissingError, findEngine } from "./engine.ts";
+import { asVersion01, lostResources } from "./former-names.ts";
 import { runProgram } from "./program.ts";
 import { makeProject } from "./project.ts";
+
+/** The program's keys without the project's name, as text. */
+type Values = Readonly<Record<string, string>>;
+
+/** The widest name of what is done, for the list of it. */
+const WIDTH = 32;
 
 /** What the engine did to a resource. */
 interface Step {
@@ -42,10 +51,12 @@ interface Outcome {
 
 /** The stack's file system: another performance mode makes another one. */
 const fileSystemOf = (performanceMode: string) =>
-  create("aws:efs/fileSystem:FileSystem", "files", { performanceMode }).id;
+  create("aws:efs/fileSystem:FileSystem", "file-storage-files", { performanceMode }).id;
 
 const ownMountTargetsOf = (fileSystemId: string) =>
-  [1, 2].map((number) => create("aws:efs/mountTarget:MountTarget", `mount-target-${number}`, { fileSystemId }).id);
+  [1, 2].map(
+    (number) => create("aws:efs/mountTarget:MountTarget", `file-storage-mount-target-${number}`, { fileSystemId }).id,
+  );
 
 const foreignMountTargetOf = (fileSystemId: string) => fileSystemId.replace("fs-", "fsmt-");
 
@@ -94,6 +105,10 @@ async function run(engine: string): Promise<void> {
       [/subnet-1 and subnet-11, both in ap-northeast-1a/],
     );
 
+    const urns: string[] = [];
+    for (const [name, values] of Object.entries(CONFIGURATIONS)) urns.push(...(await previews(stack, name, values)));
+    assert.deepEqual(lostResources(urns), [], "Every resource of version 0.1 is there, by its name or its former one");
+
     const previewed = await watch((onEvent) => stack.preview({ onEvent }));
     report("preview", previewed);
     assert.deepEqual(Object.keys(previewed.counts), ["create"], "A preview of a new stack only creates");
@@ -110,6 +125,11 @@ async function run(engine: string): Promise<void> {
     const again = await watch((onEvent) => stack.up({ onEvent }));
     report("up again", again);
     assert.deepEqual(again.counts, { same: created.counts.create }, "up without a change changes nothing");
+
+    await stack.importStack(asVersion01(await stack.exportStack()));
+    const upgraded = await watch((onEvent) => stack.up({ onEvent }));
+    report("up from version 0.1", upgraded);
+    assert.deepEqual(upgraded.counts, again.counts, "up over the names of version 0.1 makes nothing again");
 
     await stack.setConfig(`${PROJECT}:fileCountThreshold`, { value: "2000" });
     const edited = await watch((onEvent) => stack.up({ onEvent }));
@@ -147,31 +167,49 @@ async function run(engine: string): Promise<void> {
 }
 
 /** A preview with values that are not allowed fails, says why, and promises no resource. */
-async function refuses(
-  stack: Stack,
-  what: string,
-  values: Readonly<Record<string, string>>,
-  reasons: readonly RegExp[],
-): Promise<void> {
-  const config = Object.fromEntries(Object.entries(values).map(([key, value]) => [`${PROJECT}:${key}`, { value }]));
-  await stack.setAllConfig(config);
+async function refuses(stack: Stack, what: string, values: Values, reasons: readonly RegExp[]): Promise<void> {
   const failed = new AbortController();
   const onEvent = ({ diagnosticEvent }: EngineEvent) => {
     if (diagnosticEvent?.severity === "error") failed.abort();
   };
-  try {
-    // An inline program that fails in an output would never end (pulumi/pulumi#14980).
-    await stack.preview({ onEvent, signal: failed.signal });
-    assert.fail(`A preview with ${what} must fail`);
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    for (const reason of reasons) assert.match(error.message, reason);
-  } finally {
-    // It leaves handlers behind that would take a failed assertion for an error of the program.
-    process.removeAllListeners("uncaughtException").removeAllListeners("unhandledRejection");
-  }
-  await stack.removeAllConfig(Object.keys(config));
-  console.log(`${what.padEnd(24)} refused`);
+  await withConfig(stack, values, async () => {
+    try {
+      // An inline program that fails in an output would never end (pulumi/pulumi#14980).
+      await stack.preview({ onEvent, signal: failed.signal });
+      assert.fail(`A preview with ${what} must fail`);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      for (const reason of reasons) assert.match(error.message, reason);
+    } finally {
+      // It leaves handlers behind that would take a failed assertion for an error of the program.
+      process.removeAllListeners("uncaughtException").removeAllListeners("unhandledRejection");
+    }
+  });
+  console.log(`${what.padEnd(WIDTH)} refused`);
+}
+
+/** @returns the URNs of what a stack with these values has. */
+async function previews(stack: Stack, what: string, values: Values): Promise<string[]> {
+  const urns: string[] = [];
+  await withConfig(stack, values, () =>
+    stack.preview({
+      onEvent: ({ resourcePreEvent }) => {
+        if (resourcePreEvent !== undefined) urns.push(resourcePreEvent.metadata.urn);
+      },
+    }),
+  );
+  console.log(`${what.padEnd(WIDTH)} ${urns.length} create`);
+  return urns;
+}
+
+/** Runs an operation with these values of the program's keys in place of the stack's own. */
+async function withConfig(stack: Stack, values: Values, operation: () => Promise<unknown>): Promise<void> {
+  const { name, workspace } = stack;
+  const own = await workspace.stackSettings(name);
+  const others = Object.fromEntries(Object.entries(values).map(([key, value]) => [`${PROJECT}:${key}`, value]));
+  await workspace.saveStackSettings(name, { ...own, config: { "aws:region": REGION, ...others } });
+  await operation();
+  await workspace.saveStackSettings(name, own);
 }
 
 /** Runs an operation and collects what the engine did. */
@@ -192,7 +230,7 @@ async function watch(operation: (onEvent: (event: EngineEvent) => void) => Promi
 function report(what: string, { counts, steps }: Outcome): void {
   const summary = Object.entries(counts).map(([op, count]) => `${count} ${op}`);
   const updated = steps.filter(({ op }) => op === "update").map(({ type, name }) => `(${type} ${name})`);
-  console.log([what.padEnd(24), summary.join(", "), ...updated].join(" "));
+  console.log([what.padEnd(WIDTH), summary.join(", "), ...updated].join(" "));
 }
 
 function tokensOf({ secrets }: AwsState): string[] {
@@ -310,10 +348,10 @@ function assertSwept(deleted: readonly Step[], state: AwsState): void {
     assert.ok(order(type, name) < swept, `${type} ${name} is deleted before the sweep`);
   }
   for (const [type, name] of [
-    ["aws:efs/mountTarget:MountTarget", "mount-target-1"],
-    ["aws:efs/fileSystem:FileSystem", "files"],
-    ["aws:ec2/securityGroup:SecurityGroup", "mount-targets"],
-    ["aws:ec2/subnet:Subnet", "private-3"],
+    ["aws:efs/mountTarget:MountTarget", "file-storage-mount-target-1"],
+    ["aws:efs/fileSystem:FileSystem", "file-storage-files"],
+    ["aws:ec2/securityGroup:SecurityGroup", "security-groups-mount-targets"],
+    ["aws:ec2/subnet:Subnet", "network-private-3"],
   ] as const) {
     assert.ok(order(type, name) > swept, `${type} ${name} is deleted after the sweep`);
   }

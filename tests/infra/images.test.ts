@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { CONFIGURATIONS, registerStack } from "./stack.ts";
+import { CONFIGURATIONS } from "./configurations.ts";
+import { registerStack } from "./stack.ts";
 
 interface Service {
   readonly build: string | { readonly dockerfile: string };

@@ -5,10 +5,11 @@
 import { runSimulation } from "@cloud-copilot/iam-simulate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ACCOUNT_ID, REGION } from "./aws-stand-in.ts";
+import { CONFIGURATIONS } from "./configurations.ts";
 import { type IamRequest, iamRequestsOf, type StackArns } from "./iam-requests.ts";
 import { policiesOf, type Statement } from "./policies.ts";
 import { type RecordedCalls, recordCalls } from "./recorded-calls.ts";
-import { CONFIGURATIONS, type Registered, registerStack } from "./stack.ts";
+import { type Registered, registerStack } from "./stack.ts";
 
 type Role = "file-monitor" | "router-task" | "router-execution";
 
@@ -218,10 +219,10 @@ function arnsOf(resources: readonly Registered[]): Arns {
     if (found === undefined) throw new Error(`The stack has no ${type} ${name}`);
     return String(found.outputs.arn);
   };
-  const subnets = [1, 2, 3].map((number) => arnOf("Subnet", `private-${number}`));
+  const subnets = [1, 2, 3].map((number) => arnOf("Subnet", `network-private-${number}`));
   return {
-    fileSystem: arnOf("FileSystem", "files"),
-    accessPoint: arnOf("AccessPoint", "directory"),
+    fileSystem: arnOf("FileSystem", "file-storage-files"),
+    accessPoint: arnOf("AccessPoint", "file-storage-directory"),
     parameter: arnOf("Parameter", "mount-table"),
     parameterKey: keyOf(resources, "mount-table", "keyId"),
     apiToken: arnOf("Secret", "api-token"),
@@ -229,15 +230,15 @@ function arnsOf(resources: readonly Registered[]): Arns {
     service: arnOf("Service", "router"),
     subnets,
     functionSubnet: subnets[0] ?? "",
-    mountTargetSecurityGroup: arnOf("SecurityGroup", "mount-targets"),
-    functionSecurityGroup: arnOf("SecurityGroup", "file-monitor"),
+    mountTargetSecurityGroup: arnOf("SecurityGroup", "security-groups-mount-targets"),
+    functionSecurityGroup: arnOf("SecurityGroup", "security-groups-file-monitor"),
     networkInterface: `arn:aws:ec2:${REGION}:${ACCOUNT_ID}:network-interface/eni-0e0e0e0e`,
     topic: arnOf("Topic", "alarms"),
-    repositories: [arnOf("Repository", "router"), arnOf("Repository", "fluent-bit-custom")],
+    repositories: [arnOf("Repository", "router"), arnOf("Repository", "log-router-fluent-bit-custom")],
     monitorLogStream: `${arnOf("LogGroup", "file-monitor")}:log-stream:2026/01/01`,
-    logRouterLogStream: `${arnOf("LogGroup", "firelens")}:log-stream:firelens/log-router/0e0e0e0e`,
-    errorLogStream: `${arnOf("LogGroup", "errors")}:log-stream:fargate-router-firelens-0e0e0e0e`,
-    archivedObject: `${arnOf("Bucket", "logs")}/logs/year=2026/month=01/day=31/hour=23/235959-0e0e0e0e.gz`,
+    logRouterLogStream: `${arnOf("LogGroup", "log-router-firelens")}:log-stream:firelens/log-router/0e0e0e0e`,
+    errorLogStream: `${arnOf("LogGroup", "log-router-errors")}:log-stream:fargate-router-firelens-0e0e0e0e`,
+    archivedObject: `${arnOf("Bucket", "log-router-logs")}/logs/year=2026/month=01/day=31/hour=23/235959-0e0e0e0e.gz`,
   };
 }
 

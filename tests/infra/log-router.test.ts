@@ -4,8 +4,9 @@ import { runSimulation } from "@cloud-copilot/iam-simulate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ACCOUNT_ID } from "./aws-stand-in.ts";
+import { CONFIGURATIONS } from "./configurations.ts";
 import { policiesOf } from "./policies.ts";
-import { CONFIGURATIONS, type Registered, registerStack } from "./stack.ts";
+import { type Registered, registerStack } from "./stack.ts";
 
 const containerSchema = z.looseObject({
   name: z.string(),
@@ -86,19 +87,21 @@ describe("by default", () => {
     const environment = container("log-router")?.environment.map(({ name, value }) => [name, value]) ?? [];
     expect(Object.fromEntries(environment)).toEqual({
       AWS_REGION: "ap-northeast-1",
-      LOG_BUCKET_NAME: one("Bucket", "logs").outputs.bucket,
+      LOG_BUCKET_NAME: one("Bucket", "log-router-logs").outputs.bucket,
       ERROR_LOG_GROUP_NAME: "/ecs/backend/errors",
     });
   });
 
   test("its image is built from its folder, under a tag that says from what; five are kept", () => {
-    const repository = one("Repository", "fluent-bit-custom");
+    const repository = one("Repository", "log-router-fluent-bit-custom");
     expect(repository.inputs).toMatchObject({
       name: "fluent-bit-custom",
       imageScanningConfiguration: { scanOnPush: true },
     });
-    expect(JSON.stringify(one("LifecyclePolicy", "fluent-bit-custom").inputs.policy)).toContain('"countNumber":5');
-    const { inputs } = one("Image", "fluent-bit-custom");
+    expect(JSON.stringify(one("LifecyclePolicy", "log-router-fluent-bit-custom").inputs.policy)).toContain(
+      '"countNumber":5',
+    );
+    const { inputs } = one("Image", "log-router-fluent-bit-custom");
     expect(inputs).toMatchObject({ context: { location: "fluent-bit" }, platforms: ["linux/arm64"] });
     expect(inputs.tags).toEqual([expect.stringMatching(/fluent-bit-custom:[0-9a-f]{20}-arm64$/)]);
   });
@@ -110,8 +113,8 @@ describe("by default", () => {
   });
 
   test("only the tasks write to the archive, and only over TLS", async () => {
-    const bucket = String(one("Bucket", "logs").outputs.arn);
-    const writer = String(one("Role", "router-task").outputs.arn);
+    const bucket = String(one("Bucket", "log-router-logs").outputs.arn);
+    const writer = String(one("Role", "roles-router-task").outputs.arn);
     const object = `${bucket}/logs/year=2026/month=01/day=31/hour=00/000000-0e0e0e0e.gz`;
     const mayPut = async (principal: string, secure: boolean) => {
       const answer = await runSimulation(
@@ -126,7 +129,7 @@ describe("by default", () => {
           identityPolicies: [{ name: "all", policy: ALLOW_ALL }],
           serviceControlPolicies: [],
           resourceControlPolicies: [],
-          resourcePolicy: JSON.parse(String(one("BucketPolicy", "logs").inputs.policy)),
+          resourcePolicy: JSON.parse(String(one("BucketPolicy", "log-router-logs").inputs.policy)),
         },
         {},
       );
@@ -139,7 +142,7 @@ describe("by default", () => {
   });
 
   test("lines move to Glacier after 90 days and are deleted after a year; unfinished uploads after a day", () => {
-    expect(one("BucketLifecycleConfiguration", "logs").inputs.rules).toEqual([
+    expect(one("BucketLifecycleConfiguration", "log-router-logs").inputs.rules).toEqual([
       expect.objectContaining({
         filter: { prefix: "logs/" },
         transitions: [{ days: 90, storageClass: "GLACIER" }],
@@ -151,9 +154,9 @@ describe("by default", () => {
   });
 
   test("Athena finds the hours where Fluent Bit puts them", () => {
-    const { inputs } = one("CatalogTable", "logs");
+    const { inputs } = one("CatalogTable", "log-router-logs");
     const parameters = z.record(z.string(), z.string()).parse(inputs.parameters);
-    const bucket = one("Bucket", "logs").outputs.bucket;
+    const bucket = one("Bucket", "log-router-logs").outputs.bucket;
     const [, keyFormat = ""] =
       /S3_Key_Format\s+\/(\S+\/)\S+$/m.exec(readFileSync("fluent-bit/fluent-bit.conf", "utf8")) ?? [];
     const names = ["year", "month", "day", "hour"];
@@ -170,7 +173,7 @@ describe("by default", () => {
   });
 
   test("an error of a router, and the log router's own, raise an alarm", () => {
-    expect(one("MetricAlarm", "router-errors").inputs).toMatchObject({
+    expect(one("MetricAlarm", "log-router-router-errors").inputs).toMatchObject({
       namespace: "AWS/Logs",
       metricName: "IncomingLogEvents",
       dimensions: { LogGroupName: "/ecs/backend/errors" },

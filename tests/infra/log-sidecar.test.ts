@@ -30,6 +30,7 @@ beforeAll(async () => {
   });
   const role = (name: string) => new aws.iam.Role(name, { assumeRolePolicy: "{}" });
   new RouterService("router", {
+    family: "router",
     vpcId: "vpc-1",
     subnetIds: ["subnet-1", "subnet-2"],
     taskSecurityGroupId: "sg-1",

@@ -7,16 +7,12 @@ import { isWildcardOnlyAction } from "@cloud-copilot/iam-simulate";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ACCOUNT_ID, AVAILABILITY_ZONES, EXISTING_ROUTE_TABLES, EXISTING_VPC_CIDRS, REGION } from "./aws-stand-in.ts";
+import { CONFIGURATIONS, type ConfigurationName } from "./configurations.ts";
 import { policiesOf, type Statement } from "./policies.ts";
-import {
-  CONFIGURATIONS,
-  type ConfigurationName,
-  type Registered,
-  type RegisteredStack,
-  registerStack,
-} from "./stack.ts";
+import { type Registered, type RegisteredStack, registerStack } from "./stack.ts";
 
 let resources: readonly Registered[];
+let parts: RegisteredStack["parts"];
 let lookUps: readonly string[];
 let outputs: RegisteredStack["outputs"];
 
@@ -29,7 +25,8 @@ function one(type: string, name?: string): Registered {
   throw new Error(`${found.length} resources are ${type} ${name ?? ""}`);
 }
 
-const nameById = (id: unknown) => resources.find(({ outputs }) => outputs.id === id)?.name ?? String(id);
+const groupById = (id: unknown) =>
+  resources.find(({ outputs }) => outputs.id === id)?.name.replace("security-groups-", "") ?? String(id);
 
 const list = (value: unknown): unknown[] => (value === undefined ? [] : Array.isArray(value) ? value : [value]);
 
@@ -42,7 +39,12 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   const logRouter = config.logRouter !== "false";
 
   beforeAll(async () => {
-    ({ resources, lookUps, outputs } = await registerStack(config));
+    ({ resources, parts, lookUps, outputs } = await registerStack(config));
+  });
+
+  test("every part of a component bears its name, so that two of a kind fit into one program", () => {
+    for (const { name: part, component } of parts) expect(part).toContain(component);
+    expect(parts.length).toBeGreaterThan(50);
   });
 
   describe("encryption", () => {
@@ -100,8 +102,8 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         config.efsIamAuthorization === "false"
           ? [[{ AWS: "*" }, [read, write], throughMountTarget]]
           : [
-              [role("router-task"), [read, write], atAccessPoint],
-              [role("file-monitor"), [read], atAccessPoint],
+              [role("roles-router-task"), [read, write], atAccessPoint],
+              [role("roles-file-monitor"), [read], atAccessPoint],
             ],
       );
     });
@@ -323,9 +325,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         }),
       ).toEqual(
         expect.arrayContaining([
-          ["file-monitor", "lambda.amazonaws.com"],
-          ["router-task", "ecs-tasks.amazonaws.com"],
-          ["router-execution", "ecs-tasks.amazonaws.com"],
+          ["roles-file-monitor", "lambda.amazonaws.com"],
+          ["roles-router-task", "ecs-tasks.amazonaws.com"],
+          ["roles-router-execution", "ecs-tasks.amazonaws.com"],
           ["backup", "backup.amazonaws.com"],
         ]),
       );
@@ -362,9 +364,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         all(type).find((resource) => resource.name === name)?.outputs.name ?? "none";
       expect(outputs).toMatchObject({
         monitorLogGroup: nameOf("LogGroup", "file-monitor"),
-        errorLogGroup: nameOf("LogGroup", logRouter ? "errors" : "router"),
-        logRouterLogGroup: nameOf("LogGroup", "firelens"),
-        logBucket: nameOf("Bucket", "logs"),
+        errorLogGroup: nameOf("LogGroup", logRouter ? "log-router-errors" : "router"),
+        logRouterLogGroup: nameOf("LogGroup", "log-router-firelens"),
+        logBucket: nameOf("Bucket", "log-router-logs"),
         auditBucket: nameOf("Bucket", "audit-trail"),
       });
     });
@@ -387,7 +389,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         expect(inputs, alarm).toMatchObject({ alarmActions: [topic], okActions: [topic] });
         expect(inputs.alarmDescription, alarm).toMatch(/\.$/);
       }
-      for (const rule of ["tasks-failed", "deployment-failed"]) {
+      for (const rule of ["alarms-tasks-failed", "alarms-deployment-failed"]) {
         expect(one("EventTarget", rule).inputs, rule).toMatchObject({
           rule: one("EventRule", rule).outputs.name,
           arn: topic,
@@ -399,8 +401,10 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           .sort(),
       ).toEqual(
         [
-          ...["io-limit", "monitor-error-rate", "mount-target-creation-failed", "no-room-to-grow"],
-          ...(logRouter ? ["log-router-errors", "router-errors"] : []),
+          ...["io-limit", "monitor-error-rate", "mount-target-creation-failed", "no-room-to-grow"].map(
+            (alarm) => `alarms-${alarm}`,
+          ),
+          ...(logRouter ? ["log-router-errors", "log-router-router-errors"] : []),
         ].sort(),
       );
       expect(all("TopicSubscription").map(({ inputs }) => inputs.endpoint)).toEqual(list(config.alarmEmail));
@@ -560,9 +564,9 @@ function flows(type: "SecurityGroupIngressRule" | "SecurityGroupEgressRule"): st
     .map(({ inputs }) => {
       expect(inputs.ipProtocol).toBe("tcp");
       expect(inputs.fromPort).toBe(inputs.toPort);
-      const own = nameById(inputs.securityGroupId);
+      const own = groupById(inputs.securityGroupId);
       const other =
-        inputs.prefixListId === undefined ? nameById(inputs.referencedSecurityGroupId ?? inputs.cidrIpv4) : "s3";
+        inputs.prefixListId === undefined ? groupById(inputs.referencedSecurityGroupId ?? inputs.cidrIpv4) : "s3";
       const [from, to] = type === "SecurityGroupIngressRule" ? [other, own] : [own, other];
       return `${from} > ${to}:${inputs.toPort}`;
     })

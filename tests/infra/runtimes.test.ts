@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { readSettings as readRouterSettings } from "../../fargate-app/src/settings.ts";
 import { METRICS_NAMESPACE, publishMetrics } from "../../functions/file-monitor/metrics.ts";
 import { readSettings as readMonitorSettings } from "../../functions/file-monitor/settings.ts";
-import { CONFIGURATIONS, type ConfigurationName, type Registered, registerStack } from "./stack.ts";
+import { CONFIGURATIONS, type ConfigurationName } from "./configurations.ts";
+import { type Registered, registerStack } from "./stack.ts";
 
 let resources: readonly Registered[];
 

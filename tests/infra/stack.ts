@@ -20,50 +20,19 @@ export interface Registered {
   readonly taggable: boolean;
 }
 
+/** A resource that a component made. */
+export interface Part {
+  readonly name: string;
+  readonly component: string;
+}
+
 export interface RegisteredStack {
   readonly resources: readonly Registered[];
+  readonly parts: readonly Part[];
   readonly outputs: Properties;
   /** What the program looked up, such as `aws:index/getRegion:getRegion`. */
   readonly lookUps: readonly string[];
 }
-
-/** The stack's configurations that the rules are held against, by name. */
-export const CONFIGURATIONS = {
-  defaults: {},
-  everything: {
-    owner: "file-service@example.com",
-    nameSuffix: "-prod",
-    kmsKeyArn: "arn:aws:kms:ap-northeast-1:123456789012:key/11111111-2222-3333-4444-555555555555",
-    dataOnDestroy: "retain",
-    certificateArn: "arn:aws:acm:ap-northeast-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
-    availabilityZones: '["ap-northeast-1a","ap-northeast-1c","ap-northeast-1d"]',
-    allowedCidrs: '["10.0.0.0/16","172.16.0.0/12"]',
-    throughputMode: "provisioned",
-    provisionedThroughput: "256",
-    transitionToIaDays: "30",
-    maxMountTargets: "3",
-    parameterType: "SecureString",
-    alarmEmail: "on-call@example.com",
-    auditTrail: "true",
-  },
-  "an existing VPC and file system": {
-    vpcId: "vpc-0e0e0e0e",
-    privateSubnetIds: '["subnet-0e0e0e01","subnet-0e0e0e02","subnet-0e0e0e03"]',
-    createVpcEndpoints: "false",
-    existingFileSystemId: "fs-0e0e0e0e",
-    logRouter: "false",
-    efsIamAuthorization: "false",
-    apiToken: "false",
-    rollout: "hot-reload",
-    mountTableRefreshSeconds: "10",
-  },
-  "endpoints in an existing VPC": {
-    vpcId: "vpc-0e0e0e0e",
-    privateSubnetIds: '["subnet-0e0e0e01","subnet-0e0e0e02","subnet-0e0e0e03"]',
-  },
-} as const satisfies Record<string, Record<string, string>>;
-
-export type ConfigurationName = keyof typeof CONFIGURATIONS;
 
 /**
  * Runs the program.
@@ -75,6 +44,7 @@ export async function registerStack(
   stackName = "test",
 ): Promise<RegisteredStack> {
   const resources: Registered[] = [];
+  const parts: Promise<Part>[] = [];
   const lookUps: string[] = [];
   const declared = new Map<string, { readonly taggable: boolean; readonly opts: pulumi.CustomResourceOptions }>();
   await pulumi.runtime.setMocks(
@@ -115,13 +85,24 @@ export async function registerStack(
   vi.doMock("../../components/generated-token.ts", () => ({ GeneratedToken }));
   const outputs = await pulumi.runtime.runInPulumiStack(async () => {
     pulumi.runtime.registerStackTransformation(({ type, name, props, opts }) => {
+      if (opts.parent !== undefined) parts.push(partOf(opts.parent, name));
       declared.set(`${type} ${name}`, { taggable: type.startsWith("aws:") && "tags" in props, opts });
       return undefined;
     });
     return { ...(await import("../../index.ts")) };
   });
   await pulumi.runtime.disconnect();
-  return { resources, outputs: withoutSecrets(outputs ?? {}), lookUps };
+  return { resources, parts: await Promise.all(parts), outputs: withoutSecrets(outputs ?? {}), lookUps };
+}
+
+async function partOf({ urn }: pulumi.Resource, name: string): Promise<Part> {
+  return {
+    name,
+    component:
+      String(await resolved(urn))
+        .split("::")
+        .at(-1) ?? "",
+  };
 }
 
 function resolved(input: unknown): Promise<unknown> {
