@@ -179,13 +179,18 @@ class MemoryClient implements NfsClient {
     if (file && file.attributes.fileId !== fileId) {
       throw new FileChangedError(`${path} was replaced before it was read`);
     }
-    if (first.length > 0) yield first;
-    if (file === undefined) return;
-    for (let at = start + first.length; at < end; at += chunkSize) {
-      const upTo = Math.min(end, at + chunkSize);
-      const chunk = await this.#perform("read", path, options, () => file.read(at, upTo));
-      if (chunk.length < upTo - at) throw new FileChangedError(`${path} became shorter while it was read`);
-      yield chunk;
+    const endWatch = this.#watch();
+    try {
+      if (first.length > 0) yield first;
+      if (file === undefined) return;
+      for (let at = start + first.length; at < end; at += chunkSize) {
+        const upTo = Math.min(end, at + chunkSize);
+        const chunk = await this.#perform("read", path, options, () => file.read(at, upTo));
+        if (chunk.length < upTo - at) throw new FileChangedError(`${path} became shorter while it was read`);
+        yield chunk;
+      }
+    } finally {
+      endWatch();
     }
   }
 
