@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { denyBucketWithoutTls, policyDocument } from "./policy.ts";
+import { createPrivateBucket } from "./private-bucket.ts";
 
 export interface AuditTrailArgs {
   /** Days that the trail is kept. Example: 365. */
@@ -19,79 +19,20 @@ export class AuditTrail extends pulumi.ComponentResource {
   constructor(name: string, args: AuditTrailArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:AuditTrail", name, {}, opts);
 
-    const bucket = this.#createBucket(args);
-    const policy = this.#admitCloudTrail(bucket, args);
-    this.#createTrail(bucket, policy);
-    this.bucketName = bucket.bucket;
-
-    this.registerOutputs();
-  }
-
-  #createBucket({ retentionDays, retain }: AuditTrailArgs): aws.s3.Bucket {
-    const opts = { parent: this, retainOnDelete: retain };
-    const bucket = new aws.s3.Bucket("audit-trail", { forceDestroy: !retain }, opts);
-    new aws.s3.BucketServerSideEncryptionConfiguration(
-      "audit-trail",
-      { bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }] },
-      opts,
-    );
-    new aws.s3.BucketPublicAccessBlock(
-      "audit-trail",
-      {
-        bucket: bucket.bucket,
-        blockPublicAcls: true,
-        blockPublicPolicy: true,
-        ignorePublicAcls: true,
-        restrictPublicBuckets: true,
-      },
-      opts,
-    );
-    new aws.s3.BucketLifecycleConfiguration(
-      "audit-trail",
-      {
-        bucket: bucket.bucket,
-        rules: [{ id: "expire", status: "Enabled", filter: { prefix: "" }, expiration: { days: retentionDays } }],
-      },
-      opts,
-    );
-    return bucket;
-  }
-
-  #admitCloudTrail(bucket: aws.s3.Bucket, { retain }: AuditTrailArgs): aws.s3.BucketPolicy {
-    const opts = { parent: this, retainOnDelete: retain };
     const { accountId } = aws.getCallerIdentityOutput({}, { parent: this });
-    const ours = { "aws:SourceAccount": accountId };
-    return new aws.s3.BucketPolicy(
-      "audit-trail",
+    const { bucket, policy } = createPrivateBucket(
+      name,
       {
-        bucket: bucket.bucket,
-        policy: policyDocument([
-          denyBucketWithoutTls(bucket),
-          {
-            Sid: "AllowTrailToCheck",
-            Effect: "Allow",
-            Principal: { Service: "cloudtrail.amazonaws.com" },
-            Action: "s3:GetBucketAcl",
-            Resource: bucket.arn,
-            Condition: { StringEquals: ours },
-          },
-          {
-            Sid: "AllowTrailToWrite",
-            Effect: "Allow",
-            Principal: { Service: "cloudtrail.amazonaws.com" },
-            Action: "s3:PutObject",
-            Resource: pulumi.interpolate`${bucket.arn}/AWSLogs/${accountId}/*`,
-            Condition: { StringEquals: { ...ours, "s3:x-amz-acl": "bucket-owner-full-control" } },
-          },
-        ]),
+        statements: (bucket) => admitCloudTrail(bucket, accountId),
+        lifecycleRules: [
+          { id: "expire", status: "Enabled", filter: { prefix: "" }, expiration: { days: args.retentionDays } },
+        ],
+        retain: args.retain,
       },
-      opts,
+      this,
     );
-  }
-
-  #createTrail(bucket: aws.s3.Bucket, policy: aws.s3.BucketPolicy): void {
     new aws.cloudtrail.Trail(
-      "audit-trail",
+      name,
       {
         s3BucketName: bucket.bucket,
         enableLogFileValidation: true,
@@ -100,5 +41,31 @@ export class AuditTrail extends pulumi.ComponentResource {
       },
       { parent: this, dependsOn: [policy] },
     );
+    this.bucketName = bucket.bucket;
+
+    this.registerOutputs();
   }
+}
+
+/** CloudTrail looks at the bucket's ACL before it writes, and writes only for this account. */
+function admitCloudTrail(bucket: aws.s3.Bucket, accountId: pulumi.Output<string>): aws.iam.PolicyStatement[] {
+  const ours = { "aws:SourceAccount": accountId };
+  return [
+    {
+      Sid: "AllowTrailToCheck",
+      Effect: "Allow",
+      Principal: { Service: "cloudtrail.amazonaws.com" },
+      Action: "s3:GetBucketAcl",
+      Resource: bucket.arn,
+      Condition: { StringEquals: ours },
+    },
+    {
+      Sid: "AllowTrailToWrite",
+      Effect: "Allow",
+      Principal: { Service: "cloudtrail.amazonaws.com" },
+      Action: "s3:PutObject",
+      Resource: pulumi.interpolate`${bucket.arn}/AWSLogs/${accountId}/*`,
+      Condition: { StringEquals: { ...ours, "s3:x-amz-acl": "bucket-owner-full-control" } },
+    },
+  ];
 }

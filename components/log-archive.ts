@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { denyBucketWithoutTls, policyDocument } from "./policy.ts";
+import { createPrivateBucket } from "./private-bucket.ts";
 
 export interface LogArchiveArgs {
   /** Ends the database's name. Example: `-prod`. */
@@ -12,6 +12,8 @@ export interface LogArchiveArgs {
   /** Leave the bucket, with its policy and lifecycle, in the account when it leaves the stack; else it is deleted. */
   readonly retain: boolean;
 }
+
+const PREFIX = "logs/";
 
 /** Days after which lines move to S3 Glacier Flexible Retrieval, which Athena cannot read. */
 const DAYS_UNTIL_GLACIER = 90;
@@ -52,113 +54,39 @@ export class LogArchive extends pulumi.ComponentResource {
   readonly bucketName: pulumi.Output<string>;
   readonly bucketArn: pulumi.Output<string>;
   /** Where in the bucket the lines are. */
-  readonly prefix = "logs/";
+  readonly prefix = PREFIX;
+  readonly #name: string;
 
   constructor(name: string, args: LogArchiveArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:LogArchive", name, {}, opts);
+    this.#name = name;
 
-    const bucket = this.#createBucket(name, args);
+    const { bucket } = createPrivateBucket(
+      name,
+      {
+        statements: (bucket) => [denyOtherWriters(bucket, args.writerArn)],
+        lifecycleRules: lifecycleRules(args.days),
+        retain: args.retain,
+      },
+      this,
+    );
     this.bucketName = bucket.bucket;
     this.bucketArn = bucket.arn;
-    this.#closeBucket(name, bucket, args);
-    this.#age(name, bucket, args);
-    const table = this.#createTable(name, bucket, args);
-    this.#saveQueries(name, bucket, table);
+    this.#saveQueries(bucket, this.#createTable(bucket, args));
 
     this.registerOutputs();
   }
 
-  #createBucket(name: string, { retain }: LogArchiveArgs): aws.s3.Bucket {
-    const opts = { parent: this, retainOnDelete: retain };
-    const bucket = new aws.s3.Bucket(name, { forceDestroy: !retain }, opts);
-    new aws.s3.BucketServerSideEncryptionConfiguration(
-      name,
-      { bucket: bucket.bucket, rules: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }] },
-      opts,
-    );
-    new aws.s3.BucketOwnershipControls(
-      name,
-      { bucket: bucket.bucket, rule: { objectOwnership: "BucketOwnerEnforced" } },
-      opts,
-    );
-    return bucket;
-  }
-
-  #closeBucket(name: string, bucket: aws.s3.Bucket, { writerArn, retain }: LogArchiveArgs): void {
-    const opts = { parent: this, retainOnDelete: retain };
-    new aws.s3.BucketPublicAccessBlock(
-      name,
-      {
-        bucket: bucket.bucket,
-        blockPublicAcls: true,
-        blockPublicPolicy: true,
-        ignorePublicAcls: true,
-        restrictPublicBuckets: true,
-      },
-      opts,
-    );
-    new aws.s3.BucketPolicy(
-      name,
-      {
-        bucket: bucket.bucket,
-        policy: policyDocument([
-          denyBucketWithoutTls(bucket),
-          {
-            Sid: "DenyOtherWriters",
-            Effect: "Deny",
-            Principal: { AWS: "*" },
-            Action: "s3:PutObject",
-            Resource: pulumi.interpolate`${bucket.arn}/${this.prefix}*`,
-            Condition: { ArnNotEquals: { "aws:PrincipalArn": writerArn } },
-          },
-        ]),
-      },
-      opts,
-    );
-  }
-
-  #age(name: string, bucket: aws.s3.Bucket, { days, retain }: LogArchiveArgs): void {
-    const opts = { parent: this, retainOnDelete: retain };
-    new aws.s3.BucketLifecycleConfiguration(
-      name,
-      {
-        bucket: bucket.bucket,
-        rules: [
-          {
-            id: "archive-lines",
-            status: "Enabled",
-            filter: { prefix: this.prefix },
-            transitions: [{ days: DAYS_UNTIL_GLACIER, storageClass: "GLACIER" }],
-            expiration: { days },
-          },
-          {
-            id: "forget-query-results",
-            status: "Enabled",
-            filter: { prefix: QUERY_RESULTS },
-            expiration: { days: QUERY_RESULT_DAYS },
-          },
-          {
-            id: "abort-unfinished-uploads",
-            status: "Enabled",
-            filter: { prefix: "" },
-            abortIncompleteMultipartUpload: { daysAfterInitiation: 1 },
-          },
-        ],
-      },
-      opts,
-    );
-  }
-
-  #createTable(name: string, bucket: aws.s3.Bucket, { nameSuffix }: LogArchiveArgs): aws.glue.CatalogTable {
-    const location = pulumi.interpolate`s3://${bucket.bucket}/${this.prefix}`;
+  #createTable(bucket: aws.s3.Bucket, { nameSuffix }: LogArchiveArgs): aws.glue.CatalogTable {
+    const location = pulumi.interpolate`s3://${bucket.bucket}/${PREFIX}`;
     const partitionPath = PARTITIONS.map((partition) => `${partition.name}=\${${partition.name}}`).join("/");
     const database = new aws.glue.CatalogDatabase(
-      name,
+      this.#name,
       { name: `efs_mount_autoscaling${nameSuffix.replaceAll("-", "_")}`, description: "The routers' logs" },
       { parent: this },
     );
     return new aws.glue.CatalogTable(
-      name,
+      this.#name,
       {
         databaseName: database.name,
         name: "router_logs",
@@ -191,9 +119,9 @@ export class LogArchive extends pulumi.ComponentResource {
     );
   }
 
-  #saveQueries(name: string, bucket: aws.s3.Bucket, table: aws.glue.CatalogTable): void {
+  #saveQueries(bucket: aws.s3.Bucket, table: aws.glue.CatalogTable): void {
     const workgroup = new aws.athena.Workgroup(
-      name,
+      this.#name,
       {
         description: "Queries on the routers' logs",
         forceDestroy: true,
@@ -213,7 +141,7 @@ export class LogArchive extends pulumi.ComponentResource {
         { parent: this },
       );
     query(
-      `${name}-errors-by-hour`,
+      `${this.#name}-errors-by-hour`,
       "Errors by hour",
       "How many errors each container logged in each hour of a day. Change the day.",
       pulumi.interpolate`SELECT year, month, day, hour, container_name, count(*) AS errors
@@ -224,7 +152,7 @@ GROUP BY year, month, day, hour, container_name
 ORDER BY year, month, day, hour, container_name`,
     );
     query(
-      `${name}-one-request`,
+      `${this.#name}-one-request`,
       "One request",
       "All lines of a request, in order. Change the id, and the hours in which to look.",
       pulumi.interpolate`SELECT "timestamp", level, msg, log, err, container_name, ecs_task_arn
@@ -234,4 +162,39 @@ WHERE year = '2026' AND month = '01' AND day = '31' AND hour BETWEEN '00' AND '0
 ORDER BY "timestamp"`,
     );
   }
+}
+
+function denyOtherWriters(bucket: aws.s3.Bucket, writerArn: pulumi.Input<string>): aws.iam.PolicyStatement {
+  return {
+    Sid: "DenyOtherWriters",
+    Effect: "Deny",
+    Principal: { AWS: "*" },
+    Action: "s3:PutObject",
+    Resource: pulumi.interpolate`${bucket.arn}/${PREFIX}*`,
+    Condition: { ArnNotEquals: { "aws:PrincipalArn": writerArn } },
+  };
+}
+
+function lifecycleRules(days: number): aws.types.input.s3.BucketLifecycleConfigurationRule[] {
+  return [
+    {
+      id: "archive-lines",
+      status: "Enabled",
+      filter: { prefix: PREFIX },
+      transitions: [{ days: DAYS_UNTIL_GLACIER, storageClass: "GLACIER" }],
+      expiration: { days },
+    },
+    {
+      id: "forget-query-results",
+      status: "Enabled",
+      filter: { prefix: QUERY_RESULTS },
+      expiration: { days: QUERY_RESULT_DAYS },
+    },
+    {
+      id: "abort-unfinished-uploads",
+      status: "Enabled",
+      filter: { prefix: "" },
+      abortIncompleteMultipartUpload: { daysAfterInitiation: 1 },
+    },
+  ];
 }
