@@ -24,7 +24,8 @@ export async function makeProject(): Promise<Project> {
     join(temporary, name),
   ) as [string, string, string, string];
   await Promise.all([folder, backend, home, plugins].map((path) => mkdir(path)));
-  for (const name of await readdir(ROOT)) {
+  // The program makes `dist`, which a new checkout does not have yet.
+  for (const name of new Set([...(await readdir(ROOT)), "dist"])) {
     if (/^Pulumi\..+\.yaml$/.test(name)) await copyFile(join(ROOT, name), join(folder, name));
     else if (!name.startsWith(".")) await symlink(join(ROOT, name), join(folder, name));
   }
