@@ -9,7 +9,10 @@ import { ProblemError } from "../semantics/problem.ts";
 export const protocolChecks = fp(
   async (app) => {
     const { server } = app;
-    server.on("checkExpectation", (request, response) => server.emit("request", request, response));
+    // Node would refuse the one, and answer the other with 100 before anybody looked at the request.
+    for (const event of ["checkExpectation", "checkContinue"] as const) {
+      server.on(event, (request, response) => server.emit("request", request, response));
+    }
     app.addHook("onRequest", ({ raw }, reply, done) => {
       const problem = hostProblem(raw) ?? expectationProblem(raw) ?? transferCodingProblem(raw);
       if (problem?.status === 400) reply.header("connection", "close");

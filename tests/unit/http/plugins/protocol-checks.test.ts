@@ -78,7 +78,7 @@ describe("Host", () => {
 });
 
 describe("Expect", () => {
-  test.each(["a-miracle", ""])(
+  test.each(["a-miracle", "100-continue, a-miracle", "100-continue;x", ""])(
     "%j cannot be met: 417, with a problem document and the id of the request",
     async (expectation) => {
       const { statuses, text } = await put(`expect: ${expectation}`, "content-length: 0", "x-request-id: me");

@@ -1,5 +1,5 @@
 /** The bytes that a request brings. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { Deadline, type MemoryBudget } from "nfs-client";
 import type { HttpLimits } from "../../limits.ts";
 import { digestsOf, withDigests } from "../../semantics/digest.ts";
@@ -15,20 +15,30 @@ type BodyLimits = Pick<HttpLimits, "maxBodyBytes" | "minUploadRate">;
 const MEMORY_TIMEOUT = 10_000;
 
 /**
- * Uses the body: in memory when it is known to be small, and there is memory; else as a stream that is read as fast as
- * it is written.
+ * Whether it pays to ask the file system, before the body is taken, for what refuses the request: the body may be large,
+ * or its client waits for a 100 (Continue) or a final status (RFC 9110 §10.1.1).
+ */
+export function isWorthDecidingEarly(request: IncomingMessage): boolean {
+  const { "content-length": length } = request.headers;
+  return awaitsContinue(request) || length === undefined || Number(length) > MAX_BUFFERED_BYTES;
+}
+
+/**
+ * Uses the body of a request: in memory when it is known to be small, and there is memory; else as a stream that is read
+ * as fast as it is written.
  *
+ * @param response To the request.
  * @throws {ProblemError} 413 when there are too many bytes, 408 when they come too slowly, 400 when they do not have the
  * digests that the headers give; a stream throws it when it comes to that.
  */
 export async function withBody<Result>(
-  request: IncomingMessage,
+  response: ServerResponse,
   limits: BodyLimits,
   memory: MemoryBudget,
   use: (body: Buffer | AsyncIterable<Buffer>) => Promise<Result>,
 ): Promise<Result> {
-  const length = declaredLength(request, limits.maxBodyBytes);
-  const body = checked(request, limits);
+  const length = declaredLength(response.req, limits.maxBodyBytes);
+  const body = checked(response, limits);
   if (length === undefined || length > MAX_BUFFERED_BYTES || !memory.tryReserveSpare(length)) return use(body);
   try {
     return await use(await collect(body));
@@ -44,20 +54,20 @@ interface WholeBodyMemory {
 }
 
 /**
- * Uses the body, which must be in memory and at most {@link MAX_BUFFERED_BYTES}.
+ * Uses the body of a request, which must be in memory and at most {@link MAX_BUFFERED_BYTES}.
  *
  * @throws {ProblemError} as {@link withBody} does, and 503 when there is no memory.
  */
 export async function withWholeBody<Result>(
-  request: IncomingMessage,
+  response: ServerResponse,
   limits: BodyLimits,
   { allowance, shared }: WholeBodyMemory,
   use: (body: Buffer) => Promise<Result>,
 ): Promise<Result> {
   const maxBodyBytes = Math.min(MAX_BUFFERED_BYTES, limits.maxBodyBytes);
-  const length = declaredLength(request, maxBodyBytes) ?? maxBodyBytes;
+  const length = declaredLength(response.req, maxBodyBytes) ?? maxBodyBytes;
   const deadline = new Deadline(MEMORY_TIMEOUT);
-  const body = checked(request, { ...limits, maxBodyBytes });
+  const body = checked(response, { ...limits, maxBodyBytes });
   const collectAndUse = async () => use(await collect(body));
   // The allowance first: whoever waits for it must hold nothing that others need.
   return holding(allowance, length, deadline, () => holding(shared, length, deadline, collectAndUse));
@@ -87,13 +97,15 @@ async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {
 }
 
 /** The body, which fails as soon as it is over a limit, or at its end where it is not what its sender says. */
-function checked(request: IncomingMessage, limits: BodyLimits): AsyncIterable<Buffer> {
-  const digests = digestsOf(request.headers);
-  const body = within(limits, request);
+function checked(response: ServerResponse, limits: BodyLimits): AsyncIterable<Buffer> {
+  const digests = digestsOf(response.req.headers);
+  const body = within(limits, response);
   return digests.length === 0 ? body : withDigests(body, digests);
 }
 
-async function* within({ maxBodyBytes, minUploadRate }: BodyLimits, request: IncomingMessage): AsyncGenerator<Buffer> {
+async function* within({ maxBodyBytes, minUploadRate }: BodyLimits, response: ServerResponse): AsyncGenerator<Buffer> {
+  const { req: request } = response;
+  if (awaitsContinue(request)) response.writeContinue();
   let received = 0;
   // Not destroyed where reading ends early: what is destroyed is a request whose client went away.
   for await (const chunk of atMinimumRate(request.iterator({ destroyOnReturn: false }), minUploadRate)) {
@@ -101,6 +113,11 @@ async function* within({ maxBodyBytes, minUploadRate }: BodyLimits, request: Inc
     if (received > maxBodyBytes) throw tooLarge(maxBodyBytes);
     yield chunk;
   }
+}
+
+/** The protocol checks let no other expectation pass. */
+function awaitsContinue({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.expect !== undefined && httpVersion === "1.1";
 }
 
 function declaredLength({ headers }: IncomingMessage, limit: number): number | undefined {

@@ -1,6 +1,6 @@
 /** PUT, POST and DELETE of `/files/…`. */
 import type { IncomingHttpHeaders } from "node:http";
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { etagOf, type FileAttributes, isStatus, MemoryBudget } from "nfs-client";
 import * as z from "zod";
@@ -10,7 +10,7 @@ import type { HttpLimits } from "../../limits.ts";
 import { type ConditionalRequest, evaluate, isConditional } from "../../semantics/preconditions.ts";
 import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
 import { lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
-import { withBody, withWholeBody } from "./request-body.ts";
+import { isWorthDecidingEarly, withBody, withWholeBody } from "./request-body.ts";
 import { FILES_URL, fileOf } from "./resource.ts";
 
 interface WriteRoutesOptions {
@@ -55,8 +55,8 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     handler: async (request, reply) => {
       const path = fileOf(request.raw.url);
       refuseParts(request.headers);
-      const condition = await writeCondition(files, path, request);
-      const { attributes, created } = await withBody(request.raw, limits, memory, (body) =>
+      const condition = await uploadCondition(files, path, request);
+      const { attributes, created } = await withBody(reply.raw, limits, memory, (body) =>
         files.writeFile(path, body, condition),
       );
       return describe(reply.code(created ? 201 : 204), attributes).send();
@@ -80,8 +80,8 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
       if (request.query.append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
       const path = fileOf(request.raw.url);
       refuseParts(request.headers);
-      const condition = await writeCondition(files, path, request);
-      const attributes = await withWholeBody(request.raw, limits, { allowance: appendMemory, shared: memory }, (body) =>
+      const condition = await uploadCondition(files, path, request);
+      const attributes = await withWholeBody(reply.raw, limits, { allowance: appendMemory, shared: memory }, (body) =>
         files.appendFile(path, body, condition),
       );
       return describe(reply.code(204), attributes).send();
@@ -132,7 +132,21 @@ async function writeCondition(
   const [, etag] = /^\s*"([^"]*)"\s*$/.exec(match ?? "") ?? [];
   if (etag !== undefined && noneMatch === undefined) return { etag };
   if (noneMatch?.trim() === "*" && match === undefined) return "absent";
+  return conditionOn(request, await currentVersion(files, path));
+}
+
+/** As {@link writeCondition}, of a request with a body: where it pays, it is refused before that is taken. */
+async function uploadCondition(files: RoutedFiles, path: FilePath, request: FastifyRequest): Promise<WriteCondition> {
+  if (!isWorthDecidingEarly(request.raw)) return writeCondition(files, path, request);
   const current = await currentVersion(files, path);
+  const condition = conditionOn(request, current);
+  if (current?.type === "directory") throw new ProblemError(409, `There is a directory at ${path}`);
+  return condition;
+}
+
+/** That the file is still `current`, if the request has preconditions, and that fulfills them. */
+function conditionOn(request: ConditionalRequest, current: FileAttributes | undefined): WriteCondition {
+  if (!isConditional(request)) return undefined;
   if (evaluate(request, current && validatorsOf(current)) !== "proceed") throw preconditionFailed();
   return current === undefined ? "absent" : { etag: etagOf(current) };
 }
