@@ -1,7 +1,11 @@
 /** No request, however it spells its path, reaches anything outside of ROOT_DIRECTORY. */
+import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { link, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -194,7 +198,7 @@ describe("hostile paths", () => {
   });
 });
 
-describeEachServer("links", (startServer) => {
+describeEachServer("links, fifos and sockets", (startServer) => {
   let server: TestServer;
 
   beforeAll(async () => {
@@ -241,12 +245,30 @@ describeEachServer("links", (startServer) => {
   test("are not read, appended to or looked at through their name", async () => {
     const before = await outside();
     for (const name of names) {
-      // Some servers say no more of a link than that it is not valid.
-      expect([400, 403], `GET ${name}`).toContain(await request("GET", name));
+      expect(await request("GET", name), `GET ${name}`).toBe(403);
       expect(await request("HEAD", name), `HEAD ${name}`).toBe(403);
       expect(await request("POST", `${name}?append`), `POST ${name}`).toBe(403);
     }
     expect(await outside()).toEqual(before);
+  });
+
+  test("are not read where they are fifos or sockets, with the same status for GET and HEAD", async () => {
+    await promisify(execFile)("mkfifo", [join(directory, ROOT, "fifo")]);
+    const listener = createServer().listen(join(directory, ROOT, "socket"));
+    await once(listener, "listening");
+    for (const name of ["fifo", "socket"]) {
+      for (const headers of ["", "range: bytes=0-1\r\n", 'if-none-match: "x"\r\n']) {
+        const statuses = await Promise.all(
+          ["GET", "HEAD"].map(async (method) => {
+            const head = `${method} /files/${name} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${headers}\r\n`;
+            return (await sendRaw(router.url, head)).status;
+          }),
+        );
+        expect(statuses, `${name} ${headers}`).toEqual([409, 409]);
+      }
+    }
+    listener.close();
+    await rm(join(directory, ROOT, "fifo"));
   });
 
   test("are listed as what they are, without what they lead to", async () => {

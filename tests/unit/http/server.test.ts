@@ -451,6 +451,36 @@ describe("DELETE", () => {
   });
 });
 
+describe("a directory without its slash", () => {
+  beforeEach(() => put("/files/dir/a b:c/file", "one").then(() => {}));
+
+  test.each([
+    ["/files/dir", "/files/dir/"],
+    ["/files/dir?limit=1&cursor=x", "/files/dir/?limit=1&cursor=x"],
+    ["/files/dir/a%20b:c", "/files/dir/a%20b:c/"],
+    ["/files", "/files/"],
+    ["/files?limit=1", "/files/?limit=1"],
+  ])("%s is read at %s", async (path, location) => {
+    for (const method of ["GET", "HEAD"]) {
+      for (const headers of [{}, { range: "bytes=0-1" }, { "if-none-match": '"x"' }] as Record<string, string>[]) {
+        const response = await fetch(server.url + path, { method, headers, redirect: "manual" });
+        expect([response.status, response.headers.get("location")]).toEqual([307, location]);
+      }
+    }
+  });
+
+  test("is listed by who follows", async () => {
+    const { entries } = await list("/files/dir?limit=1");
+    expect(entries.map(({ name }) => name)).toEqual(["a b:c"]);
+  });
+
+  test("is not replaced, appended to or followed when it is changed", async () => {
+    expect((await send("PUT", "/files/dir", {}, "one")).status).toBe(409);
+    expect((await send("POST", "/files/dir?append", {}, "one")).status).toBe(409);
+    expect((await send("DELETE", "/files/dir")).status).toBe(409);
+  });
+});
+
 describe("listing a directory", () => {
   test("page by page", async () => {
     for (const name of ["1", "2", "3", "4", "5"]) await put(`/files/dir/${name}`, name);
@@ -559,8 +589,6 @@ describe("problems", () => {
   test("for what is there but no file", async () => {
     await put("/files/dir/file", "one");
     server.network.files.makeLink("/data/link");
-    expect((await send("GET", "/files/dir")).status).toBe(409);
-    expect((await send("HEAD", "/files/dir")).status).toBe(409);
     expect((await send("GET", "/files/dir/file/below")).status).toBe(409);
     expect((await send("GET", "/files/link")).status).toBe(403);
     expect((await send("HEAD", "/files/link")).status).toBe(403);

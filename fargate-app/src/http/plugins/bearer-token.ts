@@ -15,13 +15,13 @@ interface BearerTokenOptions {
  */
 export const bearerToken = fp<BearerTokenOptions>(
   async (app, { tokens }) => {
-    app.addHook("onRequest", (request, reply, done) => {
+    app.addHook("onRequest", (request, _reply, done) => {
       if (isOpen(request)) return done();
       const [, token] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "") ?? [];
       if (token !== undefined && tokens.accepts(token)) return done();
-      reply.header("www-authenticate", token === undefined ? "Bearer" : 'Bearer error="invalid_token"');
+      const challenge = token === undefined ? "Bearer" : 'Bearer error="invalid_token"';
       const detail = token === undefined ? "A token is needed: Authorization: Bearer …" : "The token is not valid";
-      done(new ProblemError(401, detail));
+      done(new ProblemError(401, detail, { headers: { "www-authenticate": challenge } }));
     });
   },
   // Whoever tries tokens is limited in how many.

@@ -25,6 +25,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   else if (problem.status >= 500) request.log.error(line, problem.detail);
 
   for (const name of FILE_HEADERS) reply.removeHeader(name);
+  if (error instanceof ProblemError) reply.headers(error.headers);
   const seconds = retryAfter(problem);
   if (seconds !== undefined) reply.header("retry-after", seconds);
   // The rest of a body that is too large or too slow is not waited for.
@@ -33,8 +34,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   reply.code(problem.status).type(PROBLEM_TYPE).send(Buffer.from(body));
 }
 
-function refuse({ method, url }: FastifyRequest, reply: FastifyReply): void {
+function refuse({ method, url }: FastifyRequest): void {
   if (!url.startsWith(FILES_PREFIX)) throw new ProblemError(404, `There is nothing at ${url}`);
-  reply.header("allow", FILE_METHODS);
-  throw new ProblemError(405, `Files do not know ${method}, but ${FILE_METHODS}`);
+  const headers = { allow: FILE_METHODS };
+  throw new ProblemError(405, `Files do not know ${method}, but ${FILE_METHODS}`, { headers });
 }

@@ -13,10 +13,8 @@ export const protocolChecks = fp(
     for (const event of ["checkExpectation", "checkContinue"] as const) {
       server.on(event, (request, response) => server.emit("request", request, response));
     }
-    app.addHook("onRequest", ({ raw }, reply, done) => {
-      const problem = hostProblem(raw) ?? expectationProblem(raw) ?? transferCodingProblem(raw);
-      if (problem?.status === 400) reply.header("connection", "close");
-      done(problem);
+    app.addHook("onRequest", ({ raw }, _reply, done) => {
+      done(hostProblem(raw) ?? expectationProblem(raw) ?? transferCodingProblem(raw));
     });
   },
   { name: "protocol-checks", fastify: "5.x", dependencies: ["problems"] },
@@ -29,14 +27,14 @@ const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/;
 function hostProblem({ httpVersion, headers, rawHeaders }: IncomingMessage): ProblemError | undefined {
   const { host } = headers;
   if (host === undefined) {
-    return httpVersion === "1.1" ? new ProblemError(400, "A request of HTTP/1.1 must have a Host header") : undefined;
+    return httpVersion === "1.1" ? malformed("A request of HTTP/1.1 must have a Host header") : undefined;
   }
-  if (!HOST.test(host)) return new ProblemError(400, `The Host header is not a host: ${JSON.stringify(host)}`);
+  if (!HOST.test(host)) return malformed(`The Host header is not a host: ${JSON.stringify(host)}`);
   // Names and values in turn. Node keeps the first of several hosts.
   const hosts = rawHeaders.filter(
     (text, index) => index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host",
   );
-  return hosts.length > 1 ? new ProblemError(400, "A request must not have more than one Host header") : undefined;
+  return hosts.length > 1 ? malformed("A request must not have more than one Host header") : undefined;
 }
 
 /** RFC 9110 §10.1.1. HTTP/1.0 has no expectations. */
@@ -52,9 +50,14 @@ function expectationProblem({ httpVersion, headers: { expect } }: IncomingMessag
 function transferCodingProblem({ httpVersion, headers }: IncomingMessage): ProblemError | undefined {
   const header = headers["transfer-encoding"];
   if (header === undefined) return undefined;
-  if (httpVersion === "1.0") return new ProblemError(400, "HTTP/1.0 has no Transfer-Encoding");
+  if (httpVersion === "1.0") return malformed("HTTP/1.0 has no Transfer-Encoding");
   const codings = header.toLowerCase().split(/[ \t]*,[ \t]*/);
   const others = codings.slice(0, -1).filter((coding) => coding !== "");
   if (codings.at(-1) !== "chunked" || others.length === 0) return undefined;
   return new ProblemError(501, `The transfer coding ${others.join(", ")} is not implemented: only chunked is`);
+}
+
+/** What else the connection brings may be misunderstood. */
+function malformed(detail: string): ProblemError {
+  return new ProblemError(400, detail, { headers: { connection: "close" } });
 }

@@ -39,14 +39,21 @@ export const PROBLEM_RESPONSE = {
   },
 } as const;
 
+interface ProblemOptions extends ErrorOptions {
+  /** Of the response. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** A response other than the one that was asked for. */
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
   readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, detail: string, options?: ErrorOptions) {
+  constructor(status: number, detail: string, options: ProblemOptions = {}) {
     super(detail, options);
     this.status = status;
+    this.headers = options.headers ?? {};
   }
 }
 

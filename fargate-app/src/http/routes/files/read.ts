@@ -3,16 +3,16 @@ import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import mime from "mime";
-import { type FileAttributes, FileChangedError } from "nfs-client";
+import { type FileAttributes, FileChangedError, isStatus, type ReadableFile } from "nfs-client";
 import * as z from "zod";
-import type { RoutedFiles } from "../../../router/routed-files.ts";
+import type { ReadRange, RoutedFiles } from "../../../router/routed-files.ts";
 import type { DirectoryPath, FilePath } from "../../../routing/path.ts";
 import type { ConditionalRequest } from "../../semantics/preconditions.ts";
 import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
 import { covers, rangeToRead, type Selection, select } from "../../semantics/selection.ts";
 import { lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
 import { directoryPage, pageQuery, readPage } from "./list.ts";
-import { FILES_URL, resourceOf } from "./resource.ts";
+import { FILES_PREFIX, FILES_URL, redirectToDirectory, resourceOf } from "./resource.ts";
 import { bodyOf } from "./response-body.ts";
 
 interface ReadRoutesOptions {
@@ -32,7 +32,8 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
       querystring: pageQuery,
       summary: "Read a file, or list a directory",
       description:
-        "A path that ends in `/` is listed, page by page. Any other is a file; `Range` asks for a part of it.",
+        "A path that ends in `/` is listed, page by page. Any other is a file; `Range` asks for a part of it. " +
+        "A directory without its `/` is redirected to (307).",
       response: {
         200: {
           description: "The file, or a page of the directory.",
@@ -48,7 +49,7 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
     handler: async ({ raw, headers, query }, reply) => {
       const { kind, path } = resourceOf(raw.url);
       if (kind === "directory") return readPage(files, path, query);
-      const { attributes, selection, payload } = await open(files, path, { method: "GET", headers });
+      const { attributes, selection, payload } = await open(files, path, { method: "GET", headers, url: raw.url });
       describe(reply, path, attributes, selection);
       return reply.send(payload);
     },
@@ -60,14 +61,22 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
     schema: { tags: ["files"], querystring: pageQuery, summary: "The headers that GET would answer with" },
     handler: async ({ raw, headers }, reply) => {
       const { kind, path } = resourceOf(raw.url);
-      const attributes = await statAs(kind, files, path);
+      const attributes = await statAs(kind, files, path, raw.url);
       // Without the length of the page: that takes the entries.
       if (kind === "directory") return reply.type("application/json; charset=utf-8").send();
       describe(reply, path, attributes, select({ method: "HEAD", headers }, attributes));
       return reply.send();
     },
   });
+
+  app.get(FILES_PREFIX.slice(0, -1), { schema: { hide: true } }, async ({ raw }) => {
+    throw redirectToDirectory(raw.url);
+  });
 };
+
+interface ReadRequest extends ConditionalRequest {
+  readonly url: string | undefined;
+}
 
 interface Opened {
   readonly attributes: FileAttributes;
@@ -77,16 +86,16 @@ interface Opened {
 }
 
 /** Opens what the request selects. Where that takes the attributes first, the file may have changed until it is open. */
-async function open(files: RoutedFiles, path: FilePath, request: ConditionalRequest): Promise<Opened> {
+async function open(files: RoutedFiles, path: FilePath, request: ReadRequest): Promise<Opened> {
   let range = rangeToRead(request);
   if (range === undefined) {
-    const attributes = await statAs("file", files, path);
+    const attributes = await statAs("file", files, path, request.url);
     const selection = select(request, attributes);
     if (!("length" in selection)) return { attributes, selection };
     range = selection;
   }
   for (let round = 0; round < ROUNDS; round++) {
-    const { attributes, body } = await files.openFile(path, range);
+    const { attributes, body } = await openFile(files, path, range, request.url);
     const selection = select(request, attributes);
     if (!("length" in selection)) return { attributes, selection };
     if (!covers(range, selection)) {
@@ -102,11 +111,33 @@ async function open(files: RoutedFiles, path: FilePath, request: ConditionalRequ
   throw new ProblemError(503, "The file changes faster than it can be read");
 }
 
-async function statAs(wanted: "file" | "directory", files: RoutedFiles, path: DirectoryPath): Promise<FileAttributes> {
+async function openFile(
+  files: RoutedFiles,
+  path: FilePath,
+  range: ReadRange,
+  url: string | undefined,
+): Promise<ReadableFile> {
+  try {
+    return await files.openFile(path, range);
+  } catch (error) {
+    // What a server says of a link, a directory or a device that is read differs from one to the other; its type does not.
+    if (isStatus(error, "NFS4ERR_INVAL", "NFS4ERR_ISDIR", "NFS4ERR_SYMLINK", "NFS4ERR_WRONG_TYPE")) {
+      await statAs("file", files, path, url);
+    }
+    throw error;
+  }
+}
+
+async function statAs(
+  wanted: "file" | "directory",
+  files: RoutedFiles,
+  path: DirectoryPath,
+  url: string | undefined,
+): Promise<FileAttributes> {
   const attributes = await files.stat(path);
   const { type } = attributes;
   if (type === wanted) return attributes;
-  // As the NFS server answers when it is asked for the bytes, or the entries.
+  if (type === "directory") throw redirectToDirectory(url);
   const status = type === "symbolic-link" && wanted === "file" ? 403 : 409;
   throw new ProblemError(status, `There is no ${wanted}, but a ${type}, at ${path}`);
 }

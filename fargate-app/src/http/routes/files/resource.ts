@@ -5,6 +5,9 @@ import { ProblemError } from "../../semantics/problem.ts";
 /** Where files are: what follows is the path. */
 export const FILES_PREFIX = "/files/";
 
+/** A request target (RFC 9112 §3.2) in origin or absolute form: its path and its query. */
+const TARGET = /^(?:https?:\/\/[^/?#]*)?([^?#]*)([^#]*)/i;
+
 /** The pattern of the routes. */
 export const FILES_URL = `${FILES_PREFIX}*`;
 
@@ -14,14 +17,14 @@ type Resource =
   | { readonly kind: "directory"; readonly path: DirectoryPath };
 
 /**
- * Reads the request target (RFC 9112 §3.2, origin or absolute form). Each part of the path is decoded once, by itself,
- * so that an encoded slash cannot become a separator.
+ * Reads the request target. Each part of the path is decoded once, by itself, so that an encoded slash cannot become a
+ * separator.
  *
  * @throws {PathError} when a part is not valid percent-encoded UTF-8, contains an encoded slash, or is refused by
  * {@link directoryPath}.
  */
 export function resourceOf(requestTarget = ""): Resource {
-  const [, encodedPath = ""] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)/i.exec(requestTarget) ?? [];
+  const [, encodedPath = ""] = TARGET.exec(requestTarget) ?? [];
   if (!encodedPath.startsWith(FILES_PREFIX)) throw new ProblemError(404, `There is nothing at ${encodedPath}`);
   const path = encodedPath.slice(FILES_PREFIX.length).split("/").map(decodePart).join("/");
   const endsInSlash = path === "" || path.endsWith("/");
@@ -33,6 +36,13 @@ export function fileOf(requestTarget?: string): FilePath {
   const resource = resourceOf(requestTarget);
   if (resource.kind === "file") return resource.path;
   throw new PathError("The path ends in /, so it names a directory: it can only be listed");
+}
+
+/** Sends the reader of a directory to the URL where it is listed. That may be a file later, so it is for this time only. */
+export function redirectToDirectory(requestTarget = ""): ProblemError {
+  const [, encodedPath, query] = TARGET.exec(requestTarget) ?? [];
+  const location = `${encodedPath}/${query}`;
+  return new ProblemError(307, `There is a directory, which is listed at ${location}`, { headers: { location } });
 }
 
 function decodePart(part: string): string {
