@@ -87,6 +87,16 @@ describe("GET and HEAD", () => {
     }
   });
 
+  test.each(["limit=abc", "limit=0&limit=1", "cursor=", "x=1"])(
+    "answer with the file whatever ?%s says",
+    async (query) => {
+      await put("/files/a", "one");
+      const response = await send("GET", `/files/a?${query}`);
+      expect([response.status, await response.text()]).toEqual([200, "one"]);
+      expect((await send("HEAD", `/files/a?${query}`)).status).toBe(200);
+    },
+  );
+
   test("answer with an empty file", async () => {
     await put("/files/empty", "");
     const response = await send("GET", "/files/empty");

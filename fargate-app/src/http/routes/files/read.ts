@@ -22,11 +22,13 @@ interface ReadRoutesOptions {
 /** How often a file may change between deciding what to send and opening it. */
 const ROUNDS = 3;
 
+/** The query is for directories: where a file is read it is ignored, whatever it says (`attachValidation`). */
 export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, { files }) => {
   app.route({
     method: "GET",
     url: FILES_URL,
     exposeHeadRoute: false,
+    attachValidation: true,
     schema: {
       tags: ["files"],
       querystring: pageQuery,
@@ -46,9 +48,12 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
         ...PROBLEM_RESPONSE,
       },
     },
-    handler: async ({ raw, headers, query }, reply) => {
+    handler: async ({ raw, headers, query, validationError }, reply) => {
       const { kind, path } = resourceOf(raw.url);
-      if (kind === "directory") return readPage(files, path, query);
+      if (kind === "directory") {
+        if (validationError) throw validationError;
+        return readPage(files, path, query);
+      }
       const { attributes, selection, payload } = await open(files, path, { method: "GET", headers, url: raw.url });
       describe(reply, path, attributes, selection);
       return reply.send(payload);
@@ -58,9 +63,11 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
   app.route({
     method: "HEAD",
     url: FILES_URL,
+    attachValidation: true,
     schema: { tags: ["files"], querystring: pageQuery, summary: "The headers that GET would answer with" },
-    handler: async ({ raw, headers }, reply) => {
+    handler: async ({ raw, headers, validationError }, reply) => {
       const { kind, path } = resourceOf(raw.url);
+      if (kind === "directory" && validationError) throw validationError;
       const attributes = await statAs(kind, files, path, raw.url);
       // Without the length of the page: that takes the entries.
       if (kind === "directory") return reply.type("application/json; charset=utf-8").send();
