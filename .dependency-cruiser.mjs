@@ -52,13 +52,13 @@ export default {
       name: "the NFS client needs Node.js alone",
       severity: "error",
       from: { path: "^packages/nfs-client/src/" },
-      to: { path: "^node_modules/" },
+      to: { path: "^node_modules/", dependencyTypesNot: ["triple-slash-type-reference"] },
     },
     {
       name: "no import of what package.json does not name",
       severity: "error",
       from: {},
-      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] },
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["triple-slash-type-reference"] },
     },
     {
       name: "nothing production runs is a development dependency",
@@ -76,7 +76,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "^dist/" },
+    exclude: { path: ["^dist/", "^packages/[^/]+/dist/"] },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     enhancedResolveOptions: {

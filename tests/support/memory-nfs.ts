@@ -272,6 +272,10 @@ class MemoryClient implements NfsClient {
     this.#server.wake();
   }
 
+  [Symbol.asyncDispose]() {
+    return this.close();
+  }
+
   async #perform<T>(
     name: string,
     path: string,

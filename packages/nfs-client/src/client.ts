@@ -68,5 +68,6 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     fence: (client, each) => channel.fence(client, runOptions(context, each)),
     statistics: () => ({ ...channel.statistics }),
     close: () => channel.close(),
+    [Symbol.asyncDispose]: () => channel.close(),
   };
 }

@@ -1,11 +1,28 @@
 /** Everything that can go wrong, as types: no method of the client fails with anything else. */
 import { operationName, type StatusName, statusMeaning, statusName } from "./wire/constants.ts";
 
-export abstract class NfsError extends Error {}
+/** What went wrong, one code for each class: for `switch`, and where `instanceof` does not reach. */
+export type NfsErrorCode =
+  | "ERR_NFS_ABORTED"
+  | "ERR_NFS_CLOSED"
+  | "ERR_NFS_CONNECTION"
+  | "ERR_NFS_CURSOR"
+  | "ERR_NFS_DEADLINE"
+  | "ERR_NFS_FILE_CHANGED"
+  | "ERR_NFS_OUTCOME_UNKNOWN"
+  | "ERR_NFS_PATH"
+  | "ERR_NFS_PRECONDITION"
+  | "ERR_NFS_PROTOCOL"
+  | "ERR_NFS_STATUS";
+
+export abstract class NfsError extends Error {
+  abstract readonly code: NfsErrorCode;
+}
 
 /** The server answered with a status other than NFS4_OK. */
 export class NfsStatusError extends NfsError {
   override readonly name = "NfsStatusError";
+  override readonly code = "ERR_NFS_STATUS";
   /** For example `NFS4ERR_NOENT`, or the bare number where RFC 8881 has no name for it. */
   readonly status: StatusName | number;
   /** The operation of the COMPOUND that failed, for example `LOOKUP`. */
@@ -24,51 +41,61 @@ export class NfsStatusError extends NfsError {
 /** The server could not be reached, or the connection was lost under the operation. */
 export class ConnectionError extends NfsError {
   override readonly name = "ConnectionError";
+  override readonly code = "ERR_NFS_CONNECTION";
 }
 
 /** The operation took longer than it was given. */
 export class DeadlineError extends NfsError {
   override readonly name = "DeadlineError";
+  override readonly code = "ERR_NFS_DEADLINE";
 }
 
 /** The caller's signal ended the operation. */
 export class AbortedError extends NfsError {
   override readonly name = "AbortedError";
+  override readonly code = "ERR_NFS_ABORTED";
 }
 
 /** The server sent something that is not NFSv4.1. */
 export class ProtocolError extends NfsError {
   override readonly name = "ProtocolError";
+  override readonly code = "ERR_NFS_PROTOCOL";
 }
 
 /** The operation is not repeatable, was sent, and nobody can tell whether it was done. */
 export class OutcomeUnknownError extends NfsError {
   override readonly name = "OutcomeUnknownError";
+  override readonly code = "ERR_NFS_OUTCOME_UNKNOWN";
 }
 
 /** The file is not in the state that the write was made conditional on; nothing was changed. */
 export class PreconditionError extends NfsError {
   override readonly name = "PreconditionError";
+  override readonly code = "ERR_NFS_PRECONDITION";
 }
 
 /** The file became shorter, or another one, while it was read or written. */
 export class FileChangedError extends NfsError {
   override readonly name = "FileChangedError";
+  override readonly code = "ERR_NFS_FILE_CHANGED";
 }
 
 /** The path cannot name a file; the message says which part of it is wrong. */
 export class InvalidPathError extends NfsError {
   override readonly name = "InvalidPathError";
+  override readonly code = "ERR_NFS_PATH";
 }
 
 /** The cursor to begin a directory at is not one that a directory entry had. */
 export class InvalidCursorError extends NfsError {
   override readonly name = "InvalidCursorError";
+  override readonly code = "ERR_NFS_CURSOR";
 }
 
 /** The client was closed. */
 export class ClosedError extends NfsError {
   override readonly name = "ClosedError";
+  override readonly code = "ERR_NFS_CLOSED";
 }
 
 /** Whether `error` is one of these answers of the server. */

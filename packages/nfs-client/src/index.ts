@@ -1,9 +1,56 @@
+/// <reference types="node" preserve="true" />
 /** An NFSv4.1 client (RFC 8881) in TypeScript, without dependencies: one COMPOUND per file operation. */
 
 export { connectNfs } from "./client.ts";
 export { Deadline } from "./deadline.ts";
-export * from "./errors.ts";
+export {
+  type CompoundMessage,
+  type ConnectMessage,
+  type DelayMessage,
+  type DisconnectMessage,
+  type FenceMessage,
+  type NfsDiagnostics,
+  type NfsMessage,
+  onDiagnostics,
+  type RetryMessage,
+  type SessionCreatedMessage,
+  type SessionLostMessage,
+} from "./diagnostics.ts";
+export {
+  AbortedError,
+  ClosedError,
+  ConnectionError,
+  DeadlineError,
+  FileChangedError,
+  InvalidCursorError,
+  InvalidPathError,
+  isMissing,
+  isStatus,
+  messageOf,
+  NfsError,
+  type NfsErrorCode,
+  NfsStatusError,
+  OutcomeUnknownError,
+  PreconditionError,
+  ProtocolError,
+} from "./errors.ts";
 export { TEMPORARY_PREFIX } from "./files/staged-file.ts";
 export { MemoryBudget } from "./memory-budget.ts";
-export type * from "./types.ts";
+export type {
+  DirectoryEntry,
+  DirectoryOptions,
+  NfsClient,
+  NfsClientOptions,
+  NfsClientStatistics,
+  OperationOptions,
+  OrphanOptions,
+  OrphanReport,
+  ReadableFile,
+  ReadOptions,
+  RemoveOptions,
+  TlsOptions,
+  Unchanged,
+  WriteOptions,
+} from "./types.ts";
+export type { StatusName } from "./wire/constants.ts";
 export { etagOf, type FileAttributes, type FileType } from "./wire/operations/attributes.ts";

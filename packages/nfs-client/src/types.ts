@@ -169,6 +169,11 @@ export interface NfsClient {
    */
   fence(clientName: string, options?: OperationOptions): Promise<void>;
   statistics(): NfsClientStatistics;
-  /** Ends the session, with the opens and locks that are left, and closes the connection; what is under way fails. */
+  /**
+   * Ends the session, with the opens and locks that are left, and closes the connection; what is in flight fails with a
+   * {@link ClosedError}.
+   */
   close(): Promise<void>;
+  /** {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
 }

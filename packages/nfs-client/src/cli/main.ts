@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `nfs COMMAND nfs://HOST[:PORT]/PATH`: looks at, and changes, files on any NFSv4.1 server. */
 import { once } from "node:events";
 import { parseArgs } from "node:util";

@@ -128,7 +128,7 @@ async function writeAtOnce(
       return undefined;
     }
     if (!reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE")) reply.orThrow(file.text);
-    await run.deadline.sleep(backoff.next());
+    await context.channel.waitAsAsked(operations, reply, backoff, run.deadline);
   }
 }
 

@@ -1,5 +1,6 @@
 /** COMPOUNDs over the slots of a session: sent again where that is safe, and never done twice where it is not. */
 import { Backoff, type Deadline } from "../deadline.ts";
+import type { Diagnostics } from "../diagnostics.ts";
 import { ConnectionError, messageOf, OutcomeUnknownError, ProtocolError } from "../errors.ts";
 import { type CompoundReply, decodeCompound, type Operation, type Operations } from "../wire/compound.ts";
 import { putRootFileHandle } from "../wire/operations/file-handles.ts";
@@ -36,11 +37,16 @@ interface SlotRequest {
   abandoned: boolean;
 }
 
-/** What became of a request. */
+/** Why a request came to no answer, and in words. */
+const LOSSES = {
+  "session-lost": "the session was lost",
+  "reply-lost": "the connection was lost, and the server did not keep the reply",
+} as const;
+
+/** What became of a request: an answer, or none. `executed`: without an answer, nobody can tell. */
 type Fate =
   | { readonly kind: "answered"; readonly reply: CompoundReply }
-  | { readonly kind: "not-executed" }
-  | { readonly kind: "unknown"; readonly why: string };
+  | { readonly kind: "lost"; readonly executed: "no" | "perhaps"; readonly why: keyof typeof LOSSES };
 
 /** Times that a path is looked up before a stale file is believed: more would be a server that remembers wrongly. */
 const MOST_LOOKS = 10;
@@ -65,6 +71,10 @@ export class Channel {
 
   get statistics(): SessionStatistics {
     return this.#manager.statistics;
+  }
+
+  get diagnostics(): Diagnostics {
+    return this.#manager.diagnostics;
   }
 
   /** What the newest session allows. */
@@ -96,12 +106,24 @@ export class Channel {
         const wait = reply.failedWith("NFS4ERR_DELAY") || (grace && reply.failedWith("NFS4ERR_GRACE"));
         if (reply.changedSomething || !(stale || wait)) return reply;
         looks += 1;
-        if (stale) continue;
-      } else if (fate.kind === "unknown" && options.once) {
-        throw new OutcomeUnknownError(`The operation may or may not have been done: ${fate.why}`);
+        if (stale) {
+          this.diagnostics.retry(operations, "file-replaced");
+          continue;
+        }
+        await this.waitAsAsked(operations, reply, backoff, options.deadline);
+      } else {
+        if (fate.executed === "perhaps" && options.once) throw outcomeUnknown(LOSSES[fate.why]);
+        await options.deadline.sleep(backoff.next());
+        this.diagnostics.retry(operations, fate.why);
       }
-      await options.deadline.sleep(backoff.next());
     }
+  }
+
+  /** Waits before a COMPOUND is sent again, because `reply` asked for time. */
+  async waitAsAsked(operations: Operations, reply: CompoundReply, backoff: Backoff, deadline: Deadline): Promise<void> {
+    const wait = backoff.next();
+    this.diagnostics.delay(operations, reply, wait);
+    await deadline.sleep(wait);
   }
 
   /** See {@link SessionManager.watch}. */
@@ -132,7 +154,7 @@ export class Channel {
   async #attempt(session: Session, operations: Operations, options: RunOptions): Promise<Fate> {
     const { deadline, once = false } = options;
     const slot = await acquire(session, deadline);
-    if (slot === undefined) return { kind: "not-executed" };
+    if (slot === undefined) return { kind: "lost", executed: "no", why: "session-lost" };
     const request = this.#request(session, slot, operations, once);
     const backoff = new Backoff();
     try {
@@ -142,18 +164,21 @@ export class Channel {
           const sent = request.transmissions > 0;
           if (sent && options.onConnectionLoss === "fail") throw request.lastError;
           if (request.transmissions > 1) await deadline.sleep(backoff.next());
-          if ((await this.#ready(options)) === session) continue;
-          return sent ? { kind: "unknown", why: "the session was lost" } : { kind: "not-executed" };
+          if ((await this.#ready(options)) === session) {
+            if (sent) this.diagnostics.retry(request.operations, "connection-lost");
+            continue;
+          }
+          return { kind: "lost", executed: sent ? "perhaps" : "no", why: "session-lost" };
         }
         const reply = await this.#transmit(connection, request, options);
         if (reply === undefined) continue;
         // the slot's sequence has not moved
         if (!reply.delayed) return this.#conclude(request, reply);
-        await deadline.sleep(backoff.next());
+        await this.waitAsAsked(request.operations, reply, backoff, deadline);
       }
     } catch (error) {
       if (!request.abandoned) this.#manager.leaveUnsettled(session, slot);
-      throw once && request.transmissions > 0 ? outcomeUnknown(error) : error;
+      throw once && request.transmissions > 0 ? outcomeUnknown(messageOf(error), error) : error;
     }
   }
 
@@ -185,8 +210,9 @@ export class Channel {
     this.statistics.compounds += 1;
     request.transmissions += 1;
     const call = connection.call(request.xid, request.message);
+    const decode = (reader: XdrReader) => decodeCompound(reader, request.operations);
     try {
-      return decodeCompound(await deadline.race(call), request.operations);
+      return await this.diagnostics.observe(request.operations, request.message, deadline.race(call), decode);
     } catch (error) {
       if (error instanceof ProtocolError) {
         // what else is on this connection cannot be trusted either
@@ -227,7 +253,7 @@ export class Channel {
   #conclude({ session, slot, sequence, transmissions }: SlotRequest, reply: CompoundReply): Fate {
     if (reply.failedWith("NFS4ERR_RETRY_UNCACHED_REP")) {
       session.slots.release(slot);
-      return { kind: "unknown", why: "the connection was lost, and the server did not keep the reply" };
+      return { kind: "lost", executed: "perhaps", why: "reply-lost" };
     }
     if (reply.reached(sequence)) {
       session.slots.release(slot);
@@ -237,12 +263,12 @@ export class Channel {
     if (isSlotConfused(reply)) {
       this.#manager.retireSlot(session);
     } else if (isSessionLost(reply)) {
-      this.#manager.forget(session);
+      this.#manager.forget(session, String(reply.status));
     } else {
       session.slots.giveBack(slot);
       return { kind: "answered", reply };
     }
-    return transmissions > 1 ? { kind: "unknown", why: "the session was lost" } : { kind: "not-executed" };
+    return { kind: "lost", executed: transmissions > 1 ? "perhaps" : "no", why: "session-lost" };
   }
 }
 
@@ -270,6 +296,6 @@ function isSessionLost(reply: CompoundReply): boolean {
   );
 }
 
-function outcomeUnknown(cause: unknown): OutcomeUnknownError {
-  return new OutcomeUnknownError(`The operation may or may not have been done: ${messageOf(cause)}`, { cause });
+function outcomeUnknown(why: string, cause?: unknown): OutcomeUnknownError {
+  return new OutcomeUnknownError(`The operation may or may not have been done: ${why}`, { cause });
 }

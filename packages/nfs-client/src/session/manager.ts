@@ -4,6 +4,7 @@
  */
 import { randomInt } from "node:crypto";
 import { Backoff, Deadline } from "../deadline.ts";
+import { Diagnostics } from "../diagnostics.ts";
 import {
   ClosedError,
   ConnectionError,
@@ -24,6 +25,7 @@ import {
 import { SequenceFlag } from "../wire/constants.ts";
 import { type ClientIdentity, type ClientOwner, type SequenceResult, sequence } from "../wire/operations/sessions.ts";
 import type { AuthSys } from "../wire/rpc.ts";
+import type { XdrReader } from "../wire/xdr.ts";
 import { openConnection, type RpcConnection, type ServerAddress, type TrafficCounters } from "./rpc-connection.ts";
 import { establishSession, fenceClient, MAXIMUM_RESPONSE, newOwner, type Session, type Slot } from "./session.ts";
 
@@ -64,6 +66,7 @@ const STATE_LOST =
 
 export class SessionManager {
   readonly statistics: SessionStatistics = { compounds: 0, reconnects: 0, bytesSent: 0, bytesReceived: 0 };
+  readonly diagnostics: Diagnostics;
   readonly #options: SessionOptions;
   #owner: ClientOwner;
   #connection: RpcConnection | undefined;
@@ -81,6 +84,8 @@ export class SessionManager {
 
   private constructor(options: SessionOptions) {
     this.#options = options;
+    const { host, port } = options.address;
+    this.diagnostics = new Diagnostics({ client: options.clientName, server: `${host}:${port}` });
     this.#owner = newOwner(options.clientName);
   }
 
@@ -152,19 +157,22 @@ export class SessionManager {
     if ((statusFlags & STATE_LOST) === 0) return;
     // a new verifier makes the server drop what is left of our state
     this.#owner = newOwner(this.#options.clientName);
-    this.forget(session);
+    this.forget(session, `SEQUENCE's status flags, 0x${statusFlags.toString(16)}`);
   }
 
   /** The server does not know the session any more. */
-  forget(session: Session): void {
-    if (this.#session === session) this.#session = undefined;
+  forget(session: Session, reason: string): void {
+    if (this.#session === session) {
+      this.#session = undefined;
+      this.diagnostics.publish("nfs-client:session:lost", () => ({ reason }));
+    }
     session.slots.end();
   }
 
   /** The server and we do not agree on the sequence of one of the session's slots. */
   retireSlot(session: Session): void {
     session.slots.retire();
-    if (session.slots.exhausted) this.forget(session);
+    if (session.slots.exhausted) this.forget(session, "no slot is left whose sequence both sides know");
   }
 
   /** Nobody waits for the slot's request any more, and nobody knows whether it was executed. */
@@ -188,7 +196,9 @@ export class SessionManager {
 
   /** Ends what the client of this name left, over the connection that there is. */
   async fence(clientName: string, options: WaitOptions): Promise<void> {
-    await this.#fence(await this.#connected(options), clientName, options.deadline);
+    await this.diagnostics.timed("nfs-client:fence", { fenced: clientName }, async () =>
+      this.#fence(await this.#connected(options), clientName, options.deadline),
+    );
   }
 
   /**
@@ -239,12 +249,7 @@ export class SessionManager {
     const connection = this.connection ?? (await this.#connect(deadline));
     try {
       if (this.#session !== undefined) await this.#settle(connection, this.#session, deadline);
-      this.#session ??= await establishSession(
-        (operations) => this.#sendPatiently(connection, operations, deadline),
-        this.#owner,
-        this.#options.slots,
-        this.#identity,
-      );
+      this.#session ??= await this.#newSession(connection, deadline);
       this.#identity = this.#session.identity;
       if (this.#closed) throw new ClosedError("The client was closed");
       this.#keepLease(this.#session.limits.leaseTime);
@@ -256,18 +261,33 @@ export class SessionManager {
     }
   }
 
+  async #newSession(connection: RpcConnection, deadline: Deadline): Promise<Session> {
+    const begin = performance.now();
+    const send = (operations: Operations) => this.#sendPatiently(connection, operations, deadline);
+    const session = await establishSession(send, this.#owner, this.#options.slots, this.#identity);
+    this.diagnostics.publish("nfs-client:session:created", () => ({
+      slots: session.slots.size,
+      leaseTime: session.limits.leaseTime,
+      maximumRead: session.limits.maximumRead,
+      maximumWrite: session.limits.maximumWrite,
+      duration: performance.now() - begin,
+    }));
+    return session;
+  }
+
   async #connect(deadline: Deadline): Promise<RpcConnection> {
     const { address, silenceLimit, onSilence } = this.#options;
     if (this.#connection !== undefined) this.statistics.reconnects += 1;
-    this.#connection = await openConnection(
-      {
-        address,
-        maximumReply: MAXIMUM_RESPONSE,
-        watch: { limit: silenceLimit, isInUse: () => this.#watchers > 0, onSilence },
-        counters: this.statistics,
-        nextXid: () => this.nextXid(),
-      },
-      deadline,
+    const settings = {
+      address,
+      maximumReply: MAXIMUM_RESPONSE,
+      watch: { limit: silenceLimit, isInUse: () => this.#watchers > 0, onSilence },
+      counters: this.statistics,
+      nextXid: () => this.nextXid(),
+      onEnd: (reason: NfsError) => this.diagnostics.publish("nfs-client:disconnect", () => ({ reason })),
+    };
+    this.#connection = await this.diagnostics.timed("nfs-client:connect", { tls: address.tls !== undefined }, () =>
+      openConnection(settings, deadline),
     );
     return this.#connection;
   }
@@ -280,10 +300,9 @@ export class SessionManager {
     const settling = session.slots.takeUnsettled().map(async (slot) => {
       try {
         const operation = this.sequence(session, slot, false);
-        const xid = this.nextXid();
-        const reply = await deadline.race(connection.call(xid, this.encode(xid, [operation])));
         // the server may answer with the whole reply that it kept of the request
-        this.#settleSlot(session, slot, decodeFirstResult(reply, operation));
+        const decode = (reader: XdrReader) => decodeFirstResult(reader, operation);
+        this.#settleSlot(session, slot, await this.#send(connection, [operation], deadline, decode));
       } catch (error) {
         session.slots.leaveUnsettled(slot);
         throw error;
@@ -293,7 +312,7 @@ export class SessionManager {
   }
 
   #settleSlot(session: Session, slot: Slot, reply: CompoundReply): void {
-    if (reply.failedWith("NFS4ERR_BADSESSION", "NFS4ERR_DEADSESSION")) this.forget(session);
+    if (reply.failedWith("NFS4ERR_BADSESSION", "NFS4ERR_DEADSESSION")) this.forget(session, String(reply.status));
     else if (reply.failedWith("NFS4ERR_DELAY")) this.#settleLater(session, slot);
     else if (reply.failedWith("NFS4ERR_SEQ_MISORDERED", "NFS4ERR_BADSLOT")) this.retireSlot(session);
     else session.slots.release(slot);
@@ -331,14 +350,22 @@ export class SessionManager {
     for (;;) {
       const reply = await this.#send(connection, operations, deadline);
       if (!reply.delayed) return reply;
-      await deadline.sleep(backoff.next());
+      const wait = backoff.next();
+      this.diagnostics.delay(operations, reply, wait);
+      await deadline.sleep(wait);
     }
   }
 
-  async #send(connection: RpcConnection, operations: Operations, deadline: Deadline): Promise<CompoundReply> {
+  #send(
+    connection: RpcConnection,
+    operations: Operations,
+    deadline: Deadline,
+    decode = (reader: XdrReader) => decodeCompound(reader, operations),
+  ): Promise<CompoundReply> {
     const xid = this.nextXid();
-    const call = connection.call(xid, this.encode(xid, operations));
-    return decodeCompound(await deadline.race(call), operations);
+    const message = this.encode(xid, operations);
+    const reply = deadline.race(connection.call(xid, message));
+    return this.diagnostics.observe(operations, message, reply, decode);
   }
 }
 

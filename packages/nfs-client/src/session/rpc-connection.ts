@@ -38,6 +38,8 @@ export interface ConnectionSettings {
   readonly counters: TrafficCounters;
   /** Unique among the calls of the connection. */
   readonly nextXid: () => number;
+  /** Called once, when a connection that was made ends. */
+  readonly onEnd: (reason: NfsError) => void;
 }
 
 interface PendingCall {
@@ -149,6 +151,7 @@ export class RpcConnection {
     this.#failure = reason;
     clearInterval(this.#silenceTimer);
     this.#socket.destroy();
+    this.#settings.onEnd(reason);
     for (const { reject } of this.#pending.values()) reject(reason);
     this.#pending.clear();
     this.#notifyIdle();

@@ -63,6 +63,12 @@ export class CompoundReply {
     return this.failure === undefined;
   }
 
+  /** `NFS4_OK`, or that of the operation it stopped at; the bare number where RFC 8881 has no name for it. */
+  get status(): StatusName | number {
+    const code = this.failure?.code ?? OK;
+    return statusName(code) ?? code;
+  }
+
   /** The COMPOUND stopped with this status. */
   failedWith(...names: StatusName[]): boolean {
     const name = this.failure && statusName(this.failure.code);

@@ -50,8 +50,10 @@ export const Op = {
   ILLEGAL: 10044,
 } as const;
 
+const OPERATION_NAMES: ReadonlyMap<number, string> = new Map(Object.entries(Op).map(([name, code]) => [code, name]));
+
 export function operationName(code: number): string {
-  return Object.entries(Op).find(([, value]) => value === code)?.[0] ?? `operation ${code}`;
+  return OPERATION_NAMES.get(code) ?? `operation ${code}`;
 }
 
 /** File attributes, by bit number (RFC 8881 §5). */

@@ -5,6 +5,7 @@
 /** The bytes do not hold what the protocol says they must. */
 export class XdrError extends Error {
   override readonly name = "XdrError";
+  readonly code = "ERR_NFS_XDR";
 }
 
 const WORD = 4;
