@@ -4,9 +4,9 @@ import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { createAccount, SUBNETS } from "../local/account.ts";
 import { startControlPlane } from "../local/control-plane/server.ts";
 import { ssm } from "../local/control-plane/ssm.ts";
-import { findCommonPort } from "../local/loopback.ts";
+import { findCommonPort } from "../local/machine/loopback.ts";
+import { makeTemporaryDirectory } from "../local/machine/temporary-directory.ts";
 import { startMountTargetServers } from "../local/mount-targets/servers.ts";
-import { makeTemporaryDirectory } from "../local/temporary-directory.ts";
 import { type RouterProcess, startRouter, tableOf } from "../tests/support/router-bundle.ts";
 import type { Bench } from "./row.ts";
 

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { makeTemporaryDirectory } from "../local/temporary-directory.ts";
+import { makeTemporaryDirectory } from "../local/machine/temporary-directory.ts";
 import { debianProgram } from "../tests/support/programs.ts";
 import type { Bench } from "./row.ts";
 

@@ -1,6 +1,6 @@
 /** `npm run bench`: measures what speed the project claims, beside what a user would pick instead. */
 import { Command, InvalidArgumentError } from "commander";
-import { runProgram } from "../local/program.ts";
+import { runProgram } from "../local/machine/program.ts";
 import { describeMachine } from "./machine.ts";
 import { writeCharts } from "./report/chart.ts";
 import { type Run, toDocument } from "./report/document.ts";

@@ -1,5 +1,5 @@
 /** What a row of the benchmark is: the contract between the harness and `rows/`. */
-import type { Cleanups } from "../local/cleanups.ts";
+import type { Cleanups } from "../local/machine/cleanups.ts";
 
 /** Something that is measured, beside what a user would pick instead. */
 export interface Row {

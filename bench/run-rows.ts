@@ -1,6 +1,6 @@
 /** Runs rows, one after the other. */
 import { messageOf } from "nfs-client";
-import { Cleanups } from "../local/cleanups.ts";
+import { Cleanups } from "../local/machine/cleanups.ts";
 import { type Judgement, judge } from "./judgement.ts";
 import { type Bench, type Figure, PATIENCE, type Row } from "./row.ts";
 

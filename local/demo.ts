@@ -6,9 +6,9 @@ import { problemsOf, toJson, toTable } from "./demo/result.ts";
 import { MIN_FILES, runDemo } from "./demo/run-demo.ts";
 import { Screen } from "./demo/screen.ts";
 import { describeArrived, NO_FLUENT_BIT, startLogPipeline } from "./firelens/log-pipeline.ts";
-import { isTrouble } from "./log-level.ts";
-import { runProgram } from "./program.ts";
-import { RecentLines } from "./recent-lines.ts";
+import { isTrouble } from "./logs/log-level.ts";
+import { RecentLines } from "./logs/recent-lines.ts";
+import { runProgram } from "./machine/program.ts";
 
 const NODE_MODULES = fileURLToPath(new URL("../node_modules", import.meta.url));
 

@@ -20,14 +20,14 @@ export const TARGET_DIRECTORY = "/data";
 /** How routers get a changed mount table. */
 export type Rollout = "rolling-deployment" | "hot-reload";
 
-/** Names who calls: the control plane tells it to those who look at its calls. */
+/** The access key names the caller: whoever watches the control plane's calls sees it. */
 function aws(endpoint: string, accessKeyId: string): Record<string, string> {
   return {
     AWS_ENDPOINT_URL: endpoint,
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: "local",
-    // On AWS it is Node 24: what the SDK says of older ones would only hide lines that matter.
+    // On AWS it is Node 24: the SDK's warning about older versions would only hide other lines.
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
   };
 }

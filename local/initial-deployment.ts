@@ -1,8 +1,8 @@
 /** What `pulumi up` leaves in the account: the first mount targets, the mount table, the service. */
 import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { CLUSTER_NAME, FILE_SYSTEM_ID, SECURITY_GROUP_ID, SERVICE_NAME } from "./account.ts";
-import { startDeployment } from "./control-plane/deployment.ts";
 import { taskDefinitionArn } from "./control-plane/ecs.ts";
+import { startDeployment } from "./control-plane/ecs-deployments.ts";
 import { efs, setLifeCycleState } from "./control-plane/efs.ts";
 import type { Environment } from "./control-plane/operation.ts";
 import { secretsManager } from "./control-plane/secrets-manager.ts";

@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { Command, InvalidArgumentError } from "commander";
 import { describeArrived, type LogPipeline, NO_FLUENT_BIT, startLogPipeline } from "./firelens/log-pipeline.ts";
-import { isTrouble } from "./log-level.ts";
+import { isTrouble } from "./logs/log-level.ts";
+import { runProgram } from "./machine/program.ts";
 import { describeMonitorRun } from "./monitor-run.ts";
-import { runProgram } from "./program.ts";
 import { startStack } from "./stack.ts";
 
 interface Options {

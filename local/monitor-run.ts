@@ -1,6 +1,6 @@
-/** What a run of the monitor has to tell a person. */
+/** What a run of the monitor did, in a line for people. */
 import { z } from "zod";
-import type { Invocation } from "./schedule/lambda-messages.ts";
+import type { Invocation } from "./lambda/messages.ts";
 
 const resultSchema = z.object({
   statusCode: z.number(),

@@ -1,17 +1,17 @@
 /**
  * The whole system on this machine: what the Pulumi program declares on AWS, started as servers and processes.
  *
- * Only AWS is played. The router and the monitor are the bundles that ship; they find it by `AWS_ENDPOINT_URL`.
+ * Only AWS is replaced. The router and the monitor are the bundles that ship; `AWS_ENDPOINT_URL` leads them to it.
  */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ACCOUNT_ID, CLUSTER_NAME, createAccount, REGION, SERVICE_NAME, SUBNETS } from "./account.ts";
-import { Cleanups } from "./cleanups.ts";
-import { primaryDeployment } from "./control-plane/deployment.ts";
 import { findService } from "./control-plane/ecs.ts";
+import { primaryDeployment } from "./control-plane/ecs-deployments.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane/server.ts";
+import { waitForState } from "./control-plane/wait.ts";
 import { startEcsRunner } from "./ecs/runner.ts";
 import type { HealthCheck } from "./ecs/task-run.ts";
 import {
@@ -21,16 +21,16 @@ import {
   routerEnvironment,
   TARGET_DIRECTORY,
 } from "./environments.ts";
+import { startSchedule } from "./eventbridge/schedule.ts";
 import { addApiToken, addMountTargets, addService, putMountTable } from "./initial-deployment.ts";
+import { createLambdaFunction } from "./lambda/function.ts";
+import type { Invocation } from "./lambda/messages.ts";
 import { startLoadBalancer } from "./load-balancer/load-balancer.ts";
-import type { LogSink } from "./log.ts";
-import { findCommonPort } from "./loopback.ts";
+import type { LogSink } from "./logs/log-line.ts";
+import { Cleanups } from "./machine/cleanups.ts";
+import { findCommonPort } from "./machine/loopback.ts";
+import { makeTemporaryDirectory } from "./machine/temporary-directory.ts";
 import { startMountTargetServers } from "./mount-targets/servers.ts";
-import { createLambdaFunction } from "./schedule/lambda-function.ts";
-import type { Invocation } from "./schedule/lambda-messages.ts";
-import { startSchedule } from "./schedule/schedule.ts";
-import { makeTemporaryDirectory } from "./temporary-directory.ts";
-import { waitForState } from "./wait.ts";
 
 /** Paths of the bundles. */
 interface Bundles {
@@ -46,7 +46,7 @@ export interface StackOptions {
   readonly fileCountThreshold: number;
   /** How routers get a changed mount table; by new tasks when absent. */
   readonly rollout?: Rollout;
-  /** Seconds between two looks of the routers at the mount table, with hot-reload. Default: 0.5. */
+  /** Seconds after which routers read the mount table again, with hot-reload. Default: 0.5. */
   readonly mountTableRefreshSeconds?: number;
   /** Milliseconds from one run of the monitor to the next. */
   readonly monitorInterval: number;

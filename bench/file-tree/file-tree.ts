@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
+import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { bundleProgram } from "../program.ts";
 import type { Bench } from "../row.ts";
 

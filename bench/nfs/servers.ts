@@ -3,9 +3,9 @@ import { accessSync, constants } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findCommonPort } from "../../local/loopback.ts";
+import { findCommonPort } from "../../local/machine/loopback.ts";
+import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { startMountTargetServers } from "../../local/mount-targets/servers.ts";
-import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
 import { GaneshaServer, ganesha } from "../../tests/support/ganesha.ts";
 import type { Bench } from "../row.ts";
 

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
+import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { debianProgram } from "../../tests/support/programs.ts";
 import type { Bench } from "../row.ts";
 

@@ -2,9 +2,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findCommonPort } from "../../local/loopback.ts";
-import { startProcess } from "../../local/process.ts";
-import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
+import { findCommonPort } from "../../local/machine/loopback.ts";
+import { startProcess } from "../../local/machine/process.ts";
+import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { debianProgram } from "../../tests/support/programs.ts";
 import type { Bench } from "../row.ts";
 

@@ -2,9 +2,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { waitForState } from "../../local/control-plane/wait.ts";
 import { TARGET_DIRECTORY } from "../../local/environments.ts";
 import { type Stack, startStack, waitUntilSteady } from "../../local/stack.ts";
-import { waitForState } from "../../local/wait.ts";
 import { targetsOf } from "../../tests/support/router-bundle.ts";
 import { type Bench, type Figure, type Row, ratioAtMost, valueAtMost } from "../row.ts";
 

@@ -2,7 +2,7 @@
 import { stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
+import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { CertificateAuthority } from "../../tests/support/certificates.ts";
 import { type Address, type FileService, startFileService } from "../file-service.ts";
 import { interleave } from "../interleave.ts";

@@ -1,6 +1,6 @@
 /**
  * Amazon CloudWatch Logs on one loopback port, over TLS with a certificate made at the start: writing events, and what
- * it takes to look at them.
+ * it takes to read them back.
  *
  * TLS because Fluent Bit's `cloudwatch_logs` output speaks nothing else.
  *
@@ -9,10 +9,10 @@
 import { randomUUID } from "node:crypto";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { z } from "zod";
-import { makeCertificate } from "../certificate.ts";
 import { AwsError } from "../control-plane/aws-error.ts";
 import { json11 } from "../control-plane/protocols.ts";
 import type { Fault } from "../control-plane/server.ts";
+import { makeCertificate } from "../machine/certificate.ts";
 import { LogStore } from "./log-store.ts";
 
 /** A call as it came in. */
@@ -88,7 +88,7 @@ export async function startLocalCloudWatchLogs(options: LocalCloudWatchLogsOptio
   const store = new LogStore(options.directory);
   for (const group of options.groups) await store.createGroup(group).catch(unlessItExists);
 
-  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async function respond(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const requestId = randomUUID();
     try {
       const target = String(request.headers["x-amz-target"]);
@@ -99,9 +99,9 @@ export async function startLocalCloudWatchLogs(options: LocalCloudWatchLogsOptio
       const fault = await options.onCall?.({ operation, input });
       const output = fault === undefined || fault.takesEffect ? await run(store, input) : {};
       if (fault === undefined) return send(reply, json11.success(operation, output, requestId));
-      if (fault.answer instanceof AwsError) throw fault.answer;
+      if (fault.response instanceof AwsError) throw fault.response;
       reply.hijack();
-      if (fault.answer === "connection-closed") request.raw.socket.destroy();
+      if (fault.response === "connection-closed") request.raw.socket.destroy();
       return reply;
     } catch (error) {
       const failure =
@@ -113,7 +113,7 @@ export async function startLocalCloudWatchLogs(options: LocalCloudWatchLogsOptio
   const app = fastify({ https: await makeCertificate(), forceCloseConnections: true, bodyLimit: MAX_REQUEST_BYTES });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
-  app.post("/", answer);
+  app.post("/", respond);
 
   const url = await app.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
   return { url, store, close: () => app.close() };
@@ -142,6 +142,6 @@ function parseJson(body: unknown): unknown {
   }
 }
 
-function send(reply: FastifyReply, answer: ReturnType<typeof json11.success>): FastifyReply {
-  return reply.code(answer.statusCode).headers(answer.headers).send(answer.body);
+function send(reply: FastifyReply, response: ReturnType<typeof json11.success>): FastifyReply {
+  return reply.code(response.statusCode).headers(response.headers).send(response.body);
 }

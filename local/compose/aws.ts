@@ -2,13 +2,13 @@
 import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { createAccount, SUBNETS } from "../account.ts";
-import { Cleanups } from "../cleanups.ts";
 import { startLocalCloudWatchLogs } from "../cloudwatch-logs/server.ts";
 import { startControlPlane } from "../control-plane/server.ts";
 import { TARGET_DIRECTORY } from "../environments.ts";
 import { addMountTargets, putMountTable } from "../initial-deployment.ts";
+import { Cleanups } from "../machine/cleanups.ts";
+import { runProgram } from "../machine/program.ts";
 import { startMountTargetServers } from "../mount-targets/servers.ts";
-import { runProgram } from "../program.ts";
 import { startLocalS3 } from "../s3/server.ts";
 import { BUCKET, ERROR_LOG_GROUP, PORTS } from "./settings.ts";
 

@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { AwsError } from "./aws-error.ts";
-import { addEvent, startDeployment } from "./deployment.ts";
+import { addEvent, startDeployment } from "./ecs-deployments.ts";
 import { operationsOf } from "./operation.ts";
 import { page } from "./page.ts";
 import type { AwsState, Cluster, Deployment, Service, ServiceDeployment, Task, TaskDefinition } from "./state.ts";

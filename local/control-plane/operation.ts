@@ -9,13 +9,13 @@ export interface Environment {
   readonly now: Date;
   /** A new unique identifier: `newId("fsmt-", 17)` is `fsmt-` and 17 hexadecimal digits. */
   readonly newId: (prefix: string, digits: number) => string;
-  /** No answer lists more than this, whatever its caller or its API allows. */
+  /** No response lists more than this, whatever its caller asks for or its API allows. */
   readonly maxPageSize: number;
 }
 
 export interface Outcome {
   readonly state: AwsState;
-  /** The answer, with the API's own names. Dates are written as the protocol wants them. */
+  /** The response, with the API's own names. Each protocol writes dates in its own form. */
   readonly output: object;
 }
 

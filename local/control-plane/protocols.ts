@@ -1,21 +1,21 @@
 /**
- * The three wire protocols of the services we play: how a request names its operation and carries its input,
- * and how an answer or an error is written.
+ * The three wire protocols of these services: how a request names its operation and carries its input, and how a
+ * response or an error is written.
  *
  * Sources: the AWS protocols of the Smithy specification (restJson1, awsJson1_1, ec2Query).
  */
 import { XMLBuilder } from "fast-xml-parser";
 import { AwsError } from "./aws-error.ts";
 
-export interface Reply {
+export interface HttpResponse {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
 export interface Protocol {
-  success(operation: string, output: object, requestId: string): Reply;
-  failure(error: AwsError, requestId: string): Reply;
+  success(operation: string, output: object, requestId: string): HttpResponse;
+  failure(error: AwsError, requestId: string): HttpResponse;
 }
 
 /** restJson1, with the error body of EFS: `ErrorCode` and `Message`. */

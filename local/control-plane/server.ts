@@ -7,9 +7,9 @@ import { AwsError } from "./aws-error.ts";
 import { ec2 } from "./ec2.ts";
 import { ecs } from "./ecs.ts";
 import { efs } from "./efs.ts";
-import { type LifecycleOptions, startLifecycle } from "./lifecycle.ts";
+import { type LifecycleOptions, startLifecycle } from "./efs-lifecycle.ts";
 import type { Environment, Operation } from "./operation.ts";
-import { ec2Query, json11, type Protocol, parseQueryForm, type Reply, restJson } from "./protocols.ts";
+import { ec2Query, type HttpResponse, json11, type Protocol, parseQueryForm, restJson } from "./protocols.ts";
 import { secretsManager } from "./secrets-manager.ts";
 import { ssm } from "./ssm.ts";
 import type { AwsState } from "./state.ts";
@@ -26,13 +26,13 @@ export interface Call {
 
 /** What goes wrong with a call. */
 export interface Fault {
-  /** Whether the call still changes the account: true for an answer lost on its way back. */
+  /** Whether the call still changes the account: true for a response that is lost on its way back. */
   readonly takesEffect: boolean;
-  /** What the caller sees: an error, no answer until it gives up, or its connection closed. */
-  readonly answer: AwsError | "none" | "connection-closed";
+  /** What the caller sees: an error, no response until it gives up, or its connection closed. */
+  readonly response: AwsError | "none" | "connection-closed";
 }
 
-/** A call that reads is answered from an older state of the account: AWS's services are eventually consistent. */
+/** A read that sees an older state of the account: AWS's services are eventually consistent. */
 export interface StaleRead {
   readonly asOf: AwsState;
 }
@@ -134,11 +134,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   function read(call: Call, asOf: AwsState): object {
     const outcome = operationOf(call)(asOf, call.input, environment());
-    if (outcome.state !== asOf) throw new Error(`${call.operation} does not only read: it can't be answered late`);
+    if (outcome.state !== asOf) throw new Error(`${call.operation} does not only read: it can't see an older state`);
     return outcome.output;
   }
 
-  async function answer(request: FastifyRequest, reply: FastifyReply, protocol: Protocol, parse: () => Named) {
+  async function respond(request: FastifyRequest, reply: FastifyReply, protocol: Protocol, parse: () => Named) {
     const requestId = randomUUID();
     try {
       const call: Call = { ...parse(), requestId, accessKeyId: accessKeyId(request) };
@@ -148,9 +148,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       }
       const output = fault === undefined || fault.takesEffect ? run(call) : {};
       if (fault === undefined) return send(reply, protocol.success(call.operation, output, requestId));
-      if (fault.answer instanceof AwsError) throw fault.answer;
+      if (fault.response instanceof AwsError) throw fault.response;
       reply.hijack();
-      if (fault.answer === "connection-closed") request.raw.socket.destroy();
+      if (fault.response === "connection-closed") request.raw.socket.destroy();
       return reply;
     } catch (error) {
       if (!(error instanceof AwsError)) options.onError?.(error);
@@ -166,7 +166,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       method,
       url,
       handler: (request, reply) =>
-        answer(request, reply, restJson, () => ({
+        respond(request, reply, restJson, () => ({
           service: "elasticfilesystem",
           operation,
           input: { ...parseJson(request.body), ...toObject(request.query), ...toObject(request.params) },
@@ -176,8 +176,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   app.post("/", (request, reply) => {
     const target = request.headers["x-amz-target"];
     return typeof target === "string"
-      ? answer(request, reply, json11, () => readJson11(target, request.body))
-      : answer(request, reply, ec2Query, () => readEc2Query(request.body));
+      ? respond(request, reply, json11, () => readJson11(target, request.body))
+      : respond(request, reply, ec2Query, () => readEc2Query(request.body));
   });
   app.setNotFoundHandler((_request, reply) =>
     send(reply, restJson.failure(new AwsError("UnknownOperationException", 404, "Unknown operation"), randomUUID())),
@@ -233,7 +233,7 @@ function asAwsError(error: unknown): AwsError {
   });
 }
 
-function send(reply: FastifyReply, { statusCode, headers, body }: Reply): FastifyReply {
+function send(reply: FastifyReply, { statusCode, headers, body }: HttpResponse): FastifyReply {
   return reply.code(statusCode).headers(headers).send(body);
 }
 

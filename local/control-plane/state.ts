@@ -1,5 +1,5 @@
 /**
- * The AWS account that the control plane plays: plain data, changed only by pure functions.
+ * The AWS account of the control plane: plain data, changed only by pure functions.
  *
  * Field names follow the AWS APIs, in camel case. A value of `AwsState` is never changed in place.
  */

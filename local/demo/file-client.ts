@@ -1,7 +1,7 @@
-/** A client of the file API. It never repeats a request: every one that fails shows. */
+/** A client of the file API. It never retries, so that every request that fails shows. */
 import { Agent, type IncomingMessage, request } from "node:http";
 
-/** A request that got no answer, or one that is not a success. */
+/** A request without a response, or with one that is not a success. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
 }
@@ -26,7 +26,7 @@ export function createFileClient(url: string): FileClient {
       const fail = (reason: string, cause?: Error) =>
         reject(new RequestError(`${method} ${target}: ${reason}`, { cause }));
       const outgoing = request({ hostname, port, method, path: target, headers, agent, timeout: TIMEOUT });
-      outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer for ${TIMEOUT / 1000} s`)));
+      outgoing.on("timeout", () => outgoing.destroy(new Error(`no response for ${TIMEOUT / 1000} s`)));
       outgoing.on("error", (error) => fail(error.message, error));
       outgoing.on("response", (response) => {
         read(response).then(

@@ -1,13 +1,13 @@
 /** The demo: files are copied in until a mount target is added, and everything is measured before and after. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { CLUSTER_NAME, SERVICE_NAME, SUBNETS } from "../account.ts";
-import { primaryDeployment } from "../control-plane/deployment.ts";
 import { findService } from "../control-plane/ecs.ts";
+import { primaryDeployment } from "../control-plane/ecs-deployments.ts";
 import type { AwsState } from "../control-plane/state.ts";
-import type { LogSink } from "../log.ts";
+import { waitForState } from "../control-plane/wait.ts";
+import type { LogSink } from "../logs/log-line.ts";
 import { describeMonitorRun } from "../monitor-run.ts";
 import { type Stack, startStack, waitUntilSteady } from "../stack.ts";
-import { waitForState } from "../wait.ts";
 import { createFileClient } from "./file-client.ts";
 import { count, type DemoResult, type Measurement } from "./result.ts";
 import type { Screen } from "./screen.ts";

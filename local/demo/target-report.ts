@@ -1,7 +1,7 @@
-/** What the routers say of their mount targets: `GET /targets` of every task, added up. */
+/** The routers' counters of their mount targets: `GET /targets` of every task, added up. */
 import { z } from "zod";
 
-const answerSchema = z.object({
+const responseSchema = z.object({
   targets: z.array(
     z.object({
       id: z.string(),
@@ -21,28 +21,28 @@ export interface TargetCounts {
   readonly bytes: number;
 }
 
-type Answer = z.infer<typeof answerSchema>["targets"];
+type Targets = z.infer<typeof responseSchema>["targets"];
 
-async function askTasks(taskUrls: readonly string[]): Promise<Answer[]> {
+async function askTasks(taskUrls: readonly string[]): Promise<Targets[]> {
   return Promise.all(
     taskUrls.map(async (url) => {
       const response = await fetch(`${url}/targets`, { signal: AbortSignal.timeout(10_000) });
-      return answerSchema.parse(await response.json()).targets;
+      return responseSchema.parse(await response.json()).targets;
     }),
   );
 }
 
 /** Whether each task is connected to so many mount targets. */
 export async function areConnected(taskUrls: readonly string[], mountTargets: number): Promise<boolean> {
-  const answers = await askTasks(taskUrls);
-  return answers.every((targets) => targets.filter(({ state }) => state === "connected").length === mountTargets);
+  const reports = await askTasks(taskUrls);
+  return reports.every((targets) => targets.filter(({ state }) => state === "connected").length === mountTargets);
 }
 
 /** Asks each task, and adds up what they counted since they started. In the order of the Availability Zones. */
 export async function countTargets(taskUrls: readonly string[]): Promise<TargetCounts[]> {
-  const answers = await askTasks(taskUrls);
+  const reports = await askTasks(taskUrls);
   const sums = new Map<string, TargetCounts>();
-  for (const { id, availabilityZone, requests, bytesRead, bytesWritten } of answers.flat()) {
+  for (const { id, availabilityZone, requests, bytesRead, bytesWritten } of reports.flat()) {
     const sum = sums.get(id);
     sums.set(id, {
       id,
@@ -54,7 +54,7 @@ export async function countTargets(taskUrls: readonly string[]): Promise<TargetC
   return [...sums.values()].sort((a, b) => (a.availabilityZone < b.availabilityZone ? -1 : 1));
 }
 
-/** What was counted between two answers of the same tasks. */
+/** What the same tasks counted between two reports. */
 export function countsBetween(before: readonly TargetCounts[], after: readonly TargetCounts[]): TargetCounts[] {
   return after.map((target) => {
     const earlier = before.find(({ id }) => id === target.id);

@@ -66,7 +66,7 @@ export async function readAll(
 /** Every so many requests of the traffic is a write. */
 const WRITE_EVERY = 8;
 
-/** Reads the files in turn, and writes some of them again as they are, until it is told to stop. */
+/** Reads the files in turn, and rewrites some of them unchanged, until it is stopped. */
 export function startTraffic(
   work: Workload,
   files: readonly SourceFile[],
@@ -74,9 +74,9 @@ export function startTraffic(
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const rounds = (function* () {
-    for (let turn = 0; !stopping.signal.aborted; turn++) {
-      const file = files[turn % files.length];
-      if (file !== undefined) yield { path: file.path, write: turn % WRITE_EVERY === 0 };
+    for (let request = 0; !stopping.signal.aborted; request++) {
+      const file = files[request % files.length];
+      if (file !== undefined) yield { path: file.path, write: request % WRITE_EVERY === 0 };
     }
   })();
   const running = inParallel(work.signal, concurrency, rounds, async ({ path, write }) => {

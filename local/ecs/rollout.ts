@@ -10,7 +10,7 @@ import {
   primaryDeployment,
   startRollback,
   updateDeployment,
-} from "../control-plane/deployment.ts";
+} from "../control-plane/ecs-deployments.ts";
 import type { Environment } from "../control-plane/operation.ts";
 import type { Deployment, Service, Task } from "../control-plane/state.ts";
 

@@ -8,7 +8,6 @@ import type { ControlPlane } from "../control-plane/server.ts";
 import type { Service, Task } from "../control-plane/state.ts";
 import { plan } from "./rollout.ts";
 import { runTask, type TaskRunOptions } from "./task-run.ts";
-
 import { addTask, taskStopped, taskStopping, tasksOf } from "./tasks.ts";
 
 export interface EcsRunnerOptions extends TaskRunOptions {
@@ -37,7 +36,7 @@ export function startEcsRunner(options: EcsRunnerOptions): EcsRunner {
 
   const service = (): Service => findService(controlPlane.state(), clusterName, serviceName);
 
-  /** Once for all the changes of one turn. */
+  /** Once for all changes in one turn of the event loop. */
   function schedule(): void {
     if (scheduled || closed) return;
     scheduled = true;

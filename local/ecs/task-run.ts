@@ -5,9 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ControlPlane } from "../control-plane/server.ts";
 import type { Task, TaskDefinition } from "../control-plane/state.ts";
 import type { LoadBalancer, Target } from "../load-balancer/load-balancer.ts";
-import type { LogSink } from "../log.ts";
-import { findCommonPort } from "../loopback.ts";
-import { startProcess } from "../process.ts";
+import type { LogSink } from "../logs/log-line.ts";
+import { findCommonPort } from "../machine/loopback.ts";
+import { startProcess } from "../machine/process.ts";
 import { taskHealthy, taskSignalled, taskStarted, taskStopped, taskUnhealthy } from "./tasks.ts";
 
 export interface HealthCheck {
@@ -30,7 +30,7 @@ export interface TaskRunOptions {
   readonly log: LogSink;
 }
 
-/** Where tasks listen: each on a port of its own, which it is told as `HOST` and `PORT`. */
+/** Where tasks listen, each on a port of its own. Its environment has both, as `HOST` and `PORT`. */
 const HOST = "127.0.0.1";
 
 /**

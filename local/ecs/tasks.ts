@@ -1,6 +1,7 @@
 /** The life of a task, as changes of the account's state. */
-import { primaryDeployment, updateDeployment } from "../control-plane/deployment.ts";
+
 import { findService, replaceService } from "../control-plane/ecs.ts";
+import { primaryDeployment, updateDeployment } from "../control-plane/ecs-deployments.ts";
 import type { Environment } from "../control-plane/operation.ts";
 import type { AwsState, Service, Task } from "../control-plane/state.ts";
 

@@ -7,7 +7,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FluentClient, type FluentSocketOptions } from "@fluent-org/logger";
-import type { Stream } from "../process.ts";
+import type { Stream } from "../machine/process.ts";
 
 interface LogDriverOptions {
   /** A Unix socket's `path`, or `host` and `port`. */

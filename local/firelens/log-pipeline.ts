@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { ACCOUNT_ID, CLUSTER_NAME, REGION } from "../account.ts";
-import { Cleanups } from "../cleanups.ts";
 import { startLocalCloudWatchLogs } from "../cloudwatch-logs/server.ts";
-import type { LogLine, LogSink } from "../log.ts";
+import type { LogLine, LogSink } from "../logs/log-line.ts";
+import { Cleanups } from "../machine/cleanups.ts";
+import { makeTemporaryDirectory } from "../machine/temporary-directory.ts";
 import { startLocalS3 } from "../s3/server.ts";
-import { makeTemporaryDirectory } from "../temporary-directory.ts";
 import { type LogDriver, openLogDriver } from "./log-driver.ts";
 import { startLogRouter } from "./log-router.ts";
 

@@ -7,8 +7,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { findCommonPort } from "../loopback.ts";
-import { type Exit, startProcess } from "../process.ts";
+import { findCommonPort } from "../machine/loopback.ts";
+import { type Exit, startProcess } from "../machine/process.ts";
 import { type FireLensTask, fireLensConfiguration } from "./configuration.ts";
 
 export interface LogRouterOptions {

@@ -62,14 +62,14 @@ const HOP_BY_HOP = new Set([
   "upgrade",
 ]);
 
-/** Starts the load balancer, with no target yet: it answers 503 until one is registered. */
+/** Starts the load balancer, with no target yet: it responds with 503 until one is registered. */
 export async function startLoadBalancer(options: LoadBalancerOptions = {}): Promise<LoadBalancer> {
   const { host = "127.0.0.1", port = 0, idleTimeout = 60_000, deregistrationDelay = 30_000 } = options;
   let upstreams: readonly Upstream[] = [];
-  let turn = 0;
+  let requests = 0;
 
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT, requestTimeout: 0 }, (request, response) => {
-    const upstream = upstreams[turn++ % upstreams.length];
+    const upstream = upstreams[requests++ % upstreams.length];
     if (upstream === undefined) return refuse(request, response, 503, "No task is ready.");
     const finished = forward(upstream, request, response, idleTimeout).finally(() =>
       upstream.unfinished.delete(finished),
@@ -111,7 +111,7 @@ async function drain({ agent, unfinished }: Upstream, delay: number): Promise<vo
   agent.destroy();
 }
 
-/** Sends one request on and its answer back. Resolves when both are over, however they ended. */
+/** Forwards one request, and its response. Resolves when both are over, however they ended. */
 function forward(
   { target, agent }: Upstream,
   request: IncomingMessage,
@@ -134,8 +134,8 @@ function forward(
     });
     outgoing.on("error", (error) => {
       if (response.headersSent) response.destroy();
-      else if (error instanceof IdleTimeoutError) refuse(request, response, 504, "The task did not answer in time.");
-      else refuse(request, response, 502, `The task did not answer: ${error.message}`);
+      else if (error instanceof IdleTimeoutError) refuse(request, response, 504, "The task did not respond in time.");
+      else refuse(request, response, 502, `The task did not respond: ${error.message}`);
       resolve();
     });
     // The client went away: its request must not go on without it.
@@ -143,7 +143,7 @@ function forward(
       if (!response.writableFinished) outgoing.destroy();
       resolve();
     });
-    // Not pipeline: a task may answer and stop reading before the body has ended.
+    // Not pipeline: a task may respond and stop reading before the body has ended.
     request.pipe(outgoing);
   });
 }

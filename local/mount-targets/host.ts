@@ -34,7 +34,7 @@ async function carryOut({ action, host }: Command): Promise<void> {
     directory,
     host,
     port,
-    // The directory goes away with the stack: nobody would find on the disk what was written there in time.
+    // The directory is removed with the stack, so nothing has to survive a crash.
     durable: false,
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     ...(operationDelayMs === undefined ? {} : { operationDelayMs }),

@@ -1,4 +1,4 @@
-/** What this process and the one with the NFS servers say to each other: a command, then whether it worked. */
+/** The messages between this process and the one with the NFS servers: a command, then whether it worked. */
 import { z } from "zod";
 
 export const commandSchema = z.object({

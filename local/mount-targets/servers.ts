@@ -1,8 +1,8 @@
 /** The NFS servers behind the mount targets, in a process of their own. */
 import { fileURLToPath } from "node:url";
-import type { LogSink } from "../log.ts";
-import { startProcess } from "../process.ts";
-import { typescriptProgram } from "../typescript-program.ts";
+import type { LogSink } from "../logs/log-line.ts";
+import { startProcess } from "../machine/process.ts";
+import { typescriptProgram } from "../machine/typescript-program.ts";
 import { type Command, type MountTargetSettings, type Reply, replySchema } from "./messages.ts";
 
 interface MountTargetServers {
@@ -41,12 +41,12 @@ export function startMountTargetServers(
     for (const [id, settle] of waiting) settle({ id, error: ended });
   });
 
-  async function tell(action: Command["action"], host: string): Promise<void> {
+  async function send(action: Command["action"], host: string): Promise<void> {
     if (ended !== undefined) throw new Error(ended);
     const id = ++commands;
     const { error } = await new Promise<Reply>((resolve) => {
       const timer = setTimeout(
-        () => resolve({ id, error: `no answer in ${COMMAND_TIMEOUT / 1000} s` }),
+        () => resolve({ id, error: `no reply in ${COMMAND_TIMEOUT / 1000} s` }),
         COMMAND_TIMEOUT,
       );
       waiting.set(id, (reply) => {
@@ -60,8 +60,8 @@ export function startMountTargetServers(
   }
 
   return {
-    start: (host) => tell("start", host),
-    stop: (host) => tell("stop", host),
+    start: (host) => send("start", host),
+    stop: (host) => send("stop", host),
     close: async () => {
       await child.stop(STOP_TIMEOUT);
     },

@@ -1,6 +1,6 @@
 /**
  * Amazon S3 on one loopback port, path-style, as far as log shipping goes: objects in one PUT or in parts, and what it
- * takes to look at them.
+ * takes to read them back.
  *
  * Rules, errors and XML: S3 API reference.
  */
@@ -9,9 +9,9 @@ import { Readable } from "node:stream";
 import { XMLBuilder, XMLParser } from "fast-xml-parser";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { z } from "zod";
-import { makeCertificate } from "../certificate.ts";
 import { AwsError } from "../control-plane/aws-error.ts";
 import type { Fault } from "../control-plane/server.ts";
+import { makeCertificate } from "../machine/certificate.ts";
 import { ObjectStore } from "./object-store.ts";
 
 /** A call as it came in. */
@@ -49,14 +49,14 @@ interface Input {
   readonly body: Readable;
 }
 
-interface Answer {
+interface Output {
   readonly statusCode?: number;
   readonly etag?: string;
   /** A document to write as XML, or an object's bytes. */
   readonly body?: object | Buffer;
 }
 
-type Operation = (store: ObjectStore, input: Input) => Promise<Answer>;
+type Operation = (store: ObjectStore, input: Input) => Promise<Output>;
 
 const querySchema = z.object({
   uploads: z.string().optional(),
@@ -122,16 +122,16 @@ export async function startLocalS3(options: LocalS3Options): Promise<LocalS3> {
   const store = new ObjectStore(options.directory);
   for (const bucket of options.buckets) await store.createBucket(bucket);
 
-  async function answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async function respond(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     try {
       const input = readInput(request);
       const operation = operationOf(request.method, input);
       const fault = await options.onCall?.({ operation, bucket: input.bucket, key: input.key });
       const outcome = fault === undefined || fault.takesEffect ? await OPERATIONS[operation](store, input) : {};
       if (fault === undefined) return send(reply, outcome);
-      if (fault.answer instanceof AwsError) throw fault.answer;
+      if (fault.response instanceof AwsError) throw fault.response;
       reply.hijack();
-      if (fault.answer === "connection-closed") request.raw.socket.destroy();
+      if (fault.response === "connection-closed") request.raw.socket.destroy();
       return reply;
     } catch (error) {
       return sendError(reply, error);
@@ -142,7 +142,7 @@ export async function startLocalS3(options: LocalS3Options): Promise<LocalS3> {
   const app = fastify({ https, forceCloseConnections: true });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
-  app.all("/*", answer);
+  app.all("/*", respond);
 
   const url = await app.listen({ host: options.host ?? "127.0.0.1", port: options.port ?? 0 });
   return { url, store, close: () => app.close() };
@@ -189,7 +189,7 @@ async function readCompletion(body: Readable): Promise<{ partNumber: number; eta
 
 const builder = new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: "@" });
 
-function send(reply: FastifyReply, { statusCode = 200, etag, body }: Answer): FastifyReply {
+function send(reply: FastifyReply, { statusCode = 200, etag, body }: Output): FastifyReply {
   // Fastify writes header names in lower case; Fluent Bit looks for this one as S3 writes it.
   if (etag !== undefined) reply.raw.setHeader("ETag", `"${etag}"`);
   reply.code(statusCode);

@@ -44,7 +44,7 @@ test("no two tokens are the same", async () => {
 });
 
 test("a failure does not tell the token", async () => {
-  fault = { takesEffect: true, answer: new AwsError("AccessDeniedException", 400, "Not you") };
+  fault = { takesEffect: true, response: new AwsError("AccessDeniedException", 400, "Not you") };
   const error: unknown = await generate().catch((reason: unknown) => reason);
   expect(String(error)).toContain("Not you");
   const [token = ""] = versions().map(({ secretString }) => secretString);

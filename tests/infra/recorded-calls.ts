@@ -3,9 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
 import type { Call } from "../../local/control-plane/server.ts";
+import { waitForState } from "../../local/control-plane/wait.ts";
 import { TARGET_DIRECTORY } from "../../local/environments.ts";
 import { startStack, waitUntilSteady } from "../../local/stack.ts";
-import { waitForState } from "../../local/wait.ts";
 
 const TIMEOUT = 60_000;
 const THRESHOLD = 3;
@@ -38,7 +38,7 @@ export async function recordCalls(): Promise<RecordedCalls> {
       calls.push(call);
       if (call.operation === "GetParameter" && call.accessKeyId === "ROUTER" && refusals === 0) {
         refusals += 1;
-        return { takesEffect: false, answer: new AwsError("AccessDeniedException", 400, "Refused once") };
+        return { takesEffect: false, response: new AwsError("AccessDeniedException", 400, "Refused once") };
       }
       return undefined;
     },

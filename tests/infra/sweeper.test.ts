@@ -102,7 +102,7 @@ test("fails when AWS refuses", async () => {
   addMountTargets("available");
   fault = ({ operation }) =>
     operation === "DeleteMountTarget"
-      ? { takesEffect: false, answer: new AwsError("AccessDeniedException", 403, `Not in ${ACCOUNT_ID}`) }
+      ? { takesEffect: false, response: new AwsError("AccessDeniedException", 403, `Not in ${ACCOUNT_ID}`) }
       : undefined;
   await expect(sweep([])).rejects.toThrow("Not in");
 });

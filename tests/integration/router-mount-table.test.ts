@@ -48,7 +48,7 @@ describe("the SSM parameter", () => {
     await start({
       onCall: () => {
         calls += 1;
-        return { takesEffect: false, answer: new AwsError("InternalServerError", 500, "Try again") };
+        return { takesEffect: false, response: new AwsError("InternalServerError", 500, "Try again") };
       },
     });
     await expect(parameterSource(PARAMETER).load()).rejects.toThrow("Try again");

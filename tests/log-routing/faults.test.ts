@@ -12,12 +12,15 @@ const UPLOAD_FAILED = /failed to flush chunk.* > output=s3/;
 const TIMEOUT = OUTAGE + 120_000;
 
 const FAULTS: Record<string, Fault | "refuse"> = {
-  "answer 500": { takesEffect: false, answer: new AwsError("InternalError", 500, "We encountered an internal error.") },
-  "answer 503 SlowDown": { takesEffect: false, answer: new AwsError("SlowDown", 503, "Reduce your request rate.") },
-  "close the connection": { takesEffect: false, answer: "connection-closed" },
+  "answer 500": {
+    takesEffect: false,
+    response: new AwsError("InternalError", 500, "We encountered an internal error."),
+  },
+  "answer 503 SlowDown": { takesEffect: false, response: new AwsError("SlowDown", 503, "Reduce your request rate.") },
+  "close the connection": { takesEffect: false, response: "connection-closed" },
   "refuse connections": "refuse",
   // Fluent Bit gives up waiting after 20 s, so this one is too long for the short form.
-  ...(FULL_LENGTH ? { "do not answer": { takesEffect: false, answer: "none" } as const } : {}),
+  ...(FULL_LENGTH ? { "do not answer": { takesEffect: false, response: "none" } as const } : {}),
 };
 
 describeRequiring([fluentBit], "when S3 and CloudWatch Logs", ([command]) => {

@@ -19,8 +19,8 @@ describeRequiring([fluentBit], "the health check", ([command]) => {
   test.concurrent("fails when an output keeps failing", async (context) => {
     const routing = await startLogRouting(command, context, { retryLimit: 1 });
     const driver = await routing.openDriver();
-    const answer = new AwsError("ResourceNotFoundException", 400, "The specified log group does not exist.");
-    await routing.setFault("logs", { takesEffect: false, answer });
+    const response = new AwsError("ResourceNotFoundException", 400, "The specified log group does not exist.");
+    await routing.setFault("logs", { takesEffect: false, response });
     const writing = setInterval(() => driver.write('{"level":"ERROR","msg":"nowhere to go"}', "stdout"), 250);
     context.onTestFinished(() => clearInterval(writing));
 

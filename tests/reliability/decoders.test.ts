@@ -41,7 +41,7 @@ import {
   XdrWriter,
 } from "nfs-client/wire";
 import { describe, expect, test } from "vitest";
-import { makeTemporaryDirectory } from "../../local/temporary-directory.ts";
+import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { MemoryNetwork } from "../support/memory-router.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";

@@ -12,7 +12,7 @@ import type { Target } from "../../fargate-app/src/router/target.ts";
 import { filePath } from "../../fargate-app/src/routing/path.ts";
 import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { SUBNETS } from "../../local/account.ts";
-import { findCommonPort } from "../../local/loopback.ts";
+import { findCommonPort } from "../../local/machine/loopback.ts";
 import { startMountTargetServers } from "../../local/mount-targets/servers.ts";
 import { GaneshaServer, ganesha } from "../support/ganesha.ts";
 import { Gate } from "../support/gate.ts";

@@ -89,7 +89,7 @@ describe("without a token that can be read, the router does not start", () => {
 });
 
 function deny(): void {
-  fault = { takesEffect: false, answer: new AwsError("AccessDeniedException", 400, "Not you") };
+  fault = { takesEffect: false, response: new AwsError("AccessDeniedException", 400, "Not you") };
 }
 
 test("without a secret, the API is open, and one line says so: a warning where others than this machine reach it", async () => {

@@ -10,7 +10,7 @@ import {
   primaryDeployment,
   startDeployment,
   updateDeployment,
-} from "../../local/control-plane/deployment.ts";
+} from "../../local/control-plane/ecs-deployments.ts";
 import { efs, setLifeCycleState } from "../../local/control-plane/efs.ts";
 import type { Environment } from "../../local/control-plane/operation.ts";
 import { ssm } from "../../local/control-plane/ssm.ts";

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs, MemoryBudget, type NfsClient, TEMPORARY_PREFIX } from "nfs-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { makeTemporaryDirectory, type TemporaryDirectory } from "../../local/temporary-directory.ts";
+import { makeTemporaryDirectory, type TemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { reportAtEnd, rounds } from "../support/reliability.ts";
 import { type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";

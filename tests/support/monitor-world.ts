@@ -177,7 +177,7 @@ export class MonitorWorld {
     this.counts["AWS calls"] += 1;
     await this.#interleaving?.turn();
     // It comes from a run that has died, or gave up waiting for this very response.
-    if (run === undefined || run.death.signal.aborted) return { takesEffect: false, answer: "connection-closed" };
+    if (run === undefined || run.death.signal.aborted) return { takesEffect: false, response: "connection-closed" };
     const kind = run.plan.faults.get(number);
     if (kind !== undefined) {
       this.#count(kind);
@@ -221,20 +221,20 @@ export class MonitorWorld {
 function faultOf(kind: FaultKind): Fault {
   switch (kind) {
     case "throttled":
-      return { takesEffect: false, answer: new AwsError("ThrottlingException", 400, "Rate exceeded") };
+      return { takesEffect: false, response: new AwsError("ThrottlingException", 400, "Rate exceeded") };
     case "server error":
-      return { takesEffect: false, answer: new AwsError("InternalServerError", 500, "An error occurred") };
+      return { takesEffect: false, response: new AwsError("InternalServerError", 500, "An error occurred") };
     case "server error after success":
-      return { takesEffect: true, answer: new AwsError("InternalServerError", 500, "An error occurred") };
+      return { takesEffect: true, response: new AwsError("InternalServerError", 500, "An error occurred") };
     case "timeout":
-      return { takesEffect: false, answer: "none" };
+      return { takesEffect: false, response: "none" };
     case "timeout after success":
-      return { takesEffect: true, answer: "none" };
+      return { takesEffect: true, response: "none" };
     case "connection closed":
     case "death before":
-      return { takesEffect: false, answer: "connection-closed" };
+      return { takesEffect: false, response: "connection-closed" };
     case "lost response":
     case "death after":
-      return { takesEffect: true, answer: "connection-closed" };
+      return { takesEffect: true, response: "connection-closed" };
   }
 }

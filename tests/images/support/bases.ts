@@ -9,7 +9,7 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/pr
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { makeTemporaryDirectory } from "../../../local/temporary-directory.ts";
+import { makeTemporaryDirectory } from "../../../local/machine/temporary-directory.ts";
 import type { Command } from "../../support/programs.ts";
 import type { Buildah } from "./buildah.ts";
 

@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { makeTemporaryDirectory } from "../../../local/temporary-directory.ts";
+import { makeTemporaryDirectory } from "../../../local/machine/temporary-directory.ts";
 import type { Command } from "../../support/programs.ts";
 
 const run = promisify(execFile);

@@ -2,8 +2,8 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Cleanups } from "../../../local/cleanups.ts";
-import { makeTemporaryDirectory } from "../../../local/temporary-directory.ts";
+import { Cleanups } from "../../../local/machine/cleanups.ts";
+import { makeTemporaryDirectory } from "../../../local/machine/temporary-directory.ts";
 import type { Command } from "../../support/programs.ts";
 import { basesOf, provideBase } from "./bases.ts";
 import { type Image, openBuildah } from "./buildah.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { type Exit, startProcess } from "../../../local/process.ts";
+import { type Exit, startProcess } from "../../../local/machine/process.ts";
 import type { Command } from "../../support/programs.ts";
 import type { Image } from "./buildah.ts";
 

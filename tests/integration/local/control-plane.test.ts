@@ -170,8 +170,8 @@ describe("EFS", () => {
     const { MountTargetId } = await createIn(efs, subnetA);
     await vi.waitFor(
       async () => {
-        const answer = await efs.send(new DescribeMountTargetsCommand({ MountTargetId }));
-        expect(answer.MountTargets?.[0]?.LifeCycleState).toBe("error");
+        const response = await efs.send(new DescribeMountTargetsCommand({ MountTargetId }));
+        expect(response.MountTargets?.[0]?.LifeCycleState).toBe("error");
       },
       { timeout: 10_000 },
     );
@@ -359,10 +359,10 @@ describe("ECS", () => {
 
   test("DescribeServices shows deployments and counts, and what it does not find", async () => {
     const { ecs } = await start();
-    const answer = await ecs.send(
+    const response = await ecs.send(
       new DescribeServicesCommand({ cluster: CLUSTER_NAME, services: [SERVICE_NAME, "other"] }),
     );
-    expect(answer.services).toMatchObject([
+    expect(response.services).toMatchObject([
       {
         serviceName: SERVICE_NAME,
         status: "ACTIVE",
@@ -381,7 +381,7 @@ describe("ECS", () => {
         ],
       },
     ]);
-    expect(answer.failures).toMatchObject([{ reason: "MISSING", arn: expect.stringMatching(/other$/) }]);
+    expect(response.failures).toMatchObject([{ reason: "MISSING", arn: expect.stringMatching(/other$/) }]);
     await expect(ecs.send(new DescribeServicesCommand({ cluster: "none", services: [SERVICE_NAME] }))).rejects.toThrow(
       ecsSdk.ClusterNotFoundException,
     );
@@ -468,16 +468,16 @@ describe("on the wire", () => {
     });
     return { response, body: await response.json() };
   };
-  /** Every name in `answer` at `path` must be a member of the SDK's model, `[…, …, …, …, members, …]`. */
-  function expectInModel(answer: unknown, path: readonly (string | number)[], schema: readonly unknown[]) {
-    let value = answer;
+  /** Every name in `response` at `path` must be a member of the SDK's model, `[…, …, …, …, members, …]`. */
+  function expectInModel(response: unknown, path: readonly (string | number)[], schema: readonly unknown[]) {
+    let value = response;
     for (const key of path) value = z.record(z.string(), z.unknown()).parse({ ...Object(value) })[key];
     const names = Object.keys(Object(value));
     expect(names.length).toBeGreaterThan(3);
     expect(schema[4]).toEqual(expect.arrayContaining(names));
   }
 
-  test("every member of an answer is in the SDK's model of it", async () => {
+  test("every member of a response is in the SDK's model of it", async () => {
     const { controlPlane, efs, ssm } = await start();
     const target = await createIn(efs, subnetA);
     await ssm.send(new PutParameterCommand({ Name: PARAMETER, Value: "1", Type: "String" }));
@@ -568,7 +568,7 @@ describe("faults", () => {
     const { controlPlane } = await start({
       onCall: () =>
         left-- > 0
-          ? { takesEffect: false, answer: new AwsError("ThrottlingException", 400, "Rate exceeded") }
+          ? { takesEffect: false, response: new AwsError("ThrottlingException", 400, "Rate exceeded") }
           : undefined,
     });
     const patient = clients(controlPlane.url, 3).ssm;
@@ -576,13 +576,13 @@ describe("faults", () => {
     expect(controlPlane.state().parameters).toMatchObject([{ version: 1 }]);
   });
 
-  test("an answer can be lost after the call took effect", async () => {
-    const { controlPlane, efs } = await start({ onCall: () => ({ takesEffect: true, answer: "connection-closed" }) });
+  test("a response can be lost after the call took effect", async () => {
+    const { controlPlane, efs } = await start({ onCall: () => ({ takesEffect: true, response: "connection-closed" }) });
     await expect(createIn(efs, subnetA)).rejects.toThrow(/socket hang up|ECONNRESET/);
     expect(controlPlane.state().mountTargets).toHaveLength(1);
   });
 
-  test("a call that reads can be answered from an older state, which stays the past", async () => {
+  test("a call that reads can see an older state, which stays the past", async () => {
     let asOf: AwsState | undefined;
     const { controlPlane, efs } = await start({ onCall: () => asOf && { asOf } });
     const before = controlPlane.state();
@@ -594,15 +594,15 @@ describe("faults", () => {
     expect(controlPlane.state().mountTargets).toHaveLength(1);
   });
 
-  test("a call can go without an answer, and close does not wait for it", async () => {
-    const { controlPlane, efs } = await start({ onCall: () => ({ takesEffect: false, answer: "none" }) });
+  test("a call can go without a response, and close does not wait for it", async () => {
+    const { controlPlane, efs } = await start({ onCall: () => ({ takesEffect: false, response: "none" }) });
     const signal = AbortSignal.timeout(200);
     const command = new DescribeMountTargetsCommand({ FileSystemId: FILE_SYSTEM_ID });
     await expect(efs.send(command, { abortSignal: signal })).rejects.toThrow();
-    const unanswered = efs.send(command);
-    unanswered.catch(() => {});
+    const pending = efs.send(command);
+    pending.catch(() => {});
     await vi.waitFor(() => expect(signal.aborted).toBe(true));
     await controlPlane.close();
-    await expect(unanswered).rejects.toThrow();
+    await expect(pending).rejects.toThrow();
   });
 });

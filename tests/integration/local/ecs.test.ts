@@ -1,15 +1,15 @@
 import { DescribeServicesCommand, UpdateServiceCommand, waitUntilServicesStable } from "@aws-sdk/client-ecs";
 import { afterEach, expect, test, vi } from "vitest";
 import { CLUSTER_NAME, createAccount, SERVICE_NAME } from "../../../local/account.ts";
-import { startDeployment } from "../../../local/control-plane/deployment.ts";
+import { startDeployment } from "../../../local/control-plane/ecs-deployments.ts";
 import { startControlPlane } from "../../../local/control-plane/server.ts";
 import type { Service, TaskDefinition } from "../../../local/control-plane/state.ts";
 import { type EcsRunnerOptions, startEcsRunner } from "../../../local/ecs/runner.ts";
 import { startLoadBalancer } from "../../../local/load-balancer/load-balancer.ts";
-import type { LogLine } from "../../../local/log.ts";
+import type { LogLine } from "../../../local/logs/log-line.ts";
 import { clients } from "../../support/aws-clients.ts";
 
-/** Stands in for the router: answers with its process id, and behaves as MODE says. */
+/** Stands in for the router: responds with its process id, and behaves as MODE says. */
 const TASK = `
   const { createServer } = require("node:http");
   const { MODE, HOST, PORT } = process.env;
@@ -93,8 +93,8 @@ async function start({ desiredCount = 2, mode = "fine", startPeriod = 10_000 } =
     return Number(await response.text());
   };
   const describeService = async () => {
-    const answer = await ecs.send(new DescribeServicesCommand({ cluster: CLUSTER_NAME, services: [SERVICE_NAME] }));
-    return answer.services?.[0];
+    const response = await ecs.send(new DescribeServicesCommand({ cluster: CLUSTER_NAME, services: [SERVICE_NAME] }));
+    return response.services?.[0];
   };
   const steady = () =>
     vi.waitFor(
@@ -111,7 +111,7 @@ async function start({ desiredCount = 2, mode = "fine", startPeriod = 10_000 } =
     );
   const update = (input: object) =>
     ecs.send(new UpdateServiceCommand({ cluster: CLUSTER_NAME, service: SERVICE_NAME, ...input }));
-  /** The processes that answer, once each of `count` has. */
+  /** The processes that respond, once each of `count` has. */
   const pids = (count: number) =>
     vi.waitFor(
       async () => {

@@ -32,7 +32,7 @@ async function start(options: Parameters<typeof startLoadBalancer>[0] = {}): Pro
   return loadBalancer;
 }
 
-test("without a ready task it answers 503", async () => {
+test("without a ready task it responds with 503", async () => {
   const { url } = await start();
   const response = await fetch(url, { method: "PUT", body: "unread" });
   expect(response.status).toBe(503);
@@ -46,9 +46,9 @@ test("requests go round robin over the targets", async () => {
     loadBalancer.register(target);
     loadBalancer.register(target);
   }
-  const answers: string[] = [];
-  for (let i = 0; i < 6; i++) answers.push(await (await fetch(loadBalancer.url)).text());
-  expect(answers).toEqual(["one", "two", "three", "one", "two", "three"]);
+  const responses: string[] = [];
+  for (let i = 0; i < 6; i++) responses.push(await (await fetch(loadBalancer.url)).text());
+  expect(responses).toEqual(["one", "two", "three", "one", "two", "three"]);
 });
 
 test("method, path, headers, status and both bodies pass through; those of the connection do not", async () => {
@@ -137,7 +137,7 @@ test("a target that does not finish in time is cut off", async () => {
   expect((await unfinished).status).toBe(502);
 });
 
-test("a target that does not answer is 502, a silent one 504, one that breaks off is not mistaken for whole", async () => {
+test("a target that does not respond is 502, a silent one 504, one that breaks off is not mistaken for whole", async () => {
   const loadBalancer = await start({ idleTimeout: 100 });
   const gone = await startTask(() => {});
   gone.server.close();
@@ -176,7 +176,7 @@ test("a client that goes away ends its request at the task", async () => {
   await loadBalancer.deregister(target);
 });
 
-test("an answer that comes before the body has ended arrives", async () => {
+test("a response that comes before the body has ended arrives", async () => {
   const loadBalancer = await start();
   const { target } = await startTask((_request, response) => {
     response.writeHead(413, { connection: "close" });

@@ -16,14 +16,14 @@ import {
   SUBNETS,
 } from "../../../local/account.ts";
 import { AwsError } from "../../../local/control-plane/aws-error.ts";
-import { primaryDeployment } from "../../../local/control-plane/deployment.ts";
 import { findService } from "../../../local/control-plane/ecs.ts";
+import { primaryDeployment } from "../../../local/control-plane/ecs-deployments.ts";
 import { type Call, type ControlPlane, type Fault, startControlPlane } from "../../../local/control-plane/server.ts";
 import type { AwsState, Subnet } from "../../../local/control-plane/state.ts";
 import { monitorEnvironment, PARAMETER_NAME, TARGET_DIRECTORY } from "../../../local/environments.ts";
 import { addMountTargets, addService, putMountTable } from "../../../local/initial-deployment.ts";
-import type { LogLine } from "../../../local/log.ts";
-import { createLambdaFunction, type LambdaFunction } from "../../../local/schedule/lambda-function.ts";
+import { createLambdaFunction, type LambdaFunction } from "../../../local/lambda/function.ts";
+import type { LogLine } from "../../../local/logs/log-line.ts";
 import { TASK_DEFINITION } from "../../support/task-definition.ts";
 
 const THRESHOLD = 3;
@@ -164,7 +164,7 @@ describe("refusals of one zone", () => {
 });
 
 test("after a fault at any call the table is right, and two clean runs later everything is", async () => {
-  const answers: Fault["answer"][] = [
+  const responses: Fault["response"][] = [
     new AwsError("ThrottlingException", 400, "Rate exceeded"),
     new AwsError("InternalServerError", 500, "An error occurred"),
     "connection-closed",
@@ -174,7 +174,7 @@ test("after a fault at any call the table is right, and two clean runs later eve
     extraFiles: fc.integer({ min: 0, max: 1 }),
     at: fc.nat(14),
     takesEffect: fc.boolean(),
-    answer: fc.constantFrom(...answers),
+    response: fc.constantFrom(...responses),
     /** More than the SDK's own retries, or only one call. */
     lasting: fc.boolean(),
   });

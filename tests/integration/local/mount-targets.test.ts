@@ -4,7 +4,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { findCommonPort, LoopbackAddressError } from "../../../local/loopback.ts";
+import { findCommonPort, LoopbackAddressError } from "../../../local/machine/loopback.ts";
 import { startMountTargetServers } from "../../../local/mount-targets/servers.ts";
 
 const ADDRESSES = ["127.0.0.11", "127.0.0.12", "127.0.0.13"];

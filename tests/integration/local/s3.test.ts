@@ -26,7 +26,7 @@ afterEach(async () => {
 const call = (method: string, path: string, body?: Buffer | string) =>
   fetch(`${s3.url}/${path}`, { method, ...(body === undefined ? {} : { body }) });
 
-/** The text of an element of an XML answer. */
+/** The text of an element of an XML response. */
 async function element(response: Response, name: string): Promise<string | undefined> {
   return new RegExp(`<${name}>([^<]*)</${name}>`).exec(await response.text())?.[1];
 }

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { PARAMETER_NAME, TARGET_DIRECTORY } from "../../../local/environments.ts";
-import type { LogLine } from "../../../local/log.ts";
-import type { Invocation } from "../../../local/schedule/lambda-messages.ts";
+import type { Invocation } from "../../../local/lambda/messages.ts";
+import type { LogLine } from "../../../local/logs/log-line.ts";
 import { type StackOptions, startStack } from "../../../local/stack.ts";
 
 const READY_ROUTER = `

@@ -10,7 +10,7 @@ import { type LocalCloudWatchLogs, startLocalCloudWatchLogs } from "../../../loc
 import type { Fault } from "../../../local/control-plane/server.ts";
 import { type LogDriver, openLogDriver } from "../../../local/firelens/log-driver.ts";
 import { type LogRouter, type LogRouterOptions, startLogRouter } from "../../../local/firelens/log-router.ts";
-import type { Exit } from "../../../local/process.ts";
+import type { Exit } from "../../../local/machine/process.ts";
 import { type LocalS3, startLocalS3 } from "../../../local/s3/server.ts";
 import { type Command, program } from "../../support/programs.ts";
 

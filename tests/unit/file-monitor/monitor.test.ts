@@ -12,7 +12,7 @@ import {
   startDeployment,
   startRollback,
   updateDeployment,
-} from "../../../local/control-plane/deployment.ts";
+} from "../../../local/control-plane/ecs-deployments.ts";
 import { efs, setLifeCycleState } from "../../../local/control-plane/efs.ts";
 import type { Environment } from "../../../local/control-plane/operation.ts";
 import type { Fault, StaleRead } from "../../../local/control-plane/server.ts";
@@ -44,10 +44,10 @@ beforeEach(() => {
 
 const run = (options?: RunOptions) => aws.run(options);
 
-const LOST_RESPONSE: Fault = { takesEffect: true, answer: "connection-closed" };
+const LOST_RESPONSE: Fault = { takesEffect: true, response: "connection-closed" };
 
 function refused(code: string): Fault {
-  return { takesEffect: false, answer: new AwsError(code, 400, code) };
+  return { takesEffect: false, response: new AwsError(code, 400, code) };
 }
 
 function changeSubnets(zone: string, change: Partial<Subnet>): void {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CLUSTER_NAME, createAccount, SERVICE_NAME } from "../../../../local/account.ts";
-import { primaryDeployment, startDeployment } from "../../../../local/control-plane/deployment.ts";
 import { findService, replaceService } from "../../../../local/control-plane/ecs.ts";
+import { primaryDeployment, startDeployment } from "../../../../local/control-plane/ecs-deployments.ts";
 import type { Environment } from "../../../../local/control-plane/operation.ts";
 import type { AwsState, Service, Task } from "../../../../local/control-plane/state.ts";
 import { failureThreshold, plan } from "../../../../local/ecs/rollout.ts";

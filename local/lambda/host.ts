@@ -1,11 +1,11 @@
 /**
  * The inside of a Lambda execution environment: loads the function's bundle once, then handles one event at a time.
  *
- * Started by lambda-function.ts, with the bundle's path and the handler's name as arguments. It ends when the
+ * Started by function.ts, with the bundle's path and the handler's name as arguments. It ends when the
  * process that started it does.
  */
 import { createRequire } from "node:module";
-import { type Invocation, type ToHost, toHostSchema } from "./lambda-messages.ts";
+import { type Invocation, type ToHost, toHostSchema } from "./messages.ts";
 
 const [bundle = "", handlerName = ""] = process.argv.slice(2);
 const handler = loadHandler();

@@ -1,5 +1,5 @@
 /** The last lines that tasks, monitor and servers printed, to show when something fails. */
-import type { LogLine } from "./log.ts";
+import type { LogLine } from "./log-line.ts";
 
 export class RecentLines {
   readonly #capacity: number;

@@ -1,6 +1,6 @@
 /** Waits until the account is in a state that passes `isReached`. */
-import type { ControlPlane } from "./control-plane/server.ts";
-import type { AwsState } from "./control-plane/state.ts";
+import type { ControlPlane } from "./server.ts";
+import type { AwsState } from "./state.ts";
 
 export interface WaitOptions {
   /** What is waited for, for the error. */

@@ -1,8 +1,8 @@
 /** An EventBridge rule with a rate, and a Lambda function as its target. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { LambdaFunction } from "./lambda-function.ts";
-import type { Invocation } from "./lambda-messages.ts";
+import type { LambdaFunction } from "../lambda/function.ts";
+import type { Invocation } from "../lambda/messages.ts";
 
 interface ScheduleOptions {
   readonly target: LambdaFunction;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { platform } from "node:os";
 
-/** An address that this machine cannot listen on; the message says how to add it. */
+/** An address that this machine cannot listen on. The message says how to add it. */
 export class LoopbackAddressError extends Error {
   override readonly name = "LoopbackAddressError";
 }

@@ -4,10 +4,10 @@
  */
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import type { LogSink } from "../log.ts";
-import { type ManagedProcess, startProcess } from "../process.ts";
-import { typescriptProgram } from "../typescript-program.ts";
-import { type Invocation, invocationSchema } from "./lambda-messages.ts";
+import type { LogSink } from "../logs/log-line.ts";
+import { type ManagedProcess, startProcess } from "../machine/process.ts";
+import { typescriptProgram } from "../machine/typescript-program.ts";
+import { type Invocation, invocationSchema } from "./messages.ts";
 
 interface LambdaFunctionOptions {
   readonly functionName: string;
@@ -20,7 +20,7 @@ interface LambdaFunctionOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Milliseconds an invocation may take. */
   readonly timeout: number;
-  /** MiB, as the function is told; nothing limits it here. */
+  /** MiB. The function can read it; nothing enforces it here. */
   readonly memorySize: number;
   readonly log: LogSink;
 }
@@ -41,7 +41,7 @@ export class TooManyRequestsError extends Error {
   override readonly name = "TooManyRequestsError";
 }
 
-const HOST_PROGRAM = fileURLToPath(new URL("lambda-host.ts", import.meta.url));
+const HOST_PROGRAM = fileURLToPath(new URL("host.ts", import.meta.url));
 /** Milliseconds between SIGTERM and SIGKILL. */
 const STOP_TIMEOUT = 500;
 
@@ -49,19 +49,19 @@ const STOP_TIMEOUT = 500;
 export function createLambdaFunction(options: LambdaFunctionOptions): LambdaFunction {
   const { functionName, timeout } = options;
   let host: ManagedProcess | undefined;
-  let answer: ((invocation: Invocation) => void) | undefined;
+  let settle: ((invocation: Invocation) => void) | undefined;
 
   function startHost(): ManagedProcess {
     const child = startProcess([...typescriptProgram(HOST_PROGRAM), options.bundle, options.handler], {
       env: environmentOf(options),
       onLine: (text, stream) => options.log({ source: functionName, stream, text }),
-      onMessage: (message) => answer?.(invocationSchema.parse(message)),
+      onMessage: (message) => settle?.(invocationSchema.parse(message)),
     });
     void child.exited.then(({ code, signal, error }) => {
       if (host !== child) return;
       host = undefined;
       const how = error?.message ?? (signal === null ? `exit status ${code}` : `signal ${signal}`);
-      answer?.({ outcome: "failed", errorType: "Runtime.ExitError", errorMessage: `The runtime ended: ${how}` });
+      settle?.({ outcome: "failed", errorType: "Runtime.ExitError", errorMessage: `The runtime ended: ${how}` });
     });
     return child;
   }
@@ -74,26 +74,26 @@ export function createLambdaFunction(options: LambdaFunctionOptions): LambdaFunc
 
   return {
     invoke: async (event) => {
-      if (answer !== undefined) {
+      if (settle !== undefined) {
         throw new TooManyRequestsError(`${functionName} is running, and its reserved concurrency is 1`);
       }
-      const answered = new Promise<Invocation>((resolve) => {
-        answer = resolve;
+      const settled = new Promise<Invocation>((resolve) => {
+        settle = resolve;
       });
       const timer = setTimeout(() => {
         const errorMessage = `Task timed out after ${(timeout / 1000).toFixed(2)} seconds`;
-        answer?.({ outcome: "failed", errorType: "Sandbox.Timedout", errorMessage });
+        settle?.({ outcome: "failed", errorType: "Sandbox.Timedout", errorMessage });
         void abandonHost();
       }, timeout);
       host ??= startHost();
       host.send({ requestId: randomUUID(), event, deadline: Date.now() + timeout });
-      const invocation = await answered;
+      const invocation = await settled;
       clearTimeout(timer);
-      answer = undefined;
+      settle = undefined;
       return invocation;
     },
     close: async () => {
-      answer?.({ outcome: "failed", errorType: "Runtime.ExitError", errorMessage: "The function was closed" });
+      settle?.({ outcome: "failed", errorType: "Runtime.ExitError", errorMessage: "The function was closed" });
       await abandonHost();
     },
   };

@@ -16,7 +16,7 @@ interface ProcessOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Receives what the process prints, a line at a time. */
   readonly onLine: (line: string, stream: Stream) => void;
-  /** Receives what the process says with `process.send`; without it, there is no channel. */
+  /** Receives what the process sends with `process.send`; without it, there is no channel. */
   readonly onMessage?: (message: unknown) => void;
 }
 

@@ -1,5 +1,5 @@
 /** Which lines deserve a person's attention. */
-import type { LogLine } from "./log.ts";
+import type { LogLine } from "./log-line.ts";
 
 const LEVELS = new Set(["WARN", "ERROR", "FATAL", "CRITICAL"]);
 

@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import type { LogLine } from "../../../local/log.ts";
-import { createLambdaFunction, TooManyRequestsError } from "../../../local/schedule/lambda-function.ts";
-import type { Invocation } from "../../../local/schedule/lambda-messages.ts";
-import { startSchedule } from "../../../local/schedule/schedule.ts";
+import { startSchedule } from "../../../local/eventbridge/schedule.ts";
+import { createLambdaFunction, TooManyRequestsError } from "../../../local/lambda/function.ts";
+import type { Invocation } from "../../../local/lambda/messages.ts";
+import type { LogLine } from "../../../local/logs/log-line.ts";
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {

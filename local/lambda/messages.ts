@@ -1,4 +1,4 @@
-/** What a Lambda function and its execution environment say to each other: an event in, its outcome out. */
+/** The messages between a Lambda function and its execution environment: an event in, its outcome out. */
 import { z } from "zod";
 
 export const toHostSchema = z.object({

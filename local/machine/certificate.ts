@@ -1,4 +1,4 @@
-/** A certificate for servers on loopback that have to speak TLS. It is nobody's: clients must not check it. */
+/** A self-signed certificate for TLS servers on loopback. Clients cannot verify it. */
 import { generate } from "selfsigned";
 
 /** Returns a new key and its certificate, as PEM. */
