@@ -9,7 +9,7 @@ import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-serve
 import { messageOf } from "nfs-client";
 import { type Command, commandSchema, type Reply, settingsSchema } from "./messages.ts";
 
-const { directory, port, bytesPerSecond, operationDelayMs } = settingsSchema.parse(JSON.parse(process.argv[2] ?? ""));
+const { bytesPerSecond, operationDelayMs, ...settings } = settingsSchema.parse(JSON.parse(process.argv[2] ?? ""));
 const servers = new Map<string, NfsServer>();
 
 process.on("disconnect", () => process.exit());
@@ -24,20 +24,41 @@ process.on("message", async (message) => {
   process.send?.(reply);
 });
 
-async function carryOut({ action, host }: Command): Promise<void> {
-  if (action === "stop") {
-    await servers.get(host)?.close();
-    servers.delete(host);
-    return;
+async function carryOut(command: Command): Promise<void> {
+  switch (command.action) {
+    case "start":
+      servers.set(command.host, await start(command.host));
+      return;
+    case "stop":
+      await servers.get(command.host)?.close();
+      servers.delete(command.host);
+      return;
+    case "change dialect":
+      for (const server of serversAt(command.host)) server.setDialect(command.changes);
+      return;
+    case "stall":
+      for (const server of serversAt(command.host)) server.stall(command.milliseconds);
+      return;
+    case "refuse connections":
+      for (const server of serversAt(command.host)) server.refuseConnections(command.milliseconds);
+      return;
   }
-  const server = await startNfsServer({
-    directory,
+}
+
+function start(host: string): Promise<NfsServer> {
+  return startNfsServer({
+    ...settings,
     host,
-    port,
     // The directory is removed with the stack, so nothing has to survive a crash.
     durable: false,
     ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     ...(operationDelayMs === undefined ? {} : { operationDelayMs }),
   });
-  servers.set(host, server);
+}
+
+function serversAt(host: string | undefined): Iterable<NfsServer> {
+  if (host === undefined) return servers.values();
+  const server = servers.get(host);
+  if (server === undefined) throw new Error("there is none");
+  return [server];
 }

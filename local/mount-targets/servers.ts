@@ -1,8 +1,10 @@
 /** The NFS servers behind the mount targets, in a process of their own. */
 import { fileURLToPath } from "node:url";
+import type { Dialect } from "@efs-mount-autoscaling/nfs-server";
 import type { LogSink } from "../logs/log-line.ts";
 import { startProcess } from "../machine/process.ts";
 import { typescriptProgram } from "../machine/typescript-program.ts";
+import { dialectOfEnvironment } from "./dialect.ts";
 import { type Command, type MountTargetSettings, type Reply, replySchema } from "./messages.ts";
 
 interface MountTargetServers {
@@ -10,6 +12,12 @@ interface MountTargetServers {
   start(host: string): Promise<void>;
   /** Closes it, with its connections. */
   stop(host: string): Promise<void>;
+  /** Changes what a running server refuses, and its limits; of all of them when there is no host. */
+  changeDialect(changes: Partial<Dialect>, host?: string): Promise<void>;
+  /** Has a server answer nothing for so many milliseconds, or all of them at once; 0 ends it. */
+  stall(milliseconds: number, host?: string): Promise<void>;
+  /** Has a server refuse new connections for so many milliseconds, or all of them. */
+  refuseConnections(milliseconds: number, host?: string): Promise<void>;
   /** Closes all of them, and ends the process. */
   close(): Promise<void>;
 }
@@ -19,7 +27,13 @@ const COMMAND_TIMEOUT = 20_000;
 /** Milliseconds between SIGTERM and SIGKILL. */
 const STOP_TIMEOUT = 1_000;
 
-/** Starts the process, with no server in it yet. */
+/** A command, but for the number that tells its reply from others. */
+type Order = Command extends infer Each ? (Each extends Command ? Omit<Each, "id"> : never) : never;
+
+/**
+ * Starts the process, with no server in it yet. What the settings do not say of the dialect, the environment does: see
+ * {@link dialectOfEnvironment}.
+ */
 export function startMountTargetServers(
   settings: MountTargetSettings,
   log: LogSink,
@@ -28,7 +42,8 @@ export function startMountTargetServers(
   const waiting = new Map<number, (reply: Reply) => void>();
   let commands = 0;
   let ended: string | undefined;
-  const child = startProcess([...typescriptProgram(program), JSON.stringify(settings)], {
+  const allSettings: MountTargetSettings = { ...dialectOfEnvironment(process.env), ...settings };
+  const child = startProcess([...typescriptProgram(program), JSON.stringify(allSettings)], {
     env: {},
     onLine: (text, stream) => log({ source: "mount-targets", stream, text }),
     onMessage: (message) => {
@@ -41,7 +56,7 @@ export function startMountTargetServers(
     for (const [id, settle] of waiting) settle({ id, error: ended });
   });
 
-  async function send(action: Command["action"], host: string): Promise<void> {
+  async function send(order: Order): Promise<void> {
     if (ended !== undefined) throw new Error(ended);
     const id = ++commands;
     const { error } = await new Promise<Reply>((resolve) => {
@@ -53,15 +68,22 @@ export function startMountTargetServers(
         clearTimeout(timer);
         resolve(reply);
       });
-      child.send({ id, action, host } satisfies Command);
+      child.send({ ...order, id } satisfies Command);
     });
     waiting.delete(id);
-    if (error !== undefined) throw new Error(`The NFS server of ${host} did not ${action}: ${error}`);
+    if (error === undefined) return;
+    const who = order.host === undefined ? "NFS servers" : `NFS server of ${order.host}`;
+    throw new Error(`The ${who} did not ${order.action}: ${error}`);
   }
 
+  const at = (host: string | undefined) => (host === undefined ? {} : { host });
+
   return {
-    start: (host) => send("start", host),
-    stop: (host) => send("stop", host),
+    start: (host) => send({ action: "start", host }),
+    stop: (host) => send({ action: "stop", host }),
+    changeDialect: (changes, host) => send({ action: "change dialect", changes, ...at(host) }),
+    stall: (milliseconds, host) => send({ action: "stall", milliseconds, ...at(host) }),
+    refuseConnections: (milliseconds, host) => send({ action: "refuse connections", milliseconds, ...at(host) }),
     close: async () => {
       await child.stop(STOP_TIMEOUT);
     },

@@ -1,9 +1,11 @@
 /** File attributes on the wire (RFC 8881 §5): those the server tells, and those it lets be set. */
 import type { BigIntStats } from "node:fs";
 import { Attribute, fromBitmap, readBitmap, toBitmap, writeBitmap, XdrReader, XdrWriter } from "nfs-client/wire";
+import type { Dialect } from "./dialect/dialect.ts";
 import type { AttributesToSet } from "./file-system/attributes-to-set.ts";
+import { padHandle } from "./file-system/handles.ts";
 import { typeOf } from "./file-system/inode.ts";
-import { FH_PERSISTENT, MAX_NAME, ServerAttribute, SetTime } from "./protocol.ts";
+import { FH_PERSISTENT, MAX_NAME, MAX_TRANSFER, ServerAttribute, SetTime } from "./protocol.ts";
 import { StatusError } from "./status-error.ts";
 
 /** Where the values of one object's attributes come from. */
@@ -13,13 +15,11 @@ export interface AttributeSource {
   /** Makes the server remember the object, so it is asked for only when it is needed. */
   readonly handle: () => Buffer;
   readonly leaseSeconds: number;
-  /** Bytes in one READ or WRITE. */
-  readonly maximumTransfer: number;
+  readonly dialect: Dialect;
 }
 
-/** Amazon EFS: 47.9 TiB in a file, 177 hard links. */
+/** Amazon EFS: 47.9 TiB. */
 const MAX_FILE_SIZE = 52_673_613_135_872n;
-const MAX_LINKS = 177;
 
 const BLOCK_SIZE = 512n;
 const PERMISSIONS = 0o7777;
@@ -29,12 +29,12 @@ type ValueReader = (reader: XdrReader) => AttributesToSet;
 type ValueWriter = (writer: XdrWriter, source: AttributeSource) => void;
 
 const READABLE: ReadonlyMap<number, ValueWriter> = new Map<number, ValueWriter>([
-  [Attribute.SUPPORTED_ATTRS, (writer) => writeBitmap(writer, SUPPORTED)],
+  [Attribute.SUPPORTED_ATTRS, (writer, { dialect }) => writeBitmap(writer, spokenOf(SUPPORTED, dialect))],
   [Attribute.TYPE, (writer, { stat }) => writer.uint32(typeOf(stat))],
   [Attribute.FH_EXPIRE_TYPE, (writer) => writer.uint32(FH_PERSISTENT)],
   [Attribute.CHANGE, (writer, { change }) => writer.uint64(change)],
   [Attribute.SIZE, (writer, { stat }) => writer.uint64(stat.size)],
-  [Attribute.LINK_SUPPORT, (writer) => writer.bool(true)],
+  [Attribute.LINK_SUPPORT, (writer, { dialect }) => writer.bool(!dialect.unsupportedOperations.includes("LINK"))],
   [Attribute.SYMLINK_SUPPORT, (writer) => writer.bool(true)],
   [Attribute.NAMED_ATTR, (writer) => writer.bool(false)],
   // One file system, whatever devices the directory reaches over.
@@ -46,14 +46,14 @@ const READABLE: ReadonlyMap<number, ValueWriter> = new Map<number, ValueWriter>(
   [ServerAttribute.CASE_INSENSITIVE, (writer) => writer.bool(false)],
   [ServerAttribute.CASE_PRESERVING, (writer) => writer.bool(true)],
   [ServerAttribute.CHOWN_RESTRICTED, (writer) => writer.bool(true)],
-  [Attribute.FILEHANDLE, (writer, { handle }) => writer.opaque(handle())],
+  [Attribute.FILEHANDLE, (writer, { handle, dialect }) => writer.opaque(padHandle(handle(), dialect))],
   [Attribute.FILEID, (writer, { stat }) => writer.uint64(stat.ino)],
   [ServerAttribute.HOMOGENEOUS, (writer) => writer.bool(true)],
   [Attribute.MAXFILESIZE, (writer) => writer.uint64(MAX_FILE_SIZE)],
-  [Attribute.MAXLINK, (writer) => writer.uint32(MAX_LINKS)],
+  [Attribute.MAXLINK, (writer, { dialect }) => writer.uint32(dialect.linksPerFile)],
   [Attribute.MAXNAME, (writer) => writer.uint32(MAX_NAME)],
-  [Attribute.MAXREAD, (writer, { maximumTransfer }) => writer.uint64(maximumTransfer)],
-  [Attribute.MAXWRITE, (writer, { maximumTransfer }) => writer.uint64(maximumTransfer)],
+  [Attribute.MAXREAD, (writer) => writer.uint64(MAX_TRANSFER)],
+  [Attribute.MAXWRITE, (writer) => writer.uint64(MAX_TRANSFER)],
   [Attribute.MODE, (writer, { stat }) => writer.uint32(Number(stat.mode) & PERMISSIONS)],
   [ServerAttribute.NO_TRUNC, (writer) => writer.bool(true)],
   [Attribute.NUMLINKS, (writer, { stat }) => writer.uint32(Number(stat.nlink))],
@@ -66,7 +66,7 @@ const READABLE: ReadonlyMap<number, ValueWriter> = new Map<number, ValueWriter>(
   [Attribute.TIME_METADATA, (writer, { stat }) => writeTime(writer, stat.ctimeNs)],
   [Attribute.TIME_MODIFY, (writer, { stat }) => writeTime(writer, stat.mtimeNs)],
   [Attribute.MOUNTED_ON_FILEID, (writer, { stat }) => writer.uint64(stat.ino)],
-  [Attribute.SUPPATTR_EXCLCREAT, (writer) => writeBitmap(writer, SETTABLE)],
+  [Attribute.SUPPATTR_EXCLCREAT, (writer, { dialect }) => writeBitmap(writer, spokenOf(SETTABLE, dialect))],
 ]);
 
 /** Each attribute that can be set: what its value on the wire means. */
@@ -79,8 +79,18 @@ const WRITABLE: ReadonlyMap<number, ValueReader> = new Map<number, ValueReader>(
   [ServerAttribute.TIME_MODIFY_SET, (reader) => ({ modifyTime: readTime(reader) })],
 ]);
 
-const SETTABLE = toBitmap([...WRITABLE.keys()].sort((a, b) => a - b));
-const SUPPORTED = toBitmap([...new Set([...READABLE.keys(), ...WRITABLE.keys()])].sort((a, b) => a - b));
+const SETTABLE = [...WRITABLE.keys()];
+const SUPPORTED = [...new Set([...READABLE.keys(), ...WRITABLE.keys()])];
+
+/** Those of a set of attributes that there are in a dialect, as a bitmap. */
+function spokenOf(numbers: readonly number[], dialect: Dialect): number[] {
+  return toBitmap(numbers.filter((number) => isSpoken(number, dialect)));
+}
+
+/** Whether an attribute that we have is one of the dialect's, too. */
+function isSpoken(number: number, { unsupportedAttributes }: Dialect): boolean {
+  return unsupportedAttributes.length === 0 || !unsupportedAttributes.some((name) => Attribute[name] === number);
+}
 
 const MAX_OWNER = 1024;
 const MAX_ATTRIBUTES = 64 * 1024;
@@ -89,7 +99,7 @@ const MAX_ATTRIBUTES = 64 * 1024;
 export function writeAttributes(writer: XdrWriter, asked: readonly number[], source: AttributeSource): void {
   const bits = [...fromBitmap(asked)];
   if (bits.some((bit) => WRITABLE.has(bit) && !READABLE.has(bit))) throw new StatusError("NFS4ERR_INVAL");
-  const given = bits.filter((bit) => READABLE.has(bit));
+  const given = bits.filter((bit) => READABLE.has(bit) && isSpoken(bit, source.dialect));
   writeBitmap(writer, toBitmap(given));
   const setLength = writer.placeholder();
   const start = writer.length;
@@ -104,12 +114,16 @@ export function writeAttributeError(writer: XdrWriter, status: number): void {
 }
 
 /** Reads a fattr4 of attributes to set. @throws {StatusError} when one cannot be set. */
-export function readAttributesToSet(reader: XdrReader): { attributes: AttributesToSet; numbers: number[] } {
+export function readAttributesToSet(
+  reader: XdrReader,
+  dialect: Dialect,
+): { attributes: AttributesToSet; numbers: number[] } {
   const numbers = [...fromBitmap(readBitmap(reader))];
   const values = new XdrReader(reader.opaque(MAX_ATTRIBUTES));
   let attributes: AttributesToSet = {};
   for (const number of numbers) {
     const read = WRITABLE.get(number);
+    if (!isSpoken(number, dialect)) throw new StatusError("NFS4ERR_ATTRNOTSUPP");
     if (read === undefined) throw new StatusError(READABLE.has(number) ? "NFS4ERR_INVAL" : "NFS4ERR_ATTRNOTSUPP");
     attributes = { ...attributes, ...read(values) };
   }
@@ -122,7 +136,8 @@ export function readWhetherSame(reader: XdrReader, source: AttributeSource): boo
   const asked = readBitmap(reader);
   const values = reader.opaque(MAX_ATTRIBUTES);
   for (const bit of fromBitmap(asked)) {
-    if (!READABLE.has(bit) && !WRITABLE.has(bit)) throw new StatusError("NFS4ERR_ATTRNOTSUPP");
+    const isKnown = READABLE.has(bit) || WRITABLE.has(bit);
+    if (!isKnown || !isSpoken(bit, source.dialect)) throw new StatusError("NFS4ERR_ATTRNOTSUPP");
     if (!READABLE.has(bit) || bit === Attribute.RDATTR_ERROR) throw new StatusError("NFS4ERR_INVAL");
   }
   const actual = new XdrWriter();

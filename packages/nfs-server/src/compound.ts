@@ -1,26 +1,15 @@
 /** One COMPOUND as it runs (RFC 8881 §16.2): its current and saved file handles and stateids, and the room for its reply. */
 import type { BigIntStats } from "node:fs";
-import { FileTypeCode, type Stateid, type StatusName, type XdrWriter } from "nfs-client/wire";
+import { FileTypeCode, type Stateid, type XdrWriter } from "nfs-client/wire";
+import type { Dialect } from "./dialect/dialect.ts";
 import type { Inode } from "./file-system/inode.ts";
 import type { OpenFile } from "./file-system/open-file.ts";
 import type { Tree } from "./file-system/tree.ts";
-import type { SharedFileSystem } from "./shared-file-system.ts";
-import type { ChannelAttributes } from "./state/channel.ts";
+import type { MountTarget } from "./mount-target.ts";
 import type { Client, Session } from "./state/client.ts";
+import type { ClientRecords } from "./state/client-records.ts";
 import type { ServerState } from "./state/server-state.ts";
 import { StatusError, statusOf } from "./status-error.ts";
-
-/** What one server does differently from the others of its file system. */
-export interface ServerSettings {
-  /** Whether what must be on stable storage before the reply really is. */
-  readonly durable: boolean;
-  /** What a session gets at most. */
-  readonly limits: ChannelAttributes;
-  /** Bytes in one READ or WRITE. */
-  readonly maximumTransfer: number;
-  /** Asked before every WRITE: the status that it fails with, if it is to fail. */
-  readonly refuseWrite: () => StatusName | undefined;
-}
 
 interface Position {
   readonly inode: Inode;
@@ -42,8 +31,10 @@ interface CompoundRequest {
 }
 
 export class Compound {
-  readonly fileSystem: SharedFileSystem;
-  readonly settings: ServerSettings;
+  readonly mountTarget: MountTarget;
+  readonly dialect: Dialect;
+  /** The clients that are known to who sent it. */
+  readonly records: ClientRecords;
   readonly request: CompoundRequest;
   /** The whole reply, from the RPC header on. */
   readonly reply: XdrWriter;
@@ -56,19 +47,20 @@ export class Compound {
   #current: Position | undefined;
   #saved: Position | undefined;
 
-  constructor(fileSystem: SharedFileSystem, settings: ServerSettings, request: CompoundRequest, reply: XdrWriter) {
-    this.fileSystem = fileSystem;
-    this.settings = settings;
+  constructor(mountTarget: MountTarget, request: CompoundRequest, reply: XdrWriter) {
+    this.mountTarget = mountTarget;
+    this.dialect = mountTarget.dialect;
+    this.records = mountTarget.recordsOf(request.connection);
     this.request = request;
     this.reply = reply;
   }
 
   get tree(): Tree {
-    return this.fileSystem.tree;
+    return this.mountTarget.fileSystem.tree;
   }
 
   get state(): ServerState {
-    return this.fileSystem.state;
+    return this.mountTarget.fileSystem.state;
   }
 
   /** The session that SEQUENCE named, and whether the reply is kept for a retry. */
@@ -141,7 +133,7 @@ export class Compound {
 
   /** Bytes that the results of the running operation can have. */
   get room(): number {
-    if (this.#session === undefined) return this.settings.limits.maximumResponse;
+    if (this.#session === undefined) return this.dialect.maximumMessageBytes;
     return this.#limit(this.#session) - this.reply.length;
   }
 
@@ -159,7 +151,8 @@ export class Compound {
 
   /** Makes durable what the operations so far changed and did not make durable themselves. */
   async makeDurable(): Promise<void> {
-    if (this.settings.durable) await Promise.all([...this.#unsynced].map((inode) => this.#syncIfThere(inode)));
+    if (!this.mountTarget.options.durable) return;
+    await Promise.all([...this.#unsynced].map((inode) => this.#syncIfThere(inode)));
   }
 
   async #syncIfThere(inode: Inode): Promise<void> {

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RecordAssembler, recordHeader } from "nfs-client/wire";
 import type { Bandwidth } from "./bandwidth.ts";
+import type { Stall } from "./stall.ts";
 
 export interface ConnectionOptions {
   /** Answers a message; fails when it is no call, and the connection is of no use any more. */
@@ -11,6 +12,7 @@ export interface ConnectionOptions {
   readonly maximumMessage: number;
   readonly bandwidth: Bandwidth | undefined;
   readonly operationDelayMs: number;
+  readonly stall: Stall;
   readonly onBytes: (received: number, sent: number) => void;
 }
 
@@ -27,6 +29,8 @@ export class Connection {
   readonly #inFlight = new Set<Promise<void>>();
   readonly #waiting: Buffer[] = [];
   #isThrottled = false;
+  #isClosed = false;
+  #lifetime: NodeJS.Timeout | undefined;
   #sent: Promise<void> = Promise.resolve();
 
   constructor(socket: Socket, options: ConnectionOptions) {
@@ -37,10 +41,18 @@ export class Connection {
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     // A connection that breaks is closed, and its client comes again; there is nobody to tell.
     socket.on("error", () => socket.destroy());
+    socket.on("close", () => clearTimeout(this.#lifetime));
+  }
+
+  /** Breaks the connection so many milliseconds from now, whatever is in flight on it then; 0 for never. */
+  limitLifetime(milliseconds: number): void {
+    clearTimeout(this.#lifetime);
+    if (milliseconds > 0) this.#lifetime = setTimeout(() => this.#socket.destroy(), milliseconds).unref();
   }
 
   /** Breaks the connection; resolves when nothing runs for it any more. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#socket.destroy();
     await Promise.all(this.#inFlight);
   }
@@ -87,9 +99,12 @@ export class Connection {
   }
 
   async #serve(message: Buffer): Promise<void> {
-    const { answer, operationDelayMs, bandwidth } = this.#options;
+    const { answer, operationDelayMs, bandwidth, stall } = this.#options;
     if (operationDelayMs > 0) await sleep(operationDelayMs);
+    await stall.over;
+    if (this.#isClosed) return;
     const reply = await answer(message, this);
+    await stall.over;
     if (this.#socket.destroyed) return;
     const length = reply.reduce((sum, part) => sum + part.length, 0);
     const record = [recordHeader(length), ...reply];

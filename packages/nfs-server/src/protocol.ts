@@ -53,5 +53,9 @@ export const ServerAttribute = {
 /** Handles outlive restarts and renames (RFC 8881 §4.2.2). */
 export const FH_PERSISTENT = 0;
 
+/** What Amazon EFS transfers at most in one READ or WRITE: the rsize and wsize of its mount helper. */
+export const MAX_TRANSFER = 1024 * 1024;
+
+/** Bytes, on Amazon EFS as on Linux. */
 export const MAX_NAME = 255;
 export const MAX_UINT32 = 0xffff_ffff;

@@ -1,13 +1,13 @@
 /** The COMPOUND procedure (RFC 8881 §16.2): operations one after the other, until one fails. */
 import { isUtf8 } from "node:buffer";
 import { MINOR_VERSION, Op, type StatusName, statusCode, type XdrReader, type XdrWriter } from "nfs-client/wire";
-import { Compound, type ServerSettings } from "./compound.ts";
+import { Compound } from "./compound.ts";
+import type { MountTarget } from "./mount-target.ts";
 import { OPERATIONS, WITHOUT_SESSION } from "./operations/index.ts";
 import type { Operation } from "./operations/operation.ts";
 import { sequence } from "./operations/sessions.ts";
 import { FIRST_OPERATION, LAST_OPERATION } from "./protocol.ts";
 import { beginReply, type Call, REPLY_HEADER_LENGTH } from "./rpc.ts";
-import type { SharedFileSystem } from "./shared-file-system.ts";
 import { statusOf } from "./status-error.ts";
 
 const MAX_TAG = 1024;
@@ -25,8 +25,7 @@ interface Results {
  * ends the COMPOUND with NFS4ERR_BADXDR.
  */
 export async function runCompound(
-  fileSystem: SharedFileSystem,
-  settings: ServerSettings,
+  mountTarget: MountTarget,
   { xid, principal, args }: Call,
   message: Buffer,
   connection: object,
@@ -49,8 +48,12 @@ export async function runCompound(
   if (count === 0) return finish({ status: "NFS4_OK", operations: 0 });
 
   const request = { length: message.length, body, principal, connection, count };
-  const compound = new Compound(fileSystem, settings, request, reply);
+  const compound = new Compound(mountTarget, request, reply);
   const first = args.uint32();
+  if (!mountTarget.mayUse(connection)) {
+    beginResult(reply, first)("NFS4ERR_ACCESS");
+    return finish({ status: "NFS4ERR_ACCESS", operations: 1 });
+  }
   if (first === Op.SEQUENCE) return runInSession(compound, args, xid, finish);
   return finish({ status: await runOperation(compound, first, args), operations: 1 });
 }
@@ -102,13 +105,14 @@ async function runOperation(compound: Compound, number: number, args: XdrReader)
 }
 
 /** Why an operation is not run: we do not have it, or it may not be where it is. */
-function refusalOf({ index, request }: Compound, number: number): StatusName | undefined {
+function refusalOf({ index, request, dialect }: Compound, number: number): StatusName | undefined {
   if (!isKnown(number)) return "NFS4ERR_OP_ILLEGAL";
   if (index === 0 && !WITHOUT_SESSION.has(number)) return "NFS4ERR_OP_NOT_IN_SESSION";
   if (index === 0 && request.count > 1) return "NFS4ERR_NOT_ONLY_OP";
   if (index > 0 && number === Op.SEQUENCE) return "NFS4ERR_SEQUENCE_POS";
   if (index > 0 && number === Op.BIND_CONN_TO_SESSION) return "NFS4ERR_NOT_ONLY_OP";
-  return OPERATIONS.has(number) ? undefined : "NFS4ERR_NOTSUPP";
+  const isRefused = dialect.unsupportedOperations.some((name) => Op[name] === number);
+  return OPERATIONS.has(number) && !isRefused ? undefined : "NFS4ERR_NOTSUPP";
 }
 
 function beginResult(reply: XdrWriter, number: number): (status: StatusName) => void {

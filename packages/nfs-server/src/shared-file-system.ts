@@ -1,6 +1,6 @@
 /**
- * What the mount targets of one file system have in common, as those of Amazon EFS do: the files, and the state of all
- * clients. Servers of one process that export the same directory share it.
+ * What the mount targets of one file system have in common: the files, and what is open and locked. Servers of one
+ * process that export the same directory share it.
  */
 import { randomBytes } from "node:crypto";
 import { realpathSync } from "node:fs";
@@ -13,7 +13,7 @@ export interface SharedFileSystem {
   readonly state: ServerState;
   /** Differs after a restart: unstable writes from before it may be lost (RFC 8881 §18.32.3). */
   readonly writeVerifier: Buffer;
-  /** The same for all its servers: so_major_id and the server's scope. */
+  /** The same for all its servers: what eir_server_scope says, since file handles mean the same through all of them. */
   readonly name: Buffer;
 }
 
@@ -50,10 +50,6 @@ export function acquireFileSystem(
 function createFileSystem(path: string, options: SharedFileSystemOptions): SharedFileSystem {
   const tree = new Tree(path, options);
   const { device, number } = tree.root.identity;
-  return {
-    tree,
-    state: new ServerState(options.leaseSeconds),
-    writeVerifier: randomBytes(VERIFIER_SIZE),
-    name: Buffer.from(`efs-mount-autoscaling:${device}:${number}`),
-  };
+  const name = Buffer.from(`efs-mount-autoscaling:${device}:${number}`);
+  return { tree, state: new ServerState(name, options.leaseSeconds), writeVerifier: randomBytes(VERIFIER_SIZE), name };
 }

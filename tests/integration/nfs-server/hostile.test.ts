@@ -154,7 +154,7 @@ test("a client that asks for much and reads nothing takes a bounded amount of me
   const directory = await temporaryDirectory();
   const MEBIBYTE = 1024 * 1024;
   await writeFile(join(directory, "file"), randomBytes(MEBIBYTE));
-  const server = await temporaryServer({ directory, maximumSlots: 1024 });
+  const server = await temporaryServer({ directory, dialect: { maximumSlots: 1024 } });
   const session = await temporarySession(server, { channel: { maximumRequests: 1024 } });
   const before = process.memoryUsage().arrayBuffers;
   session.connection.pause();

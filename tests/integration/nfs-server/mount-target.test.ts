@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs } from "nfs-client";
-import { destroyClientId, destroySession, sequence } from "nfs-client/wire";
+import { createDirectory, destroyClientId, destroySession, putRootFileHandle, sequence } from "nfs-client/wire";
 import { describe, expect, test } from "vitest";
-import { temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";
+import { RawConnection, type RawSession } from "./driver.ts";
+import { temporaryConnection, temporaryDirectory, temporaryServer, temporarySession } from "./temporary.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -55,6 +57,72 @@ describe("a mount target", () => {
     expect((await after.connection.compound([destroyClientId(clientId)])).failedWith("NFS4ERR_STALE_CLIENTID")).toBe(
       true,
     );
+  });
+
+  test("that stalls answers nothing, and does what it was asked when it goes on", async () => {
+    const directory = await temporaryDirectory();
+    const server = await temporaryServer({ directory });
+    const session = await temporarySession(server);
+    const lost = await temporarySession(server);
+    server.stall(60_000);
+    let answers = 0;
+    const requests = [1, 2].map((slotId) => session.status([], { slotId }).then(() => answers++));
+    const makeDirectory = [putRootFileHandle, createDirectory("late", 0o755)];
+    lost.run(makeDirectory).catch(() => {});
+    await sleep(100);
+    lost.close();
+    const connection = await temporaryConnection(server);
+    expect([answers, await readdir(directory)]).toEqual([0, []]);
+    server.stall(0);
+    await Promise.all(requests);
+    await connection.compound([destroyClientId(0n)]);
+    await expect.poll(() => readdir(directory)).toEqual(["late"]);
+  });
+
+  test("stalls for as long as it is told, each one for itself", async () => {
+    const directory = await temporaryDirectory();
+    const servers = [await temporaryServer({ directory }), await temporaryServer({ directory })];
+    const sessions = await Promise.all(servers.map((server) => temporarySession(server)));
+    const stalls = [400, 150];
+    const start = performance.now();
+    for (const [index, server] of servers.entries()) server.stall(stalls[index] ?? 0);
+    const answered: number[] = [];
+    const ask = async (session: RawSession, index: number) => {
+      await session.status([]);
+      answered.push(index);
+      expect(performance.now() - start).toBeGreaterThanOrEqual((stalls[index] ?? 0) - 5);
+    };
+    await Promise.all(sessions.map(ask));
+    expect(answered).toEqual([1, 0]);
+  });
+
+  test("that is closed while it stalls does nothing late", async () => {
+    const directory = await temporaryDirectory();
+    const server = await temporaryServer({ directory });
+    const session = await temporarySession(server);
+    server.stall(60_000);
+    const request = session.run([putRootFileHandle, createDirectory("late", 0o755)]);
+    request.catch(() => {});
+    await sleep(100);
+    await server.close();
+    await expect(request).rejects.toThrow("closed the connection");
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  test("refuses connections at first, or later, and then takes them", async () => {
+    const server = await temporaryServer({ refuseConnectionsMs: 300 });
+    await expect(RawConnection.open(server)).rejects.toThrow("ECONNREFUSED");
+    const connect = async () => {
+      await (await temporaryConnection(server)).compound([destroyClientId(0n)]);
+    };
+    await expect.poll(() => connect().then(() => "taken"), { interval: 50 }).toBe("taken");
+    const session = await temporarySession(server);
+    server.refuseConnections(300);
+    await expect(RawConnection.open(server)).rejects.toThrow("ECONNREFUSED");
+    expect(await session.status([])).toBe("NFS4_OK");
+    await expect.poll(() => connect().then(() => "taken"), { interval: 50 }).toBe("taken");
+    server.refuseConnections(60_000);
+    await server.close();
   });
 
   test("says why it cannot be started", async () => {

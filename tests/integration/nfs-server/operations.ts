@@ -20,12 +20,14 @@ import {
   ShareAccess,
   type Stateid,
   type StateOwner,
+  StateProtect,
   type StatusName,
   statusName,
   toBitmap,
+  VERIFIER_SIZE,
   writeBitmap,
   writeStateid,
-  type XdrReader,
+  XdrReader,
   XdrWriter,
 } from "nfs-client/wire";
 
@@ -247,6 +249,37 @@ export function listModes(): Operation<{ name: string; mode?: number; error?: St
       }
       reader.bool();
       return entries;
+    },
+  );
+}
+
+/** GETATTR of a set of attributes: which of them the answer has, and their values as they are on the wire. */
+export function getAttributesOf(...attributes: number[]): Operation<{ given: number[]; values: XdrReader }> {
+  return query(
+    Op.GETATTR,
+    (writer) => writeBitmap(writer, toBitmap(attributes)),
+    (reader) => ({
+      given: fromBitmap(readBitmap(reader)),
+      values: new XdrReader(Buffer.from(reader.opaque(64 * 1024))),
+    }),
+  );
+}
+
+/** EXCHANGE_ID: whose clients the server knows (so_major_id, RFC 8881 §2.10.4). */
+export function serverOwner(clientName: string): Operation<string> {
+  return mutation(
+    Op.EXCHANGE_ID,
+    (writer) => {
+      writer.fixedOpaque(Buffer.alloc(VERIFIER_SIZE)).string(clientName);
+      writer.uint32(0).uint32(StateProtect.NONE).uint32(0);
+    },
+    (reader) => {
+      const [clientId, sequence, flags, protection, minorId] = [8, 4, 4, 4, 8];
+      reader.fixedOpaque(clientId + sequence + flags + protection + minorId);
+      const majorId = reader.string(MAX_OPAQUE_SIZE);
+      reader.opaque(MAX_OPAQUE_SIZE);
+      reader.uint32();
+      return majorId;
     },
   );
 }

@@ -95,9 +95,12 @@ describe("a request that is sent again", () => {
 
 describe("the limits of a session", () => {
   test("are those that were agreed on", async () => {
-    const session = await temporarySession(await temporaryServer({ maximumSlots: 4, maximumOperations: 10 }), {
-      channel: { maximumRequests: 100, maximumOperations: 1000, maximumRequestSize: 2000, maximumResponseSize: 1000 },
-    });
+    const session = await temporarySession(
+      await temporaryServer({ dialect: { maximumSlots: 4, maximumOperations: 10 } }),
+      {
+        channel: { maximumRequests: 100, maximumOperations: 1000, maximumRequestSize: 2000, maximumResponseSize: 1000 },
+      },
+    );
     expect(session.channel).toMatchObject({ maximumRequests: 4, maximumOperations: 10, maximumRequestSize: 2000 });
     expect(await session.status([], { slotId: 3 })).toBe("NFS4_OK");
     expect(await session.status([], { slotId: 4 })).toBe("NFS4ERR_BADSLOT");

@@ -228,7 +228,8 @@ describe("byte-range locks", () => {
   });
 
   test("are bounded in number, on a file and of a client", async () => {
-    const session = await temporarySession(await temporaryServer());
+    const server = await temporaryServer({ dialect: { locksPerClient: 768 } });
+    const session = await temporarySession(server);
     const { at, stateid } = await openFile(session, "file");
     const first = await session.result(at, lock(stateid, owner(session, "0"), { offset: 0n, length: 1n }));
     const newest = { ...first, seqid: 0 };
@@ -237,13 +238,16 @@ describe("byte-range locks", () => {
       const range = { offset: BigInt(2 * index), length: 1n };
       statuses.set(index, await session.status([...at, lockMore(newest, range)]));
     }
-    expect([statuses.get(511), statuses.get(512)]).toEqual(["NFS4_OK", "NFS4ERR_DELAY"]);
-    await session.result(at, unlock(newest));
-    for (let index = 1; index <= 256; index++) {
-      const another = lock(stateid, owner(session, `${index}`), { offset: BigInt(2 * index), length: 1n });
-      statuses.set(index, await session.status([...at, another]));
+    expect([statuses.get(511), statuses.get(512)]).toEqual(["NFS4_OK", "NFS4ERR_DQUOT"]);
+    const other = await openFile(session, "other");
+    for (let index = 1; index <= 257; index++) {
+      const another = lock(other.stateid, owner(session, `${index}`), { offset: BigInt(2 * index), length: 1n });
+      statuses.set(index, await session.status([...other.at, another]));
     }
-    expect([statuses.get(255), statuses.get(256)]).toEqual(["NFS4_OK", "NFS4ERR_DELAY"]);
+    expect([statuses.get(256), statuses.get(257)]).toEqual(["NFS4_OK", "NFS4ERR_DQUOT"]);
+    await session.result(at, unlock(newest));
+    const more = lock(other.stateid, owner(session, "more"), { offset: 0n, length: 1n });
+    expect(await session.status([...other.at, more])).toBe("NFS4_OK");
     expect(await session.status([...at, close(stateid)])).toBe("NFS4_OK");
     const again = await openFile(session, "file");
     expect(await session.status([...again.at, lock(again.stateid, owner(session))])).toBe("NFS4_OK");

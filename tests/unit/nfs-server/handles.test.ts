@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeHandle, encodeHandle } from "../../../packages/nfs-server/src/file-system/handles.ts";
+import {
+  decodeHandle,
+  encodeHandle,
+  padHandle,
+  trimHandle,
+} from "../../../packages/nfs-server/src/file-system/handles.ts";
 
 const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const identity = fc.record({ device: uint64, number: uint64, birth: uint64 });
@@ -18,6 +23,17 @@ describe("file handles", () => {
         const decoded = decodeHandle(handle);
         expect(decoded.identity).toEqual(object);
         expect(decoded.path).toBe(Buffer.byteLength(where) <= 103 ? where : undefined);
+      }),
+    );
+  });
+
+  test("are the same again after they were sent, long or short", () => {
+    fc.assert(
+      fc.property(identity, path, fc.boolean(), (object, where, longFileHandles) => {
+        const handle = encodeHandle(object, where);
+        const sent = padHandle(handle, { longFileHandles });
+        expect(sent).toHaveLength(longFileHandles ? 128 : handle.length);
+        expect(trimHandle(sent)).toEqual(handle);
       }),
     );
   });

@@ -32,6 +32,18 @@ export function encodeHandle({ device, number, birth }: Identity, path: string |
   return handle;
 }
 
+/** A handle as it is sent: in a dialect with long ones, zeros follow it up to the length that the protocol allows. */
+export function padHandle(handle: Buffer, { longFileHandles }: { readonly longFileHandles: boolean }): Buffer {
+  return longFileHandles ? Buffer.concat([handle], MAX_FILE_HANDLE_SIZE) : handle;
+}
+
+/** The handle before {@link padHandle}: no path ends with a zero. */
+export function trimHandle(handle: Buffer): Buffer {
+  let end = handle.length;
+  while (end > FIXED_LENGTH && handle[end - 1] === 0) end--;
+  return handle.subarray(0, end);
+}
+
 /** @throws {StatusError} NFS4ERR_BADHANDLE when no server of this kind made it. */
 export function decodeHandle(handle: Buffer): DecodedHandle {
   const form = handle.length >= FIXED_LENGTH ? handle.readUInt8() : undefined;

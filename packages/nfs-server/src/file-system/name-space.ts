@@ -15,6 +15,12 @@ const PERMISSIONS = 0o7777;
 const DEFAULT_FILE_MODE = 0o644;
 const DEFAULT_DIRECTORY_MODE = 0o755;
 
+/** How many names a file may have, and how deep directories may be. */
+export interface NameSpaceLimits {
+  readonly linksPerFile: number;
+  readonly directoryDepth: number;
+}
+
 /** How OPEN creates a file (RFC 8881 §18.16.3). */
 export interface FileCreation {
   readonly how: "unchecked" | "guarded" | "exclusive";
@@ -31,17 +37,21 @@ export interface OpenedFile {
   readonly did: "open" | "truncate" | "create";
 }
 
-/** Opens the file of that name, and creates it where there is none. */
+/** Opens the file of that name, and creates it where there is none, unless `beforeCreation` throws. */
 export function openOrCreate(
   tree: Tree,
   directory: Inode,
   name: string,
   creation: FileCreation,
   forWriting: boolean,
+  beforeCreation: () => void,
 ): Promise<OpenedFile> {
   return tree.change(async () => {
     const found = tree.find(directory, name);
-    if (found === undefined) return createFile(tree, directory, name, creation);
+    if (found === undefined) {
+      beforeCreation();
+      return createFile(tree, directory, name, creation);
+    }
     if (!mayExist(creation, found.inode)) throw new StatusError("NFS4ERR_EXIST");
     requireRegularFile(found.inode);
     const file = tree.acquireNow(found.inode, forWriting);
@@ -94,9 +104,11 @@ export function createObject(
   name: string,
   object: NewObject,
   attributes: AttributesToSet,
+  limits: NameSpaceLimits,
 ): Promise<{ inode: Inode; info: ChangeInfo }> {
   return tree.change(async () => {
     requireDirectory(directory);
+    if (object.type === "directory") requireDepth(entryPath(directory, name), limits);
     const { mode = DEFAULT_DIRECTORY_MODE } = attributes;
     const { result, info } = await tree.changeEntries(directory, async (absolute) => {
       if (object.type === "directory") await mkdir(`${absolute}/${name}`, mode);
@@ -130,6 +142,7 @@ export function renameEntry(
   tree: Tree,
   source: { readonly directory: Inode; readonly name: string },
   target: { readonly directory: Inode; readonly name: string },
+  limits: NameSpaceLimits,
 ): Promise<{ source: ChangeInfo; target: ChangeInfo }> {
   return tree.change(async () => {
     const moved = tree.find(source.directory, source.name);
@@ -142,6 +155,7 @@ export function renameEntry(
     if (replaced?.inode === moved.inode) {
       return { source: unchanged(tree, source.directory), target: unchanged(tree, target.directory) };
     }
+    if (moved.inode.type === FileTypeCode.DIRECTORY) requireDepth(entryPath(target.directory, target.name), limits);
     const move = () =>
       moveEntry(
         tree,
@@ -176,10 +190,18 @@ async function moveEntry(
 }
 
 /** Gives a file one more name. */
-export function linkEntry(tree: Tree, inode: Inode, directory: Inode, name: string): Promise<ChangeInfo> {
+export function linkEntry(
+  tree: Tree,
+  inode: Inode,
+  directory: Inode,
+  name: string,
+  { linksPerFile }: NameSpaceLimits,
+): Promise<ChangeInfo> {
   return tree.change(async () => {
     requireDirectory(directory);
     if (inode.type === FileTypeCode.DIRECTORY) throw new StatusError("NFS4ERR_ISDIR");
+    const isNew = tree.find(directory, name) === undefined;
+    if (isNew && tree.statNow(inode).nlink >= linksPerFile) throw new StatusError("NFS4ERR_MLINK");
     const { info } = await tree.changeEntries(directory, async (absolute) => {
       await link(tree.absolute(tree.locate(inode).path), `${absolute}/${name}`);
       inode.paths = [...inode.paths, entryPath(directory, name)];
@@ -200,6 +222,10 @@ function tellAsExisting(error: unknown): never {
   const code = errnoOf(error);
   if (code !== "EISDIR" && code !== "ENOTDIR" && code !== "ENOTEMPTY") throw error;
   throw new StatusError("NFS4ERR_EXIST", { cause: error });
+}
+
+function requireDepth(path: string, { directoryDepth }: NameSpaceLimits): void {
+  if (path.split("/").length > directoryDepth) throw new StatusError("NFS4ERR_NAMETOOLONG");
 }
 
 function unchanged(tree: Tree, directory: Inode): ChangeInfo {

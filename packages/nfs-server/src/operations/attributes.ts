@@ -30,7 +30,7 @@ export async function setAttributesOfFile(compound: Compound, args: XdrReader): 
   const done: number[] = [];
   try {
     const stateid = readStateid(args);
-    const { attributes } = readAttributesToSet(args);
+    const { attributes } = readAttributesToSet(args, compound.dialect);
     const inode = compound.current;
     compound.requireRoom(ResultSize.ATTRIBUTE_BITMAP);
     if (attributes.size !== undefined) {
@@ -94,12 +94,12 @@ function permissionsOf(stat: BigIntStats): { read: boolean; write: boolean; exec
 
 /** The attributes of the current object. */
 function sourceOf(compound: Compound, stat: BigIntStats): AttributeSource {
-  const { tree, state, settings, current } = compound;
+  const { tree, state, dialect, current } = compound;
   return {
     stat,
     change: tree.changeOf(stat),
     handle: () => tree.handleOf(current),
     leaseSeconds: state.leaseSeconds,
-    maximumTransfer: settings.maximumTransfer,
+    dialect,
   };
 }

@@ -5,8 +5,9 @@ import type { Compound } from "../compound.ts";
 import { fdatasync, fsync, readFully, writeFully } from "../file-system/descriptors.ts";
 import { requireRegularFile } from "../file-system/inode.ts";
 import type { OpenFile } from "../file-system/open-file.ts";
+import { MAX_TRANSFER } from "../protocol.ts";
 import { StatusError } from "../status-error.ts";
-import { findState } from "./stateids.ts";
+import { findState, requireState } from "./stateids.ts";
 
 /** Whether it is the end, and the length of the data. */
 const READ_RESULT_HEADER = 8;
@@ -18,9 +19,10 @@ export async function read(compound: Compound, args: XdrReader): Promise<void> {
   const offset = args.uint64();
   const count = args.uint32();
   requireRegularFile(compound.current);
+  if (!compound.dialect.anonymousRead) requireState(compound, stateid, compound.current);
   await withFile(compound, stateid, ShareAccess.READ, async (file) => {
     const { size } = await compound.stat();
-    const length = Math.min(count, compound.settings.maximumTransfer, available(size, offset));
+    const length = Math.min(count, MAX_TRANSFER, available(size, offset));
     compound.requireRoom(READ_RESULT_HEADER + length);
     const data = await readFully(file.descriptor, Number(offset), length);
     // Bytes that others cut off meanwhile make the read shorter, which is the end of the file as well.
@@ -37,21 +39,22 @@ export async function write(compound: Compound, args: XdrReader): Promise<void> 
   const stateid = readStateid(args);
   const offset = args.uint64();
   const stable = args.uint32();
-  const data = args.opaque(compound.settings.limits.maximumRequest);
+  const data = args.opaque(compound.dialect.maximumMessageBytes);
   if (stable > StableHow.FILE_SYNC) throw new XdrError(`A stability of ${stable}`);
   const inode = compound.current;
   requireRegularFile(inode);
   if (offset + BigInt(data.length) > BigInt(Number.MAX_SAFE_INTEGER)) throw new StatusError("NFS4ERR_FBIG");
-  const refusal = compound.settings.refuseWrite();
+  const { durable, refuseWrite } = compound.mountTarget.options;
+  const refusal = refuseWrite();
   if (refusal !== undefined) throw new StatusError(refusal);
   compound.requireRoom(WRITE_RESULT);
   await withFile(compound, stateid, ShareAccess.WRITE, async (file) => {
     await writeFully(file.descriptor, data, Number(offset));
     compound.tree.changed(inode);
-    if (compound.settings.durable && stable === StableHow.FILE_SYNC) await fsync(file.descriptor);
-    if (compound.settings.durable && stable === StableHow.DATA_SYNC) await fdatasync(file.descriptor);
+    if (durable && stable === StableHow.FILE_SYNC) await fsync(file.descriptor);
+    if (durable && stable === StableHow.DATA_SYNC) await fdatasync(file.descriptor);
   });
-  compound.reply.uint32(data.length).uint32(stable).fixedOpaque(compound.fileSystem.writeVerifier);
+  compound.reply.uint32(data.length).uint32(stable).fixedOpaque(compound.mountTarget.fileSystem.writeVerifier);
 }
 
 export async function commit(compound: Compound, args: XdrReader): Promise<void> {
@@ -60,8 +63,8 @@ export async function commit(compound: Compound, args: XdrReader): Promise<void>
   const inode = compound.current;
   requireRegularFile(inode);
   compound.requireRoom(VERIFIER_RESULT);
-  if (compound.settings.durable) await compound.tree.sync(inode);
-  compound.reply.fixedOpaque(compound.fileSystem.writeVerifier);
+  if (compound.mountTarget.options.durable) await compound.tree.sync(inode);
+  compound.reply.fixedOpaque(compound.mountTarget.fileSystem.writeVerifier);
 }
 
 /** Runs `work` with the file that the stateid has open, or with one that is open only for it. */

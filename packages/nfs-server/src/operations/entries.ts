@@ -32,10 +32,10 @@ export async function create(compound: Compound, args: XdrReader): Promise<void>
   const type = args.uint32();
   const object = readNewObject(args, type);
   const name = readName(args);
-  const { attributes, numbers } = readAttributesToSet(args);
+  const { attributes, numbers } = readAttributesToSet(args, compound.dialect);
   const directory = compound.current;
   compound.requireRoom(ResultSize.CHANGE_INFO + ResultSize.ATTRIBUTE_BITMAP);
-  const { inode, info } = await createObject(compound.tree, directory, name, object, attributes);
+  const { inode, info } = await createObject(compound.tree, directory, name, object, attributes, compound.dialect);
   compound.changed(directory);
   compound.setCurrent(inode);
   writeChangeInfo(compound.reply, info);
@@ -75,7 +75,7 @@ export async function rename(compound: Compound, args: XdrReader): Promise<void>
   const source = { directory: compound.saved, name: readName(args) };
   const target = { directory: compound.current, name: readName(args) };
   compound.requireRoom(2 * ResultSize.CHANGE_INFO);
-  const changes = await renameEntry(compound.tree, source, target);
+  const changes = await renameEntry(compound.tree, source, target, compound.dialect);
   compound.changed(source.directory);
   compound.changed(target.directory);
   writeChangeInfo(compound.reply, changes.source);
@@ -86,7 +86,7 @@ export async function link(compound: Compound, args: XdrReader): Promise<void> {
   const name = readName(args);
   const { saved: inode, current: directory } = compound;
   compound.requireRoom(ResultSize.CHANGE_INFO);
-  const info = await linkEntry(compound.tree, inode, directory, name);
+  const info = await linkEntry(compound.tree, inode, directory, name, compound.dialect);
   compound.changed(directory);
   writeChangeInfo(compound.reply, info);
 }
@@ -130,7 +130,7 @@ const PAGE_END = 8;
 
 /** One entry of a page; nothing for an entry that is gone since the directory was read. */
 function writeEntry(
-  { tree, state, settings }: Compound,
+  { tree, state, dialect }: Compound,
   directory: Inode,
   name: string,
   cookie: bigint,
@@ -145,7 +145,7 @@ function writeEntry(
       change: tree.changeOf(stat),
       handle: () => tree.handleOf(tree.inodeOfEntry(directory, name, stat)),
       leaseSeconds: state.leaseSeconds,
-      maximumTransfer: settings.maximumTransfer,
+      dialect,
     });
   } catch (error) {
     // Who asks for this attribute would rather have the entry without the others than no listing (RFC 8881 §18.23.3).

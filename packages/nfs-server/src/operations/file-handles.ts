@@ -2,6 +2,7 @@
 
 import { AuthFlavor, MAX_FILE_HANDLE_SIZE, XdrError, type XdrReader } from "nfs-client/wire";
 import type { Compound } from "../compound.ts";
+import { padHandle, trimHandle } from "../file-system/handles.ts";
 import { requireDirectory } from "../file-system/inode.ts";
 import { readName } from "../names.ts";
 import { SecinfoStyle } from "../protocol.ts";
@@ -11,11 +12,12 @@ export function putRootHandle(compound: Compound): void {
 }
 
 export async function putHandle(compound: Compound, args: XdrReader): Promise<void> {
-  compound.setCurrent(await compound.tree.fromHandle(args.opaque(MAX_FILE_HANDLE_SIZE)));
+  const handle = trimHandle(args.opaque(MAX_FILE_HANDLE_SIZE));
+  compound.setCurrent(await compound.tree.fromHandle(handle));
 }
 
 export function getHandle(compound: Compound): void {
-  const handle = compound.tree.handleOf(compound.current);
+  const handle = padHandle(compound.tree.handleOf(compound.current), compound.dialect);
   compound.requireRoom(8 + handle.length);
   compound.reply.opaque(handle);
 }

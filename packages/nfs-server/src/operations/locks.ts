@@ -10,10 +10,10 @@ import {
   type XdrReader,
 } from "nfs-client/wire";
 import type { Compound } from "../compound.ts";
-import { requireRegularFile } from "../file-system/inode.ts";
+import { type Inode, requireRegularFile } from "../file-system/inode.ts";
 import type { ByteRange } from "../state/byte-ranges.ts";
 import { type LockOwner, type LockState, type OpenState, stateidOf } from "../state/client.ts";
-import type { Conflict } from "../state/files.ts";
+import type { Conflict, WantedLock } from "../state/files.ts";
 import { StatusError } from "../status-error.ts";
 import { type Outcome, ResultSize } from "./operation.ts";
 import { requireState } from "./stateids.ts";
@@ -34,10 +34,10 @@ export function lock(compound: Compound, args: XdrReader): Outcome {
   const needed = exclusive ? ShareAccess.WRITE : ShareAccess.READ;
   if ((open.access & needed) === 0) throw new StatusError("NFS4ERR_OPENMODE");
   compound.requireRoom(ResultSize.STATEID);
-  const { files } = compound.state;
-  const conflict = files.conflict(open.inode, owner, { ...range, exclusive });
+  const { state, dialect, mountTarget } = compound;
+  const conflict = findConflict(compound, open.inode, owner, { ...range, exclusive });
   if (conflict !== undefined) return deny(compound, conflict);
-  const stateid = stateidOf(files.lock(open, owner, { ...range, exclusive }));
+  const stateid = stateidOf(state.files.lock(open, owner, { ...range, exclusive }, dialect, mountTarget));
   compound.setCurrentStateid(stateid);
   writeStateid(compound.reply, stateid);
 }
@@ -47,7 +47,7 @@ export function testLock(compound: Compound, args: XdrReader): Outcome {
   const range = readRange(args.uint64(), args.uint64());
   const owner = readOwner(compound, args);
   requireRegularFile(compound.current);
-  const conflict = compound.state.files.conflict(compound.current, owner, { ...range, exclusive });
+  const conflict = findConflict(compound, compound.current, owner, { ...range, exclusive });
   if (conflict !== undefined) return deny(compound, conflict);
 }
 
@@ -61,6 +61,15 @@ export function unlock(compound: Compound, args: XdrReader): void {
   compound.state.files.unlock(held, range);
   compound.setCurrentStateid(stateidOf(held));
   writeStateid(compound.reply, stateidOf(held));
+}
+
+function findConflict(
+  { state, dialect, mountTarget }: Compound,
+  inode: Inode,
+  owner: LockOwner,
+  wanted: WantedLock,
+): Conflict | undefined {
+  return state.files.conflict(inode, owner, wanted, dialect.locks === "mount-target" ? mountTarget : undefined);
 }
 
 /** A new lock-owner comes with the open it locks under; a known one with the stateid of its locks. */

@@ -19,11 +19,13 @@ import {
 } from "nfs-client/wire";
 import { readAttributesToSet } from "../attributes.ts";
 import type { Compound } from "../compound.ts";
+import type { Dialect } from "../dialect/dialect.ts";
 import { requireDirectory, requireRegularFile } from "../file-system/inode.ts";
 import { type FileCreation, type OpenedFile, openOrCreate } from "../file-system/name-space.ts";
 import { readName } from "../names.ts";
 import { DelegationClaim, OpenResultFlag, ShareAccessMask, WhyNoDelegation } from "../protocol.ts";
 import { advance, type OpenState, stateidOf } from "../state/client.ts";
+import { requireRoomForOpen } from "../state/files.ts";
 import { StatusError } from "../status-error.ts";
 import { ResultSize, writeChangeInfo } from "./operation.ts";
 import { INVALID_STATEID, requireState } from "./stateids.ts";
@@ -34,7 +36,7 @@ export async function open(compound: Compound, args: XdrReader): Promise<void> {
   const shareDeny = args.uint32();
   args.uint64();
   const owner = args.opaque(MAX_OPAQUE_SIZE).toString("latin1");
-  const creation = readCreation(args);
+  const creation = readCreation(args, compound.dialect);
   const claim = args.uint32();
   const name = readClaimedName(args, claim);
 
@@ -46,8 +48,10 @@ export async function open(compound: Compound, args: XdrReader): Promise<void> {
   if (!client.reclaimComplete) throw new StatusError("NFS4ERR_GRACE");
   compound.requireRoom(ResultSize.OPEN);
 
+  const { files } = compound.state;
   const opened = await openClaimed(compound, name, (access & ShareAccess.WRITE) !== 0, creation?.file);
-  const state = compound.state.files.open(client, owner, opened.inode, opened.file, access);
+  const { inode, file } = opened;
+  const state = files.open({ client, owner, inode, file, access }, compound.dialect);
   if (opened.did === "create") compound.changed(current);
   if (opened.did === "truncate") compound.changed(opened.inode);
   compound.setCurrent(opened.inode);
@@ -76,11 +80,18 @@ async function openClaimed(
     return { inode: current, file: await tree.acquire(current, forWriting), info, did: "open" };
   }
   requireDirectory(current);
-  if (creation !== undefined) return openOrCreate(tree, current, name, creation, forWriting);
+  if (creation !== undefined) {
+    return openOrCreate(tree, current, name, creation, forWriting, () => {
+      requireRoomForOpen(compound.client, compound.dialect);
+    });
+  }
   return { ...(await tree.open(current, name, forWriting)), info, did: "open" };
 }
 
-function readCreation(args: XdrReader): { file: FileCreation; numbers: readonly number[] } | undefined {
+function readCreation(
+  args: XdrReader,
+  dialect: Dialect,
+): { file: FileCreation; numbers: readonly number[] } | undefined {
   const type = args.uint32();
   if (type === OpenType.NOCREATE) return undefined;
   if (type !== OpenType.CREATE) throw new XdrError(`An open type of ${type}`);
@@ -88,14 +99,14 @@ function readCreation(args: XdrReader): { file: FileCreation; numbers: readonly 
   switch (mode) {
     case CreateMode.UNCHECKED:
     case CreateMode.GUARDED: {
-      const { attributes, numbers } = readAttributesToSet(args);
+      const { attributes, numbers } = readAttributesToSet(args, dialect);
       return { file: { how: mode === CreateMode.GUARDED ? "guarded" : "unchecked", attributes }, numbers };
     }
     case CreateMode.EXCLUSIVE:
     case CreateMode.EXCLUSIVE4_1: {
       const verifier = Buffer.from(args.fixedOpaque(VERIFIER_SIZE));
       const { attributes, numbers } =
-        mode === CreateMode.EXCLUSIVE4_1 ? readAttributesToSet(args) : { attributes: {}, numbers: [] };
+        mode === CreateMode.EXCLUSIVE4_1 ? readAttributesToSet(args, dialect) : { attributes: {}, numbers: [] };
       return { file: { how: "exclusive", attributes, verifier }, numbers };
     }
     default:

@@ -12,6 +12,7 @@ import {
   XdrWriter,
 } from "nfs-client/wire";
 import type { Compound } from "../compound.ts";
+import type { Dialect } from "../dialect/dialect.ts";
 import { BindDirection, CREATE_SESSION_FLAGS, ExchangeFlagMask } from "../protocol.ts";
 import { type ChannelAttributes, negotiate } from "../state/channel.ts";
 import type { Session } from "../state/client.ts";
@@ -20,6 +21,9 @@ import { StatusError } from "../status-error.ts";
 import { ResultSize } from "./operation.ts";
 
 const GSS_FLAVOR = 6;
+
+/** Bytes of a reply that is kept for a retry. */
+const MAX_CACHED_RESPONSE = 8 * 1024;
 
 export function exchangeId(compound: Compound, args: XdrReader): void {
   const verifier = args.fixedOpaque(VERIFIER_SIZE).toString("latin1");
@@ -30,9 +34,9 @@ export function exchangeId(compound: Compound, args: XdrReader): void {
   if (protection !== StateProtect.NONE) throw new StatusError("NFS4ERR_INVAL");
   readImplementationId(args);
   if ((flags & ~ExchangeFlagMask.ALLOWED_FROM_CLIENT) !== 0) throw new StatusError("NFS4ERR_INVAL");
-  const { state, fileSystem, request, reply } = compound;
+  const { state, records, mountTarget, request, reply } = compound;
   const isUpdate = (flags & ExchangeFlagMask.UPDATE_CONFIRMED) !== 0;
-  const client = state.records.exchangeId({ owner, verifier, principal: request.principal }, isUpdate, state.now());
+  const client = records.exchangeId({ owner, verifier, principal: request.principal }, isUpdate, state.now());
   const confirmed = client.confirmed ? ExchangeFlag.CONFIRMED_R : 0;
   const meaningless = 0;
   reply
@@ -40,7 +44,7 @@ export function exchangeId(compound: Compound, args: XdrReader): void {
     .uint32(client.confirmed ? meaningless : client.nextSequence)
     .uint32((ExchangeFlag.USE_NON_PNFS | confirmed) >>> 0);
   reply.uint32(StateProtect.NONE);
-  reply.uint64(0).opaque(fileSystem.name).opaque(fileSystem.name);
+  reply.uint64(0).opaque(records.serverOwner).opaque(mountTarget.fileSystem.name);
   reply.uint32(0);
 }
 
@@ -53,8 +57,8 @@ export function createSession(compound: Compound, args: XdrReader): void {
   args.uint32();
   readCallbackSecurity(args);
 
-  const { state, settings, request, reply } = compound;
-  const client = state.records.client(clientId);
+  const { state, records, dialect, request, reply } = compound;
+  const client = records.client(clientId);
   if (!client.confirmed && client.identity.principal !== request.principal) throw new StatusError("NFS4ERR_CLID_INUSE");
   if (client.lastCreateSession?.sequence === sequence) {
     reply.raw(client.lastCreateSession.reply);
@@ -63,11 +67,12 @@ export function createSession(compound: Compound, args: XdrReader): void {
   if (sequence !== client.nextSequence) throw new StatusError("NFS4ERR_SEQ_MISORDERED");
   if ((flags & ~CREATE_SESSION_FLAGS) !== 0) throw new StatusError("NFS4ERR_INVAL");
   compound.requireRoom(ResultSize.SESSION);
-  const foreChannel = negotiate(fore, settings.limits);
-  const backChannel = negotiate(back, settings.limits);
-  state.records.confirm(client);
+  const limits = channelLimits(dialect);
+  const foreChannel = negotiate(fore, limits);
+  const backChannel = negotiate(back, limits);
+  records.confirm(client);
   client.renewedAt = state.now();
-  const session = state.records.createSession(client, foreChannel);
+  const session = records.createSession(client, foreChannel);
   session.connections.add(request.connection);
   const results = new XdrWriter().fixedOpaque(session.id).uint32(sequence).uint32(0);
   writeChannel(results, foreChannel);
@@ -87,11 +92,11 @@ interface Sequenced {
 
 /** SEQUENCE is not run like the other operations: it decides whether they are run at all. */
 export function sequence(compound: Compound, args: XdrReader): Sequenced {
-  const { state, request, reply } = compound;
+  const { state, records, request, reply } = compound;
   const sessionId = args.fixedOpaque(SESSION_ID_SIZE);
   const [sequenceId, slotId, highestSlotId] = [args.uint32(), args.uint32(), args.uint32()];
   const cachesReply = args.bool();
-  const session = state.records.session(sessionId);
+  const session = records.session(sessionId);
   const { channel, client, slots } = session;
   const slot = slots[slotId];
   if (slot === undefined) throw new StatusError("NFS4ERR_BADSLOT");
@@ -111,22 +116,22 @@ export function sequence(compound: Compound, args: XdrReader): Sequenced {
   return { session, slot, cachesReply, outcome };
 }
 
-export function destroySession({ state, index, request }: Compound, args: XdrReader): void {
-  const session = state.records.session(args.fixedOpaque(SESSION_ID_SIZE));
+export function destroySession({ records, index, request }: Compound, args: XdrReader): void {
+  const session = records.session(args.fixedOpaque(SESSION_ID_SIZE));
   if (!session.connections.has(request.connection)) throw new StatusError("NFS4ERR_CONN_NOT_BOUND_TO_SESSION");
   if (index < request.count - 1) throw new StatusError("NFS4ERR_NOT_ONLY_OP");
-  state.records.removeSession(session);
+  records.removeSession(session);
 }
 
-export function destroyClientId({ state }: Compound, args: XdrReader): void {
-  const client = state.records.client(args.uint64());
+export function destroyClientId({ records }: Compound, args: XdrReader): void {
+  const client = records.client(args.uint64());
   if (client.hasState) throw new StatusError("NFS4ERR_CLIENTID_BUSY");
-  state.records.remove(client);
+  records.remove(client);
 }
 
 /** Any connection may come to any session; there is no back channel to bind. */
-export function bindConnectionToSession({ state, request, reply }: Compound, args: XdrReader): void {
-  const session = state.records.session(args.fixedOpaque(SESSION_ID_SIZE));
+export function bindConnectionToSession({ records, request, reply }: Compound, args: XdrReader): void {
+  const session = records.session(args.fixedOpaque(SESSION_ID_SIZE));
   const direction = args.uint32();
   args.bool();
   if (direction === BindDirection.BACK) throw new StatusError("NFS4ERR_INVAL");
@@ -144,6 +149,17 @@ export function reclaimComplete(compound: Compound, args: XdrReader): void {
   }
   if (client.reclaimComplete) throw new StatusError("NFS4ERR_COMPLETE_ALREADY");
   client.reclaimComplete = true;
+}
+
+function channelLimits({ maximumMessageBytes, maximumOperations, maximumSlots }: Dialect): ChannelAttributes {
+  return {
+    headerPadding: 0,
+    maximumRequest: maximumMessageBytes,
+    maximumResponse: maximumMessageBytes,
+    maximumCachedResponse: MAX_CACHED_RESPONSE,
+    maximumOperations,
+    maximumRequests: maximumSlots,
+  };
 }
 
 function readImplementationId(args: XdrReader): void {

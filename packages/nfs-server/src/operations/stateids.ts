@@ -45,6 +45,7 @@ export function requireState(compound: Compound, stateid: Stateid, inode?: Inode
 /** The current stateid is sent as zeros with the seqid 1 (RFC 8881 §16.2.3.1.2). */
 function resolveCurrent(compound: Compound, stateid: Stateid): Stateid {
   if (stateid.seqid !== 1 || !stateid.other.equals(ZEROS)) return stateid;
+  if (!compound.dialect.currentStateid) throw new StatusError("NFS4ERR_BAD_STATEID");
   return compound.currentStateid ?? { seqid: 0, other: ZEROS };
 }
 

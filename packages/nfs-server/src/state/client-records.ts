@@ -1,26 +1,30 @@
-/** The clients that are known, and their sessions (RFC 8881 §2.4, §2.10, §18.35). */
+/** Clients that know each other, and their sessions (RFC 8881 §2.4, §2.10, §18.35). */
 import { StatusError } from "../status-error.ts";
 import type { ChannelAttributes } from "./channel.ts";
 import { Client, type ClientIdentity, Session } from "./client.ts";
+import type { ClientIds } from "./client-ids.ts";
 import type { Files } from "./files.ts";
 
-/** Clients that are known at once; beyond that new ones are told to come later. */
-const MAX_CLIENTS = 4096;
 const MAX_SESSIONS_PER_CLIENT = 64;
 
 export class ClientRecords {
+  /** The same only for servers that share these records: so_major_id (RFC 8881 §2.10.4). */
+  readonly serverOwner: Buffer;
+  readonly #ids: ClientIds;
   readonly #files: Files;
-  readonly #epoch: number;
   readonly #byId = new Map<bigint, Client>();
   readonly #confirmed = new Map<string, Client>();
   readonly #unconfirmed = new Map<string, Client>();
   readonly #sessions = new Map<string, Session>();
-  #created = 0;
 
-  /** @param epoch Differs after a restart, so that nobody takes a new client for one from before. */
-  constructor(files: Files, epoch: number) {
+  constructor(serverOwner: Buffer, ids: ClientIds, files: Files) {
+    this.serverOwner = serverOwner;
+    this.#ids = ids;
     this.#files = files;
-    this.#epoch = epoch;
+  }
+
+  get isEmpty(): boolean {
+    return this.#byId.size === 0;
   }
 
   /** @throws {StatusError} NFS4ERR_STALE_CLIENTID */
@@ -64,7 +68,7 @@ export class ClientRecords {
     client.isGone = true;
     for (const session of client.sessions) this.removeSession(session);
     for (const open of client.opens) this.#files.close(open);
-    this.#byId.delete(client.id);
+    if (this.#byId.delete(client.id)) this.#ids.release();
     for (const table of [this.#confirmed, this.#unconfirmed]) {
       if (table.get(client.identity.owner) === client) table.delete(client.identity.owner);
     }
@@ -105,9 +109,7 @@ export class ClientRecords {
   #createUnconfirmed(identity: ClientIdentity, now: number): Client {
     const earlier = this.#unconfirmed.get(identity.owner);
     if (earlier !== undefined) this.remove(earlier);
-    if (this.#byId.size >= MAX_CLIENTS) throw new StatusError("NFS4ERR_DELAY");
-    this.#created++;
-    const client = new Client((BigInt(this.#epoch) << 32n) | BigInt(this.#created), identity, now);
+    const client = new Client(this.#ids.take(), identity, now);
     this.#byId.set(client.id, client);
     this.#unconfirmed.set(identity.owner, client);
     return client;

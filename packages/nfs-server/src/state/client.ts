@@ -32,6 +32,8 @@ export class Client {
   readonly sessions = new Set<Session>();
   readonly opens = new Set<OpenState>();
   readonly locks = new Set<LockState>();
+  /** Byte ranges that it has locked, of all files. */
+  lockedRanges = 0;
   /** When its lease was renewed last, in milliseconds of the server's clock. */
   renewedAt: number;
   /** A client whose request is being worked on does not expire. */
@@ -128,6 +130,8 @@ export interface LockState {
   readonly owner: LockOwner;
   readonly inode: Inode;
   readonly open: OpenState;
+  /** The mount target that it was taken through. */
+  readonly takenThrough: object;
 }
 
 export interface LockOwner {

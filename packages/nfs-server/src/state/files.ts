@@ -5,12 +5,12 @@ import { StatusError } from "../status-error.ts";
 import { type ByteRange, type ByteRangeLock, findConflict, withLock, withoutRange } from "./byte-ranges.ts";
 import { advance, type Client, type LockOwner, type LockState, type OpenState } from "./client.ts";
 
-/** Opens that one client may have: Amazon EFS allows 32,768 open files, and says that a quota is used up. */
-const MAX_OPENS_PER_CLIENT = 32_768;
-
-/** Amazon EFS: 512 locks on one file, and locks of one client by 256 owners and files. More are to come later. */
-const MAX_LOCKS_PER_FILE = 512;
-const MAX_LOCK_STATES_PER_CLIENT = 256;
+/** How much one client, and all clients of one file, may have. */
+export interface Quotas {
+  readonly openFilesPerClient: number;
+  readonly locksPerClient: number;
+  readonly locksPerFile: number;
+}
 
 interface FileState {
   readonly opens: Set<OpenState>;
@@ -24,7 +24,7 @@ export interface Conflict extends ByteRange {
   readonly owner: LockOwner;
 }
 
-interface WantedLock extends ByteRange {
+export interface WantedLock extends ByteRange {
   readonly exclusive: boolean;
 }
 
@@ -35,14 +35,19 @@ export class Files {
    * Notes an open, and takes over the caller's use of `file`. An open-owner has one open of a file: opening it again
    * adds to what that one may do.
    */
-  open(client: Client, owner: string, inode: Inode, file: OpenFile, access: number): OpenState {
+  open(
+    { client, owner, inode, file, access }: Pick<OpenState, "client" | "owner" | "inode" | "file" | "access">,
+    quotas: Quotas,
+  ): OpenState {
     const known = [...(this.#files.get(inode)?.opens ?? [])].find(
       (open) => open.client === client && open.owner === owner,
     );
     if (known !== undefined) return this.#openAgain(known, file, access);
-    if (client.isGone || client.opens.size >= MAX_OPENS_PER_CLIENT) {
+    try {
+      requireRoomForOpen(client, quotas);
+    } catch (error) {
       file.release();
-      throw new StatusError(client.isGone ? "NFS4ERR_DEADSESSION" : "NFS4ERR_DQUOT");
+      throw error;
     }
     const open: OpenState = {
       kind: "open",
@@ -81,45 +86,46 @@ export class Files {
     open.file.release();
   }
 
-  /** The lock of somebody else that stands in the way. */
-  conflict(inode: Inode, owner: LockOwner, wanted: WantedLock): Conflict | undefined {
+  /** The lock of somebody else that stands in the way: any, or only one that was taken through `mountTarget`. */
+  conflict(inode: Inode, owner: LockOwner, wanted: WantedLock, mountTarget?: object): Conflict | undefined {
     const file = this.#files.get(inode);
-    const found = file && findConflict(file.ranges, { ...wanted, owner: keyOf(owner) });
+    if (file === undefined) return undefined;
+    const isSeen = ({ owner }: ByteRangeLock<string>) => file.locks.get(owner)?.takenThrough === mountTarget;
+    const ranges = mountTarget === undefined ? file.ranges : file.ranges.filter(isSeen);
+    const found = findConflict(ranges, { ...wanted, owner: keyOf(owner) });
     const holder = found && file.locks.get(found.owner);
     return holder && { start: found.start, end: found.end, exclusive: found.exclusive, owner: holder.owner };
   }
 
-  /** Takes a lock that nothing stands in the way of. */
-  lock(open: OpenState, owner: LockOwner, wanted: WantedLock): LockState {
-    const file = this.#stateOf(open.inode);
+  /** Takes a lock that nothing stands in the way of, through `mountTarget`. @throws {StatusError} NFS4ERR_DQUOT */
+  lock(open: OpenState, owner: LockOwner, wanted: WantedLock, quotas: Quotas, mountTarget: object): LockState {
+    const { client, inode } = open;
+    const file = this.#stateOf(inode);
     const ownerKey = keyOf(owner);
-    const ranges = withLock(file.ranges, {
-      start: wanted.start,
-      end: wanted.end,
-      exclusive: wanted.exclusive,
-      owner: ownerKey,
-    });
     const known = file.locks.get(ownerKey);
-    const isTooMany = ranges.length > Math.max(MAX_LOCKS_PER_FILE, file.ranges.length);
-    if (isTooMany || (known === undefined && open.client.locks.size >= MAX_LOCK_STATES_PER_CLIENT)) {
-      throw new StatusError("NFS4ERR_DELAY");
-    }
-    file.ranges = ranges;
+    const ranges = withLock(file.ranges, { ...wanted, owner: ownerKey });
+    const added = ranges.length - file.ranges.length;
+    const isTooMany =
+      (added > 0 && (ranges.length > quotas.locksPerFile || client.lockedRanges + added > quotas.locksPerClient)) ||
+      (known === undefined && client.locks.size >= quotas.locksPerClient);
+    if (isTooMany) throw new StatusError("NFS4ERR_DQUOT");
+    this.#setRanges(file, client, ranges);
     if (known !== undefined) {
       advance(known);
       return known;
     }
     const lock: LockState = {
       kind: "lock",
-      other: open.client.newStateidOther(),
+      other: client.newStateidOther(),
       seqid: 1,
-      client: open.client,
+      client,
       ownerKey,
       owner,
-      inode: open.inode,
+      inode,
       open,
+      takenThrough: mountTarget,
     };
-    open.client.add(lock);
+    client.add(lock);
     open.locks.add(lock);
     file.locks.set(ownerKey, lock);
     return lock;
@@ -128,7 +134,7 @@ export class Files {
   /** Gives up what the owner has locked in the range, if anything; the stateid stays. */
   unlock(lock: LockState, range: ByteRange): void {
     const file = this.#stateOf(lock.inode);
-    file.ranges = withoutRange(file.ranges, lock.ownerKey, range);
+    this.#setRanges(file, lock.client, withoutRange(file.ranges, lock.ownerKey, range));
     advance(lock);
   }
 
@@ -140,11 +146,18 @@ export class Files {
   forgetLocks(lock: LockState): void {
     const file = this.#files.get(lock.inode);
     if (file !== undefined) {
-      file.ranges = file.ranges.filter(({ owner }) => owner !== lock.ownerKey);
+      const rest = file.ranges.filter(({ owner }) => owner !== lock.ownerKey);
+      this.#setRanges(file, lock.client, rest);
       file.locks.delete(lock.ownerKey);
     }
     lock.client.remove(lock);
     lock.open.locks.delete(lock);
+  }
+
+  /** One client's locks of a file changed, and nobody else's. */
+  #setRanges(file: FileState, client: Client, ranges: ByteRangeLock<string>[]): void {
+    client.lockedRanges += ranges.length - file.ranges.length;
+    file.ranges = ranges;
   }
 
   #stateOf(inode: Inode): FileState {
@@ -154,6 +167,12 @@ export class Files {
     this.#files.set(inode, created);
     return created;
   }
+}
+
+/** @throws {StatusError} NFS4ERR_DQUOT when the client has as many files open as it may. */
+export function requireRoomForOpen(client: Client, { openFilesPerClient }: Quotas): void {
+  if (client.isGone) throw new StatusError("NFS4ERR_DEADSESSION");
+  if (client.opens.size >= openFilesPerClient) throw new StatusError("NFS4ERR_DQUOT");
 }
 
 function keyOf({ clientId, owner }: LockOwner): string {
