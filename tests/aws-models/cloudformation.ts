@@ -84,7 +84,7 @@ function referencesTo({ resource, translation: { attributes = {} } }: Translated
 }
 
 /** The resource's name in the template. Example: `SubnetPrivate1` for `aws:ec2/subnet:Subnet` of the name `private-1`. */
-function logicalId({ type, name }: Pick<Registered, "type" | "name">): string {
+export function logicalId({ type, name }: Pick<Registered, "type" | "name">): string {
   const words = [type.split(":").at(-1) ?? "", ...name.split(/[^A-Za-z0-9]+/)];
   return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
 }

@@ -17,43 +17,43 @@ const NOT_IN_MOTO = ["CreateBackupSelection"];
 const FAULTS = [
   {
     fault: "a name that is too long, in a pattern",
-    resource: "aws:backup/vault:Vault files",
+    type: "aws:backup/vault:Vault",
     inputs: { name: "v".repeat(51) },
     problem: /CreateBackupVault.BackupVaultName: 'v+' does not match/,
   },
   {
     fault: "a word that is not in an enum",
-    resource: "aws:efs/fileSystem:FileSystem files",
+    type: "aws:efs/fileSystem:FileSystem",
     inputs: { throughputMode: "fast" },
     problem: /CreateFileSystem.ThroughputMode: 'fast' is not one of bursting/,
   },
   {
     fault: "a number above its range",
-    resource: "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig file-monitor",
+    type: "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
     inputs: { maximumRetryAttempts: 3 },
     problem: /MaximumRetryAttempts: 3 is not from 0 to 2/,
   },
   {
     fault: "a text that is too long",
-    resource: "aws:cloudwatch/eventRule:EventRule file-monitor",
+    type: "aws:cloudwatch/eventRule:EventRule",
     inputs: { description: "d".repeat(513) },
     problem: /PutRule.Description: 513 is not from None to 512/,
   },
   {
     fault: "a parameter that is missing",
-    resource: "aws:ecs/taskDefinition:TaskDefinition router",
+    type: "aws:ecs/taskDefinition:TaskDefinition",
     inputs: { family: undefined },
     problem: /Missing required parameter in input: "family"/,
   },
   {
     fault: "a parameter that the service does not have",
-    resource: "aws:sns/topicSubscription:TopicSubscription alarms",
+    type: "aws:sns/topicSubscription:TopicSubscription",
     inputs: { unheardOf: true },
     problem: /Unknown parameter in input: "UnheardOf"/,
   },
   {
     fault: "a value of another type",
-    resource: "aws:lambda/function:Function file-monitor",
+    type: "aws:lambda/function:Function",
     inputs: { timeout: "900" },
     problem: /Invalid type for parameter Timeout/,
   },
@@ -83,11 +83,12 @@ describeRequiring([motoAndBotocore], "the services' models", ([python]) => {
   beforeAll(async () => {
     stacks = await judgedStacks();
     const broken = FAULTS.reduce<readonly Registered[]>(
-      (resources, { resource, inputs }) => withInputs(resources, resource, inputs),
+      (resources, { type, inputs }) => withInputs(resources, type, inputs),
       stacks.get("everything") ?? [],
     );
     judged = await judge(python, new Map([...stacks, [BROKEN, broken]]));
-  });
+    // Six accounts in moto, of a hundred calls each, take a quarter of a minute; many times that on a busy machine.
+  }, 600_000);
 
   const ofTheStacks = () => [...judged].flatMap(([stack, calls]) => (stack === BROKEN ? [] : calls));
 
@@ -110,10 +111,10 @@ describeRequiring([motoAndBotocore], "the services' models", ([python]) => {
     expect([...new Set(refused.map(({ operation }) => operation))]).toEqual(NOT_IN_MOTO);
   });
 
-  test.each(FAULTS)("find $fault", ({ resource, problem }) => {
+  test.each(FAULTS)("find $fault", ({ type, problem }) => {
     const problems = judged
       .get(BROKEN)
-      ?.filter((call) => call.resource === resource)
+      ?.filter((call) => call.resource.startsWith(`${type} `))
       .flatMap(({ problems }) => problems);
     expect(problems?.join("\n")).toMatch(problem);
   });

@@ -20,24 +20,26 @@ const LONGEST = {
 /** The resources of each stack to judge, by the stack's name. */
 export async function judgedStacks(): Promise<Map<string, readonly Registered[]>> {
   const stacks = new Map<string, readonly Registered[]>();
-  for (const [name, config] of Object.entries(CONFIGURATIONS))
+  for (const [name, config] of Object.entries(CONFIGURATIONS)) {
     stacks.set(name, (await registerStack(config)).resources);
+  }
   const { resources } = await registerStack(LONGEST.config, LONGEST.stackName);
   return stacks.set("the longest of everything", resources);
 }
 
-/**
- * The stack with a fault: other inputs for one resource.
- *
- * @param faulty its type and name. Example: `aws:ec2/vpc:Vpc vpc`.
- */
+/** The first resource of a type. Example: `aws:ec2/vpc:Vpc`. */
+export function firstOf(resources: readonly Registered[], type: string): Registered {
+  const resource = resources.find((each) => each.type === type);
+  if (resource === undefined) throw new Error(`No resource is a ${type}`);
+  return resource;
+}
+
+/** The stack with a fault: other inputs for the first resource of a type. */
 export function withInputs(
   resources: readonly Registered[],
-  faulty: string,
+  type: string,
   inputs: Readonly<Properties>,
 ): readonly Registered[] {
-  const index = resources.findIndex(({ type, name }) => `${type} ${name}` === faulty);
-  const resource = resources[index];
-  if (resource === undefined) throw new Error(`No resource is ${faulty}`);
-  return resources.with(index, { ...resource, inputs: { ...resource.inputs, ...inputs } });
+  const faulty = firstOf(resources, type);
+  return resources.with(resources.indexOf(faulty), { ...faulty, inputs: { ...faulty.inputs, ...inputs } });
 }
