@@ -26,8 +26,8 @@ const FARGATE_SIZES: Record<number, readonly [number, number, number]> = {
 /**
  * One key. Pulumi keeps every value as text; `parse` gives what the text means, or undefined where it is not allowed.
  *
- * @param fallback the text that stands when the key is not set.
- * @param allowed what is allowed, as it reads after "must be".
+ * @param fallback the value of a key that is not set.
+ * @param allowed completes "must be …".
  */
 function key<T>(fallback: string, allowed: string, parse: (text: string) => { value: T } | undefined) {
   return z
@@ -65,10 +65,10 @@ function flag(fallback: boolean) {
   );
 }
 
-function wholeNumber(fallback: number, unit: string, least: number, most: number) {
-  return key(String(fallback), `a whole number of ${unit} from ${least} to ${most}`, (given) => {
+function wholeNumber(fallback: number, unit: string, min: number, max: number) {
+  return key(String(fallback), `a whole number of ${unit} from ${min} to ${max}`, (given) => {
     const value = Number(given);
-    return /^\d+$/.test(given) && value >= least && value <= most ? { value } : undefined;
+    return /^\d+$/.test(given) && value >= min && value <= max ? { value } : undefined;
   });
 }
 
@@ -100,7 +100,7 @@ const isTimeZone = (name: string): boolean => {
 
 const keys = z.object({
   owner: text("operations", /^[\p{L}\p{N} _.:/=+@-]{1,256}$/u, "1 to 256 letters, digits, spaces or _.:/=+@-").describe(
-    "Who answers for the stack; the value of the tag Owner on every resource.",
+    "Who is responsible for the stack: the value of the tag Owner on every resource.",
   ),
   // What the name of an image repository may end with.
   nameSuffix: text(
@@ -108,11 +108,11 @@ const keys = z.object({
     /^(?=.{0,21}$)(-[a-z0-9]+)*$/,
     "empty, or up to 21 of a-z, 0-9 and single hyphens, the first a hyphen and the last not",
   ).describe(
-    "Ends the few names that are fixed (log groups, the fluent-bit-custom repository, the default parameterName), so that a second stack fits into the same account and region.",
+    "Suffix of the few fixed names (log groups, the fluent-bit-custom repository, the default parameterName), so that a second stack fits into the same account and region.",
   ),
   timeZone: key("Asia/Tokyo", "an IANA time zone such as Asia/Tokyo or UTC", (given) =>
     isTimeZone(given) ? { value: given } : undefined,
-  ).describe("The time zone in which night is night: backups start at 03:00."),
+  ).describe("The time zone of the backups, which start at 03:00."),
   kmsKeyArn: optionalText(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, "the ARN of a KMS key").describe(
     "The customer-managed key for the file system, the backups and a SecureString parameter; empty for the AWS-managed keys.",
   ),
@@ -127,13 +127,13 @@ const keys = z.object({
     "The existing VPC's private subnets, one in each Availability Zone.",
   ),
   createVpcEndpoints: flag(true).describe(
-    "Make the VPC endpoints that isolated subnets need; false only where an existing VPC has them, or another way to AWS. In an existing VPC, everything there uses them from then on.",
+    "Create the VPC endpoints that isolated subnets need; false only in an existing VPC that has them, or another route to AWS. In an existing VPC, all its clients use the new endpoints from then on.",
   ),
   vpcCidr: key("10.0.0.0/16", "an IPv4 range of the form 10.0.0.0/16", (given) =>
     z.cidrv4().endsWith(".0.0/16").safeParse(given).success ? { value: given } : undefined,
   ).describe("The new VPC's addresses; its private subnets are the /24 ranges 1, 2, 3, … of it."),
   availabilityZoneCount: wholeNumber(3, "Availability Zones", 2, 6).describe(
-    "Availability Zones of the new VPC, each with one private subnet: the most mount targets there can be.",
+    "Availability Zones of the new VPC, each with one private subnet: also the maximum number of mount targets.",
   ),
   availabilityZones: list(
     z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/),
@@ -148,17 +148,17 @@ const keys = z.object({
     "the ARN of an ACM certificate",
   ).describe("The load balancer's certificate, which makes it listen with HTTPS on 443; empty for HTTP on 80."),
   apiToken: flag(true).describe(
-    "Let in only clients with the token that the stack makes and keeps in Secrets Manager; false for whoever reaches the load balancer.",
+    "Serve only clients that send the token, which the stack generates and keeps in Secrets Manager; false serves every client that reaches the load balancer.",
   ),
   requestsPerMinutePerClient: wholeNumber(0, "requests", 0, 10_000_000).describe(
-    "Requests that each client may send to each router in a minute; 0 for any number.",
+    "Maximum requests a minute of each client to each router; 0 for no limit.",
   ),
 
   existingFileSystemId: optionalText(/^fs-[0-9a-f]+$/, "a file system id such as fs-0123abcd").describe(
     "A file system without mount targets to serve, such as a restored backup; empty for a new one.",
   ),
   efsIamAuthorization: flag(true).describe(
-    "Let only the routers' and the monitor's roles mount, by IAM; false for whoever reaches a mount target.",
+    "Let only the roles of the routers and of the monitor mount, by IAM authorization; false lets every client that reaches a mount target.",
   ),
   performanceMode: choice("generalPurpose", "generalPurpose", "maxIO").describe(
     "The new file system's performance mode.",
@@ -174,7 +174,7 @@ const keys = z.object({
   ),
   initialMountTargets: wholeNumber(2, "mount targets", 1, 6).describe("Mount targets that the stack starts with."),
   maxMountTargets: wholeNumber(0, "mount targets", 0, 6).describe(
-    "Mount targets that the monitor may reach; 0 for one in each Availability Zone.",
+    "Maximum number of mount targets, up to which the monitor adds them; 0 for one in each Availability Zone.",
   ),
 
   parameterName: optionalText(/^\/[A-Za-z0-9_./-]{1,1000}$/, "a parameter's path such as /team/mount-targets").describe(
@@ -188,23 +188,23 @@ const keys = z.object({
     "an absolute path of one to four names, 100 characters at most, such as /data",
   ).describe("The directory of the file system that routers serve and the monitor counts."),
   fileCountThreshold: wholeNumber(100_000, "files", 1, 10_000_000_000).describe(
-    "A count above it adds a mount target.",
+    "The monitor adds a mount target when it counts more files than this.",
   ),
   scheduleExpression: text(
     "rate(5 minutes)",
     /^(rate\((1 (minute|hour|day)|(?!0|1 )\d+ (minutes|hours|days))\)|cron\(\S+( \S+){5}\))$/,
     "an EventBridge expression such as rate(5 minutes) or cron(0/5 * * * ? *)",
-  ).describe("When the monitor counts."),
+  ).describe("The schedule of the monitor."),
   countTimeBudgetSeconds: wholeNumber(540, "seconds", 10, 840).describe(
-    "Seconds a count may take; what it has by then is a lower bound.",
+    "Maximum seconds of a count. One that takes longer stops, and its result is a lower bound.",
   ),
   // Each takes a thread and a file descriptor, and Lambda allows a function 1,024 of both for all that it does.
   countConcurrency: wholeNumber(32, "directories", 1, 256).describe("Directories counted at once, 256 at most."),
   mountTargetPollIntervalSeconds: wholeNumber(10, "seconds", 1, 60).describe(
-    "Seconds between two looks at a mount target that is being created.",
+    "Seconds between two polls of a mount target that is being created.",
   ),
   mountTargetTimeoutSeconds: wholeNumber(300, "seconds", 60, 840).describe(
-    "Seconds until a mount target that is still being created counts as failed.",
+    "Seconds after which the creation of a mount target has failed.",
   ),
   monitorMemory: wholeNumber(512, "MiB", 128, 10_240).describe("Memory of the monitor's function in MiB."),
 
@@ -213,35 +213,33 @@ const keys = z.object({
     "CPU units of a router's task; 1024 are one vCPU.",
   ),
   taskMemory: wholeNumber(1024, "MiB", 512, 30_720).describe("Memory of a router's task in MiB."),
-  minTasks: wholeNumber(2, "tasks", 1, 1000).describe("Fewest router tasks."),
-  maxTasks: wholeNumber(10, "tasks", 1, 1000).describe("Most router tasks."),
+  minTasks: wholeNumber(2, "tasks", 1, 1000).describe("Minimum number of router tasks."),
+  maxTasks: wholeNumber(10, "tasks", 1, 1000).describe("Maximum number of router tasks."),
   targetCpuPercent: wholeNumber(60, "percent", 10, 90).describe("Average CPU, in percent, that scaling aims at."),
   targetRequestsPerMinute: wholeNumber(30_000, "requests", 1, 10_000_000).describe(
     "Requests a minute and task that scaling aims at.",
   ),
   routingStrategy: choice("rendezvous", ...ROUTING_STRATEGIES).describe(
-    "How a path finds its mount target; modulo is sha256(path) mod N and moves most paths when N changes.",
+    "How a path is assigned to a mount target; modulo is sha256(path) mod N, which moves most paths when N changes.",
   ),
   rollout: choice("rolling-deployment", "rolling-deployment", "hot-reload").describe(
-    "How routers get a changed mount table: by new tasks, which the monitor starts, or by reading it again themselves.",
+    "How routers get a changed mount table: the monitor replaces their tasks, or the running tasks read it again.",
   ),
   mountTableRefreshSeconds: wholeNumber(30, "seconds", 5, 3600).describe(
-    "Seconds between two looks of a router at the mount table, where rollout is hot-reload.",
+    "Seconds between two polls of the mount table by a router, where rollout is hot-reload.",
   ),
 
   alarmEmail: optionalText(/^[^@\s]+@[^@\s]+\.[^@\s]+$/, "an e-mail address").describe(
-    "Where alarms are sent, once the address has confirmed; empty for the SNS topic alone.",
+    "The address that alarms are sent to, once it has confirmed the subscription; empty for the SNS topic alone.",
   ),
   logRetentionDays: numberFrom(30, "days", LOG_RETENTION_DAYS).describe("Days that log groups keep their lines."),
   logRouter: flag(true).describe(
-    "Carry the routers' logs with the Fluent Bit sidecar: errors to CloudWatch Logs, all lines to S3; false sends all lines to CloudWatch Logs.",
+    "Send the routers' logs through the Fluent Bit sidecar: errors to CloudWatch Logs, all lines to S3; false sends all lines to CloudWatch Logs.",
   ),
   logArchiveDays: wholeNumber(365, "days", 91, 3650).describe(
     "Days that all lines are kept in S3, from the 91st on in Glacier.",
   ),
-  auditTrail: flag(false).describe(
-    "Keep a CloudTrail trail of the calls that change anything, in a bucket of its own.",
-  ),
+  auditTrail: flag(false).describe("Record the management calls that write with CloudTrail, in a bucket of its own."),
   backup: flag(true).describe("Back up the file system every night."),
   backupRetentionDays: wholeNumber(30, "days", 1, 3650).describe("Days that backups are kept."),
 });
@@ -257,7 +255,7 @@ export const declarations: Readonly<Record<string, { readonly description: strin
     ]),
   );
 
-/** What holds between keys: the key that the message is about, the keys it reads, and the message where it is broken. */
+/** Rules between keys: the key that the message is about, the keys that the rule reads, and the message when it is broken. */
 const RULES: readonly {
   readonly about: keyof Values;
   readonly reads: readonly (keyof Values)[];
@@ -333,9 +331,9 @@ const RULES: readonly {
     about: "taskMemory",
     reads: ["taskCpu", "taskMemory"],
     broken: ({ taskCpu, taskMemory }) => {
-      const [least, most, step] = FARGATE_SIZES[taskCpu] ?? [0, 0, 1];
-      return taskMemory < least || taskMemory > most || taskMemory % step !== 0
-        ? `must be ${least} to ${most} MiB in steps of ${step} where taskCpu is ${taskCpu}`
+      const [min, max, step] = FARGATE_SIZES[taskCpu] ?? [0, 0, 1];
+      return taskMemory < min || taskMemory > max || taskMemory % step !== 0
+        ? `must be ${min} to ${max} MiB in steps of ${step} where taskCpu is ${taskCpu}`
         : undefined;
     },
   },

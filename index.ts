@@ -1,5 +1,5 @@
 /**
- * The Pulumi program: the stack's configuration in, the system wired, what an operator needs next out.
+ * The Pulumi program: reads the stack's configuration, connects the components, and exports what an operator needs.
  */
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
@@ -63,7 +63,7 @@ const vpcEndpoints = config.createVpcEndpoints
       otherClients: config.vpcId === undefined ? undefined : network.cidrBlocks,
     })
   : undefined;
-/** Without these, neither tasks nor function get anywhere. */
+/** Without these, tasks and function can connect to nothing. */
 const connections = [securityGroups, vpcEndpoints].filter((each) => each !== undefined);
 
 const storage = new FileStorage("file-storage", {
@@ -235,9 +235,9 @@ const backup = config.backup
 
 const auditTrail = config.auditTrail ? new AuditTrail("audit-trail", { retentionDays: 365, retain }) : undefined;
 
-/** Where the file API answers, from within the VPC. */
+/** The URL of the file API, within the VPC. */
 export const url = router.url;
-/** The secret that has the token for it. */
+/** The secret with its token. */
 export const apiTokenSecret = apiToken?.secretArn ?? "none";
 export const fileSystemId = storage.fileSystemId;
 export const mountTableParameter = mountTable.parameterName;
@@ -247,9 +247,9 @@ export const serviceName = router.service.name;
 export const dashboardUrl = dashboard.url;
 export const alarmTopic = topic.arn;
 export const monitorLogGroup = monitor.logGroup.name;
-/** Where the routers' errors are; with no log router, all their lines. */
+/** The routers' errors; with no log router, all their lines. */
 export const errorLogGroup = router.errorLogGroup.name;
-/** What the log router says itself, and where it keeps all the routers' lines. */
+/** The log router's own lines, and the bucket with all lines of the routers. */
 export const logRouterLogGroup = logRouter?.ownLogGroup.name ?? "none";
 export const logBucket = logRouter?.archive.bucketName ?? "none";
 /** The vault and the role that a restore needs. */

@@ -7,7 +7,7 @@ export interface AlarmTopicArgs {
   readonly email?: string | undefined;
 }
 
-/** Where everything goes that a person should know: alarms, failed deployments, failed runs of the monitor. */
+/** The topic of everything that a person should know: alarms, failed deployments, failed runs of the monitor. */
 export class AlarmTopic extends pulumi.ComponentResource {
   readonly arn: pulumi.Output<string>;
 

@@ -29,7 +29,7 @@ type Watch = Pick<
   | "threshold"
 >;
 
-/** What someone should be told: the alarms, and the events of ECS that no metric shows. */
+/** The alarms, and the events of ECS that no metric shows. */
 export class Alarms extends pulumi.ComponentResource {
   readonly #name: string;
 

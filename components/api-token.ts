@@ -8,8 +8,8 @@ export interface ApiTokenArgs {
 }
 
 /**
- * The token that clients of the file API must have, in Secrets Manager. It is made by a call of the deployer's, goes
- * straight into the secret, and is in no state, no output and no task definition.
+ * The token that clients of the file API must have, in Secrets Manager. The deployment generates it directly
+ * in the secret, so it is in no state, no output and no task definition.
  */
 export class ApiToken extends pulumi.ComponentResource {
   /** The secret, known once it has a token: routers do not start without one. */
@@ -22,7 +22,7 @@ export class ApiToken extends pulumi.ComponentResource {
       name,
       {
         description: "The bearer token of the file API",
-        // Once the stack is gone, there is nothing left to open with it.
+        // Without the stack, the token is of no use.
         recoveryWindowInDays: 0,
         ...(kmsKeyArn === undefined ? {} : { kmsKeyId: kmsKeyArn }),
       },

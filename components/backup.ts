@@ -10,7 +10,7 @@ const SERVICE_POLICIES = [
 
 export interface BackupArgs {
   readonly fileSystemArn: pulumi.Input<string>;
-  /** The time zone of the night. Example: `Asia/Tokyo`. */
+  /** The time zone of the schedule. Example: `Asia/Tokyo`. */
   readonly timeZone: string;
   /** Days that backups are kept. Example: 30. */
   readonly retentionDays: number;
@@ -20,7 +20,7 @@ export interface BackupArgs {
   readonly retain: boolean;
 }
 
-/** A backup of the file system every night at 03:00, started within an hour and given eight to finish. */
+/** A backup of the file system every night at 03:00, which starts within an hour and has eight hours to finish. */
 export class Backup extends pulumi.ComponentResource {
   readonly vaultName: pulumi.Output<string>;
   /** The role that backs up, and that a restore needs. */

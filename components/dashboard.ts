@@ -29,7 +29,7 @@ interface Graph {
   readonly unit?: string;
 }
 
-/** One page that shows, top to bottom: how full, how fast, how well served, what went wrong. */
+/** One page that shows, from top to bottom: file counts, throughput, requests, tasks, errors. */
 export class Dashboard extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
 

@@ -11,8 +11,8 @@ const MOUNT_PATH = "/mnt/efs";
 const TIMEOUT_SECONDS = 900;
 
 /**
- * How long an event waits while a run is under way: the longest run, Lambda's longest pause between two tries (five
- * minutes), and the same again. One that waits longer comes of runs that all take longer than the schedule's interval.
+ * How long an event waits for the run in progress: the longest run, Lambda's longest pause between two attempts (five
+ * minutes), and the same again. An event waits longer only when every run takes longer than the schedule's interval.
  */
 const EVENT_AGE_SECONDS = 2 * (TIMEOUT_SECONDS + 300);
 
@@ -61,7 +61,7 @@ export interface FileMonitorArgs {
   readonly cluster: aws.ecs.Cluster;
   readonly service: aws.ecs.Service;
 
-  /** What must be there before the function is, and still be there until it is gone. */
+  /** What is created before the function, and deleted after it. */
   readonly outlivedBy: readonly pulumi.Resource[];
 }
 

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ZoneSubnet } from "./network.ts";
 import { denyWithoutTls, mountStatement, policyDocument } from "./policy.ts";
 
-/** Whom the file system takes its clients for: the user `node` of the router's image. */
+/** The user that all clients act as: `node` of the router's image. */
 export const POSIX_USER = { uid: 1000, gid: 1000 };
 
 export interface FileStorageArgs {
@@ -30,7 +30,7 @@ export interface FileStorageArgs {
   readonly retain: boolean;
 }
 
-/** The file system, its first mount targets, and the door that its clients enter by. */
+/** The file system, its first mount targets, and the access point of its clients. */
 export class FileStorage extends pulumi.ComponentResource {
   readonly fileSystemId: pulumi.Output<string>;
   readonly fileSystemArn: pulumi.Output<string>;

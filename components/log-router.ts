@@ -32,13 +32,13 @@ const BUFFER_VOLUME = "log-buffer";
 const MINUTE = 60;
 
 /**
- * What carries the routers' logs: a Fluent Bit sidecar that ECS feeds (FireLens), which sends errors to CloudWatch Logs
- * and every line to an archive in S3.
+ * The route of the routers' logs: a Fluent Bit sidecar that ECS feeds (FireLens), which sends errors to CloudWatch Logs
+ * and all lines to an archive in S3.
  */
 export class LogRouter extends pulumi.ComponentResource {
   readonly sidecar: LogSidecar;
   readonly errorLogGroup: aws.cloudwatch.LogGroup;
-  /** What Fluent Bit says itself. */
+  /** Fluent Bit's own lines. */
   readonly ownLogGroup: aws.cloudwatch.LogGroup;
   readonly archive: LogArchive;
   readonly #name: string;
@@ -147,7 +147,7 @@ export class LogRouter extends pulumi.ComponentResource {
         retries: 3,
         startPeriod: 30,
       },
-      // The longest that Fargate allows: what is collected for S3 goes there on the way out.
+      // The maximum on Fargate: on SIGTERM, the sidecar sends what it has collected to S3.
       stopTimeout: 120,
       logConfiguration: {
         logDriver: "awslogs",
@@ -171,7 +171,7 @@ export class LogRouter extends pulumi.ComponentResource {
     });
   }
 
-  /** One failed attempt to send, which is tried again, makes up to three such lines. */
+  /** A failed attempt to send, which Fluent Bit retries, makes up to three such lines. */
   #alarmOnOwnErrors({ topicArn, nameSuffix }: LogRouterArgs): void {
     const { metricTransformation } = new aws.cloudwatch.LogMetricFilter(
       `${this.#name}-errors`,
@@ -219,7 +219,7 @@ export class LogRouter extends pulumi.ComponentResource {
   }
 }
 
-/** A name for what the files of a folder say. */
+/** A hash of the files of a folder. */
 function hashOf(folder: string): string {
   const hash = createHash("sha256");
   for (const file of readdirSync(folder).sort()) hash.update(`${file}\0`).update(readFileSync(join(folder, file)));

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/** How long `pulumi destroy` waits for the last mount target to go, and how often it looks. */
+/** How long `pulumi destroy` waits for the last mount target to be deleted, and how often it polls. */
 const SWEEP_TIMEOUT_SECONDS = 600;
 const SWEEP_INTERVAL_SECONDS = 5;
 
@@ -15,7 +15,7 @@ export interface Sweep {
 }
 
 /**
- * Deletes the mount targets of a file system that the stack does not own, and waits until they are gone.
+ * Deletes the mount targets of a file system that the stack does not own, and waits until they are deleted.
  *
  * Pulumi keeps this function's text in the stack's state and runs it there on destroy, so it takes nothing from this
  * module but what it is given.
@@ -82,7 +82,7 @@ export interface MountTargetSweeperArgs {
 }
 
 /**
- * Does nothing until it is deleted; then it removes the mount targets that the monitor made.
+ * Does nothing until its own deletion, when it deletes the mount targets that the monitor made.
  *
  * It must depend on all that such a mount target holds on to (subnets, security group, file system), and the monitor
  * must depend on it: Pulumi deletes in the reverse order.

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { policyDocument } from "./policy.ts";
 
 /**
- * Who acts in the stack. What each may do is attached by the component whose work it is; the roles come first, so that
+ * The IAM roles of the stack. Each component attaches what its role may do; the roles are created first, so that
  * resource policies can name them.
  */
 export class Roles extends pulumi.ComponentResource {

@@ -9,27 +9,27 @@ import { mountStatement, policyDocument, pullStatement, useKeyThrough, writeLogS
 /** Where the router listens, and the security groups let the load balancer in. */
 export const ROUTER_PORT = 8000;
 
-/** Seconds a stopping router has for the requests under way, and ECS then for the router. */
+/** Seconds that a stopping router has for its in-flight requests, and that ECS waits before it kills it. */
 const SHUTDOWN_SECONDS = 30;
 const STOP_SECONDS = SHUTDOWN_SECONDS + 10;
 
 /**
- * Seconds that the load balancer gives a router that is to stop for what is under way, before ECS stops it. One with
- * nothing under way does not wait. Example: in 300 seconds, a client with 100 Mbit/s transfers 3.75 GB.
+ * Seconds that the load balancer waits for a router's in-flight requests before ECS stops it. A router without any is
+ * stopped at once. Example: in 300 seconds, a client with 100 Mbit/s transfers 3.75 GB.
  */
 const DRAIN_SECONDS = 300;
 
 /**
  * Seconds until the load balancer closes an idle connection, and until a router does: the router must be the later, or
- * it would close one that a request is just on its way over.
+ * it could close a connection while a request is on its way.
  */
 const LOAD_BALANCER_IDLE_SECONDS = 60;
 const KEEP_ALIVE_SECONDS = LOAD_BALANCER_IDLE_SECONDS + 15;
 
-/** Of a task's memory, what its router may use before it refuses requests; the rest is the sidecar's. */
+/** The share of a task's memory that its router may use before it refuses requests; the rest is the sidecar's. */
 const MEMORY_SHARE = 0.8;
 
-/** And what of it file data may take; the process needs several times that, since what is let go is collected late. */
+/** The share of the memory for file data. The process needs several times as much: freed buffers are collected late. */
 const TRANSFER_SHARE = 1 / 8;
 
 type RouterEnvironment = Environment<typeof environmentSchema>;
@@ -90,18 +90,18 @@ export interface RouterServiceArgs {
   /** Where the routers' logs go. Default: to the log group, through `awslogs`. */
   readonly logSidecar?: LogSidecar | undefined;
 
-  /** What must be there before the first task is, and still be there until the last one is gone. */
+  /** What is created before the first task, and deleted after the last one. */
   readonly outlivedBy: readonly pulumi.Resource[];
 }
 
-/** The routers: Fargate tasks behind an internal load balancer, as many as the traffic asks for. */
+/** The routers: Fargate tasks behind an internal load balancer, scaled with the traffic. */
 export class RouterService extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
   readonly cluster: aws.ecs.Cluster;
   readonly service: aws.ecs.Service;
   readonly loadBalancer: aws.lb.LoadBalancer;
   readonly targetGroup: aws.lb.TargetGroup;
-  /** Where the routers' errors are: with no sidecar, between all their other lines. */
+  /** The routers' errors; with no sidecar, all their lines. */
   readonly errorLogGroup: aws.cloudwatch.LogGroup;
   readonly #name: string;
 
@@ -257,7 +257,7 @@ export class RouterService extends pulumi.ComponentResource {
           mode: "non-blocking",
         },
       },
-      // ECS stops containers in the reverse order: the sidecar outlives what it carries.
+      // ECS stops containers in the reverse order, so the sidecar gets the router's last lines.
       ...(args.logSidecar === undefined
         ? {}
         : { dependsOn: [{ containerName: args.logSidecar.container.name, condition: "HEALTHY" }] }),
@@ -354,7 +354,7 @@ export class RouterService extends pulumi.ComponentResource {
         propagateTags: "SERVICE",
         waitForSteadyState: true,
       },
-      // The number of tasks is the autoscaling's from the first minute on.
+      // Autoscaling decides the number of tasks after their creation.
       { parent: this, dependsOn, ignoreChanges: ["desiredCount"] },
     );
   }

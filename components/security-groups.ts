@@ -11,14 +11,14 @@ export interface SecurityGroupsArgs {
   /** The routers' port. Example: 8000. */
   readonly routerPort: number;
   /**
-   * Let the monitor and the tasks open connections to port 443 anywhere: for an existing VPC that brings its own way to
-   * AWS. Without it, they reach what the VPC endpoints let them reach.
+   * Let the monitor and the tasks open connections to port 443 of any address: for an existing VPC with its own route to
+   * AWS. Without it, they reach only the VPC endpoints.
    */
   readonly httpsToAnywhere: boolean;
 }
 
 /**
- * Who may talk to whom. A group starts with no rule at all, so what is not written here does not flow.
+ * Which connections are allowed. A group starts without any rule, so all others are refused.
  */
 export class SecurityGroups extends pulumi.ComponentResource {
   readonly loadBalancer: aws.ec2.SecurityGroup;
@@ -93,7 +93,7 @@ export class SecurityGroups extends pulumi.ComponentResource {
 /** HTTPS: what AWS's APIs speak. */
 export const HTTPS_PORT = 443;
 
-/** Lets members of `from` open TCP connections to members of `to`: the way out there, and the way in here. */
+/** Lets members of `from` open TCP connections to members of `to`, with a rule in each group. */
 export function connect(
   name: string,
   description: string,

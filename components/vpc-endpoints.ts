@@ -17,20 +17,20 @@ const INTERFACE_SERVICES = [
 export interface VpcEndpointsArgs {
   readonly vpcId: pulumi.Input<string>;
   readonly subnetIds: readonly pulumi.Input<string>[];
-  /** Where the way to S3 is written down. */
+  /** The route tables that get the route to S3. */
   readonly routeTableIds: pulumi.Input<string[]>;
   readonly monitor: aws.ec2.SecurityGroup;
   readonly tasks: aws.ec2.SecurityGroup;
   /**
    * Who else may use them, as IPv4 ranges. With private DNS, the services' names lead everyone in the VPC to the
-   * endpoints, so in a VPC with other inhabitants that is all of it. Default: nobody.
+   * endpoints, so in a VPC with other clients that is all of it. Default: nobody.
    */
   readonly otherClients?: pulumi.Output<string[]> | undefined;
 }
 
 /**
- * The only ways from isolated subnets to AWS: interface endpoints for its APIs, and a gateway to S3, from where
- * the tasks' image layers come.
+ * The only routes from isolated subnets to AWS: interface endpoints for its APIs, and a gateway endpoint for S3, from
+ * which the tasks' image layers are pulled.
  */
 export class VpcEndpoints extends pulumi.ComponentResource {
   readonly #name: string;

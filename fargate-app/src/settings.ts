@@ -31,18 +31,18 @@ export interface Settings {
   readonly nfsTls: MountTargetTlsSettings | undefined;
   readonly nfsOperationTimeout: number;
   readonly nfsConnectTimeout: number;
-  /** Within which a mount target that has stopped answering is given up. */
+  /** After which a mount target that does not respond is lost. */
   readonly nfsDetectionTimeout: number;
-  /** From one look at the mount table to the next; 0 to look only when told to. */
+  /** From one poll of the mount table to the next; 0 to poll only when told to. */
   readonly mountTableRefreshInterval: number;
-  /** For the operations under way at a mount target that the table no longer lists. */
+  /** For the in-flight operations of a mount target that the table no longer lists. */
   readonly mountTargetDrainTimeout: number;
   /** Bytes of file data that all requests together may hold. */
   readonly transferMemory: number;
   /** Unfinished files that nobody has written to for so long are removed, so often. */
   readonly orphanAge: number;
   readonly orphanSweepInterval: number;
-  /** For the requests under way when the router is told to stop. */
+  /** For the in-flight requests when the router is told to stop. */
   readonly shutdownTimeout: number;
   readonly httpLimits: HttpLimits;
   /** The secret with the token that clients must have. Everyone may use the API where undefined. */

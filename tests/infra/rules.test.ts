@@ -342,7 +342,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   });
 
   describe("operation", () => {
-    test("every log group forgets", () => {
+    test("every log group has a retention", () => {
       expect(all("LogGroup").length).toBeGreaterThan(0);
       for (const { name: group, inputs } of all("LogGroup")) {
         expect(inputs.retentionInDays, group).toBe(Number(config.logRetentionDays ?? 30));
@@ -443,7 +443,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(one("Cluster").inputs.settings).toEqual([{ name: "containerInsights", value: "enabled" }]);
     });
 
-    test("routers keep idle connections for longer than the load balancer, and believe it about its clients", () => {
+    test("routers keep idle connections for longer than the load balancer, and trust the client addresses that it forwards", () => {
       const environment = Object.fromEntries(
         (containers()[0]?.environment ?? []).map(({ name: variable, value }) => [variable, value]),
       );
