@@ -454,6 +454,17 @@ describe("DELETE", () => {
     expect((await send("DELETE", "/files/a")).status).toBe(404);
   });
 
+  test("removes a directory by its path with a slash, and nothing else", async () => {
+    await put("/files/a/b", "one");
+    expect((await send("DELETE", "/files/a/")).status).toBe(409);
+    expect((await send("DELETE", "/files/a/b/")).status).toBe(409);
+    expect(server.network.files.read("/data/a/b").toString()).toBe("one");
+    expect((await send("DELETE", "/files/a/b")).status).toBe(204);
+    expect((await send("DELETE", "/files/a/")).status).toBe(204);
+    expect((await send("DELETE", "/files/a/")).status).toBe(404);
+    expect((await send("DELETE", "/files/")).status).toBe(400);
+  });
+
   test("obeys preconditions", async () => {
     const etag = await put("/files/a", "one");
     expect((await send("DELETE", "/files/a", { "if-match": '"x"' })).status).toBe(412);

@@ -35,7 +35,7 @@ export function resourceOf(requestTarget = ""): Resource {
 export function fileOf(requestTarget?: string): FilePath {
   const resource = resourceOf(requestTarget);
   if (resource.kind === "file") return resource.path;
-  throw new PathError("The path ends in /, so it names a directory: it can only be listed");
+  throw new PathError("The path ends in /, so it names a directory: it can only be listed and removed");
 }
 
 /** Sends the reader of a directory to the URL where it is listed. That may be a file later, so it is for this time only. */

@@ -5,13 +5,13 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { etagOf, type FileAttributes, isStatus, MemoryBudget } from "nfs-client";
 import * as z from "zod";
 import type { RoutedFiles, WriteCondition } from "../../../router/routed-files.ts";
-import type { FilePath } from "../../../routing/path.ts";
+import { type FilePath, filePath } from "../../../routing/path.ts";
 import type { HttpLimits } from "../../limits.ts";
 import { type ConditionalRequest, evaluate, isConditional } from "../../semantics/preconditions.ts";
 import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
 import { lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
 import { isWorthDecidingEarly, withBody, withWholeBody } from "./request-body.ts";
-import { FILES_URL, fileOf } from "./resource.ts";
+import { FILES_URL, fileOf, resourceOf } from "./resource.ts";
 
 interface WriteRoutesOptions {
   readonly files: RoutedFiles;
@@ -94,10 +94,13 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     schema: {
       tags,
       summary: "Remove a file or an empty directory",
+      description: "A path that ends in `/` is a directory; any other is whatever has that name.",
       response: { 204: nothing.describe("It is gone."), ...PROBLEM_RESPONSE },
     },
     handler: async (request, reply) => {
-      const path = fileOf(request.raw.url);
+      const resource = resourceOf(request.raw.url);
+      const path = filePath(resource.path);
+      if (resource.kind === "directory") await requireDirectory(files, path);
       const condition = await writeCondition(files, path, request);
       if (condition === "absent") {
         throw (await files.exists(path)) ? preconditionFailed() : new ProblemError(404, `There is no file at ${path}`);
@@ -107,6 +110,11 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     },
   });
 };
+
+async function requireDirectory(files: RoutedFiles, path: FilePath): Promise<void> {
+  const { type } = await files.stat(path);
+  if (type !== "directory") throw new ProblemError(409, `There is no directory, but a ${type}, at ${path}`);
+}
 
 /** Bodies are stored byte by byte as they come: they must be all of a file, and nothing but the file. */
 function refuseParts(headers: IncomingHttpHeaders): void {
