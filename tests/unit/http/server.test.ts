@@ -352,8 +352,23 @@ describe("PUT", () => {
   test("refuses parts and encodings, which it would store as they are", async () => {
     expect((await send("PUT", "/files/a", { "content-range": "bytes 0-2/10" }, "one")).status).toBe(400);
     expect((await send("PUT", "/files/a", { "content-encoding": "gzip" }, "one")).status).toBe(415);
+    for (const [method, path] of [
+      ["PUT", "/files/a"],
+      ["POST", "/files/a?append"],
+    ] as const) {
+      const response = await send(method, path, { "content-encoding": "identity, br" }, "one");
+      expect([response.status, response.headers.get("accept-encoding")]).toEqual([415, "identity"]);
+    }
     expect(server.network.files.files).toEqual([]);
   });
+
+  test.each(["identity", "Identity", "identity, identity", ""])(
+    "stores a body whose encoding is %j",
+    async (coding) => {
+      expect((await send("PUT", "/files/a", { "content-encoding": coding }, "one")).status).toBe(201);
+      expect(server.network.files.read("/data/a").toString()).toBe("one");
+    },
+  );
 
   test("refuses directories", async () => {
     const response = await send("PUT", "/files/a/", {}, "one");

@@ -121,8 +121,14 @@ function refuseParts(headers: IncomingHttpHeaders): void {
   if (headers["content-range"] !== undefined) {
     throw new ProblemError(400, "Content-Range is not allowed: a file is written as a whole (RFC 9110 section 14.5)");
   }
-  if (headers["content-encoding"] !== undefined) {
-    throw new ProblemError(415, "Content-Encoding is not allowed: send the bytes that are to be in the file");
+  // "identity" is no coding, though no sender should name it (RFC 9110 §8.4).
+  const codings = headers["content-encoding"]
+    ?.split(",")
+    .filter((coding) => !/^[ \t]*(identity[ \t]*)?$/i.test(coding));
+  if (codings !== undefined && codings.length > 0) {
+    throw new ProblemError(415, "Content-Encoding is not allowed: send the bytes that are to be in the file", {
+      headers: { "accept-encoding": "identity" },
+    });
   }
 }
 
