@@ -97,6 +97,25 @@ describe("GET and HEAD", () => {
     },
   );
 
+  test.each([
+    ["a.txt", "text/plain; charset=utf-8"],
+    ["日本語.csv", "text/csv; charset=utf-8"],
+    ["a.js", "text/javascript; charset=utf-8"],
+    ["page.html", "text/html"],
+    ["a.xml", "application/xml"],
+    ["a.css", "text/css"],
+    ["a.json", "application/json"],
+    ["a.png", "image/png"],
+    ["LICENSE", "application/octet-stream"],
+    ["txt", "application/octet-stream"],
+  ])("say of %s that it is %s", async (name, type) => {
+    await put(`/files/${encodeURIComponent(name)}`, "one");
+    for (const method of ["GET", "HEAD"]) {
+      const { headers } = await send(method, `/files/${encodeURIComponent(name)}`);
+      expect(headers.get("content-type")).toBe(type);
+    }
+  });
+
   test("answer with an empty file", async () => {
     await put("/files/empty", "");
     const response = await send("GET", "/files/empty");

@@ -2,11 +2,11 @@
 import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import mime from "mime";
 import { type FileAttributes, FileChangedError, isStatus, type ReadableFile } from "nfs-client";
 import * as z from "zod";
 import type { ReadRange, RoutedFiles } from "../../../router/routed-files.ts";
 import type { DirectoryPath, FilePath } from "../../../routing/path.ts";
+import { mediaTypeOf } from "../../semantics/media-type.ts";
 import type { ConditionalRequest } from "../../semantics/preconditions.ts";
 import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
 import { covers, rangeToRead, type Selection, select } from "../../semantics/selection.ts";
@@ -168,7 +168,7 @@ function describe(reply: FastifyReply, path: FilePath, attributes: FileAttribute
   if (!("length" in selection)) return;
   const { status, start, length } = selection;
   reply.headers({
-    "content-type": mime.getType(path) ?? "application/octet-stream",
+    "content-type": mediaTypeOf(path),
     "content-length": length,
   });
   if (status === 206) reply.header("content-range", `bytes ${start}-${start + length - 1}/${size}`);
