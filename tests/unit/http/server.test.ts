@@ -233,6 +233,24 @@ describe("GET and HEAD", () => {
     expect(await (await send("GET", "/files/a.txt", { "if-none-match": etag })).text()).toBe("two");
   });
 
+  test("a file from the future can be written by who has read it, and only while it is the same", async () => {
+    const { files } = server.network;
+    files.now = Date.now() + 86_400_000;
+    await put("/files/a.txt", "one");
+    const modified = (await send("GET", "/files/a.txt")).headers.get("last-modified") ?? "";
+    expect(Date.parse(modified)).toBeLessThanOrEqual(Date.now());
+    expect((await send("GET", "/files/a.txt", { "if-modified-since": modified })).status).toBe(200);
+    expect((await send("PUT", "/files/a.txt", { "if-unmodified-since": modified }, "two")).status).toBe(204);
+    vi.spyOn(server.router, "writeFile").mockImplementationOnce(async (...args) => {
+      files.write("/data/a.txt", Buffer.from("other"));
+      return server.router.writeFile(...args);
+    });
+    expect((await send("PUT", "/files/a.txt", { "if-unmodified-since": modified }, "three")).status).toBe(412);
+    files.now = Date.now() + 5_000;
+    await put("/files/a.txt", "by a clock that is ahead");
+    expect((await send("PUT", "/files/a.txt", { "if-unmodified-since": modified }, "four")).status).toBe(412);
+  });
+
   test("a long file comes as a stream, also from the next target when its own is lost", async () => {
     await restart(new MemoryNetwork(3, { chunkSize: 64 * 1024 }));
     const content = Buffer.alloc(4 * 2 ** 20, "0123456789abcdef");

@@ -1,6 +1,6 @@
 /** Conditional requests (RFC 9110 §13). */
 import type { IncomingHttpHeaders } from "node:http";
-import { parseEntityTags, parseHttpDate, type Validators } from "./validators.ts";
+import { modificationTime, parseEntityTags, parseHttpDate, type Validators } from "./validators.ts";
 
 /** `not-modified`: the client has this version, so GET and HEAD need not send it. `failed`: do nothing. */
 export type PreconditionResult = "proceed" | "not-modified" | "failed";
@@ -24,20 +24,21 @@ export function isConditional({ method, headers }: ConditionalRequest): boolean 
  */
 export function evaluate({ method, headers }: ConditionalRequest, current: Validators | undefined): PreconditionResult {
   const reads = isReading(method);
+  const modified = current && modificationTime(current);
   const { "if-match": match, "if-none-match": noneMatch } = headers;
 
   if (match !== undefined) {
     if (!names(match, current, isSameStrongly)) return "failed";
   } else {
     const unmodifiedSince = dateIn(headers["if-unmodified-since"]);
-    if (unmodifiedSince !== undefined && current && current.lastModified > unmodifiedSince) return "failed";
+    if (unmodifiedSince !== undefined && modified !== undefined && modified > unmodifiedSince) return "failed";
   }
 
   if (noneMatch !== undefined) {
     if (names(noneMatch, current, isSameWeakly)) return reads ? "not-modified" : "failed";
   } else if (reads) {
     const modifiedSince = dateIn(headers["if-modified-since"]);
-    if (modifiedSince !== undefined && current && current.lastModified <= modifiedSince) return "not-modified";
+    if (modifiedSince !== undefined && modified !== undefined && modified <= modifiedSince) return "not-modified";
   }
   return "proceed";
 }

@@ -22,6 +22,17 @@ export function modificationDate({ modifiedAt }: Pick<FileAttributes, "modifiedA
   return new Date(Math.min(Math.max(modifiedAt, FIRST_TIME), LAST_TIME));
 }
 
+/** Milliseconds that the clocks of clients, routers and mount targets may differ. */
+const MAX_CLOCK_SKEW = 60_000;
+
+/**
+ * When the file was modified, as far as a date can tell: a time that is still to come was set by somebody, and does not
+ * say it. Then conditions on dates are ignored (RFC 9110 §13.1.3, §13.1.4), or its readers could never write it.
+ */
+export function modificationTime({ lastModified }: Validators, now = Date.now()): number | undefined {
+  return lastModified > now + MAX_CLOCK_SKEW ? undefined : lastModified;
+}
+
 /** The value of a Last-Modified header, never later than `now` (RFC 9110 §8.8.2.1). */
 export function lastModifiedHeader({ lastModified }: Validators, now = Date.now()): string {
   return new Date(Math.min(lastModified, now)).toUTCString();
