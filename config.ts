@@ -6,6 +6,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
+import { isScheduleExpression } from "./components/schedule-expression.ts";
 import { ROUTING_STRATEGIES } from "./fargate-app/src/routing/strategies.ts";
 
 /** The namespace of the keys: the project's name in `Pulumi.yaml`. */
@@ -80,8 +81,8 @@ function numberFrom(fallback: number, unit: string, numbers: readonly number[]) 
 }
 
 function list(item: z.ZodType<string>, allowed: string) {
-  const items = z.array(item);
-  return key<readonly string[]>("[]", `a list of ${allowed}`, (given) => {
+  const items = z.array(item).refine((values) => new Set(values).size === values.length);
+  return key<readonly string[]>("[]", `a list of ${allowed}, each once`, (given) => {
     try {
       return { value: items.parse(JSON.parse(given)) };
     } catch {
@@ -89,6 +90,13 @@ function list(item: z.ZodType<string>, allowed: string) {
     }
   });
 }
+
+/** An IPv4 range whose address ends with the zeros that its prefix leaves: 10.0.0.0/16, not 10.0.0.1/16. */
+const range = z.cidrv4().refine((text) => {
+  const [address = "", prefix] = text.split("/");
+  const bits = address.split(".").map((byte) => Number(byte).toString(2).padStart(8, "0"));
+  return !bits.join("").slice(Number(prefix)).includes("1");
+});
 
 const isTimeZone = (name: string): boolean => {
   try {
@@ -129,8 +137,11 @@ const keys = z.object({
   createVpcEndpoints: flag(true).describe(
     "Create the VPC endpoints that isolated subnets need; false only in an existing VPC that has them, or another route to AWS. In an existing VPC, all its clients use the new endpoints from then on.",
   ),
-  vpcCidr: key("10.0.0.0/16", "an IPv4 range of the form 10.0.0.0/16", (given) =>
-    z.cidrv4().endsWith(".0.0/16").safeParse(given).success ? { value: given } : undefined,
+  // Loopback, link-local, multicast and reserved addresses are no hosts' (RFC 6890).
+  vpcCidr: key("10.0.0.0/16", "an IPv4 range of the form 10.0.0.0/16, of addresses that hosts may have", (given) =>
+    range.safeParse(given).success && /^(?!(0|127|169\.254|22[4-9]|2[3-5]\d)\.).*\/16$/.test(given)
+      ? { value: given }
+      : undefined,
   ).describe("The new VPC's addresses; its private subnets are the /24 ranges 1, 2, 3, … of it."),
   availabilityZoneCount: wholeNumber(3, "Availability Zones", 2, 6).describe(
     "Availability Zones of the new VPC, each with one private subnet: also the maximum number of mount targets.",
@@ -139,9 +150,10 @@ const keys = z.object({
     z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/),
     "Availability Zone names such as ap-northeast-1a",
   ).describe("The new VPC's Availability Zones by name; empty for the region's first availabilityZoneCount."),
+  // EC2 takes 10.0.0.1/16 for 10.0.0.0/16, which the next `pulumi up` would see as a change, and refuses it beside that.
   allowedCidrs: list(
-    z.cidrv4().refine((range) => Number(range.split("/")[1]) >= 8),
-    "IPv4 ranges such as 10.0.0.0/16, none wider than a /8",
+    range.refine((text) => Number(text.split("/")[1]) >= 8),
+    "IPv4 ranges such as 10.0.0.0/16, none wider than a /8 or with bits beyond its prefix",
   ).describe("Who may reach the load balancer; empty for the VPC's own addresses."),
   certificateArn: optionalText(
     /^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[A-Za-z0-9-]+$/,
@@ -177,7 +189,11 @@ const keys = z.object({
     "Maximum number of mount targets, up to which the monitor adds them; 0 for one in each Availability Zone.",
   ),
 
-  parameterName: optionalText(/^\/[A-Za-z0-9_./-]{1,1000}$/, "a parameter's path such as /team/mount-targets").describe(
+  // Naming constraints of PutParameter, SSM API reference.
+  parameterName: optionalText(
+    /^(?=.{2,1000}$)(?!\/(aws|ssm))(\/[a-z0-9_.-]+){1,15}$/i,
+    "a parameter's path of at most 15 names such as /team/mount-targets, the first not beginning with aws or ssm",
+  ).describe(
     "The SSM parameter that holds the mount table; empty for /efs-mount-autoscaling/mount-targets, with nameSuffix after its first part.",
   ),
   parameterType: choice("String", "String", "SecureString").describe("The SSM parameter's type."),
@@ -190,10 +206,10 @@ const keys = z.object({
   fileCountThreshold: wholeNumber(100_000, "files", 1, 10_000_000_000).describe(
     "The monitor adds a mount target when it counts more files than this.",
   ),
-  scheduleExpression: text(
+  scheduleExpression: key(
     "rate(5 minutes)",
-    /^(rate\((1 (minute|hour|day)|(?!0|1 )\d+ (minutes|hours|days))\)|cron\(\S+( \S+){5}\))$/,
     "an EventBridge expression such as rate(5 minutes) or cron(0/5 * * * ? *)",
+    (given) => (isScheduleExpression(given) ? { value: given } : undefined),
   ).describe("The schedule of the monitor."),
   countTimeBudgetSeconds: wholeNumber(540, "seconds", 10, 840).describe(
     "Maximum seconds of a count. One that takes longer stops, and its result is a lower bound.",

@@ -69,7 +69,7 @@ describe("the stack's configuration", () => {
       [
         '  fileCountThreshold = "many": must be a whole number of files from 1 to 10000000000',
         '  timeZone = "Asia/Atlantis": must be an IANA time zone such as Asia/Tokyo or UTC',
-        '  availabilityZones = "[1]": must be a list of Availability Zone names such as ap-northeast-1a',
+        '  availabilityZones = "[1]": must be a list of Availability Zone names such as ap-northeast-1a, each once',
         "  colour: is not a key of this project",
         '  maxTasks = "10": must be at least minTasks (20)',
         '  privateSubnetIds = "[]": must name at least two subnets of vpcId',
@@ -99,9 +99,23 @@ describe("the stack's configuration", () => {
     [{ scheduleExpression: "every 5 minutes" }, "scheduleExpression"],
     [{ scheduleExpression: "rate(1 minutes)" }, "scheduleExpression"],
     [{ logRetentionDays: "31" }, "logRetentionDays"],
+    [{ parameterName: "/aws/x" }, "parameterName"],
+    [{ parameterName: "/SSM/x" }, "parameterName"],
+    [{ parameterName: "/a/" }, "parameterName"],
+    [{ parameterName: "//a" }, "parameterName"],
+    [{ parameterName: "/level".repeat(16) }, "parameterName"],
+    [{ availabilityZones: '["ap-northeast-1a","ap-northeast-1a","ap-northeast-1c"]' }, "availabilityZones"],
+    [{ vpcId: "vpc-1", privateSubnetIds: '["subnet-1","subnet-2","subnet-1"]' }, "privateSubnetIds"],
+    [{ allowedCidrs: '["10.0.0.0/16","10.0.0.0/16"]' }, "allowedCidrs"],
+    [{ allowedCidrs: '["10.0.0.1/16"]' }, "allowedCidrs"],
+    [{ allowedCidrs: '["10.0.0.128/24"]' }, "allowedCidrs"],
     [{ kmsKeyArn: "alias/mine" }, "kmsKeyArn"],
     [{ vpcCidr: "10.0.0.0/24" }, "vpcCidr"],
     [{ vpcCidr: "10.999.0.0/16" }, "vpcCidr"],
+    [{ vpcCidr: "10.0.1.0/16" }, "vpcCidr"],
+    [{ vpcCidr: "127.0.0.0/16" }, "vpcCidr"],
+    [{ vpcCidr: "169.254.0.0/16" }, "vpcCidr"],
+    [{ vpcCidr: "224.0.0.0/16" }, "vpcCidr"],
     [{ countConcurrency: "257" }, "countConcurrency"],
     [{ nameSuffix: "prod" }, "nameSuffix"],
     [{ nameSuffix: "-prod-" }, "nameSuffix"],
@@ -111,6 +125,43 @@ describe("the stack's configuration", () => {
     const lines = messageOf(values).split("\n").slice(1);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(new RegExp(`^ {2}${key} = .*: must `));
+  });
+
+  test.each([
+    "a b c d e f",
+    "0 3 * * ?",
+    "60 * * * ? *",
+    "0 24 * * ? *",
+    "0 3 0 * ? *",
+    "0 3 * 13 ? *",
+    "0 3 ? * 8 *",
+    "0 3 * * ? 1969",
+    "0 3 * * * *",
+    "0 3 ? * ? *",
+    "0 3 1 * 2 *",
+    "5/ * * * ? *",
+    "0/0 * * * ? *",
+    "0,,5 * * * ? *",
+    "-1 * * * ? *",
+    "1e1 3 * * ? *",
+  ])("refuses cron(%s)", (fields) => {
+    expect(messageOf({ scheduleExpression: `cron(${fields})` })).toContain("must be an EventBridge expression");
+  });
+
+  test.each([
+    { allowedCidrs: '["10.0.0.128/25","192.0.2.1/32"]' },
+    { vpcCidr: "172.31.0.0/16" },
+    { vpcCidr: "100.64.0.0/16" },
+    { parameterName: "/level".repeat(15) },
+    { parameterName: "/team.1/mount_targets-2" },
+    { scheduleExpression: "rate(1 minute)" },
+    { scheduleExpression: "cron(0/5 * * * ? *)" },
+    { scheduleExpression: "cron(0 3 ? * MON-FRI *)" },
+    { scheduleExpression: "cron(0,30 8-18/2 L JAN,JUL ? 2026-2030)" },
+    { scheduleExpression: "cron(15 10 ? * 6#3 *)" },
+    { scheduleExpression: "cron(15 10 3W * ? *)" },
+  ])("takes %j", (values) => {
+    expect(() => read(values)).not.toThrow();
   });
 
   test("gives another file system, and another stack, another mount table", () => {
