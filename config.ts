@@ -214,6 +214,9 @@ const keys = z.object({
   countTimeBudgetSeconds: wholeNumber(540, "seconds", 10, 840).describe(
     "Maximum seconds of a count. One that takes longer stops, and its result is a lower bound.",
   ),
+  countTimePercent: wholeNumber(10, "percent", 1, 100).describe(
+    "Percent of the time that counting may take; near the threshold every run counts all the same.",
+  ),
   // Each takes a thread and a file descriptor, and Lambda allows a function 1,024 of both for all that it does.
   countConcurrency: wholeNumber(32, "directories", 1, 256).describe("Directories counted at once, 256 at most."),
   mountTargetPollIntervalSeconds: wholeNumber(10, "seconds", 1, 60).describe(

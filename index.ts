@@ -184,6 +184,7 @@ const monitor = new FileMonitor("file-monitor", {
   environment: {
     FILE_COUNT_THRESHOLD: config.fileCountThreshold,
     COUNT_TIME_BUDGET_SECONDS: config.countTimeBudgetSeconds,
+    COUNT_TIME_PERCENT: config.countTimePercent,
     MAX_MOUNT_TARGETS: config.maxMountTargets > 0 ? config.maxMountTargets : undefined,
     MOUNT_TARGET_POLL_INTERVAL_SECONDS: config.mountTargetPollIntervalSeconds,
     MOUNT_TARGET_TIMEOUT_SECONDS: config.mountTargetTimeoutSeconds,

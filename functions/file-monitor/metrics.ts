@@ -7,10 +7,11 @@
  * | metric | unit | value, one data point a run |
  * | --- | --- | --- |
  * | RunFailed | Count | 1 when the result was 500, else 0; its average is the error rate |
- * | FileCount | Count | files counted |
+ * | FileCount | Count | files, as last counted |
  * | FileCountPercentOfThreshold | Percent | 100 × FileCount / threshold |
  * | ThresholdExceeded | Count | 1 when FileCount > threshold, else 0 |
- * | CountDuration | Milliseconds | time the count took |
+ * | CountDuration | Milliseconds | time the count took; only of runs that counted |
+ * | CountAge | Milliseconds | time since the count began; 0 when the run counted |
  * | CountIncomplete | Count | 1 when the time for counting ran out, else 0 |
  * | LargestDirectory | Count | files directly in the directory that holds most |
  * | SkippedEntries | Count | directories and entries that could not be read |
@@ -49,14 +50,15 @@ type Measurement = readonly [
 ];
 
 function measure(result: MonitorResult): Measurement[] {
-  const { fileCount, threshold, created, mountTargets, countComplete } = result;
+  const { fileCount, threshold, created, mountTargets, countComplete, countAge } = result;
   const { Count, Milliseconds, Percent } = MetricUnit;
   return [
     ["RunFailed", Count, result.statusCode === 500],
     ["FileCount", Count, fileCount],
     ["FileCountPercentOfThreshold", Percent, percentage(fileCount, threshold)],
     ["ThresholdExceeded", Count, result.thresholdPassed],
-    ["CountDuration", Milliseconds, result.countDuration],
+    ["CountDuration", Milliseconds, countAge === 0 ? result.countDuration : undefined],
+    ["CountAge", Milliseconds, countAge],
     ["CountIncomplete", Count, countComplete === undefined ? undefined : !countComplete],
     ["LargestDirectory", Count, result.largestDirectory?.files],
     ["SkippedEntries", Count, result.skipped?.count],

@@ -34,24 +34,34 @@ export async function monitor(run: Run): Promise<MonitorResult> {
 }
 
 async function reconcile(run: Run, report: Report): Promise<Outcome> {
-  const { settings, log } = run;
-  const files = await observeFiles(run);
-  Object.assign(report, files);
-  report.threshold = settings.fileCountThreshold;
-  report.thresholdPassed = isThresholdPassed(files.fileCount, settings.fileCountThreshold);
-  log.info("The files are counted", { ...report });
-  const account = await observeAccount(run);
-  report.mountTargets = account.mountTargets;
-
-  const observation = { ...account, fileCount: files.fileCount };
-  const { outcome, mountTargets } = await scale(run, observation, decide(observation, settings), report);
+  const { settings } = run;
+  let observation = await observe(run, report);
+  let decision = decide(observation, settings);
+  if (decision.action === "create" && report.countAge !== 0) {
+    // Files may have been deleted since the last count: only a count of this run may add a mount target.
+    observation = await observe({ ...run, mustCount: true }, report);
+    decision = decide(observation, settings);
+  }
+  const { outcome, mountTargets } = await scale(run, observation, decision, report);
   report.mountTargets = mountTargets;
-  report.availabilityZonesLeft = countAvailabilityZonesLeft({ ...account, mountTargets }, settings);
+  report.availabilityZonesLeft = countAvailabilityZonesLeft({ ...observation, mountTargets }, settings);
 
   // Table and service are updated even where no mount target could be added.
   report.tableUpdated = await publishTable(run, mountTargets);
   report.deployed = settings.rollout.kind === "rolling-deployment" && (await rollService(run, settings.rollout));
   return outcome;
+}
+
+async function observe(run: Run, report: Report): Promise<Observation> {
+  const { settings, log } = run;
+  const files = await observeFiles(run);
+  Object.assign(report, files);
+  report.threshold = settings.fileCountThreshold;
+  report.thresholdPassed = isThresholdPassed(files.fileCount, settings.fileCountThreshold);
+  log.info(files.countAge === 0 ? "The files are counted" : "The last count is recent enough", { ...report });
+  const account = await observeAccount(run);
+  report.mountTargets = account.mountTargets;
+  return { ...account, fileCount: files.fileCount };
 }
 
 interface Scaling {

@@ -19,8 +19,10 @@ export interface Report {
   thresholdPassed?: boolean;
   /** False when the time for counting ran out. */
   countComplete?: boolean;
-  /** Milliseconds. */
+  /** Milliseconds that the count took. */
   countDuration?: number;
+  /** Milliseconds since the count began; 0 where this run has counted. */
+  countAge?: number;
   /** The directory that holds most files directly, as a path inside the file system. */
   largestDirectory?: { readonly path: string; readonly files: number };
   /** What could not be read, with the paths of the first few. */
@@ -39,5 +41,5 @@ export interface Report {
 
 /** What a count says. */
 export type CountReport = Required<
-  Pick<Report, "fileCount" | "countComplete" | "countDuration" | "largestDirectory" | "skipped">
+  Pick<Report, "fileCount" | "countComplete" | "countDuration" | "countAge" | "largestDirectory" | "skipped">
 >;

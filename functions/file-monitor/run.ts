@@ -1,13 +1,28 @@
 import type { AwsSession } from "./aws/session.ts";
 import type { Deadline } from "./deadline.ts";
+import type { PastCounts } from "./decide/count-schedule.ts";
+import type { CountReport } from "./result.ts";
 import type { Settings } from "./settings.ts";
 
 /** What the steps of one run share. */
 export interface Run {
+  /** Whether to count even where the last count is recent enough. */
+  readonly mustCount: boolean;
+  readonly memory: Memory;
   readonly settings: Settings;
   readonly aws: AwsSession;
   readonly deadline: Deadline;
   readonly log: Log;
+}
+
+/** What a process keeps from one run for the next. When it is lost, the next two runs count, and nothing else differs. */
+export interface Memory {
+  lastCount?: RememberedCount;
+}
+
+export interface RememberedCount {
+  readonly past: PastCounts;
+  readonly report: CountReport;
 }
 
 /** The part of the Powertools logger that a run uses. */

@@ -18,6 +18,8 @@ export interface Settings {
   readonly countTimeBudget: number;
   /** How many directories are read at once. libuv runs no more of them than UV_THREADPOOL_SIZE (4). */
   readonly countConcurrency: number;
+  /** How much of the time counting may take, far from the threshold: above 0, at most 1. */
+  readonly maxCountTimeShare: number;
   readonly fileCountThreshold: number;
   readonly fileSystemId: string;
   readonly securityGroupId: string;
@@ -106,6 +108,7 @@ export const environmentSchema = z.intersection(
     FILE_COUNT_THRESHOLD: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(100_000),
     COUNT_TIME_BUDGET_SECONDS: seconds(0.001, SECONDS_IN_A_DAY).default(600_000),
     COUNT_CONCURRENCY: wholeNumber(1, 256).default(32),
+    COUNT_TIME_PERCENT: wholeNumber(1, 100).default(10),
     EFS_FILE_SYSTEM_ID: text(/^fs-[0-9a-f]+$/, "an EFS file system id like fs-0123abcd"),
     EFS_SECURITY_GROUP_ID: text(/^sg-[0-9a-f]+$/, "a security group id like sg-0123abcd"),
     VPC_ID: text(/^vpc-[0-9a-f]+$/, "a VPC id like vpc-0123abcd"),
@@ -128,6 +131,7 @@ function toSettings(environment: z.infer<typeof environmentSchema>): Settings {
     countedPath: posix.join(environment.EFS_MOUNT_PATH, environment.TARGET_DIRECTORY),
     countTimeBudget: environment.COUNT_TIME_BUDGET_SECONDS,
     countConcurrency: environment.COUNT_CONCURRENCY,
+    maxCountTimeShare: environment.COUNT_TIME_PERCENT / 100,
     fileCountThreshold: environment.FILE_COUNT_THRESHOLD,
     fileSystemId: environment.EFS_FILE_SYSTEM_ID,
     securityGroupId: environment.EFS_SECURITY_GROUP_ID,

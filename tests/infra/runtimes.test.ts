@@ -88,6 +88,7 @@ function metricsWritten(): string[] {
       thresholdPassed: false,
       countComplete: true,
       countDuration: 1,
+      countAge: 0,
       largestDirectory: { path: "/", files: 1 },
       skipped: { count: 0, examples: [] },
       mountTargets: [],

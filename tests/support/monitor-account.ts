@@ -11,6 +11,7 @@ import { type AwsClientOptions, type AwsClients, createAwsClients } from "../../
 import { deadlineIn } from "../../functions/file-monitor/deadline.ts";
 import { monitor } from "../../functions/file-monitor/monitor.ts";
 import type { MonitorResult } from "../../functions/file-monitor/result.ts";
+import type { Memory } from "../../functions/file-monitor/run.ts";
 import { readSettings } from "../../functions/file-monitor/settings.ts";
 import { createAccount, REGION, VPC_ID } from "../../local/account.ts";
 import type { Environment } from "../../local/control-plane/operation.ts";
@@ -43,6 +44,10 @@ export interface RunOptions {
   readonly requestTimeout?: number;
   /** Milliseconds that the run may take. */
   readonly time?: number;
+  /** Whether to count even where the last count is recent enough. */
+  readonly mustCount?: boolean;
+  /** What the runs before it, in the same process, have left; nothing when absent. */
+  readonly memory?: Memory;
   /** Ends all calls of the run. */
   readonly signal?: AbortSignal;
 }
@@ -141,7 +146,16 @@ export class MonitorAccount {
 
   /** Runs the monitor once, as the handler does. */
   async run(options: RunOptions = {}): Promise<MonitorResult & { readonly log: readonly LogLine[] }> {
-    const { name = "RUN", environment, maxAttempts = 1, requestTimeout, time = 10_000, signal } = options;
+    const {
+      name = "RUN",
+      environment,
+      mustCount = false,
+      memory = {},
+      maxAttempts = 1,
+      requestTimeout,
+      time = 10_000,
+      signal,
+    } = options;
     const deadline = deadlineIn(time);
     const clients = this.clients({
       credentials: { accessKeyId: name, secretAccessKey: "test" },
@@ -153,6 +167,8 @@ export class MonitorAccount {
       void log.push({ level, message, fields });
     try {
       const result = await monitor({
+        mustCount,
+        memory,
         settings: readSettings({
           ...monitorEnvironment(this.#controlPlane.url, this.#directory, 2, "rolling-deployment"),
           TARGET_DIRECTORY: "/",

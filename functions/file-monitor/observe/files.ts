@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { deadlineIn } from "../deadline.ts";
+import { isCountDue } from "../decide/count-schedule.ts";
 import type { CountReport } from "../result.ts";
 import type { Run } from "../run.ts";
 import type { Settings } from "../settings.ts";
@@ -8,8 +9,23 @@ import { countFiles } from "./count.ts";
 /** What a run keeps of its time for what follows the count. */
 const TIME_AFTER_COUNT = 60_000;
 
-/** Counts the files, as far as the time for it goes. @throws {CountError} when the directory can't be read. */
-export async function observeFiles({ settings, deadline, log }: Run): Promise<CountReport> {
+/** Counts the files, or goes by the last count. @throws {CountError} when the directory can't be read. */
+export async function observeFiles(run: Run): Promise<CountReport> {
+  const { mustCount, memory, settings } = run;
+  const { lastCount } = memory;
+  const startedAt = Date.now();
+  if (lastCount !== undefined && !mustCount && !isCountDue(startedAt, lastCount.past, settings)) {
+    return { ...lastCount.report, countAge: startedAt - lastCount.past.last.startedAt };
+  }
+  const report = await count(run);
+  const { fileCount: files, countComplete: complete, countDuration: duration } = report;
+  const last = { files, complete, startedAt, duration };
+  memory.lastCount = { report, past: { last, before: lastCount?.past.last } };
+  return report;
+}
+
+/** Counts as far as the time goes. */
+async function count({ settings, deadline, log }: Run): Promise<CountReport> {
   const start = performance.now();
   const timeToCount = deadline.remaining() - Math.min(TIME_AFTER_COUNT, deadline.remaining() / 4);
   const { files, complete, largestDirectory, skipped } = await countFiles(settings.countedPath, {
@@ -20,6 +36,7 @@ export async function observeFiles({ settings, deadline, log }: Run): Promise<Co
     fileCount: files,
     countComplete: complete,
     countDuration: Math.round(performance.now() - start),
+    countAge: 0,
     largestDirectory: { ...largestDirectory, path: insideFileSystem(settings, largestDirectory.path) },
     skipped: {
       count: skipped.count,

@@ -56,6 +56,7 @@ beforeAll(async () => {
     environment: {
       ...monitorEnvironment(controlPlane.url, mountPath, THRESHOLD, "rolling-deployment"),
       MOUNT_TARGET_POLL_INTERVAL_SECONDS: "0.01",
+      COUNT_TIME_PERCENT: "1",
     },
     timeout: 60_000,
     memorySize: 512,
@@ -86,14 +87,14 @@ function reset(mountTargets: number, change: Partial<AwsState> = {}) {
 
 async function setFileCount(count: number) {
   const directory = join(mountPath, TARGET_DIRECTORY);
-  for (const name of await readdir(directory)) await rm(join(directory, name));
+  for (const name of await readdir(directory)) await rm(join(directory, name), { recursive: true });
   for (let i = 0; i < count; i++) await writeFile(join(directory, `file-${i}`), "");
 }
 
-async function run() {
+async function run(event: object = {}) {
   // Dates of ECS and SSM are compared: a run must not share its millisecond with the one before.
   await new Promise((resolve) => setTimeout(resolve, 2));
-  const invocation = await monitor.invoke({});
+  const invocation = await monitor.invoke(event);
   if (invocation.outcome === "failed") throw new Error(`${invocation.errorType}: ${invocation.errorMessage}`);
   return invocation.payload;
 }
@@ -136,6 +137,22 @@ test("above it: the third target, then the table, then the deployment; and nothi
   const before = state();
   expect(await run()).toMatchObject({ statusCode: 200, tableUpdated: false, deployed: false });
   expect(state()).toBe(before);
+});
+
+test("a scheduled run goes by a recent count, and one by hand counts", async () => {
+  reset(3);
+  await setFileCount(THRESHOLD * 10);
+  // So many that a count takes a few milliseconds.
+  const directory = join(mountPath, TARGET_DIRECTORY, "many");
+  for (let i = 0; i < 400; i++) await mkdir(join(directory, `${i}`), { recursive: true });
+  const scheduled = { source: "aws.events", "detail-type": "Scheduled Event" };
+  for (let counts = 0; counts < 2; counts++) expect(await run()).toMatchObject({ countAge: 0 });
+  expect(await run(scheduled)).toMatchObject({
+    statusCode: 200,
+    fileCount: THRESHOLD * 10,
+    countAge: expect.toSatisfy((age) => age > 0),
+  });
+  expect(await run()).toMatchObject({ statusCode: 200, countAge: 0 });
 });
 
 describe("refusals of one zone", () => {

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { CountReport } from "../../../functions/file-monitor/result.ts";
+import type { Memory } from "../../../functions/file-monitor/run.ts";
 import { CLUSTER_NAME, FILE_SYSTEM_ID, SERVICE_NAME } from "../../../local/account.ts";
 import { AwsError } from "../../../local/control-plane/aws-error.ts";
 import {
@@ -454,6 +456,15 @@ describe("a failing call", () => {
   });
 });
 
+const RECENT_COUNT: CountReport = {
+  fileCount: 3,
+  countComplete: true,
+  countDuration: 600_000,
+  countAge: 0,
+  largestDirectory: { path: "/", files: 3 },
+  skipped: { count: 0, examples: [] },
+};
+
 describe("a count", () => {
   test("of a missing directory fails the run, and nothing is called", async () => {
     const result = await run({ environment: { TARGET_DIRECTORY: "/missing" } });
@@ -466,7 +477,7 @@ describe("a count", () => {
       EFS_MOUNT_PATH: process.cwd(),
       TARGET_DIRECTORY: "/node_modules",
       COUNT_CONCURRENCY: "1",
-      COUNT_TIME_BUDGET_SECONDS: "0.05",
+      COUNT_TIME_BUDGET_SECONDS: "0.25",
     };
     const past = await run({ environment: { ...slow, FILE_COUNT_THRESHOLD: "0" } });
     expect(past).toMatchObject({ countComplete: false, thresholdPassed: true, created: { availabilityZone: "b" } });
@@ -492,6 +503,48 @@ describe("a count", () => {
       message: "Not everything could be read and counted",
       fields: { skipped },
     });
+  });
+
+  test("far from the threshold is left for later by scheduled runs, which still repair everything", async () => {
+    const memory: Memory = {};
+    const farAway = { memory, environment: { FILE_COUNT_THRESHOLD: "1000000" } };
+    const first = await run(farAway);
+    expect(first).toMatchObject({ fileCount: 3, countAge: 0 });
+
+    const slow = { files: 3, complete: true, startedAt: Date.now() - 60_000, duration: 600_000 };
+    memory.lastCount = {
+      report: RECENT_COUNT,
+      past: { last: slow, before: { ...slow, startedAt: slow.startedAt - 300_000 } },
+    };
+    deleteTable();
+    const missing = { ...farAway, environment: { ...farAway.environment, TARGET_DIRECTORY: "/missing" } };
+    const second = await run(missing);
+    expect(second).toMatchObject({ statusCode: 200, fileCount: 3, tableUpdated: true, deployed: true });
+    expect(second.countAge).toBeGreaterThanOrEqual(60_000);
+
+    expect(await run({ ...missing, mustCount: true })).toMatchObject({ statusCode: 500 });
+    expect(await run({ ...farAway, mustCount: true })).toMatchObject({ statusCode: 200, countAge: 0 });
+  });
+
+  test("close to the threshold is made by every run", async () => {
+    const slow = { files: 3, complete: true, startedAt: Date.now(), duration: 600_000 };
+    const memory: Memory = { lastCount: { report: RECENT_COUNT, past: { last: slow, before: slow } } };
+    expect(await run({ memory, ...belowThreshold })).toMatchObject({ countAge: 0, fileCount: 3 });
+  });
+
+  test("that is not this run's adds no mount target: files may have been deleted since", async () => {
+    const old = { files: 900, complete: true, startedAt: Date.now() - 1, duration: 600_000 };
+    const remember = (): Memory => ({
+      lastCount: { report: { ...RECENT_COUNT, fileCount: 900 }, past: { last: old, before: old } },
+    });
+    const environment = { FILE_COUNT_THRESHOLD: "100" };
+    const below = await run({ memory: remember(), environment });
+    expect(below).toMatchObject({ fileCount: 3, countAge: 0, thresholdPassed: false, created: null });
+    const past = await run({ memory: remember(), environment: { FILE_COUNT_THRESHOLD: "2" } });
+    expect(past).toMatchObject({ fileCount: 3, countAge: 0, created: { availabilityZone: "b" } });
+    const full = await run({ memory: remember(), environment: { ...environment, MAX_MOUNT_TARGETS: "2" } });
+    expect(full).toMatchObject({ fileCount: 900, message: "No action needed" });
+    expect(full.countAge).toBeGreaterThan(0);
   });
 
   test("names the largest directory as a path inside the file system", async () => {

@@ -15,6 +15,7 @@ test("what is not said has a default", () => {
     countedPath: "/mnt/efs/data",
     countTimeBudget: 600_000,
     countConcurrency: 32,
+    maxCountTimeShare: 0.1,
     fileCountThreshold: 100_000,
     fileSystemId: "fs-0123abcd",
     securityGroupId: "sg-0123abcd",
