@@ -31,7 +31,7 @@ const logger = new Logger({ serviceName: SERVICE_NAME });
 /** Kept between the invocations of this process, for their connections. */
 let clients: AwsClients | undefined;
 
-const memory: Memory = {};
+const memory: Memory = { unsupportedZones: new Set() };
 
 /** The event of a rule with a schedule. https://docs.aws.amazon.com/lambda/latest/dg/with-eventbridge-scheduler.html */
 const scheduledEventSchema = z.object({ source: z.literal("aws.events"), "detail-type": z.literal("Scheduled Event") });

@@ -7,7 +7,6 @@
 import { addMountTarget } from "./act/add-mount-target.ts";
 import { publishTable } from "./act/publish-table.ts";
 import { rollService } from "./act/roll-service.ts";
-import { listMountTargets, type MountTargetDescription } from "./aws/file-system.ts";
 import {
   countAvailabilityZonesLeft,
   type Decision,
@@ -15,7 +14,7 @@ import {
   isThresholdPassed,
   type Observation,
 } from "./decide/decide.ts";
-import { observeAccount } from "./observe/account.ts";
+import { type Account, observeAccount } from "./observe/account.ts";
 import { observeFiles } from "./observe/files.ts";
 import type { MonitorResult, Outcome, Report } from "./result.ts";
 import type { Run } from "./run.ts";
@@ -42,12 +41,12 @@ async function reconcile(run: Run, report: Report): Promise<Outcome> {
     observation = await observe({ ...run, mustCount: true }, report);
     decision = decide(observation, settings);
   }
-  const { outcome, mountTargets } = await scale(run, observation, decision, report);
-  report.mountTargets = mountTargets;
-  report.availabilityZonesLeft = countAvailabilityZonesLeft({ ...observation, mountTargets }, settings);
+  const { outcome, account } = await scale(run, observation, decision, report);
+  report.mountTargets = account.mountTargets;
+  report.availabilityZonesLeft = countAvailabilityZonesLeft(account, settings);
 
   // Table and service are updated even where no mount target could be added.
-  report.tableUpdated = await publishTable(run, mountTargets);
+  report.tableUpdated = await publishTable(run, account.mountTargets);
   report.deployed = settings.rollout.kind === "rolling-deployment" && (await rollService(run, settings.rollout));
   return outcome;
 }
@@ -66,33 +65,39 @@ async function observe(run: Run, report: Report): Promise<Observation> {
 
 interface Scaling {
   readonly outcome: Outcome;
-  /** All there are now. */
-  readonly mountTargets: readonly MountTargetDescription[];
+  /** As it is afterwards. */
+  readonly account: Account;
 }
 
 const NO_ACTION: Outcome = { statusCode: 200, message: "No action needed" };
 
 /** Carries the decision out. */
 async function scale(run: Run, observation: Observation, decision: Decision, report: Report): Promise<Scaling> {
-  const { settings, aws, log } = run;
+  const { log } = run;
   report.created = null;
   report.creationFailed = false;
   if (decision.action === "none") {
     const { cause, reason } = decision;
-    if (cause === "no-place") log.warn("The threshold is passed, but no mount target can be added", { reason });
-    return { outcome: NO_ACTION, mountTargets: observation.mountTargets };
+    if (cause === "no-place") log.warn(NO_PLACE, { reason });
+    return { outcome: NO_ACTION, account: observation };
   }
   try {
-    const { added, mountTargets } = await addMountTarget(run, observation, decision);
+    const { added, account } = await addMountTarget(run, observation, decision);
+    if (added === undefined) {
+      log.warn(NO_PLACE, { reason: "EFS supports no mount target in the Availability Zones that have none" });
+      return { outcome: NO_ACTION, account };
+    }
     report.created = added;
     const message = `Mount target ${added.mountTargetId} added in ${added.availabilityZone}`;
-    return { outcome: { statusCode: 200, message }, mountTargets };
+    return { outcome: { statusCode: 200, message }, account };
   } catch (error) {
     log.error("No mount target could be added", { error });
     report.creationFailed = true;
-    return { outcome: failure(error), mountTargets: await listMountTargets(aws, settings.fileSystemId) };
+    return { outcome: failure(error), account: await observeAccount(run) };
   }
 }
+
+const NO_PLACE = "The threshold is passed, but no mount target can be added";
 
 function failure(error: unknown): Outcome {
   return { statusCode: 500, error: error instanceof Error ? error.message : String(error) };

@@ -15,9 +15,11 @@ export interface Run {
   readonly log: Log;
 }
 
-/** What a process keeps from one run for the next. When it is lost, the next two runs count, and nothing else differs. */
+/** What a process keeps from one run for the next. Losing it costs two counts and a refused call, and nothing else. */
 export interface Memory {
   lastCount?: RememberedCount;
+  /** Availability Zones in which EFS has refused this file system a mount target, and will again. */
+  readonly unsupportedZones: Set<string>;
 }
 
 export interface RememberedCount {

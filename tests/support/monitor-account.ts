@@ -150,7 +150,7 @@ export class MonitorAccount {
       name = "RUN",
       environment,
       mustCount = false,
-      memory = {},
+      memory = { unsupportedZones: new Set() },
       maxAttempts = 1,
       requestTimeout,
       time = 10_000,

@@ -7,7 +7,7 @@ import { AwsCallError } from "../aws/session.ts";
 import type { Subnet } from "../aws/subnets.ts";
 import { deadlineIn } from "../deadline.ts";
 import { type Decision, decide, type Observation } from "../decide/decide.ts";
-import { observeAccount } from "../observe/account.ts";
+import { type Account, observeAccount } from "../observe/account.ts";
 import type { Run } from "../run.ts";
 
 /** No mount target could be added in this run; the message says why. */
@@ -15,10 +15,11 @@ export class MountTargetCreationError extends Error {
   override readonly name = "MountTargetCreationError";
 }
 
-/** The mount target that a run added, and all there were when it became available. */
-export interface AddedMountTarget {
-  readonly added: MountTargetDescription;
-  readonly mountTargets: readonly MountTargetDescription[];
+/** How it went, and the account as it is then. */
+export interface ScaleOut {
+  /** The mount target that is available now; undefined where EFS supports none in the Availability Zones left. */
+  readonly added: MountTargetDescription | undefined;
+  readonly account: Account;
 }
 
 /** The decisions that add a mount target. */
@@ -35,38 +36,41 @@ export async function addMountTarget(
   run: Run,
   observation: Observation,
   firstDecision: ScaleOutDecision,
-): Promise<AddedMountTarget> {
-  const { settings, log } = run;
-  const refused = new Map<string, string>();
-  let { subnets } = observation;
+): Promise<ScaleOut> {
+  const { settings, memory, log } = run;
+  const { fileCount } = observation;
+  const refusals = new Map<string, AwsCallError>();
+  let account: Account = observation;
   let decision: Decision = firstDecision;
   while (decision.action === "create") {
     const { subnet } = decision;
     const attempt = await attemptCreation(run, subnet);
-    if (attempt.outcome === "started") return await untilAvailable(run, attempt.mountTargetId);
+    if (attempt.outcome === "started") return await untilAvailable(run, account, attempt.mountTargetId);
 
+    if (attempt.outcome === "refused") {
+      const { scope, error } = attempt;
+      log.warn(`This ${scope} can't take a mount target: trying the next`, { ...subnet, reason: error.message });
+      if (scope === "Availability Zone") memory.unsupportedZones.add(subnet.availabilityZone);
+      refusals.set(subnet.subnetId, error);
+    }
     // Another run may have added one meanwhile: without this, the next attempt could exceed the limit.
-    const account = await observeAccount(run);
+    const { subnets, ...rest } = await observeAccount(run);
+    account = { ...rest, subnets: subnets.filter(({ subnetId }) => !refusals.has(subnetId)) };
     if (attempt.outcome === "conflict") {
       const other = account.mountTargets.find(
         ({ availabilityZone, state }) => availabilityZone === subnet.availabilityZone && state !== "deleted",
       );
       if (!other) throw new MountTargetCreationError(attempt.error.message, { cause: attempt.error });
       log.info("The mount target of this Availability Zone was created meanwhile", { ...other });
-      return await untilAvailable(run, other.mountTargetId);
+      return await untilAvailable(run, account, other.mountTargetId);
     }
-    const { scope, error } = attempt;
-    log.warn(`This ${scope} can't take a mount target: trying the next`, { ...subnet, reason: error.message });
-    for (const { subnetId, availabilityZone } of subnets) {
-      const isRefused =
-        scope === "subnet" ? subnetId === subnet.subnetId : availabilityZone === subnet.availabilityZone;
-      if (isRefused) refused.set(subnetId, error.code);
-    }
-    subnets = account.subnets.filter(({ subnetId }) => !refused.has(subnetId));
-    decision = decide({ ...observation, ...account, subnets }, settings);
+    decision = decide({ ...account, fileCount }, settings);
   }
-  if (decision.action === "await") return await untilAvailable(run, decision.mountTarget.mountTargetId);
-  const reasons = [...refused].map(([subnetId, code]) => `${subnetId}: ${code}`);
+  if (decision.action === "await") return await untilAvailable(run, account, decision.mountTarget.mountTargetId);
+  if ([...refusals.values()].every(({ code }) => REFUSALS[code] === "Availability Zone")) {
+    return { added: undefined, account };
+  }
+  const reasons = [...refusals].map(([subnetId, { code }]) => `${subnetId}: ${code}`);
   throw new MountTargetCreationError(`No subnet can take a mount target: ${reasons.join(", ")}`);
 }
 
@@ -78,7 +82,10 @@ type Attempt =
 
 type RefusalScope = "subnet" | "Availability Zone";
 
-/** Errors of one subnet or Availability Zone: another may do. SubnetNotFound: it was deleted since it was listed. */
+/**
+ * Errors of one subnet or Availability Zone: another may do. SubnetNotFound: it was deleted since it was listed. Those of
+ * an Availability Zone do not pass.
+ */
 const REFUSALS: Readonly<Record<string, RefusalScope>> = {
   NoFreeAddressesInSubnet: "subnet",
   IpAddressInUse: "subnet",
@@ -117,13 +124,17 @@ const TIME_TO_PUBLISH = 30_000;
 /** States from which a mount target never becomes available. */
 const NEVER_AVAILABLE = new Set(["deleting", "deleted", "error"]);
 
-async function untilAvailable({ aws, settings, deadline }: Run, mountTargetId: string): Promise<AddedMountTarget> {
+async function untilAvailable(
+  { aws, settings, deadline }: Run,
+  account: Account,
+  mountTargetId: string,
+): Promise<ScaleOut> {
   const timeToWait = deadline.remaining() - Math.min(TIME_TO_PUBLISH, deadline.remaining() / 4);
   const wait = deadlineIn(Math.min(settings.mountTargetTimeout, timeToWait));
   for (;;) {
     const mountTargets = await listMountTargets(aws, settings.fileSystemId);
     const added = mountTargets.find((target) => target.mountTargetId === mountTargetId);
-    if (added?.state === "available") return { added, mountTargets };
+    if (added?.state === "available") return { added, account: { ...account, mountTargets } };
     // Right after its creation, EFS may not list it yet.
     const state = added?.state ?? "not listed";
     if (NEVER_AVAILABLE.has(state)) throw new MountTargetCreationError(`${mountTargetId} is ${state}`);

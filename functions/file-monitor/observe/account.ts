@@ -12,11 +12,12 @@ export interface Account {
   readonly fileSystem: FileSystem;
   /** In any state. */
   readonly mountTargets: readonly MountTargetDescription[];
+  /** Those in Availability Zones where EFS has not refused a mount target. */
   readonly subnets: readonly Subnet[];
 }
 
 /** Reads the account. @throws {AwsCallError} */
-export async function observeAccount({ aws, settings, log }: Run): Promise<Account> {
+export async function observeAccount({ aws, settings, memory, log }: Run): Promise<Account> {
   const [fileSystem, mountTargets, subnets] = await Promise.all([
     describeFileSystem(aws, settings.fileSystemId),
     listMountTargets(aws, settings.fileSystemId),
@@ -28,5 +29,6 @@ export async function observeAccount({ aws, settings, log }: Run): Promise<Accou
       mountTargets: failed,
     });
   }
-  return { fileSystem, mountTargets, subnets };
+  const supported = subnets.filter(({ availabilityZone }) => !memory.unsupportedZones.has(availabilityZone));
+  return { fileSystem, mountTargets, subnets: supported };
 }

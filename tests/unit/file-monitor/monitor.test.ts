@@ -186,6 +186,26 @@ describe("past the threshold", () => {
     expect(await run()).toMatchObject({ statusCode: 200, created: { availabilityZone: "c" } });
   });
 
+  test("where EFS supports none of the Availability Zones left, none can be added, and none is tried again", async () => {
+    changeSubnets("b", { supportsEfs: false });
+    changeSubnets("c", { supportsEfs: false });
+    const memory: Memory = { unsupportedZones: new Set() };
+    const none = { statusCode: 200, message: "No action needed", creationFailed: false, availabilityZonesLeft: 0 };
+    const result = await run({ memory });
+    expect(result).toMatchObject(none);
+    expect(result.log).toContainEqual(
+      expect.objectContaining({ level: "WARN", message: expect.stringContaining("no mount target can be added") }),
+    );
+    expect(timesCalled("CreateMountTarget")).toBe(2);
+    expect(await run({ memory })).toMatchObject(none);
+    expect(timesCalled("CreateMountTarget")).toBe(2);
+  });
+
+  test("an Availability Zone that EFS does not support is not one that is left", async () => {
+    changeSubnets("b", { supportsEfs: false });
+    expect(await run()).toMatchObject({ created: { availabilityZone: "c" }, availabilityZonesLeft: 0 });
+  });
+
   test("when no subnet can take it, the run fails and says why of each", async () => {
     changeSubnets("b", { addresses: [] });
     changeSubnets("c", { supportsEfs: false });
@@ -506,7 +526,7 @@ describe("a count", () => {
   });
 
   test("far from the threshold is left for later by scheduled runs, which still repair everything", async () => {
-    const memory: Memory = {};
+    const memory: Memory = { unsupportedZones: new Set() };
     const farAway = { memory, environment: { FILE_COUNT_THRESHOLD: "1000000" } };
     const first = await run(farAway);
     expect(first).toMatchObject({ fileCount: 3, countAge: 0 });
@@ -528,13 +548,17 @@ describe("a count", () => {
 
   test("close to the threshold is made by every run", async () => {
     const slow = { files: 3, complete: true, startedAt: Date.now(), duration: 600_000 };
-    const memory: Memory = { lastCount: { report: RECENT_COUNT, past: { last: slow, before: slow } } };
+    const memory: Memory = {
+      unsupportedZones: new Set(),
+      lastCount: { report: RECENT_COUNT, past: { last: slow, before: slow } },
+    };
     expect(await run({ memory, ...belowThreshold })).toMatchObject({ countAge: 0, fileCount: 3 });
   });
 
   test("that is not this run's adds no mount target: files may have been deleted since", async () => {
     const old = { files: 900, complete: true, startedAt: Date.now() - 1, duration: 600_000 };
     const remember = (): Memory => ({
+      unsupportedZones: new Set(),
       lastCount: { report: { ...RECENT_COUNT, fileCount: 900 }, past: { last: old, before: old } },
     });
     const environment = { FILE_COUNT_THRESHOLD: "100" };
