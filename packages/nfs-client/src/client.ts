@@ -21,7 +21,7 @@ const DEFAULT_FILE_MODE = 0o644;
 const DEFAULT_DIRECTORY_MODE = 0o755;
 
 /**
- * Connects to a server and makes a session on it. Tries once: a server that is not there is the caller's to decide on.
+ * Connects to a server and makes a session on it. Does not retry; the client it returns reconnects by itself.
  *
  * @throws {ConnectionError | DeadlineError | ProtocolError}
  */
@@ -44,7 +44,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
   const context: FileContext = {
     channel,
     owners: new OwnerNames(),
-    turns: new KeyedMutex(),
+    appendMutex: new KeyedMutex(),
     memory: options.memory ?? new MemoryBudget(),
     fileMode: options.fileMode ?? DEFAULT_FILE_MODE,
     directoryMode: options.directoryMode ?? DEFAULT_DIRECTORY_MODE,

@@ -1,7 +1,7 @@
-/** How long an operation may take, and how long it waits before it is sent again. */
+/** How long an operation may take, and how long it waits before a retry. */
 import { AbortedError, DeadlineError } from "./errors.ts";
 
-/** The moment by which an operation must be over, and the caller's wish to end it sooner. */
+/** When an operation must be over: at a moment in time, or when the caller's signal aborts it. */
 export class Deadline {
   readonly #at: number;
   readonly #timeout: number;
@@ -56,7 +56,7 @@ export class Deadline {
     });
   }
 
-  /** Waits `milliseconds`, but fails at once when the deadline comes before. */
+  /** Waits `milliseconds`; fails at once when the deadline is earlier. */
   async sleep(milliseconds: number): Promise<void> {
     this.check();
     if (milliseconds >= this.remaining) throw this.#expired();
@@ -80,22 +80,22 @@ export class Deadline {
   }
 }
 
-const FIRST = 10;
-const LONGEST = 1000;
+const FIRST_WAIT = 10;
+const MAX_WAIT = 1000;
 
-/** Waiting times between attempts: doubling from `first` up to `longest` milliseconds, each shortened at random. */
+/** Waiting times between attempts: they double from `first` up to `max` milliseconds, with random jitter. */
 export class Backoff {
   #next: number;
-  readonly #longest: number;
+  readonly #max: number;
 
-  constructor(first = FIRST, longest = LONGEST) {
+  constructor(first = FIRST_WAIT, max = MAX_WAIT) {
     this.#next = first;
-    this.#longest = longest;
+    this.#max = max;
   }
 
   next(): number {
     const ceiling = this.#next;
-    this.#next = Math.min(this.#longest, ceiling * 2);
+    this.#next = Math.min(this.#max, ceiling * 2);
     return ceiling / 2 + (Math.random() * ceiling) / 2;
   }
 }

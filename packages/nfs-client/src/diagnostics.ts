@@ -192,7 +192,7 @@ export class Diagnostics {
     this.publish("nfs-client:delay", () => ({ operations: namesOf(operations), status, wait }));
   }
 
-  /** Reads the reply to a COMPOUND that was just sent, and tells what became of it. */
+  /** Reads the reply to a COMPOUND that was just sent, and publishes what became of it. */
   observe(
     operations: Operations,
     message: readonly Buffer[],

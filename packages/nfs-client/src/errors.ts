@@ -1,4 +1,4 @@
-/** Everything that can go wrong, as types: no method of the client fails with anything else. */
+/** The errors of the client: its methods fail with no others. */
 import { operationName, type StatusName, statusMeaning, statusName } from "./wire/constants.ts";
 
 /** What went wrong, one code for each class: for `switch`, and where `instanceof` does not reach. */
@@ -19,7 +19,7 @@ export abstract class NfsError extends Error {
   abstract readonly code: NfsErrorCode;
 }
 
-/** The server answered with a status other than NFS4_OK. */
+/** The server replied with a status other than NFS4_OK. */
 export class NfsStatusError extends NfsError {
   override readonly name = "NfsStatusError";
   override readonly code = "ERR_NFS_STATUS";
@@ -38,7 +38,7 @@ export class NfsStatusError extends NfsError {
   }
 }
 
-/** The server could not be reached, or the connection was lost under the operation. */
+/** The server could not be reached, or the connection was lost during the operation. */
 export class ConnectionError extends NfsError {
   override readonly name = "ConnectionError";
   override readonly code = "ERR_NFS_CONNECTION";
@@ -62,13 +62,13 @@ export class ProtocolError extends NfsError {
   override readonly code = "ERR_NFS_PROTOCOL";
 }
 
-/** The operation is not repeatable, was sent, and nobody can tell whether it was done. */
+/** The operation must not be done twice, it was sent, and nobody can tell whether it was done. */
 export class OutcomeUnknownError extends NfsError {
   override readonly name = "OutcomeUnknownError";
   override readonly code = "ERR_NFS_OUTCOME_UNKNOWN";
 }
 
-/** The file is not in the state that the write was made conditional on; nothing was changed. */
+/** The file is not as the condition says; nothing was changed. */
 export class PreconditionError extends NfsError {
   override readonly name = "PreconditionError";
   override readonly code = "ERR_NFS_PRECONDITION";
@@ -98,22 +98,22 @@ export class ClosedError extends NfsError {
   override readonly code = "ERR_NFS_CLOSED";
 }
 
-/** Whether `error` is one of these answers of the server. */
+/** Whether `error` is one of these statuses. */
 export function isStatus(error: unknown, ...names: StatusName[]): error is NfsStatusError {
   return error instanceof NfsStatusError && typeof error.status === "string" && names.includes(error.status);
 }
 
-/** There is no such file, or no file for a condition to hold of. */
+/** Whether there was no such file, also where a condition needed one. */
 export function isMissing(error: unknown): boolean {
   return isStatus(error instanceof PreconditionError ? error.cause : error, "NFS4ERR_NOENT");
 }
 
-/** What an error says, whatever was thrown. */
+/** The message of an error, whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** For clean-ups after which nothing depends on their success: passes on only what is not the server's doing. */
+/** For clean-ups whose success nothing depends on: rethrows only what is no {@link NfsError}, and so a defect. */
 export function ignoreNfsError(error: unknown): void {
   if (!(error instanceof NfsError)) throw error;
 }

@@ -1,7 +1,7 @@
-/** The memory that file data may take on its way through a process; who wants more waits, in the order of asking. */
+/** A budget for the memory that file data takes on its way through a process, and the leases on it. */
 import type { Deadline } from "./deadline.ts";
 
-/** Until there is room for `bytes`. */
+/** Waits until there is room for `bytes`. */
 interface Waiter {
   readonly bytes: number;
   readonly grant: () => void;
@@ -9,7 +9,7 @@ interface Waiter {
 
 const DEFAULT_SIZE = 64 * 1024 * 1024;
 
-/** One for all the clients of a process, since it is the process that has the memory. */
+/** Memory for file data in transit. Clients of one process should share one: it is the process that has the memory. */
 export class MemoryBudget {
   readonly #size: number;
   readonly #waiting = new Set<Waiter>();
@@ -24,21 +24,21 @@ export class MemoryBudget {
     return this.#taken;
   }
 
-  /** Takes `bytes` if they are free, and nobody was here before; tells whether. */
+  /** Takes `bytes` if they are free and nobody waits for memory; returns whether it did. */
   tryReserve(bytes: number): boolean {
     return this.#tryTake(bytes, this.#size);
   }
 
   /**
-   * For what may be held for as long as a peer likes, such as data that is read ahead: takes `bytes` only while no more
-   * than a share of the memory is taken, one half at most, so that the rest keeps moving.
+   * As {@link tryReserve}, but within a share of the budget. For what a slow consumer may hold for long, such as data
+   * that is read ahead: the rest of the budget keeps moving.
    */
   tryReserveSpare(bytes: number, share = 1 / 2): boolean {
     return this.#tryTake(bytes, this.#size * share);
   }
 
   /**
-   * Waits for `bytes`, first come first served. Whoever waits must not hold anything that it could give back.
+   * Waits for `bytes`, first come, first served. Whoever waits must not hold a lease that it could release.
    *
    * @throws {DeadlineError | AbortedError}
    */
@@ -52,7 +52,7 @@ export class MemoryBudget {
     try {
       await deadline.race(granted);
     } catch (error) {
-      // what was granted in the same moment must not be lost
+      // What was granted in the same moment must not be lost.
       if (waiter !== undefined && !this.#waiting.delete(waiter)) this.release(bytes);
       this.#grant();
       throw error;
@@ -70,7 +70,7 @@ export class MemoryBudget {
     return true;
   }
 
-  /** What is larger than all the memory has to be alone in it. */
+  /** What is larger than the whole budget must be alone in it. */
   #fits(bytes: number, limit: number): boolean {
     return this.#taken === 0 || this.#taken + bytes <= limit;
   }
@@ -85,7 +85,7 @@ export class MemoryBudget {
   }
 }
 
-/** What one transfer holds of the memory. */
+/** What one transfer holds of a budget. */
 export class MemoryLease {
   readonly #memory: MemoryBudget;
   #bytes = 0;

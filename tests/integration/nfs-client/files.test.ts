@@ -79,7 +79,7 @@ describeEachServer("files over NFSv4.1", (start) => {
       await narrow.readFile(at("narrow"));
       read += 1;
     });
-    // until they are in line for the only slot
+    // Until they wait for the only slot.
     await vi.waitFor(() => expect(read).toBeGreaterThan(0), { interval: 1 });
     await narrow.ping();
     expect(read).toBeLessThan(reads.length);

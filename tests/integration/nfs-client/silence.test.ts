@@ -115,7 +115,7 @@ describe("a server is not given up", () => {
     let whilePaused = 0;
     async function* slowly() {
       yield Buffer.alloc(2 * MEBIBYTE);
-      // by then the first part is sent
+      // By then the first part is sent.
       await sleep(2_000);
       const before = requests;
       await sleep(3 * SILENCE_LIMIT);
@@ -133,7 +133,7 @@ describe("a server is not given up", () => {
 
   test("for pings that are held up behind an answer that keeps coming", async () => {
     await writeFile(join(directory, "file"), Buffer.alloc(4096));
-    // a kilobyte takes longer than half the limit, and less than all of it
+    // A kilobyte takes longer than half the limit, and less than all of it.
     const server = await startNfsServer({ directory, durable: false, bytesPerSecond: 1_500 });
     const onSilence = vi.fn();
     const timeouts = { connectTimeout: 30_000, silenceLimit: 1_000 };

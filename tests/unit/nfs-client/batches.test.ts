@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Batches, LONGEST_WAIT_FOR_SOURCE } from "../../../packages/nfs-client/src/files/chunks.ts";
+import { Batches, MAX_SOURCE_WAIT } from "../../../packages/nfs-client/src/files/chunks.ts";
 
 const CHUNK = 10;
 const BATCH = Buffer.alloc(4 * CHUNK);
@@ -18,10 +18,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("at most two batches are under way, also after a source that paused often", async () => {
+test("at most two batches are in flight, also after a source that paused often", async () => {
   for (let pause = 0; pause < 5; pause++) {
     await batches.add(Buffer.alloc(1));
-    await vi.advanceTimersByTimeAsync(LONGEST_WAIT_FOR_SOURCE);
+    await vi.advanceTimersByTimeAsync(MAX_SOURCE_WAIT);
     expect(waiting).toHaveLength(1);
     waiting.pop()?.resolve();
   }

@@ -7,7 +7,7 @@ import {
   type Chunk,
   ChunkGatherer,
   dropBytes,
-  LONGEST_WAIT_FOR_SOURCE,
+  MAX_SOURCE_WAIT,
 } from "../../../packages/nfs-client/src/files/chunks.ts";
 import { MemoryBudget, MemoryLease } from "../../../packages/nfs-client/src/memory-budget.ts";
 
@@ -72,7 +72,7 @@ describe("batches", () => {
     const written: Chunk[] = [];
     const batches = new Batches(100, async (chunks) => void written.push(...chunks));
     await batches.add(Buffer.from("little"));
-    await sleep(LONGEST_WAIT_FOR_SOURCE + 200);
+    await sleep(MAX_SOURCE_WAIT + 200);
     expect(written.map((chunk) => bytesOf(chunk).toString())).toEqual(["little"]);
     await batches.add(Buffer.from(" more"));
     await batches.finish();

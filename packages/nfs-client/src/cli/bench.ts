@@ -1,4 +1,4 @@
-/** Measures small files against one server: what it makes, it removes. */
+/** Measures small files on one server, in a directory that it removes afterwards. */
 import { randomBytes } from "node:crypto";
 import type { NfsClient } from "../types.ts";
 
@@ -6,7 +6,7 @@ export interface BenchOptions {
   readonly files: number;
   /** Bytes in each file. */
   readonly size: number;
-  /** Ends the measurement early; the files are removed all the same. */
+  /** Ends the measurement early; the files are removed even so. */
   readonly signal: AbortSignal;
   /** Called when a phase begins. */
   readonly onPhase: (name: string) => void;

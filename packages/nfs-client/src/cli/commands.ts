@@ -1,4 +1,4 @@
-/** What the command line does with a client. */
+/** The commands of the command line. */
 import { createReadStream } from "node:fs";
 import type { NfsClient } from "../types.ts";
 import { etagOf, type FileAttributes } from "../wire/operations/attributes.ts";
@@ -14,10 +14,10 @@ export interface CommandContext {
   readonly json: boolean;
   readonly files: number;
   readonly size: number;
-  /** Ends what is under way; what was made for it is removed. */
+  /** Ends the command; what it created is removed. */
   readonly signal: AbortSignal;
   readonly write: (text: string | Uint8Array) => Promise<void>;
-  /** Shown to a person only; never part of the output. */
+  /** Shown on a terminal only; never part of the output. */
   readonly note: (text: string) => void;
 }
 

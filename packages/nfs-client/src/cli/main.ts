@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `nfs COMMAND nfs://HOST[:PORT]/PATH`: looks at, and changes, files on any NFSv4.1 server. */
+/** `nfs COMMAND nfs://HOST[:PORT]/PATH`: reads and changes files on any NFSv4.1 server. */
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { connectNfs } from "../client.ts";
@@ -19,7 +19,7 @@ const USAGE = `Usage: nfs COMMAND nfs://HOST[:PORT]/PATH [options]
                                       --json           the result as one line of JSON
 
   --timeout SECONDS   for each operation (30)
-  --uid N, --gid N    whom the server takes you for (yourself)
+  --uid N, --gid N    the user and group that the server sees (your own)
 `;
 
 class UsageError extends Error {}
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
   });
   const interruption = new AbortController();
   process.once("SIGINT", () => interruption.abort(new Error("interrupted")));
-  // whoever reads our output may stop doing so, as head does
+  // Whoever reads our output may stop reading, as `head` does.
   process.stdout.once("error", (error) => interruption.abort(error));
   try {
     await command({

@@ -25,7 +25,7 @@ export async function appendTo(
       return appendLocked(context, locked, data, holding);
     });
   try {
-    return await context.turns.runExclusive(file.text, run.deadline, () =>
+    return await context.appendMutex.runExclusive(file.text, run.deadline, () =>
       options.createParents === false ? append() : makingParents(context, file.directory, run, append),
     );
   } catch (cause) {
@@ -35,13 +35,13 @@ export async function appendTo(
   }
 }
 
-/** How the file is made where there is none; a file that must have an etag is not made. */
+/** How the file is created where there is none; a file that must have an etag is not created. */
 function creation({ fileMode }: FileContext, when: WriteOptions["when"]): CreateSpecification | undefined {
   if (typeof when === "object") return undefined;
   return { how: when === "absent" ? "guarded" : "unchecked", mode: fileMode };
 }
 
-/** Writes at the end, which the lock keeps in place; an append that cannot be completed is cut off again. */
+/** Writes at the end of the file, which the lock keeps in place. An append that fails half way is truncated away. */
 async function appendLocked(
   context: FileContext,
   locked: LockedFile,

@@ -1,6 +1,6 @@
 /**
- * Data on its way to WRITEs: parts come from a source, are gathered into chunks of a size without being copied, and are
- * sent in batches.
+ * Data on its way to WRITEs: parts come from a source, are gathered into chunks of one size without being copied, and
+ * are sent in batches.
  */
 import type { MemoryLease } from "../memory-budget.ts";
 
@@ -21,7 +21,7 @@ export class ChunkGatherer {
     this.#size = size;
   }
 
-  /** The chunks that became full with these bytes. */
+  /** Adds bytes, and returns the chunks that are full now. */
   add(bytes: Uint8Array): Chunk[] {
     const chunks: Chunk[] = [];
     let rest = bytes;
@@ -35,7 +35,7 @@ export class ChunkGatherer {
     return chunks;
   }
 
-  /** What is there of a chunk that is not full; none when that is nothing. */
+  /** The last chunk, which is not full; none when it is empty. */
   takeRest(): Chunk[] {
     if (this.#length === 0) return [];
     const chunk = { offset: this.#offset, length: this.#length, parts: this.#parts };
@@ -51,7 +51,7 @@ export class ChunkGatherer {
   }
 }
 
-/** The part of a chunk behind its first `count` bytes. */
+/** The chunk without its first `count` bytes. */
 export function dropBytes(chunk: Chunk, count: number): Chunk {
   const parts: Uint8Array[] = [];
   let skip = count;
@@ -62,19 +62,19 @@ export function dropBytes(chunk: Chunk, count: number): Chunk {
   return { offset: chunk.offset + count, length: chunk.length - count, parts };
 }
 
-/** The beginning of a source, and a way to the rest of it. */
+/** The beginning of a source, and the way to the rest of it. */
 export interface Beginning {
   readonly parts: readonly Uint8Array[];
   readonly length: number;
   /** The source has no more than `parts`. */
   readonly complete: boolean;
-  /** Everything behind `parts`; to be iterated at most once. */
+  /** Everything after `parts`; to be iterated at most once. */
   rest(): AsyncIterable<Uint8Array>;
-  /** Tells the source that nothing more is taken from it. */
+  /** Ends the source: nothing more is taken from it. */
   end(): Promise<void>;
 }
 
-/** What is in memory as a whole; it counts as complete up to `limit` bytes. */
+/** A source that is in memory as a whole; it counts as complete up to `limit` bytes. */
 export function allOf(data: Uint8Array, limit: number): Beginning {
   return {
     parts: [data],
@@ -86,24 +86,24 @@ export function allOf(data: Uint8Array, limit: number): Beginning {
 }
 
 /**
- * Takes parts until the source ends, has given more than `limit` bytes, or pauses for `patience` milliseconds, or there
- * is no memory for more. `memory` holds the parts.
+ * Takes parts until the source ends, has given more than `limit` bytes, or pauses for `maxPause` milliseconds, or until
+ * there is no memory for more. `memory` accounts for the parts.
  */
 export async function begin(
   source: AsyncIterable<Uint8Array>,
   limit: number,
-  patience: number,
+  maxPause: number,
   memory: MemoryLease,
 ): Promise<Beginning> {
   const iterator = source[Symbol.asyncIterator]();
   const parts: Uint8Array[] = [];
   let length = 0;
   let complete = false;
-  /** Asked for and not taken. */
+  /** Requested from the source and not taken yet. */
   let pending: Promise<IteratorResult<Uint8Array>> | undefined;
   while (length <= limit) {
     pending ??= iterator.next();
-    const next = length === 0 ? await pending : await within(patience, pending);
+    const next = length === 0 ? await pending : await within(maxPause, pending);
     if (next?.done) complete = true;
     if (next === undefined || next.done || !memory.tryReserve(next.value.length)) break;
     parts.push(next.value);
@@ -122,14 +122,14 @@ export async function begin(
     },
     async end() {
       const ended = iterator.return?.();
-      // a source that pauses would end only with its pause
+      // A source that pauses would end only after its pause.
       if (pending === undefined) await ended;
       else ended?.catch(() => {});
     },
   };
 }
 
-/** What `promise` resolves to, or nothing when that takes longer. */
+/** What `promise` resolves to, or `undefined` when that takes longer. */
 async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
@@ -142,23 +142,23 @@ async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T |
   }
 }
 
-/** Chunks that are made durable by one COMMIT, and how many such batches may be under way for one stream. */
+/** Chunks that one COMMIT makes durable, and how many such batches may be in flight for one stream. */
 const BATCH_CHUNKS = 4;
 const BATCHES_AHEAD = 2;
 
 /**
- * Milliseconds that a byte waits for its batch to be full. A source may be slow, or pause; memory that others wait for
- * is not held for it.
+ * Milliseconds that a byte waits for its batch to become full. Memory that others wait for must not be held for a
+ * source that is slow.
  */
-export const LONGEST_WAIT_FOR_SOURCE = 1000;
+export const MAX_SOURCE_WAIT = 1000;
 
 /** The chunks of one stream: a few batches are in flight, and the next one is being filled. */
 export class Batches {
   readonly #write: (chunks: readonly Chunk[]) => Promise<void>;
   readonly #gatherer: ChunkGatherer;
   #batch: Chunk[] = [];
-  /** They do not fail: that is what the failure is for. */
-  readonly #underWay = new Set<Promise<void>>();
+  /** These promises never reject: see `#failure`. */
+  readonly #inFlight = new Set<Promise<void>>();
   #failure: { readonly error: unknown } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -168,36 +168,36 @@ export class Batches {
     this.#write = write;
   }
 
-  /** Adds the next bytes; waits while too much is under way. Fails as soon as some batch has failed. */
+  /** Adds the next bytes; waits while too many batches are in flight. Fails as soon as a batch has failed. */
   async add(bytes: Uint8Array): Promise<void> {
     this.#check();
     for (const chunk of this.#gatherer.add(bytes)) {
       this.#batch.push(chunk);
       if (this.#batch.length < BATCH_CHUNKS) continue;
-      while (this.#underWay.size >= BATCHES_AHEAD) await Promise.race(this.#underWay);
+      while (this.#inFlight.size >= BATCHES_AHEAD) await Promise.race(this.#inFlight);
       this.#check();
       this.#sendBatch();
     }
-    this.#timer ??= setTimeout(() => this.send(), LONGEST_WAIT_FOR_SOURCE);
+    this.#timer ??= setTimeout(() => this.send(), MAX_SOURCE_WAIT);
   }
 
-  /** Sends all there is, however little. */
+  /** Sends what has been added so far. */
   send(): void {
     this.#batch.push(...this.#gatherer.takeRest());
     this.#sendBatch();
   }
 
-  /** Sends all there is; on return everything is durable. */
+  /** Sends what has been added so far; on return all of it is durable. */
   async finish(): Promise<void> {
     this.send();
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inFlight);
     this.#check();
   }
 
-  /** Sends nothing more, and waits for what is under way. */
+  /** Sends nothing more, and waits for the batches in flight. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inFlight);
   }
 
   #check(): void {
@@ -212,8 +212,8 @@ export class Batches {
       .catch((error: unknown) => {
         this.#failure ??= { error };
       })
-      .finally(() => this.#underWay.delete(sent));
+      .finally(() => this.#inFlight.delete(sent));
     this.#batch = [];
-    this.#underWay.add(sent);
+    this.#inFlight.add(sent);
   }
 }

@@ -8,15 +8,15 @@ import type { StateOwner } from "../wire/operations/opens-and-locks.ts";
 export interface FileContext {
   readonly channel: Channel;
   readonly owners: OwnerNames;
-  /** By path: appends of this client do not have to compete for the lock. */
-  readonly turns: KeyedMutex;
-  /** What streams may hold of file data. */
+  /** By path: appends of this client wait here for each other, and do not compete for the lock on the server. */
+  readonly appendMutex: KeyedMutex;
+  /** For the file data of streams. */
   readonly memory: MemoryBudget;
   readonly fileMode: number;
   readonly directoryMode: number;
-  /** Milliseconds, for operations that do not say. */
+  /** Milliseconds, for operations without a timeout of their own. */
   readonly operationTimeout: number;
-  /** What this server turned out not to do. */
+  /** What this server turned out not to support. */
   readonly refusals: { anonymousRead: boolean; currentStateid: boolean };
 }
 
@@ -27,7 +27,7 @@ export function runOptions({ operationTimeout }: FileContext, options: Operation
   };
 }
 
-/** For undoing what a failed operation left: it has a time of its own, since the operation's may be over. */
+/** For cleaning up after a failed operation: with a deadline of its own, since the operation's may have passed. */
 export function cleanupOptions(timeout = 5000): RunOptions {
   return { deadline: new Deadline(timeout), onConnectionLoss: "recover" };
 }
@@ -36,12 +36,14 @@ export async function stateOwner({ channel }: FileContext, name: string, options
   return { clientId: await channel.clientId(options), name };
 }
 
-/** Names for the owners of opens and locks; reused, so that the server sees no more of them than are in use at once. */
+/**
+ * Names for the owners of opens and locks. They are reused, so that the server keeps no more of them than are in use.
+ */
 export class OwnerNames {
   readonly #free: string[] = [];
   #made = 0;
 
-  /** @param use Calls `busy` with work in the owner's name that goes on behind it, and does not fail. */
+  /** @param use Calls `busy` with work in the owner's name that goes on after it; that work must not fail. */
   async with<T>(use: (name: string, busy: (work: Promise<void>) => void) => Promise<T>): Promise<T> {
     const name = this.take();
     let work: Promise<void> | undefined;
@@ -67,11 +69,11 @@ export class OwnerNames {
   }
 }
 
-/** A mutex for each key, granted in the order of asking: whoever waits here does not have to poll the server. */
+/** One mutex for each key, granted in the order of asking. */
 export class KeyedMutex {
   readonly #last = new Map<string, Promise<void>>();
 
-  /** Runs `use` when all who asked for `key` before are done. */
+  /** Runs `use` when all earlier uses of `key` have ended. */
   async runExclusive<T>(key: string, deadline: Deadline, use: () => Promise<T>): Promise<T> {
     const before = this.#last.get(key) ?? Promise.resolve();
     let finish = () => {};

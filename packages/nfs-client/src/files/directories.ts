@@ -1,4 +1,4 @@
-/** Attributes, and the names in directories: making, renaming and removing. */
+/** Attributes, and the names in directories: creating, renaming and removing. */
 
 import { isMissing, isStatus, OutcomeUnknownError, PreconditionError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
@@ -76,7 +76,7 @@ export async function makeDirectoryAt(
   (await context.channel.run(operations, { ...run, once: true })).orThrow(path);
 }
 
-/** Makes the directories of a path that are missing; several in one COMPOUND. */
+/** Creates the missing directories of a path, several in one COMPOUND. */
 export async function makeDirectories(context: FileContext, names: readonly string[], run: RunOptions): Promise<void> {
   const step = context.channel.limits.maximumOperations - 2;
   let start: Operation<void> = putRootFileHandle;
@@ -85,7 +85,7 @@ export async function makeDirectories(context: FileContext, names: readonly stri
   }
 }
 
-/** The handle of the directory at `names` below `start`, made where it is missing. */
+/** The handle of the directory at `names` below `start`, which is created where it is missing. */
 async function enterMaking(
   { channel, directoryMode }: FileContext,
   start: Operation<void>,
@@ -102,15 +102,15 @@ async function enterMaking(
     const existing = found.failure.index - sequenceAndStart;
     const missing = names.slice(existing).map((name) => createDirectory(name, directoryMode));
     const made = await channel.run([start, ...names.slice(0, existing).map(lookup), ...missing, handle], run);
-    // when somebody else makes the same directories, one of us finds them made
+    // Somebody else may create the same directories at the same time.
     if (!made.failedWith("NFS4ERR_EXIST")) return made.orThrow(path).of(handle);
     run.deadline.check();
   }
 }
 
 /**
- * Runs `operation`, which fails with NFS4ERR_NOENT when the directory is missing; then makes the directory and runs it
- * again, so that the common case stays one round trip.
+ * Runs `operation`. If it fails with NFS4ERR_NOENT because the directory is missing, creates the directory and runs it
+ * once more: so the common case stays one round trip.
  */
 export async function makingParents<T>(
   context: FileContext,
@@ -142,7 +142,7 @@ export async function removePath(context: FileContext, path: string, options: Re
     try {
       await removeOnce();
     } catch (second) {
-      // the first attempt did it
+      // The first attempt did it.
       if (isMissing(second)) return;
       throw second instanceof PreconditionError ? error : second;
     }

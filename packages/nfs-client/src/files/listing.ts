@@ -1,4 +1,4 @@
-/** Listing a directory page by page, from any place in it. */
+/** Listing a directory page by page, from the start or from a cursor. */
 
 import { setImmediate } from "node:timers/promises";
 import { InvalidCursorError, ProtocolError } from "../errors.ts";
@@ -27,7 +27,7 @@ export async function* listDirectory(
   }
 }
 
-/** From the second page on, the next one is on its way while the consumer has this one: who wants two wants them all. */
+/** From the second page on, the next page is fetched while the consumer has this one: it is likely to want them all. */
 async function* pagesOf(context: FileContext, path: string, options: DirectoryOptions): AsyncGenerator<DirectoryPage> {
   const read = async (start: readonly Operation<unknown>[], from: DirectoryPosition, run: RunOptions) => {
     const page = readDirectory(from, context.channel.limits.maximumDirectoryPage);
@@ -46,9 +46,9 @@ async function* pagesOf(context: FileContext, path: string, options: DirectoryOp
       const position = positionAfter(page, before);
       const readNext = (from: DirectoryPosition) => read(directory, from, runOptions(context, options));
       const next = ahead && position ? readNext(position) : undefined;
-      // it may never be awaited: a failure must not count as unhandled then
+      // It may never be awaited: its failure must not count as unhandled then.
       next?.catch(() => {});
-      // entries that are there already keep this thread busy: let the request leave first
+      // The consumer may keep this thread busy with the entries it has: the request must leave first.
       if (next !== undefined) await setImmediate();
       yield page;
       if (position === undefined) return;
@@ -60,7 +60,7 @@ async function* pagesOf(context: FileContext, path: string, options: DirectoryOp
   }
 }
 
-/** Where the next page begins; nothing behind the last one. */
+/** Where the next page begins; `undefined` after the last one. */
 function positionAfter(page: DirectoryPage, before: DirectoryPosition): DirectoryPosition | undefined {
   if (page.endOfDirectory) return undefined;
   const cookie = page.entries.at(-1)?.cookie;
@@ -70,7 +70,7 @@ function positionAfter(page: DirectoryPage, before: DirectoryPosition): Director
   return { cookie, verifier: page.verifier };
 }
 
-/** Its cursor is made only when it is asked for. */
+/** An entry whose cursor is made only when it is read. */
 class Entry implements DirectoryEntry {
   readonly name: string;
   readonly attributes: FileAttributes;

@@ -1,6 +1,6 @@
 /**
- * A write lock on a whole file (RFC 8881 §9.1), which all who append to it, or change its name under a condition, take:
- * taking it, giving it back, and what is done only while the file is unchanged.
+ * A write lock on a whole file (RFC 8881 §9.1). Everybody takes it who appends to the file, or who replaces or removes
+ * it under a condition. Here it is taken and released, and here the condition is checked.
  */
 import { Backoff } from "../deadline.ts";
 import { ignoreNfsError, isStatus, NfsStatusError, PreconditionError } from "../errors.ts";
@@ -28,7 +28,7 @@ import { OPEN_LOST, type OpenFile } from "./open-files.ts";
 import { type EntryPath, walkTo } from "./paths.ts";
 
 const FIRST_WAIT = 4;
-const LONGEST_WAIT = 32;
+const MAX_WAIT = 32;
 
 export interface LockedFile extends OpenFile {
   readonly lockStateid: Stateid;
@@ -36,27 +36,27 @@ export interface LockedFile extends OpenFile {
   readonly attributes: FileAttributes;
 }
 
-/** A lock that is being taken, as far as it is known. */
+/** A lock that is being taken. `opened` is missing until the server has opened the file. */
 interface Taking {
   readonly file: EntryPath;
   readonly ownerName: string;
   opened?: OpenFile;
 }
 
-/** For whoever has a lock. */
+/** What the holder of a lock works with. */
 export interface Holding {
   /** For all requests under the lock. */
   readonly run: RunOptions;
-  /** Says what to do before the lock is given back after a failure. */
+  /** Sets what is done after a failure, before the lock is released. */
   readonly onFailure: (undo: () => Promise<void>) => void;
 }
 
 /**
- * Locks the file at a path, and waits for whoever holds the lock now. The file is still the one at its path when this
- * returns: one that was replaced or removed while we waited is let go, and the path is opened again.
+ * Locks the file at a path, and waits while others hold the lock. `use` gets the file that is at the path when the lock
+ * is granted: if it was replaced or removed while we waited, the new one is opened and locked instead.
  *
- * @param create How to make the file where there is none; without it, that is NFS4ERR_NOENT.
- * @param use Must give the lock back when it succeeds: see {@link release}.
+ * @param create How to create the file where there is none; without it, that is NFS4ERR_NOENT.
+ * @param use Must release the lock when it succeeds: see {@link release}.
  */
 export async function withLockedFile<T>(
   context: FileContext,
@@ -78,13 +78,13 @@ export async function withLockedFile<T>(
       undo = work;
     };
     const taking: Taking = { file, ownerName };
-    let giveBack = () => letGo(context, taking);
+    let giveBack = () => releaseUncertain(context, taking);
     try {
       const locked = await takeLock(context, taking, create, watched);
       giveBack = () => releaseQuietly(context, locked);
       return await use(locked, { run: watched, onFailure });
     } catch (error) {
-      // not in the operation's own time, and not before its last request, which may still be executed
+      // In the background: the caller's time may be over, and its last request may still be executed.
       if (mayBeLocked(taking, error)) busy(over.then(() => undo()).then(() => giveBack()));
       throw error;
     }
@@ -109,7 +109,7 @@ async function takeLock(
   }
 }
 
-/** The locked file; nothing when the path led to another file by the time the lock was granted. */
+/** The locked file; `undefined` when the path led to another file by the time the lock was granted. */
 async function lockPath(
   context: FileContext,
   taking: Taking,
@@ -146,7 +146,7 @@ async function waitForLock(
   path: readonly Operation<void>[],
   run: RunOptions,
 ): Promise<GrantedLock> {
-  const backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT);
+  const backoff = new Backoff(FIRST_WAIT, MAX_WAIT);
   for (;;) {
     await run.deadline.sleep(backoff.next());
     const request = lockRequest(opened.stateid, owner, path);
@@ -164,7 +164,7 @@ interface LockRequest {
   readonly operations: readonly Operation<unknown>[];
 }
 
-/** Locks the current file, and looks at its path again behind that. */
+/** Locks the current file, and then looks its path up again. */
 function lockRequest(stateid: Stateid, owner: StateOwner, path: readonly Operation<void>[]): LockRequest {
   const lock = lockFile(stateid, owner);
   const attributes = getAttributes();
@@ -178,11 +178,11 @@ interface GrantedLock {
   readonly inPlace: boolean;
 }
 
-/** Nothing when the lock is held by somebody else, or the server wants to be asked again. */
+/** `undefined` when somebody else holds the lock, or the LOCK must be retried. */
 function lockResult(request: LockRequest, reply: CompoundReply, opened: OpenFile): GrantedLock | undefined {
   if (!reply.reached(request.lock)) {
     if (reply.failedWith("NFS4ERR_DENIED", "NFS4ERR_DELAY", "NFS4ERR_GRACE")) return undefined;
-    // a server that does not take the current stateid in a LOCK is asked again with the real one
+    // A server that does not support the current stateid in a LOCK gets the real one next.
     if (request.stateid === CURRENT_STATEID && reply.failedWith("NFS4ERR_BAD_STATEID")) return undefined;
     reply.orThrow(opened.path);
   }
@@ -192,22 +192,22 @@ function lockResult(request: LockRequest, reply: CompoundReply, opened: OpenFile
   return { locked, inPlace };
 }
 
-/** Operations that give lock and open back, for the end of the last COMPOUND that needs them. */
+/** Operations that release the lock and close the file, for the end of the last COMPOUND that needs them. */
 export function release({ handle, lockStateid, stateid }: Omit<LockedFile, "attributes">): Operation<void>[] {
   return [putFileHandle(handle), unlockFile(lockStateid), close(stateid)];
 }
 
-/** Gives lock and open back after a failure; if that fails too, the server does so when our lease runs out. */
+/** Releases lock and open. A failure is ignored: the server drops both when our lease expires. */
 export async function releaseQuietly(context: FileContext, locked: LockedFile): Promise<void> {
   await context.channel.run(release(locked), cleanupOptions()).catch(ignoreNfsError);
 }
 
 /**
- * Gives back a lock that we may have, or not. Its owner asks for it once more: the server grants it to those who have
- * it, and tells the stateid to give it back with.
+ * Releases a lock that we may hold, or not. Its owner asks for it once more: the server grants a lock to its holder,
+ * with the stateid that releases it.
  */
-async function letGo(context: FileContext, { file, ownerName, opened: known }: Taking): Promise<void> {
-  // without us for a lease, the server lets go of it by itself
+async function releaseUncertain(context: FileContext, { file, ownerName, opened: known }: Taking): Promise<void> {
+  // After that, the server has dropped the lock.
   const run = cleanupOptions(context.channel.limits.leaseTime * 1000);
   try {
     const owner = await stateOwner(context, ownerName, run);
@@ -223,7 +223,7 @@ async function letGo(context: FileContext, { file, ownerName, opened: known }: T
   }
 }
 
-/** The open that an owner may have already. */
+/** Opens the file once more: the server returns the open that the owner may have already. */
 async function openAgain(context: FileContext, file: EntryPath, owner: StateOwner, run: RunOptions): Promise<OpenFile> {
   const walk = await walkTo(context, file.directory, run);
   const open = openByName({ owner, access: "write", name: file.name });
@@ -237,8 +237,8 @@ function openFileOf({ text: path }: EntryPath, ownerName: string, handle: Buffer
 }
 
 /**
- * All who append, or who change a name under a condition, hold the file's lock, and see each other's changes. VERIFY
- * sees those of the rest, up to the operation behind it.
+ * Runs `use` while the file at a path has an etag. The lock keeps out everybody who appends, or changes the name under
+ * a condition. VERIFY, in the same COMPOUND as the change, detects the changes of all others.
  *
  * @param use Runs a COMPOUND that begins with `verified`, which leaves the file's directory current and saved.
  * @throws {PreconditionError} when the file at the path has another etag, or there is none.

@@ -1,4 +1,4 @@
-/** Files that stay open over several COMPOUNDs, and are opened again when the server lost the open. */
+/** Files that stay open over several COMPOUNDs, and are reopened when the server has lost the open. */
 import { ignoreNfsError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { Operation } from "../wire/compound.ts";
@@ -13,11 +13,13 @@ export interface OpenFile {
   readonly ownerName: string;
   readonly handle: Buffer;
   stateid: Stateid;
-  /** Under way; requests that find the open lost share one new open, since each would outdate the one before. */
+  /**
+   * In flight. Requests that find the open lost share one new open: another one would outdate the first one's stateid.
+   */
   reopening?: Promise<void> | undefined;
 }
 
-/** What a server answers when it restarted, or our lease ran out: the file is the same, its open is gone. */
+/** Statuses after the server restarted, or our lease expired: the file is still there, its open is gone. */
 export const OPEN_LOST = [
   "NFS4ERR_BAD_STATEID",
   "NFS4ERR_STALE_STATEID",
@@ -25,7 +27,7 @@ export const OPEN_LOST = [
   "NFS4ERR_ADMIN_REVOKED",
 ] as const;
 
-/** Runs one operation on an open file; `operation` is built anew for each stateid that the file gets. */
+/** Runs one operation on an open file. `operation` makes it, with the stateid that the file has now. */
 export async function onOpenFile<Result>(
   context: FileContext,
   file: OpenFile,
@@ -52,7 +54,7 @@ async function reopen(context: FileContext, file: OpenFile, run: RunOptions): Pr
   file.stateid = reply.orThrow(file.path).of(open);
 }
 
-/** Closes a file that no result depends on any more; the server drops the open with our lease in any case. */
+/** Closes a file. A failure is ignored: the server drops the open when our lease expires. */
 export async function closeQuietly(context: FileContext, { handle, stateid }: OpenFile): Promise<void> {
   await context.channel.run([putFileHandle(handle), close(stateid)], cleanupOptions()).catch(ignoreNfsError);
 }

@@ -1,4 +1,4 @@
-/** Removing what writers that crashed left behind: files under temporary names that nobody has written to for long. */
+/** Removing orphaned temporary files: writers that crashed left them, and nobody has written to them for long. */
 
 import { isStatus } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
@@ -11,7 +11,7 @@ import { verifyNamed } from "./locking.ts";
 import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
 import { discard, isTemporaryName, stageFile } from "./staged-file.ts";
 
-/** The walk is over; there may be more. */
+/** A limit is reached; there may be more files. */
 class OutOfLimits extends Error {}
 
 export async function removeOrphans(
@@ -53,7 +53,7 @@ export async function removeOrphans(
   return report;
 }
 
-/** Files and directories come, go and change while they are looked at, and some are not ours. */
+/** Files and directories come, go and change while they are examined, and some are not ours. */
 const PASSED_OVER = [
   "NFS4ERR_NOENT",
   "NFS4ERR_NOTDIR",
@@ -69,14 +69,14 @@ function passOver(error: unknown): void {
   if (!isStatus(error, ...PASSED_OVER)) throw error;
 }
 
-/** The server's clock, which dates the files, in milliseconds since 1970: a new file has its time. */
+/** The server's time, in milliseconds since 1970: a new file has it. */
 async function serverTime(context: FileContext, directory: string, run: RunOptions): Promise<number> {
   const file = await stageFile(context, parseEntryPath(`${directory}/clock`), run);
   await discard(context, file);
   return file.createdAt;
 }
 
-/** Removes a file; fails with NFS4ERR_NOT_SAME if something was written to it since it was listed. */
+/** Removes a file; fails with NFS4ERR_NOT_SAME if it has changed since it was listed. */
 async function removeUntouched(
   context: FileContext,
   { directory, name, text }: EntryPath,

@@ -5,10 +5,10 @@ import type { Operation } from "../wire/compound.ts";
 import { getFileHandle, lookup, putFileHandle, putRootFileHandle } from "../wire/operations/file-handles.ts";
 import type { FileContext } from "./context.ts";
 
-/** Bytes in one name, on EFS and on every common file system. */
-const MAXIMUM_NAME = 255;
+/** Bytes in one name: the limit of EFS, and of every common file system. */
+const MAX_NAME_SIZE = 255;
 
-/** A path that names something inside a directory. */
+/** A path to a name in a directory: any path but the root. */
 export interface EntryPath {
   readonly text: string;
   /** The names of the directories above it. */
@@ -29,8 +29,10 @@ export function parsePath(path: string): string[] {
       throw new InvalidPathError(`${JSON.stringify(path)} has a NUL in ${JSON.stringify(name)}: names must not`);
     }
     const bytes = Buffer.byteLength(name);
-    if (bytes > MAXIMUM_NAME) {
-      throw new InvalidPathError(`A name in the path has ${bytes} bytes, at most ${MAXIMUM_NAME} are allowed: ${name}`);
+    if (bytes > MAX_NAME_SIZE) {
+      throw new InvalidPathError(
+        `A name in the path has ${bytes} bytes, at most ${MAX_NAME_SIZE} are allowed: ${name}`,
+      );
     }
   }
   return names;
@@ -44,12 +46,12 @@ export function parseEntryPath(path: string): EntryPath {
   return { text: path, directory: names.slice(0, -1), name };
 }
 
-/** Most operations of one COMPOUND that is built around a walk, without the walk itself. */
+/** Operations of a COMPOUND that are left for all but its walks. */
 const RESERVED = 16;
 
 /**
- * Operations that make the object at `names` the current file handle. A path deeper than one COMPOUND allows is
- * resolved down to what fits, first.
+ * Operations that make the file at `names` the current file handle. Of a path that is too deep for one COMPOUND, the
+ * first directories are looked up beforehand.
  *
  * @param walks How many times the caller puts the result into one COMPOUND.
  */

@@ -1,4 +1,4 @@
-/** Reading: one COMPOUND for what fits into one reply, an open file and READs ahead for the rest. */
+/** Reading: one COMPOUND for what fits into one reply, and an open file with READs ahead for the rest. */
 
 import { FileChangedError } from "../errors.ts";
 import { MemoryLease } from "../memory-budget.ts";
@@ -13,14 +13,14 @@ import { type FileContext, runOptions, stateOwner } from "./context.ts";
 import { closeQuietly, type OpenFile, onOpenFile } from "./open-files.ts";
 import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
 
-/** READs under way at once for one reader, while there is memory for them. */
+/** READs in flight for one reader, while there is memory for them. */
 const READ_AHEAD = 4;
 
-/** Bytes of one READ when there is not much memory, and when there is none: so little can always be read. */
-const MODEST_READ = 256 * 1024;
-const SMALLEST_READ = 64 * 1024;
+/** Bytes of one READ when memory is short, and when there is none: this little is read without a lease. */
+const REDUCED_READ = 256 * 1024;
+const MIN_READ = 64 * 1024;
 
-/** Servers that do not take the anonymous stateid in a READ answer with one of these. */
+/** What servers reply that do not support the anonymous stateid in a READ. */
 const ANONYMOUS_REFUSED = ["NFS4ERR_BAD_STATEID", "NFS4ERR_OPENMODE", "NFS4ERR_NOTSUPP"] as const;
 
 export async function readWhole(
@@ -69,15 +69,17 @@ interface FirstRead extends ReadResult {
   readonly attributes: FileAttributes;
 }
 
-/** How much to READ at once, of `most` bytes, and what is held for it: large READs must not leave all others small ones. */
+/**
+ * How many of `most` bytes to READ at once, and how many are leased for it. Large READs must not take all the memory.
+ */
 function roomForRead(memory: MemoryLease, most: number): { readonly length: number; readonly held: number } {
   if (memory.tryReserveSpare(most, 1 / 4)) return { length: most, held: most };
-  const modest = Math.min(most, MODEST_READ);
-  if (memory.tryReserveSpare(modest)) return { length: modest, held: modest };
-  return { length: Math.min(most, SMALLEST_READ), held: 0 };
+  const reduced = Math.min(most, REDUCED_READ);
+  if (memory.tryReserveSpare(reduced)) return { length: reduced, held: reduced };
+  return { length: Math.min(most, MIN_READ), held: 0 };
 }
 
-/** As much from `start` as fits into one reply, and into the memory. */
+/** As much from `start` as fits into one reply, and into the memory budget. */
 async function readBeginning(
   context: FileContext,
   file: EntryPath,
@@ -95,7 +97,7 @@ async function readBeginning(
   }
 }
 
-/** Attributes and data in one COMPOUND; data and size agree, even while somebody appends. */
+/** Attributes and data in one COMPOUND. */
 async function readOnce(context: FileContext, file: EntryPath, range: ReadRange, run: RunOptions): Promise<FirstRead> {
   const walk = await walkTo(context, [...file.directory, file.name], run);
   const attributes = getAttributes();
@@ -147,7 +149,7 @@ async function openFile(context: FileContext, file: EntryPath, run: RunOptions):
 }
 
 interface Stretch {
-  /** What is there already of it. */
+  /** The beginning of it, which has been read. */
   readonly head: Buffer;
   readonly start: number;
   readonly end: number;
@@ -170,18 +172,18 @@ async function* readOn(
   } finally {
     endWatch();
     memory.releaseAll();
-    // nobody has to wait for that, least of all when the server does not answer any more
+    // Nobody has to wait for that, least of all when the server no longer replies.
     void closeQuietly(context, file).finally(() => context.owners.release(file.ownerName));
   }
 }
 
 interface ChunkAhead {
   readonly data: Promise<Buffer>;
-  /** Bytes of memory that are held for it. */
+  /** Bytes of memory that are leased for it. */
   readonly held: number;
 }
 
-/** The bytes of a stretch in order, a few READs ahead of the consumer as long as there is memory for them. */
+/** The bytes of a stretch in order, a few READs ahead of the consumer while there is memory for them. */
 async function* readAhead(
   context: FileContext,
   file: OpenedFile,
@@ -198,7 +200,7 @@ async function* readAhead(
       const { length, held } = roomForRead(memory, most);
       if (held === 0 && ahead.length > 0) return;
       const data = readFully(context, file, { offset: next, length }, options);
-      // it is awaited in its turn; until then a failure must not count as unhandled
+      // It is awaited later; until then its failure must not count as unhandled.
       data.catch(() => {});
       ahead.push({ data, held });
       next += length;
@@ -220,7 +222,7 @@ async function* readAhead(
   }
 }
 
-/** All the bytes of a range; a server may answer a READ with fewer than were asked for. */
+/** All the bytes of a range, in as many READs as it takes: a server may return fewer bytes than it was asked for. */
 async function readFully(
   context: FileContext,
   file: OpenedFile,

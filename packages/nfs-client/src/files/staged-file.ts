@@ -1,6 +1,6 @@
 /**
- * A file in the making: it has a temporary name in the directory where it will be, is written there, and is then
- * published under its own name in one step, or discarded.
+ * A staged file is written under a temporary name, in the directory where it will be. Then it is published under its
+ * own name in one step, or discarded.
  */
 import { randomUUID } from "node:crypto";
 import { ignoreNfsError, isStatus, OutcomeUnknownError, PreconditionError, ProtocolError } from "../errors.ts";
@@ -19,19 +19,19 @@ import { whileUnchanged } from "./locking.ts";
 import { closeQuietly, OPEN_LOST, type OpenFile, onOpenFile } from "./open-files.ts";
 import { type EntryPath, walkTo } from "./paths.ts";
 
-/** What the names of files in the making begin with. */
+/** What temporary names begin with. */
 export const TEMPORARY_PREFIX = ".nfs-tmp-";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** All files in the making have names of their own, so their opens can share one owner. */
+/** Each staged file is opened once, so that their opens can share one owner. */
 export const STAGING_OWNER = "staging";
 
 export interface StagedFile extends OpenFile {
   readonly target: EntryPath;
   readonly temporaryName: string;
   readonly fileId: bigint;
-  /** The server's time, in milliseconds since 1970. */
+  /** By the server's clock, in milliseconds since 1970. */
   readonly createdAt: number;
 }
 
@@ -39,7 +39,7 @@ export function newTemporaryName(): string {
   return `${TEMPORARY_PREFIX}${randomUUID()}`;
 }
 
-/** Whether {@link newTemporaryName} makes such names. */
+/** Whether {@link newTemporaryName} may have made this name. */
 export function isTemporaryName(name: string): boolean {
   return name.startsWith(TEMPORARY_PREFIX) && UUID.test(name.slice(TEMPORARY_PREFIX.length));
 }
@@ -67,7 +67,7 @@ export async function stageFile(context: FileContext, target: EntryPath, run: Ru
   };
 }
 
-/** Writes chunks side by side; on return all of them are durable. Each request has the deadline that `run` gives it. */
+/** Writes chunks concurrently; on return all of them are durable. Each request gets its deadline from `run`. */
 export async function writeChunks(
   context: FileContext,
   file: StagedFile,
@@ -80,12 +80,12 @@ export async function writeChunks(
   const unstable = written.filter(({ verifiers }) => verifiers.length > 0);
   if (unstable.length === 0) return;
   const committed = await commitFile(context, file, run());
-  // a server that restarted since the WRITE has another verifier now, and has lost what it had not stored
+  // A server that has restarted since the WRITE has another verifier, and has lost what was not durable.
   const lost = unstable.filter(({ verifiers }) => verifiers.some((verifier) => verifier !== committed));
   await Promise.all(lost.map(({ chunk }) => writeChunk(context, file, chunk, true, run)));
 }
 
-/** Writes one chunk, and tells the verifiers of the WRITEs that are not durable yet. */
+/** Writes one chunk, and returns the verifiers of the WRITEs that are not durable yet. */
 async function writeChunk(
   context: FileContext,
   file: StagedFile,
@@ -112,7 +112,7 @@ async function commitFile({ channel }: FileContext, { handle, path }: StagedFile
   return (await channel.run([putFileHandle(handle), operation], run)).orThrow(path).of(operation);
 }
 
-/** Takes the file away again; what cannot be removed now is left under its temporary name. */
+/** Removes the file. If that fails, it is an orphan, which {@link NfsClient.removeOrphans} removes later. */
 export async function discard(context: FileContext, file: StagedFile): Promise<void> {
   await closeQuietly(context, file);
   await removeTemporary(context, file);
@@ -131,7 +131,7 @@ export async function removeTemporary(
   }
 }
 
-/** @throws {PreconditionError} when the condition does not hold; the file in the making is still there then. */
+/** @throws {PreconditionError} when the condition does not hold; the staged file is still there then. */
 export async function publish(
   context: FileContext,
   file: StagedFile,
@@ -153,7 +153,7 @@ async function replace(context: FileContext, file: StagedFile, run: RunOptions):
   return giveName(context, file, naming, [...walk, saveFileHandle, naming], run);
 }
 
-/** LINK, unlike RENAME, never replaces what has the name. */
+/** LINK, unlike RENAME, never replaces an existing file. */
 async function publishWhereAbsent(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
   const { directory, name } = file.target;
   const walk = await walkTo(context, directory, run);
@@ -168,8 +168,8 @@ async function publishWhereAbsent(context: FileContext, file: StagedFile, run: R
 }
 
 /**
- * Closes the file, runs `operations`, which leave its directory current, and tells the attributes it has then. With
- * `naming`, one of them, the file has its name.
+ * Closes the file, runs `operations`, and returns the attributes that the file has then. One of the operations is
+ * `naming`, which gives the file its name; they leave its directory current.
  */
 async function giveName(
   context: FileContext,
@@ -187,7 +187,7 @@ async function giveName(
   try {
     const first = await context.channel.run([putFileHandle(file.handle), own, closing, ...publishing], once);
     const closeFailed = first.failure?.operation === closing && first.failedWith(...OPEN_LOST);
-    // closing changed something, so this was not run again by itself
+    // The channel does not retry a COMPOUND whose CLOSE was done.
     const asksForTime =
       first.reached(closing) && !first.reached(naming) && first.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE");
     const reply = closeFailed || asksForTime ? await context.channel.run(publishing, once) : first;
@@ -201,7 +201,7 @@ async function giveName(
   }
 }
 
-/** The attributes of a file under its name; its own from before, when somebody has replaced or removed it since. */
+/** The attributes of the file at its name, or its own from before when somebody has replaced or removed it since. */
 export function attributesAtName(
   own: FileAttributes,
   reply: CompoundReply,

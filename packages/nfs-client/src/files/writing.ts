@@ -1,4 +1,4 @@
-/** Replacing a file: in one COMPOUND when it fits, else through a file in the making that is written in a stream. */
+/** Replacing a file: in one COMPOUND when the data fits, else by streaming it to a staged file. */
 
 import { Backoff } from "../deadline.ts";
 import { AbortedError, ConnectionError, ignoreNfsError } from "../errors.ts";
@@ -12,7 +12,7 @@ import { write } from "../wire/operations/data.ts";
 import { rename } from "../wire/operations/directories.ts";
 import { lookup, restoreFileHandle, saveFileHandle } from "../wire/operations/file-handles.ts";
 import { close, openByName } from "../wire/operations/opens-and-locks.ts";
-import { allOf, Batches, type Beginning, begin, LONGEST_WAIT_FOR_SOURCE } from "./chunks.ts";
+import { allOf, Batches, type Beginning, begin, MAX_SOURCE_WAIT } from "./chunks.ts";
 import { cleanupOptions, type FileContext, runOptions, stateOwner } from "./context.ts";
 import { makingParents } from "./directories.ts";
 import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
@@ -28,11 +28,11 @@ import {
   writeChunks,
 } from "./staged-file.ts";
 
-/** Room in a request for what stands around the names and the data. */
+/** Bytes of a request that are left for all but the names and the data. */
 const ENVELOPE = 1024;
 const NAME_OVERHEAD = 16;
 
-/** Data that the caller has in memory takes none of ours. */
+/** Data that the caller already holds in memory does not count. */
 const CALLERS_MEMORY = new MemoryBudget(Number.POSITIVE_INFINITY);
 
 export async function writeWhole(
@@ -46,7 +46,7 @@ export async function writeWhole(
   const memory = new MemoryLease(isInMemory ? CALLERS_MEMORY : context.memory);
   const limit = oneCompoundLimit(context, file);
   try {
-    const source = isInMemory ? allOf(data, limit) : await begin(data, limit, LONGEST_WAIT_FOR_SOURCE, memory);
+    const source = isInMemory ? allOf(data, limit) : await begin(data, limit, MAX_SOURCE_WAIT, memory);
     return await writeFrom(context, file, source, memory, options);
   } finally {
     memory.releaseAll();
@@ -75,7 +75,7 @@ async function writeFrom(
   }
 }
 
-/** Bytes of data that fit into a request beside the names of the path, which occur twice. */
+/** Bytes of data that fit into a request with the names of the path, which occur twice in it. */
 function oneCompoundLimit({ channel }: FileContext, { directory, name }: EntryPath): number {
   const { maximumRequest, maximumWrite } = channel.limits;
   const names = [...directory, name].reduce((sum, each) => sum + Buffer.byteLength(each) + NAME_OVERHEAD, 0);
@@ -83,8 +83,8 @@ function oneCompoundLimit({ channel }: FileContext, { directory, name }: EntryPa
 }
 
 /**
- * Creates, writes, closes and renames in one COMPOUND. Nothing when the server does not take the current stateid, which
- * is remembered.
+ * Creates, writes, closes and renames in one COMPOUND. Returns `undefined`, and remembers it, when the server does not
+ * support the current stateid.
  */
 async function writeAtOnce(
   context: FileContext,
@@ -109,7 +109,7 @@ async function writeAtOnce(
       saveFileHandle,
       open,
       writing,
-      // a WRITE may be done in part: what is not complete must not get the name
+      // A server may write less than it was asked to: an incomplete file must not get the name.
       verifySize(length),
       own,
       closing,
@@ -153,13 +153,13 @@ async function writeStaged(
     return await publish(context, file, options.when, runOptions(context, options));
   } catch (error) {
     const discarding = discard(context, file);
-    // where the server does not answer any more, the same may be done elsewhere meanwhile
+    // The server no longer replies: do not keep the caller, who may do the same elsewhere.
     if (!(error instanceof ConnectionError || error instanceof AbortedError)) await discarding;
     throw error;
   }
 }
 
-/** Writes a source of any length, a few batches ahead of the server, as far as there is memory. */
+/** Writes a source of any length, a few batches ahead of the server, within the memory budget. */
 async function writeAhead(
   context: FileContext,
   file: StagedFile,

@@ -1,4 +1,9 @@
-/** COMPOUNDs over the slots of a session: sent again where that is safe, and never done twice where it is not. */
+/**
+ * Runs COMPOUNDs in the slots of a session. A request whose reply was lost is retried in its slot: the session's reply
+ * cache makes sure that the server executes it once (RFC 8881 §2.10.6). If the session is lost too, nobody can tell
+ * whether it was executed; then it becomes a new request, or an {@link OutcomeUnknownError} where it must not be done
+ * twice.
+ */
 import { Backoff, type Deadline } from "../deadline.ts";
 import type { Diagnostics } from "../diagnostics.ts";
 import { ConnectionError, messageOf, OutcomeUnknownError, ProtocolError } from "../errors.ts";
@@ -12,15 +17,15 @@ import type { Session, SessionLimits, Slot } from "./session.ts";
 
 export interface RunOptions extends WaitOptions {
   /**
-   * The COMPOUND must not be done twice: the server keeps its reply for a retry, and where that is not enough to tell
-   * whether it was done, {@link OutcomeUnknownError} says so. Without it, it is repeated.
+   * The COMPOUND must not be executed twice. The server is asked to cache its reply for a retry. Where that does not
+   * tell whether it was executed, it fails with an {@link OutcomeUnknownError}. Default: it is sent as a new request.
    */
   readonly once?: boolean;
-  /** Called when the time is up before the reply; `over` resolves when the reply has come, or cannot come any more. */
+  /** Called when the deadline passes before the reply. `over` resolves when the reply has come, or cannot come. */
   readonly onAbandoned?: (over: Promise<void>) => void;
 }
 
-/** A request that owns a slot until its fate is known. */
+/** A request that owns a slot until its outcome is known. */
 interface SlotRequest {
   readonly session: Session;
   readonly slot: Slot;
@@ -28,45 +33,45 @@ interface SlotRequest {
   readonly operations: Operations;
   readonly xid: number;
   readonly message: readonly Buffer[];
-  /** How often it was sent. */
+  /** How often it has been sent. */
   transmissions: number;
   malformedReplies: number;
-  /** What the last transmission failed with. */
+  /** Why the last transmission failed. */
   lastError: unknown;
-  /** Its caller has gone; the slot is freed by the reply, or by the loss of the connection. */
+  /** Its caller no longer waits. The slot becomes free with the reply, or is settled when the connection is lost. */
   abandoned: boolean;
 }
 
-/** Why a request came to no answer, and in words. */
+/** Why no reply to a request can come, and what an error says then. */
 const LOSSES = {
   "session-lost": "the session was lost",
   "reply-lost": "the connection was lost, and the server did not keep the reply",
 } as const;
 
-/** What became of a request: an answer, or none. `executed`: without an answer, nobody can tell. */
-type Fate =
+/** What became of a request: a reply, or none. `executed: "perhaps"`: nobody can tell. */
+type Outcome =
   | { readonly kind: "answered"; readonly reply: CompoundReply }
   | { readonly kind: "lost"; readonly executed: "no" | "perhaps"; readonly why: keyof typeof LOSSES };
 
-/** Times that a path is looked up before a stale file is believed: more would be a server that remembers wrongly. */
-const MOST_LOOKS = 10;
+/** How often a path is looked up when the file that is found there is stale: by then the server's cache is at fault. */
+const MAX_LOOKUPS = 10;
 
-/** A server that answers one request with nonsense this often is not going to make sense. */
-const MOST_MALFORMED_REPLIES = 3;
+/** After so many malformed replies to one request, it fails. */
+const MAX_MALFORMED_REPLIES = 3;
 
 export class Channel {
   readonly #manager: SessionManager;
   #session: Session;
 
-  private constructor(keeper: SessionManager, session: Session) {
-    this.#manager = keeper;
+  private constructor(manager: SessionManager, session: Session) {
+    this.#manager = manager;
     this.#session = session;
   }
 
   /** Connects and makes a session; does not retry. */
   static async open(options: SessionOptions): Promise<Channel> {
-    const { keeper, session } = await SessionManager.open(options);
-    return new Channel(keeper, session);
+    const { manager, session } = await SessionManager.open(options);
+    return new Channel(manager, session);
   }
 
   get statistics(): SessionStatistics {
@@ -82,44 +87,44 @@ export class Channel {
     return this.#session.limits;
   }
 
-  /** Waits for the session and tells the client id, which owners of opens and locks need. */
+  /** The client id of the session, which the owners of opens and locks are part of. Waits for a session. */
   async clientId(options: WaitOptions): Promise<bigint> {
     return (await this.#ready(options)).identity.clientId;
   }
 
   /**
-   * Runs one COMPOUND; the reply tells which operation failed, if one did. It is run again, unless it changed something
-   * that is the caller's to undo, when the server asks for time (NFS4ERR_DELAY, NFS4ERR_GRACE), and when a file was
-   * replaced between being looked up and being used (NFS4ERR_STALE): another look finds the new one.
+   * Runs one COMPOUND; the reply says which operation failed, if one did. It is retried when the server asks for time
+   * (NFS4ERR_DELAY, NFS4ERR_GRACE), and when a file was replaced between being looked up and being used
+   * (NFS4ERR_STALE). It is not retried when an operation of it changed something: that is the caller's to undo.
    */
   async run(operations: Operations, options: RunOptions): Promise<CompoundReply> {
     const backoff = new Backoff();
     const walks = operations[0] === putRootFileHandle;
-    // a grace period takes longer than a caller has who can go elsewhere
+    // A grace period is longer than a caller waits who has another way to the file.
     const grace = options.onConnectionLoss === "recover";
-    let looks = 1;
+    let lookups = 1;
     for (;;) {
-      const fate = await this.#attempt(await this.#ready(options), operations, options);
-      if (fate.kind === "answered") {
-        const { reply } = fate;
-        const stale = walks && looks < MOST_LOOKS && reply.failedWith("NFS4ERR_STALE", "NFS4ERR_FHEXPIRED");
+      const outcome = await this.#attempt(await this.#ready(options), operations, options);
+      if (outcome.kind === "answered") {
+        const { reply } = outcome;
+        const stale = walks && lookups < MAX_LOOKUPS && reply.failedWith("NFS4ERR_STALE", "NFS4ERR_FHEXPIRED");
         const wait = reply.failedWith("NFS4ERR_DELAY") || (grace && reply.failedWith("NFS4ERR_GRACE"));
         if (reply.changedSomething || !(stale || wait)) return reply;
-        looks += 1;
+        lookups += 1;
         if (stale) {
           this.diagnostics.retry(operations, "file-replaced");
           continue;
         }
         await this.waitAsAsked(operations, reply, backoff, options.deadline);
       } else {
-        if (fate.executed === "perhaps" && options.once) throw outcomeUnknown(LOSSES[fate.why]);
+        if (outcome.executed === "perhaps" && options.once) throw outcomeUnknown(LOSSES[outcome.why]);
         await options.deadline.sleep(backoff.next());
-        this.diagnostics.retry(operations, fate.why);
+        this.diagnostics.retry(operations, outcome.why);
       }
     }
   }
 
-  /** Waits before a COMPOUND is sent again, because `reply` asked for time. */
+  /** Waits before a COMPOUND is retried, because `reply` asked for time. */
   async waitAsAsked(operations: Operations, reply: CompoundReply, backoff: Backoff, deadline: Deadline): Promise<void> {
     const wait = backoff.next();
     this.diagnostics.delay(operations, reply, wait);
@@ -131,12 +136,12 @@ export class Channel {
     return this.#manager.watch();
   }
 
-  /** Resolves when the server answers. */
+  /** Resolves when the server replies. */
   ping(options: WaitOptions): Promise<void> {
     return this.#manager.ping(options);
   }
 
-  /** Ends what the client of this name left. */
+  /** Ends the session, opens and locks of the client with this name. */
   fence(clientName: string, options: WaitOptions): Promise<void> {
     return this.#manager.fence(clientName, options);
   }
@@ -150,8 +155,8 @@ export class Channel {
     return this.#session;
   }
 
-  /** Sends one request in a slot of `session`, over as many connections as it takes to learn its fate. */
-  async #attempt(session: Session, operations: Operations, options: RunOptions): Promise<Fate> {
+  /** Sends one request in a slot of `session`, over as many connections as it takes to learn its outcome. */
+  async #attempt(session: Session, operations: Operations, options: RunOptions): Promise<Outcome> {
     const { deadline, once = false } = options;
     const slot = await acquire(session, deadline);
     if (slot === undefined) return { kind: "lost", executed: "no", why: "session-lost" };
@@ -172,7 +177,7 @@ export class Channel {
         }
         const reply = await this.#transmit(connection, request, options);
         if (reply === undefined) continue;
-        // the slot's sequence has not moved
+        // With NFS4ERR_DELAY for its SEQUENCE, the slot's sequence id has not moved: the same request is sent again.
         if (!reply.delayed) return this.#conclude(request, reply);
         await this.waitAsAsked(request.operations, reply, backoff, deadline);
       }
@@ -201,7 +206,7 @@ export class Channel {
     };
   }
 
-  /** Sends the request and waits for its reply; nothing when the connection is lost first. */
+  /** Sends the request and waits for its reply; `undefined` when the connection is lost first. */
   async #transmit(
     connection: RpcConnection,
     request: SlotRequest,
@@ -215,10 +220,10 @@ export class Channel {
       return await this.diagnostics.observe(request.operations, request.message, deadline.race(call), decode);
     } catch (error) {
       if (error instanceof ProtocolError) {
-        // what else is on this connection cannot be trusted either
+        // Nothing else on this connection can be trusted either.
         connection.destroy(error);
         request.malformedReplies += 1;
-        if (request.malformedReplies >= MOST_MALFORMED_REPLIES) throw error;
+        if (request.malformedReplies >= MAX_MALFORMED_REPLIES) throw error;
       }
       if (connection.alive) {
         const over = this.#abandon(request, call);
@@ -230,7 +235,7 @@ export class Channel {
     }
   }
 
-  /** Nobody waits for the reply any more; when it comes all the same, the slot is free again. */
+  /** The caller no longer waits for the reply. When it comes after all, the slot is free again. */
   #abandon(request: SlotRequest, call: Promise<XdrReader>): Promise<void> {
     const { session, slot } = request;
     request.abandoned = true;
@@ -238,7 +243,7 @@ export class Channel {
       (reader) => {
         try {
           const reply = decodeCompound(reader, request.operations);
-          // an earlier transmission may still be under way: the slot's sequence id must not be used for another request
+          // An earlier transmission may still be in flight: another request must not have the same sequence id.
           if (reply.delayed) this.#manager.leaveUnsettled(session, slot);
           else this.#conclude(request, reply);
         } catch {
@@ -249,8 +254,8 @@ export class Channel {
     );
   }
 
-  /** What the reply says of the slot, of the session, and of the request. */
-  #conclude({ session, slot, sequence, transmissions }: SlotRequest, reply: CompoundReply): Fate {
+  /** What the reply says about the slot, the session and the request. */
+  #conclude({ session, slot, sequence, transmissions }: SlotRequest, reply: CompoundReply): Outcome {
     if (reply.failedWith("NFS4ERR_RETRY_UNCACHED_REP")) {
       session.slots.release(slot);
       return { kind: "lost", executed: "perhaps", why: "reply-lost" };
@@ -276,7 +281,7 @@ async function acquire({ slots }: Session, deadline: Deadline): Promise<Slot | u
   try {
     return await slots.acquire(deadline);
   } catch (error) {
-    // the session ended while we waited for one of its slots
+    // The session ended while we waited for one of its slots.
     if (error instanceof ConnectionError) return undefined;
     throw error;
   }

@@ -1,6 +1,6 @@
 /**
- * Keeps a connection and a session: connects again after a lost connection, makes a new session after a lost one, and
- * renews the lease (RFC 8881 §2.10, §8.4).
+ * Manages the one connection and the one session of a client: reconnects when the connection is lost, makes a new
+ * session when the server has lost the session, and renews the lease (RFC 8881 §2.10, §8.4).
  */
 import { randomInt } from "node:crypto";
 import { Backoff, Deadline } from "../deadline.ts";
@@ -27,7 +27,7 @@ import { type ClientIdentity, type ClientOwner, type SequenceResult, sequence } 
 import type { AuthSys } from "../wire/rpc.ts";
 import type { XdrReader } from "../wire/xdr.ts";
 import { openConnection, type RpcConnection, type ServerAddress, type TrafficCounters } from "./rpc-connection.ts";
-import { establishSession, fenceClient, MAXIMUM_RESPONSE, newOwner, type Session, type Slot } from "./session.ts";
+import { establishSession, fenceClient, MAX_RESPONSE_SIZE, newOwner, type Session, type Slot } from "./session.ts";
 
 export interface SessionOptions {
   readonly address: ServerAddress;
@@ -35,14 +35,14 @@ export interface SessionOptions {
   /** Unique among all the clients of the server. */
   readonly clientName: string;
   readonly slots: number;
-  /** Milliseconds for a connection and its session. */
+  /** Milliseconds within which a connection and its session must be set up. */
   readonly connectTimeout: number;
   /** Milliseconds without a byte while operations are in flight; then the connection is replaced. */
   readonly silenceLimit: number;
   readonly onSilence: (reason: ConnectionError) => void;
 }
 
-/** How long to try for a session, and whether to try more than once. */
+/** How long to wait for a session, and whether to reconnect for it. */
 export interface WaitOptions {
   readonly deadline: Deadline;
   readonly onConnectionLoss: "recover" | "fail";
@@ -55,7 +55,7 @@ export interface SessionStatistics extends TrafficCounters {
 
 const CLOSE_TIMEOUT = 1000;
 
-/** Milliseconds until a slot whose request the server is still at is tried again. */
+/** Milliseconds until the next attempt to settle a slot whose request the server is still executing. */
 const SETTLE_INTERVAL = 250;
 
 const STATE_LOST =
@@ -71,12 +71,12 @@ export class SessionManager {
   #owner: ClientOwner;
   #connection: RpcConnection | undefined;
   #session: Session | undefined;
-  /** As the last session left it. */
+  /** Of the last session: its sequence id is that of the next CREATE_SESSION. */
   #identity: ClientIdentity | undefined;
   #establishing: Promise<Session> | undefined;
   #xid = randomInt(0x1_0000_0000);
   #closed = false;
-  /** Operations that go on between two COMPOUNDs, such as a stream that is read slowly. */
+  /** How many operations are in flight that do not always wait for a reply, such as streams that are read slowly. */
   #watchers = 0;
   #lastUsedAt = 0;
   #leaseTimer: NodeJS.Timeout | undefined;
@@ -90,9 +90,9 @@ export class SessionManager {
   }
 
   /** Connects and makes a session; does not retry. */
-  static async open(options: SessionOptions): Promise<{ keeper: SessionManager; session: Session }> {
-    const keeper = new SessionManager(options);
-    return { keeper, session: await keeper.#establish() };
+  static async open(options: SessionOptions): Promise<{ manager: SessionManager; session: Session }> {
+    const manager = new SessionManager(options);
+    return { manager, session: await manager.#establish() };
   }
 
   /** The connection, while it is alive. */
@@ -100,7 +100,7 @@ export class SessionManager {
     return this.#connection?.alive ? this.#connection : undefined;
   }
 
-  /** The session, on a live connection; makes what is missing, for as long as the caller's deadline allows. */
+  /** The session, over a live connection. Makes both where they are missing, and retries until the deadline. */
   async ready({ deadline, onConnectionLoss }: WaitOptions): Promise<Session> {
     const backoff = new Backoff();
     for (;;) {
@@ -122,7 +122,7 @@ export class SessionManager {
     }
   }
 
-  /** Watches the server for silence from now on, whether or not a reply is due, until the returned function is called. */
+  /** Watches the server for silence until the returned function is called, whether or not a reply is due. */
   watch(): () => void {
     this.#watchers += 1;
     return () => {
@@ -150,17 +150,17 @@ export class SessionManager {
     });
   }
 
-  /** Takes note of what the server says in every SEQUENCE. */
+  /** Processes what the server says in every SEQUENCE. */
   noteSequence(session: Session, { targetHighestSlotId, statusFlags }: SequenceResult): void {
     session.slots.setTarget(targetHighestSlotId);
     this.#lastUsedAt = performance.now();
     if ((statusFlags & STATE_LOST) === 0) return;
-    // a new verifier makes the server drop what is left of our state
+    // A new verifier makes the server drop what is left of our state.
     this.#owner = newOwner(this.#options.clientName);
     this.forget(session, `SEQUENCE's status flags, 0x${statusFlags.toString(16)}`);
   }
 
-  /** The server does not know the session any more. */
+  /** The server no longer knows the session. */
   forget(session: Session, reason: string): void {
     if (this.#session === session) {
       this.#session = undefined;
@@ -169,13 +169,13 @@ export class SessionManager {
     session.slots.end();
   }
 
-  /** The server and we do not agree on the sequence of one of the session's slots. */
+  /** Client and server disagree on the sequence id of one of the session's slots, which is not used again. */
   retireSlot(session: Session): void {
     session.slots.retire();
     if (session.slots.exhausted) this.forget(session, "no slot is left whose sequence both sides know");
   }
 
-  /** Nobody waits for the slot's request any more, and nobody knows whether it was executed. */
+  /** The caller of the slot's request has gone, and nobody knows whether the request was executed. */
   leaveUnsettled(session: Session, slot: Slot): void {
     session.slots.leaveUnsettled(slot);
     this.#settleNow(session);
@@ -188,13 +188,13 @@ export class SessionManager {
     this.#settle(connection, session, new Deadline(this.#options.connectTimeout)).catch(ignoreNfsError);
   }
 
-  /** Resolves when the server answers, whatever else it is at: this takes no slot. */
+  /** Resolves when the server replies to NULL, which takes no slot of the session. */
   async ping(options: WaitOptions): Promise<void> {
     const connection = await this.#connected(options);
     await options.deadline.race(connection.ping());
   }
 
-  /** Ends what the client of this name left, over the connection that there is. */
+  /** Ends the session, opens and locks of the client with this name. */
   async fence(clientName: string, options: WaitOptions): Promise<void> {
     await this.diagnostics.timed("nfs-client:fence", { fenced: clientName }, async () =>
       this.#fence(await this.#connected(options), clientName, options.deadline),
@@ -202,9 +202,9 @@ export class SessionManager {
   }
 
   /**
-   * Has the server forget this client, so that opens and locks that are left need not wait for the lease to run out.
-   * DESTROY_SESSION and DESTROY_CLIENTID are not enough for that: some servers then keep the locks of a client that
-   * they do not know any more (RFC 8881 §18.50.3 has them refuse).
+   * Ends the session, and makes the server drop this client, so that opens and locks that are left do not stay until
+   * the lease expires. DESTROY_SESSION and DESTROY_CLIENTID are not enough: a server refuses the latter while state is
+   * left (RFC 8881 §18.50.3), and some keep the locks of a client that they no longer know.
    */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -214,7 +214,7 @@ export class SessionManager {
     const { connection } = this;
     try {
       if (connection === undefined) return;
-      // what the server is still at may be the taking of a lock
+      // A request that the server is still executing may be a LOCK.
       await new Deadline(CLOSE_TIMEOUT).race(connection.idle()).catch(ignoreNfsError);
       await this.#fence(connection, this.#options.clientName, new Deadline(CLOSE_TIMEOUT));
     } catch (error) {
@@ -233,10 +233,10 @@ export class SessionManager {
   }
 
   async #fence(connection: RpcConnection, clientName: string, deadline: Deadline): Promise<void> {
-    await fenceClient((each) => this.#sendPatiently(connection, each, deadline), newOwner(clientName));
+    await fenceClient((each) => this.#sendWhenReady(connection, each, deadline), newOwner(clientName));
   }
 
-  /** One try at a live connection with a session, shared by all who wait for it. */
+  /** One attempt at a live connection with a session, shared by all who wait for it. */
   #establish(): Promise<Session> {
     this.#establishing ??= this.#connectAndResume().finally(() => {
       this.#establishing = undefined;
@@ -263,7 +263,7 @@ export class SessionManager {
 
   async #newSession(connection: RpcConnection, deadline: Deadline): Promise<Session> {
     const begin = performance.now();
-    const send = (operations: Operations) => this.#sendPatiently(connection, operations, deadline);
+    const send = (operations: Operations) => this.#sendWhenReady(connection, operations, deadline);
     const session = await establishSession(send, this.#owner, this.#options.slots, this.#identity);
     this.diagnostics.publish("nfs-client:session:created", () => ({
       slots: session.slots.size,
@@ -280,7 +280,7 @@ export class SessionManager {
     if (this.#connection !== undefined) this.statistics.reconnects += 1;
     const settings = {
       address,
-      maximumReply: MAXIMUM_RESPONSE,
+      maximumReply: MAX_RESPONSE_SIZE,
       watch: { limit: silenceLimit, isInUse: () => this.#watchers > 0, onSilence },
       counters: this.statistics,
       nextXid: () => this.nextXid(),
@@ -293,14 +293,15 @@ export class SessionManager {
   }
 
   /**
-   * Puts an empty request through each slot whose last request was given up with its connection. Whether the server
-   * saw that request or not, it does not execute it after this, and the slot's sequence is known again.
+   * Settles the slots whose last request has no reply: sends a lone SEQUENCE with the same sequence id in each of them.
+   * Whether or not the server has seen the lost request, it does not execute it after this, and client and server agree
+   * on the slot's sequence id again.
    */
   async #settle(connection: RpcConnection, session: Session, deadline: Deadline): Promise<void> {
     const settling = session.slots.takeUnsettled().map(async (slot) => {
       try {
         const operation = this.sequence(session, slot, false);
-        // the server may answer with the whole reply that it kept of the request
+        // The server may send the whole reply that it cached for the lost request.
         const decode = (reader: XdrReader) => decodeFirstResult(reader, operation);
         this.#settleSlot(session, slot, await this.#send(connection, [operation], deadline, decode));
       } catch (error) {
@@ -318,7 +319,7 @@ export class SessionManager {
     else session.slots.release(slot);
   }
 
-  /** The server is still at the slot's request. */
+  /** The server is still executing the slot's request. */
   #settleLater(session: Session, slot: Slot): void {
     session.slots.leaveUnsettled(slot);
     this.#settleTimer ??= setTimeout(() => {
@@ -335,7 +336,7 @@ export class SessionManager {
     }, interval).unref();
   }
 
-  /** A failure is found again, and dealt with, by the next operation. */
+  /** A failure is left to the next operation, which sees it too. */
   async #renew(timeout: number): Promise<void> {
     const deadline = new Deadline(timeout);
     const session = await this.ready({ deadline, onConnectionLoss: "fail" });
@@ -344,8 +345,8 @@ export class SessionManager {
     this.#lastUsedAt = performance.now();
   }
 
-  /** Again when the server asks for time. */
-  async #sendPatiently(connection: RpcConnection, operations: Operations, deadline: Deadline): Promise<CompoundReply> {
+  /** Sends a COMPOUND, and retries it while the server asks for time. */
+  async #sendWhenReady(connection: RpcConnection, operations: Operations, deadline: Deadline): Promise<CompoundReply> {
     const backoff = new Backoff();
     for (;;) {
       const reply = await this.#send(connection, operations, deadline);
@@ -369,7 +370,7 @@ export class SessionManager {
   }
 }
 
-/** A status is no answer to the operations that wait for the session. */
+/** The operations that wait for the session must not see the status of a CREATE_SESSION as their own. */
 function sessionFailure(cause: unknown): NfsError {
   if (cause instanceof NfsStatusError) {
     return new ConnectionError(`The session could not be made: ${cause.message}`, { cause });

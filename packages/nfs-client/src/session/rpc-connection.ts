@@ -14,19 +14,19 @@ export interface ServerAddress {
   readonly tls?: TlsOptions | undefined;
 }
 
-/** Bytes moved, shared by all the connections of a client. */
+/** Bytes sent and received over all the connections of a client. */
 export interface TrafficCounters {
   bytesSent: number;
   bytesReceived: number;
 }
 
-/** When a server that says nothing is given up. */
+/** When a server that sends nothing is given up. */
 export interface SilenceWatch {
   /** Milliseconds without a byte from the server. */
   readonly limit: number;
   /** Whether an operation is in flight, even one that waits for no reply at the moment. */
   readonly isInUse: () => boolean;
-  /** Called with the reason, before what is in flight fails with it. */
+  /** Called with the reason, before the calls in flight fail with it. */
   readonly onSilence: (reason: ConnectionError) => void;
 }
 
@@ -59,7 +59,7 @@ export async function openConnection(settings: ConnectionSettings, deadline: Dea
   let inHandshake = false;
   let connection: RpcConnection | undefined;
   const records = new RecordAssembler(settings.maximumReply, (record) => connection?.receive(record));
-  // bytes go from the socket to their record: no buffer for each read, and no copy of what is long
+  // Bytes go from the socket straight to their record: no buffer for each read, and no copy of long records.
   const onread: OnReadOpts = {
     buffer: () => records.space(),
     callback: (count) => {
@@ -102,7 +102,7 @@ export class RpcConnection {
   #whenIdle: (() => void)[] = [];
   #failure: NfsError | undefined;
   #corked = false;
-  /** Checks in a row that found an operation in flight and nothing received. */
+  /** Checks in a row that found an operation in flight and no byte received. */
   #silentChecks = 0;
 
   constructor(socket: Socket, settings: ConnectionSettings) {
@@ -134,18 +134,18 @@ export class RpcConnection {
     });
   }
 
-  /** One call of the procedure that does nothing. */
+  /** Calls NULL, the procedure that does nothing. */
   async ping(): Promise<void> {
     const xid = this.#settings.nextXid();
     await this.call(xid, encodeNullCall(xid));
   }
 
-  /** Resolves when no call is under way. */
+  /** Resolves when no call is in flight. */
   async idle(): Promise<void> {
     if (this.#pending.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
-  /** Ends the connection; every call under way fails with `reason`. */
+  /** Ends the connection; every call in flight fails with `reason`. */
   destroy(reason: NfsError): void {
     if (this.#failure !== undefined) return;
     this.#failure = reason;
@@ -157,7 +157,7 @@ export class RpcConnection {
     this.#notifyIdle();
   }
 
-  /** `count` bytes have come into the space of `records`, which finds the replies in them. */
+  /** `count` bytes have been read into the space of `records`, which finds the replies in them. */
   received(count: number, records: RecordAssembler): void {
     this.#silentChecks = 0;
     this.#settings.counters.bytesReceived += count;
@@ -168,7 +168,7 @@ export class RpcConnection {
     }
   }
 
-  /** Gives a reply to the call that it answers. */
+  /** Passes a reply to its call. */
   receive(record: Buffer): void {
     const reader = new XdrReader(record);
     const xid = reader.uint32();
@@ -184,8 +184,8 @@ export class RpcConnection {
   }
 
   /**
-   * A server that is slow still answers NULL; one that is gone does not. Checks are counted, not milliseconds: while
-   * this process itself stands still, nothing can be heard.
+   * Pings a server that has sent nothing for half of the limit: one that is slow replies, one that is gone does not.
+   * Checks are counted, not milliseconds, because a process that was paused has not read what the server sent.
    */
   #checkSilence(): void {
     const { limit, isInUse, onSilence } = this.#settings.watch;
@@ -196,12 +196,12 @@ export class RpcConnection {
       onSilence(reason);
       this.destroy(reason);
     } else if (this.#silentChecks === CHECKS_PER_LIMIT / 2) {
-      // only that something arrives matters
+      // What matters is that a byte arrives.
       this.ping().catch(() => {});
     }
   }
 
-  /** Calls of the same tick leave in one system call. */
+  /** Calls of the same tick are sent in one system call. */
   #send(message: readonly Buffer[]): void {
     const socket = this.#socket;
     if (!this.#corked) {
@@ -223,7 +223,7 @@ function encodeNullCall(xid: number): Buffer[] {
   return recordOf((writer) => writeCallHeader(writer, xid, Procedure.NULL, undefined));
 }
 
-/** Why a TLS handshake came to no end, although the server accepted the TCP connection. */
+/** Why a TLS handshake failed, although the server accepted the TCP connection. */
 function handshakeFailure(error: unknown): string {
   const { code, reason } = partsOf(error);
   if (error instanceof DeadlineError) {
@@ -261,7 +261,7 @@ function tlsFailure(error: unknown): string {
 
 function partsOf(error: unknown): { code: string; reason: string } {
   if (!(error instanceof Error)) return { code: "", reason: String(error) };
-  // OpenSSL's own message says where in its source code it was.
+  // OpenSSL's message names a place in its source code; its reason does not.
   const { code, reason } = error as { code?: unknown; reason?: unknown };
   return { code: String(code ?? ""), reason: typeof reason === "string" ? reason : error.message };
 }

@@ -1,5 +1,4 @@
 /** A session on a server: how it is made and ended (RFC 8881 §2.10, §18.35, §18.36, §18.51), and its slots. */
-/** The slots of a session: each carries one request at a time, in sequence (RFC 8881 §2.10.6.1). */
 import { randomBytes } from "node:crypto";
 import type { Deadline } from "../deadline.ts";
 import { ConnectionError, ProtocolError } from "../errors.ts";
@@ -24,7 +23,7 @@ export interface SessionLimits {
   readonly maximumRequest: number;
   /** Data in one READ; its reply fits into the session's response size. */
   readonly maximumRead: number;
-  /** Data in one WRITE that is alone with its PUTFH. */
+  /** Data in one WRITE that is alone in its COMPOUND with SEQUENCE and PUTFH. */
   readonly maximumWrite: number;
   /** Bytes of one READDIR page. */
   readonly maximumDirectoryPage: number;
@@ -35,7 +34,7 @@ export interface SessionLimits {
 
 export interface Session {
   readonly id: Buffer;
-  /** For the client's next session. */
+  /** What the client's next session is made with. */
   readonly identity: ClientIdentity;
   readonly slots: SlotTable;
   readonly limits: SessionLimits;
@@ -44,23 +43,23 @@ export interface Session {
 /** Sends a COMPOUND as it is, without a session's SEQUENCE in front. */
 export type Send = (operations: Operations) => Promise<CompoundReply>;
 
-/** Room for what stands around the data of a READ or WRITE: the RPC header with its credential, and other operations. */
+/** Bytes left for all but the data of a READ or WRITE: the RPC header with its credential, and the other operations. */
 const ENVELOPE = 16 * 1024;
 const READ_ENVELOPE = 4 * 1024;
 const WRITE_ENVELOPE = 2 * 1024;
 const MEBIBYTE = 1024 * 1024;
 const DIRECTORY_PAGE = 256 * 1024;
 
-/** Enough for paths of some forty names; nfs-ganesha grants more than the 100 it then executes. */
+/** Enough for paths of about forty names. More would not help: nfs-ganesha grants any number, and executes 100. */
 const OPERATIONS = 64;
 
-/** The largest reply the client ever asks for. */
-export const MAXIMUM_RESPONSE = MEBIBYTE + ENVELOPE;
+/** Bytes of the largest reply that the client asks for. */
+export const MAX_RESPONSE_SIZE = MEBIBYTE + ENVELOPE;
 
 function wantedChannel(slots: number): ChannelAttributes {
   return {
     maximumRequestSize: MEBIBYTE + ENVELOPE,
-    maximumResponseSize: MAXIMUM_RESPONSE,
+    maximumResponseSize: MAX_RESPONSE_SIZE,
     maximumCachedResponseSize: 8 * 1024,
     maximumOperations: OPERATIONS,
     maximumRequests: slots,
@@ -68,9 +67,9 @@ function wantedChannel(slots: number): ChannelAttributes {
 }
 
 /**
- * Introduces the client to the server and opens a session of up to `slots` slots.
+ * Registers the client with the server, and makes a session with up to `slots` slots.
  *
- * @param before Of the client's last session.
+ * @param before The identity that the client's last session left.
  */
 export async function establishSession(
   send: Send,
@@ -116,8 +115,8 @@ export async function establishSession(
 }
 
 /**
- * Ends what the client of this name left: the server takes us for its next incarnation, so it drops its session, opens
- * and locks, and executes nothing more of what it sent (RFC 8881 §18.35.4, case 5).
+ * Fences the client with this name: says that it has restarted. The server then drops its session, opens and locks, and
+ * executes nothing more of what it sent (RFC 8881 §18.35.4, case 5).
  */
 export async function fenceClient(send: Send, owner: ClientOwner): Promise<void> {
   const { identity, sessionId } = await confirmClient(send, owner, 1);
@@ -125,12 +124,12 @@ export async function fenceClient(send: Send, owner: ClientOwner): Promise<void>
   (await send([destroyClientId(identity.clientId)])).orThrow();
 }
 
-/** A client of this name that has not been there before: the server drops what it knows of earlier ones. */
+/** A new incarnation of the client with this name: the server drops the state of earlier ones. */
 export function newOwner(name: string): ClientOwner {
   return { name, verifier: randomBytes(VERIFIER_SIZE) };
 }
 
-/** Makes the client known by its first session, or a known one by another. */
+/** Confirms the client id by making a session with it. */
 async function confirmClient(send: Send, owner: ClientOwner, slots: number, before?: ClientIdentity) {
   const identity = await identify(send, owner, before);
   const create = createSession(identity, wantedChannel(slots));
@@ -138,7 +137,7 @@ async function confirmClient(send: Send, owner: ClientOwner, slots: number, befo
   return { identity: { ...identity, sequenceId: (identity.sequenceId + 1) >>> 0 }, ...created };
 }
 
-/** A client that is known, with a sequence that only the server knows, starts over. */
+/** The client id. One that the server knows, but whose sequence id we do not, is replaced by a new incarnation. */
 async function identify(send: Send, owner: ClientOwner, before?: ClientIdentity): Promise<ClientIdentity> {
   const exchange = exchangeId(owner);
   const { confirmed, ...identity } = (await send([exchange])).orThrow().of(exchange);
@@ -147,14 +146,14 @@ async function identify(send: Send, owner: ClientOwner, before?: ClientIdentity)
   return identify(send, newOwner(owner.name));
 }
 
-/** Below these, not even a small file could be read or written. */
+/** @throws {ProtocolError} when the session is too small to read or write even a small file. */
 function checkUsable(channel: ChannelAttributes): void {
-  const smallestSize = 2 * Math.max(READ_ENVELOPE, WRITE_ENVELOPE);
-  const fewestOperations = 16;
+  const minSize = 2 * Math.max(READ_ENVELOPE, WRITE_ENVELOPE);
+  const minOperations = 16;
   if (
     channel.maximumRequests < 1 ||
-    channel.maximumOperations < fewestOperations ||
-    Math.min(channel.maximumRequestSize, channel.maximumResponseSize) < smallestSize
+    channel.maximumOperations < minOperations ||
+    Math.min(channel.maximumRequestSize, channel.maximumResponseSize) < minSize
   ) {
     throw new ProtocolError(`The session that the server grants is too small to use: ${JSON.stringify(channel)}`);
   }
@@ -163,7 +162,7 @@ function checkUsable(channel: ChannelAttributes): void {
 /** A slot of a session: it carries one request at a time, in sequence (RFC 8881 §2.10.6.1). */
 export interface Slot {
   readonly id: number;
-  /** Of the next request, or of the one that is under way. */
+  /** Of the request in flight, or else of the next one. */
   sequenceId: number;
 }
 
@@ -174,18 +173,18 @@ export class SlotTable {
   readonly #free: Slot[];
   readonly #waiters = new Set<Waiter>();
   #unsettled: Slot[] = [];
-  /** The highest slot the server wants used; it may lower and raise this at any time. */
+  /** The highest slot id that the server wants in use. It may change this at any time. */
   #target: number;
   #retired = 0;
 
   constructor(size: number) {
     this.size = size;
     this.#target = size - 1;
-    // taken from the end, so that low slots are used first
+    // Slots are taken from the end: low ids first.
     this.#free = Array.from({ length: size }, (_, index) => ({ id: size - 1 - index, sequenceId: 1 }));
   }
 
-  /** All slots were retired: nothing can be sent in this session any more. */
+  /** All slots were retired: nothing more can be sent in this session. */
   get exhausted(): boolean {
     return this.#retired >= this.size;
   }
@@ -197,7 +196,7 @@ export class SlotTable {
     return slot;
   }
 
-  /** Waits for a free slot, first come first served. */
+  /** Waits for a free slot, first come, first served. */
   async acquire(deadline: Deadline): Promise<Slot> {
     const slot = this.#takeFree();
     if (slot !== undefined) return slot;
@@ -210,7 +209,7 @@ export class SlotTable {
     try {
       taken = await deadline.race(granted);
     } catch (error) {
-      // a slot that was granted in the same moment must not be lost
+      // A slot that was granted in the same moment must not be lost.
       if (waiter !== undefined && !this.#waiters.delete(waiter)) granted.then((late) => late && this.#put(late));
       throw error;
     }
@@ -218,18 +217,18 @@ export class SlotTable {
     return taken;
   }
 
-  /** The request was answered: the slot is ready for the next one. */
+  /** The reply has come: the slot is free for the next request. */
   release(slot: Slot): void {
     slot.sequenceId = (slot.sequenceId + 1) >>> 0;
     this.#put(slot);
   }
 
-  /** The request was refused before the slot took note of it: its sequence id is still to be used. */
+  /** The server refused the request before its SEQUENCE took effect: the sequence id stays the next one. */
   giveBack(slot: Slot): void {
     this.#put(slot);
   }
 
-  /** The connection was lost, and nobody waits for the request any more: whether it was executed is not known. */
+  /** Nobody waits for the slot's request any longer, or knows whether it was executed. The slot must be settled. */
   leaveUnsettled(slot: Slot): void {
     this.#unsettled.push(slot);
   }
@@ -241,19 +240,19 @@ export class SlotTable {
     return slots;
   }
 
-  /** The server and we no longer agree on the slot's sequence id: it is not used again. */
+  /** Client and server disagree on the slot's sequence id: the slot is not used again. */
   retire(): void {
     this.#retired += 1;
     if (this.exhausted) this.end();
   }
 
-  /** The session is over: whoever waits for a slot of it has to look for another. */
+  /** The session is over: whoever waits for one of its slots fails. */
   end(): void {
     for (const waiter of this.#waiters) waiter(undefined);
     this.#waiters.clear();
   }
 
-  /** The server's wish for the highest slot in use. */
+  /** The highest slot id that the server wants in use. */
   setTarget(highestSlotId: number): void {
     if (highestSlotId === this.#target) return;
     this.#target = Math.min(highestSlotId, this.size - 1);

@@ -1,4 +1,4 @@
-/** COMPOUND, the one procedure of NFSv4.1 that does anything: many operations in one request (RFC 8881 §16.2). */
+/** COMPOUND: many operations in one request (RFC 8881 §16.2). */
 
 import { NfsStatusError, ProtocolError } from "../errors.ts";
 import { MAX_OPAQUE_SIZE, MINOR_VERSION, type StatusName, statusCode, statusName } from "./constants.ts";
@@ -8,7 +8,7 @@ import { XdrError, type XdrReader, type XdrWriter } from "./xdr.ts";
 /** One operation of a COMPOUND: how its arguments are written, and how its result is read. */
 export interface Operation<Result> {
   readonly code: number;
-  /** It changes something on the server: a COMPOUND that got past it must not simply be sent again. */
+  /** It changes something on the server: a COMPOUND that got past it must not simply be retried. */
   readonly mutates: boolean;
   readonly encode: (writer: XdrWriter) => void;
   /** Reads what follows NFS4_OK. */
@@ -47,7 +47,7 @@ export interface Failure {
   readonly code: number;
 }
 
-/** What a COMPOUND came to: the results of the operations that succeeded, and the one that did not. */
+/** The results of the operations that succeeded, and the operation that failed, if one did. */
 export class CompoundReply {
   readonly #operations: Operations;
   readonly #results: readonly unknown[];
@@ -75,7 +75,7 @@ export class CompoundReply {
     return name !== undefined && names.includes(name);
   }
 
-  /** The server asks for time before the first operation, which it does while it is still at earlier ones. */
+  /** The first operation failed with NFS4ERR_DELAY, for example because the server is still executing this request. */
   get delayed(): boolean {
     return this.failure?.index === 0 && this.failedWith("NFS4ERR_DELAY");
   }
@@ -94,7 +94,7 @@ export class CompoundReply {
   of<Result>(operation: Operation<Result>): Result {
     const index = this.#operations.indexOf(operation);
     if (index < 0 || index >= this.#results.length) throw new ProtocolError("The COMPOUND has no such result");
-    // the result at this index was decoded by this very operation
+    // The result at this index was decoded by this very operation.
     return this.#results[index] as Result;
   }
 
@@ -105,7 +105,7 @@ export class CompoundReply {
   }
 }
 
-/** A call of COMPOUND as a record, in parts that follow one another. */
+/** A call of COMPOUND as a record, in consecutive parts. */
 export function encodeCompound(xid: number, credential: AuthSys, operations: Operations): Buffer[] {
   return recordOf((writer) => {
     writeCallHeader(writer, xid, Procedure.COMPOUND, credential);
@@ -119,7 +119,7 @@ export function encodeCompound(xid: number, credential: AuthSys, operations: Ope
 }
 
 /**
- * Reads the reply to a COMPOUND of `operations`, from behind the xid.
+ * Reads the reply to a COMPOUND of `operations`. The reader is behind the xid.
  *
  * @throws {ProtocolError} when it is not such a reply.
  */
@@ -127,7 +127,7 @@ export function decodeCompound(reader: XdrReader, operations: Operations): Compo
   return asProtocolError(() => readCompound(reader, operations, operations.length));
 }
 
-/** Reads as much of a reply as belongs to its first operation, whatever follows. */
+/** Reads the result of the first operation of a reply, whatever follows it. */
 export function decodeFirstResult(reader: XdrReader, operation: Operation<unknown>): CompoundReply {
   return asProtocolError(() => readCompound(reader, [operation], Number.POSITIVE_INFINITY));
 }
@@ -161,7 +161,7 @@ function readCompound(reader: XdrReader, operations: Operations, maximumResults:
   }
   const [missing] = operations.slice(count);
   if (missing === undefined) return new CompoundReply(operations, results, undefined);
-  // the server may refuse a COMPOUND as a whole, for example with NFS4ERR_MINOR_VERS_MISMATCH
+  // The server may refuse a COMPOUND as a whole, for example with NFS4ERR_MINOR_VERS_MISMATCH.
   if (status === OK) throw new XdrError(`${count} results for ${operations.length} operations that all succeeded`);
   return new CompoundReply(operations, results, { index: count, operation: missing, code: status });
 }

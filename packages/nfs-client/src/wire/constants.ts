@@ -118,7 +118,7 @@ export const LockType = { READ: 1, WRITE: 2, READ_WAITING: 3, WRITE_WAITING: 4 }
 export const ExchangeFlag = { USE_NON_PNFS: 0x0001_0000, CONFIRMED_R: 0x8000_0000 } as const;
 export const StateProtect = { NONE: 0 } as const;
 
-/** SEQUENCE's reply: what the server wants the client to know (RFC 8881 §18.46). */
+/** Status flags of SEQUENCE's reply (RFC 8881 §18.46). */
 export const SequenceFlag = {
   CB_PATH_DOWN: 0x0001,
   EXPIRED_ALL_STATE_REVOKED: 0x0008,
@@ -168,7 +168,7 @@ const STATUSES = {
   NFS4ERR_TOOSMALL: [10005, "the reply does not fit into the size asked for"],
   NFS4ERR_SERVERFAULT: [10006, "the server failed in a way it has no name for"],
   NFS4ERR_BADTYPE: [10007, "the server cannot create objects of this type"],
-  NFS4ERR_DELAY: [10008, "the server asks to try again later"],
+  NFS4ERR_DELAY: [10008, "the server asks the client to retry later"],
   NFS4ERR_SAME: [10009, "the attributes are the same"],
   NFS4ERR_DENIED: [10010, "another client holds a lock on the range"],
   NFS4ERR_EXPIRED: [10011, "the lease ran out, and state was lost with it"],
@@ -176,7 +176,7 @@ const STATUSES = {
   NFS4ERR_GRACE: [10013, "the server restarted and waits for clients to reclaim their state"],
   NFS4ERR_FHEXPIRED: [10014, "the file handle expired"],
   NFS4ERR_SHARE_DENIED: [10015, "another client has the file open in a way that excludes this"],
-  NFS4ERR_WRONGSEC: [10016, "the server wants another security mechanism"],
+  NFS4ERR_WRONGSEC: [10016, "the server requires another security mechanism"],
   NFS4ERR_CLID_INUSE: [10017, "another principal uses the client id"],
   NFS4ERR_RESOURCE: [10018, "the request is too much for the server, in the terms of NFS version 4.0"],
   NFS4ERR_NOFILEHANDLE: [10020, "no current file handle"],
@@ -216,11 +216,11 @@ const STATUSES = {
   NFS4ERR_COMPLETE_ALREADY: [10054, "reclaiming was completed already"],
   NFS4ERR_CONN_NOT_BOUND_TO_SESSION: [10055, "the connection does not belong to the session"],
   NFS4ERR_DELEG_ALREADY_WANTED: [10056, "a delegation was asked for already"],
-  NFS4ERR_BACK_CHAN_BUSY: [10057, "a callback is under way"],
+  NFS4ERR_BACK_CHAN_BUSY: [10057, "a callback is in progress"],
   NFS4ERR_LAYOUTTRYLATER: [10058, "the layout may be had later"],
   NFS4ERR_LAYOUTUNAVAILABLE: [10059, "no layout for this file"],
   NFS4ERR_NOMATCHING_LAYOUT: [10060, "no matching layout"],
-  NFS4ERR_RECALLCONFLICT: [10061, "a recall is under way"],
+  NFS4ERR_RECALLCONFLICT: [10061, "a recall is in progress"],
   NFS4ERR_UNKNOWN_LAYOUTTYPE: [10062, "the server does not know the layout type"],
   NFS4ERR_SEQ_MISORDERED: [10063, "the slot's sequence id is out of order"],
   NFS4ERR_SEQUENCE_POS: [10064, "SEQUENCE is not the first operation"],
@@ -244,7 +244,7 @@ const STATUSES = {
   NFS4ERR_WRONG_TYPE: [10083, "the object is of a type that this is not possible on"],
   NFS4ERR_DIRDELEG_UNAVAIL: [10084, "no directory delegation"],
   NFS4ERR_REJECT_DELEG: [10085, "the callback's delegation was refused"],
-  NFS4ERR_RETURNCONFLICT: [10086, "a layout return is under way"],
+  NFS4ERR_RETURNCONFLICT: [10086, "a layout return is in progress"],
   NFS4ERR_DELEG_REVOKED: [10087, "the delegation was revoked"],
 } as const satisfies Record<string, readonly [number, string]>;
 
@@ -254,7 +254,7 @@ const BY_CODE: ReadonlyMap<number, { name: StatusName; meaning: string }> = new 
   statusNames().map((name) => [STATUSES[name][0], { name, meaning: STATUSES[name][1] }]),
 );
 
-/** The number that stands for `name` on the wire. */
+/** The number of a status on the wire. */
 export function statusCode(name: StatusName): number {
   return STATUSES[name][0];
 }

@@ -3,8 +3,8 @@
 import { STATEID_OTHER_SIZE } from "./constants.ts";
 import { XdrError, type XdrReader, type XdrWriter } from "./xdr.ts";
 
-/** Words of a bitmap that we accept; the protocol defines fewer than 96 attributes. */
-const MAXIMUM_WORDS = 8;
+/** The longest bitmap that is accepted, in words; the protocol defines fewer than 96 attributes. */
+const MAX_BITMAP_WORDS = 8;
 
 /** The words of a bitmap4, which is a set of small numbers, 32 to a word, without trailing zero words. */
 export function toBitmap(bits: Iterable<number>): number[] {
@@ -34,7 +34,8 @@ export function writeBitmap(writer: XdrWriter, words: readonly number[]): void {
 /** @throws {XdrError} when it is longer than any bitmap of the protocol. */
 export function readBitmap(reader: XdrReader): number[] {
   const count = reader.uint32();
-  if (count > MAXIMUM_WORDS) throw new XdrError(`A bitmap of ${count} words where at most ${MAXIMUM_WORDS} are known`);
+  if (count > MAX_BITMAP_WORDS)
+    throw new XdrError(`A bitmap of ${count} words where at most ${MAX_BITMAP_WORDS} are known`);
   const words: number[] = [];
   for (let index = 0; index < count; index++) words.push(reader.uint32());
   return words;
@@ -47,17 +48,17 @@ export interface Stateid {
   readonly other: Buffer;
 }
 
-/** No open at all: a READ that only permissions decide on (RFC 8881 §8.2.3). */
+/** No open at all: permissions alone decide on such a READ (RFC 8881 §8.2.3). */
 export const ANONYMOUS_STATEID: Stateid = { seqid: 0, other: Buffer.alloc(STATEID_OTHER_SIZE) };
 
-/** Whatever stateid an earlier operation of the same COMPOUND returned (RFC 8881 §16.2.3.1.2). */
+/** The stateid that an earlier operation of the same COMPOUND returned (RFC 8881 §16.2.3.1.2). */
 export const CURRENT_STATEID: Stateid = { seqid: 1, other: Buffer.alloc(STATEID_OTHER_SIZE) };
 
 export function writeStateid(writer: XdrWriter, { seqid, other }: Stateid): void {
   writer.uint32(seqid).fixedOpaque(other);
 }
 
-/** Reads a stateid into bytes of its own, since it outlives the message. */
+/** Reads a stateid, and copies its bytes: it outlives the message. */
 export function readStateid(reader: XdrReader): Stateid {
   return { seqid: reader.uint32(), other: Buffer.from(reader.fixedOpaque(STATEID_OTHER_SIZE)) };
 }

@@ -1,7 +1,7 @@
 /// <reference types="node" preserve="true" />
 /**
- * The wire format of NFSv4.1, for clients, servers and tools: XDR (RFC 4506), ONC RPC with record marking (RFC 5531), and
- * COMPOUND with its operations (RFC 8881). Nothing here opens a connection.
+ * The wire format of NFSv4.1, for clients, servers and tools: XDR (RFC 4506), ONC RPC with record marking (RFC 5531),
+ * and COMPOUND with its operations (RFC 8881). Nothing here opens a connection.
  */
 
 export {

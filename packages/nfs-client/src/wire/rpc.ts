@@ -20,7 +20,7 @@ export const AcceptStatus = {
 } as const;
 export const AuthFlavor = { NONE: 0, SYS: 1 } as const;
 
-/** RFC 5531 §8.2: the body of a credential or verifier. */
+/** Bytes in the body of a credential or verifier (RFC 5531 §8.2). */
 export const MAX_AUTH_BODY_SIZE = 400;
 
 /** AUTH_SYS (RFC 5531 appendix A): who the client says it is. */
@@ -56,12 +56,12 @@ export function writeCallHeader(
   writer.uint32(AuthFlavor.NONE).uint32(0);
 }
 
-/** The call was not executed; `reason` says why in the terms of RFC 5531. */
+/** The call was not executed; `reason` is the name of RFC 5531 for why. */
 export interface RpcRefusal {
   readonly reason: string;
 }
 
-/** Reads what stands between the xid and the results; leaves the reader at the results when it returns nothing. */
+/** Reads what is between the xid and the results. Returns `undefined` when the results follow. */
 export function readReplyHeader(reader: XdrReader): RpcRefusal | undefined {
   const type = reader.uint32();
   if (type !== MessageType.REPLY) return { reason: `message type ${type} where a reply was due` };
@@ -82,14 +82,14 @@ function acceptStatusName(status: number): string {
   return entry?.[0] ?? `accept status ${status}`;
 }
 
-// Record marking (RFC 5531 §11): a record is sent in fragments, each behind a word that holds the fragment's length and,
-// in the highest bit, whether it is the record's last.
+// Record marking (RFC 5531 §11): a record is sent in fragments. In front of each is a word with its length; the highest
+// bit is set for the last fragment of a record.
 
 const HEADER = 4;
 const LAST_FRAGMENT = 0x8000_0000;
 
-/** Fragments in one record; real peers send one, so this only keeps an endless record of empty ones from hanging us. */
-const MAXIMUM_FRAGMENTS = 1024;
+/** Fragments in one record. Real peers send one; this stops an endless record of empty fragments. */
+const MAX_FRAGMENTS = 1024;
 
 /** The header that goes in front of a record sent as one fragment of `length` bytes. */
 export function recordHeader(length: number): Buffer {
@@ -98,7 +98,7 @@ export function recordHeader(length: number): Buffer {
   return header;
 }
 
-/** What `write` writes, as one record of one fragment, in parts that follow one another. */
+/** What `write` writes, as one record of one fragment, in consecutive parts. */
 export function recordOf(write: (writer: XdrWriter) => void): Buffer[] {
   const writer = new XdrWriter();
   const setHeader = writer.placeholder();
@@ -107,14 +107,14 @@ export function recordOf(write: (writer: XdrWriter) => void): Buffer[] {
   return writer.segments();
 }
 
-/** Bytes read at once while it is not known what they are. */
+/** Bytes read at once while the length of the next record is not known. */
 const SCRATCH = 64 * 1024;
 
 /**
- * Cuts a byte stream into records and hands each to `onRecord`.
+ * Cuts a byte stream into records, and calls `onRecord` with each.
  *
- * Each record has memory of its own, of its announced length, allocated only up to `maximumLength`. The stream can be
- * {@link push}ed, or read straight to where it belongs: into {@link space}, and then {@link filled}.
+ * Each record gets a buffer of its announced length, which may be `maximumLength` at most. The stream is {@link
+ * push}ed, or read straight into the {@link space} of its record, which is then {@link filled}.
  */
 export class RecordAssembler {
   readonly #maximumLength: number;
@@ -188,8 +188,8 @@ export class RecordAssembler {
     if (this.#earlierBytes + length > this.#maximumLength) {
       throw new XdrError(`A record of ${this.#earlierBytes + length} bytes where at most ${this.#maximumLength} fit`);
     }
-    if (this.#earlier.length >= MAXIMUM_FRAGMENTS) {
-      throw new XdrError(`A record of more than ${MAXIMUM_FRAGMENTS} fragments`);
+    if (this.#earlier.length >= MAX_FRAGMENTS) {
+      throw new XdrError(`A record of more than ${MAX_FRAGMENTS} fragments`);
     }
     return length;
   }

@@ -1,6 +1,4 @@
-/**
- * XDR, the External Data Representation of RFC 4506: big-endian words of four bytes, opaques padded to a word.
- */
+/** XDR, the External Data Representation of RFC 4506: big-endian words of four bytes, opaques padded to a word. */
 
 /** The bytes do not hold what the protocol says they must. */
 export class XdrError extends Error {
@@ -11,7 +9,7 @@ export class XdrError extends Error {
 const WORD = 4;
 const INITIAL_CAPACITY = 1024;
 
-/** Opaques at least this long are sent from where they are instead of being copied. */
+/** Opaques at least this long are not copied, but sent from where they are. */
 const BY_REFERENCE = 16 * 1024;
 
 const ZEROS = Buffer.alloc(WORD);
@@ -67,7 +65,7 @@ export class XdrWriter {
     return this.uint64(BigInt.asUintN(64, value));
   }
 
-  /** Bytes of a length that both sides know. */
+  /** Bytes whose length both sides know. */
   fixedOpaque(bytes: Uint8Array): this {
     this.#append(bytes);
     return this.raw(ZEROS.subarray(0, padding(bytes.length)));
@@ -78,7 +76,7 @@ export class XdrWriter {
     return this.uint32(bytes.length).fixedOpaque(bytes);
   }
 
-  /** Bytes that lie in several parts, with their total length in front. */
+  /** Bytes in several parts, with their total length in front. */
   opaqueParts(parts: readonly Uint8Array[]): this {
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     this.uint32(length);
@@ -104,7 +102,7 @@ export class XdrWriter {
     return this;
   }
 
-  /** Leaves a word open; the returned function fills it in, for counts that are known only later. */
+  /** Reserves a word for a count that is known only later; the returned function writes it. */
   placeholder(): (value: number) => void {
     const offset = this.length;
     this.uint32(0);

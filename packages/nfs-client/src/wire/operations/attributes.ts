@@ -15,7 +15,7 @@ export type FileType =
   | "fifo"
   | "unknown";
 
-/** What the client asks of a file in every COMPOUND. */
+/** The attributes of a file that the client asks for in every COMPOUND. */
 export interface FileAttributes {
   readonly type: FileType;
   /** Bytes. */
@@ -55,16 +55,16 @@ const FILE_TYPES: Readonly<Record<number, FileType>> = {
   [FileTypeCode.FIFO]: "fifo",
 };
 
-/** What a server says of itself. */
+/** The limits of a server. */
 export interface ServerLimits {
-  /** Seconds a client may be silent before it loses its state. */
+  /** Seconds after which a silent client loses its state. */
   readonly leaseTime: number;
   /** Bytes in one READ and one WRITE. */
   readonly maximumRead: number;
   readonly maximumWrite: number;
 }
 
-const MAXIMUM_ATTRIBUTE_BYTES = 64 * 1024;
+const MAX_ATTRIBUTES_SIZE = 64 * 1024;
 const NANOSECONDS_PER_MILLISECOND = 1_000_000;
 const DEFAULT_LEASE_TIME = 90;
 
@@ -91,7 +91,7 @@ export function getServerLimits(): Operation<ServerLimits> {
 
 const SIZE = toBitmap([Attribute.SIZE]);
 
-/** Cuts a file to `size` bytes. */
+/** Truncates a file to `size` bytes. */
 export function setSize(stateid: Stateid, size: number): Operation<void> {
   return mutation(
     Op.SETATTR,
@@ -168,8 +168,7 @@ interface Values {
 function readValues(reader: XdrReader): Values {
   const bitmap = readBitmap(reader);
   const length = reader.uint32();
-  if (length > MAXIMUM_ATTRIBUTE_BYTES)
-    throw new XdrError(`Attributes of ${length} bytes are longer than any we ask for`);
+  if (length > MAX_ATTRIBUTES_SIZE) throw new XdrError(`Attributes of ${length} bytes are longer than any we ask for`);
   const end = reader.remaining - length;
   const values: Values = {};
   for (const attribute of fromBitmap(bitmap)) readValue(reader, attribute, values);

@@ -36,7 +36,7 @@ export interface WriteResult {
 
 export interface WriteRequest {
   readonly offset: number;
-  /** Parts that follow one another; they are sent from where they are. */
+  /** In consecutive parts, which are not copied. */
   readonly data: readonly Uint8Array[];
   /** Wait until the data is on stable storage. */
   readonly durable: boolean;
@@ -58,7 +58,7 @@ export function write(stateid: Stateid, { offset, data, durable }: WriteRequest)
   );
 }
 
-/** Makes all that was written so far durable, and tells the verifier that those writes must have had. */
+/** Makes all earlier WRITEs durable whose verifier is the one that it returns. */
 export function commit(): Operation<bigint> {
   return mutation(Op.COMMIT, (writer) => writer.uint64(0).uint32(0), readVerifier);
 }

@@ -6,7 +6,7 @@ import { readBitmap, writeBitmap } from "../data-types.ts";
 import type { XdrReader } from "../xdr.ts";
 import { FILE_ATTRIBUTES, type FileAttributes, readFileAttributes, writeCreationAttributes } from "./attributes.ts";
 
-/** Makes a directory in the current one, which becomes the current file handle. */
+/** Creates a directory in the current one; the new one becomes the current file handle. */
 export function createDirectory(name: string, mode: number): Operation<void> {
   return mutation(
     Op.CREATE,
@@ -26,7 +26,7 @@ export function remove(name: string): Operation<void> {
   return mutation(Op.REMOVE, (writer) => writer.string(name), skipChangeInfo);
 }
 
-/** Renames from the saved directory into the current one; what has the new name is replaced. */
+/** Renames from the saved directory into the current one; a file that has the new name is replaced. */
 export function rename(from: string, to: string): Operation<void> {
   return mutation(
     Op.RENAME,

@@ -1,4 +1,6 @@
-/** Operations that set, save or tell the current file handle (RFC 8881 §18.8, §18.13, §18.19, §18.21, §18.27, §18.28). */
+/**
+ * Operations that set, save or return the current file handle (RFC 8881 §18.8, §18.13, §18.19, §18.21, §18.27, §18.28).
+ */
 
 import { nothing, type Operation, query } from "../compound.ts";
 import { MAX_FILE_HANDLE_SIZE, Op } from "../constants.ts";
@@ -15,7 +17,7 @@ export function lookup(name: string): Operation<void> {
   return query(Op.LOOKUP, (writer) => writer.string(name), nothing);
 }
 
-/** The current file handle, in bytes of its own. */
+/** Returns the current file handle, as a copy. */
 export function getFileHandle(): Operation<Buffer> {
   return query(Op.GETFH, nothing, (reader) => Buffer.from(reader.opaque(MAX_FILE_HANDLE_SIZE)));
 }

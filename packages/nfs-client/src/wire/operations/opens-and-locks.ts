@@ -1,6 +1,6 @@
 /**
- * OPEN, CLOSE, LOCK and LOCKU (RFC 8881 §18.16, §18.2, §18.10, §18.12). Files are opened without delegations and without
- * share reservations, as EFS wants it, and locked as a whole.
+ * OPEN, CLOSE, LOCK and LOCKU (RFC 8881 §18.16, §18.2, §18.10, §18.12). Files are opened without delegations and share
+ * reservations, which Amazon EFS does not support, and locked as a whole.
  */
 
 import { mutation, type Operation } from "../compound.ts";
@@ -20,7 +20,7 @@ import { readBitmap, readStateid, type Stateid, writeStateid } from "../data-typ
 import { XdrError, type XdrReader, type XdrWriter } from "../xdr.ts";
 import { writeCreationAttributes } from "./attributes.ts";
 
-/** Who opens: a client id and a name that is unique within it. */
+/** The owner of opens or locks: a client id, and a name that is unique within it. */
 export interface StateOwner {
   readonly clientId: bigint;
   readonly name: string;
@@ -60,7 +60,7 @@ export function openByName({ owner, access, name, create }: OpenByName): Operati
   );
 }
 
-/** Opens the current file handle again, after the server lost the first open. */
+/** Opens the current file handle, after the server has lost an earlier open of it. */
 export function openByHandle(owner: StateOwner, access: OpenAccess): Operation<Stateid> {
   return mutation(
     Op.OPEN,
@@ -107,7 +107,7 @@ function readOpenResult(reader: XdrReader): Stateid {
   return stateid;
 }
 
-/** We ask for none, but a server may hand one out all the same: only its absence is understood. */
+/** None was asked for. One that a server grants even so is read past, and not used. */
 function skipDelegation(reader: XdrReader): void {
   const type = reader.uint32();
   switch (type) {

@@ -1,11 +1,11 @@
-/** Operations that make and end client ids and sessions (RFC 8881 §18.35 to §18.51). */
+/** Operations that make, use and end client ids and sessions (RFC 8881 §18.35 to §18.37, §18.46, §18.50, §18.51). */
 
 import { mutation, nothing, type Operation } from "../compound.ts";
 import { ExchangeFlag, MAX_OPAQUE_SIZE, Op, SESSION_ID_SIZE, StateProtect } from "../constants.ts";
 import { AuthFlavor } from "../rpc.ts";
 import { XdrError, type XdrReader, type XdrWriter } from "../xdr.ts";
 
-/** Who the client is, to the server: the name lasts, the verifier differs for every run. */
+/** How a client introduces itself: the name stays, the verifier is another one for each incarnation. */
 export interface ClientOwner {
   readonly name: string;
   readonly verifier: Buffer;
@@ -18,7 +18,7 @@ export interface ClientIdentity {
 }
 
 export interface ExchangedId extends ClientIdentity {
-  /** The client has had a session: {@link ClientIdentity.sequenceId} means nothing then (RFC 8881 §18.35.3). */
+  /** The client has had a session before: {@link ClientIdentity.sequenceId} means nothing then (RFC 8881 §18.35.3). */
   readonly confirmed: boolean;
 }
 
@@ -70,7 +70,7 @@ export interface CreatedSession {
   readonly foreChannel: ChannelAttributes;
 }
 
-/** A back channel has to be described, though nothing is ever called back over it. */
+/** CREATE_SESSION must describe a back channel, although the client supports no callbacks. */
 const BACK_CHANNEL: ChannelAttributes = {
   maximumRequestSize: 4096,
   maximumResponseSize: 4096,
@@ -146,14 +146,14 @@ export interface SequenceRequest {
   readonly sequenceId: number;
   readonly slotId: number;
   readonly highestSlotId: number;
-  /** Keep the reply, so that a retry of this request gets it instead of running again. */
+  /** Cache the reply: a retry of this request gets it, instead of being executed again. */
   readonly cacheThis: boolean;
 }
 
 export interface SequenceResult {
   readonly sequenceId: number;
   readonly slotId: number;
-  /** The highest slot the server wants to see used from now on. */
+  /** The highest slot id that the server wants in use from now on. */
   readonly targetHighestSlotId: number;
   readonly statusFlags: number;
 }
