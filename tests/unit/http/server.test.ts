@@ -668,6 +668,37 @@ describe("problems", () => {
     expect((await send("GET", "/files/link/etc/passwd")).status).toBe(403);
   });
 
+  test("are in the words of the API: no directory or address behind it is named", async () => {
+    await restart(new MemoryNetwork(1), { rootDirectory: "/internal-root" });
+    await put("/files/dir/file", "one");
+    const [own] = server.network.servers;
+    const responses: Response[] = [];
+    const collect = async (...request: Parameters<typeof send>) => responses.push(await send(...request));
+    await collect("GET", "/files/missing");
+    await collect("GET", "/files/missing/");
+    await collect("GET", "/files/dir/file/below");
+    await collect("GET", "/files/dir/?cursor=1-0000000000000000");
+    await collect("PUT", "/files/dir", {}, "one");
+    await collect("PUT", "/files/dir/file", { "if-match": '"x"' }, "one");
+    await collect("PUT", "/files/dir/file", { "if-none-match": "*" }, "one");
+    await collect("POST", "/files/dir/file?append", { "if-match": '"x"' }, "one");
+    await collect("DELETE", "/files/dir");
+    await collect("DELETE", "/files/missing");
+    for (const code of ["NFS4ERR_ACCESS", "NFS4ERR_NOSPC", "NFS4ERR_IO", "NFS4ERR_BADHANDLE"] as const) {
+      own?.scheduled.push(code, code);
+      await collect("PUT", "/files/other", {}, "one");
+    }
+    own?.scheduled.push("lose-reply");
+    await collect("POST", "/files/log?append", {}, "one");
+    if (own) own.state = "down";
+    await collect("GET", "/files/dir/file");
+    for (const response of responses) {
+      expect(response.status).toBeGreaterThanOrEqual(400);
+      const text = JSON.stringify([...response.headers]) + (await response.text());
+      expect(text).not.toMatch(/internal-root|10\.0\.0|2049/);
+    }
+  });
+
   test("503, and when to retry, while no target is there", async () => {
     for (const memory of server.network.servers) memory.state = "down";
     const response = await send("GET", "/files/a");

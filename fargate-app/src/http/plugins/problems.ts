@@ -1,6 +1,7 @@
 /** Answers errors, and requests that no route takes, with problem documents. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
+import { messageOf } from "nfs-client";
 import { FILES_PREFIX } from "../routes/files/resource.ts";
 import { PROBLEM_TYPE, ProblemError, problemOf, retryAfter } from "../semantics/problem.ts";
 
@@ -21,8 +22,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const problem = problemOf(error);
   const line = { err: error, method: request.method, url: request.url, status: problem.status };
   if (request.raw.destroyed && !request.raw.complete) request.log.info(line, "The client went away");
-  else if (problem.status === 503 || problem.status === 504) request.log.warn(line, problem.detail);
-  else if (problem.status >= 500) request.log.error(line, problem.detail);
+  else if (problem.status === 503 || problem.status === 504) request.log.warn(line, messageOf(error));
+  else if (problem.status >= 500) request.log.error(line, messageOf(error));
 
   for (const name of FILE_HEADERS) reply.removeHeader(name);
   if (error instanceof ProblemError) reply.headers(error.headers);

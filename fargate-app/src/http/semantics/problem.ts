@@ -63,82 +63,94 @@ export function preconditionFailed(): ProblemError {
 
 type NfsStatus = Extract<NfsStatusError["status"], string>;
 
-const STATUS_OF_NFS_STATUS: Partial<Record<NfsStatus, number>> = {
-  NFS4ERR_NOENT: 404,
-  NFS4ERR_STALE: 404,
+type StatusAndDetail = readonly [status: number, detail: string];
 
-  NFS4ERR_INVAL: 400,
-  NFS4ERR_NAMETOOLONG: 400,
-  NFS4ERR_BADCHAR: 400,
-  NFS4ERR_BADNAME: 400,
+const NAME_NOT_ALLOWED: StatusAndDetail = [400, "The file system does not allow a name in the path"];
+const NOT_ALLOWED: StatusAndDetail = [403, "The file system does not allow this to the router"];
+const WRONG_TYPE: StatusAndDetail = [409, "What is there is neither a file nor a directory"];
+const PLACE_LOST: StatusAndDetail = [409, "The directory changed too much to go on behind this cursor: begin anew"];
+const BUSY: StatusAndDetail = [503, "The file system needs more time"];
+const LOCKED: StatusAndDetail = [503, "The file is locked by another client"];
 
-  NFS4ERR_ACCESS: 403,
-  NFS4ERR_PERM: 403,
-  NFS4ERR_ROFS: 403,
-  // Links are not followed: they could lead out of the served directory.
-  NFS4ERR_SYMLINK: 403,
+const OF_NFS_STATUS: Partial<Record<NfsStatus, StatusAndDetail>> = {
+  NFS4ERR_NOENT: [404, "There is no such file or directory"],
+  NFS4ERR_STALE: [404, "The file was removed in the meantime"],
 
-  NFS4ERR_EXIST: 409,
-  NFS4ERR_ISDIR: 409,
-  NFS4ERR_NOTDIR: 409,
-  NFS4ERR_NOTEMPTY: 409,
-  NFS4ERR_FILE_OPEN: 409,
-  NFS4ERR_WRONG_TYPE: 409,
-  // The directory changed so much that the place in it is lost.
-  NFS4ERR_BAD_COOKIE: 409,
-  NFS4ERR_NOT_SAME: 409,
+  NFS4ERR_INVAL: [400, "The file system does not allow this"],
+  NFS4ERR_NAMETOOLONG: NAME_NOT_ALLOWED,
+  NFS4ERR_BADCHAR: NAME_NOT_ALLOWED,
+  NFS4ERR_BADNAME: NAME_NOT_ALLOWED,
 
-  NFS4ERR_FBIG: 413,
+  NFS4ERR_ACCESS: NOT_ALLOWED,
+  NFS4ERR_PERM: NOT_ALLOWED,
+  NFS4ERR_ROFS: [403, "The file system is read-only"],
+  NFS4ERR_SYMLINK: [403, "The path has a symbolic link, and links are not followed: they could lead anywhere"],
 
-  NFS4ERR_DELAY: 503,
-  NFS4ERR_GRACE: 503,
-  NFS4ERR_LOCKED: 503,
-  NFS4ERR_DENIED: 503,
+  NFS4ERR_EXIST: [409, "There is something else of that name"],
+  NFS4ERR_ISDIR: [409, "There is a directory, not a file"],
+  NFS4ERR_NOTDIR: [409, "A part of the path is not a directory"],
+  NFS4ERR_NOTEMPTY: [409, "The directory is not empty"],
+  NFS4ERR_FILE_OPEN: [409, "The file is open elsewhere"],
+  NFS4ERR_WRONG_TYPE: WRONG_TYPE,
+  NFS4ERR_BAD_COOKIE: PLACE_LOST,
+  NFS4ERR_NOT_SAME: PLACE_LOST,
 
-  NFS4ERR_NOSPC: 507,
-  NFS4ERR_DQUOT: 507,
+  NFS4ERR_FBIG: [413, "The file would be larger than the file system allows"],
+
+  NFS4ERR_DELAY: BUSY,
+  NFS4ERR_GRACE: BUSY,
+  NFS4ERR_LOCKED: LOCKED,
+  NFS4ERR_DENIED: LOCKED,
+
+  NFS4ERR_NOSPC: [507, "The file system is full"],
+  NFS4ERR_DQUOT: [507, "A quota of the file system is used up"],
 };
 
-/** What the client is told of an error. Of one that nobody foresaw, that is only that there was one. */
+/**
+ * What the client is told of an error, in the words of the API: those of the NFS client name directories and addresses
+ * behind it. Of an error that nobody foresaw, that is only that there was one.
+ */
 export function problemOf(error: unknown): Problem {
   if (error instanceof NfsStatusError) {
-    const { status, message } = error;
-    if (typeof status === "number") return problem(502, message);
-    return problem(STATUS_OF_NFS_STATUS[status] ?? 502, message, status);
+    const { status: name } = error;
+    if (typeof name === "number") return problem(502, `The mount target refused this with the unknown status ${name}`);
+    const [status, detail] = OF_NFS_STATUS[name] ?? [502, "The mount target refused this"];
+    return problem(status, detail, name);
   }
+  if (error instanceof OutcomeUnknownError) {
+    // Not 502 or 503: many clients and proxies retry by themselves after those.
+    return problem(500, "A mount target was lost: the change may have been made, or not", "OUTCOME_UNKNOWN");
+  }
+  const [status, detail] = statusAndDetailOf(error) ?? [500, "The router failed; its log says more"];
+  return problem(status, detail);
+}
+
+function statusAndDetailOf(error: unknown): StatusAndDetail | undefined {
+  if (error instanceof ProblemError) return [error.status, error.message];
+  if (error instanceof PathError || error instanceof InvalidCursorError) return [400, error.message];
+  if (error instanceof InvalidPathError) return NAME_NOT_ALLOWED;
+  if (error instanceof PreconditionError) return statusAndDetailOf(preconditionFailed());
+  if (error instanceof ProtocolError) return [502, "The mount target sent what is not NFSv4.1"];
+  if (error instanceof UnavailableError) return [503, error.message];
+  if (error instanceof FileChangedError) return [503, "The file was replaced while it was read"];
   // Operations are aborted only where their target was given up.
-  if (error instanceof AbortedError) return problem(503, "The mount target was lost while the operation was in flight");
-  const status = statusOf(error);
-  if (status === undefined || !(error instanceof Error)) return problem(500, "The router failed; its log says more");
-  return error instanceof OutcomeUnknownError
-    ? problem(status, error.message, "OUTCOME_UNKNOWN")
-    : problem(status, error.message);
+  if (error instanceof AbortedError || error instanceof ConnectionError || error instanceof ClosedError) {
+    return [503, "The mount target was lost while the operation was in flight"];
+  }
+  if (error instanceof DeadlineError) return [504, "The operation took too long"];
+  return refusedByFastify(error);
+}
+
+/** Fastify's own errors say what was wrong with the request. */
+function refusedByFastify(error: unknown): StatusAndDetail | undefined {
+  if (!(error instanceof Error) || !("statusCode" in error)) return undefined;
+  const { statusCode, message } = error;
+  return typeof statusCode === "number" && statusCode >= 400 && statusCode < 500 ? [statusCode, message] : undefined;
 }
 
 /** Seconds after which it makes sense to retry. */
 export function retryAfter({ status }: Problem): number | undefined {
   return status === 503 ? 1 : undefined;
-}
-
-function statusOf(error: unknown): number | undefined {
-  if (error instanceof ProblemError) return error.status;
-  if (error instanceof PathError || error instanceof InvalidPathError || error instanceof InvalidCursorError)
-    return 400;
-  if (error instanceof PreconditionError) return 412;
-  // Not 502 or 503: many clients and proxies retry by themselves after those.
-  if (error instanceof OutcomeUnknownError) return 500;
-  if (error instanceof ProtocolError) return 502;
-  if (error instanceof UnavailableError || error instanceof ConnectionError) return 503;
-  if (error instanceof ClosedError || error instanceof FileChangedError) return 503;
-  if (error instanceof DeadlineError) return 504;
-  return clientErrorStatus(error);
-}
-
-/** Fastify's own errors say what was wrong with the request. */
-function clientErrorStatus(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("statusCode" in error)) return undefined;
-  const { statusCode } = error;
-  return typeof statusCode === "number" && statusCode >= 400 && statusCode < 500 ? statusCode : undefined;
 }
 
 function problem(status: number, detail: string, code?: string): Problem {
