@@ -44,16 +44,18 @@ export class MountTableError extends Error {
 }
 
 /**
- * Reads a mount table from its JSON text.
+ * Reads a mount table from its JSON text. A byte order mark in front of it is ignored (RFC 8259 §8.1): some editors write
+ * one.
  *
  * @throws {MountTableError} when the text is not JSON, or a field is missing or wrong.
  */
 export function parseMountTable(text: string): MountTable {
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (cause) {
-    throw new MountTableError("The mount table is not JSON", { cause });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new MountTableError(`The mount table is not JSON: ${reason}`, { cause });
   }
   const result = mountTableSchema.safeParse(document);
   if (result.success) return result.data;
