@@ -3,6 +3,7 @@
  *
  * Rules: CloudWatch Logs API reference, PutLogEvents.
  */
+import { appendFileSync } from "node:fs";
 import { appendFile, mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -64,7 +65,8 @@ export class LogStore {
     const tooOldEnd = events.findLastIndex(({ timestamp }) => timestamp < now - MAX_AGE) + 1;
     const kept = events.slice(tooOldEnd, tooNew === -1 ? undefined : tooNew);
     const lines = kept.map((event) => `${JSON.stringify({ ...event, ingestionTime: now })}\n`);
-    await appendFile(this.#streamPath(group, stream), lines.join(""));
+    // An asynchronous append writes half a megabyte at a time, between which others could write.
+    appendFileSync(this.#streamPath(group, stream), lines.join(""));
     return {
       ...(tooNew === -1 ? {} : { tooNewLogEventStartIndex: tooNew }),
       ...(tooOldEnd === 0 ? {} : { tooOldLogEventEndIndex: tooOldEnd }),

@@ -42,6 +42,14 @@ test("keeps events in the streams that were made for them, also as files", async
   expect((await readFile(file, "utf8")).trimEnd().split("\n")).toHaveLength(2);
 });
 
+test("keeps large batches apart that arrive at the same time", async () => {
+  await store.createStream(GROUP, STREAM);
+  const messages = ["a", "b", "c", "d"].map((letter) => letter.repeat(1_000_000));
+  await Promise.all(messages.map((message) => store.putEvents(GROUP, STREAM, [{ timestamp: NOW, message }], NOW)));
+
+  expect((await store.events(GROUP, STREAM)).map(({ message }) => message).sort()).toEqual(messages);
+});
+
 test("refuses what is there already, what is not there, and batches that CloudWatch Logs would refuse", async () => {
   await store.createStream(GROUP, STREAM);
   await expect(store.createGroup(GROUP)).rejects.toThrow(refused("ResourceAlreadyExistsException"));
