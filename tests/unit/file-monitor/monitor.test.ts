@@ -275,6 +275,15 @@ describe("past the threshold", () => {
     expect(result.log).toContainEqual(expect.objectContaining({ level: "WARN" }));
   });
 
+  test("a file system whose mount targets are in another VPC fails the run, and says so", async () => {
+    aws.change((state) => ({
+      ...state,
+      mountTargets: state.mountTargets.map((target) => ({ ...target, vpcId: "vpc-0123abcd" })),
+    }));
+    expect(await run()).toMatchObject({ statusCode: 500, error: expect.stringContaining("not in the same VPC") });
+    expect(mountTargets()).toHaveLength(1);
+  });
+
   test("no more than MAX_MOUNT_TARGETS", async () => {
     const limited = { environment: { MAX_MOUNT_TARGETS: "1" } };
     expect(await run(limited)).toMatchObject({ statusCode: 200, message: "No action needed", created: null });
