@@ -203,7 +203,7 @@ describe("the process", () => {
     expect(await exited).toBe(0);
     expect(lines.map(({ level, msg }) => [level, msg])).toContainEqual([
       "WARN",
-      "1 requests took longer than the time for stopping, and were cut off",
+      "1 requests were still in flight after SHUTDOWN_TIMEOUT_SECONDS, and were cut off",
     ]);
     expect(await readdir(directory)).toEqual([]);
   });
