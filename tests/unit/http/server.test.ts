@@ -870,7 +870,8 @@ describe("a client that goes away", () => {
     await once(socket, "connect");
     for (const request of requests) socket.write(request);
     await sleep(100);
-    socket.destroy();
+    // Closed in one direction only, it would still wait for its responses.
+    socket.resetAndDestroy();
     await vi.waitFor(() => expect(statuses()).toHaveLength(requests.length));
   }
 
@@ -906,6 +907,43 @@ describe("a client that goes away", () => {
   test("after the whole response has got it", async () => {
     expect((await (await send("GET", "/files/short")).arrayBuffer()).byteLength).toBe(CHUNK);
     await vi.waitFor(() => expect(statuses()).toEqual([200]));
+  });
+});
+
+describe("a client that closes its side behind its requests", () => {
+  const put = "PUT /files/a HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\none";
+  const get = "GET /files/a HTTP/1.1\r\nhost: x\r\n\r\n";
+  const remove = "DELETE /files/a HTTP/1.1\r\nhost: x\r\n\r\n";
+
+  async function statusesFor(requests: string): Promise<string[] | null> {
+    const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+    socket.end(requests);
+    return (await text(socket)).match(/HTTP\/1\.1 \d+/g);
+  }
+
+  beforeEach(() => {
+    const { router } = server;
+    const writeFile = router.writeFile.bind(router);
+    vi.spyOn(router, "writeFile").mockImplementation(async (...args) => {
+      await sleep(50);
+      return writeFile(...args);
+    });
+  });
+
+  test("gets its responses, and then the connection ends", async () => {
+    expect(await statusesFor(put)).toEqual(["HTTP/1.1 201"]);
+    expect(await statusesFor(put + get + remove + get)).toEqual(
+      [204, 200, 204, 404].map((status) => `HTTP/1.1 ${status}`),
+    );
+  });
+
+  test("gets 400 where that is in the middle of a body, and nothing is stored", async () => {
+    expect(await statusesFor(put.slice(0, -1))).toEqual(["HTTP/1.1 400"]);
+    expect(server.network.files.files).toEqual([]);
+  });
+
+  test("leaves no connection open that has nothing to wait for", async () => {
+    expect(await statusesFor("")).toBeNull();
   });
 });
 
