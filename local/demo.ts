@@ -23,7 +23,12 @@ await new Command("npm run demo --")
   .description(
     "Copies files in through two mount targets until a third one is added, while traffic goes on, and compares them all.",
   )
-  .option("--source <dir>", "where the files come from", (path) => resolve(path), NODE_MODULES)
+  .option(
+    "--source <dir>",
+    `where the files come from: at least ${MIN_FILES} of at most 128 KiB each`,
+    (path) => resolve(path),
+    NODE_MODULES,
+  )
   .option("--files <n>", `how many files to take at most, at least ${MIN_FILES}`, parseFiles, 3_000)
   .option("--seconds <n>", "how long each of the two measurements takes at least", parseSeconds, 8)
   .option("--json", "end with one line of JSON", false)

@@ -11,7 +11,7 @@ import { type Stack, startStack, waitUntilSteady } from "../stack.ts";
 import { createFileClient } from "./file-client.ts";
 import { count, type DemoResult, type Measurement } from "./result.ts";
 import type { Screen } from "./screen.ts";
-import { type Selection, type SourceFile, selectFiles } from "./source-files.ts";
+import { type Selection, SourceError, type SourceFile, selectFiles } from "./source-files.ts";
 import { areConnected, countsBetween, countTargets } from "./target-report.ts";
 import { copyIn, readAll, startTraffic, type Workload } from "./workload.ts";
 
@@ -26,7 +26,7 @@ interface DemoOptions {
   readonly signal: AbortSignal;
 }
 
-/** Fewer files than this are not spread evenly enough to tell a fair share from an unfair one. */
+/** With fewer files, an unfair share of a mount target could be chance. */
 export const MIN_FILES = 2_000;
 /** A few large files would decide which mount target has most to do. */
 const MAX_FILE_BYTES = 128 * 1024;
@@ -49,11 +49,6 @@ const TRAFFIC_CONCURRENCY = 8;
 const SCALE_OUT_TIMEOUT = 60_000;
 const CONNECT_TIMEOUT = 10_000;
 
-/** Too few files to show anything with. */
-class SourceError extends Error {
-  override readonly name = "SourceError";
-}
-
 /** Runs the demo, and stops everything it started. */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const { source, maxFiles, screen, log, signal } = options;
@@ -61,7 +56,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const { files } = selection;
   if (files.length < MIN_FILES) {
     throw new SourceError(
-      `${source} has ${count(files.length)} files of at most 128 KiB; the demo needs ${count(MIN_FILES)}`,
+      `${source} has ${count(files.length)} files of at most 128 KiB; the demo needs ${count(MIN_FILES)}${describePassedOver(selection)}`,
     );
   }
   const fileCountThreshold = Math.floor(files.length * THRESHOLD_SHARE);
@@ -199,9 +194,24 @@ function countStopped({ tasks }: AwsState, deploymentId: string): number {
   return tasks.filter((task) => task.deploymentId === deploymentId && task.lastStatus === "STOPPED").length;
 }
 
-function describeSelection(source: string, { files, available }: Selection, threshold: number): string {
+function describeSelection(source: string, selection: Selection, threshold: number): string {
+  const { files, available } = selection;
   const megabytes = totalBytes(files) / 1e6;
-  return `Taking ${count(files.length)} of the ${count(available)} files in ${source}, ${megabytes.toFixed(1)} MB; the threshold is ${count(threshold)} files`;
+  const taken = `Taking ${count(files.length)} of the ${count(available)} files in ${source}, ${megabytes.toFixed(1)} MB`;
+  return `${taken}; the threshold is ${count(threshold)} files${describePassedOver(selection)}`;
+}
+
+/** Entries that are named. */
+const MAX_NAMED = 5;
+
+/** Lines to add; none where nothing was passed over. */
+function describePassedOver({ passedOver }: Selection): string {
+  if (passedOver.length === 0) return "";
+  const named = passedOver.slice(0, MAX_NAMED).map((entry) => `\n  ${entry}`);
+  const others = passedOver.length - named.length;
+  const rest = others > 0 ? `\n  and ${count(others)} more` : "";
+  const all = passedOver.length === 1 ? "1 entry is" : `${count(passedOver.length)} entries are`;
+  return `\n${all} passed over:${named.join("")}${rest}`;
 }
 
 function totalBytes(files: readonly SourceFile[]): number {

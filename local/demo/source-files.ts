@@ -1,6 +1,8 @@
 /** Which files of a directory the demo takes. */
-import { readdir, stat } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { isUtf8 } from "node:buffer";
+import type { Dirent } from "node:fs";
+import { access, constants, readdir, stat } from "node:fs/promises";
+import { toText } from "../../functions/file-monitor/observe/byte-strings.ts";
 
 export interface SourceFile {
   /** Below the source directory, with `/` between the names. */
@@ -10,8 +12,10 @@ export interface SourceFile {
 
 export interface Selection {
   readonly files: readonly SourceFile[];
-  /** How many files the source has in all. */
+  /** How many files the source has in all, as far as it could be read. */
   readonly available: number;
+  /** The entries that were passed over, each with the reason. */
+  readonly passedOver: readonly string[];
 }
 
 interface SelectionLimits {
@@ -20,23 +24,85 @@ interface SelectionLimits {
   readonly maxFileBytes: number;
 }
 
+/** The source itself can't be read. */
+export class SourceError extends Error {
+  override readonly name = "SourceError";
+}
+
 /**
  * Chooses regular files below `directory`, evenly over the whole tree and always the same ones for the same tree.
- * Symbolic links are not followed; names that begin with a dot are left out, as caches that change are.
+ * Symbolic links are not followed; names that begin with a dot are left out, as caches that change are. What can't be
+ * read, or has no name in a URL because it is not UTF-8, is passed over.
+ *
+ * @throws {SourceError} when `directory` itself can't be read.
  */
 export async function selectFiles(directory: string, { maxFiles, maxFileBytes }: SelectionLimits): Promise<Selection> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  const paths = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(directory, join(entry.parentPath, entry.name)).split(sep).join("/"))
-    .filter((path) => !path.split("/").some((name) => name.startsWith(".")))
-    .sort();
+  const source = new Source(directory);
+  const paths = (await source.files()).sort();
   const files: SourceFile[] = [];
   for (const path of paths) {
-    const { size } = await stat(join(directory, path));
-    if (size <= maxFileBytes) files.push({ path, bytes: size });
+    const bytes = await source.sizeOf(path);
+    if (bytes !== undefined && bytes <= maxFileBytes) files.push({ path, bytes });
   }
-  return { files: evenly(files, maxFiles), available: paths.length };
+  return { files: evenly(files, maxFiles), available: paths.length, passedOver: source.passedOver };
+}
+
+class Source {
+  readonly passedOver: string[] = [];
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** The paths of all regular files. */
+  async files(): Promise<string[]> {
+    const files: string[] = [];
+    const pending = [""];
+    for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+      for (const entry of await this.#list(path)) {
+        if (!isUtf8(entry.name)) {
+          this.passedOver.push(`${path}${toText(entry.name.toString("latin1"))}: its name is not UTF-8`);
+          continue;
+        }
+        const name = entry.name.toString();
+        if (name.startsWith(".")) continue;
+        if (entry.isDirectory()) pending.push(`${path}${name}/`);
+        else if (entry.isFile()) files.push(path + name);
+      }
+    }
+    return files;
+  }
+
+  /** Undefined where the file can't be read. */
+  async sizeOf(path: string): Promise<number | undefined> {
+    try {
+      const absolute = `${this.#directory}/${path}`;
+      await access(absolute, constants.R_OK);
+      return (await stat(absolute)).size;
+    } catch (error) {
+      this.#passOver(path, error);
+      return undefined;
+    }
+  }
+
+  async #list(path: string): Promise<Dirent<Buffer>[]> {
+    try {
+      return await readdir(`${this.#directory}/${path}`, { withFileTypes: true, encoding: "buffer" });
+    } catch (error) {
+      if (path === "") throw new SourceError(`${this.#directory} can't be read: ${reasonOf(error)}`, { cause: error });
+      this.#passOver(path, error);
+      return [];
+    }
+  }
+
+  #passOver(path: string, error: unknown): void {
+    this.passedOver.push(`${path}: ${reasonOf(error)}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** At most `count` items, the first one of each of as many equal parts. */

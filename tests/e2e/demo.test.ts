@@ -22,6 +22,7 @@ beforeAll(async () => {
       await writeFile(join(path, `${file}#ü.txt`), `${directory}/${file} `.repeat(1 + ((directory * file) % 40)));
     }
   }
+  await writeFile(Buffer.concat([Buffer.from(`${source}/directory 1/x`), Buffer.from([0xe9])]), "not UTF-8");
 });
 afterAll(() => rm(source, { recursive: true }));
 
@@ -85,6 +86,7 @@ describe("npm run demo", () => {
     const { output, exited } = run("local/demo.ts", "--json", "--source", source, "--seconds", "1");
     const code = await exited;
     expect(output.join("\n")).toContain(`Taking 2,000 of the 2,000 files in ${source}`);
+    expect(output.join("\n")).toContain("1 entry is passed over:\n  directory 1/x\\xe9: its name is not UTF-8");
     expect({ code, output }).toMatchObject({ code: 0 });
     const result = JSON.parse(output.at(-1) ?? "");
     expect(result).toEqual({
@@ -133,7 +135,9 @@ describe("npm run demo", () => {
   test("a source with too few files is refused", async () => {
     const { output, exited } = run("local/demo.ts", "--source", join(source, "directory 1"));
     expect(await exited).toBe(1);
-    expect(output.join("\n")).toMatch(/directory 1 has 100 files of at most 128 KiB; the demo needs 2,000/);
+    expect(output.join("\n")).toMatch(
+      /directory 1 has 100 files of at most 128 KiB; the demo needs 2,000\n1 entry is passed over/,
+    );
   }, 60_000);
 });
 

@@ -7,12 +7,12 @@
  * that should show.
  *
  * Memory does not grow with the number of files: a large directory is read in batches, and only the names of
- * directories are kept (see pending-directories.ts). Paths are bytes, carried in Latin-1 strings, one character a
- * byte: names need not be UTF-8.
+ * directories are kept (see pending-directories.ts). Names need not be UTF-8: paths are byte strings (byte-strings.ts).
  */
 import * as fs from "node:fs";
 import { lstat, opendir, readdir } from "node:fs/promises";
 import { promisify } from "node:util";
+import { toByteString, toText } from "./byte-strings.ts";
 import { DirectoryNames, PendingDirectories } from "./pending-directories.ts";
 
 export interface CountOptions {
@@ -157,7 +157,7 @@ class Walk {
     return {
       files: this.#files,
       complete,
-      largestDirectory: { path: fromByteString(this.#largest.path), files: this.#largest.files },
+      largestDirectory: { path: toText(this.#largest.path), files: this.#largest.files },
       skipped: { count: this.#skipped, examples: this.#examples },
     };
   }
@@ -191,7 +191,7 @@ class Walk {
     const code = codeOf(error);
     if (this.#finished || VANISHED.has(code)) return;
     this.#skipped += 1;
-    if (this.#examples.length < MAX_EXAMPLES) this.#examples.push({ path: fromByteString(path), code });
+    if (this.#examples.length < MAX_EXAMPLES) this.#examples.push({ path: toText(path), code });
   }
 
   async #list(reading: Reading): Promise<DirectoryNames> {
@@ -294,14 +294,6 @@ class Walk {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
-}
-
-function toByteString(text: string): string {
-  return Buffer.from(text, "utf8").toString("latin1");
-}
-
-function fromByteString(bytes: string): string {
-  return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
 /** Resolves when `signal` aborts, unless `stopListening` does so first. */

@@ -68,6 +68,7 @@ describe("what is counted", () => {
     const directory = Buffer.concat([Buffer.from(`${root}/`), name]);
     mkdirSync(directory);
     writeFileSync(Buffer.concat([directory, Buffer.from("/"), name]), "");
+    expect(await count()).toMatchObject({ files: 1, largestDirectory: { path: "/\\xff\\xfeA", files: 1 } });
     make("漢字/é");
     expect(await count()).toMatchObject({ files: 2, skipped: { count: 0 } });
     make("漢字/ü");
