@@ -68,9 +68,11 @@ export class GaneshaServer {
     await end(this.#process, "SIGKILL");
   }
 
-  /** Stops and continues the server's process: its connections stay, but it answers nothing in between. */
-  freeze(): void {
+  /** Stops the server's process until {@link thaw}: its connections stay, but it answers nothing in between. */
+  async freeze(): Promise<void> {
     this.#process?.kill("SIGSTOP");
+    // On a busy machine, other threads go on until one of them has taken the signal.
+    while (!/\) T /.test(await readFile(`/proc/${this.#process?.pid}/stat`, "utf8"))) await sleep(1);
   }
 
   thaw(): void {

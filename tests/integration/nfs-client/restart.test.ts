@@ -124,7 +124,7 @@ describeRequiring([ganesha], "a server that is killed and restarted (nfs-ganesha
 
   test("a server that answers nothing is given up at the deadline, and used again afterwards", async () => {
     await client.writeFile(at("file"), Buffer.from("x"));
-    server.freeze();
+    await server.freeze();
     const reads = Array.from({ length: 100 }, () => client.readFile(at("file"), { timeout: 500 }));
     const outcomes = await Promise.allSettled(reads);
     server.thaw();
