@@ -23,7 +23,7 @@ const DEEP_LEVELS = 4;
 /** The stack's own: directories, and threads that read them. */
 const CONCURRENCY = "32";
 const MEGABYTE = 1e6;
-const MOST_MEGABYTES = 100;
+const MAX_MEGABYTES = 100;
 
 const exec = promisify(execFile);
 
@@ -32,7 +32,7 @@ async function checkMemory(bench: Bench): Promise<Figure[]> {
   const few = await peakMegabytes(bench, 20_000);
   const many = await peakMegabytes(bench, 200_000);
   return [
-    boundedFigure("memory for 200,000 files", many, MOST_MEGABYTES, "MB"),
+    boundedFigure("memory for 200,000 files", many, MAX_MEGABYTES, "MB"),
     boundedFigure("memory for 200,000 files above that for 20,000", Math.max(0, many - few), 20, "MB"),
   ];
 }
@@ -75,7 +75,7 @@ async function compare(bench: Bench, kind: string, tree: string): Promise<Figure
       better: "lower",
       ours: samples.ours.map(megabytes),
       peer: { name: "fdir", values: samples.fdir.map(megabytes) },
-      goal: valueAtMost(MOST_MEGABYTES),
+      goal: valueAtMost(MAX_MEGABYTES),
     },
   ];
 }

@@ -26,7 +26,7 @@ const WORKLOADS: readonly (Workload & { readonly goal: number })[] = [
 ];
 
 /** Bytes on the wire besides the file's, both ways, headers of TCP and IP not counted. */
-const MOST_OVERHEAD = { reads: 400, writes: 900 };
+const MAX_OVERHEAD = { reads: 400, writes: 900 };
 
 async function check(bench: Bench): Promise<Figure[]> {
   const files = await makeSmallFiles(await startLocalServer(bench));
@@ -40,7 +40,7 @@ async function check(bench: Bench): Promise<Figure[]> {
     const bytes = (bytesSent + bytesReceived) / operations - BYTES;
     figures.push(
       boundedFigure(`${workload.name}: COMPOUNDs each`, compounds / operations, 1),
-      boundedFigure(`${workload.name}: bytes on the wire besides the file's`, bytes, MOST_OVERHEAD[workload.kind]),
+      boundedFigure(`${workload.name}: bytes on the wire besides the file's`, bytes, MAX_OVERHEAD[workload.kind]),
     );
   }
   return figures;

@@ -174,7 +174,7 @@ describe("the process", () => {
     expect(lines.at(-1)).toMatchObject({ level: "FATAL" });
   });
 
-  test("finishes what is under way on SIGTERM, gives its sessions back, and exits with 0", async () => {
+  test("finishes what is in flight on SIGTERM, gives its sessions back, and exits with 0", async () => {
     const { url, child, exited, lines } = await start({ NFS_DETECTION_TIMEOUT_SECONDS: String(DETECTION_SECONDS) });
     const connections = () => servers.map((server) => server.statistics().connections);
     expect(connections()).toEqual([1, 1, 1]);

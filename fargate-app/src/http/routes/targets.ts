@@ -21,7 +21,7 @@ export const targetList = z.object({
       state: z.enum(TARGET_STATES),
       since: z.iso.datetime().describe("When the state last changed."),
       reason: z.string().optional().describe("Why the target failed."),
-      inFlight: z.number().describe("Operations under way."),
+      inFlight: z.number().describe("Operations in flight."),
       requests: z.number(),
       errors: z.number().describe("Requests that failed through the target; no such file is none of these."),
       bytesRead: z.number(),

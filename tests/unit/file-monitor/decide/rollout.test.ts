@@ -22,7 +22,7 @@ describe("a deployment", () => {
     { name: "is repeated twice", outcomes: [failed, failed], action: "deploy", failures: 2 },
     { name: "is given up then", outcomes: [failed, failed, failed], action: "give up", failures: 3 },
     {
-      name: "under way is waited for",
+      name: "in progress is waited for",
       outcomes: [failed, { ...failed, outcome: "ongoing" }],
       action: "wait",
       failures: 1,
