@@ -75,8 +75,8 @@ export class MemoryServer {
     const deadline = Date.now() + timeout;
     await nextTurn();
     for (;;) {
-      check();
       if (signal?.aborted) throw new AbortedError("The operation was aborted");
+      check();
       if (this.#state === "down") throw new ConnectionError("The server is down");
       if (this.#state === "up") return;
       if (Date.now() >= deadline) throw new DeadlineError(`The operation was not done within ${timeout} ms`);
