@@ -8,6 +8,17 @@
 # - It gives up an upload that fails on the way out. So it is started again, to send what it left in its buffers, until
 #   nothing is left or ECS loses patience (the container's stopTimeout).
 
+# How much is collected for an object in S3 before compression, and how large one of several parts becomes: twice as
+# much at least. The task definition reserves the memory that this takes.
+case $LOG_OBJECT_SIZE in
+  small) export S3_UPLOAD_CHUNK_SIZE=8M S3_TOTAL_FILE_SIZE=100M ;;
+  large) export S3_UPLOAD_CHUNK_SIZE=100M S3_TOTAL_FILE_SIZE=200M ;;
+  *)
+    echo "LOG_OBJECT_SIZE is \"$LOG_OBJECT_SIZE\", but must be small or large" >&2
+    exit 1
+    ;;
+esac
+
 configuration=${1:-/fluent-bit/etc/fluent-bit.conf}
 stopping=
 

@@ -11,6 +11,8 @@ import { findCommonPort } from "../machine/loopback.ts";
 import { type Exit, startProcess } from "../machine/process.ts";
 import { type FireLensTask, fireLensConfiguration } from "./configuration.ts";
 
+export type LogObjectSize = "small" | "large";
+
 export interface LogRouterOptions {
   /** The program: its path, or its name where it is on the PATH. */
   readonly fluentBit: string;
@@ -26,6 +28,8 @@ export interface LogRouterOptions {
   readonly cloudWatchLogsEndpoint: string;
   /** The time after which what was collected goes to S3, in Fluent Bit's units: `10m`. */
   readonly s3UploadTimeout: string;
+  /** How large its objects in S3 are. Default: small. */
+  readonly objectSize?: LogObjectSize;
   /** Seconds from SIGTERM until Fluent Bit gets it. */
   readonly drainSeconds?: number;
   /** Attempts to send a batch before it is given up. */
@@ -48,7 +52,8 @@ export interface LogRouter {
 
 /** The folder of configuration files, as the image has it at `/log-router`. */
 const IMAGE = fileURLToPath(new URL("../../fluent-bit/", import.meta.url));
-const MEMORY_RESERVATION = 50;
+/** MB that the task definition reserves. */
+export const MEMORY_RESERVATION: Readonly<Record<LogObjectSize, number>> = { small: 50, large: 384 };
 const START_TIMEOUT = 20_000;
 const START_ATTEMPTS = 3;
 
@@ -94,13 +99,14 @@ async function start(options: LogRouterOptions): Promise<LogRouter> {
 
 /** Writes the main file and returns its path. */
 export async function writeConfiguration(
-  { directory, task }: Pick<LogRouterOptions, "directory" | "task">,
+  { directory, task, objectSize = "small" }: Pick<LogRouterOptions, "directory" | "task" | "objectSize">,
   inputs: { readonly socketPath: string; readonly forwardPort: number; readonly healthCheckPort: number },
 ): Promise<string> {
   await mkdir(directory, { recursive: true });
   const path = join(directory, "fluent-bit.conf");
   const customFile = join(IMAGE, "fluent-bit.conf");
-  const text = fireLensConfiguration({ ...inputs, memoryReservation: MEMORY_RESERVATION, task, customFile });
+  const memoryReservation = MEMORY_RESERVATION[objectSize];
+  const text = fireLensConfiguration({ ...inputs, memoryReservation, task, customFile });
   await writeFile(path, text);
   return path;
 }
@@ -125,6 +131,7 @@ export function environment(
     LOG_BUCKET_NAME: options.bucket,
     S3_ENDPOINT: options.s3Endpoint,
     S3_UPLOAD_TIMEOUT: options.s3UploadTimeout,
+    LOG_OBJECT_SIZE: options.objectSize ?? "small",
     ERROR_LOG_GROUP_NAME: options.errorLogGroup,
     CLOUDWATCH_LOGS_ENDPOINT: hostname,
     CLOUDWATCH_LOGS_PORT: port,

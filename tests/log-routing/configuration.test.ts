@@ -26,9 +26,17 @@ describeRequiring([fluentBit], "the configuration", ([[fluentBit]]) => {
     const path = await writeConfiguration({ directory, task: TASK }, inputs);
 
     const { stdout, stderr } = await promisify(execFile)(fluentBit, ["--dry-run", "-c", path], {
-      env: environment(options, 2020),
+      env: { ...environment(options, 2020), S3_UPLOAD_CHUNK_SIZE: "8M", S3_TOTAL_FILE_SIZE: "100M" },
     });
 
     expect(stdout + stderr).toContain("configuration test is successful");
+  });
+});
+
+test("a size of objects that there is not is refused, with those that there are", async () => {
+  const started = promisify(execFile)("sh", ["fluent-bit/entrypoint.sh"], { env: { LOG_OBJECT_SIZE: "medium" } });
+  await expect(started).rejects.toMatchObject({
+    code: 1,
+    stderr: 'LOG_OBJECT_SIZE is "medium", but must be small or large\n',
   });
 });

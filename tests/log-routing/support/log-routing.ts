@@ -71,7 +71,7 @@ export interface LogRouting {
 export async function startLogRouting(
   [fluentBit]: Command,
   { onTestFinished, onTestFailed }: Pick<TestContext, "onTestFinished" | "onTestFailed">,
-  options: Partial<Pick<LogRouterOptions, "s3UploadTimeout" | "drainSeconds" | "retryLimit">> = {},
+  options: Partial<Pick<LogRouterOptions, "s3UploadTimeout" | "objectSize" | "drainSeconds" | "retryLimit">> = {},
 ): Promise<LogRouting> {
   const directory = await mkdtemp(join(tmpdir(), "logs-"));
   const services = await startServices(directory);
