@@ -38,8 +38,11 @@ export interface TargetEvents {
 /** Of the detection timeout: the rest of it is for doing elsewhere what was in flight. */
 const SILENCE_SHARE = 7 / 8;
 
-/** After a connection that lived this long, in milliseconds, probing begins with the shortest delay again. */
+/** Milliseconds. A connection that lived this long was stable: that it is lost is an ERROR again. */
 const STABLE_AFTER = 10_000;
+
+/** A connection that lived so many times longer than the wait for it ends the growing of the waits. */
+const WORTH_WAITING = 10;
 
 export class Target implements Routable {
   readonly id: string;
@@ -54,6 +57,10 @@ export class Target implements Routable {
   #connection: Connection | undefined;
   /** Probes and connections that failed in a row. */
   #failures = 0;
+  /** Waits for a probe in a row, each longer than the one before. */
+  #waits = 0;
+  /** Milliseconds. */
+  #lastWait = 0;
   #compoundsBefore = 0;
   #probeTimer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -184,7 +191,9 @@ export class Target implements Routable {
     if (!this.#closed && connection === this.#connection) {
       this.#connection = undefined;
       this.#compoundsBefore += compoundsOf(connection);
-      if (Date.now() - this.#since >= STABLE_AFTER) this.#failures = 0;
+      const lived = Date.now() - this.#since;
+      if (lived >= STABLE_AFTER) this.#failures = 0;
+      if (lived >= Math.min(STABLE_AFTER, WORTH_WAITING * this.#lastWait)) this.#waits = 0;
       this.#fail(reason);
     }
     this.#events.onLost(connection, silent);
@@ -193,11 +202,13 @@ export class Target implements Routable {
 
   #fail(reason: string): void {
     this.#failures += 1;
+    this.#waits += 1;
+    this.#lastWait = probeDelay(this.#waits);
     this.#enter("lost", reason);
     this.#probeTimer = setTimeout(() => {
       this.#enter("due", reason);
       void this.probe();
-    }, probeDelay(this.#failures));
+    }, this.#lastWait);
   }
 
   #enter(event: TargetEvent, reason?: string): void {

@@ -366,6 +366,40 @@ describe("when no target is there", () => {
   });
 });
 
+test("a target whose connection is lost every few seconds is back at once each time", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  try {
+    const { router, network } = await start(new MemoryNetwork(1), { detectionTimeout: 1_000 });
+    await router.writeFile(PATH, Buffer.from("one"));
+    for (let loss = 0; loss < 8; loss++) {
+      vi.setSystemTime(Date.now() + 5_000);
+      network.servers[0]?.scheduled.push("lose-request");
+      // It waits for a target for as long as the detection timeout.
+      expect((await readFile(router, PATH)).toString()).toBe("one");
+    }
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("a target whose connections do not live is waited for longer and longer", async () => {
+  const { router, network, lines } = await start(new MemoryNetwork(1));
+  const { scheduled } = network.servers[0] ?? { scheduled: [] };
+  await router.writeFile(PATH, Buffer.from("one"));
+  const losses = async () => {
+    const until = performance.now() + 2_000;
+    while (performance.now() < until) {
+      scheduled.splice(0, scheduled.length, "lose-request");
+      await router.stat(PATH).catch(() => {});
+    }
+  };
+  await losses();
+  const connected = lines.filter(({ msg }) => msg.endsWith("is connected")).length;
+  // 50 to 100 ms, then twice as long each time.
+  expect(connected).toBeGreaterThan(2);
+  expect(connected).toBeLessThan(8);
+});
+
 describe("a target that hangs is given up in time", () => {
   const DETECTION_TIMEOUT = 400;
   /** Timers are late on a busy machine; without a detection it would take the operation timeout. */
