@@ -38,8 +38,12 @@ export async function sweepMountTargets(
           if (id === undefined || state === "deleted" || ownMountTargetIds.includes(id)) continue;
           foreign.push(id);
           // EFS refuses to delete one that is still being created: a later round does.
-          if (state !== "creating" && state !== "deleting") {
+          if (state === "creating" || state === "deleting") continue;
+          try {
             await efs.send(new sdk.DeleteMountTargetCommand({ MountTargetId: id }));
+          } catch (error) {
+            // Someone else deleted it after it was listed.
+            if (!(error instanceof sdk.MountTargetNotFound)) throw error;
           }
         }
       }

@@ -83,6 +83,22 @@ test("waits for one that is still being created, and then removes it", async () 
   expect(left()).toEqual([own]);
 });
 
+test("goes on when one vanishes after it was listed", async () => {
+  const [first = ""] = addMountTargets("available", "available");
+  fault = ({ operation }) => {
+    if (operation === "DeleteMountTarget") {
+      controlPlane.update((state) => ({
+        ...state,
+        mountTargets: state.mountTargets.filter(({ mountTargetId }) => mountTargetId !== first),
+      }));
+    }
+    return undefined;
+  };
+  await sweep([]);
+  expect(left()).toEqual([]);
+  expect(calls.filter((operation) => operation === "DeleteMountTarget")).toHaveLength(2);
+});
+
 test("has nothing to do once the file system is gone", async () => {
   controlPlane.update((state) => ({ ...state, fileSystems: [] }));
   await expect(sweep([])).resolves.toBeUndefined();
