@@ -142,7 +142,8 @@ export class LogRouter extends pulumi.ComponentResource {
       },
       healthCheck: {
         command: ["CMD", "curl", "--fail", "--silent", "--show-error", "http://localhost:2020/api/v1/health"],
-        interval: 30,
+        // The first check comes after this time, and the router starts after the first check that passes.
+        interval: 10,
         timeout: 3,
         retries: 3,
         startPeriod: 30,

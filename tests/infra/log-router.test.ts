@@ -51,7 +51,7 @@ describe("by default", () => {
       },
       healthCheck: {
         command: ["CMD", "curl", "--fail", "--silent", "--show-error", "http://localhost:2020/api/v1/health"],
-        interval: 30,
+        interval: 10,
         timeout: 3,
         retries: 3,
       },
