@@ -37,6 +37,8 @@ export class AlarmTopic extends pulumi.ComponentResource {
             Resource: topic.arn,
             Condition: { StringEquals: { "aws:SourceAccount": account } },
           },
+          // With a condition, EventBridge would drop its events: it fulfils none in policies of topics (EventBridge user
+          // guide, "Amazon SNS permissions").
           {
             Sid: "AllowEvents",
             Effect: "Allow",

@@ -342,6 +342,12 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   });
 
   describe("operation", () => {
+    test("EventBridge may publish to the topic without a condition, which it would not fulfil", () => {
+      const statements = statementsOf(one("TopicPolicy"));
+      const ofEvents = statements.filter(({ Principal }) => JSON.stringify(Principal).includes("events.amazonaws.com"));
+      expect(ofEvents.map(({ Condition }) => Condition)).toEqual([undefined]);
+    });
+
     test("every log group has a retention", () => {
       expect(all("LogGroup").length).toBeGreaterThan(0);
       for (const { name: group, inputs } of all("LogGroup")) {
