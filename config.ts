@@ -381,6 +381,26 @@ export const configSchema = RULES.reduce(
 /** The stack's configuration, checked: see the schema for what each key means. */
 export type StackConfig = z.output<typeof configSchema>;
 
+/**
+ * Configuration of the AWS provider about who calls AWS, and where. Dynamic resources call it, too, with the AWS SDK:
+ * they know the region and the profile, and else what the environment says.
+ */
+const REFUSED_PROVIDER_KEYS = [
+  "accessKey",
+  "secretKey",
+  "token",
+  "assumeRoles",
+  "assumeRoleWithWebIdentity",
+  "sharedConfigFiles",
+  "sharedCredentialsFiles",
+  "endpoints",
+  "useFipsEndpoint",
+  "customCaBundle",
+  "httpProxy",
+  "httpsProxy",
+  "insecure",
+].map((name) => `aws:${name}`);
+
 /** A stack configuration that is not allowed; the message lists every bad key with its value and what is allowed. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
@@ -408,7 +428,8 @@ export function parameterName({ parameterName: given, nameSuffix, existingFileSy
  * Reads the stack's configuration.
  *
  * @param values the whole configuration as text, by full key such as `efs-mount-autoscaling:minTasks`.
- * @throws {ConfigError} when a value is not allowed, or a key of this project is unknown.
+ * @throws {ConfigError} when a value is not allowed, a key of this project is unknown, or one of the provider's is not
+ * followed everywhere.
  */
 export function readConfig(values: Readonly<Record<string, string>> = pulumi.runtime.allConfig()): StackConfig {
   const prefix = `${PROJECT}:`;
@@ -418,10 +439,11 @@ export function readConfig(values: Readonly<Record<string, string>> = pulumi.run
       .map(([name, value]) => [name.slice(prefix.length), value]),
   );
   const result = configSchema.safeParse(own);
-  if (result.success) return result.data;
+  const refused = REFUSED_PROVIDER_KEYS.filter((name) => name in values);
+  if (result.success && refused.length === 0) return result.data;
 
   const given = (name: string) => own[name] ?? declarations[name]?.default;
-  const problems = result.error.issues.flatMap((issue) =>
+  const problems = (result.error?.issues ?? []).flatMap((issue) =>
     issue.code === "unrecognized_keys"
       ? issue.keys.map((name) => `${name}: is not a key of this project`)
       : `${issue.path.join(".")} = ${JSON.stringify(given(String(issue.path[0])))}: ${issue.message}`,
@@ -430,6 +452,10 @@ export function readConfig(values: Readonly<Record<string, string>> = pulumi.run
     [
       `The stack's configuration is not valid (pulumi config set KEY VALUE):`,
       ...problems.map((line) => `  ${line}`),
+      ...refused.map(
+        (name) =>
+          `  ${name}: must not be set: the token and the sweeper could not follow it. Use aws:profile, or variables such as AWS_PROFILE`,
+      ),
     ].join("\n"),
     { cause: result.error },
   );

@@ -56,6 +56,16 @@ describe("the stack's configuration", () => {
     expect(() => readConfig({ "aws:region": "ap-northeast-1" })).not.toThrow();
   });
 
+  test("refuses configuration of the provider that dynamic resources could not follow", () => {
+    const values = {
+      "aws:region": "ap-northeast-1",
+      "aws:assumeRoles": '[{"roleArn":"arn"}]',
+      "aws:accessKey": "AKIA",
+    };
+    expect(() => readConfig(values)).toThrow(/\n {2}aws:accessKey: must not be set.*\n {2}aws:assumeRoles: must not/);
+    expect(() => readConfig({ "aws:region": "ap-northeast-1", "aws:profile": "prod" })).not.toThrow();
+  });
+
   test("names every bad key at once, with its value and what is allowed", () => {
     const message = messageOf({
       fileCountThreshold: "many",
