@@ -18,6 +18,7 @@ import { LogRouter } from "./components/log-router.ts";
 import { MountTable } from "./components/mount-table.ts";
 import { MountTargetSweeper } from "./components/mount-target-sweeper.ts";
 import { Network } from "./components/network.ts";
+import { refuseOtherPartitions } from "./components/partition.ts";
 import { Roles } from "./components/roles.ts";
 import { listenerPort, ROUTER_PORT, RouterService } from "./components/router-service.ts";
 import { SecurityGroups } from "./components/security-groups.ts";
@@ -28,7 +29,9 @@ import { parameterName, readConfig } from "./config.ts";
 const config = readConfig();
 // What is deployed is built from what is checked out.
 await buildBundles();
-const stackName = `${pulumi.getProject()}-${pulumi.getStack()}`;
+await refuseOtherPartitions();
+/** For AWS, which takes no dot where Pulumi takes one in a stack's name. */
+const stackName = `${pulumi.getProject()}-${pulumi.getStack()}`.replaceAll(".", "-");
 const retain = config.dataOnDestroy === "retain";
 
 findByFormerNames();
