@@ -2,7 +2,6 @@
 import { isUtf8 } from "node:buffer";
 import type { Dirent } from "node:fs";
 import { access, constants, readdir, stat } from "node:fs/promises";
-import { toText } from "../../functions/file-monitor/observe/byte-strings.ts";
 
 export interface SourceFile {
   /** Below the source directory, with `/` between the names. */
@@ -62,7 +61,7 @@ class Source {
     for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
       for (const entry of await this.#list(path)) {
         if (!isUtf8(entry.name)) {
-          this.passedOver.push(`${path}${toText(entry.name.toString("latin1"))}: its name is not UTF-8`);
+          this.passedOver.push(`${path}${percentEncoded(entry.name)}: its name is not UTF-8`);
           continue;
         }
         const name = entry.name.toString();
@@ -99,6 +98,12 @@ class Source {
   #passOver(path: string, error: unknown): void {
     this.passedOver.push(`${path}: ${reasonOf(error)}`);
   }
+}
+
+function percentEncoded(name: Buffer): string {
+  return name
+    .toString("latin1")
+    .replace(/[^!-~]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, "0").toUpperCase()}`);
 }
 
 function reasonOf(error: unknown): string {

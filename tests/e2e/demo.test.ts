@@ -86,7 +86,7 @@ describe("npm run demo", () => {
     const { output, exited } = run("local/demo.ts", "--json", "--source", source, "--seconds", "1");
     const code = await exited;
     expect(output.join("\n")).toContain(`Taking 2,000 of the 2,000 files in ${source}`);
-    expect(output.join("\n")).toContain("1 entry is passed over:\n  directory 1/x\\xe9: its name is not UTF-8");
+    expect(output.join("\n")).toContain("1 entry is passed over:\n  directory 1/x%E9: its name is not UTF-8");
     expect({ code, output }).toMatchObject({ code: 0 });
     const result = JSON.parse(output.at(-1) ?? "");
     expect(result).toEqual({
