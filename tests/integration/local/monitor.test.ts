@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   CLUSTER_NAME,
   createAccount,
@@ -156,6 +156,9 @@ test("a scheduled run goes by a recent count, and one by hand counts", async () 
 });
 
 describe("refusals of one zone", () => {
+  // A process remembers the zones without EFS: the next test gets another.
+  afterEach(() => monitor.close());
+
   const [a, c, d] = SUBNETS as [Subnet, Subnet, Subnet];
   test.each<[string, Subnet]>([
     ["a subnet without addresses", { ...c, addresses: [] }],
