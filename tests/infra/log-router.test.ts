@@ -75,7 +75,13 @@ describe("by default", () => {
       ),
     );
     const [, defaults = ""] = /^ENV ((?:.*\\\n)*.*)$/m.exec(readFileSync("fluent-bit/Dockerfile", "utf8")) ?? [];
+    const exported = [...readFileSync("fluent-bit/entrypoint.sh", "utf8").matchAll(/\) export (.+) ;;/g)].map(
+      ([, text]) => [...(text ?? "").matchAll(/([A-Z0-9_]+)=/g)].map(([, name]) => name),
+    );
+    expect(exported).toHaveLength(2);
+    expect(exported[1]).toEqual(exported[0]);
     const given = [
+      ...(exported[0] ?? []),
       ...[...defaults.matchAll(/([A-Z0-9_]+)=/g)].map(([, name]) => name),
       ...(container("log-router")?.environment ?? []).map(({ name }) => name),
     ];
