@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { AcceptStatus, Procedure, type StatusName, XdrError } from "nfs-client/wire";
 import { Bandwidth } from "./bandwidth.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import { Connection, type ConnectionOptions } from "./client-connection.ts";
 import { type Dialect, MAX_MESSAGE_BYTES } from "./dialect/dialect.ts";
 import { PROFILES, type Profile } from "./dialect/profiles.ts";
 import { MountTarget } from "./mount-target.ts";
