@@ -2,9 +2,8 @@
  * Responses to bytes that Node's HTTP parser rejects, and to requests that do not arrive in time. Node reports these on
  * the connection: there is no request yet that a route could answer.
  */
-import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { InFlightResponses } from "./plugins/in-flight-responses.ts";
+import { closed, type InFlightResponses } from "./plugins/in-flight-responses.ts";
 import { PROBLEM_TYPE, ProblemError, problemOf } from "./semantics/problem.ts";
 
 type ClientError = Error & { readonly code?: string };
@@ -29,10 +28,6 @@ export function answerMalformedRequest(error: ClientError, connection: Socket, i
     if (connection.writable && !isAnswered) connection.write(serialize(problemFor(error)));
     connection.destroy();
   });
-}
-
-function closed(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => response.once("close", resolve));
 }
 
 function problemFor({ code, message }: ClientError): ProblemError {

@@ -63,6 +63,11 @@ export class InFlightResponses {
   }
 }
 
+/** Resolves when the response is sent or given up. */
+export function closed(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => response.once("close", resolve));
+}
+
 /** When a connection is lost, Node closes the response that is being sent, but not those that are queued behind it. */
 function closeQueued(response: ServerResponse): void {
   if (response.socket !== null) return;

@@ -4,6 +4,7 @@
  */
 import type { ServerResponse } from "node:http";
 import fp from "fastify-plugin";
+import { closed } from "./in-flight-responses.ts";
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
 
@@ -34,8 +35,4 @@ function blockingOf(own: ServerResponse, responses: ReadonlySet<ServerResponse>)
 
 function isSafe({ req }: ServerResponse): boolean {
   return SAFE_METHODS.has(req.method ?? "");
-}
-
-function closed(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => response.once("close", resolve));
 }
