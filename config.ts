@@ -158,7 +158,19 @@ const keys = z.object({
   certificateArn: optionalText(
     /^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[A-Za-z0-9-]+$/,
     "the ARN of an ACM certificate",
-  ).describe("The load balancer's certificate, which makes it listen with HTTPS on 443; empty for HTTP on 80."),
+  ).describe(
+    "The load balancer's certificate, which makes it listen with HTTPS on 443; empty for HTTP on 80. Needs domainName.",
+  ),
+  domainName: optionalText(
+    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/,
+    "a DNS name such as files.example.com",
+  ).describe(
+    "The name that clients call the load balancer by, and that its certificate is for; empty for its own name.",
+  ),
+  hostedZoneId: optionalText(
+    /^Z[A-Z0-9]{1,31}$/,
+    "the id of a Route 53 hosted zone such as Z0123456789ABCDEFGHIJ",
+  ).describe("The hosted zone that gets domainName as an alias of the load balancer; empty where you make the record."),
   apiToken: flag(true).describe(
     "Serve only clients that send the token, which the stack generates and keeps in Secrets Manager; false serves every client that reaches the load balancer.",
   ),
@@ -297,6 +309,20 @@ const RULES: readonly {
       vpcId === undefined && !createVpcEndpoints
         ? "must be true without vpcId: a new VPC has no other way to AWS"
         : undefined,
+  },
+  {
+    about: "domainName",
+    reads: ["certificateArn", "domainName"],
+    broken: ({ certificateArn, domainName }) =>
+      certificateArn !== undefined && domainName === undefined
+        ? "must be a name of certificateArn: no certificate is for the load balancer's own name"
+        : undefined,
+  },
+  {
+    about: "hostedZoneId",
+    reads: ["domainName", "hostedZoneId"],
+    broken: ({ domainName, hostedZoneId }) =>
+      hostedZoneId !== undefined && domainName === undefined ? "must be empty without domainName" : undefined,
   },
   {
     about: "availabilityZones",

@@ -130,6 +130,8 @@ const router = new RouterService("router", {
   taskSecurityGroupId: securityGroups.tasks.id,
   loadBalancerSecurityGroupId: securityGroups.loadBalancer.id,
   certificateArn: config.certificateArn,
+  domainName: config.domainName,
+  hostedZoneId: config.hostedZoneId,
   image: image.ref,
   imageRepositoryArn: image.repositoryArn,
   cpuArchitecture: config.cpuArchitecture,

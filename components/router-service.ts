@@ -43,6 +43,10 @@ export interface RouterServiceArgs {
   readonly loadBalancerSecurityGroupId: pulumi.Input<string>;
   /** The certificate of an HTTPS listener on port 443. Default: HTTP on port 80. */
   readonly certificateArn?: string | undefined;
+  /** The name that clients call it by, which the certificate is for. Default: the load balancer's own. */
+  readonly domainName?: string | undefined;
+  /** The hosted zone that gets the name. Default: the name is in DNS already. */
+  readonly hostedZoneId?: string | undefined;
 
   /** The router's image, and the repository that ECS pulls it from. */
   readonly image: pulumi.Input<string>;
@@ -116,7 +120,8 @@ export class RouterService extends pulumi.ComponentResource {
     this.loadBalancer = this.#createLoadBalancer(args);
     this.targetGroup = this.#createTargetGroup(args);
     const listener = this.#listen(args);
-    this.url = pulumi.interpolate`${args.certificateArn === undefined ? "http" : "https"}://${this.loadBalancer.dnsName}`;
+    this.#addToDns(args);
+    this.url = pulumi.interpolate`${args.certificateArn === undefined ? "http" : "https"}://${args.domainName ?? this.loadBalancer.dnsName}`;
 
     this.cluster = this.#createCluster();
     this.service = this.#createService(args, taskDefinition, [...args.outlivedBy, listener, ...policies]);
@@ -314,6 +319,21 @@ export class RouterService extends pulumi.ComponentResource {
           ? { protocol: "HTTP" }
           : { protocol: "HTTPS", certificateArn, sslPolicy: "ELBSecurityPolicy-TLS13-1-2-2021-06" }),
         defaultActions: [{ type: "forward", targetGroupArn: this.targetGroup.arn }],
+      },
+      { parent: this },
+    );
+  }
+
+  #addToDns({ domainName, hostedZoneId }: RouterServiceArgs): void {
+    if (domainName === undefined || hostedZoneId === undefined) return;
+    const { dnsName, zoneId } = this.loadBalancer;
+    new aws.route53.Record(
+      this.#name,
+      {
+        zoneId: hostedZoneId,
+        name: domainName,
+        type: "A",
+        aliases: [{ name: dnsName, zoneId, evaluateTargetHealth: false }],
       },
       { parent: this },
     );

@@ -3,13 +3,20 @@ import { EXISTING_ROUTE_TABLES, type Properties } from "../infra/aws-stand-in.ts
 import { CONFIGURATIONS } from "../infra/configurations.ts";
 import type { Call } from "./api-calls.ts";
 
-const { kmsKeyArn, certificateArn } = CONFIGURATIONS.everything;
+const { kmsKeyArn, certificateArn, domainName, hostedZoneId } = CONFIGURATIONS.everything;
 const { vpcId, existingFileSystemId, privateSubnetIds } = CONFIGURATIONS["an existing VPC and file system"];
 const subnetIds: readonly string[] = JSON.parse(privateSubnetIds);
 
 export const ACCOUNT: readonly Call[] = [
   existing(kmsKeyArn, "kms", "CreateKey", {}, "KeyMetadata.Arn"),
-  existing(certificateArn, "acm", "RequestCertificate", { DomainName: "files.example.com" }, "CertificateArn"),
+  existing(certificateArn, "acm", "RequestCertificate", { DomainName: domainName }, "CertificateArn"),
+  existing(
+    hostedZoneId,
+    "route53",
+    "CreateHostedZone",
+    { Name: "example.com", CallerReference: "existing" },
+    "HostedZone.Id",
+  ),
   existing(vpcId, "ec2", "CreateVpc", { CidrBlock: "10.20.0.0/16" }, "Vpc.VpcId"),
   ...subnetIds.map((id, index) =>
     existing(

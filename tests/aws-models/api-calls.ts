@@ -274,6 +274,13 @@ export const CALLS: Readonly<Record<string, Steps>> = {
       parameters: { TargetGroupArn: outputs.arn, Attributes: TargetGroupAttributes },
     },
   ],
+  "aws:route53/record:Record": ({ properties: { HostedZoneId, ...record } }) => [
+    {
+      service: "route53",
+      operation: "ChangeResourceRecordSets",
+      parameters: { HostedZoneId, ChangeBatch: { Changes: [{ Action: "CREATE", ResourceRecordSet: record }] } },
+    },
+  ],
   "aws:s3/bucket:Bucket": ({ properties: { BucketName, Tags } }) => [
     {
       service: "s3",

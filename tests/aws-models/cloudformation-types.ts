@@ -287,6 +287,15 @@ export const CLOUDFORMATION_TYPES: Readonly<Record<string, Translation>> = {
     },
     attributes: { arn: "Ref" },
   },
+  "aws:route53/record:Record": {
+    type: "AWS::Route53::RecordSet",
+    properties: {
+      zoneId: named("HostedZoneId"),
+      aliases: onlyItem("AliasTarget"),
+      "aliases.name": named("DNSName"),
+      "aliases.zoneId": named("HostedZoneId"),
+    },
+  },
   "aws:s3/bucket:Bucket": {
     type: "AWS::S3::Bucket",
     autoNamed: "bucket",

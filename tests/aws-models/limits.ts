@@ -73,6 +73,7 @@ export const TEXT_LIMITS: readonly TextLimit[] = [
   limit("iam/rolePolicy:RolePolicy", "name", /^[\w+=,.@-]+$/, 128, "PutRolePolicy"),
   limit("lambda/function:Function", "name", WORD, 64, "CreateFunction"),
   limit("lambda/function:Function", "description", ANYTHING, 256, "CreateFunction"),
+  limit("route53/record:Record", "name", /^[a-z0-9.-]+$/, 255, "ResourceRecordSet"),
   limit(
     "lb/loadBalancer:LoadBalancer",
     "name",

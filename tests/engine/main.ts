@@ -19,6 +19,7 @@ import {
   type OpType,
   type Stack,
 } from "@pulumi/pulumi/automation/index.js";
+import { parse } from "yaml";
 import { z } from "zod";
 import { PROJECT } from "../../config.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
@@ -32,6 +33,9 @@ import { makeProject } from "./project.ts";
 
 /** The program's keys without the project's name, as text. */
 type Values = Readonly<Record<string, string>>;
+
+/** A stack's configuration to begin with. */
+const EXAMPLE = "Pulumi.prod.yaml.example";
 
 /** The widest name of what is done, for the list of it. */
 const WIDTH = 32;
@@ -106,7 +110,8 @@ async function run(engine: string): Promise<void> {
     );
 
     const urns: string[] = [];
-    for (const [name, values] of Object.entries(CONFIGURATIONS)) urns.push(...(await previews(stack, name, values)));
+    for (const [name, values] of Object.entries({ ...CONFIGURATIONS, [EXAMPLE]: await readExample() }))
+      urns.push(...(await previews(stack, name, values)));
     assert.deepEqual(lostResources(urns), [], "Every resource of version 0.1 is there, by its name or its former one");
 
     const previewed = await watch((onEvent) => stack.preview({ onEvent }));
@@ -200,6 +205,19 @@ async function previews(stack: Stack, what: string, values: Values): Promise<str
   );
   console.log(`${what.padEnd(WIDTH)} ${urns.length} create`);
   return urns;
+}
+
+/** The program's keys in the example. */
+async function readExample(): Promise<Values> {
+  const { config } = z
+    .object({ config: z.record(z.string(), z.unknown()) })
+    .parse(parse(await readFile(EXAMPLE, "utf8")));
+  const prefix = `${PROJECT}:`;
+  return Object.fromEntries(
+    Object.entries(config)
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, value]) => [key.slice(prefix.length), typeof value === "string" ? value : JSON.stringify(value)]),
+  );
 }
 
 /** Runs an operation with these values of the program's keys in place of the stack's own. */

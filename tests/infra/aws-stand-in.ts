@@ -103,6 +103,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
     outputs: ({ name, digits }) => ({
       arnSuffix: `app/${name}/${digits}`,
       dnsName: `internal-${name}.${REGION}.elb.amazonaws.com`,
+      zoneId: "Z14GRHDCWA56QT",
     }),
   },
   "aws:lb/targetGroup:TargetGroup": {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { ConfigError, declarations, parameterName, readConfig } from "../../config.ts";
 import { projectFile } from "../../Pulumi.yaml.ts";
+import { CONFIGURATIONS } from "./configurations.ts";
 
 const read = (values: Record<string, string>) =>
   readConfig(Object.fromEntries(Object.entries(values).map(([key, value]) => [`efs-mount-autoscaling:${key}`, value])));
@@ -100,6 +101,10 @@ describe("the stack's configuration", () => {
     [{ taskCpu: "256", taskMemory: "4096" }, "taskMemory"],
     [{ taskCpu: "1024", taskMemory: "2500" }, "taskMemory"],
     [{ minTasks: "5", maxTasks: "4" }, "maxTasks"],
+    [{ certificateArn: CONFIGURATIONS.everything.certificateArn }, "domainName"],
+    [{ domainName: "files" }, "domainName"],
+    [{ domainName: "https://files.example.com" }, "domainName"],
+    [{ hostedZoneId: "Z0123456789ABCDEFGHIJ" }, "hostedZoneId"],
     [{ fileCountThreshold: "0" }, "fileCountThreshold"],
     [{ fileCountThreshold: "1e3" }, "fileCountThreshold"],
     [{ targetDirectory: "/" }, "targetDirectory"],

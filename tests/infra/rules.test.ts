@@ -127,6 +127,24 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           : { protocol: "HTTPS", port: 443, certificateArn: config.certificateArn },
       );
     });
+
+    test("clients call it by the certificate's name, which is an alias of the load balancer in the hosted zone", () => {
+      const { dnsName, zoneId } = one("LoadBalancer").outputs;
+      const [scheme, host] = [config.certificateArn === undefined ? "http" : "https", config.domainName ?? dnsName];
+      expect(outputs.url).toBe(`${scheme}://${host}`);
+      expect(all("Record").map(({ inputs }) => inputs)).toEqual(
+        config.hostedZoneId === undefined
+          ? []
+          : [
+              {
+                zoneId: config.hostedZoneId,
+                name: config.domainName,
+                type: "A",
+                aliases: [{ name: dnsName, zoneId, evaluateTargetHealth: false }],
+              },
+            ],
+      );
+    });
   });
 
   describe("network", () => {
@@ -509,6 +527,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(fixed.sort()).toEqual(
         [
           `/aws/lambda/efs-mount-autoscaling-file-monitor${suffix}`,
+          ...list(config.domainName),
           ownFileSystem
             ? `/efs-mount-autoscaling${suffix}/mount-targets`
             : `/efs-mount-autoscaling${suffix}/${config.existingFileSystemId}/mount-targets`,
