@@ -267,6 +267,9 @@ const keys = z.object({
   logRouter: flag(true).describe(
     "Send the routers' logs through the Fluent Bit sidecar: errors to CloudWatch Logs, all lines to S3; false sends all lines to CloudWatch Logs.",
   ),
+  logObjectSize: choice("small", "small", "large").describe(
+    "How much the sidecar collects for an object in S3: 8 MB of lines, in 50 MB of memory, or 100 MB, in 384 MB.",
+  ),
   logArchiveDays: wholeNumber(365, "days", 91, 3650).describe(
     "Days that all lines are kept in S3, from the 91st on in Glacier.",
   ),
@@ -381,6 +384,14 @@ const RULES: readonly {
         ? `must be ${min} to ${max} MiB in steps of ${step} where taskCpu is ${taskCpu}`
         : undefined;
     },
+  },
+  {
+    about: "logObjectSize",
+    reads: ["logRouter", "logObjectSize", "taskMemory"],
+    broken: ({ logRouter, logObjectSize, taskMemory }) =>
+      logRouter && logObjectSize === "large" && taskMemory < 2048
+        ? "must be small where taskMemory is less than 2048"
+        : undefined,
   },
   {
     about: "maxTasks",

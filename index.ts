@@ -116,6 +116,7 @@ const logRouter = config.logRouter
       taskRole: roles.task,
       topicArn: topic.arn,
       logRetentionDays: config.logRetentionDays,
+      logObjectSize: config.logObjectSize,
       logArchiveDays: config.logArchiveDays,
       retain,
     })

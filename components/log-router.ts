@@ -20,11 +20,16 @@ export interface LogRouterArgs {
   readonly topicArn: pulumi.Input<string>;
   /** Days that the log groups keep their lines. Example: 30. */
   readonly logRetentionDays: number;
+  /** How much is collected for an object of the archive: 8 MB of lines, or 100 MB. */
+  readonly logObjectSize: keyof typeof MEMORY_RESERVATION;
   /** Days that the archive keeps all lines, more than 90. Example: 365. */
   readonly logArchiveDays: number;
   /** Leave the archive in the account when it leaves the stack; else it is deleted. */
   readonly retain: boolean;
 }
+
+/** MiB that the sidecar needs, by the size of its objects. */
+const MEMORY_RESERVATION = { small: 50, large: 384 };
 
 /** Its name in the task. */
 const CONTAINER = "log-router";
@@ -59,7 +64,7 @@ export class LogRouter extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    this.sidecar = this.#createSidecar(this.#buildImage(args));
+    this.sidecar = this.#createSidecar(this.#buildImage(args), args);
     this.#alarmOnErrors(args);
     this.#alarmOnOwnErrors(args);
 
@@ -88,9 +93,9 @@ export class LogRouter extends pulumi.ComponentResource {
     );
   }
 
-  #createSidecar(image: ContainerImage): LogSidecar {
+  #createSidecar(image: ContainerImage, args: LogRouterArgs): LogSidecar {
     return {
-      container: this.#container(image),
+      container: this.#container(image, args),
       logConfiguration: { logDriver: "awsfirelens", options: { "log-driver-buffer-limit": "1048576" } },
       errorLogGroup: this.errorLogGroup,
       volumes: [BUFFER_VOLUME],
@@ -115,18 +120,19 @@ export class LogRouter extends pulumi.ComponentResource {
     };
   }
 
-  #container(image: ContainerImage): aws.ecs.ContainerDefinition {
+  #container(image: ContainerImage, { logObjectSize }: LogRouterArgs): aws.ecs.ContainerDefinition {
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const environment: Record<string, pulumi.Input<string>> = {
       AWS_REGION: region,
       LOG_BUCKET_NAME: this.archive.bucketName,
       ERROR_LOG_GROUP_NAME: this.errorLogGroup.name,
+      LOG_OBJECT_SIZE: logObjectSize,
     };
     return {
       name: CONTAINER,
       image: image.ref,
       essential: true,
-      memoryReservation: 50,
+      memoryReservation: MEMORY_RESERVATION[logObjectSize],
       // The socket that ECS mounts for the container runtime belongs to root.
       user: "0",
       readonlyRootFilesystem: true,

@@ -101,6 +101,7 @@ describe("the stack's configuration", () => {
     [{ taskCpu: "256", taskMemory: "4096" }, "taskMemory"],
     [{ taskCpu: "1024", taskMemory: "2500" }, "taskMemory"],
     [{ minTasks: "5", maxTasks: "4" }, "maxTasks"],
+    [{ logObjectSize: "large" }, "logObjectSize"],
     [{ certificateArn: CONFIGURATIONS.everything.certificateArn }, "domainName"],
     [{ domainName: "files" }, "domainName"],
     [{ domainName: "https://files.example.com" }, "domainName"],

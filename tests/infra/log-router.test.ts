@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { runSimulation } from "@cloud-copilot/iam-simulate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { MEMORY_RESERVATION } from "../../local/firelens/log-router.ts";
 import { ACCOUNT_ID } from "./aws-stand-in.ts";
 import { CONFIGURATIONS } from "./configurations.ts";
 import { policiesOf } from "./policies.ts";
@@ -83,6 +84,8 @@ describe("by default", () => {
     const given = [
       ...(exported[0] ?? []),
       ...[...defaults.matchAll(/([A-Z0-9_]+)=/g)].map(([, name]) => name),
+      // The entry point sets these from LOG_OBJECT_SIZE.
+      ...[...readFileSync("fluent-bit/entrypoint.sh", "utf8").matchAll(/(S3_[A-Z_]+)=/g)].map(([, name]) => name),
       ...(container("log-router")?.environment ?? []).map(({ name }) => name),
     ];
     expect(used.length).toBeGreaterThan(10);
@@ -95,6 +98,7 @@ describe("by default", () => {
       AWS_REGION: "ap-northeast-1",
       LOG_BUCKET_NAME: one("Bucket", "log-router-logs").outputs.bucket,
       ERROR_LOG_GROUP_NAME: "/ecs/backend/errors",
+      LOG_OBJECT_SIZE: "small",
     });
   });
 
@@ -190,6 +194,24 @@ describe("by default", () => {
     expect(one("MetricAlarm", "log-router-errors").inputs).toMatchObject({
       metricName: z.looseObject({ name: z.string() }).parse(filter.metricTransformation).name,
     });
+  });
+});
+
+describe.each(["small", "large"] as const)("with %s objects", (logObjectSize) => {
+  beforeAll(async () => {
+    ({ resources } = await registerStack({ logObjectSize, taskMemory: "2048" }));
+  });
+
+  test("it is told so, and reserves the memory that the suite with Fluent Bit measures it against", () => {
+    const sidecar = container("log-router");
+    expect(sidecar?.environment).toContainEqual({ name: "LOG_OBJECT_SIZE", value: logObjectSize });
+    expect(sidecar).toMatchObject({ memoryReservation: MEMORY_RESERVATION[logObjectSize] });
+  });
+
+  test("the router leaves it that memory", () => {
+    const { value } = container("router")?.environment.find(({ name }) => name === "MAX_MEMORY_BYTES") ?? {};
+    const left = 2048 - Number(value) / 2 ** 20;
+    expect(left).toBeGreaterThanOrEqual(MEMORY_RESERVATION[logObjectSize]);
   });
 });
 

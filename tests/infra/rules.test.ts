@@ -475,8 +475,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(Number(environment.KEEP_ALIVE_TIMEOUT_SECONDS)).toBeGreaterThan(Number(idleTimeout));
       expect(xffHeaderProcessingMode).toBe("append");
       expect(environment.TRUSTED_PROXIES).toBe(ownNetwork ? "10.0.0.0/16" : "10.20.0.0/16");
-      expect(Number(environment.MAX_MEMORY_BYTES)).toBe(Math.floor(1024 * 0.8) * 2 ** 20);
-      expect(Number(environment.TRANSFER_MEMORY_BYTES)).toBe(128 * 2 ** 20);
+      const memory = Number(config.taskMemory ?? 1024);
+      expect(Number(environment.MAX_MEMORY_BYTES)).toBe(Math.floor(memory * 0.8) * 2 ** 20);
+      expect(Number(environment.TRANSFER_MEMORY_BYTES)).toBe((memory / 8) * 2 ** 20);
       expect(environment.RATE_LIMIT_PER_MINUTE).toBe("0");
     });
 
