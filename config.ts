@@ -244,6 +244,10 @@ const keys = z.object({
     "CPU units of a router's task; 1024 are one vCPU.",
   ),
   taskMemory: wholeNumber(1024, "MiB", 512, 30_720).describe("Memory of a router's task in MiB."),
+  // The range of a target group's deregistration delay.
+  drainSeconds: wholeNumber(60, "seconds", 0, 3600).describe(
+    "Seconds that transfers have to end when their task is replaced; each replacement of the tasks waits as long.",
+  ),
   minTasks: wholeNumber(2, "tasks", 1, 1000).describe("Minimum number of router tasks."),
   maxTasks: wholeNumber(10, "tasks", 1, 1000).describe("Maximum number of router tasks."),
   targetCpuPercent: wholeNumber(60, "percent", 10, 90).describe("Average CPU, in percent, that scaling aims at."),

@@ -157,6 +157,7 @@ const router = new RouterService("router", {
     // Routers that are replaced with each table read it once.
     MOUNT_TABLE_REFRESH_SECONDS: config.rollout === "hot-reload" ? config.mountTableRefreshSeconds : 0,
   },
+  drainSeconds: config.drainSeconds,
   minTasks: config.minTasks,
   maxTasks: config.maxTasks,
   targetCpuPercent: config.targetCpuPercent,

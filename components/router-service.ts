@@ -13,11 +13,8 @@ export const ROUTER_PORT = 8000;
 const SHUTDOWN_SECONDS = 30;
 const STOP_SECONDS = SHUTDOWN_SECONDS + 10;
 
-/**
- * Seconds that the load balancer waits for a router's in-flight requests before ECS stops it. A router without any is
- * stopped at once. Example: in 300 seconds, a client with 100 Mbit/s transfers 3.75 GB.
- */
-const DRAIN_SECONDS = 300;
+/** Minutes in which tasks start, pass their health checks and stop, in all but the time for draining. */
+const ROLL_MINUTES = 20;
 
 /**
  * Seconds until the load balancer closes an idle connection, and until a router does: the router must be the later, or
@@ -81,6 +78,11 @@ export interface RouterServiceArgs {
   /** Variables besides those that follow from the rest. Example: `{ ROUTING_STRATEGY: "modulo" }`. */
   readonly environment: Partial<RouterEnvironment>;
 
+  /**
+   * Seconds that the load balancer waits before ECS stops a router that is replaced, also where no request is in flight.
+   * Example: 60, in which a client with 100 Mbit/s transfers 750 MB.
+   */
+  readonly drainSeconds: number;
   readonly minTasks: number;
   readonly maxTasks: number;
   /** Average CPU, in percent, that scaling aims at. Example: 60. */
@@ -286,7 +288,7 @@ export class RouterService extends pulumi.ComponentResource {
     );
   }
 
-  #createTargetGroup({ vpcId }: RouterServiceArgs): aws.lb.TargetGroup {
+  #createTargetGroup({ vpcId, drainSeconds }: RouterServiceArgs): aws.lb.TargetGroup {
     return new aws.lb.TargetGroup(
       this.#name,
       {
@@ -295,9 +297,11 @@ export class RouterService extends pulumi.ComponentResource {
         protocol: "HTTP",
         port: ROUTER_PORT,
         loadBalancingAlgorithmType: "least_outstanding_requests",
-        deregistrationDelay: DRAIN_SECONDS,
+        deregistrationDelay: drainSeconds,
         healthCheck: {
-          path: "/readyz",
+          // A router listens once a mount target is connected. From then on, only one that hangs is to be replaced: with
+          // /readyz, ECS would replace all of them while the file system is slow.
+          path: "/healthz",
           matcher: "200",
           interval: 10,
           timeout: 5,
@@ -352,6 +356,7 @@ export class RouterService extends pulumi.ComponentResource {
     taskDefinition: aws.ecs.TaskDefinition,
     dependsOn: pulumi.Resource[],
   ): aws.ecs.Service {
+    const timeout = `${ROLL_MINUTES + Math.ceil(args.drainSeconds / 60)}m`;
     return new aws.ecs.Service(
       this.#name,
       {
@@ -374,8 +379,13 @@ export class RouterService extends pulumi.ComponentResource {
         propagateTags: "SERVICE",
         waitForSteadyState: true,
       },
-      // Autoscaling decides the number of tasks after their creation.
-      { parent: this, dependsOn, ignoreChanges: ["desiredCount"] },
+      {
+        parent: this,
+        dependsOn,
+        customTimeouts: { create: timeout, update: timeout, delete: timeout },
+        // Autoscaling decides the number of tasks after their creation.
+        ignoreChanges: ["desiredCount"],
+      },
     );
   }
 

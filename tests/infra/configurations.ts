@@ -16,6 +16,7 @@ export const CONFIGURATIONS = {
     transitionToIaDays: "30",
     maxMountTargets: "3",
     parameterType: "SecureString",
+    drainSeconds: "600",
     taskCpu: "1024",
     taskMemory: "2048",
     logObjectSize: "large",

@@ -461,9 +461,11 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       });
       expect(one("TargetGroup").inputs).toMatchObject({
         port: 8000,
-        healthCheck: { path: "/readyz" },
-        deregistrationDelay: 300,
+        healthCheck: { path: "/healthz" },
+        deregistrationDelay: Number(config.drainSeconds ?? 60),
       });
+      // `pulumi up` waits until the old tasks are drained.
+      expect(one("Service").customTimeouts).toMatchObject({ update: config.drainSeconds === "600" ? "30m" : "21m" });
       expect(one("Cluster").inputs.settings).toEqual([{ name: "containerInsights", value: "enabled" }]);
     });
 

@@ -14,6 +14,7 @@ export interface Registered {
   readonly ignoreChanges: readonly string[];
   readonly retainOnDelete: boolean;
   readonly deleteBeforeReplace: boolean;
+  readonly customTimeouts: pulumi.CustomTimeouts;
   /** What the resource is replaced for, when it changes. */
   readonly replacementTrigger: unknown;
   /** Whether AWS can tag it. */
@@ -61,6 +62,7 @@ export async function registerStack(
           ignoreChanges: opts?.ignoreChanges ?? [],
           retainOnDelete: opts?.retainOnDelete ?? false,
           deleteBeforeReplace: opts?.deleteBeforeReplace ?? false,
+          customTimeouts: opts?.customTimeouts ?? {},
           replacementTrigger: await resolved(opts?.replacementTrigger),
           taggable,
         });
