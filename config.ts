@@ -267,6 +267,9 @@ const keys = z.object({
   alarmEmail: optionalText(/^[^@\s]+@[^@\s]+\.[^@\s]+$/, "an e-mail address").describe(
     "The address that alarms are sent to, once it has confirmed the subscription; empty for the SNS topic alone.",
   ),
+  meteredGibPerDay: wholeNumber(0, "GiB", 0, 1_000_000).describe(
+    "Budget of the file system's metered throughput in GiB a day, above which an alarm goes off; 0 for no alarm.",
+  ),
   logRetentionDays: numberFrom(30, "days", LOG_RETENTION_DAYS).describe("Days that log groups keep their lines."),
   logRouter: flag(true).describe(
     "Send the routers' logs through the Fluent Bit sidecar: errors to CloudWatch Logs, all lines to S3; false sends all lines to CloudWatch Logs.",

@@ -213,12 +213,29 @@ const monitor = new FileMonitor("file-monitor", {
   outlivedBy: [...connections, ...storage.mountTargets, sweeper],
 });
 
+const backup = config.backup
+  ? new Backup("backup", {
+      fileSystemArn: storage.fileSystemArn,
+      timeZone: config.timeZone,
+      retentionDays: config.backupRetentionDays,
+      kmsKeyArn: config.kmsKeyArn,
+      retain,
+    })
+  : undefined;
+
 new Alarms("alarms", {
   topicArn: topic.arn,
   fileSystemId: storage.fileSystemId,
   monitor: monitor.function,
+  scheduleExpression: config.scheduleExpression,
   cluster: router.cluster,
   service: router.service,
+  loadBalancer: router.loadBalancer,
+  targetGroup: router.targetGroup,
+  // How an existing file system is set up is not known before it is asked.
+  bursting: config.throughputMode === "bursting" || config.existingFileSystemId !== undefined,
+  meteredGibPerDay: config.meteredGibPerDay,
+  backupVaultName: backup?.vaultName,
 });
 
 const dashboard = new Dashboard("dashboard", {
@@ -230,16 +247,6 @@ const dashboard = new Dashboard("dashboard", {
   fileSystemId: storage.fileSystemId,
   logGroupNames: [monitor.logGroup.name, router.errorLogGroup.name],
 });
-
-const backup = config.backup
-  ? new Backup("backup", {
-      fileSystemArn: storage.fileSystemArn,
-      timeZone: config.timeZone,
-      retentionDays: config.backupRetentionDays,
-      kmsKeyArn: config.kmsKeyArn,
-      retain,
-    })
-  : undefined;
 
 const auditTrail = config.auditTrail ? new AuditTrail("audit-trail", { retentionDays: 365, retain }) : undefined;
 

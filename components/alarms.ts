@@ -1,17 +1,35 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { monitorMetric } from "./metrics.ts";
+import { longestPauseMinutes } from "./schedule-expression.ts";
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** What an alarm may look back over at most (PutMetricAlarm, CloudWatch API reference). */
+const MAX_WINDOW = 7 * DAY;
+
+/** Half an hour of bursting at 100 MiB/s. */
+const LOW_BURST_CREDITS = 1800 * 100 * 2 ** 20;
 
 export interface AlarmsArgs {
   /** The SNS topic that everything goes to. */
   readonly topicArn: pulumi.Input<string>;
   readonly fileSystemId: pulumi.Input<string>;
   readonly monitor: aws.lambda.Function;
+  /** The monitor's. Example: `rate(5 minutes)`. */
+  readonly scheduleExpression: string;
   readonly cluster: aws.ecs.Cluster;
   readonly service: aws.ecs.Service;
+  readonly loadBalancer: aws.lb.LoadBalancer;
+  readonly targetGroup: aws.lb.TargetGroup;
+  /** Whether the file system's throughput may depend on burst credits. */
+  readonly bursting: boolean;
+  /** GiB of metered throughput a day that are expected at most; 0 for any number. */
+  readonly meteredGibPerDay: number;
+  /** Where the file system is backed up. Default: it is not. */
+  readonly backupVaultName?: pulumi.Input<string> | undefined;
 }
 
 /** What an alarm watches, and when it goes off. */
@@ -27,7 +45,19 @@ type Watch = Pick<
   | "evaluationPeriods"
   | "comparisonOperator"
   | "threshold"
->;
+> & {
+  /** What it means that there is nothing to watch. Default: `notBreaching`. */
+  readonly treatMissingData?: "breaching";
+};
+
+/** An event of AWS that someone is told of. */
+interface Notice {
+  readonly description: string;
+  readonly pattern: pulumi.Input<object>;
+  /** Where in the event the words of the message are. */
+  readonly paths: Readonly<Record<string, string>>;
+  readonly message: string;
+}
 
 /** The alarms, and the events of ECS that no metric shows. */
 export class Alarms extends pulumi.ComponentResource {
@@ -38,11 +68,19 @@ export class Alarms extends pulumi.ComponentResource {
     this.#name = name;
 
     this.#alarm("monitor-error-rate", args, this.#monitorErrorRate(args));
+    this.#alarm("monitor-idle", args, this.#monitorIdle(args));
     this.#alarm("io-limit", args, this.#ioLimit(args));
+    if (args.bursting) this.#alarm("burst-credits-low", args, this.#burstCreditsLow(args));
+    if (args.meteredGibPerDay > 0) this.#alarm("metered-above-budget", args, this.#meteredAboveBudget(args));
     this.#alarm("mount-target-creation-failed", args, this.#creationFailed(args));
     this.#alarm("no-room-to-grow", args, this.#noRoomToGrow(args));
+    this.#alarm("tasks-below-desired", args, this.#tasksBelowDesired(args));
+    this.#alarm("tasks-unhealthy", args, this.#tasksUnhealthy(args));
+    this.#alarm("load-balancer-errors", args, this.#loadBalancerErrors(args));
     this.#tell("tasks-failed", args, this.#tasksFailed(args));
+    this.#tell("tasks-replaced", args, this.#tasksReplaced(args));
     this.#tell("deployment-failed", args, this.#deploymentFailed(args));
+    if (args.backupVaultName !== undefined) this.#tell("backup-failed", args, this.#backupFailed(args.backupVaultName));
 
     this.registerOutputs();
   }
@@ -75,10 +113,28 @@ export class Alarms extends pulumi.ComponentResource {
     };
   }
 
-  #ioLimit({ fileSystemId }: AlarmsArgs): Watch {
+  /** Four runs that did not come; after 20 minutes at the earliest. */
+  #monitorIdle({ monitor, scheduleExpression }: AlarmsArgs): Watch {
+    const window = Math.min(Math.max(4 * longestPauseMinutes(scheduleExpression), 20) * MINUTE, MAX_WINDOW);
+    const period = Math.min(window, DAY);
     return {
       alarmDescription:
-        "The file system is above 80 % of what the General Purpose performance mode can do. Consider Max I/O.",
+        "The file monitor has not run for four times its interval. See its schedule and its permissions.",
+      namespace: "AWS/Lambda",
+      metricName: "Invocations",
+      dimensions: { FunctionName: monitor.name },
+      statistic: "Sum",
+      period,
+      evaluationPeriods: Math.ceil(window / period),
+      comparisonOperator: "LessThanThreshold",
+      threshold: 1,
+      treatMissingData: "breaching",
+    };
+  }
+
+  #ioLimit({ fileSystemId }: AlarmsArgs): Watch {
+    return {
+      alarmDescription: "The file system is above 80 % of what the General Purpose performance mode can do.",
       namespace: "AWS/EFS",
       metricName: "PercentIOLimit",
       dimensions: { FileSystemId: fileSystemId },
@@ -87,6 +143,35 @@ export class Alarms extends pulumi.ComponentResource {
       evaluationPeriods: 3,
       comparisonOperator: "GreaterThanThreshold",
       threshold: 80,
+    };
+  }
+
+  #burstCreditsLow({ fileSystemId }: AlarmsArgs): Watch {
+    return {
+      alarmDescription:
+        "The file system's burst credits last for less than half an hour at 100 MiB/s. Consider elastic throughput.",
+      namespace: "AWS/EFS",
+      metricName: "BurstCreditBalance",
+      dimensions: { FileSystemId: fileSystemId },
+      statistic: "Minimum",
+      period: 5 * MINUTE,
+      evaluationPeriods: 1,
+      comparisonOperator: "LessThanThreshold",
+      threshold: LOW_BURST_CREDITS,
+    };
+  }
+
+  #meteredAboveBudget({ fileSystemId, meteredGibPerDay }: AlarmsArgs): Watch {
+    return {
+      alarmDescription: `The file system's metered throughput is above ${meteredGibPerDay} GiB a day.`,
+      namespace: "AWS/EFS",
+      metricName: "MeteredIOBytes",
+      dimensions: { FileSystemId: fileSystemId },
+      statistic: "Sum",
+      period: DAY,
+      evaluationPeriods: 1,
+      comparisonOperator: "GreaterThanThreshold",
+      threshold: meteredGibPerDay * 2 ** 30,
     };
   }
 
@@ -122,18 +207,82 @@ export class Alarms extends pulumi.ComponentResource {
     };
   }
 
+  #tasksBelowDesired({ cluster, service }: AlarmsArgs): Watch {
+    const tasks = (metricName: string) => ({
+      namespace: "ECS/ContainerInsights",
+      metricName,
+      dimensions: { ClusterName: cluster.name, ServiceName: service.name },
+      stat: "Average",
+      period: 5 * MINUTE,
+    });
+    return {
+      alarmDescription: "For 15 minutes, fewer router tasks have run than are desired. See the service's events.",
+      metricQueries: [
+        { id: "desired", metric: tasks("DesiredTaskCount") },
+        { id: "running", metric: tasks("RunningTaskCount") },
+        { id: "missing", label: "Missing tasks", expression: "desired - running", returnData: true },
+      ],
+      comparisonOperator: "GreaterThanThreshold",
+      threshold: 0,
+      evaluationPeriods: 3,
+    };
+  }
+
+  #tasksUnhealthy({ loadBalancer, targetGroup }: AlarmsArgs): Watch {
+    return {
+      alarmDescription: "For 15 minutes, a router has not answered the load balancer's health checks. See its log.",
+      namespace: "AWS/ApplicationELB",
+      metricName: "UnHealthyHostCount",
+      dimensions: { LoadBalancer: loadBalancer.arnSuffix, TargetGroup: targetGroup.arnSuffix },
+      statistic: "Minimum",
+      period: 5 * MINUTE,
+      evaluationPeriods: 3,
+      comparisonOperator: "GreaterThanThreshold",
+      threshold: 0,
+    };
+  }
+
+  /** What the load balancer answers itself, since no router did. */
+  #loadBalancerErrors({ loadBalancer }: AlarmsArgs): Watch {
+    return {
+      alarmDescription: "The load balancer itself answered more than 10 requests with 5xx in 5 minutes. See the tasks.",
+      namespace: "AWS/ApplicationELB",
+      metricName: "HTTPCode_ELB_5XX_Count",
+      dimensions: { LoadBalancer: loadBalancer.arnSuffix },
+      statistic: "Sum",
+      period: 5 * MINUTE,
+      evaluationPeriods: 1,
+      comparisonOperator: "GreaterThanThreshold",
+      threshold: 10,
+    };
+  }
+
   #alarm(name: string, { topicArn }: AlarmsArgs, watch: Watch): void {
     new aws.cloudwatch.MetricAlarm(
       `${this.#name}-${name}`,
-      { ...watch, treatMissingData: "notBreaching", alarmActions: [topicArn], okActions: [topicArn] },
+      { treatMissingData: "notBreaching", ...watch, alarmActions: [topicArn], okActions: [topicArn] },
       { parent: this },
     );
   }
 
   /** Tasks that could not start, or ended by themselves. */
-  #tasksFailed({ cluster, service }: AlarmsArgs) {
+  #tasksFailed(args: AlarmsArgs): Notice {
+    return this.#tasksStopped(args, "A router task could not start, or ended by itself", {
+      stopCode: ["TaskFailedToStart", "EssentialContainerExited"],
+    });
+  }
+
+  /** Tasks that ECS stopped for what health checks said. */
+  #tasksReplaced(args: AlarmsArgs): Notice {
+    return this.#tasksStopped(args, "A router task failed its health checks, and ECS replaced it", {
+      // ECS developer guide, "Amazon ECS stopped tasks error messages".
+      stoppedReason: [{ prefix: "Task failed ELB health checks" }, { prefix: "Task failed container health checks" }],
+    });
+  }
+
+  #tasksStopped({ cluster, service }: AlarmsArgs, description: string, how: object): Notice {
     return {
-      description: "A router task could not start, or ended by itself",
+      description,
       pattern: {
         source: ["aws.ecs"],
         "detail-type": ["ECS Task State Change"],
@@ -141,7 +290,7 @@ export class Alarms extends pulumi.ComponentResource {
           clusterArn: [cluster.arn],
           group: [pulumi.interpolate`service:${service.name}`],
           lastStatus: ["STOPPED"],
-          stopCode: ["TaskFailedToStart", "EssentialContainerExited"],
+          ...how,
         },
       },
       paths: { task: "$.detail.taskArn", reason: "$.detail.stoppedReason" },
@@ -149,7 +298,7 @@ export class Alarms extends pulumi.ComponentResource {
     };
   }
 
-  #deploymentFailed({ service }: AlarmsArgs) {
+  #deploymentFailed({ service }: AlarmsArgs): Notice {
     return {
       description: "A deployment of the routers failed",
       pattern: {
@@ -163,11 +312,21 @@ export class Alarms extends pulumi.ComponentResource {
     };
   }
 
-  #tell(
-    name: string,
-    { topicArn }: AlarmsArgs,
-    event: { description: string; pattern: pulumi.Input<object>; paths: Record<string, string>; message: string },
-  ): void {
+  /** A backup that failed, was stopped, or did not begin in its window. */
+  #backupFailed(vaultName: pulumi.Input<string>): Notice {
+    return {
+      description: "A backup of the file system failed",
+      pattern: {
+        source: ["aws.backup"],
+        "detail-type": ["Backup Job State Change"],
+        detail: { backupVaultName: [vaultName], state: ["FAILED", "ABORTED", "EXPIRED"] },
+      },
+      paths: { job: "$.detail.backupJobId", state: "$.detail.state" },
+      message: "Backup job <job> is <state>",
+    };
+  }
+
+  #tell(name: string, { topicArn }: AlarmsArgs, event: Notice): void {
     const resourceName = `${this.#name}-${name}`;
     const rule = new aws.cloudwatch.EventRule(
       resourceName,

@@ -105,6 +105,16 @@ export class Dashboard extends pulumi.ComponentResource {
           [{ expression: "write / PERIOD(write)", label: "Written" }],
         ],
       },
+      {
+        title: "Metered (bytes/s)",
+        stat: "Sum",
+        lines: [
+          line("MeteredIOBytes", { id: "metered", visible: false }),
+          line("MetadataIOBytes", { id: "metadata", visible: false }),
+          [{ expression: "metered / PERIOD(metered)", label: "All" }],
+          [{ expression: "metadata / PERIOD(metadata)", label: "Metadata" }],
+        ],
+      },
       { title: "Client connections", stat: "Sum", lines: [line("ClientConnections", { label: "Connections" })] },
       { title: "I/O limit (%)", stat: "Maximum", lines: [line("PercentIOLimit", { label: "Of General Purpose" })] },
     ];
@@ -169,7 +179,10 @@ export class Dashboard extends pulumi.ComponentResource {
         title: "CPU and memory (%)",
         lines: [usage("CPUUtilization", "CPU"), usage("MemoryUtilization", "Memory")],
       },
-      { title: "Ready tasks", lines: [hosts("HealthyHostCount", "Ready"), hosts("UnHealthyHostCount", "Not ready")] },
+      {
+        title: "Healthy tasks",
+        lines: [hosts("HealthyHostCount", "Healthy"), hosts("UnHealthyHostCount", "Unhealthy")],
+      },
     ];
   }
 }

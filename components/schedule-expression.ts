@@ -26,6 +26,8 @@ const FIELDS: readonly Field[] = [
   { min: 1970, max: 2199 },
 ];
 
+const MINUTES: Readonly<Record<string, number>> = { minute: 1, hour: 60, day: 24 * 60 };
+
 /** Whether a text is a rate such as `rate(5 minutes)`, or a cron expression such as `cron(0/5 * * * ? *)`. */
 export function isScheduleExpression(text: string): boolean {
   if (/^rate\((1 (minute|hour|day)|(?!0|1 )\d+ (minutes|hours|days))\)$/.test(text)) return true;
@@ -37,6 +39,17 @@ export function isScheduleExpression(text: string): boolean {
     // A day is said in one of the two, and the other is a question mark.
     (dayOfMonth === "?") !== (dayOfWeek === "?")
   );
+}
+
+/** Minutes from one run to the next, at most. A cron expression that leaves days out may pause for any time. */
+export function longestPauseMinutes(schedule: string): number {
+  const [, count, unit = ""] = /^rate\((\d+) ([a-z]+?)s?\)$/.exec(schedule) ?? [];
+  const unitMinutes = MINUTES[unit];
+  if (unitMinutes !== undefined) return Number(count) * unitMinutes;
+  const [, hours, dayOfMonth, month, dayOfWeek, year] = schedule.replace(/^cron\(|\)$/g, "").split(" ");
+  const isEveryDay = month === "*" && year === "*" && (dayOfMonth === "*" || dayOfWeek === "*");
+  if (!isEveryDay) return Number.POSITIVE_INFINITY;
+  return hours === "*" ? 60 : 24 * 60;
 }
 
 function isList(text: string, field: Field): boolean {

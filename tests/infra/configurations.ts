@@ -20,6 +20,7 @@ export const CONFIGURATIONS = {
     taskCpu: "1024",
     taskMemory: "2048",
     logObjectSize: "large",
+    meteredGibPerDay: "500",
     alarmEmail: "on-call@example.com",
     auditTrail: "true",
   },

@@ -413,7 +413,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         expect(inputs, alarm).toMatchObject({ alarmActions: [topic], okActions: [topic] });
         expect(inputs.alarmDescription, alarm).toMatch(/\.$/);
       }
-      for (const rule of ["alarms-tasks-failed", "alarms-deployment-failed"]) {
+      for (const rule of ["tasks-failed", "tasks-replaced", "deployment-failed", "backup-failed"].map(
+        (name) => `alarms-${name}`,
+      )) {
         expect(one("EventTarget", rule).inputs, rule).toMatchObject({
           rule: one("EventRule", rule).outputs.name,
           arn: topic,
@@ -425,13 +427,35 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           .sort(),
       ).toEqual(
         [
-          ...["io-limit", "monitor-error-rate", "mount-target-creation-failed", "no-room-to-grow"].map(
-            (alarm) => `alarms-${alarm}`,
-          ),
+          ...[
+            "io-limit",
+            "load-balancer-errors",
+            "monitor-error-rate",
+            "monitor-idle",
+            "mount-target-creation-failed",
+            "no-room-to-grow",
+            "tasks-below-desired",
+            "tasks-unhealthy",
+            ...(ownFileSystem ? [] : ["burst-credits-low"]),
+            ...(config.meteredGibPerDay === undefined ? [] : ["metered-above-budget"]),
+          ].map((alarm) => `alarms-${alarm}`),
           ...(logRouter ? ["log-router-errors", "log-router-router-errors"] : []),
         ].sort(),
       );
       expect(all("TopicSubscription").map(({ inputs }) => inputs.endpoint)).toEqual(list(config.alarmEmail));
+    });
+
+    test("a monitor that does not run raises an alarm, and only there no data is bad news", () => {
+      expect(one("MetricAlarm", "alarms-monitor-idle").inputs).toMatchObject({
+        metricName: "Invocations",
+        dimensions: { FunctionName: one("Function").outputs.name },
+        comparisonOperator: "LessThanThreshold",
+        threshold: 1,
+        period: 1200,
+        evaluationPeriods: 1,
+      });
+      const breaching = all("MetricAlarm").filter(({ inputs }) => inputs.treatMissingData === "breaching");
+      expect(breaching.map(({ name: alarm }) => alarm)).toEqual(["alarms-monitor-idle"]);
     });
 
     test("a run of the monitor is one at a time, not retried, and reported when it fails", () => {
