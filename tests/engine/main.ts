@@ -160,7 +160,9 @@ async function run(engine: string): Promise<void> {
 
     const deleted = await watch((onEvent) => stack.destroy({ onEvent }));
     report("destroy", deleted);
-    assert.deepEqual(deleted.counts, { delete: created.counts.create }, "destroy deletes what up created");
+    // Bursting, which the second file system does, has an alarm of its own.
+    const made = (created.counts.create ?? 0) + (replaced.counts.create ?? 0);
+    assert.deepEqual(deleted.counts, { delete: made }, "destroy deletes what up created");
     assert.deepEqual((await stack.exportStack()).deployment.resources ?? [], [], "destroy leaves nothing in the stack");
     assertSwept(deleted.steps, efs.state());
     console.log(
