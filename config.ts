@@ -171,6 +171,12 @@ const keys = z.object({
     /^Z[A-Z0-9]{1,31}$/,
     "the id of a Route 53 hosted zone such as Z0123456789ABCDEFGHIJ",
   ).describe("The hosted zone that gets domainName as an alias of the load balancer; empty where you make the record."),
+  deletionProtection: flag(false).describe(
+    "Let nobody delete the load balancer, whose name clients may know; set it to false before pulumi destroy.",
+  ),
+  accessLogs: flag(false).describe(
+    "Keep the load balancer's access logs for logArchiveDays, in a bucket of their own: also requests that no router saw.",
+  ),
   apiToken: flag(true).describe(
     "Serve only clients that send the token, which the stack generates and keeps in Secrets Manager; false serves every client that reaches the load balancer.",
   ),

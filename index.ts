@@ -4,6 +4,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { buildBundles } from "./build.ts";
+import { AccessLogs } from "./components/access-logs.ts";
 import { AlarmTopic } from "./components/alarm-topic.ts";
 import { Alarms } from "./components/alarms.ts";
 import { ApiToken } from "./components/api-token.ts";
@@ -124,6 +125,10 @@ const logRouter = config.logRouter
 
 const apiToken = config.apiToken ? new ApiToken("api-token", { kmsKeyArn: config.kmsKeyArn }) : undefined;
 
+const accessLogs = config.accessLogs
+  ? new AccessLogs("access-logs", { days: config.logArchiveDays, retain })
+  : undefined;
+
 const router = new RouterService("router", {
   family: stackName,
   vpcId: network.vpcId,
@@ -133,6 +138,8 @@ const router = new RouterService("router", {
   certificateArn: config.certificateArn,
   domainName: config.domainName,
   hostedZoneId: config.hostedZoneId,
+  deletionProtection: config.deletionProtection,
+  accessLogBucket: accessLogs?.bucketName,
   image: image.ref,
   imageRepositoryArn: image.repositoryArn,
   cpuArchitecture: config.cpuArchitecture,
@@ -267,6 +274,7 @@ export const errorLogGroup = router.errorLogGroup.name;
 /** The log router's own lines, and the bucket with all lines of the routers. */
 export const logRouterLogGroup = logRouter?.ownLogGroup.name ?? "none";
 export const logBucket = logRouter?.archive.bucketName ?? "none";
+export const accessLogBucket = accessLogs?.bucketName ?? "none";
 /** The vault and the role that a restore needs. */
 export const backupVault = backup?.vaultName ?? "none";
 export const backupRole = backup?.roleArn ?? "none";

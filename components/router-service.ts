@@ -44,6 +44,10 @@ export interface RouterServiceArgs {
   readonly domainName?: string | undefined;
   /** The hosted zone that gets the name. Default: the name is in DNS already. */
   readonly hostedZoneId?: string | undefined;
+  /** Whether AWS refuses to delete the load balancer. */
+  readonly deletionProtection: boolean;
+  /** The bucket that the load balancer writes its access logs to. Default: it writes none. */
+  readonly accessLogBucket?: pulumi.Input<string> | undefined;
 
   /** The router's image, and the repository that ECS pulls it from. */
   readonly image: pulumi.Input<string>;
@@ -283,6 +287,8 @@ export class RouterService extends pulumi.ComponentResource {
         idleTimeout: LOAD_BALANCER_IDLE_SECONDS,
         // The routers take the last address for the client's.
         xffHeaderProcessingMode: "append",
+        ...(args.deletionProtection ? { enableDeletionProtection: true } : {}),
+        ...(args.accessLogBucket === undefined ? {} : { accessLogs: { enabled: true, bucket: args.accessLogBucket } }),
       },
       { parent: this },
     );

@@ -7,6 +7,8 @@ export const CONFIGURATIONS = {
     kmsKeyArn: "arn:aws:kms:ap-northeast-1:123456789012:key/11111111-2222-3333-4444-555555555555",
     dataOnDestroy: "retain",
     certificateArn: "arn:aws:acm:ap-northeast-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
+    deletionProtection: "true",
+    accessLogs: "true",
     domainName: "files.example.com",
     hostedZoneId: "Z0123456789ABCDEFGHIJ",
     availabilityZones: '["ap-northeast-1a","ap-northeast-1c","ap-northeast-1d"]',

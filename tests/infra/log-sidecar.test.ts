@@ -51,6 +51,7 @@ beforeAll(async () => {
     parameterArn: "arn:aws:ssm:::parameter/table",
     loadBalancerCidr: "10.0.0.0/16",
     environment: {},
+    deletionProtection: false,
     drainSeconds: 60,
     minTasks: 2,
     maxTasks: 4,

@@ -83,7 +83,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         expect(about("BucketPolicy"), bucket).toHaveLength(1);
         expect(deniesPlainText(about("BucketPolicy")[0]), bucket).toBe(true);
       }
-      expect(all("Bucket")).toHaveLength((config.auditTrail === "true" ? 1 : 0) + (logRouter ? 1 : 0));
+      expect(all("Bucket")).toHaveLength(
+        [config.auditTrail === "true", config.accessLogs === "true", logRouter].filter(Boolean).length,
+      );
     });
 
     test("the file system refuses plain text, and lets in routers and monitor at the access point, or anyone", () => {
@@ -126,6 +128,13 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           ? { protocol: "HTTP", port: 80 }
           : { protocol: "HTTPS", port: 443, certificateArn: config.certificateArn },
       );
+    });
+
+    test("the load balancer writes its logs, and stays, where the configuration says so", () => {
+      const { accessLogs, enableDeletionProtection } = one("LoadBalancer").inputs;
+      const [bucket] = all("Bucket").filter(({ name }) => name === "access-logs");
+      expect(accessLogs).toEqual(bucket && { enabled: true, bucket: bucket.outputs.bucket });
+      expect(enableDeletionProtection).toBe(config.deletionProtection === "true" ? true : undefined);
     });
 
     test("clients call it by the certificate's name, which is an alias of the load balancer in the hosted zone", () => {
@@ -392,6 +401,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         logRouterLogGroup: nameOf("LogGroup", "log-router-firelens"),
         logBucket: nameOf("Bucket", "log-router-logs"),
         auditBucket: nameOf("Bucket", "audit-trail"),
+        accessLogBucket: nameOf("Bucket", "access-logs"),
       });
     });
 
