@@ -24,7 +24,7 @@ import { Roles } from "./components/roles.ts";
 import { listenerPort, ROUTER_PORT, RouterService } from "./components/router-service.ts";
 import { SecurityGroups } from "./components/security-groups.ts";
 import { tagAwsResources } from "./components/tags.ts";
-import { VpcEndpoints } from "./components/vpc-endpoints.ts";
+import { VpcEndpoints, zonesOfEndpointServices } from "./components/vpc-endpoints.ts";
 import { parameterName, readConfig } from "./config.ts";
 
 const config = readConfig();
@@ -46,6 +46,7 @@ const network = new Network("network", {
   cidrBlock: config.vpcCidr,
   availabilityZones: config.availabilityZones,
   availabilityZoneCount: config.availabilityZoneCount,
+  zonesOfServices: config.createVpcEndpoints ? zonesOfEndpointServices() : {},
 });
 const subnetIds = network.subnets.map(({ id }) => id);
 

@@ -19,6 +19,8 @@ export interface NetworkArgs {
   readonly availabilityZones: readonly string[];
   /** Availability Zones of the new VPC where none are named. Example: 3. */
   readonly availabilityZoneCount: number;
+  /** The Availability Zones that have each service which the subnets need. Example: `{ ssm: ["ap-northeast-1a"] }`. */
+  readonly zonesOfServices: pulumi.Input<ZonesOfServices>;
 }
 
 /**
@@ -54,7 +56,7 @@ export class Network extends pulumi.ComponentResource {
       this.vpcId = vpc.id;
       this.cidrBlock = vpc.cidrBlock;
       this.cidrBlocks = vpc.cidrBlockAssociations.apply((blocks) => blocks.map(({ cidrBlock }) => cidrBlock));
-      this.subnets = this.#findSubnets(vpcId, privateSubnetIds);
+      this.subnets = this.#findSubnets(args, vpcId);
       this.#findRouteTableIds = () => this.#findRouteTables(vpcId, privateSubnetIds);
     }
 
@@ -106,26 +108,34 @@ export class Network extends pulumi.ComponentResource {
     });
   }
 
-  #zones({ availabilityZones, availabilityZoneCount }: NetworkArgs): pulumi.Input<string>[] {
-    if (availabilityZones.length > 0) return [...availabilityZones];
-    const names = aws
-      .getAvailabilityZonesOutput(
-        { state: "available", filters: [{ name: "zone-type", values: ["availability-zone"] }] },
-        { parent: this },
-      )
-      .names.apply((found) => {
-        if (found.length < availabilityZoneCount) {
-          throw new Error(
-            `The region has ${found.length} Availability Zones (${found.join(", ")}), but availabilityZoneCount is ${availabilityZoneCount}`,
-          );
-        }
-        return found.toSorted();
-      });
-    return Array.from({ length: availabilityZoneCount }, (_, index) => names.apply((found) => found[index] ?? ""));
+  #zones({ availabilityZones, availabilityZoneCount, zonesOfServices }: NetworkArgs): pulumi.Input<string>[] {
+    if (availabilityZones.length > 0) {
+      return availabilityZones.map((zone) =>
+        pulumi.output(zonesOfServices).apply((zonesOf) => {
+          requireServices(zone, zonesOf, "availabilityZones");
+          return zone;
+        }),
+      );
+    }
+    const found = aws.getAvailabilityZonesOutput(
+      { state: "available", filters: [{ name: "zone-type", values: ["availability-zone"] }] },
+      { parent: this },
+    ).names;
+    const names = pulumi.all([found, zonesOfServices]).apply(([all, zonesOf]) => {
+      const served = all.filter((zone) => servicesMissing(zone, zonesOf).length === 0).toSorted();
+      if (served.length < availabilityZoneCount) {
+        throw new Error(
+          `The region has ${served.length} Availability Zones with all endpoint services (${served.join(", ")}, of ${all.join(", ")}), but availabilityZoneCount is ${availabilityZoneCount}`,
+        );
+      }
+      return served;
+    });
+    return Array.from({ length: availabilityZoneCount }, (_, index) => names.apply((served) => served[index] ?? ""));
   }
 
-  #findSubnets(vpcId: string, ids: readonly string[]): ZoneSubnet[] {
-    const found = pulumi.all(ids.map((id) => aws.ec2.getSubnetOutput({ id }, { parent: this }))).apply((subnets) => {
+  #findSubnets({ privateSubnetIds: ids, zonesOfServices }: NetworkArgs, vpcId: string): ZoneSubnet[] {
+    const lookUps = ids.map((id) => aws.ec2.getSubnetOutput({ id }, { parent: this }));
+    const found = pulumi.all([pulumi.all(lookUps), zonesOfServices]).apply(([subnets, zonesOf]) => {
       const zones = new Map<string, string>();
       for (const subnet of subnets) {
         if (subnet.vpcId !== vpcId) {
@@ -137,6 +147,7 @@ export class Network extends pulumi.ComponentResource {
             `privateSubnetIds names ${other} and ${subnet.id}, both in ${subnet.availabilityZone}: a file system has one mount target in each Availability Zone`,
           );
         }
+        requireServices(subnet.availabilityZone, zonesOf, `privateSubnetIds (${subnet.id})`);
         zones.set(subnet.availabilityZone, subnet.id);
       }
       return subnets;
@@ -157,4 +168,17 @@ export class Network extends pulumi.ComponentResource {
       .all([main, own])
       .apply(([mainIds, ownIds]) => [...new Set(ownIds.flatMap((ids) => (ids.length > 0 ? ids : mainIds)))]);
   }
+}
+
+type ZonesOfServices = Readonly<Record<string, readonly string[]>>;
+
+function servicesMissing(zone: string, zonesOf: ZonesOfServices): string[] {
+  return Object.keys(zonesOf).filter((service) => !zonesOf[service]?.includes(zone));
+}
+
+/** @throws when the Availability Zone lacks a service; the message says which, and the key that chose the zone. */
+function requireServices(zone: string, zonesOf: ZonesOfServices, key: string): void {
+  const missing = servicesMissing(zone, zonesOf);
+  if (missing.length === 0) return;
+  throw new Error(`${key} chooses ${zone}, where AWS has no endpoint service for ${missing.join(", ")}`);
 }

@@ -14,6 +14,20 @@ const INTERFACE_SERVICES = [
   "secretsmanager",
 ] as const;
 
+/**
+ * The Availability Zones that have the services of the interface endpoints, by service. An endpoint cannot be made in a
+ * subnet of another zone, and few services are in all of them; what a zone is called differs by account.
+ */
+export function zonesOfEndpointServices(): pulumi.Output<Record<string, string[]>> {
+  const { region } = aws.getRegionOutput();
+  const zonesOf = (service: string) =>
+    aws.ec2.getVpcEndpointServiceOutput({
+      serviceName: pulumi.interpolate`com.amazonaws.${region}.${service}`,
+      serviceType: "Interface",
+    }).availabilityZones;
+  return pulumi.output(Object.fromEntries(INTERFACE_SERVICES.map((service) => [service, zonesOf(service)])));
+}
+
 export interface VpcEndpointsArgs {
   readonly vpcId: pulumi.Input<string>;
   readonly subnetIds: readonly pulumi.Input<string>[];

@@ -24,7 +24,7 @@ import { z } from "zod";
 import { PROJECT } from "../../config.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import { type AwsState, emptyState, type MountTarget } from "../../local/control-plane/state.ts";
-import { ACCOUNT_ID, create, REGION } from "../infra/aws-stand-in.ts";
+import { ACCOUNT_ID, create, REGION, ZONE_WITHOUT_SSM } from "../infra/aws-stand-in.ts";
 import { CONFIGURATIONS } from "../infra/configurations.ts";
 import { EngineMissingError, findEngine } from "./engine.ts";
 import { asVersion01, lostResources } from "./former-names.ts";
@@ -107,6 +107,13 @@ async function run(engine: string): Promise<void> {
       "two subnets in one zone",
       { vpcId: "vpc-0e0e0e0e", privateSubnetIds: '["subnet-1","subnet-11"]', createVpcEndpoints: "false" },
       [/subnet-1 and subnet-11, both in ap-northeast-1a/],
+    );
+
+    await refuses(
+      stack,
+      "a zone that lacks a service",
+      { availabilityZones: `["ap-northeast-1a","${ZONE_WITHOUT_SSM}"]` },
+      [/availabilityZones chooses ap-northeast-1b, where AWS has no endpoint service for ssm/],
     );
 
     const urns: string[] = [];

@@ -9,6 +9,9 @@ export const ACCOUNT_ID = "123456789012";
 export const REGION = "ap-northeast-1";
 export const AVAILABILITY_ZONES = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"];
 
+/** A zone that lacks a service: nothing of the stack may be there. */
+export const ZONE_WITHOUT_SSM = "ap-northeast-1b";
+
 /** The addresses of every VPC that exists: it was given more than once. */
 export const EXISTING_VPC_CIDRS = ["10.20.0.0/16", "100.64.0.0/16"];
 
@@ -168,7 +171,9 @@ export function lookUp(token: string, inputs: Properties): Properties {
     case "getCallerIdentity":
       return { id: ACCOUNT_ID, accountId: ACCOUNT_ID };
     case "getAvailabilityZones":
-      return { id: REGION, names: AVAILABILITY_ZONES };
+      return { id: REGION, names: [...AVAILABILITY_ZONES, ZONE_WITHOUT_SSM] };
+    case "getVpcEndpointService":
+      return { id: inputs.serviceName, availabilityZones: zonesOfService(String(inputs.serviceName)) };
     case "getAuthorizationToken":
       return { id: REGION, userName: "AWS", password: "made-up-password" };
     case "getVpc":
@@ -194,6 +199,12 @@ export function lookUp(token: string, inputs: Properties): Properties {
     default:
       throw new Error(`The stand-in for AWS has no answer to ${token}: add it to tests/infra/aws-stand-in.ts`);
   }
+}
+
+/** Also those of another region, which stacks with many zones name. */
+function zonesOfService(serviceName: string): string[] {
+  const others = [..."abcdef"].map((zone) => `us-east-1${zone}`);
+  return [...AVAILABILITY_ZONES, ...others, ...(serviceName.endsWith(".ssm") ? [] : [ZONE_WITHOUT_SSM])];
 }
 
 /** The route tables of every VPC that exists: one of its first subnet, and the main one, which has all others. */
