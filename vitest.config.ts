@@ -7,7 +7,8 @@ export default defineConfig({
     include: ["tests/**/*.test.ts"],
     exclude: ["tests/images/**"],
     env: { RELIABILITY_SEED: seed },
-    reporters: ["default", "./tests/reliability/reporter.ts"],
+    // What failed is printed last, where people look first.
+    reporters: ["./tests/reliability/reporter.ts", "default"],
     // A limit is there for what hangs. A machine that is slow, or has other work, should not reach it.
     testTimeout: 120_000,
     hookTimeout: 180_000,
