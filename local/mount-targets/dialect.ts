@@ -32,6 +32,7 @@ export const dialectChangesSchema = z.strictObject({
   locksPerFile: wholeNumber,
   linksPerFile: wholeNumber,
   directoryDepth: wholeNumber,
+  utf8Names: yesOrNo,
   longFileHandles: yesOrNo,
   connectionLifetimeMs: wholeNumber,
 } satisfies { [Field in keyof Dialect]: z.ZodType<Dialect[Field]> });

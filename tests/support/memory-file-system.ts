@@ -3,7 +3,9 @@ import {
   etagOf,
   type FileAttributes,
   InvalidPathError,
+  isNameString,
   NfsStatusError,
+  nameLength,
   PreconditionError,
   type RemoveOptions,
   type WriteOptions,
@@ -218,7 +220,9 @@ export class MemoryFileSystem {
 /** The names of a path, none for the root. @throws {InvalidPathError} when one of them cannot be a name. */
 function namesOf(path: string): string[] {
   const names = path.split("/").filter((name) => name !== "" && name !== ".");
-  const invalid = names.find((name) => name === ".." || name.includes("\0") || Buffer.byteLength(name) > MAX_NAME);
+  const invalid = names.find(
+    (name) => name === ".." || name.includes("\0") || !isNameString(name) || nameLength(name) > MAX_NAME,
+  );
   if (invalid !== undefined) throw new InvalidPathError(`${JSON.stringify(invalid)} cannot be a name`);
   return names;
 }

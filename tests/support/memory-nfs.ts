@@ -251,7 +251,12 @@ class MemoryClient implements NfsClient {
   }
 
   async removeOrphans(path: string, options: OrphanOptions) {
-    return this.#perform("removeOrphans", path, options, () => ({ examined: 0, removed: 0, complete: true }));
+    return this.#perform("removeOrphans", path, options, () => ({
+      examined: 0,
+      removed: 0,
+      passedOver: { count: 0, examples: [] },
+      complete: true,
+    }));
   }
 
   async fence(clientName: string, options?: OperationOptions) {

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
-import { connectNfs, type NfsClient, type NfsClientOptions } from "nfs-client";
+import { connectNfs, decodeName, encodeName, type NfsClient, type NfsClientOptions } from "nfs-client";
 import { describe } from "vitest";
 import { GaneshaServer, ganesha, LEASE } from "./ganesha.ts";
 import { MemoryFileSystem } from "./memory-file-system.ts";
@@ -58,6 +58,7 @@ export interface FileServer {
 /** Paths are relative to the server's root. */
 interface StoredFiles {
   read(path: string): Promise<Buffer>;
+  /** Names as the client has them. */
   list(path: string): Promise<string[]>;
   write(path: string, data: string): Promise<void>;
   truncate(path: string, size: number): Promise<void>;
@@ -73,13 +74,13 @@ export function describeEachFileServer(name: string, suite: (start: () => Promis
 
 function fileServer(server: TestServer): FileServer {
   const { host, port, directory } = server;
-  const local = (path: string) => join(directory, path);
+  const local = (path: string) => encodeName(join(directory, path));
   return {
     root: server.root,
     connect: (options) => connectNfs({ ...options, host, port }),
     stored: {
       read: (path) => readFile(local(path)),
-      list: (path) => readdir(local(path)),
+      list: async (path) => (await readdir(local(path), { encoding: "buffer" })).map(decodeName),
       write: (path, data) => writeFile(local(path), data),
       truncate: (path, size) => truncate(local(path), size),
       makeDirectory: (path) => mkdir(local(path)),

@@ -1,12 +1,13 @@
 /** SHA-256 of paths, as numbers that JavaScript computes with quickly. */
 import { hash } from "node:crypto";
+import { encodeName } from "nfs-client";
 
 /**
  * The digest of `text` as a string with one character per byte: the fastest form that node:crypto gives out, because a
- * short string is cheaper to make than a Buffer.
+ * short string is cheaper to make than a Buffer. A path that is not UTF-8 is hashed by its bytes, as others are.
  */
 export function sha256(text: string): string {
-  return hash("sha256", text, "binary");
+  return hash("sha256", text.isWellFormed() ? text : encodeName(text), "binary");
 }
 
 /** The big-endian 32-bit integer in the four bytes of `digest` that begin at `offset`. */

@@ -2,9 +2,9 @@
  * The paths of the file API: names separated by `/`, relative to the served directory.
  *
  * There is one spelling of each path, made here and nowhere else, so that a file has one place whichever way a caller
- * writes its path.
+ * writes its path. Names that are not UTF-8 are strings as the NFS client has them.
  */
-import { TEMPORARY_PREFIX } from "nfs-client";
+import { isNameString, nameLength, TEMPORARY_PREFIX } from "nfs-client";
 
 declare const normalized: unique symbol;
 
@@ -17,10 +17,10 @@ export type DirectoryPath = FilePath | ("" & { readonly [normalized]: "root" });
 /** The served directory itself. */
 export const ROOT = "" as DirectoryPath;
 
-/** Bytes of UTF-8 in one name: the limit of EFS and of every common file system. */
+/** Bytes in one name: the limit of EFS and of every common file system. */
 export const MAX_NAME_BYTES = 255;
 
-/** Bytes of UTF-8 in a whole path: Linux's PATH_MAX without its NUL. */
+/** Bytes in a whole path: Linux's PATH_MAX without its NUL. */
 export const MAX_PATH_BYTES = 4_095;
 
 /** A path that cannot name a file; the message says which part is wrong, and what is allowed. */
@@ -42,7 +42,7 @@ export function filePath(text: string): FilePath {
 /**
  * The one spelling of a path to a directory; {@link ROOT} when no name is left.
  *
- * @throws {PathError} when a name is `..`, contains NUL or half a surrogate pair, is longer than
+ * @throws {PathError} when a name is `..`, contains NUL or half a surrogate pair that is no byte, is longer than
  * {@link MAX_NAME_BYTES} or begins as temporary names do, or the path is longer than
  * {@link MAX_PATH_BYTES}.
  */
@@ -50,7 +50,7 @@ export function directoryPath(text: string): DirectoryPath {
   const names = text.split("/").filter((name) => name !== "" && name !== ".");
   for (const name of names) checkName(name);
   const path = names.join("/");
-  const bytes = Buffer.byteLength(path);
+  const bytes = nameLength(path);
   if (bytes > MAX_PATH_BYTES) {
     throw new PathError(`The path has ${bytes} bytes of UTF-8: at most ${MAX_PATH_BYTES} are allowed`);
   }
@@ -60,11 +60,11 @@ export function directoryPath(text: string): DirectoryPath {
 function checkName(name: string): void {
   if (name === "..") throw new PathError('The part ".." of the path leads upwards, which is not allowed');
   if (name.includes("\0")) throw new PathError(`The part ${quote(name)} of the path contains a NUL character`);
-  if (/\p{Surrogate}/u.test(name)) throw new PathError(`The part ${quote(name)} of the path is not valid Unicode`);
+  if (!isNameString(name)) throw new PathError(`The part ${quote(name)} of the path is not valid Unicode`);
   if (name.startsWith(TEMPORARY_PREFIX)) {
     throw new PathError(`The part ${quote(name)} of the path begins with ${TEMPORARY_PREFIX}, which is reserved`);
   }
-  const bytes = Buffer.byteLength(name);
+  const bytes = nameLength(name);
   if (bytes > MAX_NAME_BYTES) {
     throw new PathError(
       `The part ${quote(name)} of the path has ${bytes} bytes of UTF-8: at most ${MAX_NAME_BYTES} are allowed`,

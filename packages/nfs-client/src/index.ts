@@ -45,6 +45,7 @@ export type {
   OperationOptions,
   OrphanOptions,
   OrphanReport,
+  PassedOver,
   ReadableFile,
   ReadOptions,
   RemoveOptions,
@@ -53,4 +54,5 @@ export type {
   WriteOptions,
 } from "./types.ts";
 export type { StatusName } from "./wire/constants.ts";
+export { decodeName, encodeName, isNameString, nameLength } from "./wire/names.ts";
 export { etagOf, type FileAttributes, type FileType } from "./wire/operations/attributes.ts";

@@ -1,6 +1,6 @@
 /** The client's interface: its options and its operations. */
 import type { ConnectionOptions } from "node:tls";
-import type { ConnectionError } from "./errors.ts";
+import type { ConnectionError, NfsError } from "./errors.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { FileAttributes } from "./wire/operations/attributes.ts";
 
@@ -89,6 +89,7 @@ export interface ReadableFile {
 }
 
 export interface DirectoryEntry {
+  /** A name that is not UTF-8 has its bytes escaped: see {@link NfsClient}. */
   readonly name: string;
   readonly attributes: FileAttributes;
   /**
@@ -119,8 +120,18 @@ export interface OrphanReport {
   /** Names that were examined. */
   readonly examined: number;
   readonly removed: number;
+  /**
+   * Directories that could not be read, and files that could not be removed; the first few, each with the reason. Those
+   * that went away meanwhile do not count.
+   */
+  readonly passedOver: { readonly count: number; readonly examples: readonly PassedOver[] };
   /** Everything was examined before a limit was reached. */
   readonly complete: boolean;
+}
+
+export interface PassedOver {
+  readonly path: string;
+  readonly reason: NfsError;
 }
 
 /** Counters since the client was made. */

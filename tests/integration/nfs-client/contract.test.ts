@@ -3,6 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   AbortedError,
   ClosedError,
+  decodeName,
+  encodeName,
   etagOf,
   FileChangedError,
   InvalidPathError,
@@ -144,6 +146,26 @@ describeEachFileServer("a client", (start) => {
       break;
     }
     await client.ping();
+  });
+
+  test("names that are not UTF-8 lead to their own files, everywhere", async () => {
+    const names = [Buffer.of(0x78, 0xe9), Buffer.of(0x78, 0xe8), Buffer.from("x\ufffd")].map(decodeName);
+    const directory = at(`bytes/${decodeName(Buffer.alloc(90, 0xe9))}`);
+    for (const name of names) await client.writeFile(`${directory}/${name}`, Buffer.from(encodeName(name)));
+    const listed: string[] = [];
+    for await (const { name } of client.readDirectory(directory)) listed.push(name);
+    expect(listed.sort()).toEqual([...names].sort());
+    for (const name of names) {
+      expect((await client.readFile(`${directory}/${name}`)).data).toEqual(encodeName(name));
+      await client.appendFile(`${directory}/${name}`, Buffer.from("!"));
+      await client.rename(`${directory}/${name}`, `${directory}/${name}.old`);
+    }
+    expect((await server.stored.list(`bytes/${decodeName(Buffer.alloc(90, 0xe9))}`)).sort()).toEqual(
+      names.map((name) => `${name}.old`).sort(),
+    );
+    for (const name of names) await client.remove(`${directory}/${name}.old`);
+    await client.remove(directory);
+    await expect(client.stat(at("\ud800"))).rejects.toBeInstanceOf(InvalidPathError);
   });
 
   test("writes only where no file is, when asked to", async () => {

@@ -14,11 +14,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { Dialect } from "@efs-mount-autoscaling/nfs-server";
 import {
   ANONYMOUS_STATEID,
   createDirectory,
   DIRECTORY_START,
   type DirectoryPosition,
+  decodeName,
+  encodeName,
   getAttributes,
   getFileHandle,
   link,
@@ -54,9 +57,9 @@ import { temporaryDirectory, temporaryServer, temporarySession } from "./tempora
 const inRoot = putRootFileHandle;
 const all = { offset: 0, length: 1000 };
 
-async function exported(): Promise<{ directory: string; session: RawSession }> {
+async function exported(dialect: Partial<Dialect> = {}): Promise<{ directory: string; session: RawSession }> {
   const directory = await temporaryDirectory();
-  return { directory, session: await temporarySession(await temporaryServer({ directory })) };
+  return { directory, session: await temporarySession(await temporaryServer({ directory, dialect })) };
 }
 
 const at = (...names: string[]): Operation<unknown>[] => [inRoot, ...names.map((name) => lookup(name))];
@@ -71,9 +74,9 @@ describe("names", () => {
     ["one with a slash", "a/b", "NFS4ERR_BADCHAR"],
     ["one with a NUL", "a\0b", "NFS4ERR_BADCHAR"],
     ["one of 256 bytes", "x".repeat(256), "NFS4ERR_NAMETOOLONG"],
-    ["what is not UTF-8", Buffer.from([0xc3, 0x28]), "NFS4ERR_INVAL"],
+    ["what is not UTF-8, in a dialect that asks for it", Buffer.from([0xc3, 0x28]), "NFS4ERR_INVAL"],
   ] as const)("%s is refused", async ([, name, status]) => {
-    const { session, directory } = await exported();
+    const { session, directory } = await exported({ utf8Names: true });
     await writeFile(join(directory, "a"), "");
     const owner = { clientId: session.clientId, name: "owner" };
     expect(await session.status([inRoot, lookup(name)])).toBe(status);
@@ -84,6 +87,21 @@ describe("names", () => {
     expect(await session.status([inRoot, saveFileHandle, rename("a", name)])).toBe(status);
     expect(await session.status([...at("a"), saveFileHandle, inRoot, link(name)])).toBe(status);
     expect(await readdir(directory)).toEqual(["a"]);
+  });
+
+  test("that are not UTF-8 are kept byte by byte, and lead to their own file", async () => {
+    const { session, directory } = await exported();
+    const names = [0xe9, 0xe8].map((byte) => Buffer.of(0x78, byte));
+    for (const name of names) await writeFile(Buffer.concat([Buffer.from(`${directory}/`), name]), name);
+    const page = readDirectory(DIRECTORY_START, 10_000);
+    const listed = (await session.result([inRoot], page)).entries.map(({ name }) => name);
+    expect(listed.map((name) => encodeName(name).toString("hex")).sort()).toEqual(["78e8", "78e9"]);
+    for (const name of listed) {
+      expect(await content(session, inRoot, lookup(encodeName(name)))).toBe(encodeName(name).toString());
+      expect(await session.status([inRoot, remove(name)])).toBe("NFS4_OK");
+    }
+    expect(await session.status([inRoot, createDirectory(decodeName(Buffer.of(0xff)), 0o755)])).toBe("NFS4_OK");
+    expect(await readdir(directory, { encoding: "buffer" })).toEqual([Buffer.of(0xff)]);
   });
 
   test("of up to 255 bytes in any script are kept as they are", async () => {

@@ -1,18 +1,20 @@
 /** Removing orphaned temporary files: writers that crashed left them, and nobody has written to them for long. */
 
-import { isStatus } from "../errors.ts";
+import { InvalidPathError, isStatus, NfsStatusError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { DirectoryEntry, OrphanOptions, OrphanReport } from "../types.ts";
+import type { DirectoryEntry, OrphanOptions, OrphanReport, PassedOver } from "../types.ts";
 import type { FileAttributes } from "../wire/operations/attributes.ts";
 import { remove } from "../wire/operations/directories.ts";
 import { type FileContext, runOptions } from "./context.ts";
 import { listDirectory } from "./listing.ts";
 import { verifyNamed } from "./locking.ts";
-import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
+import { parseEntryPath, walkTo } from "./paths.ts";
 import { discard, isTemporaryName, stageFile } from "./staged-file.ts";
 
 /** A limit is reached; there may be more files. */
 class OutOfLimits extends Error {}
+
+const MAX_EXAMPLES = 20;
 
 export async function removeOrphans(
   context: FileContext,
@@ -22,7 +24,9 @@ export async function removeOrphans(
   const end = performance.now() + duration;
   const run = () => runOptions(context, options);
   const oldest = (await serverTime(context, path, run())) - olderThan;
-  const report = { examined: 0, removed: 0, complete: true };
+  const examples: PassedOver[] = [];
+  const passedOver = { count: 0, examples };
+  const report = { examined: 0, removed: 0, passedOver, complete: true };
 
   const sweep = async (directory: string): Promise<void> => {
     for await (const { name, attributes } of entriesOf(directory)) {
@@ -31,8 +35,10 @@ export async function removeOrphans(
       const child = `${directory}/${name}`;
       if (attributes.type === "directory") await sweep(child);
       else if (attributes.type === "file" && isTemporaryName(name) && attributes.modifiedAt < oldest) {
-        const removal = removeUntouched(context, parseEntryPath(child), attributes, run());
-        await removal.then(() => (report.removed += 1), passOver);
+        await removeUntouched(context, child, attributes, run()).then(
+          () => (report.removed += 1),
+          (error) => passOver(child, error),
+        );
       }
     }
   };
@@ -40,9 +46,16 @@ export async function removeOrphans(
     try {
       yield* listDirectory(context, directory, options);
     } catch (error) {
-      passOver(error);
+      passOver(directory, error);
     }
   }
+  /** One entry that cannot be examined must not keep the others from it. */
+  const passOver = (entry: string, error: unknown): void => {
+    if (isStatus(error, ...CHANGED)) return;
+    if (!(error instanceof NfsStatusError || error instanceof InvalidPathError)) throw error;
+    passedOver.count += 1;
+    if (examples.length < MAX_EXAMPLES) examples.push({ path: entry, reason: error });
+  };
 
   try {
     await sweep(path);
@@ -53,21 +66,15 @@ export async function removeOrphans(
   return report;
 }
 
-/** Files and directories come, go and change while they are examined, and some are not ours. */
-const PASSED_OVER = [
+/** Files and directories come, go and change while they are examined. */
+const CHANGED = [
   "NFS4ERR_NOENT",
   "NFS4ERR_NOTDIR",
   "NFS4ERR_SYMLINK",
   "NFS4ERR_STALE",
-  "NFS4ERR_ACCESS",
-  "NFS4ERR_PERM",
   "NFS4ERR_BAD_COOKIE",
   "NFS4ERR_NOT_SAME",
 ] as const;
-
-function passOver(error: unknown): void {
-  if (!isStatus(error, ...PASSED_OVER)) throw error;
-}
 
 /** The server's time, in milliseconds since 1970: a new file has it. */
 async function serverTime(context: FileContext, directory: string, run: RunOptions): Promise<number> {
@@ -79,10 +86,11 @@ async function serverTime(context: FileContext, directory: string, run: RunOptio
 /** Removes a file; fails with NFS4ERR_NOT_SAME if it has changed since it was listed. */
 async function removeUntouched(
   context: FileContext,
-  { directory, name, text }: EntryPath,
+  path: string,
   attributes: FileAttributes,
   run: RunOptions,
 ): Promise<void> {
+  const { directory, name, text } = parseEntryPath(path);
   const walk = await walkTo(context, directory, run);
   (await context.channel.run([...walk, ...verifyNamed(name, attributes), remove(name)], run)).orThrow(text);
 }

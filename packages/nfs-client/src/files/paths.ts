@@ -2,6 +2,7 @@
 import { InvalidPathError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { Operation } from "../wire/compound.ts";
+import { isNameString, nameLength } from "../wire/names.ts";
 import { getFileHandle, lookup, putFileHandle, putRootFileHandle } from "../wire/operations/file-handles.ts";
 import type { FileContext } from "./context.ts";
 
@@ -19,7 +20,8 @@ export interface EntryPath {
 /**
  * The names of a path; none for the root. Empty names and `.` do not count.
  *
- * @throws {InvalidPathError} when a name cannot be one: `..`, a NUL in it, or more than 255 bytes of UTF-8.
+ * @throws {InvalidPathError} when a name cannot be one: `..`, a NUL in it, half a surrogate pair that is no byte of a
+ * name (see wire/names.ts), or more than 255 bytes.
  */
 export function parsePath(path: string): string[] {
   const names = path.split("/").filter((name) => name !== "" && name !== ".");
@@ -28,7 +30,10 @@ export function parsePath(path: string): string[] {
     if (name.includes("\0")) {
       throw new InvalidPathError(`${JSON.stringify(path)} has a NUL in ${JSON.stringify(name)}: names must not`);
     }
-    const bytes = Buffer.byteLength(name);
+    if (!isNameString(name)) {
+      throw new InvalidPathError(`${JSON.stringify(path)} has a part ${JSON.stringify(name)}, which is not Unicode`);
+    }
+    const bytes = nameLength(name);
     if (bytes > MAX_NAME_SIZE) {
       throw new InvalidPathError(
         `A name in the path has ${bytes} bytes, at most ${MAX_NAME_SIZE} are allowed: ${name}`,

@@ -1,6 +1,7 @@
-/** Data types that many operations share (RFC 8881 §3.2, §3.3): bitmap4 and stateid4. */
+/** Data types that many operations share (RFC 8881 §3.2, §3.3): bitmap4, component4 and stateid4. */
 
-import { STATEID_OTHER_SIZE } from "./constants.ts";
+import { MAX_OPAQUE_SIZE, STATEID_OTHER_SIZE } from "./constants.ts";
+import { decodeName, encodeName } from "./names.ts";
 import { XdrError, type XdrReader, type XdrWriter } from "./xdr.ts";
 
 /** The longest bitmap that is accepted, in words; the protocol defines fewer than 96 attributes. */
@@ -39,6 +40,17 @@ export function readBitmap(reader: XdrReader): number[] {
   const words: number[] = [];
   for (let index = 0; index < count; index++) words.push(reader.uint32());
   return words;
+}
+
+/** Writes the name of a directory entry. */
+export function writeComponent(writer: XdrWriter, name: string): void {
+  if (name.isWellFormed()) writer.string(name);
+  else writer.opaque(encodeName(name));
+}
+
+/** Reads the name of a directory entry. */
+export function readComponent(reader: XdrReader): string {
+  return decodeName(reader.opaque(MAX_OPAQUE_SIZE));
 }
 
 /** Which open or lock an operation belongs to (RFC 8881 §8.2). */

@@ -48,12 +48,15 @@ export {
   CURRENT_STATEID,
   fromBitmap,
   readBitmap,
+  readComponent,
   readStateid,
   type Stateid,
   toBitmap,
   writeBitmap,
+  writeComponent,
   writeStateid,
 } from "./data-types.ts";
+export { decodeName, encodeName, isNameString, nameLength } from "./names.ts";
 export {
   type FileAttributes,
   type FileType,

@@ -87,6 +87,8 @@ export interface Dialect {
   /** Directories below each other; one more is NFS4ERR_NAMETOOLONG, which is assumed. */
   readonly directoryDepth: number;
 
+  /** Whether names must be UTF-8, or are NFS4ERR_INVAL: a server need not ask for it (RFC 8881 §15.1.7). */
+  readonly utf8Names: boolean;
   /** Whether file handles are as long as the protocol allows, 128 bytes. */
   readonly longFileHandles: boolean;
   /** Milliseconds after which a connection is closed, whatever is in flight on it; 0 for never. */

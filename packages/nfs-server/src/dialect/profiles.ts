@@ -28,6 +28,7 @@ const full: Dialect = {
   locks: "file-system",
   authorization: "granted",
   ...EFS_QUOTAS,
+  utf8Names: false,
   longFileHandles: false,
   connectionLifetimeMs: 0,
 };
@@ -45,6 +46,8 @@ const efs: Dialect = {
   // AWS's own proxy asks which "partition" of the service a connection reached, and connects again until several
   // reached the same one, because NFS state is kept apart by partition (aws/efs-utils, src/proxy/src/connections.rs).
   clientRecords: "connection",
+  // Not documented: assumed, as the protocol asks for it.
+  utf8Names: true,
   // Traces of other clients on EFS (nfs-ganesha issue 613); they also show the lease of 90 seconds.
   longFileHandles: true,
 };

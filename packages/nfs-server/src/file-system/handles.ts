@@ -6,8 +6,7 @@
  * survives a restart, unless the object was renamed since, or the path is longer than a handle can hold: then it is
  * stale.
  */
-import { isUtf8 } from "node:buffer";
-import { MAX_FILE_HANDLE_SIZE } from "nfs-client/wire";
+import { decodeName, encodeName, MAX_FILE_HANDLE_SIZE, nameLength } from "nfs-client/wire";
 import { StatusError } from "../status-error.ts";
 import type { Identity } from "./inode.ts";
 
@@ -21,14 +20,14 @@ interface DecodedHandle {
 }
 
 export function encodeHandle({ device, number, birth }: Identity, path: string | undefined): Buffer {
-  const pathLength = path === undefined ? Number.POSITIVE_INFINITY : Buffer.byteLength(path);
+  const pathLength = path === undefined ? Number.POSITIVE_INFINITY : nameLength(path);
   const withPath = path !== undefined && pathLength <= MAX_PATH;
   const handle = Buffer.alloc(withPath ? FIXED_LENGTH + pathLength : FIXED_LENGTH);
   handle.writeUInt8(withPath ? Form.WITH_PATH : Form.WITHOUT_PATH);
   handle.writeBigUInt64BE(device, 1);
   handle.writeBigUInt64BE(number, 9);
   handle.writeBigUInt64BE(birth, 17);
-  if (withPath) handle.write(path, FIXED_LENGTH);
+  if (withPath) encodeName(path).copy(handle, FIXED_LENGTH);
   return handle;
 }
 
@@ -59,7 +58,7 @@ export function decodeHandle(handle: Buffer): DecodedHandle {
 }
 
 function decodePath(bytes: Buffer): string {
-  const path = isUtf8(bytes) ? bytes.toString("utf8") : "\0";
+  const path = decodeName(bytes);
   const isProper = path === "" || path.split("/").every((name) => name !== "" && name !== "." && name !== "..");
   if (!isProper || path.includes("\0")) throw new StatusError("NFS4ERR_BADHANDLE");
   return path;

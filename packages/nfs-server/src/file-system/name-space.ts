@@ -69,8 +69,8 @@ function mayExist({ how, verifier }: FileCreation, { exclusiveVerifier }: Inode)
 
 async function createFile(tree: Tree, directory: Inode, name: string, creation: FileCreation): Promise<OpenedFile> {
   const { mode = DEFAULT_FILE_MODE } = creation.attributes;
-  const { result, info } = await tree.changeEntries(directory, async (absolute) => {
-    const descriptor = await open(`${absolute}/${name}`, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  const { result, info } = await tree.changeEntries(directory, async (at) => {
+    const descriptor = await open(at(name), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     const stat = fstatSync(descriptor, { bigint: true });
     const inode = tree.inodes.at(entryPath(directory, name), stat);
     const file = tree.adopt(inode, descriptor, true);
@@ -110,9 +110,9 @@ export function createObject(
     requireDirectory(directory);
     if (object.type === "directory") requireDepth(entryPath(directory, name), limits);
     const { mode = DEFAULT_DIRECTORY_MODE } = attributes;
-    const { result, info } = await tree.changeEntries(directory, async (absolute) => {
-      if (object.type === "directory") await mkdir(`${absolute}/${name}`, mode);
-      else await symlink(object.target, `${absolute}/${name}`);
+    const { result, info } = await tree.changeEntries(directory, async (at) => {
+      if (object.type === "directory") await mkdir(at(name), mode);
+      else await symlink(object.target, at(name));
       const found = tree.find(directory, name);
       if (found === undefined) throw new StatusError("NFS4ERR_STALE");
       await setAttributes(tree, found.inode, leftToSet(attributes, mode, found.stat));
@@ -126,9 +126,9 @@ export function createObject(
 export function remove(tree: Tree, directory: Inode, name: string): Promise<ChangeInfo> {
   return tree.change(async () => {
     const found = tree.find(directory, name);
-    const { info } = await tree.changeEntries(directory, async (absolute) => {
+    const { info } = await tree.changeEntries(directory, async (at) => {
       if (found === undefined) throw new StatusError("NFS4ERR_NOENT");
-      const path = `${absolute}/${name}`;
+      const path = at(name);
       if (found.inode.type === FileTypeCode.DIRECTORY) await rmdir(path);
       else await unlink(path);
       lost(tree, found.inode, entryPath(directory, name));
@@ -202,8 +202,8 @@ export function linkEntry(
     if (inode.type === FileTypeCode.DIRECTORY) throw new StatusError("NFS4ERR_ISDIR");
     const isNew = tree.find(directory, name) === undefined;
     if (isNew && tree.statNow(inode).nlink >= linksPerFile) throw new StatusError("NFS4ERR_MLINK");
-    const { info } = await tree.changeEntries(directory, async (absolute) => {
-      await link(tree.absolute(tree.locate(inode).path), `${absolute}/${name}`);
+    const { info } = await tree.changeEntries(directory, async (at) => {
+      await link(tree.absolute(tree.locate(inode).path), at(name));
       inode.paths = [...inode.paths, entryPath(directory, name)];
       tree.changed(inode);
     });

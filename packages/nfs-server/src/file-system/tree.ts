@@ -7,7 +7,7 @@
  */
 import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, realpathSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
-import { FileTypeCode } from "nfs-client/wire";
+import { decodeName, encodeName, FileTypeCode } from "nfs-client/wire";
 import { errnoOf, StatusError, statusOf } from "../status-error.ts";
 import { ChangeCounter } from "./change-counter.ts";
 import { ChangeQueue } from "./change-queue.ts";
@@ -53,9 +53,10 @@ export class Tree {
     this.root = { identity: identityOf(stat), type: typeOf(stat), paths: [""] };
   }
 
-  /** Where the operating system finds a path of this tree. */
-  absolute(path: string): string {
-    return path === "" ? this.#directory : `${this.#directory}/${path}`;
+  /** Where the operating system finds a path of this tree: as bytes, where it is not UTF-8. */
+  absolute(path: string): string | Buffer {
+    const absolute = path === "" ? this.#directory : `${this.#directory}/${path}`;
+    return absolute.isWellFormed() ? absolute : encodeName(absolute);
   }
 
   stat(inode: Inode): Promise<BigIntStats> {
@@ -63,7 +64,7 @@ export class Tree {
   }
 
   /** Where the operating system finds an object now. */
-  pathOf(inode: Inode): Promise<string> {
+  pathOf(inode: Inode): Promise<string | Buffer> {
     return this.#queue.read(() => this.absolute(this.locate(inode).path));
   }
 
@@ -191,7 +192,7 @@ export class Tree {
     if (kept !== undefined && (!isStart || kept.change === this.changeOf(await this.stat(directory)))) return kept;
     return this.change(async () => {
       const { path, stat } = this.locate(directory);
-      const listing = createListing(this.changeOf(stat), await readdir(this.absolute(path)));
+      const listing = createListing(this.changeOf(stat), await namesIn(this.absolute(path)));
       this.#listings.set(directory, listing);
       return listing;
     });
@@ -215,11 +216,11 @@ export class Tree {
   /** A change to one directory's entries, with the directory's change attribute before and after it. */
   async changeEntries<Result>(
     directory: Inode,
-    work: (absolute: string, path: string) => Promise<Result>,
+    work: (at: (name: string) => string | Buffer) => Promise<Result>,
   ): Promise<{ result: Result; info: ChangeInfo }> {
     const { path, stat } = this.locate(directory);
     const before = this.changeOf(stat);
-    const result = await work(this.absolute(path), path);
+    const result = await work((name) => this.absolute(path === "" ? name : `${path}/${name}`));
     return { result, info: { before, after: this.#changes.changed(this.locate(directory).stat) } };
   }
 
@@ -302,8 +303,15 @@ export function entryPath(directory: Inode, name: string): string {
   return path === "" ? name : `${path}/${name}`;
 }
 
+/** Names as the client's codec has them. They are read as text, which is much faster, unless one of them may not be. */
+async function namesIn(path: string | Buffer): Promise<string[]> {
+  const names = await readdir(path);
+  if (!names.some((name) => name.includes("\ufffd"))) return names;
+  return (await readdir(path, { encoding: "buffer" })).map(decodeName);
+}
+
 /** `undefined` when there is nothing at the path, or a symbolic link. */
-function openIfThere(path: string, flags: number): number | undefined {
+function openIfThere(path: string | Buffer, flags: number): number | undefined {
   try {
     return openSync(path, flags | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {

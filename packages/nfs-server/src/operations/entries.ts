@@ -10,6 +10,7 @@ import {
   toBitmap,
   VERIFIER_SIZE,
   writeBitmap,
+  writeComponent,
   type XdrReader,
   XdrWriter,
 } from "nfs-client/wire";
@@ -31,7 +32,7 @@ const COOKIE_VERIFIER = Buffer.from("by-hash\0");
 export async function create(compound: Compound, args: XdrReader): Promise<void> {
   const type = args.uint32();
   const object = readNewObject(args, type);
-  const name = readName(args);
+  const name = readName(args, compound.dialect);
   const { attributes, numbers } = readAttributesToSet(args, compound.dialect);
   const directory = compound.current;
   compound.requireRoom(ResultSize.CHANGE_INFO + ResultSize.ATTRIBUTE_BITMAP);
@@ -63,7 +64,7 @@ function readNewObject(args: XdrReader, type: number): NewObject {
 }
 
 export async function removeEntry(compound: Compound, args: XdrReader): Promise<void> {
-  const name = readName(args);
+  const name = readName(args, compound.dialect);
   const directory = compound.current;
   compound.requireRoom(ResultSize.CHANGE_INFO);
   const info = await remove(compound.tree, directory, name);
@@ -72,8 +73,8 @@ export async function removeEntry(compound: Compound, args: XdrReader): Promise<
 }
 
 export async function rename(compound: Compound, args: XdrReader): Promise<void> {
-  const source = { directory: compound.saved, name: readName(args) };
-  const target = { directory: compound.current, name: readName(args) };
+  const source = { directory: compound.saved, name: readName(args, compound.dialect) };
+  const target = { directory: compound.current, name: readName(args, compound.dialect) };
   compound.requireRoom(2 * ResultSize.CHANGE_INFO);
   const changes = await renameEntry(compound.tree, source, target, compound.dialect);
   compound.changed(source.directory);
@@ -83,7 +84,7 @@ export async function rename(compound: Compound, args: XdrReader): Promise<void>
 }
 
 export async function link(compound: Compound, args: XdrReader): Promise<void> {
-  const name = readName(args);
+  const name = readName(args, compound.dialect);
   const { saved: inode, current: directory } = compound;
   compound.requireRoom(ResultSize.CHANGE_INFO);
   const info = await linkEntry(compound.tree, inode, directory, name, compound.dialect);
@@ -136,7 +137,8 @@ function writeEntry(
   cookie: bigint,
   asked: readonly number[],
 ): Buffer | undefined {
-  const entry = new XdrWriter(256).bool(true).uint64(cookie).string(name);
+  const entry = new XdrWriter(256).bool(true).uint64(cookie);
+  writeComponent(entry, name);
   try {
     const stat = tree.statEntry(directory, name);
     if (stat === undefined) return undefined;

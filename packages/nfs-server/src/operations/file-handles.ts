@@ -33,7 +33,7 @@ export function restoreHandle(compound: Compound): void {
 export async function lookup(compound: Compound, args: XdrReader): Promise<void> {
   const directory = compound.current;
   requireDirectory(directory);
-  const { inode, file } = await compound.tree.lookup(directory, readName(args));
+  const { inode, file } = await compound.tree.lookup(directory, readName(args, compound.dialect));
   if (file !== undefined) compound.releaseAtEnd(file);
   compound.setCurrent(inode);
 }
@@ -46,7 +46,7 @@ export async function lookupParent(compound: Compound): Promise<void> {
 export async function securityOfName(compound: Compound, args: XdrReader): Promise<void> {
   const directory = compound.current;
   requireDirectory(directory);
-  const { file } = await compound.tree.lookup(directory, readName(args));
+  const { file } = await compound.tree.lookup(directory, readName(args, compound.dialect));
   file?.release();
   writeFlavors(compound);
 }

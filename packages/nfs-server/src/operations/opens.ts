@@ -38,7 +38,7 @@ export async function open(compound: Compound, args: XdrReader): Promise<void> {
   const owner = args.opaque(MAX_OPAQUE_SIZE).toString("latin1");
   const creation = readCreation(args, compound.dialect);
   const claim = args.uint32();
-  const name = readClaimedName(args, claim);
+  const name = readClaimedName(args, claim, compound.dialect);
 
   const access = shareAccess & ShareAccessMask.ACCESS;
   if (access === 0 || (shareAccess & ~ShareAccessMask.ALL) !== 0) throw new StatusError("NFS4ERR_INVAL");
@@ -115,10 +115,10 @@ function readCreation(
 }
 
 /** The name that is opened in the current directory; none when the current file itself is. */
-function readClaimedName(args: XdrReader, claim: number): string | undefined {
+function readClaimedName(args: XdrReader, claim: number, dialect: Dialect): string | undefined {
   switch (claim) {
     case OpenClaim.NULL:
-      return readName(args);
+      return readName(args, dialect);
     case OpenClaim.FH:
       return undefined;
     case OpenClaim.PREVIOUS:

@@ -1,8 +1,8 @@
 /** Operations on the names in a directory (RFC 8881 §18.4, §18.9, §18.23, §18.25, §18.26). */
 
 import { mutation, type Operation, query } from "../compound.ts";
-import { FileTypeCode, MAX_OPAQUE_SIZE, Op, VERIFIER_SIZE } from "../constants.ts";
-import { readBitmap, writeBitmap } from "../data-types.ts";
+import { FileTypeCode, Op, VERIFIER_SIZE } from "../constants.ts";
+import { readBitmap, readComponent, writeBitmap, writeComponent } from "../data-types.ts";
 import type { XdrReader } from "../xdr.ts";
 import { FILE_ATTRIBUTES, type FileAttributes, readFileAttributes, writeCreationAttributes } from "./attributes.ts";
 
@@ -11,7 +11,8 @@ export function createDirectory(name: string, mode: number): Operation<void> {
   return mutation(
     Op.CREATE,
     (writer) => {
-      writer.uint32(FileTypeCode.DIRECTORY).string(name);
+      writer.uint32(FileTypeCode.DIRECTORY);
+      writeComponent(writer, name);
       writeCreationAttributes(writer, mode);
     },
     (reader) => {
@@ -23,14 +24,17 @@ export function createDirectory(name: string, mode: number): Operation<void> {
 
 /** Removes a name from the current directory. */
 export function remove(name: string): Operation<void> {
-  return mutation(Op.REMOVE, (writer) => writer.string(name), skipChangeInfo);
+  return mutation(Op.REMOVE, (writer) => writeComponent(writer, name), skipChangeInfo);
 }
 
 /** Renames from the saved directory into the current one; a file that has the new name is replaced. */
 export function rename(from: string, to: string): Operation<void> {
   return mutation(
     Op.RENAME,
-    (writer) => writer.string(from).string(to),
+    (writer) => {
+      writeComponent(writer, from);
+      writeComponent(writer, to);
+    },
     (reader) => {
       skipChangeInfo(reader);
       skipChangeInfo(reader);
@@ -40,7 +44,7 @@ export function rename(from: string, to: string): Operation<void> {
 
 /** Gives the saved file another name in the current directory; fails with NFS4ERR_EXIST when it is taken. */
 export function link(name: string): Operation<void> {
-  return mutation(Op.LINK, (writer) => writer.string(name), skipChangeInfo);
+  return mutation(Op.LINK, (writer) => writeComponent(writer, name), skipChangeInfo);
 }
 
 export interface DirectoryPosition {
@@ -80,7 +84,7 @@ function readPage(reader: XdrReader): DirectoryPage {
   const entries: ListedEntry[] = [];
   while (reader.bool()) {
     const cookie = reader.uint64();
-    const name = reader.string(MAX_OPAQUE_SIZE);
+    const name = readComponent(reader);
     entries.push({ cookie, name, attributes: readFileAttributes(reader) });
   }
   return { verifier, entries, endOfDirectory: reader.bool() };

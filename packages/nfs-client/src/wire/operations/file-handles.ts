@@ -4,6 +4,7 @@
 
 import { nothing, type Operation, query } from "../compound.ts";
 import { MAX_FILE_HANDLE_SIZE, Op } from "../constants.ts";
+import { writeComponent } from "../data-types.ts";
 
 export const putRootFileHandle: Operation<void> = query(Op.PUTROOTFH, nothing, nothing);
 export const saveFileHandle: Operation<void> = query(Op.SAVEFH, nothing, nothing);
@@ -14,7 +15,7 @@ export function putFileHandle(handle: Buffer): Operation<void> {
 }
 
 export function lookup(name: string): Operation<void> {
-  return query(Op.LOOKUP, (writer) => writer.string(name), nothing);
+  return query(Op.LOOKUP, (writer) => writeComponent(writer, name), nothing);
 }
 
 /** Returns the current file handle, as a copy. */

@@ -16,7 +16,7 @@ import {
   ShareAccess,
   ShareDeny,
 } from "../constants.ts";
-import { readBitmap, readStateid, type Stateid, writeStateid } from "../data-types.ts";
+import { readBitmap, readStateid, type Stateid, writeComponent, writeStateid } from "../data-types.ts";
 import { XdrError, type XdrReader, type XdrWriter } from "../xdr.ts";
 import { writeCreationAttributes } from "./attributes.ts";
 
@@ -54,7 +54,8 @@ export function openByName({ owner, access, name, create }: OpenByName): Operati
         writer.uint32(create.how === "guarded" ? CreateMode.GUARDED : CreateMode.UNCHECKED);
         writeCreationAttributes(writer, create.mode);
       }
-      writer.uint32(OpenClaim.NULL).string(name);
+      writer.uint32(OpenClaim.NULL);
+      writeComponent(writer, name);
     },
     readOpenResult,
   );
