@@ -67,12 +67,12 @@ async function demo({ source, files, seconds, json }: Options, signal: AbortSign
 
 function parseFiles(text: string): number {
   const files = Number(text);
-  if (Number.isInteger(files) && files >= MIN_FILES) return files;
+  if (/^\d+$/.test(text) && files >= MIN_FILES) return files;
   throw new InvalidArgumentError(`It must be a whole number of at least ${MIN_FILES}.`);
 }
 
 function parseSeconds(text: string): number {
   const seconds = Number(text);
-  if (seconds > 0 && seconds <= 60) return seconds;
+  if (/^\d+(\.\d+)?$/.test(text) && seconds > 0 && seconds <= 60) return seconds;
   throw new InvalidArgumentError("It must be a number above 0, and at most 60.");
 }

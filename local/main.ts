@@ -103,7 +103,7 @@ See the tasks' logs, which Fluent Bit sends to a local S3 within 12 s, and error
 function wholeNumber(from: number, to: number): (text: string) => number {
   return (text) => {
     const number = Number(text);
-    if (Number.isInteger(number) && number >= from && number <= to) return number;
+    if (/^\d+$/.test(text) && number >= from && number <= to) return number;
     throw new InvalidArgumentError(`It must be a whole number from ${from} to ${to}.`);
   };
 }

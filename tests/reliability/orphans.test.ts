@@ -181,6 +181,46 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
   });
 });
 
+describe("an entry that the server refuses to handle", () => {
+  test("does not keep the sweep from the others, and the log names it", async () => {
+    const temporary = await makeTemporaryDirectory("orphans-");
+    const inside = (...bytes: number[]) => Buffer.concat([Buffer.from(`${temporary.path}/`), Buffer.from(bytes)]);
+    const server = await startNfsServer({ directory: temporary.path, durable: false, dialect: { utf8Names: true } });
+    const client = await connectNfs({ host: server.host, port: server.port });
+    const old = async (directory: string | Buffer) => {
+      await mkdir(directory);
+      const path = Buffer.concat([Buffer.from(directory), Buffer.from(`/${newTemporaryName()}`)]);
+      await writeFile(path, "x");
+      await utimes(path, 0, 0);
+    };
+    const notUtf8 = inside(...Buffer.alloc(90, 0xe9));
+    await old(join(temporary.path, "a"));
+    await old(notUtf8);
+    await old(join(temporary.path, "z"));
+
+    const { log, lines } = memoryLog();
+    const sweep = new OrphanSweep({
+      interval: 50,
+      olderThan: DAY,
+      sweep: (options) => client.removeOrphans("/", options),
+      log,
+    });
+    await expect
+      .poll(() => lines.map(({ msg }) => msg))
+      .toContain("Removed 2 orphaned temporary files among 5 names, and passed over 1");
+    sweep.stop();
+    expect(JSON.stringify(lines)).toContain("NFS4ERR_INVAL");
+    expect([await readdir(notUtf8), await readdir(join(temporary.path, "z"))]).toEqual([[expect.any(String)], []]);
+
+    server.setDialect({ utf8Names: false });
+    const report = await client.removeOrphans("/", LIMITS);
+    expect(report).toMatchObject({ removed: 1, passedOver: { count: 0, examples: [] }, complete: true });
+    await client.close();
+    await server.close();
+    await temporary.remove();
+  });
+});
+
 describe("the router", () => {
   test("removes what was left behind in the directory that it serves, while it runs", async () => {
     const temporary = await makeTemporaryDirectory("orphans-");

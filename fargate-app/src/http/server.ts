@@ -23,6 +23,7 @@ import { rateLimit } from "./plugins/rate-limit.ts";
 import { securityHeaders } from "./plugins/security-headers.ts";
 import { type DocsAssets, docsRoutes } from "./routes/docs/routes.ts";
 import { readRoutes } from "./routes/files/read.ts";
+import { routedTarget } from "./routes/files/resource.ts";
 import { writeRoutes } from "./routes/files/write.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
@@ -62,6 +63,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
+    rewriteUrl: ({ url }) => routedTarget(url),
     routerOptions: { maxParamLength: MAX_URL_LENGTH },
     frameworkErrors: sendProblem,
   });

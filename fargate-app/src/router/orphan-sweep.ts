@@ -46,9 +46,13 @@ export class OrphanSweep {
     try {
       const report = await sweep({ ...LIMITS, olderThan, signal: this.#stopped.signal });
       const { examined, removed, complete } = report;
+      const passedOver = report.passedOver.count;
+      const examples = report.passedOver.examples.map(({ path, reason }) => `${path}: ${reason.message}`);
       const message = `Removed ${removed} orphaned temporary files among ${examined} names`;
-      if (complete) log.info(report, message);
-      else log.warn(report, `${message}; there was not enough time for all`);
+      const fields = { examined, removed, complete, passedOver, ...(passedOver > 0 && { examples }) };
+      if (!complete) log.warn(fields, `${message}; there was not enough time for all`);
+      else if (passedOver > 0) log.warn(fields, `${message}, and passed over ${passedOver}`);
+      else log.info(fields, message);
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
       log.warn({ err: error }, `The orphaned temporary files could not be removed: ${messageOf(error)}`);

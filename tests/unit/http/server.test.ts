@@ -338,6 +338,13 @@ describe("PUT", () => {
     expect(server.network.files.read("/data/a").toString()).toBe("one");
   });
 
+  test.each(["nonsense", '"a', '"a" "b"', ""])("If-None-Match: %s is refused: it would always hold", async (tags) => {
+    await put("/files/a", "one");
+    expect((await send("PUT", "/files/a", { "if-none-match": tags }, "two")).status).toBe(400);
+    expect((await send("DELETE", "/files/a", { "if-none-match": tags })).status).toBe(400);
+    expect(await (await send("GET", "/files/a")).text()).toBe("one");
+  });
+
   test("If-Match writes only over the version that it names", async () => {
     const first = await put("/files/a", "one");
     expect((await send("PUT", "/files/a", { "if-match": first }, "two")).status).toBe(204);
@@ -602,7 +609,17 @@ describe("listing a directory", () => {
     expect(await list("/files/dir/?limit=1")).not.toHaveProperty("nextCursor");
   });
 
-  test.each(["limit=0", "limit=10001", "limit=x", "cursor=x"])("with %s is refused", async (query) => {
+  test.each([
+    "limit=0",
+    "limit=10001",
+    "limit=x",
+    "limit=",
+    "limit=1e3",
+    "limit=0x10",
+    "limit=%205",
+    "limit=2.0",
+    "cursor=x",
+  ])("with %s is refused", async (query) => {
     await put("/files/dir/1", "");
     const response = await send("GET", `/files/dir/?${query}`);
     expect(response.status).toBe(400);
@@ -728,7 +745,7 @@ describe("problems", () => {
     expect(JSON.stringify(server.lines)).toContain("secret");
   });
 
-  test.each(["/files/a%2fb", "/files/%ff", "/files/..%2f..%2fetc", "/files/x/../../etc", "/%", "/files/%"])(
+  test.each(["/files/a%2fb", "/files/%fg", "/files/..%2f..%2fetc", "/files/x/../../etc", "/%", "/files/%"])(
     "400 for %s, sent as it is",
     async (path) => {
       const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
@@ -738,6 +755,34 @@ describe("problems", () => {
       expect(response).toContain("application/problem+json");
     },
   );
+});
+
+describe("names that are not UTF-8", () => {
+  test("have a spelling in URLs that leads to their own file, and are marked in listings", async () => {
+    const names = ["x%E9", "x%E8", "x%EF%BF%BD"];
+    for (const name of names) await put(`/files/%FF/${name}`, name);
+    const { entries } = await list("/files/%FF/");
+    expect(entries.map(({ name, encodedName }) => [name, encodedName])).toEqual([
+      ["x\ufffd", "x%E9"],
+      ["x\ufffd", "x%E8"],
+      ["x\ufffd", undefined],
+    ]);
+    for (const name of names) {
+      expect(await (await send("GET", `/files/%FF/${name}`)).text()).toBe(name);
+      expect((await send("DELETE", `/files/%FF/${name}`)).status).toBe(204);
+      expect((await send("HEAD", `/files/%FF/${name}`)).status).toBe(404);
+    }
+    const redirect = await fetch(`${server.url}/files/%FF?limit=1`, { redirect: "manual" });
+    expect([redirect.status, redirect.headers.get("location")]).toEqual([307, "/files/%FF/?limit=1"]);
+    // No half of a surrogate pair, which strict parsers of JSON refuse.
+    expect(await redirect.text()).not.toContain("\\ud");
+    expect((await send("DELETE", "/files/%FF/")).status).toBe(204);
+  });
+
+  test("have 255 bytes at most, not three for each byte", async () => {
+    await put(`/files/${"%E9".repeat(255)}`, "x");
+    expect((await send("PUT", `/files/${"%E9".repeat(256)}`, {}, "x")).status).toBe(400);
+  });
 });
 
 describe("operations", () => {

@@ -18,7 +18,7 @@ export const observation = fp<ObservationOptions>(
       reply.header("x-request-id", request.id);
       // Fastify does not call onResponse when the client goes away.
       reply.raw.once("close", () => {
-        const { method, routeOptions, url } = request;
+        const { method, routeOptions, originalUrl: url } = request;
         const { elapsedTime } = reply;
         const status = isFinished(reply) ? reply.statusCode : UNFINISHED;
         metrics.observeExchange({ method, route: routeOptions.url ?? "none", status, seconds: elapsedTime / 1000 });

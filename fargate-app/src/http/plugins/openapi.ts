@@ -18,7 +18,13 @@ const BEARER_SECURITY = {
 
 const PATH_PARAMETER = {
   type: "object",
-  properties: { path: { type: "string", description: "Names separated by `/`, each percent-encoded by itself." } },
+  properties: {
+    path: {
+      type: "string",
+      description:
+        "Names separated by `/`, each percent-encoded by itself. Names are bytes: `%E9` is the byte E9, in UTF-8 or not.",
+    },
+  },
   required: ["path"],
 };
 

@@ -20,7 +20,7 @@ const FILE_HEADERS = ["content-length", "content-type", "last-modified"] as cons
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = problemOf(error);
-  const line = { err: error, method: request.method, url: request.url, status: problem.status };
+  const line = { err: error, method: request.method, url: request.originalUrl, status: problem.status };
   if (request.raw.destroyed && !request.raw.complete) request.log.info(line, "The client went away");
   else if (problem.status === 503 || problem.status === 504) request.log.warn(line, messageOf(error));
   else if (problem.status >= 500) request.log.error(line, messageOf(error));
@@ -35,7 +35,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   reply.code(problem.status).type(PROBLEM_TYPE).send(Buffer.from(body));
 }
 
-function refuse({ method, url }: FastifyRequest): void {
+function refuse({ method, originalUrl: url }: FastifyRequest): void {
   if (!url.startsWith(FILES_PREFIX)) throw new ProblemError(404, `There is nothing at ${url}`);
   const headers = { allow: FILE_METHODS };
   throw new ProblemError(405, `Files do not know ${method}, but ${FILE_METHODS}`, { headers });

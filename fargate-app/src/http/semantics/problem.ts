@@ -153,7 +153,9 @@ export function retryAfter({ status }: Problem): number | undefined {
   return status === 503 ? 1 : undefined;
 }
 
-function problem(status: number, detail: string, code?: string): Problem {
+function problem(status: number, text: string, code?: string): Problem {
   const title = STATUS_CODES[status] ?? String(status);
+  // It may have a name that is not UTF-8; not every parser of JSON takes half a surrogate pair.
+  const detail = text.toWellFormed();
   return code === undefined ? { status, title, detail } : { status, title, detail, code };
 }

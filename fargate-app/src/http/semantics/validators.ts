@@ -38,15 +38,45 @@ export function lastModifiedHeader({ lastModified }: Validators, now = Date.now(
   return new Date(Math.min(lastModified, now)).toUTCString();
 }
 
-/** An HTTP-date (RFC 9110 §5.6.7) as milliseconds since 1970, or undefined for what is none. */
-export function parseHttpDate(text: string): number | undefined {
-  // Date.parse takes much more than HTTP-dates, which all begin with the name of a day.
-  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return undefined;
-  const time = Date.parse(text);
-  return Number.isNaN(time) ? undefined : time;
+const DAY_NAMES = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+/**
+ * An HTTP-date in one of its three forms (RFC 9110 §5.6.7) as milliseconds since 1970, or undefined for what is none.
+ * Date.parse takes much more, and makes other times of it.
+ */
+export function parseHttpDate(text: string, now = Date.now()): number | undefined {
+  const preferred = fromRfc850(text, now) ?? fromAsctime(text) ?? text;
+  const time = Date.parse(preferred);
+  return !Number.isNaN(time) && new Date(time).toUTCString() === preferred ? time : undefined;
 }
+
+/** `Sunday, 06-Nov-94 08:49:37 GMT`: the year is at most 50 years from now, else it is of the century before. */
+function fromRfc850(text: string, now: number): string | undefined {
+  const [, day, date, month, year, time] =
+    /^([A-Z][a-z]{2})(?:|s|nes|rs|ur)day, (\d\d)-([A-Z][a-z]{2})-(\d\d) (\d\d:\d\d:\d\d) GMT$/.exec(text) ?? [];
+  if (day === undefined || !DAY_NAMES.includes(day)) return undefined;
+  const thisYear = new Date(now).getUTCFullYear();
+  const century = thisYear - (thisYear % 100);
+  const latest = [century + 100, century, century - 100].map((start) => start + Number(year));
+  return `${day}, ${date} ${month} ${latest.find((each) => each <= thisYear + 50)} ${time} GMT`;
+}
+
+/** `Sun Nov  6 08:49:37 1994` */
+function fromAsctime(text: string): string | undefined {
+  const [, day, month, date, time, year] =
+    /^([A-Z][a-z]{2}) ([A-Z][a-z]{2}) ([ \d]\d) (\d\d:\d\d:\d\d) (\d{4})$/.exec(text) ?? [];
+  return date === undefined ? undefined : `${day}, ${date.replace(" ", "0")} ${month} ${year} ${time} GMT`;
+}
+
+const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/;
+const ENTITY_TAGS = new RegExp(`^[ \\t,]*${ENTITY_TAG.source}([ \\t]*,[ \\t,]*${ENTITY_TAG.source})*[ \\t,]*$`);
 
 /** The entity tags of a list such as `"a", W/"b"`, with their quotes; what is none is left out. */
 export function parseEntityTags(list: string): string[] {
-  return list.match(/(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g) ?? [];
+  return list.match(new RegExp(ENTITY_TAG, "g")) ?? [];
+}
+
+/** Whether that is all there is in the list; `*` is none. */
+export function isEntityTagList(text: string): boolean {
+  return ENTITY_TAGS.test(text);
 }

@@ -3,16 +3,18 @@ import * as z from "zod";
 import type { RoutedFiles } from "../../../router/routed-files.ts";
 import type { DirectoryPath } from "../../../routing/path.ts";
 import { modificationDate, validatorsOf } from "../../semantics/validators.ts";
+import { encodePart } from "./resource.ts";
 
 const MAX_PAGE_SIZE = 10_000;
 
 export const pageQuery = z.object({
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(MAX_PAGE_SIZE)
+  limit: z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from 1 to ${MAX_PAGE_SIZE}`)
+    .transform(Number)
+    .pipe(z.number().min(1).max(MAX_PAGE_SIZE))
     .default(1_000)
+    .meta({ type: "integer", minimum: 1, maximum: MAX_PAGE_SIZE })
     .describe("Directories: how many entries a page has at most."),
   cursor: z
     .string()
@@ -27,7 +29,13 @@ export const directoryPage = z.object({
   path: z.string().describe("The directory, without a leading slash; empty for the served directory itself."),
   entries: z.array(
     z.object({
-      name: z.string(),
+      name: z
+        .string()
+        .describe("Where there is an `encodedName`: not the name, only something like it for people to read."),
+      encodedName: z
+        .string()
+        .optional()
+        .describe("Only of a name that is not UTF-8: its bytes, percent-encoded, as they are written in a URL."),
       type: z.string().describe("`file`, `directory`, `symbolic-link`, …"),
       size: z.number().describe("Bytes."),
       modifiedAt: z.iso.datetime(),
@@ -52,8 +60,12 @@ export async function readPage(
     const { name, attributes } = entry;
     const { type, size } = attributes;
     const modifiedAt = modificationDate(attributes).toISOString();
-    entries.push({ name, type, size, modifiedAt, etag: validatorsOf(attributes).etag });
+    entries.push({ ...spelled(name), type, size, modifiedAt, etag: validatorsOf(attributes).etag });
     last = entry.cursor;
   }
   return { path, entries };
+}
+
+function spelled(name: string): { name: string; encodedName?: string } {
+  return name.isWellFormed() ? { name } : { name: name.toWellFormed(), encodedName: encodePart(name) };
 }

@@ -48,13 +48,13 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
         ...PROBLEM_RESPONSE,
       },
     },
-    handler: async ({ raw, headers, query, validationError }, reply) => {
-      const { kind, path } = resourceOf(raw.url);
+    handler: async ({ originalUrl: url, headers, query, validationError }, reply) => {
+      const { kind, path } = resourceOf(url);
       if (kind === "directory") {
         if (validationError) throw validationError;
         return readPage(files, path, query);
       }
-      const { attributes, selection, payload } = await open(files, path, { method: "GET", headers, url: raw.url });
+      const { attributes, selection, payload } = await open(files, path, { method: "GET", headers, url });
       describe(reply, path, attributes, selection);
       return reply.send(payload);
     },
@@ -65,10 +65,10 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
     url: FILES_URL,
     attachValidation: true,
     schema: { tags: ["files"], querystring: pageQuery, summary: "The headers that GET would answer with" },
-    handler: async ({ raw, headers, validationError }, reply) => {
-      const { kind, path } = resourceOf(raw.url);
+    handler: async ({ originalUrl: url, headers, validationError }, reply) => {
+      const { kind, path } = resourceOf(url);
       if (kind === "directory" && validationError) throw validationError;
-      const attributes = await statAs(kind, files, path, raw.url);
+      const attributes = await statAs(kind, files, path, url);
       // Without the length of the page: that takes the entries.
       if (kind === "directory") return reply.type("application/json; charset=utf-8").send();
       describe(reply, path, attributes, select({ method: "HEAD", headers }, attributes));
@@ -76,13 +76,13 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
     },
   });
 
-  app.get(FILES_PREFIX.slice(0, -1), { schema: { hide: true } }, async ({ raw }) => {
-    throw redirectToDirectory(raw.url);
+  app.get(FILES_PREFIX.slice(0, -1), { schema: { hide: true } }, async ({ originalUrl }) => {
+    throw redirectToDirectory(originalUrl);
   });
 };
 
 interface ReadRequest extends ConditionalRequest {
-  readonly url: string | undefined;
+  readonly url: string;
 }
 
 interface Opened {
@@ -118,12 +118,7 @@ async function open(files: RoutedFiles, path: FilePath, request: ReadRequest): P
   throw new ProblemError(503, "The file changes faster than it can be read");
 }
 
-async function openFile(
-  files: RoutedFiles,
-  path: FilePath,
-  range: ReadRange,
-  url: string | undefined,
-): Promise<ReadableFile> {
+async function openFile(files: RoutedFiles, path: FilePath, range: ReadRange, url: string): Promise<ReadableFile> {
   try {
     return await files.openFile(path, range);
   } catch (error) {
@@ -139,7 +134,7 @@ async function statAs(
   wanted: "file" | "directory",
   files: RoutedFiles,
   path: DirectoryPath,
-  url: string | undefined,
+  url: string,
 ): Promise<FileAttributes> {
   const attributes = await files.stat(path);
   const { type } = attributes;

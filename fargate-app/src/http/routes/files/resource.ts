@@ -1,4 +1,5 @@
 /** The file or directory that a request is for, from the exact bytes of its URL. */
+import { decodeName, encodeName } from "nfs-client";
 import { type DirectoryPath, directoryPath, type FilePath, filePath, PathError } from "../../../routing/path.ts";
 import { ProblemError } from "../../semantics/problem.ts";
 
@@ -11,6 +12,15 @@ const TARGET = /^(?:https?:\/\/[^/?#]*)?([^?#]*)([^#]*)/i;
 /** The pattern of the routes. */
 export const FILES_URL = `${FILES_PREFIX}*`;
 
+/**
+ * What the routes are to see of a request target: of one below {@link FILES_PREFIX} not the path, since Fastify's router
+ * refuses what is not UTF-8. Handlers read it from the request's `originalUrl`.
+ */
+export function routedTarget(requestTarget = ""): string {
+  const [, encodedPath = "", query] = TARGET.exec(requestTarget) ?? [];
+  return encodedPath.startsWith(FILES_PREFIX) ? `${FILES_PREFIX}${query}` : requestTarget;
+}
+
 /** What a URL below {@link FILES_PREFIX} names; one that ends in `/` names a directory. */
 type Resource =
   | { readonly kind: "file"; readonly path: FilePath }
@@ -18,10 +28,10 @@ type Resource =
 
 /**
  * Reads the request target. Each part of the path is decoded once, by itself, so that an encoded slash cannot become a
- * separator.
+ * separator. What is percent-encoded are the bytes of the name, whether or not they are UTF-8.
  *
- * @throws {PathError} when a part is not valid percent-encoded UTF-8, contains an encoded slash, or is refused by
- * {@link directoryPath}.
+ * @throws {PathError} when a `%` is not followed by two hexadecimal digits, or a part contains an encoded slash, or is
+ * refused by {@link directoryPath}.
  */
 export function resourceOf(requestTarget = ""): Resource {
   const [, encodedPath = ""] = TARGET.exec(requestTarget) ?? [];
@@ -45,17 +55,30 @@ export function redirectToDirectory(requestTarget = ""): ProblemError {
   return new ProblemError(307, `There is a directory, which is listed at ${location}`, { headers: { location } });
 }
 
+/** The spelling of a name in a URL, as {@link resourceOf} reads it. */
+export function encodePart(name: string): string {
+  return name.isWellFormed() ? encodeURIComponent(name) : percentEncode(encodeName(name));
+}
+
+/** As encodeURIComponent does, for bytes that are not UTF-8. */
+function percentEncode(bytes: Buffer): string {
+  return bytes
+    .toString("latin1")
+    .replace(/[^\w.!~*'()-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+}
+
 function decodePart(part: string): string {
-  const decoded = decodeUtf8(part);
+  const decoded = part.includes("%") ? decodeName(percentDecode(part)) : part;
   if (decoded.includes("/")) throw new PathError(`The part ${JSON.stringify(part)} of the path has an encoded slash`);
   return decoded;
 }
 
-function decodeUtf8(part: string): string {
-  if (!part.includes("%")) return part;
-  try {
-    return decodeURIComponent(part);
-  } catch (cause) {
-    throw new PathError(`The part ${JSON.stringify(part)} of the path is not percent-encoded UTF-8`, { cause });
+function percentDecode(part: string): Buffer {
+  if (/%(?![\dA-F]{2})/i.test(part)) {
+    throw new PathError(
+      `The part ${JSON.stringify(part)} of the path has a % without two hexadecimal digits: write %25 for a % itself`,
+    );
   }
+  const pieces = part.split(/%([\dA-F]{2})/i);
+  return Buffer.concat(pieces.map((piece, index) => Buffer.from(piece, index % 2 === 1 ? "hex" : "utf8")));
 }

@@ -9,7 +9,7 @@ import { type FilePath, filePath } from "../../../routing/path.ts";
 import type { HttpLimits } from "../../limits.ts";
 import { type ConditionalRequest, evaluate, isConditional } from "../../semantics/preconditions.ts";
 import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
-import { lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
+import { isEntityTagList, lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
 import { isWorthDecidingEarly, withBody, withWholeBody } from "./request-body.ts";
 import { FILES_URL, fileOf, resourceOf } from "./resource.ts";
 
@@ -53,7 +53,7 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
       },
     },
     handler: async (request, reply) => {
-      const path = fileOf(request.raw.url);
+      const path = fileOf(request.originalUrl);
       refuseParts(request.headers);
       const condition = await uploadCondition(files, path, request);
       const { attributes, created } = await withBody(reply.raw, limits, memory, (body) =>
@@ -78,7 +78,7 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     // What is appended is whole, or not there.
     handler: async (request, reply) => {
       if (request.query.append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
-      const path = fileOf(request.raw.url);
+      const path = fileOf(request.originalUrl);
       refuseParts(request.headers);
       const condition = await uploadCondition(files, path, request);
       const attributes = await withWholeBody(reply.raw, limits, { allowance: appendMemory, shared: memory }, (body) =>
@@ -98,7 +98,7 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
       response: { 204: nothing.describe("It is gone."), ...PROBLEM_RESPONSE },
     },
     handler: async (request, reply) => {
-      const resource = resourceOf(request.raw.url);
+      const resource = resourceOf(request.originalUrl);
       const path = filePath(resource.path);
       if (resource.kind === "directory") await requireDirectory(files, path);
       const condition = await writeCondition(files, path, request);
@@ -142,6 +142,7 @@ async function writeCondition(
   request: ConditionalRequest,
 ): Promise<WriteCondition> {
   if (!isConditional(request)) return undefined;
+  refuseMalformedCondition(request.headers);
   const { "if-match": match, "if-none-match": noneMatch } = request.headers;
   const [, etag] = /^\s*"([^"]*)"\s*$/.exec(match ?? "") ?? [];
   if (etag !== undefined && noneMatch === undefined) return { etag };
@@ -149,9 +150,16 @@ async function writeCondition(
   return conditionOn(request, await currentVersion(files, path));
 }
 
+/** A condition that cannot be read would hold: no entity tag in it is the file's. */
+function refuseMalformedCondition({ "if-none-match": tags }: IncomingHttpHeaders): void {
+  if (tags === undefined || tags.trim() === "*" || isEntityTagList(tags)) return;
+  throw new ProblemError(400, `If-None-Match must be * or entity tags in their quotes, not ${JSON.stringify(tags)}`);
+}
+
 /** As {@link writeCondition}, of a request with a body: where it pays, it is refused before that is taken. */
 async function uploadCondition(files: RoutedFiles, path: FilePath, request: FastifyRequest): Promise<WriteCondition> {
   if (!isWorthDecidingEarly(request.raw)) return writeCondition(files, path, request);
+  refuseMalformedCondition(request.headers);
   const current = await currentVersion(files, path);
   const condition = conditionOn(request, current);
   if (current?.type === "directory") throw new ProblemError(409, `There is a directory at ${path}`);

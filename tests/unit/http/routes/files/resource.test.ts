@@ -1,6 +1,7 @@
 import fc from "fast-check";
+import { decodeName } from "nfs-client";
 import { describe, expect, test } from "vitest";
-import { fileOf, resourceOf } from "../../../../../fargate-app/src/http/routes/files/resource.ts";
+import { encodePart, fileOf, resourceOf } from "../../../../../fargate-app/src/http/routes/files/resource.ts";
 import { ProblemError } from "../../../../../fargate-app/src/http/semantics/problem.ts";
 import { PathError } from "../../../../../fargate-app/src/routing/path.ts";
 
@@ -14,6 +15,9 @@ describe("what a URL names", () => {
     ["/files/%E6%97%A5%E6%9C%AC", "file", "日本"],
     ["/files/%2561", "file", "%61"],
     ["/files/a%3Fb%23c", "file", "a?b#c"],
+    ["/files/a/%ff", "file", "a/\udcff"],
+    ["/files/a/%e6%97", "file", "a/\udce6\udc97"],
+    ["/files/%c0%ae%c0%ae/a", "file", "\udcc0\udcae\udcc0\udcae/a"],
     ["/files/a/", "directory", "a"],
     ["/files/", "directory", ""],
     ["/files//", "directory", ""],
@@ -32,10 +36,9 @@ describe("what a URL names", () => {
 
 describe("paths that are refused, with the part that is wrong", () => {
   test.each([
-    ["/files/a/%ff", 'The part "%ff" of the path is not percent-encoded UTF-8'],
-    ["/files/a/%e6%97", 'The part "%e6%97" of the path is not percent-encoded UTF-8'],
-    ["/files/a/%zz", 'The part "%zz" of the path is not percent-encoded UTF-8'],
-    ["/files/%c0%ae%c0%ae/a", 'The part "%c0%ae%c0%ae" of the path is not percent-encoded UTF-8'],
+    ["/files/a/%zz", 'The part "%zz" of the path has a % without two hexadecimal digits: write %25 for a % itself'],
+    ["/files/%e", 'The part "%e" of the path has a % without two hexadecimal digits: write %25 for a % itself'],
+    ["/files/%ff%2f", 'The part "%ff%2f" of the path has an encoded slash'],
     ["/files/a%2fb", 'The part "a%2fb" of the path has an encoded slash'],
     ["/files/a/%2e%2E/b", 'The part ".." of the path leads upwards, which is not allowed'],
     ["/files/../a", 'The part ".." of the path leads upwards, which is not allowed'],
@@ -76,6 +79,18 @@ test("no URL, however encoded, leads out of the served directory", () => {
       }
     }),
     { numRuns: 2_000 },
+  );
+});
+
+test("names that are not UTF-8 survive their encoding, too", () => {
+  const name = fc
+    .uint8Array({ minLength: 1, maxLength: 60 })
+    .map((bytes) => decodeName(Buffer.from(bytes)))
+    .filter((text) => !/^\.{1,2}$|[/\0]|^\.nfs-tmp-/.test(text));
+  fc.assert(
+    fc.property(name, (text) => {
+      expect(resourceOf(`/files/${encodePart(text)}`).path).toBe(text);
+    }),
   );
 });
 
