@@ -1,11 +1,13 @@
 /** A file system in memory, with the statuses of an NFS server. */
 import {
+  type AttributeChanges,
   etagOf,
   type FileAttributes,
   InvalidPathError,
   isNameString,
   NfsStatusError,
   nameLength,
+  type Owners,
   PreconditionError,
   type RemoveOptions,
   type WriteOptions,
@@ -27,9 +29,12 @@ interface DirectoryNode {
 interface LinkNode {
   readonly type: "symbolic-link";
   attributes: FileAttributes;
+  readonly target: string;
 }
 
 type Node = FileNode | DirectoryNode | LinkNode;
+
+const ROOT_OWNS: Owners = { owner: "0", group: "0" };
 
 const MAX_NAME = 255;
 
@@ -39,6 +44,7 @@ export class MemoryFileSystem {
   now = Date.UTC(2025, 0, 1);
   #fileIds = 0n;
   #changes = 0n;
+  readonly #owners = new WeakMap<Node, Owners>();
   readonly #root: DirectoryNode = this.#newDirectory();
 
   /** The paths of all files, sorted. */
@@ -134,9 +140,32 @@ export class MemoryFileSystem {
     this.#directory(namesOf(path), path, true);
   }
 
-  makeLink(path: string): void {
-    const { directory, name } = this.#parent(path, true);
-    directory.entries.set(name, { type: "symbolic-link", attributes: this.#newAttributes("symbolic-link") });
+  makeLink(path: string, target: string): void {
+    const { directory, name } = this.#parent(path, false);
+    if (directory.entries.has(name)) throw failure("NFS4ERR_EXIST", Op.CREATE, path);
+    directory.entries.set(name, { type: "symbolic-link", attributes: this.#newAttributes("symbolic-link"), target });
+  }
+
+  readLink(path: string): string {
+    const node = this.#at(namesOf(path), path);
+    if (node.type !== "symbolic-link") throw failure("NFS4ERR_WRONG_TYPE", Op.READLINK, path);
+    return node.target;
+  }
+
+  owners(path: string): Owners {
+    return this.#owners.get(this.#at(namesOf(path), path)) ?? ROOT_OWNS;
+  }
+
+  setAttributes(path: string, { owner, group, mode, modifiedAt }: AttributeChanges): void {
+    const node = this.#at(namesOf(path), path);
+    const before = this.owners(path);
+    this.#owners.set(node, { owner: String(owner ?? before.owner), group: String(group ?? before.group) });
+    node.attributes = {
+      ...node.attributes,
+      mode: mode ?? node.attributes.mode,
+      modifiedAt: modifiedAt ?? node.attributes.modifiedAt,
+      change: ++this.#changes,
+    };
   }
 
   /** The entries of a directory, in the order in which they were made. */

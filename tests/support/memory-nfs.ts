@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   AbortedError,
+  type AttributeChanges,
   ClosedError,
   ConnectionError,
   DeadlineError,
@@ -236,6 +237,22 @@ class MemoryClient implements NfsClient {
     return this.#perform("makeDirectory", path, options, ({ files }) =>
       options.recursive ? files.makeDirectories(path) : files.makeDirectory(path),
     );
+  }
+
+  async owners(path: string, options?: OperationOptions) {
+    return this.#perform("owners", path, options, ({ files }) => files.owners(path));
+  }
+
+  async setAttributes(path: string, changes: AttributeChanges, options?: OperationOptions) {
+    return this.#perform("setAttributes", path, options, ({ files }) => files.setAttributes(path, changes));
+  }
+
+  async readLink(path: string, options?: OperationOptions) {
+    return this.#perform("readLink", path, options, ({ files }) => files.readLink(path));
+  }
+
+  async makeSymbolicLink(path: string, target: string, options?: OperationOptions) {
+    return this.#perform("makeSymbolicLink", path, options, ({ files }) => files.makeLink(path, target), true);
   }
 
   async *readDirectory(path: string, options: OperationOptions & { after?: string } = {}) {

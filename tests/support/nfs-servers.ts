@@ -104,7 +104,7 @@ async function startMemoryFileServer(): Promise<FileServer> {
       write: async (path, data) => void files.write(path, Buffer.from(data)),
       truncate: async (path, size) => files.truncate(path, size),
       makeDirectory: async (path) => files.makeDirectory(path),
-      makeLink: async (path) => files.makeLink(path),
+      makeLink: async (path, target) => files.makeLink(path, target),
     },
     async stop() {},
   };

@@ -5,6 +5,7 @@ import { appendTo } from "./files/appending.ts";
 import { type FileContext, KeyedMutex, OwnerNames, runOptions } from "./files/context.ts";
 import { makeDirectoryAt, pathExists, removePath, renamePath, statPath } from "./files/directories.ts";
 import { listDirectory } from "./files/listing.ts";
+import { changeAttributes, makeLinkAt, ownersOf, readLinkAt } from "./files/metadata.ts";
 import { removeOrphans } from "./files/orphans.ts";
 import { openForReading, readWhole } from "./files/reading.ts";
 import { writeWhole } from "./files/writing.ts";
@@ -62,6 +63,10 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     remove: (path, each) => removePath(context, path, each),
     rename: (from, to, each) => renamePath(context, from, to, each),
     makeDirectory: (path, each) => makeDirectoryAt(context, path, each),
+    owners: (path, each) => ownersOf(context, path, each),
+    setAttributes: (path, changes, each) => changeAttributes(context, path, changes, each),
+    readLink: (path, each) => readLinkAt(context, path, each),
+    makeSymbolicLink: (path, target, each) => makeLinkAt(context, path, target, each),
     readDirectory: (path, each) => listDirectory(context, path, each),
     removeOrphans: (path, each) => removeOrphans(context, path, each),
     ping: (each) => channel.ping(runOptions(context, each)),

@@ -56,3 +56,4 @@ export type {
 export type { StatusName } from "./wire/constants.ts";
 export { decodeName, encodeName, isNameString, nameLength } from "./wire/names.ts";
 export { etagOf, type FileAttributes, type FileType } from "./wire/operations/attributes.ts";
+export type { AttributeChanges, Owners } from "./wire/operations/metadata.ts";

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from "node:tls";
 import type { ConnectionError, NfsError } from "./errors.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { FileAttributes } from "./wire/operations/attributes.ts";
+import type { AttributeChanges, Owners } from "./wire/operations/metadata.ts";
 
 /** TLS options of `node:tls`. A function is called before every connection, for certificates that change with time. */
 export type TlsOptions = ConnectionOptions | (() => ConnectionOptions | Promise<ConnectionOptions>);
@@ -170,8 +171,16 @@ export interface NfsClient {
   exists(path: string, options?: OperationOptions): Promise<boolean>;
   /** Removes a file or an empty directory. */
   remove(path: string, options?: RemoveOptions): Promise<void>;
+  /** Renames a file, a link or a directory, also into another directory; a file that has the new name is replaced. */
   rename(from: string, to: string, options?: OperationOptions): Promise<void>;
   makeDirectory(path: string, options?: OperationOptions & { readonly recursive?: boolean }): Promise<void>;
+  /** Whom a file, a directory or a symbolic link belongs to. */
+  owners(path: string, options?: OperationOptions): Promise<Owners>;
+  /** Changes owner, mode or time of a file, a directory or a symbolic link itself. */
+  setAttributes(path: string, changes: AttributeChanges, options?: OperationOptions): Promise<void>;
+  /** The target of a symbolic link. It need not exist, and is a string as names are. */
+  readLink(path: string, options?: OperationOptions): Promise<string>;
+  makeSymbolicLink(path: string, target: string, options?: OperationOptions): Promise<void>;
   /** The entries of a directory, in the server's order, without `.` and `..`, fetched page by page. */
   readDirectory(path: string, options?: DirectoryOptions): AsyncIterable<DirectoryEntry>;
   /**

@@ -288,6 +288,45 @@ describeEachFileServer("a client", (start) => {
     expect(await server.stored.list("names/full")).toEqual(["inner"]);
   });
 
+  test("changes owner, mode and time of files and directories", async () => {
+    await client.writeFile(at("owned/file"), Buffer.from("x"));
+    const time = Date.UTC(2001, 1, 3, 4, 5, 6, 789);
+    for (const path of [at("owned/file"), at("owned")]) {
+      await client.setAttributes(path, { owner: 1234, group: "567", mode: 0o750, modifiedAt: time });
+      expect(await client.owners(path)).toEqual({ owner: "1234", group: "567" });
+      const { mode, modifiedAt } = await client.stat(path);
+      expect(mode).toBe(0o750);
+      expect(Math.abs(modifiedAt - time)).toBeLessThan(1);
+      await client.setAttributes(path, { mode: 0o700 });
+      expect(await client.owners(path)).toEqual({ owner: "1234", group: "567" });
+    }
+    await client.setAttributes(at("owned/file"), { modifiedAt: -1500 });
+    expect(Math.abs((await client.stat(at("owned/file"))).modifiedAt + 1500)).toBeLessThan(1);
+    expect((await client.readFile(at("owned/file"))).data).toEqual(Buffer.from("x"));
+    await expect(client.setAttributes(at("owned/missing"), { mode: 0o600 })).rejects.toThrow("NFS4ERR_NOENT");
+  });
+
+  test("makes and reads symbolic links, whatever they lead to", async () => {
+    const target = `../no/${decodeName(Buffer.of(0xe9))}`;
+    await client.makeDirectory(at("made-links"));
+    await client.makeSymbolicLink(at("made-links/link"), target);
+    expect(await client.readLink(at("made-links/link"))).toBe(target);
+    expect((await client.stat(at("made-links/link"))).type).toBe("symbolic-link");
+    await expect(client.makeSymbolicLink(at("made-links/link"), "x")).rejects.toThrow("NFS4ERR_EXIST");
+    await expect(client.readLink(at("made-links"))).rejects.toBeInstanceOf(NfsStatusError);
+    await client.setAttributes(at("made-links/link"), { owner: 1234, group: 567 });
+    expect(await client.owners(at("made-links/link"))).toEqual({ owner: "1234", group: "567" });
+  });
+
+  test("renames directories with all that is in them, also into other directories", async () => {
+    await client.writeFile(at("move/from/a/b"), Buffer.from("b"));
+    await client.makeDirectory(at("move/to"));
+    await client.rename(at("move/from/a"), at("move/to/c"));
+    expect((await client.readFile(at("move/to/c/b"))).data).toEqual(Buffer.from("b"));
+    expect(await client.exists(at("move/from/a"))).toBe(false);
+    await expect(client.rename(at("move/to"), at("move/to/c/inside"))).rejects.toBeInstanceOf(NfsStatusError);
+  });
+
   test("never follows a symbolic link", async () => {
     await server.stored.makeDirectory("links");
     await server.stored.write("links/target", "secret");

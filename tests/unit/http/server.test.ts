@@ -587,7 +587,7 @@ describe("listing a directory", () => {
 
   test("by HEAD, with the headers and the status of GET", async () => {
     await put("/files/dir/file", "one");
-    server.network.files.makeLink("/data/link");
+    server.network.files.makeLink("/data/link", "x");
     for (const path of [
       "/files/",
       "/files/dir/",
@@ -678,7 +678,7 @@ describe("problems", () => {
 
   test("for what is there but no file", async () => {
     await put("/files/dir/file", "one");
-    server.network.files.makeLink("/data/link");
+    server.network.files.makeLink("/data/link", "x");
     expect((await send("GET", "/files/dir/file/below")).status).toBe(409);
     expect((await send("GET", "/files/link")).status).toBe(403);
     expect((await send("HEAD", "/files/link")).status).toBe(403);

@@ -85,6 +85,7 @@ export const Attribute = {
   TIME_ACCESS: 47,
   TIME_METADATA: 52,
   TIME_MODIFY: 53,
+  TIME_MODIFY_SET: 54,
   MOUNTED_ON_FILEID: 55,
   SUPPATTR_EXCLCREAT: 75,
 } as const;

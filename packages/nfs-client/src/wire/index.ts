@@ -96,6 +96,14 @@ export {
   saveFileHandle,
 } from "./operations/file-handles.ts";
 export {
+  type AttributeChanges,
+  createSymbolicLink,
+  getOwners,
+  type Owners,
+  readLink,
+  setAttributes,
+} from "./operations/metadata.ts";
+export {
   type CreateSpecification,
   close,
   lockFile,

@@ -50,7 +50,8 @@ export async function setAttributes(
       done.push(Attribute.MODE);
     }
     if (accessTime !== undefined || modifyTime !== undefined) {
-      await calls.utimes(accessTime ?? seconds(stat, "atimeNs"), modifyTime ?? seconds(stat, "mtimeNs"));
+      const times = [accessTime ?? seconds(stat, "atimeNs"), modifyTime ?? seconds(stat, "mtimeNs")] as const;
+      await calls.utimes(timeOf(times[0]), timeOf(times[1]));
       if (accessTime !== undefined) done.push(ServerAttribute.TIME_ACCESS_SET);
       if (modifyTime !== undefined) done.push(ServerAttribute.TIME_MODIFY_SET);
     }
@@ -60,11 +61,14 @@ export async function setAttributes(
   }
 }
 
+/** The first time that a Date can be, in milliseconds. */
+const FIRST_DATE = -8.64e15;
+
 interface Calls {
   truncate(size: number): Promise<void>;
   chown(owner: number, group: number): Promise<void>;
   chmod(mode: number): Promise<void>;
-  utimes(accessTime: number, modifyTime: number): Promise<void>;
+  utimes(accessTime: number | Date, modifyTime: number | Date): Promise<void>;
 }
 
 /** For a file that is open, and perhaps has no path any more. */
@@ -91,6 +95,11 @@ function callsOnPath(tree: Tree, inode: Inode): Calls {
 function requireSizeable({ type }: Inode): void {
   if (type === FileTypeCode.REGULAR) return;
   throw new StatusError(type === FileTypeCode.DIRECTORY ? "NFS4ERR_ISDIR" : "NFS4ERR_INVAL");
+}
+
+/** Node.js takes a number below zero for the present; not so a date. */
+function timeOf(secondsSince1970: number): number | Date {
+  return secondsSince1970 < 0 ? new Date(Math.max(secondsSince1970 * 1000, FIRST_DATE)) : secondsSince1970;
 }
 
 function seconds(stat: BigIntStats, field: "atimeNs" | "mtimeNs"): number {

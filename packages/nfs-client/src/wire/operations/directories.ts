@@ -90,7 +90,7 @@ function readPage(reader: XdrReader): DirectoryPage {
   return { verifier, entries, endOfDirectory: reader.bool() };
 }
 
-function skipChangeInfo(reader: XdrReader): void {
+export function skipChangeInfo(reader: XdrReader): void {
   reader.bool();
   reader.uint64();
   reader.uint64();
