@@ -5,6 +5,7 @@
  */
 
 const mountTable = "packages/mount-table/src/index.ts";
+const efsTls = "packages/efs-tls/src/index.ts";
 const nfsClient = "packages/nfs-client/src/index.ts";
 const nfsWire = "packages/nfs-client/src/wire/index.ts";
 const nfsServer = "packages/nfs-server/src/index.ts";
@@ -15,9 +16,10 @@ const product = ["functions/", "fargate-app/", "packages/"];
 const ARROWS = {
   "packages/mount-table/": [],
   "packages/nfs-client/": [],
+  "packages/efs-tls/": [nfsClient],
   "packages/nfs-server/": [nfsWire],
-  "functions/": [mountTable, nfsClient],
-  "fargate-app/": [mountTable, nfsClient],
+  "functions/": [mountTable, nfsClient, efsTls],
+  "fargate-app/": [mountTable, nfsClient, efsTls],
   "(index|config|build).ts|components/": [...program, mountTable, ...product.slice(0, 2)],
   "local/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2)],
   "bench/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2), "local/", "tests/support/"],

@@ -1,9 +1,9 @@
 /** The lifecycle of the router: settings, mount table, mount targets, server, and an orderly end. */
 
+import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
 import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { ApiTokens, type TokenSource } from "./authentication/api-tokens.ts";
-import { mountTargetTls } from "./efs/mount-target-tls.ts";
 import type { DocsAssets } from "./http/routes/docs/routes.ts";
 import { closeServer, createServer } from "./http/server.ts";
 import { Metrics } from "./metrics.ts";

@@ -1,5 +1,6 @@
 /** The router's settings, from its environment. */
 
+import type { MountTargetTlsSettings } from "@efs-mount-autoscaling/efs-tls";
 import {
   DEFAULT_NFS_PORT,
   type MountTable,
@@ -7,7 +8,6 @@ import {
   parseMountTable,
 } from "@efs-mount-autoscaling/mount-table";
 import * as z from "zod";
-import type { MountTargetTlsSettings } from "./efs/mount-target-tls.ts";
 import type { HttpLimits } from "./http/limits.ts";
 import { ROUTING_STRATEGIES, type RoutingStrategy } from "./routing/strategies.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConnectionOptions } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { mountTargetTls } from "../../../fargate-app/src/efs/mount-target-tls.ts";
+import { mountTargetTls } from "../../../packages/efs-tls/src/mount-target-tls.ts";
 import { CertificateAuthority } from "../../support/certificates.ts";
 
 const SETTINGS = { serverName: "fs-0123abcd.efs.ap-northeast-1.amazonaws.com", fileSystemId: "fs-0123abcd" };

@@ -5,7 +5,7 @@ import {
   canonicalRequest,
   signConnect,
   stringToSign,
-} from "../../../fargate-app/src/efs/connect-signature.ts";
+} from "../../../packages/efs-tls/src/connect-signature.ts";
 import { debianProgram } from "../../support/programs.ts";
 import { describeRequiring } from "../../support/requirements.ts";
 

@@ -4,8 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { type ClientIdentity, makeClientCertificate } from "../../../fargate-app/src/efs/client-certificate.ts";
-import { signConnect } from "../../../fargate-app/src/efs/connect-signature.ts";
+import { type ClientIdentity, makeClientCertificate } from "../../../packages/efs-tls/src/client-certificate.ts";
+import { signConnect } from "../../../packages/efs-tls/src/connect-signature.ts";
 import { debianProgram } from "../../support/programs.ts";
 import { describeRequiring } from "../../support/requirements.ts";
 
