@@ -16,7 +16,7 @@ import {
   exchangeId,
   getAttributes,
   getFileHandle,
-  getServerLimits,
+  getServerAttributes,
   link,
   lockFile,
   MAX_OPAQUE_SIZE,
@@ -66,7 +66,7 @@ const channel = {
 const OPERATIONS = [
   sequence({ sessionId: Buffer.alloc(16), sequenceId: 1, slotId: 0, highestSlotId: 0, cacheThis: false }),
   getAttributes(),
-  getServerLimits(),
+  getServerAttributes(),
   read(ANONYMOUS_STATEID, { offset: 0, length: 100 }),
   write(ANONYMOUS_STATEID, { offset: 0, data: [], durable: true }),
   getFileHandle(),

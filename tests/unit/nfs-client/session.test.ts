@@ -25,7 +25,12 @@ function serverThatKnowsTheClient() {
       created.push({ clientId: args.uint64(), sequenceId: args.uint32() });
       return { sessionId: Buffer.alloc(16), foreChannel: CHANNEL };
     },
-    [Op.GETATTR]: () => ({ maximumRead: 1 << 20, maximumWrite: 1 << 20, leaseTime: 60 }),
+    [Op.GETATTR]: () => ({
+      maximumRead: 1 << 20,
+      maximumWrite: 1 << 20,
+      leaseTime: 60,
+      supported: new Set(["type", "change", "size", "fileId"]),
+    }),
   };
   const send: Send = async (operations: Operations) => {
     const answers = operations.map(({ code, encode }) => {

@@ -48,7 +48,7 @@ async function appendLocked(
   data: Uint8Array,
   { run, onFailure }: Holding,
 ): Promise<FileAttributes> {
-  const { maximumWrite } = context.channel.limits;
+  const { maximumWrite } = context.channel.capabilities;
   const start = locked.attributes.size;
   const once = { ...run, once: true };
   let written = 0;

@@ -78,7 +78,7 @@ export async function makeDirectoryAt(
 
 /** Creates the missing directories of a path, several in one COMPOUND. */
 export async function makeDirectories(context: FileContext, names: readonly string[], run: RunOptions): Promise<void> {
-  const step = context.channel.limits.maximumOperations - 2;
+  const step = context.channel.capabilities.maximumOperations - 2;
   let start: Operation<void> = putRootFileHandle;
   for (let at = 0; at < names.length; at += step) {
     start = putFileHandle(await enterMaking(context, start, names.slice(at, at + step), run));

@@ -30,7 +30,7 @@ export async function* listDirectory(
 /** From the second page on, the next page is fetched while the consumer has this one: it is likely to want them all. */
 async function* pagesOf(context: FileContext, path: string, options: DirectoryOptions): AsyncGenerator<DirectoryPage> {
   const read = async (start: readonly Operation<unknown>[], from: DirectoryPosition, run: RunOptions) => {
-    const page = readDirectory(from, context.channel.limits.maximumDirectoryPage);
+    const page = readDirectory(from, context.channel.capabilities.maximumDirectoryPage);
     const reply = (await context.channel.run([...start, page], run)).orThrow(path);
     return { reply, page: reply.of(page) };
   };

@@ -208,7 +208,7 @@ export async function releaseQuietly(context: FileContext, locked: LockedFile): 
  */
 async function releaseUncertain(context: FileContext, { file, ownerName, opened: known }: Taking): Promise<void> {
   // After that, the server has dropped the lock.
-  const run = cleanupOptions(context.channel.limits.leaseTime * 1000);
+  const run = cleanupOptions(context.channel.capabilities.leaseTime * 1000);
   try {
     const owner = await stateOwner(context, ownerName, run);
     const opened = known ?? (await openAgain(context, file, owner, run));

@@ -66,7 +66,7 @@ export async function walkTo(
   options: RunOptions,
   walks = 1,
 ): Promise<Operation<void>[]> {
-  const { maximumOperations } = channel.limits;
+  const { maximumOperations } = channel.capabilities;
   const fits = Math.max(1, Math.floor((maximumOperations - RESERVED) / walks) - 1);
   const step = maximumOperations - 2;
   let start: Operation<void> = putRootFileHandle;

@@ -88,7 +88,7 @@ async function readBeginning(
   options: ReadOptions,
 ): Promise<FirstRead> {
   const memory = new MemoryLease(context.memory);
-  const most = Math.min(wanted, context.channel.limits.maximumRead);
+  const most = Math.min(wanted, context.channel.capabilities.maximumRead);
   const { length } = roomForRead(memory, most);
   try {
     return await readOnce(context, file, { offset: start, length }, runOptions(context, options));
@@ -191,7 +191,7 @@ async function* readAhead(
   memory: MemoryLease,
   options: ReadOptions,
 ): AsyncGenerator<Buffer> {
-  const { maximumRead } = context.channel.limits;
+  const { maximumRead } = context.channel.capabilities;
   const ahead: ChunkAhead[] = [];
   let next = start + head.length;
   const request = () => {

@@ -77,7 +77,7 @@ async function writeFrom(
 
 /** Bytes of data that fit into a request with the names of the path, which occur twice in it. */
 function oneCompoundLimit({ channel }: FileContext, { directory, name }: EntryPath): number {
-  const { maximumRequest, maximumWrite } = channel.limits;
+  const { maximumRequest, maximumWrite } = channel.capabilities;
   const names = [...directory, name].reduce((sum, each) => sum + Buffer.byteLength(each) + NAME_OVERHEAD, 0);
   return Math.max(0, Math.min(maximumWrite, maximumRequest - ENVELOPE - 2 * names));
 }
@@ -169,7 +169,7 @@ async function writeAhead(
 ): Promise<void> {
   const run = () => runOptions(context, options);
   const endWatch = context.channel.watch();
-  const batches = new Batches(context.channel.limits.maximumWrite, async (chunks) => {
+  const batches = new Batches(context.channel.capabilities.maximumWrite, async (chunks) => {
     try {
       await writeChunks(context, file, chunks, run);
     } finally {

@@ -11,9 +11,10 @@ import { type CompoundReply, decodeCompound, type Operation, type Operations } f
 import { putRootFileHandle } from "../wire/operations/file-handles.ts";
 import type { SequenceResult } from "../wire/operations/sessions.ts";
 import type { XdrReader } from "../wire/xdr.ts";
+import type { Capabilities, Features } from "./capabilities.ts";
 import { SessionManager, type SessionOptions, type SessionStatistics, type WaitOptions } from "./manager.ts";
 import type { RpcConnection } from "./rpc-connection.ts";
-import type { Session, SessionLimits, Slot } from "./session.ts";
+import type { Session, Slot } from "./session.ts";
 
 export interface RunOptions extends WaitOptions {
   /**
@@ -82,9 +83,14 @@ export class Channel {
     return this.#manager.diagnostics;
   }
 
-  /** What the newest session allows. */
-  get limits(): SessionLimits {
-    return this.#session.limits;
+  /** What the newest session allows, and its server supports. */
+  get capabilities(): Capabilities {
+    return this.#session.capabilities;
+  }
+
+  /** Remembers, for this session, what its server turned out to refuse. */
+  noteRefusal(feature: keyof Features): void {
+    this.#session.capabilities = { ...this.#session.capabilities, [feature]: false };
   }
 
   /** The client id of the session, which the owners of opens and locks are part of. Waits for a session. */

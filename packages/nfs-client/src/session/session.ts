@@ -4,7 +4,7 @@ import type { Deadline } from "../deadline.ts";
 import { ConnectionError, ProtocolError } from "../errors.ts";
 import type { CompoundReply, Operations } from "../wire/compound.ts";
 import { VERIFIER_SIZE } from "../wire/constants.ts";
-import { getServerLimits } from "../wire/operations/attributes.ts";
+import { type FileAttributeName, getServerAttributes, verifyNothing } from "../wire/operations/attributes.ts";
 import { putRootFileHandle } from "../wire/operations/file-handles.ts";
 import {
   type ChannelAttributes,
@@ -17,20 +17,7 @@ import {
   reclaimComplete,
   sequence,
 } from "../wire/operations/sessions.ts";
-
-/** What the server granted, in bytes, counts and seconds. */
-export interface SessionLimits {
-  readonly maximumRequest: number;
-  /** Data in one READ; its reply fits into the session's response size. */
-  readonly maximumRead: number;
-  /** Data in one WRITE that is alone in its COMPOUND with SEQUENCE and PUTFH. */
-  readonly maximumWrite: number;
-  /** Bytes of one READDIR page. */
-  readonly maximumDirectoryPage: number;
-  /** Operations in one COMPOUND, besides SEQUENCE. */
-  readonly maximumOperations: number;
-  readonly leaseTime: number;
-}
+import type { Capabilities, SessionLimits } from "./capabilities.ts";
 
 export interface Session {
   readonly id: Buffer;
@@ -38,6 +25,8 @@ export interface Session {
   readonly identity: ClientIdentity;
   readonly slots: SlotTable;
   readonly limits: SessionLimits;
+  /** With what the server turned out to refuse since. */
+  capabilities: Capabilities;
 }
 
 /** Sends a COMPOUND as it is, without a session's SEQUENCE in front. */
@@ -77,8 +66,8 @@ export async function establishSession(
   slots: number,
   before?: ClientIdentity,
 ): Promise<Session> {
-  const { identity, sessionId, foreChannel } = await confirmClient(send, owner, slots, before);
-  checkUsable(foreChannel);
+  const { identity, serverOwner, sessionId, foreChannel } = await confirmClient(send, owner, slots, before);
+  requireUsableChannel(foreChannel);
 
   const slotTable = new SlotTable(Math.min(foreChannel.maximumRequests, slots));
   const inSlotZero = async (operations: Operations) => {
@@ -96,22 +85,35 @@ export async function establishSession(
   };
   const reclaimed = await inSlotZero([reclaimComplete()]);
   if (!reclaimed.failedWith("NFS4ERR_COMPLETE_ALREADY")) reclaimed.orThrow();
-  const limits = getServerLimits();
-  const server = (await inSlotZero([putRootFileHandle, limits])).orThrow().of(limits);
+  const aboutServer = getServerAttributes();
+  const verifying = verifyNothing();
+  const probed = await inSlotZero([putRootFileHandle, aboutServer, verifying]);
+  if (!probed.reached(aboutServer)) probed.orThrow();
+  const server = probed.of(aboutServer);
+  requireAttributes(server.supported);
 
-  return {
-    id: sessionId,
-    identity,
-    slots: slotTable,
-    limits: {
-      maximumRequest: foreChannel.maximumRequestSize,
-      maximumRead: Math.min(server.maximumRead, foreChannel.maximumResponseSize - READ_ENVELOPE, MEBIBYTE),
-      maximumWrite: Math.min(server.maximumWrite, foreChannel.maximumRequestSize - WRITE_ENVELOPE, MEBIBYTE),
-      maximumDirectoryPage: Math.min(foreChannel.maximumResponseSize - READ_ENVELOPE, DIRECTORY_PAGE),
-      maximumOperations: foreChannel.maximumOperations - 1,
-      leaseTime: server.leaseTime,
-    },
+  const limits: SessionLimits = {
+    maximumRequest: foreChannel.maximumRequestSize,
+    maximumRead: Math.min(server.maximumRead, foreChannel.maximumResponseSize - READ_ENVELOPE, MEBIBYTE),
+    maximumWrite: Math.min(server.maximumWrite, foreChannel.maximumRequestSize - WRITE_ENVELOPE, MEBIBYTE),
+    maximumDirectoryPage: Math.min(foreChannel.maximumResponseSize - READ_ENVELOPE, DIRECTORY_PAGE),
+    maximumOperations: foreChannel.maximumOperations - 1,
+    leaseTime: server.leaseTime,
   };
+  const capabilities: Capabilities = {
+    ...limits,
+    slots: slotTable.size,
+    attributes: server.supported,
+    serverOwner,
+    verify: probed.failedWith("NFS4ERR_NOT_SAME") || probed.succeeded,
+    // Only a request that is refused tells. The attribute LINK_SUPPORT is that of one file system, and the root may be in
+    // another than the files: nfs-ganesha's root says that it has no links.
+    link: true,
+    anonymousRead: true,
+    currentStateid: true,
+    lockOnCurrentStateid: true,
+  };
+  return { id: sessionId, identity, slots: slotTable, limits, capabilities };
 }
 
 /**
@@ -131,32 +133,57 @@ export function newOwner(name: string): ClientOwner {
 
 /** Confirms the client id by making a session with it. */
 async function confirmClient(send: Send, owner: ClientOwner, slots: number, before?: ClientIdentity) {
-  const identity = await identify(send, owner, before);
+  const { identity, serverOwner } = await identify(send, owner, before);
   const create = createSession(identity, wantedChannel(slots));
   const created = (await send([create])).orThrow().of(create);
-  return { identity: { ...identity, sequenceId: (identity.sequenceId + 1) >>> 0 }, ...created };
+  return { identity: { ...identity, sequenceId: (identity.sequenceId + 1) >>> 0 }, serverOwner, ...created };
 }
 
 /** The client id. One that the server knows, but whose sequence id we do not, is replaced by a new incarnation. */
-async function identify(send: Send, owner: ClientOwner, before?: ClientIdentity): Promise<ClientIdentity> {
+async function identify(
+  send: Send,
+  owner: ClientOwner,
+  before?: ClientIdentity,
+): Promise<{ identity: ClientIdentity; serverOwner: string }> {
   const exchange = exchangeId(owner);
-  const { confirmed, ...identity } = (await send([exchange])).orThrow().of(exchange);
-  if (!confirmed) return identity;
-  if (before?.clientId === identity.clientId) return before;
+  const { confirmed, serverOwner, ...identity } = (await send([exchange])).orThrow().of(exchange);
+  if (!confirmed) return { identity, serverOwner };
+  if (before?.clientId === identity.clientId) return { identity: before, serverOwner };
   return identify(send, newOwner(owner.name));
 }
 
-/** @throws {ProtocolError} when the session is too small to read or write even a small file. */
-function checkUsable(channel: ChannelAttributes): void {
-  const minSize = 2 * Math.max(READ_ENVELOPE, WRITE_ENVELOPE);
-  const minOperations = 16;
-  if (
-    channel.maximumRequests < 1 ||
-    channel.maximumOperations < minOperations ||
-    Math.min(channel.maximumRequestSize, channel.maximumResponseSize) < minSize
-  ) {
-    throw new ProtocolError(`The session that the server grants is too small to use: ${JSON.stringify(channel)}`);
+/** SEQUENCE included: the fewest operations in which a file can be published where there is none, and be looked up. */
+const MIN_OPERATIONS = 8;
+
+/** Bytes of a request or reply that hold 64 of the longest names, which is more than any COMPOUND of ours has. */
+const MIN_MESSAGE_SIZE = 32 * 1024;
+
+/** @throws {ProtocolError} when the session is too small for some operation; the message says what is missing. */
+function requireUsableChannel(channel: ChannelAttributes): void {
+  const { maximumOperations, maximumRequests, maximumRequestSize, maximumResponseSize } = channel;
+  const granted = [
+    [maximumOperations, MIN_OPERATIONS, "operations in a COMPOUND"],
+    [maximumRequests, 1, "slots"],
+    [maximumRequestSize, MIN_MESSAGE_SIZE, "bytes in a request"],
+    [maximumResponseSize, MIN_MESSAGE_SIZE, "bytes in a response"],
+  ] as const;
+  for (const [count, needed, what] of granted) {
+    if (count >= needed) continue;
+    throw new ProtocolError(`The server grants ${count} ${what}: the client needs at least ${needed}`);
   }
+}
+
+/**
+ * What no file operation can do without: TYPE, CHANGE and SIZE, which every server must have (RFC 8881 §5.6), and FILEID,
+ * without which one file cannot be told from another that takes its place.
+ */
+const NEEDED_ATTRIBUTES: readonly FileAttributeName[] = ["type", "change", "size", "fileId"];
+
+/** @throws {ProtocolError} that names the attributes that are missing. */
+function requireAttributes(supported: ReadonlySet<FileAttributeName>): void {
+  const missing = NEEDED_ATTRIBUTES.filter((name) => !supported.has(name));
+  if (missing.length === 0) return;
+  throw new ProtocolError(`The server does not have the attributes ${missing.join(", ")}: no etag can be made without`);
 }
 
 /** A slot of a session: it carries one request at a time, in sequence (RFC 8881 §2.10.6.1). */

@@ -35,15 +35,22 @@ export function etagOf({ fileId, change }: Pick<FileAttributes, "fileId" | "chan
   return `${fileId.toString(16)}-${change.toString(16)}`;
 }
 
+export type FileAttributeName = keyof FileAttributes;
+
+const FILE_ATTRIBUTE_NAMES = ["type", "change", "size", "fileId", "mode", "modifiedAt"] as const;
+
+/** The protocol's numbers of {@link FileAttributes}. */
+const FILE_ATTRIBUTE_NUMBERS: Readonly<Record<FileAttributeName, number>> = {
+  type: Attribute.TYPE,
+  change: Attribute.CHANGE,
+  size: Attribute.SIZE,
+  fileId: Attribute.FILEID,
+  mode: Attribute.MODE,
+  modifiedAt: Attribute.TIME_MODIFY,
+};
+
 /** The bitmap that asks for all of {@link FileAttributes}. */
-export const FILE_ATTRIBUTES = toBitmap([
-  Attribute.TYPE,
-  Attribute.CHANGE,
-  Attribute.SIZE,
-  Attribute.FILEID,
-  Attribute.MODE,
-  Attribute.TIME_MODIFY,
-]);
+export const FILE_ATTRIBUTES = toBitmap(Object.values(FILE_ATTRIBUTE_NUMBERS));
 
 const FILE_TYPES: Readonly<Record<number, FileType>> = {
   [FileTypeCode.REGULAR]: "file",
@@ -55,13 +62,14 @@ const FILE_TYPES: Readonly<Record<number, FileType>> = {
   [FileTypeCode.FIFO]: "fifo",
 };
 
-/** The limits of a server. */
-export interface ServerLimits {
+/** What a server says of itself. */
+export interface ServerAttributes {
   /** Seconds after which a silent client loses its state. */
   readonly leaseTime: number;
   /** Bytes in one READ and one WRITE. */
   readonly maximumRead: number;
   readonly maximumWrite: number;
+  readonly supported: ReadonlySet<FileAttributeName>;
 }
 
 const MAX_ATTRIBUTES_SIZE = 64 * 1024;
@@ -72,21 +80,34 @@ export function getAttributes(): Operation<FileAttributes> {
   return query(Op.GETATTR, (writer) => writeBitmap(writer, FILE_ATTRIBUTES), readFileAttributes);
 }
 
-const LIMITS = toBitmap([Attribute.LEASE_TIME, Attribute.MAXREAD, Attribute.MAXWRITE]);
+const SERVER_ATTRIBUTES = toBitmap([
+  Attribute.SUPPORTED_ATTRS,
+  Attribute.LEASE_TIME,
+  Attribute.MAXREAD,
+  Attribute.MAXWRITE,
+]);
 
-export function getServerLimits(): Operation<ServerLimits> {
+/** Reads {@link ServerAttributes} of the current file's file system. */
+export function getServerAttributes(): Operation<ServerAttributes> {
   return query(
     Op.GETATTR,
-    (writer) => writeBitmap(writer, LIMITS),
+    (writer) => writeBitmap(writer, SERVER_ATTRIBUTES),
     (reader) => {
       const values = readValues(reader);
       return {
         leaseTime: values.leaseTime ?? DEFAULT_LEASE_TIME,
         maximumRead: values.maximumRead ?? Number.POSITIVE_INFINITY,
         maximumWrite: values.maximumWrite ?? Number.POSITIVE_INFINITY,
+        supported: supportedOf(values.supported),
       };
     },
   );
+}
+
+/** All of them where the server does not say: it must (RFC 8881 §5.6). */
+function supportedOf(bitmap: readonly number[] = FILE_ATTRIBUTES): Set<FileAttributeName> {
+  const numbers = fromBitmap(bitmap);
+  return new Set(FILE_ATTRIBUTE_NAMES.filter((name) => numbers.includes(FILE_ATTRIBUTE_NUMBERS[name])));
 }
 
 const SIZE = toBitmap([Attribute.SIZE]);
@@ -132,12 +153,28 @@ export function verifySize(size: number): Operation<void> {
   );
 }
 
-const MODE = toBitmap([Attribute.MODE]);
+const WHAT_WE_VERIFY = toBitmap([Attribute.CHANGE, Attribute.SIZE, Attribute.FILEID]);
 
-/** The attributes of an object that is to be created. */
-export function writeCreationAttributes(writer: XdrWriter, mode: number): void {
-  writeBitmap(writer, MODE);
-  writer.opaque(new XdrWriter(4).uint32(mode).toBuffer());
+/** Fails with NFS4ERR_NOT_SAME where VERIFY works with the attributes that we use it for: no directory has these. */
+export function verifyNothing(): Operation<void> {
+  return query(
+    Op.VERIFY,
+    (writer) => {
+      writeBitmap(writer, WHAT_WE_VERIFY);
+      writer.opaque(new XdrWriter(24).uint64(0n).uint64(0n).uint64(0n).toBuffer());
+    },
+    nothing,
+  );
+}
+
+const MODE = toBitmap([Attribute.MODE]);
+const NONE = toBitmap([]);
+const NO_VALUES = Buffer.alloc(0);
+
+/** The attributes of an object that is to be created; without a mode, the server chooses it. */
+export function writeCreationAttributes(writer: XdrWriter, mode: number | undefined): void {
+  writeBitmap(writer, mode === undefined ? NONE : MODE);
+  writer.opaque(mode === undefined ? NO_VALUES : new XdrWriter(4).uint32(mode).toBuffer());
 }
 
 /** Reads a fattr4 that answers {@link FILE_ATTRIBUTES}; what a server leaves out is zero or `unknown`. */
@@ -163,6 +200,7 @@ interface Values {
   leaseTime?: number;
   maximumRead?: number;
   maximumWrite?: number;
+  supported?: readonly number[];
 }
 
 function readValues(reader: XdrReader): Values {
@@ -178,6 +216,9 @@ function readValues(reader: XdrReader): Values {
 
 function readValue(reader: XdrReader, attribute: number, values: Values): void {
   switch (attribute) {
+    case Attribute.SUPPORTED_ATTRS:
+      values.supported = readBitmap(reader);
+      return;
     case Attribute.TYPE:
       values.type = FILE_TYPES[reader.uint32()] ?? "unknown";
       return;

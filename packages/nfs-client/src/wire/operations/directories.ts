@@ -7,7 +7,7 @@ import type { XdrReader } from "../xdr.ts";
 import { FILE_ATTRIBUTES, type FileAttributes, readFileAttributes, writeCreationAttributes } from "./attributes.ts";
 
 /** Creates a directory in the current one; the new one becomes the current file handle. */
-export function createDirectory(name: string, mode: number): Operation<void> {
+export function createDirectory(name: string, mode: number | undefined): Operation<void> {
   return mutation(
     Op.CREATE,
     (writer) => {

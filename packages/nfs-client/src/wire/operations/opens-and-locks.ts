@@ -31,7 +31,8 @@ export type OpenAccess = "read" | "write";
 export interface CreateSpecification {
   /** `guarded` fails with NFS4ERR_EXIST when the name is taken; `unchecked` opens what is there. */
   readonly how: "guarded" | "unchecked";
-  readonly mode: number;
+  /** Permission bits; the server chooses them when absent. */
+  readonly mode?: number | undefined;
 }
 
 export interface OpenByName {

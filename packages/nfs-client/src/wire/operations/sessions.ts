@@ -20,6 +20,8 @@ export interface ClientIdentity {
 export interface ExchangedId extends ClientIdentity {
   /** The client has had a session before: {@link ClientIdentity.sequenceId} means nothing then (RFC 8881 §18.35.3). */
   readonly confirmed: boolean;
+  /** so_major_id: the same for connections behind which the same client records are (RFC 8881 §2.10.4). */
+  readonly serverOwner: string;
 }
 
 export function exchangeId({ name, verifier }: ClientOwner): Operation<ExchangedId> {
@@ -36,10 +38,10 @@ export function exchangeId({ name, verifier }: ClientOwner): Operation<Exchanged
       if (protection !== StateProtect.NONE)
         throw new XdrError(`State protection ${protection} where none was asked for`);
       reader.uint64();
-      reader.opaque(MAX_OPAQUE_SIZE);
+      const serverOwner = reader.opaque(MAX_OPAQUE_SIZE).toString("latin1");
       reader.opaque(MAX_OPAQUE_SIZE);
       skipImplementations(reader);
-      return { ...identity, confirmed };
+      return { ...identity, confirmed, serverOwner };
     },
   );
 }
