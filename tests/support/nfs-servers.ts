@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import { type NfsServerOptions, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs, decodeName, encodeName, type NfsClient, type NfsClientOptions } from "nfs-client";
 import { describe } from "vitest";
 import { GaneshaServer, ganesha, LEASE } from "./ganesha.ts";
@@ -27,13 +27,13 @@ export function describeEachServer(
   const real = "nfs-ganesha";
   describeRequiring([ganesha], `${name} (${real})`, ([command]) => suite(() => GaneshaServer.start(command), real));
   const local = "local NFS server";
-  describe(`${name} (${local})`, () => suite(startLocalServer, local));
+  describe(`${name} (${local})`, () => suite(() => startLocalServer(), local));
 }
 
-async function startLocalServer(): Promise<TestServer> {
+async function startLocalServer(options: Pick<NfsServerOptions, "profile"> = {}): Promise<TestServer> {
   const directory = await mkdtemp(join(tmpdir(), "nfs-server-"));
   // No suite looks at what a crash would leave, and a disk that others keep busy takes seconds for a sync.
-  const server = await startNfsServer({ directory, host: "127.0.0.1", port: 0, leaseSeconds: LEASE, durable: false });
+  const server = await startNfsServer({ ...options, directory, leaseSeconds: LEASE, durable: false });
   return {
     host: server.host,
     port: server.port,
@@ -66,9 +66,16 @@ interface StoredFiles {
   makeLink(path: string, target: string): Promise<void>;
 }
 
-/** Runs `suite` over every server of {@link describeEachServer}, and over the one in memory that has no wire. */
+/**
+ * Runs `suite` over every server of {@link describeEachServer}, over the local one as it refuses much and most, and over
+ * the one in memory that has no wire.
+ */
 export function describeEachFileServer(name: string, suite: (start: () => Promise<FileServer>) => void): void {
   describeEachServer(name, (start) => suite(async () => fileServer(await start())));
+  for (const profile of ["efs", "strictest"] as const) {
+    describe(`${name} (local NFS server, profile ${profile})`, () =>
+      suite(async () => fileServer(await startLocalServer({ profile }))));
+  }
   describe(`${name} (in memory)`, () => suite(startMemoryFileServer));
 }
 

@@ -2,11 +2,13 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { appendTo } from "./files/appending.ts";
-import { type FileContext, KeyedMutex, OwnerNames, runOptions } from "./files/context.ts";
+import { type FileContext, KeyedMutex, runOptions } from "./files/context.ts";
 import { makeDirectoryAt, pathExists, removePath, renamePath, statPath } from "./files/directories.ts";
 import { listDirectory } from "./files/listing.ts";
+import { LostLocks } from "./files/lost-locks.ts";
 import { changeAttributes, makeLinkAt, ownersOf, readLinkAt } from "./files/metadata.ts";
 import { removeOrphans } from "./files/orphans.ts";
+import { MAX_LOCKED_FILES, MAX_OPEN_FILES, OwnerNames } from "./files/owners.ts";
 import { openForReading, readWhole } from "./files/reading.ts";
 import { writeWhole } from "./files/writing.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -44,13 +46,14 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
   });
   const context: FileContext = {
     channel,
-    owners: new OwnerNames(),
+    openOwners: new OwnerNames("open", MAX_OPEN_FILES),
+    lockOwners: new OwnerNames("lock", MAX_LOCKED_FILES),
+    lostLocks: new LostLocks(),
     appendMutex: new KeyedMutex(),
     memory: options.memory ?? new MemoryBudget(),
     fileMode: options.fileMode ?? DEFAULT_FILE_MODE,
     directoryMode: options.directoryMode ?? DEFAULT_DIRECTORY_MODE,
     operationTimeout: options.operationTimeout ?? DEFAULT_OPERATION_TIMEOUT,
-    refusals: { anonymousRead: false, currentStateid: false },
   };
   return {
     name,

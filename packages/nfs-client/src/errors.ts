@@ -1,9 +1,10 @@
 /** The errors of the client: its methods fail with no others. */
-import { operationName, type StatusName, statusMeaning, statusName } from "./wire/constants.ts";
+import { Op, operationName, type StatusName, statusMeaning, statusName } from "./wire/constants.ts";
 
 /** What went wrong, one code for each class: for `switch`, and where `instanceof` does not reach. */
 export type NfsErrorCode =
   | "ERR_NFS_ABORTED"
+  | "ERR_NFS_BUSY"
   | "ERR_NFS_CLOSED"
   | "ERR_NFS_CONNECTION"
   | "ERR_NFS_CURSOR"
@@ -36,6 +37,36 @@ export class NfsStatusError extends NfsError {
     this.status = status ?? code;
     this.operation = operationName(operation);
   }
+}
+
+/** The server cannot do this now, and nothing was changed. The same may succeed later. */
+export class BusyError extends NfsError {
+  override readonly name = "BusyError";
+  override readonly code = "ERR_NFS_BUSY";
+  /** `limit`: of open files or locks. `locked`: by a lock that this client can no longer release. */
+  readonly reason: "limit" | "locked";
+  /** Seconds after which it makes sense to retry. */
+  readonly retryAfter: number;
+
+  constructor(
+    reason: BusyError["reason"],
+    message: string,
+    { retryAfter = 1, ...options }: ErrorOptions & { readonly retryAfter?: number } = {},
+  ) {
+    super(message, options);
+    this.reason = reason;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/**
+ * The error for a status other than NFS4_OK. NFS4ERR_DQUOT at OPEN or LOCK is the limit of what a client has open or
+ * locked (Amazon EFS user guide, "Troubleshooting file operation errors"); elsewhere it is a quota of space.
+ */
+export function statusError(code: number, operation: number, path?: string): NfsStatusError | BusyError {
+  const error = new NfsStatusError(code, operation, path);
+  const isLimit = error.status === "NFS4ERR_DQUOT" && (operation === Op.OPEN || operation === Op.LOCK);
+  return isLimit ? new BusyError("limit", error.message, { cause: error }) : error;
 }
 
 /** The server could not be reached, or the connection was lost during the operation. */

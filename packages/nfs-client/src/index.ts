@@ -18,6 +18,7 @@ export {
 } from "./diagnostics.ts";
 export {
   AbortedError,
+  BusyError,
   ClosedError,
   ConnectionError,
   DeadlineError,

@@ -9,6 +9,7 @@ const readme = readFileSync("packages/nfs-client/README.md", "utf8");
 /** Complete, or this does not compile. */
 const CODES: Readonly<Record<NfsErrorCode, string>> = {
   ERR_NFS_ABORTED: "AbortedError",
+  ERR_NFS_BUSY: "BusyError",
   ERR_NFS_CLOSED: "ClosedError",
   ERR_NFS_CONNECTION: "ConnectionError",
   ERR_NFS_CURSOR: "InvalidCursorError",

@@ -6,9 +6,17 @@ import { type FileAttributes, getAttributes, setSize, verifySize } from "../wire
 import { write } from "../wire/operations/data.ts";
 import { putFileHandle } from "../wire/operations/file-handles.ts";
 import type { CreateSpecification } from "../wire/operations/opens-and-locks.ts";
-import { cleanupOptions, type FileContext, runOptions } from "./context.ts";
+import { cleanupOptions, creationMode, type FileContext, runOptions } from "./context.ts";
 import { makingParents } from "./directories.ts";
-import { type Holding, type LockedFile, release, releaseQuietly, requireEtag, withLockedFile } from "./locking.ts";
+import {
+  type Holding,
+  type LockedFile,
+  notSame,
+  releaseQuietly,
+  requireEtag,
+  unlockAndClose,
+  withLockedFile,
+} from "./locking.ts";
 import { parseEntryPath } from "./paths.ts";
 
 export async function appendTo(
@@ -36,9 +44,9 @@ export async function appendTo(
 }
 
 /** How the file is created where there is none; a file that must have an etag is not created. */
-function creation({ fileMode }: FileContext, when: WriteOptions["when"]): CreateSpecification | undefined {
+function creation(context: FileContext, when: WriteOptions["when"]): CreateSpecification | undefined {
   if (typeof when === "object") return undefined;
-  return { how: when === "absent" ? "guarded" : "unchecked", mode: fileMode };
+  return { how: when === "absent" ? "guarded" : "unchecked", mode: creationMode(context, context.fileMode) };
 }
 
 /** Writes at the end of the file, which the lock keeps in place. An append that fails half way is truncated away. */
@@ -48,7 +56,7 @@ async function appendLocked(
   data: Uint8Array,
   { run, onFailure }: Holding,
 ): Promise<FileAttributes> {
-  const { maximumWrite } = context.channel.capabilities;
+  const { maximumWrite, verify } = context.channel.capabilities;
   const start = locked.attributes.size;
   const once = { ...run, once: true };
   let written = 0;
@@ -57,16 +65,24 @@ async function appendLocked(
     const writing = write(locked.lockStateid, { offset: start + written, data: [part], durable: true });
     const attributes = getAttributes();
     const isLast = written + part.length === data.length;
-    const ending = isLast ? [verifySize(start + data.length), attributes, ...release(locked)] : [];
-    const reply = await context.channel.run([putFileHandle(locked.handle), writing, ...ending], once);
-    if (isLast && reply.reached(attributes)) {
+    // The lock is given up in the same COMPOUND only where VERIFY sees to it that all was written.
+    const verified = [verifySize(start + data.length), attributes, ...unlockAndClose(locked)];
+    const ending = verify ? verified : [attributes];
+    const reply = await context.channel.run([putFileHandle(locked.handle), writing, ...(isLast ? ending : [])], once);
+    if (!reply.reached(writing)) reply.orThrow(locked.path);
+    const { count } = reply.of(writing);
+    if (isLast && verify && reply.reached(attributes)) {
       if (!reply.succeeded) await releaseQuietly(context, locked);
       return reply.of(attributes);
     }
-    if (!reply.reached(writing)) reply.orThrow(locked.path);
     onFailure(() => truncate(context, locked, start));
-    const { count } = reply.of(writing);
-    if (count === 0 || count > part.length) {
+    if (isLast && reply.reached(attributes) && count === part.length) {
+      const after = reply.of(attributes);
+      if (after.size !== start + data.length) throw notSame(locked.path);
+      await releaseQuietly(context, locked);
+      return after;
+    }
+    if (count > part.length || (count === 0 && part.length > 0)) {
       throw new ProtocolError(`The server wrote ${count} of ${part.length} bytes`);
     }
     written += count;

@@ -4,10 +4,16 @@ import type { MemoryBudget } from "../memory-budget.ts";
 import type { Channel, RunOptions } from "../session/channel.ts";
 import type { OperationOptions } from "../types.ts";
 import type { StateOwner } from "../wire/operations/opens-and-locks.ts";
+import type { LostLocks } from "./lost-locks.ts";
+import type { OwnerNames } from "./owners.ts";
 
 export interface FileContext {
   readonly channel: Channel;
-  readonly owners: OwnerNames;
+  /** Of files that stay open over several COMPOUNDs. */
+  readonly openOwners: OwnerNames;
+  /** Of files that are locked. */
+  readonly lockOwners: OwnerNames;
+  readonly lostLocks: LostLocks;
   /** By path: appends of this client wait here for each other, and do not compete for the lock on the server. */
   readonly appendMutex: KeyedMutex;
   /** For the file data of streams. */
@@ -16,8 +22,6 @@ export interface FileContext {
   readonly directoryMode: number;
   /** Milliseconds, for operations without a timeout of their own. */
   readonly operationTimeout: number;
-  /** What this server turned out not to support. */
-  readonly refusals: { anonymousRead: boolean; currentStateid: boolean };
 }
 
 export function runOptions({ operationTimeout }: FileContext, options: OperationOptions = {}): RunOptions {
@@ -32,41 +36,13 @@ export function cleanupOptions(timeout = 5000): RunOptions {
   return { deadline: new Deadline(timeout), onConnectionLoss: "recover" };
 }
 
-export async function stateOwner({ channel }: FileContext, name: string, options: RunOptions): Promise<StateOwner> {
-  return { clientId: await channel.clientId(options), name };
+/** The permission bits to create something with; none where the server has no such attribute. */
+export function creationMode({ channel }: FileContext, mode: number): number | undefined {
+  return channel.capabilities.attributes.has("mode") ? mode : undefined;
 }
 
-/**
- * Names for the owners of opens and locks. They are reused, so that the server keeps no more of them than are in use.
- */
-export class OwnerNames {
-  readonly #free: string[] = [];
-  #made = 0;
-
-  /** @param use Calls `busy` with work in the owner's name that goes on after it; that work must not fail. */
-  async with<T>(use: (name: string, busy: (work: Promise<void>) => void) => Promise<T>): Promise<T> {
-    const name = this.take();
-    let work: Promise<void> | undefined;
-    try {
-      return await use(name, (promise) => {
-        work = promise;
-      });
-    } finally {
-      if (work === undefined) this.release(name);
-      else void work.then(() => this.release(name));
-    }
-  }
-
-  take(): string {
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    this.#made += 1;
-    return `owner-${this.#made}`;
-  }
-
-  release(name: string): void {
-    this.#free.push(name);
-  }
+export async function stateOwner({ channel }: FileContext, name: string, options: RunOptions): Promise<StateOwner> {
+  return { clientId: await channel.clientId(options), name };
 }
 
 /** One mutex for each key, granted in the order of asking. */

@@ -13,7 +13,7 @@ import {
   putRootFileHandle,
   saveFileHandle,
 } from "../wire/operations/file-handles.ts";
-import { type FileContext, runOptions } from "./context.ts";
+import { creationMode, type FileContext, runOptions } from "./context.ts";
 import { whileUnchanged } from "./locking.ts";
 import { type EntryPath, parseEntryPath, parsePath, walkTo } from "./paths.ts";
 
@@ -31,7 +31,7 @@ export async function statNames(
   run: RunOptions,
 ): Promise<FileAttributes> {
   const attributes = getAttributes();
-  const walk = await walkTo(context, names, run);
+  const walk = await walkTo(context, names, run, 1);
   return (await context.channel.run([...walk, attributes], run)).orThrow(`/${names.join("/")}`).of(attributes);
 }
 
@@ -54,9 +54,13 @@ export async function renamePath(
   const run = runOptions(context, options);
   const source = parseEntryPath(from);
   const target = parseEntryPath(to);
-  const sourceDirectory = await walkTo(context, source.directory, run, 2);
-  const targetDirectory = await walkTo(context, target.directory, run, 2);
-  const operations = [...sourceDirectory, saveFileHandle, ...targetDirectory, rename(source.name, target.name)];
+  const { maximumOperations } = context.channel.capabilities;
+  const others = 2;
+  const inOne = 2 + source.directory.length + target.directory.length + others <= maximumOperations;
+  const onlyHandle = maximumOperations - 1;
+  const fromSource = await walkTo(context, source.directory, run, inOne ? 0 : onlyHandle);
+  const toTarget = await walkTo(context, target.directory, run, fromSource.length + others);
+  const operations = [...fromSource, saveFileHandle, ...toTarget, rename(source.name, target.name)];
   (await context.channel.run(operations, { ...run, once: true })).orThrow(from);
 }
 
@@ -71,8 +75,8 @@ export async function makeDirectoryAt(
     return;
   }
   const { directory, name } = parseEntryPath(path);
-  const walk = await walkTo(context, directory, run);
-  const operations = [...walk, createDirectory(name, context.directoryMode)];
+  const walk = await walkTo(context, directory, run, 1);
+  const operations = [...walk, createDirectory(name, creationMode(context, context.directoryMode))];
   (await context.channel.run(operations, { ...run, once: true })).orThrow(path);
 }
 
@@ -87,11 +91,13 @@ export async function makeDirectories(context: FileContext, names: readonly stri
 
 /** The handle of the directory at `names` below `start`, which is created where it is missing. */
 async function enterMaking(
-  { channel, directoryMode }: FileContext,
+  context: FileContext,
   start: Operation<void>,
   names: readonly string[],
   run: RunOptions,
 ): Promise<Buffer> {
+  const { channel } = context;
+  const mode = creationMode(context, context.directoryMode);
   const path = names.join("/");
   const handle = getFileHandle();
   for (;;) {
@@ -100,7 +106,7 @@ async function enterMaking(
     if (!found.failedWith("NFS4ERR_NOENT")) found.orThrow(path);
     const sequenceAndStart = 2;
     const existing = found.failure.index - sequenceAndStart;
-    const missing = names.slice(existing).map((name) => createDirectory(name, directoryMode));
+    const missing = names.slice(existing).map((name) => createDirectory(name, mode));
     const made = await channel.run([start, ...names.slice(0, existing).map(lookup), ...missing, handle], run);
     // Somebody else may create the same directories at the same time.
     if (!made.failedWith("NFS4ERR_EXIST")) return made.orThrow(path).of(handle);
@@ -109,8 +115,8 @@ async function enterMaking(
 }
 
 /**
- * Runs `operation`. If it fails with NFS4ERR_NOENT because the directory is missing, creates the directory and runs it
- * once more: so the common case stays one round trip.
+ * Runs `operation`. If it fails because the directory is missing, creates the directory and runs it once more: so the
+ * common case stays one round trip. A directory that was removed after it was looked up is NFS4ERR_STALE.
  */
 export async function makingParents<T>(
   context: FileContext,
@@ -121,7 +127,9 @@ export async function makingParents<T>(
   try {
     return await operation();
   } catch (error) {
-    if (!isStatus(error, "NFS4ERR_NOENT") || error.operation !== "LOOKUP" || directory.length === 0) throw error;
+    const wasMissing = isStatus(error, "NFS4ERR_NOENT") && error.operation === "LOOKUP";
+    const wasRemoved = isStatus(error, "NFS4ERR_STALE") && error.operation === "PUTFH";
+    if (!(wasMissing || wasRemoved) || directory.length === 0) throw error;
     await makeDirectories(context, directory, run);
     return operation();
   }
@@ -150,12 +158,12 @@ export async function removePath(context: FileContext, path: string, options: Re
 }
 
 async function removeFile(context: FileContext, file: EntryPath, run: RunOptions): Promise<void> {
-  const walk = await walkTo(context, file.directory, run);
+  const walk = await walkTo(context, file.directory, run, 1);
   (await context.channel.run([...walk, remove(file.name)], { ...run, once: true })).orThrow(file.text);
 }
 
 async function removeUnchanged(context: FileContext, file: EntryPath, etag: string, run: RunOptions): Promise<void> {
-  await whileUnchanged(context, file, etag, run, async (verified, underLock) => {
+  await whileUnchanged(context, file, etag, run, 1, async (verified, underLock) => {
     (await context.channel.run([...verified, remove(file.name)], { ...underLock, once: true })).orThrow(file.text);
   });
 }

@@ -37,7 +37,7 @@ async function* pagesOf(context: FileContext, path: string, options: DirectoryOp
   const start = options.after === undefined ? DIRECTORY_START : parseCursor(options.after);
   const run = runOptions(context, options);
   const handle = getFileHandle();
-  const first = await read([...(await walkTo(context, parsePath(path), run)), handle], start, run);
+  const first = await read([...(await walkTo(context, parsePath(path), run, 2)), handle], start, run);
   const directory = [putFileHandle(first.reply.of(handle))];
   let { page } = first;
   const endWatch = context.channel.watch();

@@ -3,9 +3,10 @@
  * it under a condition. Here it is taken and released, and here the condition is checked.
  */
 import { Backoff } from "../deadline.ts";
-import { ignoreNfsError, isStatus, NfsStatusError, PreconditionError } from "../errors.ts";
+import { BusyError, ignoreNfsError, isStatus, NfsStatusError, PreconditionError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { CompoundReply, Operation } from "../wire/compound.ts";
+import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
+import { Op, statusCode } from "../wire/constants.ts";
 import { CURRENT_STATEID, type Stateid } from "../wire/data-types.ts";
 import { etagOf, type FileAttributes, getAttributes, verifyIdentity } from "../wire/operations/attributes.ts";
 import {
@@ -24,7 +25,7 @@ import {
   unlockFile,
 } from "../wire/operations/opens-and-locks.ts";
 import { cleanupOptions, type FileContext, stateOwner } from "./context.ts";
-import { OPEN_LOST, type OpenFile } from "./open-files.ts";
+import { OPEN_LOST, type OpenFile, openAt } from "./open-files.ts";
 import { type EntryPath, walkTo } from "./paths.ts";
 
 const FIRST_WAIT = 4;
@@ -36,10 +37,12 @@ export interface LockedFile extends OpenFile {
   readonly attributes: FileAttributes;
 }
 
-/** A lock that is being taken. `opened` is missing until the server has opened the file. */
+/** A lock that is being taken, or held. `opened` is missing until the server has opened the file. */
 interface Taking {
   readonly file: EntryPath;
   readonly ownerName: string;
+  /** Who knows of the lock: see {@link Capabilities.serverOwner}. */
+  readonly serverOwner: string;
   opened?: OpenFile;
 }
 
@@ -56,7 +59,7 @@ export interface Holding {
  * is granted: if it was replaced or removed while we waited, the new one is opened and locked instead.
  *
  * @param create How to create the file where there is none; without it, that is NFS4ERR_NOENT.
- * @param use Must release the lock when it succeeds: see {@link release}.
+ * @param use Must release the lock when it succeeds: see {@link unlockAndClose}.
  */
 export async function withLockedFile<T>(
   context: FileContext,
@@ -65,7 +68,7 @@ export async function withLockedFile<T>(
   run: RunOptions,
   use: (locked: LockedFile, holding: Holding) => Promise<T>,
 ): Promise<T> {
-  return context.owners.with(async (ownerName, busy) => {
+  return context.lockOwners.with(run.deadline, async (ownerName, busy) => {
     let over = Promise.resolve();
     const watched: RunOptions = {
       ...run,
@@ -77,22 +80,37 @@ export async function withLockedFile<T>(
     const onFailure = (work: () => Promise<void>) => {
       undo = work;
     };
-    const taking: Taking = { file, ownerName };
+    const taking: Taking = { file, ownerName, serverOwner: context.channel.capabilities.serverOwner };
     let giveBack = () => releaseUncertain(context, taking);
     try {
       const locked = await takeLock(context, taking, create, watched);
       giveBack = () => releaseQuietly(context, locked);
-      return await use(locked, { run: watched, onFailure });
+      const result = await use(locked, { run: watched, onFailure });
+      noteIfLost(context, taking);
+      return result;
     } catch (error) {
       // In the background: the caller's time may be over, and its last request may still be executed.
-      if (mayBeLocked(taking, error)) busy(over.then(() => undo()).then(() => giveBack()));
+      if (mayBeLocked(taking, error)) {
+        busy(
+          over
+            .then(() => undo())
+            .then(() => giveBack())
+            .then(() => noteIfLost(context, taking)),
+        );
+      }
       throw error;
     }
   });
 }
 
 function mayBeLocked({ opened }: Taking, error: unknown): boolean {
-  return opened !== undefined || !(error instanceof NfsStatusError);
+  return opened !== undefined || !(error instanceof NfsStatusError || error instanceof BusyError);
+}
+
+/** Where this server does not know who took the lock, nobody can release it before that client's lease ends. */
+function noteIfLost({ channel, lostLocks }: FileContext, { file, serverOwner }: Taking): void {
+  const { leaseTime, serverOwner: now } = channel.capabilities;
+  if (now !== serverOwner) lostLocks.add(file.text, leaseTime * 1000);
 }
 
 async function takeLock(
@@ -101,75 +119,125 @@ async function takeLock(
   create: CreateSpecification | undefined,
   run: RunOptions,
 ): Promise<LockedFile> {
+  let creation = create;
   for (;;) {
-    const locked = await lockPath(context, taking, create, run);
-    if (locked !== undefined) return locked;
+    const outcome = await lockPath(context, taking, creation, run);
+    if (typeof outcome === "object") return outcome;
+    // The file that is there now may be the one that we made.
+    if (outcome === "open-lost" && creation !== undefined) creation = { ...creation, how: "unchecked" };
     delete taking.opened;
     run.deadline.check();
   }
 }
 
-/** The locked file; `undefined` when the path led to another file by the time the lock was granted. */
+/** The locked file; `moved` when the path led to another file by the time the lock was granted. */
 async function lockPath(
   context: FileContext,
   taking: Taking,
   create: CreateSpecification | undefined,
   run: RunOptions,
-): Promise<LockedFile | undefined> {
+): Promise<LockedFile | "moved" | "open-lost"> {
+  const owner = await stateOwner(context, taking.ownerName, run);
+  try {
+    const granted =
+      (await openAndLock(context, taking, owner, create, run)) ??
+      (await waitForLock(context, taking, owner, create, run));
+    if (granted.inPlace) return granted.locked;
+    await releaseQuietly(context, granted.locked);
+    return "moved";
+  } catch (error) {
+    if (taking.opened !== undefined && isStatus(error, ...OPEN_LOST)) return "open-lost";
+    throw error;
+  }
+}
+
+/**
+ * Opens and locks in one COMPOUND, where the server takes that. `undefined` when it was only opened, or not even that:
+ * see {@link Taking.opened}.
+ */
+async function openAndLock(
+  context: FileContext,
+  taking: Taking,
+  owner: StateOwner,
+  create: CreateSpecification | undefined,
+  run: RunOptions,
+): Promise<GrantedLock | undefined> {
   const { file, ownerName } = taking;
-  const owner = await stateOwner(context, ownerName, run);
-  const walk = await walkTo(context, file.directory, run, 2);
+  const { currentStateid, lockOnCurrentStateid, maximumOperations } = context.channel.capabilities;
+  const others = 6;
+  const fits = 2 * (1 + file.directory.length) + others <= maximumOperations;
+  if (!fits || !currentStateid || !lockOnCurrentStateid) return undefined;
+  const walk = await walkTo(context, file.directory, run, others);
   const open = openByName({ owner, access: "write", name: file.name, ...(create && { create }) });
   const handle = getFileHandle();
-  const path = [...walk, lookup(file.name)];
-  const request = lockRequest(CURRENT_STATEID, owner, path);
+  const request = lockRequest(CURRENT_STATEID, owner, [...walk, lookup(file.name)]);
   const once = create?.how === "guarded";
   const reply = await context.channel.run([...walk, open, handle, ...request.operations], { ...run, once });
   if (!reply.reached(handle)) reply.orThrow(file.text);
   const opened = openFileOf(file, ownerName, reply.of(handle), reply.of(open));
   taking.opened = opened;
-  try {
-    const granted = lockResult(request, reply, opened) ?? (await waitForLock(context, opened, owner, path, run));
-    if (granted.inPlace) return granted.locked;
-    await releaseQuietly(context, granted.locked);
-    return undefined;
-  } catch (error) {
-    if (isStatus(error, ...OPEN_LOST)) return undefined;
-    throw error;
-  }
+  // The real stateid is tried next.
+  const isRefused = !reply.reached(request.lock) && reply.failedWith("NFS4ERR_BAD_STATEID");
+  if (isRefused) context.channel.noteRefusal("lockOnCurrentStateid");
+  return isRefused ? undefined : lockResult(request, reply, opened);
 }
 
 async function waitForLock(
   context: FileContext,
-  opened: OpenFile,
+  taking: Taking,
   owner: StateOwner,
-  path: readonly Operation<void>[],
+  create: CreateSpecification | undefined,
   run: RunOptions,
 ): Promise<GrantedLock> {
+  const { file, ownerName } = taking;
   const backoff = new Backoff(FIRST_WAIT, MAX_WAIT);
+  const wasTried = taking.opened !== undefined && context.channel.capabilities.lockOnCurrentStateid;
+  const opened = taking.opened ?? (await openAt(context, file, { access: "write", ownerName, create }, run));
+  taking.opened = opened;
+  if (wasTried) await sleepUntilFree(context, taking, backoff, run);
   for (;;) {
-    await run.deadline.sleep(backoff.next());
-    const request = lockRequest(opened.stateid, owner, path);
+    const walk = await walkTo(context, file.directory, run, 5);
+    const request = lockRequest(opened.stateid, owner, [...walk, lookup(file.name)]);
     const reply = await context.channel.run([putFileHandle(opened.handle), ...request.operations], run);
     const granted = lockResult(request, reply, opened);
     if (granted !== undefined) return granted;
+    await sleepUntilFree(context, taking, backoff, run);
   }
 }
 
+/**
+ * Waits before the next attempt.
+ *
+ * @throws {BusyError} when the lock may be one of this client's own that ends only after the deadline.
+ */
+async function sleepUntilFree(
+  { lostLocks }: FileContext,
+  { file }: Taking,
+  backoff: Backoff,
+  { deadline }: RunOptions,
+): Promise<void> {
+  const remaining = lostLocks.remaining(file.text);
+  if (remaining > deadline.remaining) {
+    const seconds = Math.ceil(remaining / 1000);
+    const reason = "a connection that was lost has left a lock, and the server drops it only when its lease ends";
+    throw new BusyError("locked", `${file.text} is locked for ${seconds} s: ${reason}`, { retryAfter: seconds });
+  }
+  await deadline.sleep(backoff.next());
+}
+
 interface LockRequest {
-  readonly stateid: Stateid;
   readonly lock: Operation<Stateid>;
   readonly attributes: Operation<FileAttributes>;
   readonly atPath: Operation<FileAttributes>;
-  readonly operations: readonly Operation<unknown>[];
+  readonly operations: Operations;
 }
 
 /** Locks the current file, and then looks its path up again. */
-function lockRequest(stateid: Stateid, owner: StateOwner, path: readonly Operation<void>[]): LockRequest {
+function lockRequest(stateid: Stateid, owner: StateOwner, path: Operations): LockRequest {
   const lock = lockFile(stateid, owner);
   const attributes = getAttributes();
   const atPath = getAttributes();
-  return { stateid, lock, attributes, atPath, operations: [lock, attributes, ...path, atPath] };
+  return { lock, attributes, atPath, operations: [lock, attributes, ...path, atPath] };
 }
 
 interface GrantedLock {
@@ -182,8 +250,6 @@ interface GrantedLock {
 function lockResult(request: LockRequest, reply: CompoundReply, opened: OpenFile): GrantedLock | undefined {
   if (!reply.reached(request.lock)) {
     if (reply.failedWith("NFS4ERR_DENIED", "NFS4ERR_DELAY", "NFS4ERR_GRACE")) return undefined;
-    // A server that does not support the current stateid in a LOCK gets the real one next.
-    if (request.stateid === CURRENT_STATEID && reply.failedWith("NFS4ERR_BAD_STATEID")) return undefined;
     reply.orThrow(opened.path);
   }
   if (!reply.reached(request.attributes)) reply.orThrow(opened.path);
@@ -192,14 +258,15 @@ function lockResult(request: LockRequest, reply: CompoundReply, opened: OpenFile
   return { locked, inPlace };
 }
 
-/** Operations that release the lock and close the file, for the end of the last COMPOUND that needs them. */
-export function release({ handle, lockStateid, stateid }: Omit<LockedFile, "attributes">): Operation<void>[] {
-  return [putFileHandle(handle), unlockFile(lockStateid), close(stateid)];
+/** Operations that release the lock and close the file, when it is the current one. */
+export function unlockAndClose({ lockStateid, stateid }: Pick<LockedFile, "lockStateid" | "stateid">): Operations {
+  return [unlockFile(lockStateid), close(stateid)];
 }
 
 /** Releases lock and open. A failure is ignored: the server drops both when our lease expires. */
 export async function releaseQuietly(context: FileContext, locked: LockedFile): Promise<void> {
-  await context.channel.run(release(locked), cleanupOptions()).catch(ignoreNfsError);
+  const releasing = [putFileHandle(locked.handle), ...unlockAndClose(locked)];
+  await context.channel.run(releasing, cleanupOptions()).catch(ignoreNfsError);
 }
 
 /**
@@ -211,25 +278,16 @@ async function releaseUncertain(context: FileContext, { file, ownerName, opened:
   const run = cleanupOptions(context.channel.capabilities.leaseTime * 1000);
   try {
     const owner = await stateOwner(context, ownerName, run);
-    const opened = known ?? (await openAgain(context, file, owner, run));
+    const opened = known ?? (await openAt(context, file, { access: "write", ownerName }, run));
     const lock = lockFile(opened.stateid, owner);
     const reply = await context.channel.run([putFileHandle(opened.handle), lock], run);
-    const releasing = reply.reached(lock)
-      ? release({ ...opened, lockStateid: reply.of(lock) })
-      : [putFileHandle(opened.handle), close(opened.stateid)];
-    await context.channel.run(releasing, run);
+    const ending = reply.reached(lock)
+      ? unlockAndClose({ ...opened, lockStateid: reply.of(lock) })
+      : [close(opened.stateid)];
+    await context.channel.run([putFileHandle(opened.handle), ...ending], run);
   } catch (error) {
     ignoreNfsError(error);
   }
-}
-
-/** Opens the file once more: the server returns the open that the owner may have already. */
-async function openAgain(context: FileContext, file: EntryPath, owner: StateOwner, run: RunOptions): Promise<OpenFile> {
-  const walk = await walkTo(context, file.directory, run);
-  const open = openByName({ owner, access: "write", name: file.name });
-  const handle = getFileHandle();
-  const reply = (await context.channel.run([...walk, open, handle], run)).orThrow(file.text);
-  return openFileOf(file, owner.name, reply.of(handle), reply.of(open));
 }
 
 function openFileOf({ text: path }: EntryPath, ownerName: string, handle: Buffer, stateid: Stateid): OpenFile {
@@ -238,8 +296,9 @@ function openFileOf({ text: path }: EntryPath, ownerName: string, handle: Buffer
 
 /**
  * Runs `use` while the file at a path has an etag. The lock keeps out everybody who appends, or changes the name under
- * a condition. VERIFY, in the same COMPOUND as the change, detects the changes of all others.
+ * a condition. The changes of all others are detected as {@link requireUnchanged} can.
  *
+ * @param added How many operations `use` needs behind `verified` at least.
  * @param use Runs a COMPOUND that begins with `verified`, which leaves the file's directory current and saved.
  * @throws {PreconditionError} when the file at the path has another etag, or there is none.
  */
@@ -248,12 +307,13 @@ export async function whileUnchanged<T>(
   file: EntryPath,
   etag: string,
   run: RunOptions,
-  use: (verified: readonly Operation<void>[], run: RunOptions) => Promise<T>,
+  added: number,
+  use: (verified: Operations, run: RunOptions) => Promise<T>,
 ): Promise<T> {
   const useLocked = async (locked: LockedFile, holding: Holding) => {
     requireEtag(locked, etag);
-    const walk = await walkTo(context, file.directory, holding.run);
-    const result = await use([...walk, ...verifyNamed(file.name, locked.attributes)], holding.run);
+    const verified = await requireUnchanged(context, file, locked.attributes, added, holding.run);
+    const result = await use(verified, holding.run);
     await releaseQuietly(context, locked);
     return result;
   };
@@ -265,11 +325,33 @@ export async function whileUnchanged<T>(
 }
 
 /**
- * Fails with NFS4ERR_NOT_SAME unless the name in the current directory is this file's, and the file unchanged. Leaves
- * the directory current, and saved.
+ * Operations that fail with NFS4ERR_NOT_SAME unless the path leads to this file, and the file is unchanged. They leave
+ * its directory current, and saved. Where the server has no VERIFY, that is checked here, and a change between this and
+ * the COMPOUND that the operations are for is not detected.
+ *
+ * @param added How many operations the caller's COMPOUND has behind them at least.
+ * @throws {NfsStatusError} NFS4ERR_NOT_SAME
  */
-export function verifyNamed(name: string, identity: Pick<FileAttributes, "fileId" | "change">): Operation<void>[] {
-  return [saveFileHandle, lookup(name), verifyIdentity(identity), restoreFileHandle];
+export async function requireUnchanged(
+  context: FileContext,
+  { directory, name, text }: EntryPath,
+  identity: Pick<FileAttributes, "fileId" | "change">,
+  added: number,
+  run: RunOptions,
+): Promise<Operations> {
+  const { verify } = context.channel.capabilities;
+  const others = verify ? 4 + added : Math.max(2, 1 + added);
+  const walk = await walkTo(context, directory, run, others);
+  if (verify) return [...walk, saveFileHandle, lookup(name), verifyIdentity(identity), restoreFileHandle];
+  const attributes = getAttributes();
+  const reply = (await context.channel.run([...walk, lookup(name), attributes], run)).orThrow(text);
+  if (etagOf(reply.of(attributes)) !== etagOf(identity)) throw notSame(text);
+  return [...walk, saveFileHandle];
+}
+
+/** As VERIFY says it. */
+export function notSame(path: string): NfsStatusError {
+  return new NfsStatusError(statusCode("NFS4ERR_NOT_SAME"), Op.VERIFY, path);
 }
 
 /** @throws {PreconditionError} when a file had another etag by the time it was locked. */

@@ -1,11 +1,19 @@
 /** Files that stay open over several COMPOUNDs, and are reopened when the server has lost the open. */
 import { ignoreNfsError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { Operation } from "../wire/compound.ts";
+import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
 import type { Stateid } from "../wire/data-types.ts";
-import { putFileHandle } from "../wire/operations/file-handles.ts";
-import { close, type OpenAccess, openByHandle } from "../wire/operations/opens-and-locks.ts";
+import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
+import { getFileHandle, lookup, putFileHandle } from "../wire/operations/file-handles.ts";
+import {
+  type CreateSpecification,
+  close,
+  type OpenAccess,
+  openByHandle,
+  openByName,
+} from "../wire/operations/opens-and-locks.ts";
 import { cleanupOptions, type FileContext, stateOwner } from "./context.ts";
+import { type EntryPath, walkTo } from "./paths.ts";
 
 export interface OpenFile {
   readonly path: string;
@@ -26,6 +34,52 @@ export const OPEN_LOST = [
   "NFS4ERR_EXPIRED",
   "NFS4ERR_ADMIN_REVOKED",
 ] as const;
+
+export interface Opening {
+  readonly access: OpenAccess;
+  readonly ownerName: string;
+  /** How the file is created where there is none; without it, that is NFS4ERR_NOENT. */
+  readonly create?: CreateSpecification | undefined;
+}
+
+/** Opens the file at a path. */
+export async function openAt(
+  context: FileContext,
+  file: EntryPath,
+  { access, ownerName, create }: Opening,
+  run: RunOptions,
+): Promise<OpenFile & { readonly attributes: FileAttributes }> {
+  const owner = await stateOwner(context, ownerName, run);
+  const walk = await walkTo(context, file.directory, run, 3);
+  const open = openByName({ owner, access, name: file.name, ...(create && { create }) });
+  const handle = getFileHandle();
+  const attributes = getAttributes();
+  const once = create?.how === "guarded";
+  const reply = await context.channel.run([...walk, open, handle, attributes], { ...run, once });
+  if (!reply.succeeded) await closeOpened(context, walk, file.name, reply, open);
+  reply.orThrow(file.text);
+  return {
+    path: file.text,
+    access,
+    ownerName,
+    handle: reply.of(handle),
+    stateid: reply.of(open),
+    attributes: reply.of(attributes),
+  };
+}
+
+/** Closes what a COMPOUND opened that failed behind its OPEN of `name`, in the directory that `walk` leads to. */
+export async function closeOpened(
+  { channel }: FileContext,
+  walk: Operations,
+  name: string,
+  reply: CompoundReply,
+  open: Operation<Stateid>,
+): Promise<void> {
+  if (!reply.reached(open)) return;
+  const closing = [...walk, lookup(name), close(reply.of(open))];
+  await channel.run(closing, cleanupOptions()).catch(ignoreNfsError);
+}
 
 /** Runs one operation on an open file. `operation` makes it, with the stateid that the file has now. */
 export async function onOpenFile<Result>(

@@ -7,8 +7,8 @@ import type { FileAttributes } from "../wire/operations/attributes.ts";
 import { remove } from "../wire/operations/directories.ts";
 import { type FileContext, runOptions } from "./context.ts";
 import { listDirectory } from "./listing.ts";
-import { verifyNamed } from "./locking.ts";
-import { parseEntryPath, walkTo } from "./paths.ts";
+import { requireUnchanged } from "./locking.ts";
+import { parseEntryPath } from "./paths.ts";
 import { discard, isTemporaryName, stageFile } from "./staged-file.ts";
 
 /** A limit is reached; there may be more files. */
@@ -21,12 +21,14 @@ export async function removeOrphans(
   path: string,
   { olderThan, maximum, duration, ...options }: OrphanOptions,
 ): Promise<OrphanReport> {
-  const end = performance.now() + duration;
-  const run = () => runOptions(context, options);
-  const oldest = (await serverTime(context, path, run())) - olderThan;
   const examples: PassedOver[] = [];
   const passedOver = { count: 0, examples };
   const report = { examined: 0, removed: 0, passedOver, complete: true };
+  // Without the time of the last change, nothing tells an orphan from a file that is being written.
+  if (!context.channel.capabilities.attributes.has("modifiedAt")) return { ...report, complete: false };
+  const end = performance.now() + duration;
+  const run = () => runOptions(context, options);
+  const oldest = (await serverTime(context, path, run())) - olderThan;
 
   const sweep = async (directory: string): Promise<void> => {
     for await (const { name, attributes } of entriesOf(directory)) {
@@ -78,9 +80,11 @@ const CHANGED = [
 
 /** The server's time, in milliseconds since 1970: a new file has it. */
 async function serverTime(context: FileContext, directory: string, run: RunOptions): Promise<number> {
-  const file = await stageFile(context, parseEntryPath(`${directory}/clock`), run);
-  await discard(context, file);
-  return file.createdAt;
+  return context.openOwners.with(run.deadline, async (ownerName) => {
+    const file = await stageFile(context, parseEntryPath(`${directory}/clock`), ownerName, run);
+    await discard(context, file);
+    return file.createdAt;
+  });
 }
 
 /** Removes a file; fails with NFS4ERR_NOT_SAME if it has changed since it was listed. */
@@ -90,7 +94,7 @@ async function removeUntouched(
   attributes: FileAttributes,
   run: RunOptions,
 ): Promise<void> {
-  const { directory, name, text } = parseEntryPath(path);
-  const walk = await walkTo(context, directory, run);
-  (await context.channel.run([...walk, ...verifyNamed(name, attributes), remove(name)], run)).orThrow(text);
+  const file = parseEntryPath(path);
+  const verified = await requireUnchanged(context, file, attributes, 1, run);
+  (await context.channel.run([...verified, remove(file.name)], run)).orThrow(path);
 }

@@ -51,29 +51,26 @@ export function parseEntryPath(path: string): EntryPath {
   return { text: path, directory: names.slice(0, -1), name };
 }
 
-/** Operations of a COMPOUND that are left for all but its walks. */
-const RESERVED = 16;
-
 /**
- * Operations that make the file at `names` the current file handle. Of a path that is too deep for one COMPOUND, the
+ * Operations that make the file at `names` the current file handle. Of a path that is too long for one COMPOUND, the
  * first directories are looked up beforehand.
  *
- * @param walks How many times the caller puts the result into one COMPOUND.
+ * @param others How many operations the caller's COMPOUND has besides the result; at most one fewer than the server takes.
  */
 export async function walkTo(
   { channel }: FileContext,
   names: readonly string[],
-  options: RunOptions,
-  walks = 1,
+  run: RunOptions,
+  others: number,
 ): Promise<Operation<void>[]> {
   const { maximumOperations } = channel.capabilities;
-  const fits = Math.max(1, Math.floor((maximumOperations - RESERVED) / walks) - 1);
+  const fits = maximumOperations - others - 1;
   const step = maximumOperations - 2;
   let start: Operation<void> = putRootFileHandle;
   let rest = names;
   while (rest.length > fits) {
     const handle = getFileHandle();
-    const reply = await channel.run([start, ...rest.slice(0, step).map(lookup), handle], options);
+    const reply = await channel.run([start, ...rest.slice(0, step).map(lookup), handle], run);
     start = putFileHandle(reply.orThrow(`/${names.join("/")}`).of(handle));
     rest = rest.slice(step);
   }

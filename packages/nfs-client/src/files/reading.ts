@@ -7,10 +7,10 @@ import type { ReadableFile, ReadOptions } from "../types.ts";
 import { ANONYMOUS_STATEID, CURRENT_STATEID } from "../wire/data-types.ts";
 import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
 import { type ReadRange, type ReadResult, read } from "../wire/operations/data.ts";
-import { getFileHandle } from "../wire/operations/file-handles.ts";
+import { putFileHandle } from "../wire/operations/file-handles.ts";
 import { close, openByName } from "../wire/operations/opens-and-locks.ts";
 import { type FileContext, runOptions, stateOwner } from "./context.ts";
-import { closeQuietly, type OpenFile, onOpenFile } from "./open-files.ts";
+import { closeOpened, closeQuietly, OPEN_LOST, type OpenFile, onOpenFile, openAt } from "./open-files.ts";
 import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
 
 /** READs in flight for one reader, while there is memory for them. */
@@ -97,55 +97,69 @@ async function readBeginning(
   }
 }
 
-/** Attributes and data in one COMPOUND. */
+/** Attributes and data, in one COMPOUND where the server reads without an open file. */
 async function readOnce(context: FileContext, file: EntryPath, range: ReadRange, run: RunOptions): Promise<FirstRead> {
-  const walk = await walkTo(context, [...file.directory, file.name], run);
+  if (!context.channel.capabilities.anonymousRead) return readOpened(context, file, range, run);
+  const walk = await walkTo(context, [...file.directory, file.name], run, 2);
   const attributes = getAttributes();
-  if (!context.refusals.anonymousRead) {
-    const anonymous = read(ANONYMOUS_STATEID, range);
-    const reply = await context.channel.run([...walk, attributes, anonymous], run);
-    if (!reply.failedWith(...ANONYMOUS_REFUSED)) {
-      reply.orThrow(file.text);
-      return { attributes: reply.of(attributes), ...reply.of(anonymous) };
-    }
-    context.refusals.anonymousRead = true;
+  const anonymous = read(ANONYMOUS_STATEID, range);
+  const reply = await context.channel.run([...walk, attributes, anonymous], run);
+  if (reply.failedWith(...ANONYMOUS_REFUSED)) {
+    context.channel.noteRefusal("anonymousRead");
+    return readOpened(context, file, range, run);
   }
-  return context.owners.with(async (name) => {
-    const owner = await stateOwner(context, name, run);
-    const directory = await walkTo(context, file.directory, run);
-    const open = openByName({ owner, access: "read", name: file.name });
-    const current = read(CURRENT_STATEID, range);
-    const operations = [...directory, open, attributes, current, close(CURRENT_STATEID)];
-    const reply = (await context.channel.run(operations, run)).orThrow(file.text);
-    return { attributes: reply.of(attributes), ...reply.of(current) };
+  reply.orThrow(file.text);
+  return { attributes: reply.of(attributes), ...reply.of(anonymous) };
+}
+
+/** As {@link readOnce}, with an open that is closed again. */
+async function readOpened(
+  context: FileContext,
+  file: EntryPath,
+  range: ReadRange,
+  run: RunOptions,
+): Promise<FirstRead> {
+  return context.openOwners.with(run.deadline, async (ownerName, busy) => {
+    if (context.channel.capabilities.currentStateid) {
+      const all = await readWithinOpen(context, file, ownerName, range, run);
+      if (all !== undefined) return all;
+    }
+    const { attributes, ...opened } = await openAt(context, file, { access: "read", ownerName }, run);
+    const reading = read(opened.stateid, range);
+    const closing = close(opened.stateid);
+    let isClosed = false;
+    try {
+      const reply = await context.channel.run([putFileHandle(opened.handle), reading, closing], run);
+      isClosed = reply.reached(closing);
+      if (reply.reached(reading)) return { attributes, ...reply.of(reading) };
+      if (!reply.failedWith(...OPEN_LOST)) reply.orThrow(file.text);
+      return { attributes, ...(await onOpenFile(context, opened, (stateid) => read(stateid, range), run)) };
+    } finally {
+      if (!isClosed) busy(closeQuietly(context, opened));
+    }
   });
 }
 
-interface OpenedFile extends OpenFile {
-  readonly fileId: bigint;
-}
-
-async function openFile(context: FileContext, file: EntryPath, run: RunOptions): Promise<OpenedFile> {
-  const ownerName = context.owners.take();
-  try {
-    const owner = await stateOwner(context, ownerName, run);
-    const directory = await walkTo(context, file.directory, run);
-    const open = openByName({ owner, access: "read", name: file.name });
-    const handle = getFileHandle();
-    const attributes = getAttributes();
-    const reply = (await context.channel.run([...directory, open, handle, attributes], run)).orThrow(file.text);
-    return {
-      path: file.text,
-      access: "read",
-      ownerName,
-      handle: reply.of(handle),
-      fileId: reply.of(attributes).fileId,
-      stateid: reply.of(open),
-    };
-  } catch (error) {
-    context.owners.release(ownerName);
-    throw error;
-  }
+/** OPEN, READ and CLOSE in one COMPOUND; `undefined` when the READ must be retried with the real stateid. */
+async function readWithinOpen(
+  context: FileContext,
+  file: EntryPath,
+  ownerName: string,
+  range: ReadRange,
+  run: RunOptions,
+): Promise<FirstRead | undefined> {
+  const owner = await stateOwner(context, ownerName, run);
+  const walk = await walkTo(context, file.directory, run, 4);
+  const open = openByName({ owner, access: "read", name: file.name });
+  const attributes = getAttributes();
+  const current = read(CURRENT_STATEID, range);
+  const reply = await context.channel.run([...walk, open, attributes, current, close(CURRENT_STATEID)], run);
+  if (!reply.succeeded) await closeOpened(context, walk, file.name, reply, open);
+  if (reply.reached(current)) return { attributes: reply.of(attributes), ...reply.of(current) };
+  const isRefused = reply.reached(attributes) && reply.failedWith("NFS4ERR_BAD_STATEID");
+  if (isRefused) context.channel.noteRefusal("currentStateid");
+  if (!isRefused && !reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE")) reply.orThrow(file.text);
+  return undefined;
 }
 
 interface Stretch {
@@ -163,17 +177,22 @@ async function* readOn(
   stretch: Stretch,
   options: ReadOptions,
 ): AsyncGenerator<Buffer> {
-  const file = await openFile(context, path, runOptions(context, options));
+  const run = runOptions(context, options);
+  const ownerName = await context.openOwners.take(run.deadline);
   const memory = new MemoryLease(context.memory);
   const endWatch = context.channel.watch();
+  let file: OpenFile | undefined;
   try {
-    if (file.fileId !== attributes.fileId) throw new FileChangedError(`${path.text} was replaced before it was read`);
+    const { attributes: opened, ...open } = await openAt(context, path, { access: "read", ownerName }, run);
+    file = open;
+    if (opened.fileId !== attributes.fileId) throw new FileChangedError(`${path.text} was replaced before it was read`);
     yield* readAhead(context, file, stretch, memory, options);
   } finally {
     endWatch();
     memory.releaseAll();
+    const closing = file === undefined ? Promise.resolve() : closeQuietly(context, file);
     // Nobody has to wait for that, least of all when the server no longer replies.
-    void closeQuietly(context, file).finally(() => context.owners.release(file.ownerName));
+    void closing.finally(() => context.openOwners.release(ownerName));
   }
 }
 
@@ -186,7 +205,7 @@ interface ChunkAhead {
 /** The bytes of a stretch in order, a few READs ahead of the consumer while there is memory for them. */
 async function* readAhead(
   context: FileContext,
-  file: OpenedFile,
+  file: OpenFile,
   { head, start, end }: Stretch,
   memory: MemoryLease,
   options: ReadOptions,
@@ -225,7 +244,7 @@ async function* readAhead(
 /** All the bytes of a range, in as many READs as it takes: a server may return fewer bytes than it was asked for. */
 async function readFully(
   context: FileContext,
-  file: OpenedFile,
+  file: OpenFile,
   range: ReadRange,
   options: ReadOptions,
 ): Promise<Buffer> {

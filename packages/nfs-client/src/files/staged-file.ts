@@ -6,17 +6,17 @@ import { randomUUID } from "node:crypto";
 import { ignoreNfsError, isStatus, OutcomeUnknownError, PreconditionError, ProtocolError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { WriteOptions } from "../types.ts";
-import type { CompoundReply, Operation } from "../wire/compound.ts";
+import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
 import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
 import { commit, write } from "../wire/operations/data.ts";
 import { link, remove, rename } from "../wire/operations/directories.ts";
-import { getFileHandle, lookup, putFileHandle, saveFileHandle } from "../wire/operations/file-handles.ts";
-import { close, openByName } from "../wire/operations/opens-and-locks.ts";
+import { lookup, putFileHandle, saveFileHandle } from "../wire/operations/file-handles.ts";
+import { close } from "../wire/operations/opens-and-locks.ts";
 import { type Chunk, dropBytes } from "./chunks.ts";
-import { cleanupOptions, type FileContext, stateOwner } from "./context.ts";
+import { cleanupOptions, creationMode, type FileContext } from "./context.ts";
 import { statNames } from "./directories.ts";
-import { whileUnchanged } from "./locking.ts";
-import { closeQuietly, OPEN_LOST, type OpenFile, onOpenFile } from "./open-files.ts";
+import { releaseQuietly, requireUnchanged, whileUnchanged, withLockedFile } from "./locking.ts";
+import { closeQuietly, OPEN_LOST, type OpenFile, onOpenFile, openAt } from "./open-files.ts";
 import { type EntryPath, walkTo } from "./paths.ts";
 
 /** What temporary names begin with. */
@@ -24,15 +24,24 @@ export const TEMPORARY_PREFIX = ".nfs-tmp-";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Each staged file is opened once, so that their opens can share one owner. */
-export const STAGING_OWNER = "staging";
-
-export interface StagedFile extends OpenFile {
+export interface TemporaryFile {
   readonly target: EntryPath;
   readonly temporaryName: string;
+}
+
+/** A file that is complete, but for its name. */
+export interface ClosedFile extends TemporaryFile {
+  readonly fileId: bigint;
+  /** What it was when it was closed. */
+  readonly closed: FileAttributes;
+}
+
+export interface StagedFile extends OpenFile, TemporaryFile {
   readonly fileId: bigint;
   /** By the server's clock, in milliseconds since 1970. */
   readonly createdAt: number;
+  /** What it was when it was closed, once it is. */
+  closed?: FileAttributes;
 }
 
 export function newTemporaryName(): string {
@@ -44,27 +53,40 @@ export function isTemporaryName(name: string): boolean {
   return name.startsWith(TEMPORARY_PREFIX) && UUID.test(name.slice(TEMPORARY_PREFIX.length));
 }
 
-export async function stageFile(context: FileContext, target: EntryPath, run: RunOptions): Promise<StagedFile> {
+export async function stageFile(
+  context: FileContext,
+  target: EntryPath,
+  ownerName: string,
+  run: RunOptions,
+): Promise<StagedFile> {
   const temporaryName = newTemporaryName();
-  const owner = await stateOwner(context, STAGING_OWNER, run);
-  const walk = await walkTo(context, target.directory, run);
-  const create = { how: "unchecked", mode: context.fileMode } as const;
-  const open = openByName({ owner, access: "write", name: temporaryName, create });
-  const handle = getFileHandle();
+  const create = { how: "unchecked", mode: creationMode(context, context.fileMode) } as const;
+  const temporary = { ...target, name: temporaryName };
+  const { attributes, ...opened } = await openAt(context, temporary, { access: "write", ownerName, create }, run);
+  return { ...opened, target, temporaryName, fileId: attributes.fileId, createdAt: attributes.modifiedAt };
+}
+
+/**
+ * Writes the only chunk of a file, and closes the file. Returns whether that was all done: a server may write less than
+ * it was asked to, and may have lost the open.
+ */
+export async function writeAndClose(
+  { channel }: FileContext,
+  file: StagedFile,
+  { offset, length, parts }: Chunk,
+  run: RunOptions,
+): Promise<boolean> {
+  const writing = write(file.stateid, { offset, data: parts, durable: true });
   const attributes = getAttributes();
-  const reply = (await context.channel.run([...walk, open, handle, attributes], run)).orThrow(target.text);
-  const { fileId, modifiedAt } = reply.of(attributes);
-  return {
-    path: target.text,
-    access: "write",
-    ownerName: STAGING_OWNER,
-    handle: reply.of(handle),
-    stateid: reply.of(open),
-    target,
-    temporaryName,
-    fileId,
-    createdAt: modifiedAt,
-  };
+  const closing = close(file.stateid);
+  const reply = await channel.run([putFileHandle(file.handle), writing, attributes, closing], run);
+  if (!reply.reached(writing)) {
+    if (!reply.failedWith(...OPEN_LOST)) reply.orThrow(file.path);
+    return false;
+  }
+  if (!reply.reached(closing) || reply.of(writing).count !== length) return false;
+  file.closed = reply.of(attributes);
+  return true;
 }
 
 /** Writes chunks concurrently; on return all of them are durable. Each request gets its deadline from `run`. */
@@ -114,17 +136,14 @@ async function commitFile({ channel }: FileContext, { handle, path }: StagedFile
 
 /** Removes the file. If that fails, it is an orphan, which {@link NfsClient.removeOrphans} removes later. */
 export async function discard(context: FileContext, file: StagedFile): Promise<void> {
-  await closeQuietly(context, file);
+  if (file.closed === undefined) await closeQuietly(context, file);
   await removeTemporary(context, file);
 }
 
-export async function removeTemporary(
-  context: FileContext,
-  { target, temporaryName }: Pick<StagedFile, "target" | "temporaryName">,
-): Promise<void> {
+export async function removeTemporary(context: FileContext, { target, temporaryName }: TemporaryFile): Promise<void> {
   const run = cleanupOptions();
   try {
-    const walk = await walkTo(context, target.directory, run);
+    const walk = await walkTo(context, target.directory, run, 1);
     await context.channel.run([...walk, remove(temporaryName)], run);
   } catch (error) {
     ignoreNfsError(error);
@@ -140,65 +159,154 @@ export async function publish(
 ): Promise<FileAttributes> {
   if (when === undefined) return replace(context, file, run);
   if (when === "absent") return publishWhereAbsent(context, file, run);
-  return whileUnchanged(context, file.target, when.etag, run, (verified, underLock) => {
+  return whileUnchanged(context, file.target, when.etag, run, renamingAdds(context), (verified, underLock) => {
     const naming = rename(file.temporaryName, file.target.name);
     return giveName(context, file, naming, [...verified, naming], underLock);
   });
 }
 
+/** How many operations {@link giveName} has behind those that verify: RENAME, and a look at the name where that fits. */
+function renamingAdds({ channel }: FileContext): number {
+  const { maximumOperations, verify } = channel.capabilities;
+  const walkAndVerify = verify ? 5 : 2;
+  return walkAndVerify + 3 <= maximumOperations ? 3 : 1;
+}
+
 async function replace(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
-  const { directory, name } = file.target;
-  const walk = await walkTo(context, directory, run);
-  const naming = rename(file.temporaryName, name);
+  return renameInPlace(context, file, await walkTo(context, file.target.directory, run, RENAMING_OTHERS), run);
+}
+
+/** Operations of {@link renameInPlace} besides its walk. */
+export const RENAMING_OTHERS = 4;
+
+/** @param walk Leads to the file's directory. */
+export async function renameInPlace(
+  context: FileContext,
+  file: StagedFile | ClosedFile,
+  walk: Operations,
+  run: RunOptions,
+): Promise<FileAttributes> {
+  const naming = rename(file.temporaryName, file.target.name);
   return giveName(context, file, naming, [...walk, saveFileHandle, naming], run);
 }
 
 /** LINK, unlike RENAME, never replaces an existing file. */
 async function publishWhereAbsent(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
+  if (!context.channel.capabilities.link) return replaceOwnEmptyFile(context, file, run);
   const { directory, name } = file.target;
-  const walk = await walkTo(context, directory, run);
+  const walk = await walkTo(context, directory, run, 6);
   const naming = link(name);
   const operations = [putFileHandle(file.handle), saveFileHandle, ...walk, naming, remove(file.temporaryName)];
   try {
     return await giveName(context, file, naming, operations, run);
   } catch (cause) {
+    if (isStatus(cause, "NFS4ERR_NOTSUPP") && cause.operation === "LINK") {
+      context.channel.noteRefusal("link");
+      return replaceOwnEmptyFile(context, file, run);
+    }
     if (!isStatus(cause, "NFS4ERR_EXIST")) throw cause;
-    throw new PreconditionError(`${file.path} exists`, { cause });
+    throw exists(file, cause);
   }
 }
 
 /**
- * Closes the file, runs `operations`, and returns the attributes that the file has then. One of the operations is
- * `naming`, which gives the file its name; they leave its directory current.
+ * Makes an empty file of the name where there is none, and replaces it while it is locked and unchanged. Others may see
+ * it empty for a moment; if this client ends then, it stays.
+ */
+async function replaceOwnEmptyFile(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
+  const { target } = file;
+  const create = { how: "guarded", mode: creationMode(context, context.fileMode) } as const;
+  try {
+    return await withLockedFile(context, target, create, run, async (empty, holding) => {
+      holding.onFailure(() => removeEmpty(context, target, empty.attributes));
+      const adds = renamingAdds(context);
+      const verified = await requireUnchanged(context, target, empty.attributes, adds, holding.run);
+      const naming = rename(file.temporaryName, target.name);
+      const result = await giveName(context, file, naming, [...verified, naming], holding.run);
+      await releaseQuietly(context, empty);
+      return result;
+    });
+  } catch (cause) {
+    // Somebody who takes no lock has removed the empty file.
+    if (isStatus(cause, "NFS4ERR_NOENT") && cause.operation === "LOOKUP") {
+      run.deadline.check();
+      return replaceOwnEmptyFile(context, file, run);
+    }
+    // Somebody who takes no lock has replaced it: that is as if the other one had come first.
+    throw isStatus(cause, "NFS4ERR_EXIST", "NFS4ERR_NOT_SAME") ? exists(file, cause) : cause;
+  }
+}
+
+async function removeEmpty(context: FileContext, target: EntryPath, empty: FileAttributes): Promise<void> {
+  const run = cleanupOptions();
+  try {
+    const verified = await requireUnchanged(context, target, empty, 1, run);
+    await context.channel.run([...verified, remove(target.name)], run);
+  } catch (error) {
+    ignoreNfsError(error);
+  }
+}
+
+function exists({ path }: StagedFile, cause: unknown): PreconditionError {
+  return new PreconditionError(`${path} exists`, { cause });
+}
+
+/**
+ * Closes the file, runs `operations`, and returns the attributes that the file has then: in one COMPOUND where the server
+ * takes so many operations. One of them is `naming`, which gives the file its name; they leave its directory current.
  */
 async function giveName(
   context: FileContext,
-  file: StagedFile,
+  file: StagedFile | ClosedFile,
   naming: Operation<unknown>,
-  operations: readonly Operation<unknown>[],
+  operations: Operations,
   run: RunOptions,
 ): Promise<FileAttributes> {
-  const { path, target } = file;
-  const own = getAttributes();
-  const closing = close(file.stateid);
+  const { channel } = context;
+  const { maximumOperations } = channel.capabilities;
+  const { target } = file;
   const atName = getAttributes();
-  const publishing = [...operations, lookup(target.name), atName];
+  const looks = operations.length + 2 <= maximumOperations;
+  const publishing = looks ? [...operations, lookup(target.name), atName] : operations;
   const once = { ...run, once: true };
+  const statTarget = () => statNames(context, [...target.directory, target.name], run).catch(ignoreNfsError);
   try {
-    const first = await context.channel.run([putFileHandle(file.handle), own, closing, ...publishing], once);
-    const closeFailed = first.failure?.operation === closing && first.failedWith(...OPEN_LOST);
-    // The channel does not retry a COMPOUND whose CLOSE was done.
-    const asksForTime =
-      first.reached(closing) && !first.reached(naming) && first.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE");
-    const reply = closeFailed || asksForTime ? await context.channel.run(publishing, once) : first;
-    if (!reply.reached(naming)) reply.orThrow(path);
-    return attributesAtName(first.of(own), reply, atName);
+    const ended = await closeFirst(context, file, naming, publishing, once);
+    const reply = ended.reply ?? (await channel.run(publishing, once));
+    if (!reply.reached(naming)) reply.orThrow(target.text);
+    if (looks) return attributesAtName(ended.closed, reply, atName);
+    const there = await statTarget();
+    return there?.fileId === file.fileId ? there : ended.closed;
   } catch (error) {
     if (!(error instanceof OutcomeUnknownError)) throw error;
-    const there = await statNames(context, [...target.directory, target.name], run).catch(ignoreNfsError);
+    const there = await statTarget();
     if (there?.fileId === file.fileId) return there;
     throw error;
   }
+}
+
+/** Closes the file, and runs `publishing` in the same COMPOUND where that fits; if it was run, there is its reply. */
+async function closeFirst(
+  { channel }: FileContext,
+  file: StagedFile | ClosedFile,
+  naming: Operation<unknown>,
+  publishing: Operations,
+  run: RunOptions,
+): Promise<{ readonly closed: FileAttributes; readonly reply?: CompoundReply }> {
+  if (!("handle" in file)) return file;
+  if (file.closed !== undefined) return { closed: file.closed };
+  const own = getAttributes();
+  const closing = close(file.stateid);
+  const ending = [putFileHandle(file.handle), own, closing];
+  const together = ending.length + publishing.length <= channel.capabilities.maximumOperations;
+  const reply = await channel.run(together ? [...ending, ...publishing] : ending, run);
+  const closeFailed = reply.failure?.operation === closing && reply.failedWith(...OPEN_LOST);
+  if (!reply.reached(closing) && !closeFailed) reply.orThrow(file.path);
+  const closed = reply.of(own);
+  file.closed = closed;
+  // The channel does not retry a COMPOUND whose CLOSE was done.
+  const asksForTime = !reply.reached(naming) && reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE");
+  return together && !closeFailed && !asksForTime ? { closed, reply } : { closed };
 }
 
 /** The attributes of the file at its name, or its own from before when somebody has replaced or removed it since. */

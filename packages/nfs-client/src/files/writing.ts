@@ -1,30 +1,32 @@
 /** Replacing a file: in one COMPOUND when the data fits, else by streaming it to a staged file. */
 
 import { Backoff } from "../deadline.ts";
-import { AbortedError, ConnectionError, ignoreNfsError } from "../errors.ts";
+import { AbortedError, ConnectionError } from "../errors.ts";
 import { MemoryBudget, MemoryLease } from "../memory-budget.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { WriteOptions } from "../types.ts";
-import type { Operation } from "../wire/compound.ts";
-import { CURRENT_STATEID, type Stateid } from "../wire/data-types.ts";
+import { CURRENT_STATEID } from "../wire/data-types.ts";
 import { type FileAttributes, getAttributes, verifySize } from "../wire/operations/attributes.ts";
 import { write } from "../wire/operations/data.ts";
 import { rename } from "../wire/operations/directories.ts";
 import { lookup, restoreFileHandle, saveFileHandle } from "../wire/operations/file-handles.ts";
 import { close, openByName } from "../wire/operations/opens-and-locks.ts";
 import { allOf, Batches, type Beginning, begin, MAX_SOURCE_WAIT } from "./chunks.ts";
-import { cleanupOptions, type FileContext, runOptions, stateOwner } from "./context.ts";
+import { creationMode, type FileContext, runOptions, stateOwner } from "./context.ts";
 import { makingParents } from "./directories.ts";
+import { closeOpened } from "./open-files.ts";
 import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
 import {
   attributesAtName,
   discard,
   newTemporaryName,
   publish,
+  RENAMING_OTHERS,
   removeTemporary,
-  STAGING_OWNER,
+  renameInPlace,
   type StagedFile,
   stageFile,
+  writeAndClose,
   writeChunks,
 } from "./staged-file.ts";
 
@@ -64,12 +66,14 @@ async function writeFrom(
     const run = runOptions(context, options);
     const inDirectory = <T>(operation: () => Promise<T>) =>
       options.createParents === false ? operation() : makingParents(context, file.directory, run, operation);
-    if (source.complete && options.when === undefined && !context.refusals.currentStateid) {
+    if (source.complete && options.when === undefined && context.channel.capabilities.currentStateid) {
       const written = await inDirectory(() => writeAtOnce(context, file, source, run));
       if (written !== undefined) return written;
     }
-    const staged = await inDirectory(() => stageFile(context, file, run));
-    return await writeStaged(context, staged, source, memory, options);
+    return await context.openOwners.with(run.deadline, async (ownerName, busy) => {
+      const staged = await inDirectory(() => stageFile(context, file, ownerName, run));
+      return writeStaged(context, staged, source, memory, options, busy);
+    });
   } finally {
     await source.end();
   }
@@ -82,9 +86,13 @@ function oneCompoundLimit({ channel }: FileContext, { directory, name }: EntryPa
   return Math.max(0, Math.min(maximumWrite, maximumRequest - ENVELOPE - 2 * names));
 }
 
+/** They are open only within a COMPOUND, each another file, so that their opens can share one owner. */
+const STAGING_OWNER = "staging";
+
 /**
- * Creates, writes, closes and renames in one COMPOUND. Returns `undefined`, and remembers it, when the server does not
- * support the current stateid.
+ * Creates, writes, closes and renames: in one COMPOUND where the server takes so many operations, and has VERIFY. Else
+ * the name is given in a second one, when it is known that all was written. Returns `undefined` when the file must be
+ * staged instead: the server wrote only a part of it, or does not support the current stateid, which is remembered.
  */
 async function writeAtOnce(
   context: FileContext,
@@ -92,53 +100,47 @@ async function writeAtOnce(
   { parts, length }: Pick<Beginning, "parts" | "length">,
   run: RunOptions,
 ): Promise<FileAttributes | undefined> {
+  const { channel } = context;
+  const { verify, maximumOperations } = channel.capabilities;
+  const othersInOne = 10;
+  const inOne = verify && othersInOne < maximumOperations;
   const backoff = new Backoff();
   const owner = await stateOwner(context, STAGING_OWNER, run);
   for (;;) {
     const temporaryName = newTemporaryName();
-    const walk = await walkTo(context, file.directory, run);
-    const create = { how: "unchecked", mode: context.fileMode } as const;
+    const temporary = { target: file, temporaryName };
+    const walk = await walkTo(context, file.directory, run, inOne ? othersInOne : RENAMING_OTHERS);
+    const create = { how: "unchecked", mode: creationMode(context, context.fileMode) } as const;
     const open = openByName({ owner, access: "write", name: temporaryName, create });
     const writing = write(CURRENT_STATEID, { offset: 0, data: parts, durable: true });
     const own = getAttributes();
     const closing = close(CURRENT_STATEID);
     const renaming = rename(temporaryName, file.name);
     const atName = getAttributes();
-    const operations = [
-      ...walk,
-      saveFileHandle,
-      open,
-      writing,
-      // A server may write less than it was asked to: an incomplete file must not get the name.
-      verifySize(length),
-      own,
-      closing,
-      restoreFileHandle,
-      renaming,
-      lookup(file.name),
-      atName,
-    ];
-    const reply = await context.channel.run(operations, run);
+    const naming = [renaming, lookup(file.name), atName];
+    const operations = inOne
+      ? // A server may write less than it was asked to: an incomplete file must not get the name.
+        [...walk, saveFileHandle, open, writing, verifySize(length), own, closing, restoreFileHandle, ...naming]
+      : [...walk, open, writing, own, closing];
+    const reply = await channel.run(operations, run);
     if (reply.reached(renaming)) return attributesAtName(reply.of(own), reply, atName);
     if (!reply.reached(open)) reply.orThrow(file.text);
-    if (!reply.reached(closing)) await closeTemporary(context, walk, temporaryName, reply.of(open));
-    await removeTemporary(context, { target: file, temporaryName });
+    if (!reply.reached(closing)) await closeOpened(context, walk, temporaryName, reply, open);
+    if (!inOne && reply.succeeded && reply.of(writing).count === length) {
+      const closed = reply.of(own);
+      const naming = renameInPlace(context, { ...temporary, fileId: closed.fileId, closed }, walk, run);
+      return await orCleanUp(naming, () => removeTemporary(context, temporary));
+    }
+    await removeTemporary(context, temporary);
+    const isPart = reply.reached(writing) && reply.of(writing).count < length;
+    if (isPart) return undefined;
     if (reply.failedWith("NFS4ERR_BAD_STATEID") && !reply.reached(closing)) {
-      context.refusals.currentStateid = true;
+      channel.noteRefusal("currentStateid");
       return undefined;
     }
     if (!reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE")) reply.orThrow(file.text);
-    await context.channel.waitAsAsked(operations, reply, backoff, run.deadline);
+    await channel.waitAsAsked(operations, reply, backoff, run.deadline);
   }
-}
-
-async function closeTemporary(
-  { channel }: FileContext,
-  walk: readonly Operation<void>[],
-  temporaryName: string,
-  stateid: Stateid,
-): Promise<void> {
-  await channel.run([...walk, lookup(temporaryName), close(stateid)], cleanupOptions()).catch(ignoreNfsError);
 }
 
 async function writeStaged(
@@ -147,14 +149,30 @@ async function writeStaged(
   source: Beginning,
   memory: MemoryLease,
   options: WriteOptions,
+  busy: (work: Promise<void>) => void,
 ): Promise<FileAttributes> {
-  try {
-    await writeAhead(context, file, source, memory, options);
-    return await publish(context, file, options.when, runOptions(context, options));
-  } catch (error) {
+  const run = () => runOptions(context, options);
+  const writing = async () => {
+    const { parts, length, complete } = source;
+    const isWritten = complete && (await writeAndClose(context, file, { offset: 0, length, parts }, run()));
+    if (!isWritten) await writeAhead(context, file, source, memory, options);
+    return publish(context, file, options.when, run());
+  };
+  return orCleanUp(writing(), () => {
     const discarding = discard(context, file);
+    busy(discarding);
+    return discarding;
+  });
+}
+
+/** Settles as `work` does; cleans up first where it fails. `cleanUp` must not fail. */
+async function orCleanUp<T>(work: Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const cleaning = cleanUp();
     // The server no longer replies: do not keep the caller, who may do the same elsewhere.
-    if (!(error instanceof ConnectionError || error instanceof AbortedError)) await discarding;
+    if (!(error instanceof ConnectionError || error instanceof AbortedError)) await cleaning;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** COMPOUND: many operations in one request (RFC 8881 §16.2). */
 
-import { NfsStatusError, ProtocolError } from "../errors.ts";
+import { ProtocolError, statusError } from "../errors.ts";
 import { MAX_OPAQUE_SIZE, MINOR_VERSION, type StatusName, statusCode, statusName } from "./constants.ts";
 import { type AuthSys, Procedure, readReplyHeader, recordOf, writeCallHeader } from "./rpc.ts";
 import { XdrError, type XdrReader, type XdrWriter } from "./xdr.ts";
@@ -85,9 +85,10 @@ export class CompoundReply {
     return this.#operations.some((operation, index) => operation.mutates && index < this.#results.length);
   }
 
-  /** Whether `operation` was done. */
+  /** Whether `operation` was done; never when the COMPOUND did not have it. */
   reached(operation: Operation<unknown>): boolean {
-    return this.#operations.indexOf(operation) < this.#results.length;
+    const index = this.#operations.indexOf(operation);
+    return index >= 0 && index < this.#results.length;
   }
 
   /** The result of `operation`, which must have been done: see {@link reached} and {@link orThrow}. */
@@ -98,9 +99,9 @@ export class CompoundReply {
     return this.#results[index] as Result;
   }
 
-  /** @throws {NfsStatusError} when an operation failed. */
+  /** @throws {NfsStatusError | BusyError} when an operation failed. */
   orThrow(path?: string): this {
-    if (this.failure !== undefined) throw new NfsStatusError(this.failure.code, this.failure.operation.code, path);
+    if (this.failure !== undefined) throw statusError(this.failure.code, this.failure.operation.code, path);
     return this;
   }
 }
