@@ -60,10 +60,14 @@ export interface NfsServer {
   close(): Promise<void>;
 }
 
-/** Since the server was started. */
+/** What there is now, and what has been since the server was started. */
 export interface NfsServerStatistics {
-  /** Connections that are open now. */
+  /** Now. */
   readonly connections: number;
+  /** Files that somebody has open or locked now, through any server of the directory: one for each owner. */
+  readonly opens: number;
+  readonly locks: number;
+  /** Since the start, like all that follows. */
   readonly requests: number;
   readonly bytesReceived: number;
   readonly bytesSent: number;
@@ -134,7 +138,8 @@ class TcpServer implements NfsServer {
   }
 
   statistics(): NfsServerStatistics {
-    return { connections: this.#connections.size, ...this.#counts };
+    const { opens, locks } = this.#mountTarget.fileSystem.state.files.count();
+    return { connections: this.#connections.size, opens, locks, ...this.#counts };
   }
 
   setDialect(changes: Partial<Dialect>): void {

@@ -76,6 +76,17 @@ export class Files {
     return open;
   }
 
+  /** How many opens there are, and how many files an owner has locked. */
+  count(): { readonly opens: number; readonly locks: number } {
+    let opens = 0;
+    let locks = 0;
+    for (const file of this.#files.values()) {
+      opens += file.opens.size;
+      locks += new Set(file.ranges.map(({ owner }) => owner)).size;
+    }
+    return { opens, locks };
+  }
+
   /** Ends an open, and the locks that were taken under it. */
   close(open: OpenState): void {
     for (const lock of open.locks) this.forgetLocks(lock);
