@@ -1,6 +1,7 @@
 /** The rows of the benchmark, in the order they run. */
 import type { Row } from "../row.ts";
 import { bulk } from "./bulk.ts";
+import { compounds } from "./compounds.ts";
 import { counting } from "./counting.ts";
 import { failover } from "./failover.ts";
 import { http } from "./http.ts";
@@ -15,6 +16,7 @@ import { start } from "./start.ts";
 export const rows: readonly Row[] = [
   scaling,
   smallFiles,
+  compounds,
   latency,
   bulk,
   listing,
