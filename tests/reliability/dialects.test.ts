@@ -332,6 +332,7 @@ const refusals: fc.Arbitrary<Partial<Dialect>> = fc.record(
     anonymousRead: fc.boolean(),
     clientRecords: fc.constantFrom("file-system", "mount-target", "connection"),
     locks: fc.constantFrom("file-system", "mount-target"),
+    utf8Names: fc.boolean(),
     longFileHandles: fc.boolean(),
   },
   { requiredKeys: [] },

@@ -1,6 +1,7 @@
 /** What an operation's error says about the mount target it was tried at. */
 import {
   AbortedError,
+  BusyError,
   ClosedError,
   ConnectionError,
   DeadlineError,
@@ -21,6 +22,8 @@ export function verdictOn(error: unknown): Verdict {
   if (error instanceof AbortedError || error instanceof ClosedError) return "lost";
   if (error instanceof OutcomeUnknownError) return verdictOn(error.cause) === "lost" ? "lost" : "busy";
   if (isStatus(error, "NFS4ERR_GRACE", "NFS4ERR_DELAY")) return "busy";
+  // Each client has limits of its own; a lock is in the way everywhere.
+  if (error instanceof BusyError && error.reason === "limit") return "busy";
   return "final";
 }
 

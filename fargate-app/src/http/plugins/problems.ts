@@ -27,7 +27,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 
   for (const name of FILE_HEADERS) reply.removeHeader(name);
   if (error instanceof ProblemError) reply.headers(error.headers);
-  const seconds = retryAfter(problem);
+  const seconds = retryAfter(problem, error);
   if (seconds !== undefined) reply.header("retry-after", seconds);
   // The rest of a body that is too large or too slow is not waited for.
   if (problem.status === 413 || problem.status === 408) reply.header("connection", "close");

@@ -2,6 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import {
   AbortedError,
+  BusyError,
   ClosedError,
   ConnectionError,
   DeadlineError,
@@ -66,18 +67,24 @@ type NfsStatus = Extract<NfsStatusError["status"], string>;
 type StatusAndDetail = readonly [status: number, detail: string];
 
 const NAME_NOT_ALLOWED: StatusAndDetail = [400, "The file system does not allow a name in the path"];
+// Limits are those of Amazon EFS, as its user guide has them on the page "Amazon EFS quotas".
+const TOO_LONG: StatusAndDetail = [
+  400,
+  "A name in the path is longer than 255 bytes, or the path is deeper than 1,000 directories",
+];
 const NOT_ALLOWED: StatusAndDetail = [403, "The file system does not allow this to the router"];
 const WRONG_TYPE: StatusAndDetail = [409, "What is there is neither a file nor a directory"];
 const PLACE_LOST: StatusAndDetail = [409, "The directory changed too much to go on behind this cursor: begin anew"];
 const BUSY: StatusAndDetail = [503, "The file system needs more time"];
 const LOCKED: StatusAndDetail = [503, "The file is locked by another client"];
+const OUT_OF_OPENS: StatusAndDetail = [503, "The router has as many files open or locked as it may have"];
 
 const OF_NFS_STATUS: Partial<Record<NfsStatus, StatusAndDetail>> = {
   NFS4ERR_NOENT: [404, "There is no such file or directory"],
   NFS4ERR_STALE: [404, "The file was removed in the meantime"],
 
   NFS4ERR_INVAL: [400, "The file system does not allow this"],
-  NFS4ERR_NAMETOOLONG: NAME_NOT_ALLOWED,
+  NFS4ERR_NAMETOOLONG: TOO_LONG,
   NFS4ERR_BADCHAR: NAME_NOT_ALLOWED,
   NFS4ERR_BADNAME: NAME_NOT_ALLOWED,
 
@@ -92,10 +99,11 @@ const OF_NFS_STATUS: Partial<Record<NfsStatus, StatusAndDetail>> = {
   NFS4ERR_NOTEMPTY: [409, "The directory is not empty"],
   NFS4ERR_FILE_OPEN: [409, "The file is open elsewhere"],
   NFS4ERR_WRONG_TYPE: WRONG_TYPE,
+  NFS4ERR_MLINK: [409, "The file has as many names as it may have: 177"],
   NFS4ERR_BAD_COOKIE: PLACE_LOST,
   NFS4ERR_NOT_SAME: PLACE_LOST,
 
-  NFS4ERR_FBIG: [413, "The file would be larger than the file system allows"],
+  NFS4ERR_FBIG: [413, "The file would be larger than the file system allows: 52,673,613,135,872 bytes"],
 
   NFS4ERR_DELAY: BUSY,
   NFS4ERR_GRACE: BUSY,
@@ -132,6 +140,7 @@ function statusAndDetailOf(error: unknown): StatusAndDetail | undefined {
   if (error instanceof PreconditionError) return statusAndDetailOf(preconditionFailed());
   if (error instanceof ProtocolError) return [502, "The mount target sent what is not NFSv4.1"];
   if (error instanceof UnavailableError) return [503, error.message];
+  if (error instanceof BusyError) return error.reason === "limit" ? OUT_OF_OPENS : LOCKED;
   if (error instanceof FileChangedError) return [503, "The file was replaced while it was read"];
   // Operations are aborted only where their target was given up.
   if (error instanceof AbortedError || error instanceof ConnectionError || error instanceof ClosedError) {
@@ -149,7 +158,8 @@ function refusedByFastify(error: unknown): StatusAndDetail | undefined {
 }
 
 /** Seconds after which it makes sense to retry. */
-export function retryAfter({ status }: Problem): number | undefined {
+export function retryAfter({ status }: Problem, error: unknown): number | undefined {
+  if (error instanceof BusyError) return error.retryAfter;
   return status === 503 ? 1 : undefined;
 }
 
