@@ -20,6 +20,7 @@ export const dialectChangesSchema = z.strictObject({
   maximumOperations: wholeNumber,
   maximumSlots: wholeNumber,
   maximumMessageBytes: wholeNumber,
+  bytesAtOnce: wholeNumber,
   unsupportedOperations: z.array(z.enum(REFUSABLE_OPERATIONS)).readonly().exactOptional(),
   unsupportedAttributes: z.array(z.enum(OPTIONAL_ATTRIBUTES)).readonly().exactOptional(),
   currentStateid: yesOrNo,

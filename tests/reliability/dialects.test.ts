@@ -323,6 +323,7 @@ const refusals: fc.Arbitrary<Partial<Dialect>> = fc.record(
       { weight: 1, arbitrary: fc.integer({ min: 4 * KIBIBYTE, max: 32 * KIBIBYTE - 1 }) },
       { weight: 9, arbitrary: fc.integer({ min: 32 * KIBIBYTE, max: MEBIBYTE + 16 * KIBIBYTE }) },
     ),
+    bytesAtOnce: fc.integer({ min: 4 * KIBIBYTE, max: MEBIBYTE }),
     unsupportedOperations: fc.subarray([...REFUSABLE_OPERATIONS]),
     unsupportedAttributes: fc.oneof(
       { weight: 1, arbitrary: fc.subarray([...OPTIONAL_ATTRIBUTES]) },

@@ -347,6 +347,18 @@ describe("a quota of", () => {
   });
 });
 
+test("a READ and a WRITE may do a part of what they are asked for", async () => {
+  const session = await temporarySession(await speaking({ bytesAtOnce: 3 }));
+  const { handle, stateid } = await openFile(session, "file");
+  const writing = write(stateid, text("abcdef"));
+  expect(await session.result([putFileHandle(handle)], writing)).toMatchObject({ count: 3 });
+  const { data, endOfFile } = await session.result([putFileHandle(handle)], read(stateid, all));
+  expect([String(data), endOfFile]).toEqual(["abc", true]);
+  await session.status([putFileHandle(handle), write(stateid, { ...text("def"), offset: 3 })]);
+  const first = await session.result([putFileHandle(handle)], read(stateid, all));
+  expect([String(first.data), first.endOfFile]).toEqual(["abc", false]);
+});
+
 describe("a file handle", () => {
   test("is as long as the protocol allows in the dialect of Amazon EFS, and means the same", async () => {
     const server = await speaking(PROFILES.efs);

@@ -5,7 +5,7 @@
  * features") and "Troubleshooting file operation errors". What it does not say is marked as assumed.
  */
 import type { Attribute } from "nfs-client/wire";
-import { MAX_UINT32 } from "../protocol.ts";
+import { MAX_TRANSFER, MAX_UINT32 } from "../protocol.ts";
 
 /** Operations that a server can be without (RFC 8881 §15.1.1.5). */
 export const REFUSABLE_OPERATIONS = ["LINK", "NVERIFY", "VERIFY"] as const;
@@ -43,6 +43,8 @@ export interface Dialect {
    * At most {@link MAX_MESSAGE_BYTES}. For sessions made from then on.
    */
   readonly maximumMessageBytes: number;
+  /** Bytes that one READ reads and one WRITE writes, of those that it is asked for (RFC 8881 §18.22.3, §18.32.3). */
+  readonly bytesAtOnce: number;
 
   /** Answered with NFS4ERR_NOTSUPP. Without LINK, the attribute LINK_SUPPORT is false. */
   readonly unsupportedOperations: readonly RefusableOperation[];
@@ -105,10 +107,12 @@ const MIN_LIMITS: Readonly<Record<string, number>> = {
   maximumOperations: 2,
   maximumSlots: 1,
   maximumMessageBytes: 4 * KIBIBYTE,
+  bytesAtOnce: 1,
 };
 
 const MAX_LIMITS: Readonly<Record<string, number>> = {
   maximumMessageBytes: MAX_MESSAGE_BYTES,
+  bytesAtOnce: MAX_TRANSFER,
   // Timers of Node.js wait no longer.
   connectionLifetimeMs: 2 ** 31 - 1,
 };

@@ -1,4 +1,5 @@
 /** Dialects of servers as a whole. */
+import { MAX_TRANSFER } from "../protocol.ts";
 import type { Dialect } from "./dialect.ts";
 
 const KIBIBYTE = 1024;
@@ -20,6 +21,7 @@ const full: Dialect = {
   maximumOperations: 64,
   maximumSlots: 64,
   maximumMessageBytes: MEBIBYTE + 16 * KIBIBYTE,
+  bytesAtOnce: MAX_TRANSFER,
   unsupportedOperations: [],
   unsupportedAttributes: [],
   currentStateid: true,

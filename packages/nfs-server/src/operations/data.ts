@@ -5,7 +5,6 @@ import type { Compound } from "../compound.ts";
 import { fdatasync, fsync, readFully, writeFully } from "../file-system/descriptors.ts";
 import { requireRegularFile } from "../file-system/inode.ts";
 import type { OpenFile } from "../file-system/open-file.ts";
-import { MAX_TRANSFER } from "../protocol.ts";
 import { StatusError } from "../status-error.ts";
 import { findState, requireState } from "./stateids.ts";
 
@@ -22,7 +21,7 @@ export async function read(compound: Compound, args: XdrReader): Promise<void> {
   if (!compound.dialect.anonymousRead) requireState(compound, stateid, compound.current);
   await withFile(compound, stateid, ShareAccess.READ, async (file) => {
     const { size } = await compound.stat();
-    const length = Math.min(count, MAX_TRANSFER, available(size, offset));
+    const length = Math.min(count, compound.dialect.bytesAtOnce, available(size, offset));
     compound.requireRoom(READ_RESULT_HEADER + length);
     const data = await readFully(file.descriptor, Number(offset), length);
     // Bytes that others cut off meanwhile make the read shorter, which is the end of the file as well.
@@ -39,7 +38,8 @@ export async function write(compound: Compound, args: XdrReader): Promise<void> 
   const stateid = readStateid(args);
   const offset = args.uint64();
   const stable = args.uint32();
-  const data = args.opaque(compound.dialect.maximumMessageBytes);
+  const { maximumMessageBytes, bytesAtOnce } = compound.dialect;
+  const data = args.opaque(maximumMessageBytes).subarray(0, bytesAtOnce);
   if (stable > StableHow.FILE_SYNC) throw new XdrError(`A stability of ${stable}`);
   const inode = compound.current;
   requireRegularFile(inode);
