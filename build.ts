@@ -10,6 +10,7 @@ import { build, type Plugin } from "esbuild";
 const bundles = [
   { entry: "functions/file-monitor/handler.ts", output: "dist/file-monitor/index.cjs" },
   { entry: "fargate-app/src/main.ts", output: "dist/router/main.cjs" },
+  { entry: "fargate-app/src/maintenance/main.ts", output: "dist/router/nfs.cjs" },
   // Nearly half of the router, which few of its processes are ever asked for.
   { entry: "fargate-app/src/http/routes/docs/assets.ts", output: "dist/router/docs-assets.cjs" },
 ];

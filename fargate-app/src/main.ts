@@ -3,9 +3,8 @@ import { EventEmitter } from "node:events";
 import { connectNfs } from "nfs-client";
 import { secretSource } from "./authentication/secret.ts";
 import { createLog } from "./log.ts";
-import { fileSystemSource, fixedSource, type MountTableSource, parameterSource } from "./router/mount-table-sources.ts";
+import { mountTableSources } from "./router/mount-table-sources.ts";
 import { run } from "./service.ts";
-import type { Settings } from "./settings.ts";
 
 const log = createLog();
 
@@ -24,11 +23,6 @@ const signals = new EventEmitter<{ reload: [] }>();
 // Not only once the service listens: unheard, the signal would end the process.
 process.on("SIGHUP", () => signals.emit("reload"));
 const onReload = (listener: () => void) => void signals.on("reload", listener);
-
-function mountTableSources({ parameterName, fileSystemId, defaultMountTable }: Settings): MountTableSource[] {
-  const sources = [parameterSource(parameterName), fileSystemSource(fileSystemId)];
-  return defaultMountTable ? [...sources, fixedSource("DEFAULT_MOUNT_TARGETS", defaultMountTable)] : sources;
-}
 
 run({
   environment: process.env,

@@ -1,4 +1,5 @@
 /** TLS to an NFS server, as to the mount targets of EFS: who is let in, who is refused, and what the refusal says. */
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -264,4 +265,68 @@ describe("the router's bundle", () => {
       await nfs.close();
     }
   });
+});
+
+describe("the command line in the router's image", () => {
+  test("reads and changes files as the identity of its environment, through the first mount target that answers", async () => {
+    const nfs = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0 });
+    const front = await terminateTls(nfs.port);
+    const table = tableOf([
+      { host: "127.0.0.1", port: 9 },
+      { host: "127.0.0.1", port: front.port },
+    ]);
+    const environment = { ...identified(), DEFAULT_MOUNT_TARGETS: serializeMountTable(table) };
+    try {
+      expect(await runNfs(["mkdir", "-p", "/maintained/x%E9"], environment)).toMatchObject({ code: 0, stdout: "" });
+      await runNfs(["put", "/maintained/file"], environment, "content");
+      expect((await runNfs(["ls", "/maintained"], environment)).stdout.split("\n").sort()).toEqual([
+        "",
+        "file",
+        "x%E9/",
+      ]);
+      expect((await runNfs(["cat", "/maintained/file"], environment)).stdout).toBe("content");
+      expect(front.certificates).toHaveLength(4);
+      for (const { raw } of front.certificates) {
+        for (const part of [FILE_SYSTEM_ID, "fsap-0123abcd", "AKIDLOCAL"]) expect(raw.includes(part)).toBe(true);
+      }
+    } finally {
+      await front.close();
+      await nfs.close();
+    }
+  });
+
+  test("says what is wrong: no mount target, no file system, a place elsewhere", async () => {
+    const environment = {
+      ...identified(),
+      DEFAULT_MOUNT_TARGETS: serializeMountTable(tableOf([{ host: "127.0.0.1", port: 9 }])),
+    };
+    const unreachable = await runNfs(["ls", "/"], environment);
+    expect(unreachable).toMatchObject({ code: 1, stdout: "" });
+    expect(unreachable.stderr).toContain("No mount target can be reached: fsmt-0 in ap-northeast-1a: Cannot connect");
+    const nameless = await runNfs(["ls", "/"], {});
+    expect([nameless.code, nameless.stderr]).toEqual([1, expect.stringContaining("EFS_FILE_SYSTEM_ID is missing")]);
+    expect(await runNfs(["ls", "nfs://127.0.0.1/"], environment)).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  const identified = () => ({
+    AWS_ENDPOINT_URL: "http://127.0.0.1:9",
+    AWS_REGION: "ap-northeast-1",
+    AWS_ACCESS_KEY_ID: "AKIDLOCAL",
+    AWS_SECRET_ACCESS_KEY: "local",
+    EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
+    NFS_TLS: "on",
+    NFS_TLS_CA_FILE: trusted,
+    EFS_ACCESS_POINT_ID: "fsap-0123abcd",
+    EFS_IAM_AUTHORIZATION: "on",
+  });
+
+  function runNfs(args: readonly string[], environment: Record<string, string>, input = "") {
+    return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
+      const env = { PATH: process.env.PATH, ...environment };
+      const child = execFile(process.execPath, ["dist/router/nfs.cjs", ...args], { env }, (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+      });
+      child.stdin?.end(input);
+    });
+  }
 });

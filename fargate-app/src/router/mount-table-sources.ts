@@ -4,6 +4,7 @@ import { type MountTable, parseMountTable } from "@efs-mount-autoscaling/mount-t
 import { messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "../aws-client.ts";
+import type { Settings } from "../settings.ts";
 
 /** A place that may know the mount table. */
 export interface MountTableSource {
@@ -21,6 +22,15 @@ export class NoMountTableError extends Error {
 export interface RankedMountTable {
   readonly table: MountTable;
   readonly rank: number;
+}
+
+/** All that the settings name, best first. */
+export function mountTableSources(
+  settings: Pick<Settings, "parameterName" | "fileSystemId" | "defaultMountTable">,
+): MountTableSource[] {
+  const { parameterName, fileSystemId, defaultMountTable } = settings;
+  const sources = [parameterSource(parameterName), fileSystemSource(fileSystemId)];
+  return defaultMountTable ? [...sources, fixedSource("DEFAULT_MOUNT_TARGETS", defaultMountTable)] : sources;
 }
 
 /** The first table that a source has. Each source that has none is an ERROR in the log. */
