@@ -102,7 +102,7 @@ describeEachServer("the command line", (start) => {
       ["bench", "--files", "0", url],
       ["bench", "--size", "0x10", url],
       ["rm", url, url],
-      ["rm", "-R", url],
+      ["rm", "-l", url],
       ["mv", url],
       ["chown", "", url],
       ["chown", "root", url],
@@ -151,6 +151,17 @@ describeEachServer("the command line", (start) => {
     expect((await run(["mv", `${url}/a`, "nfs://127.0.0.2:1/a"])).code).not.toBe(0);
     expect((await run(["mv", `${url}/a/file`, `${url}/missing/`])).code).toBe(1);
     expect(await readdir(join(directory, "into/c"))).toEqual([]);
+  });
+
+  test("removes a directory with all below it only when told to", async () => {
+    await mkdir(join(directory, "tree/inner"), { recursive: true });
+    for (let index = 0; index < 3000; index++) await writeFile(join(directory, `tree/inner/${index}`), "");
+    await symlink("..", join(directory, "tree/link"));
+    expect((await run(["rm", `${url}/tree`])).code).toBe(1);
+    expect(await readdir(join(directory, "tree/inner"))).toHaveLength(3000);
+    await nfs("rm", "-R", `${url}/tree`);
+    expect(await readdir(directory)).toEqual([]);
+    expect((await run(["rm", "-R", `nfs://${server.host}:${server.port}/`])).code).toBe(2);
   });
 
   test("changes owners and modes, of one or of all below it", async () => {

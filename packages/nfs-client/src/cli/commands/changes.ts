@@ -4,7 +4,8 @@ import type { AttributeChanges } from "../../wire/operations/metadata.ts";
 import { type Command, type CommandContext, operand, type Target } from "../command.ts";
 import { UsageError } from "../location.ts";
 import { parseMode } from "../mode.ts";
-import { type TreeEntry, walkTree } from "../walk.ts";
+import { Progress } from "../progress.ts";
+import { type TreeEntry, type Visitor, walkTree } from "../walk.ts";
 import { statTarget, treeAt } from "./listing.ts";
 
 const CONCURRENCY = 32;
@@ -15,11 +16,20 @@ export const rm: Command = {
   minOperands: 1,
   maxOperands: 1,
   summary: "remove a file or an empty directory",
-  flags: {},
+  flags: { recursive: "a directory with all that is below it" },
   async run(context) {
+    const { flags, signal } = context;
     const target = await context.open(operand(context, 0));
+    const { client, path } = target;
+    const remove = (entry: TreeEntry) => client.remove(entry.path, { signal });
+    if (path === "/") throw new UsageError("The root cannot be removed");
+    const isTree = flags.recursive && (await statTarget(target)).type === "directory";
+    if (isTree) {
+      await walkWithProgress(context, target, { enter: async () => true, visit: remove, leave: remove });
+      return;
+    }
     if (target.isDirectory) await statTarget(target);
-    await target.client.remove(target.path);
+    await client.remove(path);
   },
 };
 
@@ -97,7 +107,7 @@ async function changeEach(
   context: CommandContext,
   changesOf: (entry: TreeEntry) => AttributeChanges | undefined,
 ): Promise<void> {
-  const { flags, signal, onFailure } = context;
+  const { flags, signal } = context;
   const target = await context.open(operand(context, 1));
   const { client, path } = target;
   const change = async (entry: TreeEntry) => {
@@ -111,13 +121,28 @@ async function changeEach(
   }
   const enter = async (directory: TreeEntry) => {
     await change(directory);
-    return true;
+    return true as const;
   };
-  await walkTree(
-    await treeAt(target),
-    { enter, visit: change },
-    { client, signal, onFailure, concurrency: CONCURRENCY },
-  );
+  await walkWithProgress(context, target, { enter, visit: change });
+}
+
+/** A session without output for minutes is one that some close: so a long walk shows how far it is. */
+async function walkWithProgress(
+  { signal, onFailure, note }: CommandContext,
+  target: Target,
+  visitor: Visitor<true>,
+): Promise<void> {
+  const progress = new Progress(note);
+  const visit = async (entry: TreeEntry, parent: true) => {
+    await visitor.visit(entry, parent);
+    progress.done(entry.attributes);
+  };
+  const options = { client: target.client, signal, onFailure, concurrency: CONCURRENCY };
+  try {
+    await walkTree(await treeAt(target), { ...visitor, visit }, options);
+  } finally {
+    await progress.stop();
+  }
 }
 
 const MAX_ID = 2 ** 32 - 2;
