@@ -1,5 +1,4 @@
 /** TLS to an NFS server, as to the mount targets of EFS: who is let in, who is refused, and what the refusal says. */
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -14,6 +13,7 @@ import { ConnectionError, connectNfs, type TlsOptions } from "nfs-client";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { CertificateAuthority } from "../support/certificates.ts";
 import { GaneshaServer, ganesha } from "../support/ganesha.ts";
+import { runNfs } from "../support/nfs-bundle.ts";
 import { describeRequiring } from "../support/requirements.ts";
 import { startRouter, tableOf } from "../support/router-bundle.ts";
 import { Stunnel, stunnel } from "../support/stunnel.ts";
@@ -319,14 +319,4 @@ describe("the command line in the router's image", () => {
     EFS_ACCESS_POINT_ID: "fsap-0123abcd",
     EFS_IAM_AUTHORIZATION: "on",
   });
-
-  function runNfs(args: readonly string[], environment: Record<string, string>, input = "") {
-    return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
-      const env = { PATH: process.env.PATH, ...environment };
-      const child = execFile(process.execPath, ["dist/router/nfs.cjs", ...args], { env }, (error, stdout, stderr) => {
-        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-      });
-      child.stdin?.end(input);
-    });
-  }
 });
