@@ -50,7 +50,7 @@ export function writeComponent(writer: XdrWriter, name: string): void {
 
 /** Reads the name of a directory entry. */
 export function readComponent(reader: XdrReader): string {
-  return decodeName(reader.opaque(MAX_OPAQUE_SIZE));
+  return reader.string(MAX_OPAQUE_SIZE, decodeName);
 }
 
 /** Which open or lock an operation belongs to (RFC 8881 §8.2). */

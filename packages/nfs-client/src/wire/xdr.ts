@@ -222,12 +222,18 @@ export class XdrReader {
     return this.fixedOpaque(this.#opaqueLength(maximum));
   }
 
-  /** A string of at most `maximum` bytes of UTF-8. */
-  string(maximum: number): string {
+  /**
+   * A string of at most `maximum` bytes of UTF-8.
+   *
+   * @param decodeOther For bytes that may not be UTF-8. By default U+FFFD stands for what is not.
+   */
+  string(maximum: number, decodeOther?: (bytes: Buffer) => string): string {
     const length = this.#opaqueLength(maximum);
     const at = this.#take(length);
     this.#take(padding(length));
-    return this.#buffer.toString("utf8", at, at + length);
+    const text = this.#buffer.toString("utf8", at, at + length);
+    if (decodeOther === undefined || !text.includes("\ufffd")) return text;
+    return decodeOther(this.#buffer.subarray(at, at + length));
   }
 
   /** A count of items that follow, of at least `itemSize` bytes each: refused when they cannot be there. */
