@@ -31,7 +31,7 @@ export class SourceError extends Error {
 /**
  * Chooses regular files below `directory`, evenly over the whole tree and always the same ones for the same tree.
  * Symbolic links are not followed; names that begin with a dot are left out, as caches that change are. What can't be
- * read, or has no name in a URL because it is not UTF-8, is passed over.
+ * read, or whose name is not UTF-8, is passed over.
  *
  * @throws {SourceError} when `directory` itself can't be read.
  */

@@ -30,12 +30,14 @@ type Resource =
  * Reads the request target. Each part of the path is decoded once, by itself, so that an encoded slash cannot become a
  * separator. What is percent-encoded are the bytes of the name, whether or not they are UTF-8.
  *
- * @throws {PathError} when a `%` is not followed by two hexadecimal digits, or a part contains an encoded slash, or is
+ * @throws {PathError} when there is a fragment, a `%` is not followed by two hexadecimal digits, or a part contains an encoded slash, or is
  * refused by {@link directoryPath}.
  */
 export function resourceOf(requestTarget = ""): Resource {
   const [, encodedPath = ""] = TARGET.exec(requestTarget) ?? [];
   if (!encodedPath.startsWith(FILES_PREFIX)) throw new ProblemError(404, `There is nothing at ${encodedPath}`);
+  // It has none (RFC 9112 §3.2): a client that sends one forgot to encode a name.
+  if (requestTarget.includes("#")) throw new PathError("The URL has a #: write %23 where it belongs to a name");
   const path = encodedPath.slice(FILES_PREFIX.length).split("/").map(decodePart).join("/");
   const endsInSlash = path === "" || path.endsWith("/");
   return endsInSlash ? { kind: "directory", path: directoryPath(path) } : { kind: "file", path: filePath(path) };

@@ -8,7 +8,7 @@ import { PathError } from "../../../../../fargate-app/src/routing/path.ts";
 describe("what a URL names", () => {
   test.each([
     ["/files/a/b.txt", "file", "a/b.txt"],
-    ["/files/a/b.txt?append#x", "file", "a/b.txt"],
+    ["/files/a/b.txt?append", "file", "a/b.txt"],
     ["http://router:8000/files/a", "file", "a"],
     ["/files/a//b", "file", "a/b"],
     ["/files/a%20b+c", "file", "a b+c"],
@@ -37,6 +37,8 @@ describe("what a URL names", () => {
 describe("paths that are refused, with the part that is wrong", () => {
   test.each([
     ["/files/a/%zz", 'The part "%zz" of the path has a % without two hexadecimal digits: write %25 for a % itself'],
+    ["/files/report#1", "The URL has a #: write %23 where it belongs to a name"],
+    ["/files/a?append#x", "The URL has a #: write %23 where it belongs to a name"],
     ["/files/%e", 'The part "%e" of the path has a % without two hexadecimal digits: write %25 for a % itself'],
     ["/files/%ff%2f", 'The part "%ff%2f" of the path has an encoded slash'],
     ["/files/a%2fb", 'The part "a%2fb" of the path has an encoded slash'],
