@@ -29,14 +29,17 @@ const ROOT = "data";
 let directory: string;
 let router: StandaloneRouter;
 
-/** Everything outside of the root: names, kinds, and contents. */
-async function outside(): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+/** Everything outside of the root: names, kinds, and contents. What is in the root may have names that are not UTF-8. */
+async function outside(folder = directory): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
   const described = entries
-    .map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }))
-    .filter(({ path }) => path !== join(directory, ROOT) && !path.startsWith(join(directory, ROOT, "/")))
-    .map(async ({ entry, path }) => `${path} ${entry.isFile() ? await readFile(path, "utf8") : "directory"}`);
-  return (await Promise.all(described)).sort();
+    .map((entry) => ({ entry, path: join(folder, entry.name) }))
+    .filter(({ path }) => path !== join(directory, ROOT))
+    .map(async ({ entry, path }) => {
+      if (!entry.isDirectory()) return [`${path} ${await readFile(path, "utf8")}`];
+      return [`${path} directory`, ...(await outside(path))];
+    });
+  return (await Promise.all(described)).flat().sort();
 }
 
 /** Canaries above the root, beside it, and at names that begin as its own. */
