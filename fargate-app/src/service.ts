@@ -113,7 +113,7 @@ async function startService(
     const orphanSweep = new OrphanSweep({
       interval: settings.orphanSweepInterval,
       olderThan: settings.orphanAge,
-      sweep: (options) => files.removeOrphans(options),
+      files,
       log,
     });
     const stop = async () => {

@@ -169,7 +169,14 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
     const sweep = new OrphanSweep({
       interval: 50,
       olderThan: DAY,
-      sweep: (options) => client.removeOrphans(`${server.root}/daily`, options),
+      files: {
+        openFile: (path, range) => client.openFile(`${server.root}/${path}`, range),
+        writeFile: async (path, data, when) => {
+          const attributes = await client.writeFile(`${server.root}/${path}`, data, when === undefined ? {} : { when });
+          return { attributes, created: when === "absent" };
+        },
+        removeOrphans: (options) => client.removeOrphans(`${server.root}/daily`, options),
+      },
       log,
     });
     for (let round = 0; round < 2; round++) {

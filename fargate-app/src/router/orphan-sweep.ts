@@ -1,22 +1,45 @@
-/** Removes, at intervals, the orphaned temporary files of routers that crashed. */
-
-import { messageOf, type OrphanOptions, type OrphanReport } from "nfs-client";
+/**
+ * Removes, at intervals, the orphaned temporary files of routers that crashed: one router does it for all.
+ *
+ * Who sweeps says so in a file that all routers see, and replaces it when done. The file is made, or replaced as it was
+ * read, in one step, so of several routers one gets it.
+ */
+import { etagOf, isMissing, messageOf, PreconditionError } from "nfs-client";
 import type { Logger } from "pino";
+import { ownFilePath } from "../routing/path.ts";
+import type { RoutedFiles, WriteCondition } from "./routed-files.ts";
 
 export interface OrphanSweepOptions {
   /** Milliseconds from one sweep to the next. */
   readonly interval: number;
   /** Milliseconds without a write, after which a temporary file counts as orphaned. */
   readonly olderThan: number;
-  readonly sweep: (options: OrphanOptions) => Promise<OrphanReport>;
+  readonly files: Pick<RoutedFiles, "openFile" | "writeFile" | "removeOrphans">;
   readonly log: Logger;
 }
+
+/** Where routers say who sweeps. */
+export const CLAIM = ownFilePath("orphan-sweep");
 
 /** What one sweep may do at most; the next one does more. */
 const LIMITS = { maximum: 10_000, duration: 3_600_000 };
 
+/** Milliseconds after which a router that said it sweeps, and not that it has, is taken for crashed. */
+const LEASE = LIMITS.duration + 600_000;
+
+/** What a claim says, in the file's content. */
+const SWEEPING = "sweeping";
+const SWEPT = "swept";
+
+interface Claim {
+  readonly etag: string;
+  readonly state: string;
+  /** Milliseconds since 1970. */
+  readonly writtenAt: number;
+}
+
 /**
- * Sweeps for the first time after a random part of the interval, so that routers that started together do not sweep
+ * Looks for the first time after a random part of the interval, so that routers that started together do not all look
  * together.
  */
 export class OrphanSweep {
@@ -36,26 +59,76 @@ export class OrphanSweep {
 
   #schedule(delay: number): void {
     this.#timer = setTimeout(async () => {
-      await this.#sweep();
+      await this.#sweepIfDue();
       if (!this.#stopped.signal.aborted) this.#schedule(this.#options.interval);
     }, delay).unref();
   }
 
-  async #sweep(): Promise<void> {
-    const { olderThan, sweep, log } = this.#options;
+  async #sweepIfDue(): Promise<void> {
+    const { interval, files, log } = this.#options;
     try {
-      const report = await sweep({ ...LIMITS, olderThan, signal: this.#stopped.signal });
-      const { examined, removed, complete } = report;
-      const passedOver = report.passedOver.count;
-      const examples = report.passedOver.examples.map(({ path, reason }) => `${path}: ${reason.message}`);
-      const message = `Removed ${removed} orphaned temporary files among ${examined} names`;
-      const fields = { examined, removed, complete, passedOver, ...(passedOver > 0 && { examples }) };
-      if (!complete) log.warn(fields, `${message}; there was not enough time for all`);
-      else if (passedOver > 0) log.warn(fields, `${message}, and passed over ${passedOver}`);
-      else log.info(fields, message);
+      const before = await readClaim(files);
+      if (before !== undefined && !isDue(before, interval)) return;
+      const own = await write(files, SWEEPING, before ?? "absent");
+      if (own === undefined) return;
+      await this.#sweep();
+      await write(files, SWEPT, own);
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
       log.warn({ err: error }, `The orphaned temporary files could not be removed: ${messageOf(error)}`);
     }
+  }
+
+  async #sweep(): Promise<void> {
+    const { olderThan, files, log } = this.#options;
+    const report = await files.removeOrphans({ ...LIMITS, olderThan, signal: this.#stopped.signal });
+    const { examined, removed, complete } = report;
+    const passedOver = report.passedOver.count;
+    const examples = report.passedOver.examples.map(({ path, reason }) => `${path}: ${reason.message}`);
+    const message = `Removed ${removed} orphaned temporary files among ${examined} names`;
+    const fields = { examined, removed, complete, passedOver, ...(passedOver > 0 && { examples }) };
+    if (!complete) log.warn(fields, `${message}; there was not enough time for all`);
+    else if (passedOver > 0) log.warn(fields, `${message}, and passed over ${passedOver}`);
+    else log.info(fields, message);
+  }
+}
+
+/**
+ * Half an interval after the last sweep the next one is due: each router looks at a time of its own, and the one that
+ * swept last must not come too early by a moment. The server's clock and the routers' differ by far less. A claim from
+ * the future says that one was wrong.
+ */
+function isDue({ state, writtenAt }: Claim, interval: number): boolean {
+  return Math.abs(Date.now() - writtenAt) >= (state === SWEPT ? interval / 2 : LEASE);
+}
+
+async function readClaim(files: OrphanSweepOptions["files"]): Promise<Claim | undefined> {
+  try {
+    const { attributes, body } = await files.openFile(CLAIM, { length: SWEEPING.length });
+    const chunks: Buffer[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    return {
+      etag: etagOf(attributes),
+      state: Buffer.concat(chunks).toString(),
+      writtenAt: attributes.modifiedAt,
+    };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** @returns what to replace next, or undefined when another router was first. */
+async function write(
+  files: OrphanSweepOptions["files"],
+  state: string,
+  when: WriteCondition,
+): Promise<Pick<Claim, "etag"> | undefined> {
+  try {
+    const { attributes } = await files.writeFile(CLAIM, Buffer.from(state), when);
+    return { etag: etagOf(attributes) };
+  } catch (error) {
+    if (error instanceof PreconditionError) return undefined;
+    throw error;
   }
 }

@@ -39,6 +39,11 @@ export function filePath(text: string): FilePath {
   return path as FilePath;
 }
 
+/** A file of the routers' own in the served directory: no client can name it, and none is shown it. */
+export function ownFilePath(name: string): FilePath {
+  return `${TEMPORARY_PREFIX}${name}` as FilePath;
+}
+
 /**
  * The one spelling of a path to a directory; {@link ROOT} when no name is left.
  *
