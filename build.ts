@@ -46,14 +46,16 @@ const unusedSdkShapes: Plugin = {
 
 /**
  * @param folders the runtimes to bundle, by their folder such as `fargate-app`. Default: all.
+ * @returns the bytes of each bundle, by its file.
  * @throws when a folder has no bundle.
  */
-export async function buildBundles(folders: readonly string[] = []): Promise<void> {
+export async function buildBundles(folders: readonly string[] = []): Promise<Map<string, number>> {
   const isIn = (folder: string) => (bundle: { readonly entry: string }) => bundle.entry.startsWith(`${folder}/`);
   for (const folder of folders) {
     if (!bundles.some(isIn(folder))) throw new Error(`No bundle is made from ${folder}`);
   }
   const wanted = folders.length === 0 ? bundles : folders.flatMap((folder) => bundles.filter(isIn(folder)));
+  const sizes = new Map<string, number>();
   for (const { entry, output } of wanted) {
     const { metafile } = await build({
       entryPoints: [entry],
@@ -75,9 +77,13 @@ export async function buildBundles(folders: readonly string[] = []): Promise<voi
       metafile: true,
       logLevel: "warning",
     });
-    const bytes = metafile.outputs[output]?.bytes ?? 0;
+    sizes.set(output, metafile.outputs[output]?.bytes ?? 0);
+  }
+  return sizes;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  for (const [output, bytes] of await buildBundles(process.argv.slice(2))) {
     console.log(`${output}  ${Math.ceil(bytes / 1024)} KiB`);
   }
 }
-
-if (process.argv[1] === import.meta.filename) await buildBundles(process.argv.slice(2));
