@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import fs, { mkdtempSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { CountReport } from "../../../functions/file-monitor/result.ts";
 import type { Memory } from "../../../functions/file-monitor/run.ts";
 import { CLUSTER_NAME, FILE_SYSTEM_ID, SERVICE_NAME } from "../../../local/account.ts";
@@ -47,6 +48,44 @@ beforeEach(() => {
 const run = (options?: RunOptions) => aws.run(options);
 
 const LOST_RESPONSE: Fault = { takesEffect: true, response: "connection-closed" };
+
+/**
+ * Makes counts run out of time while they read a directory of this name, and at no other moment.
+ *
+ * @returns the variables of such a count.
+ */
+function runOutOfTimeAt(directory: string): Record<string, string> {
+  const budget = 5_000;
+  let timeIsUp = new AbortController();
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  const timeouts = vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
+    if (milliseconds !== budget) return timeout(milliseconds);
+    timeIsUp = new AbortController();
+    return timeIsUp.signal;
+  });
+  const { readdir } = fs;
+  const reads = vi.spyOn(fs, "readdir").mockImplementation((...args: unknown[]) => {
+    if (String(args[0]).endsWith(`/${directory}`)) timeIsUp.abort();
+    else Reflect.apply(readdir, fs, args);
+  });
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    timeouts.mockRestore();
+    reads.mockRestore();
+    syncBuiltinESMExports();
+  });
+  return { TARGET_DIRECTORY: "/", COUNT_CONCURRENCY: "1", COUNT_TIME_BUDGET_SECONDS: String(budget / 1000) };
+}
+
+function makeTree(files: readonly string[]): string {
+  const root = mkdtempSync(join(tmpdir(), "monitor-"));
+  onTestFinished(() => fs.rmSync(root, { recursive: true }));
+  for (const file of files) {
+    fs.mkdirSync(join(root, dirname(file)), { recursive: true });
+    fs.writeFileSync(join(root, file), "");
+  }
+  return root;
+}
 
 function refused(code: string): Fault {
   return { takesEffect: false, response: new AwsError(code, 400, code) };
@@ -502,12 +541,7 @@ describe("a count", () => {
   });
 
   test("that ran out of time decides if it is past the threshold already, and only then", async () => {
-    const slow = {
-      EFS_MOUNT_PATH: process.cwd(),
-      TARGET_DIRECTORY: "/node_modules",
-      COUNT_CONCURRENCY: "1",
-      COUNT_TIME_BUDGET_SECONDS: "0.25",
-    };
+    const slow = { EFS_MOUNT_PATH: makeTree(["file", "endless/file"]), ...runOutOfTimeAt("endless") };
     const past = await run({ environment: { ...slow, FILE_COUNT_THRESHOLD: "0" } });
     expect(past).toMatchObject({ countComplete: false, thresholdPassed: true, created: { availabilityZone: "b" } });
 
