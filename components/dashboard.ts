@@ -85,8 +85,12 @@ export class Dashboard extends pulumi.ComponentResource {
         lines: [
           line("RunFailed", { label: "Failed runs" }),
           line("DeploymentStarted", { label: "Deployments started" }),
-          line("CountDuration", { label: "Count (ms)", stat: "Maximum", yAxis: "right" }),
         ],
+      },
+      {
+        title: "Count (ms)",
+        stat: "Maximum",
+        lines: [line("CountDuration", { label: "Duration" }), line("CountAge", { label: "Age" })],
       },
     ];
   }
@@ -110,9 +114,11 @@ export class Dashboard extends pulumi.ComponentResource {
         stat: "Sum",
         lines: [
           line("MeteredIOBytes", { id: "metered", visible: false }),
-          line("MetadataIOBytes", { id: "metadata", visible: false }),
-          [{ expression: "metered / PERIOD(metered)", label: "All" }],
-          [{ expression: "metadata / PERIOD(metadata)", label: "Metadata" }],
+          line("MetadataReadIOBytes", { id: "metadataRead", visible: false }),
+          line("MetadataWriteIOBytes", { id: "metadataWrite", visible: false }),
+          [{ expression: "metered / PERIOD(metered)", label: "All, reads by a third" }],
+          [{ expression: "metadataRead / PERIOD(metadataRead)", label: "Metadata read" }],
+          [{ expression: "metadataWrite / PERIOD(metadataWrite)", label: "Metadata written" }],
         ],
       },
       { title: "Client connections", stat: "Sum", lines: [line("ClientConnections", { label: "Connections" })] },
