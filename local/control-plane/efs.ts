@@ -2,7 +2,8 @@
  * Amazon EFS: mount targets and file systems.
  *
  * Rules, errors and names: EFS API reference, CreateMountTarget, DescribeMountTargets, DeleteMountTarget,
- * DescribeMountTargetSecurityGroups, DescribeFileSystems.
+ * DescribeMountTargetSecurityGroups, DescribeFileSystems, UpdateFileSystem, DescribeLifecycleConfiguration,
+ * PutLifecycleConfiguration.
  */
 import { z } from "zod";
 import { AwsError } from "./aws-error.ts";
@@ -107,13 +108,58 @@ const describeFileSystems = query(
   },
 );
 
+const updateFileSystem = command(
+  z.object({
+    FileSystemId: z.string(),
+    ThroughputMode: z.enum(["bursting", "provisioned", "elastic"]).optional(),
+    ProvisionedThroughputInMibps: z.number().min(1).optional(),
+  }),
+  (state, { FileSystemId, ThroughputMode, ProvisionedThroughputInMibps }) => {
+    const before = findFileSystem(state, FileSystemId);
+    requireAvailable(before);
+    const throughputMode = ThroughputMode ?? before.throughputMode ?? "elastic";
+    const provisioned = ProvisionedThroughputInMibps ?? before.provisionedThroughputInMibps;
+    if (throughputMode === "provisioned" && provisioned === undefined) {
+      throw badRequest("ProvisionedThroughputInMibps is required with the throughput mode provisioned.");
+    }
+    const { provisionedThroughputInMibps: _, ...rest } = before;
+    const fileSystem: FileSystem = {
+      ...rest,
+      throughputMode,
+      ...(throughputMode === "provisioned" && provisioned !== undefined
+        ? { provisionedThroughputInMibps: provisioned }
+        : {}),
+    };
+    const fileSystems = state.fileSystems.map((one) => (one === before ? fileSystem : one));
+    return { state: { ...state, fileSystems }, output: describeFileSystem(state, fileSystem) };
+  },
+);
+
+const describeLifecycleConfiguration = query(z.object({ FileSystemId: z.string() }), (state, { FileSystemId }) => ({
+  LifecyclePolicies: findFileSystem(state, FileSystemId).lifecyclePolicies ?? [],
+}));
+
+const putLifecycleConfiguration = command(
+  z.object({ FileSystemId: z.string(), LifecyclePolicies: z.array(z.record(z.string(), z.string())).max(3) }),
+  (state, { FileSystemId, LifecyclePolicies }) => {
+    const before = findFileSystem(state, FileSystemId);
+    requireAvailable(before);
+    const fileSystem: FileSystem = { ...before, lifecyclePolicies: LifecyclePolicies };
+    const fileSystems = state.fileSystems.map((one) => (one === before ? fileSystem : one));
+    return { state: { ...state, fileSystems }, output: { LifecyclePolicies } };
+  },
+);
+
 /** EFS's operations by their API names. */
 export const efs = {
   CreateMountTarget: createMountTarget,
   DeleteMountTarget: deleteMountTarget,
   DescribeFileSystems: describeFileSystems,
+  DescribeLifecycleConfiguration: describeLifecycleConfiguration,
   DescribeMountTargets: describeMountTargets,
   DescribeMountTargetSecurityGroups: describeMountTargetSecurityGroups,
+  PutLifecycleConfiguration: putLifecycleConfiguration,
+  UpdateFileSystem: updateFileSystem,
 };
 
 /** Moves a mount target on in its life: EFS does so by itself some time after a call. */
@@ -290,7 +336,8 @@ function describeFileSystem(state: AwsState, fileSystem: FileSystem): object {
     SizeInBytes: { Value: 6144, ValueInIA: 0, ValueInStandard: 6144, ValueInArchive: 0 },
     PerformanceMode: "generalPurpose",
     Encrypted: true,
-    ThroughputMode: "elastic",
+    ThroughputMode: fileSystem.throughputMode ?? "elastic",
+    ProvisionedThroughputInMibps: fileSystem.provisionedThroughputInMibps,
     AvailabilityZoneName: fileSystem.availabilityZoneName,
     Tags: [],
     FileSystemProtection: { ReplicationOverwriteProtection: "ENABLED" },

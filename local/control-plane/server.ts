@@ -1,5 +1,5 @@
 /**
- * AWS on one loopback port: EFS, EC2, SSM, ECS and Secrets Manager, as their unmodified clients expect them.
+ * AWS on one loopback port: EFS, EC2, SSM, ECS, Secrets Manager and CloudWatch Logs' groups, as their unmodified clients expect them.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
@@ -8,6 +8,7 @@ import { ec2 } from "./ec2.ts";
 import { ecs } from "./ecs.ts";
 import { efs } from "./efs.ts";
 import { type LifecycleOptions, startLifecycle } from "./efs-lifecycle.ts";
+import { logs } from "./logs.ts";
 import type { Environment, Operation } from "./operation.ts";
 import { ec2Query, type HttpResponse, json11, type Protocol, parseQueryForm, restJson } from "./protocols.ts";
 import { secretsManager } from "./secrets-manager.ts";
@@ -16,7 +17,7 @@ import type { AwsState } from "./state.ts";
 
 /** A call as it came in. The names are those that IAM uses: `ssm:GetParameter`. */
 export interface Call {
-  readonly service: "elasticfilesystem" | "ec2" | "ssm" | "ecs" | "secretsmanager";
+  readonly service: "elasticfilesystem" | "ec2" | "ssm" | "ecs" | "secretsmanager" | "logs";
   readonly operation: string;
   readonly input: unknown;
   readonly requestId: string;
@@ -77,6 +78,7 @@ const OPERATIONS: Record<Call["service"], ReadonlyMap<string, Operation>> = {
   ssm: new Map(Object.entries(ssm)),
   ecs: new Map(Object.entries(ecs)),
   secretsmanager: new Map(Object.entries(secretsManager)),
+  logs: new Map(Object.entries(logs)),
 };
 
 const EFS_ROUTES = [
@@ -89,12 +91,24 @@ const EFS_ROUTES = [
     operation: "DescribeMountTargetSecurityGroups",
   },
   { method: "GET", url: "/2015-02-01/file-systems", operation: "DescribeFileSystems" },
+  { method: "PUT", url: "/2015-02-01/file-systems/:FileSystemId", operation: "UpdateFileSystem" },
+  {
+    method: "GET",
+    url: "/2015-02-01/file-systems/:FileSystemId/lifecycle-configuration",
+    operation: "DescribeLifecycleConfiguration",
+  },
+  {
+    method: "PUT",
+    url: "/2015-02-01/file-systems/:FileSystemId/lifecycle-configuration",
+    operation: "PutLifecycleConfiguration",
+  },
 ] as const;
 
-const JSON_SERVICES: Readonly<Record<string, "ssm" | "ecs" | "secretsmanager">> = {
+const JSON_SERVICES: Readonly<Record<string, "ssm" | "ecs" | "secretsmanager" | "logs">> = {
   AmazonSSM: "ssm",
   AmazonEC2ContainerServiceV20141113: "ecs",
   secretsmanager: "secretsmanager",
+  Logs_20140328: "logs",
 };
 
 /** Starts the control plane. */

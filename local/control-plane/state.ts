@@ -17,6 +17,7 @@ export interface AwsState {
   readonly taskDefinitions: readonly TaskDefinition[];
   readonly services: readonly Service[];
   readonly tasks: readonly Task[];
+  readonly logGroups: readonly LogGroup[];
 }
 
 export interface Subnet {
@@ -39,6 +40,8 @@ export interface SecurityGroup {
 
 export type LifeCycleState = "creating" | "available" | "updating" | "deleting" | "deleted" | "error";
 
+export type ThroughputMode = "bursting" | "provisioned" | "elastic";
+
 export interface FileSystem {
   readonly fileSystemId: string;
   readonly creationToken: string;
@@ -46,6 +49,11 @@ export interface FileSystem {
   readonly lifeCycleState: LifeCycleState;
   /** Set for a One Zone file system: the only zone that may hold its mount target. */
   readonly availabilityZoneName?: string;
+  /** Default: elastic. */
+  readonly throughputMode?: ThroughputMode;
+  readonly provisionedThroughputInMibps?: number;
+  /** Each is one transition, like `{ TransitionToIA: "AFTER_30_DAYS" }`. Default: none. */
+  readonly lifecyclePolicies?: readonly Readonly<Record<string, string>>[];
 }
 
 export interface MountTarget {
@@ -86,6 +94,12 @@ export interface SecretVersion {
   /** Staging labels: AWSCURRENT, AWSPREVIOUS. */
   readonly stages: readonly string[];
   readonly createdDate: Date;
+}
+
+export interface LogGroup {
+  readonly logGroupName: string;
+  /** Days. Default: for ever. */
+  readonly retentionInDays?: number;
 }
 
 export interface Cluster {
@@ -204,5 +218,6 @@ export function emptyState(accountId: string, region: string): AwsState {
     taskDefinitions: [],
     services: [],
     tasks: [],
+    logGroups: [],
   };
 }

@@ -1,4 +1,5 @@
 /** Unmodified SDK clients, pointed at a stand-in for AWS as `AWS_ENDPOINT_URL` would do it. */
+import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { EC2Client } from "@aws-sdk/client-ec2";
 import { ECSClient } from "@aws-sdk/client-ecs";
 import { EFSClient } from "@aws-sdk/client-efs";
@@ -16,6 +17,8 @@ export function clients(endpoint: string, maxAttempts = 1) {
     credentials: { accessKeyId: "AKIDLOCAL", secretAccessKey: "local" },
   };
   return {
+    endpoint,
+    logs: new CloudWatchLogsClient(configuration),
     efs: new EFSClient(configuration),
     ec2: new EC2Client(configuration),
     ssm: new SSMClient(configuration),
