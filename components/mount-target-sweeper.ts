@@ -7,15 +7,17 @@ const SWEEP_INTERVAL_SECONDS = 5;
 /** What to sweep, when. */
 export interface Sweep {
   readonly fileSystemId: string;
-  /** Mount targets that are the stack's own and stay: their own resources delete them. */
+  /** Mount targets that stay: their own resources delete them, or the stack has adopted them. */
   readonly ownMountTargetIds: readonly string[];
+  /** Only mount targets with this security group, which the monitor gives those that it makes. Default: all others. */
+  readonly securityGroupId?: string | undefined;
   readonly region: string;
   /** The AWS profile that the stack uses. Default: the one of the environment. */
   readonly profile?: string | undefined;
 }
 
 /**
- * Deletes the mount targets of a file system that the stack does not own, and waits until they are deleted.
+ * Deletes the mount targets of a file system that the monitor made, and waits until they are deleted.
  *
  * Pulumi keeps this function's text in the stack's state and runs it there on destroy, so it takes nothing from this
  * module but what it is given.
@@ -23,23 +25,31 @@ export interface Sweep {
  * @throws when one is still there after `timeoutSeconds`.
  */
 export async function sweepMountTargets(
-  { fileSystemId, ownMountTargetIds, region, profile }: Sweep,
+  { fileSystemId, ownMountTargetIds, securityGroupId, region, profile }: Sweep,
   timeoutSeconds: number,
   intervalSeconds: number,
 ): Promise<void> {
   const sdk = await import("@aws-sdk/client-efs");
   const efs = new sdk.EFSClient({ region, ...(profile === undefined ? {} : { profile }) });
   const deadline = Date.now() + timeoutSeconds * 1000;
+  const isSwept = async (id: string, state: string | undefined) => {
+    if (ownMountTargetIds.includes(id)) return false;
+    // EFS does not say which groups one has that is being deleted. It goes anyway.
+    if (securityGroupId === undefined || state === "deleting") return true;
+    const command = new sdk.DescribeMountTargetSecurityGroupsCommand({ MountTargetId: id });
+    return (await efs.send(command)).SecurityGroups?.includes(securityGroupId) ?? false;
+  };
   try {
     for (;;) {
       const foreign: string[] = [];
       for await (const page of sdk.paginateDescribeMountTargets({ client: efs }, { FileSystemId: fileSystemId })) {
         for (const { MountTargetId: id, LifeCycleState: state } of page.MountTargets ?? []) {
-          if (id === undefined || state === "deleted" || ownMountTargetIds.includes(id)) continue;
-          foreign.push(id);
-          // EFS refuses to delete one that is still being created: a later round does.
-          if (state === "creating" || state === "deleting") continue;
+          if (id === undefined || state === "deleted") continue;
           try {
+            if (!(await isSwept(id, state))) continue;
+            foreign.push(id);
+            // EFS refuses to delete one that is still being created: a later round does.
+            if (state === "creating" || state === "deleting") continue;
             await efs.send(new sdk.DeleteMountTargetCommand({ MountTargetId: id }));
           } catch (error) {
             // Someone else deleted it after it was listed.
@@ -81,6 +91,7 @@ const sweeperProvider: pulumi.dynamic.ResourceProvider<Sweep, Sweep> = {
 export interface MountTargetSweeperArgs {
   readonly fileSystemId: pulumi.Input<string>;
   readonly ownMountTargetIds: pulumi.Input<pulumi.Input<string>[]>;
+  readonly securityGroupId?: pulumi.Input<string> | undefined;
   readonly region: pulumi.Input<string>;
   readonly profile?: pulumi.Input<string> | undefined;
 }

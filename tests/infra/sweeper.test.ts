@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { sweepMountTargets } from "../../components/mount-target-sweeper.ts";
-import { ACCOUNT_ID, createAccount, FILE_SYSTEM_ID, REGION, SUBNETS } from "../../local/account.ts";
+import { ACCOUNT_ID, createAccount, FILE_SYSTEM_ID, REGION, SECURITY_GROUP_ID, SUBNETS } from "../../local/account.ts";
 import type { Call, ControlPlane, Fault } from "../../local/control-plane/server.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import type { LifeCycleState, MountTarget } from "../../local/control-plane/state.ts";
@@ -81,6 +81,20 @@ test("waits for one that is still being created, and then removes it", async () 
   const [own = ""] = addMountTargets("available", "creating");
   await sweep([own]);
   expect(left()).toEqual([own]);
+});
+
+test("leaves alone what others made of an existing file system, also after the last pulumi up", async () => {
+  const [adopted = "", later = "", ofMonitor = ""] = addMountTargets("available", "available", "available");
+  controlPlane.update((state) => ({
+    ...state,
+    mountTargets: state.mountTargets.map((target) => ({
+      ...target,
+      securityGroups: [target.mountTargetId === ofMonitor ? SECURITY_GROUP_ID : "sg-of-others"],
+    })),
+  }));
+  const own = { fileSystemId: FILE_SYSTEM_ID, ownMountTargetIds: [adopted], region: REGION };
+  await sweepMountTargets({ ...own, securityGroupId: SECURITY_GROUP_ID }, 5, INTERVAL);
+  expect(left()).toEqual([adopted, later]);
 });
 
 test("goes on when one vanishes after it was listed", async () => {
