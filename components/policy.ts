@@ -46,17 +46,24 @@ export function writeLogStatement(sid: string, logGroup: aws.cloudwatch.LogGroup
   };
 }
 
+/** What a client may do, by how it may use the file system. */
+const MOUNT_ACTIONS = {
+  read: ["elasticfilesystem:ClientMount"],
+  "read-write": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+  root: ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite", "elasticfilesystem:ClientRootAccess"],
+};
+
 /** A statement to mount a file system through a mount target, only at the access point where one is given. */
 export function mountStatement(
   sid: string,
-  access: "read" | "read-write",
+  access: keyof typeof MOUNT_ACTIONS,
   fileSystemArn: pulumi.Input<string>,
   accessPoint?: aws.efs.AccessPoint,
 ): aws.iam.PolicyStatement {
   return {
     Sid: sid,
     Effect: "Allow",
-    Action: ["elasticfilesystem:ClientMount", ...(access === "read" ? [] : ["elasticfilesystem:ClientWrite"])],
+    Action: MOUNT_ACTIONS[access],
     Resource: fileSystemArn,
     Condition: {
       Bool: { "elasticfilesystem:AccessedViaMountTarget": "true" },
