@@ -60,6 +60,13 @@ function choice<const T extends string>(fallback: NoInfer<T>, ...choices: T[]) {
   });
 }
 
+function optionalChoice<const T extends string>(...choices: T[]) {
+  return key<T | undefined>("", `empty, or one of ${choices.join(", ")}`, (given) => {
+    const value = choices.find((one) => one === given);
+    return value !== undefined || given === "" ? { value } : undefined;
+  });
+}
+
 function flag(fallback: boolean) {
   return key(String(fallback), "true or false", (given) =>
     given === "true" || given === "false" ? { value: given === "true" } : undefined,
@@ -77,6 +84,13 @@ function numberFrom(fallback: number, unit: string, numbers: readonly number[]) 
   return key(String(fallback), `one of ${numbers.join(", ")} ${unit}`, (given) => {
     const value = numbers.find((one) => String(one) === given);
     return value === undefined ? undefined : { value };
+  });
+}
+
+function optionalNumberFrom(unit: string, numbers: readonly number[]) {
+  return key<number | undefined>("", `empty, or one of ${numbers.join(", ")} ${unit}`, (given) => {
+    const value = numbers.find((one) => String(one) === given);
+    return value !== undefined || given === "" ? { value } : undefined;
   });
 }
 
@@ -185,7 +199,13 @@ const keys = z.object({
   ),
 
   existingFileSystemId: optionalText(/^fs-[0-9a-f]+$/, "a file system id such as fs-0123abcd").describe(
-    "A file system without mount targets to serve, such as a restored backup; empty for a new one.",
+    "A file system to serve that is there, such as a restored backup; empty for a new one. Mount targets that it has are used, and never changed or deleted; its file system policy is replaced by the one of the stack, which refuses clients without TLS.",
+  ),
+  openExistingMountTargets: flag(false).describe(
+    "Add rules to the security groups of mount targets that existingFileSystemId has, which let the stack's tasks and its function in; false where they let the private subnets in already.",
+  ),
+  maintenance: flag(false).describe(
+    "Make what it takes to work on the file system as root: a task that an operator starts, and enters with aws ecs execute-command. Set it to false afterwards.",
   ),
   efsIamAuthorization: flag(true).describe(
     "Let only the roles of the routers and of the monitor mount, by IAM authorization; false lets every client that reaches a mount target.",
@@ -193,14 +213,14 @@ const keys = z.object({
   performanceMode: choice("generalPurpose", "generalPurpose", "maxIO").describe(
     "The new file system's performance mode.",
   ),
-  throughputMode: choice("elastic", "bursting", "provisioned", "elastic").describe(
-    "The new file system's throughput mode.",
+  throughputMode: optionalChoice("elastic", "bursting", "provisioned").describe(
+    "The file system's throughput mode; empty for elastic, or for what an existing file system has.",
   ),
   provisionedThroughput: wholeNumber(0, "MiB/s", 0, 3414).describe(
     "Throughput in MiB/s where throughputMode is provisioned, else 0.",
   ),
-  transitionToIaDays: numberFrom(0, "days", [0, ...DAY_COUNTS]).describe(
-    "Days without access after which a file moves to Infrequent Access; 0 for never.",
+  transitionToIaDays: optionalNumberFrom("days", [0, ...DAY_COUNTS]).describe(
+    "Days without access after which a file moves to Infrequent Access, 0 for never; empty for never, or for what an existing file system has.",
   ),
   initialMountTargets: wholeNumber(2, "mount targets", 1, 6).describe("Mount targets that the stack starts with."),
   maxMountTargets: wholeNumber(0, "mount targets", 0, 6).describe(
@@ -358,10 +378,18 @@ const RULES: readonly {
   },
   {
     about: "throughputMode",
-    reads: ["performanceMode", "throughputMode"],
-    broken: ({ performanceMode, throughputMode }) =>
-      performanceMode === "maxIO" && throughputMode === "elastic"
+    reads: ["performanceMode", "throughputMode", "existingFileSystemId"],
+    broken: ({ performanceMode, throughputMode = "elastic", existingFileSystemId }) =>
+      performanceMode === "maxIO" && throughputMode === "elastic" && existingFileSystemId === undefined
         ? "must be bursting or provisioned where performanceMode is maxIO"
+        : undefined,
+  },
+  {
+    about: "openExistingMountTargets",
+    reads: ["openExistingMountTargets", "existingFileSystemId"],
+    broken: ({ openExistingMountTargets, existingFileSystemId }) =>
+      openExistingMountTargets && existingFileSystemId === undefined
+        ? "must be false without existingFileSystemId"
         : undefined,
   },
   {

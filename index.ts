@@ -5,6 +5,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { buildBundles } from "./build.ts";
 import { AccessLogs } from "./components/access-logs.ts";
+import { findAdoption, NOTHING_ADOPTED } from "./components/adoption.ts";
 import { AlarmTopic } from "./components/alarm-topic.ts";
 import { Alarms } from "./components/alarms.ts";
 import { ApiToken } from "./components/api-token.ts";
@@ -16,6 +17,7 @@ import { FileMonitor } from "./components/file-monitor.ts";
 import { FileStorage } from "./components/file-storage.ts";
 import { findByFormerNames } from "./components/former-names.ts";
 import { LogRouter } from "./components/log-router.ts";
+import { Maintenance } from "./components/maintenance.ts";
 import { MountTable } from "./components/mount-table.ts";
 import { MountTargetSweeper } from "./components/mount-target-sweeper.ts";
 import { Network } from "./components/network.ts";
@@ -36,9 +38,24 @@ const stackName = `${pulumi.getProject()}-${pulumi.getStack()}`.replaceAll(".", 
 const retain = config.dataOnDestroy === "retain";
 
 findByFormerNames();
-tagAwsResources({ Project: pulumi.getProject(), Stack: pulumi.getStack(), Owner: config.owner });
+const identity = { Project: pulumi.getProject(), Stack: pulumi.getStack() };
+const tags = { ...identity, Owner: config.owner };
+tagAwsResources(tags);
 
-const roles = new Roles("roles");
+const adopted =
+  config.existingFileSystemId === undefined
+    ? NOTHING_ADOPTED
+    : await findAdoption({
+        fileSystemId: config.existingFileSystemId,
+        vpcId: config.vpcId,
+        privateSubnetIds: config.privateSubnetIds,
+        initialMountTargets: config.initialMountTargets,
+        opensMountTargets: config.openExistingMountTargets,
+        tags: identity,
+        profile: aws.config.profile,
+      });
+
+const roles = new Roles("roles", { maintenance: config.maintenance });
 
 const network = new Network("network", {
   vpcId: config.vpcId,
@@ -46,7 +63,7 @@ const network = new Network("network", {
   cidrBlock: config.vpcCidr,
   availabilityZones: config.availabilityZones,
   availabilityZoneCount: config.availabilityZoneCount,
-  zonesOfServices: config.createVpcEndpoints ? zonesOfEndpointServices() : {},
+  zonesOfServices: config.createVpcEndpoints ? zonesOfEndpointServices({ maintenance: config.maintenance }) : {},
 });
 const subnetIds = network.subnets.map(({ id }) => id);
 
@@ -56,6 +73,9 @@ const securityGroups = new SecurityGroups("security-groups", {
   listenerPort: listenerPort(config.certificateArn),
   routerPort: ROUTER_PORT,
   httpsToAnywhere: !config.createVpcEndpoints,
+  maintenance: config.maintenance,
+  adoptedGroupIds: [...new Set(adopted.mountTargets.flatMap(({ securityGroupIds }) => securityGroupIds.slice(0, 1)))],
+  opensAdoptedGroups: config.openExistingMountTargets,
 });
 
 const vpcEndpoints = config.createVpcEndpoints
@@ -65,6 +85,7 @@ const vpcEndpoints = config.createVpcEndpoints
       routeTableIds: network.routeTableIds(),
       monitor: securityGroups.monitor,
       tasks: securityGroups.tasks,
+      maintenance: securityGroups.maintenance,
       otherClients: config.vpcId === undefined ? undefined : network.cidrBlocks,
     })
   : undefined;
@@ -77,7 +98,10 @@ const storage = new FileStorage("file-storage", {
   initialMountTargets: config.initialMountTargets,
   directory: config.targetDirectory,
   clients: config.efsIamAuthorization ? { router: roles.task, monitor: roles.monitor } : undefined,
+  maintenanceRole: roles.maintenance?.task,
   existingFileSystemId: config.existingFileSystemId,
+  adopted,
+  profile: aws.config.profile,
   kmsKeyArn: config.kmsKeyArn,
   performanceMode: config.performanceMode,
   throughputMode: config.throughputMode,
@@ -101,6 +125,15 @@ const mountTable = new MountTable(
   },
 );
 const parameterKeyArn = config.parameterType === "SecureString" ? config.kmsKeyArn : undefined;
+/** How routers and the maintenance task find the file system. */
+const fileSystemClient = {
+  fileSystemId: storage.fileSystemId,
+  fileSystemArn: storage.fileSystemArn,
+  fileSystemDnsName: storage.dnsName,
+  parameterName: mountTable.parameterName,
+  parameterArn: mountTable.parameterArn,
+  parameterKeyArn,
+};
 
 const image = new ContainerImage("router", {
   context: ".",
@@ -132,6 +165,7 @@ const accessLogs = config.accessLogs
 
 const router = new RouterService("router", {
   family: stackName,
+  clusterName: stackName,
   vpcId: network.vpcId,
   subnetIds,
   taskSecurityGroupId: securityGroups.tasks.id,
@@ -148,14 +182,9 @@ const router = new RouterService("router", {
   taskMemory: config.taskMemory,
   taskRole: roles.task,
   executionRole: roles.execution,
-  fileSystemId: storage.fileSystemId,
-  fileSystemArn: storage.fileSystemArn,
-  fileSystemDnsName: storage.dnsName,
+  ...fileSystemClient,
   accessPoint: storage.accessPoint,
   efsIamAuthorization: config.efsIamAuthorization,
-  parameterName: mountTable.parameterName,
-  parameterArn: mountTable.parameterArn,
-  parameterKeyArn,
   apiTokenSecretArn: apiToken?.secretArn,
   apiTokenKeyArn: config.kmsKeyArn,
   loadBalancerCidr: network.cidrBlock,
@@ -172,6 +201,8 @@ const router = new RouterService("router", {
   targetRequestsPerMinute: config.targetRequestsPerMinute,
   logGroupName: `/ecs/efs-mount-autoscaling-fargate${config.nameSuffix}`,
   logRetentionDays: config.logRetentionDays,
+  tags,
+  profile: aws.config.profile,
   logSidecar: logRouter?.sidecar,
   outlivedBy: connections,
 });
@@ -181,6 +212,8 @@ const sweeper = new MountTargetSweeper(
   {
     fileSystemId: storage.fileSystemId,
     ownMountTargetIds: storage.mountTargets.map(({ id }) => id),
+    // What others make of an existing file system is theirs.
+    securityGroupId: config.existingFileSystemId === undefined ? undefined : securityGroups.fileSystem.id,
     region: aws.getRegionOutput().region,
     profile: aws.config.profile,
   },
@@ -206,7 +239,7 @@ const monitor = new FileMonitor("file-monitor", {
   },
   vpcId: network.vpcId,
   mountTargetSubnetIds: subnetIds,
-  functionSubnetIds: storage.mountTargetSubnetIds,
+  functionSubnetIds: storage.coveredSubnetIds,
   functionSecurityGroupId: securityGroups.monitor.id,
   mountTargetSecurityGroupId: securityGroups.fileSystem.id,
   fileSystemId: mountTable.fileSystemId,
@@ -218,7 +251,7 @@ const monitor = new FileMonitor("file-monitor", {
   rollout: config.rollout,
   cluster: router.cluster,
   service: router.service,
-  outlivedBy: [...connections, ...storage.mountTargets, sweeper],
+  outlivedBy: [...connections, ...storage.ownMountTargets, sweeper],
 });
 
 const backup = config.backup
@@ -241,7 +274,9 @@ new Alarms("alarms", {
   loadBalancer: router.loadBalancer,
   targetGroup: router.targetGroup,
   // How an existing file system is set up is not known before it is asked.
-  bursting: config.throughputMode === "bursting" || config.existingFileSystemId !== undefined,
+  bursting:
+    config.throughputMode === "bursting" ||
+    (config.throughputMode === undefined && config.existingFileSystemId !== undefined),
   meteredGibPerDay: config.meteredGibPerDay,
   backupVaultName: backup?.vaultName,
 });
@@ -255,6 +290,28 @@ const dashboard = new Dashboard("dashboard", {
   fileSystemId: storage.fileSystemId,
   logGroupNames: [monitor.logGroup.name, router.errorLogGroup.name],
 });
+
+const maintenance =
+  roles.maintenance && storage.rootAccessPoint && securityGroups.maintenance
+    ? new Maintenance("maintenance", {
+        ...fileSystemClient,
+        accessPoint: storage.rootAccessPoint,
+        // Root's rights come with the role, also where everyone may mount.
+        efsIamAuthorization: true,
+        family: `${stackName}-maintenance`,
+        taskRole: roles.maintenance.task,
+        executionRole: roles.maintenance.execution,
+        subnetIds,
+        securityGroupId: securityGroups.maintenance.id,
+        image: image.ref,
+        imageRepositoryArn: image.repositoryArn,
+        cpuArchitecture: config.cpuArchitecture,
+        logGroupName: `/ecs/efs-mount-autoscaling-maintenance${config.nameSuffix}`,
+        logRetentionDays: config.logRetentionDays,
+        profile: aws.config.profile,
+        outlivedBy: connections,
+      })
+    : undefined;
 
 const auditTrail = config.auditTrail ? new AuditTrail("audit-trail", { retentionDays: 365, retain }) : undefined;
 
@@ -280,3 +337,7 @@ export const accessLogBucket = accessLogs?.bucketName ?? "none";
 export const backupVault = backup?.vaultName ?? "none";
 export const backupRole = backup?.roleArn ?? "none";
 export const auditBucket = auditTrail?.bucketName ?? "none";
+/** Command lines of the AWS CLI: one starts the maintenance task, the other runs `nfs ls /` in it. */
+export const maintenanceTask = maintenance?.startCommand ?? "none";
+export const maintenanceCommand = maintenance?.executeCommand ?? "none";
+export const maintenanceLogGroup = maintenance?.logGroup.name ?? "none";

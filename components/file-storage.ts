@@ -1,5 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { Adoption } from "./adoption.ts";
+import { FileSystemSettings } from "./file-system-settings.ts";
 import type { ZoneSubnet } from "./network.ts";
 import { denyWithoutTls, mountStatement, policyDocument } from "./policy.ts";
 
@@ -16,31 +18,50 @@ export interface FileStorageArgs {
   readonly directory: string;
   /** Let in only these roles, by IAM. Default: whoever reaches a mount target. */
   readonly clients?: { readonly router: aws.iam.Role; readonly monitor: aws.iam.Role } | undefined;
-  /** A file system without mount targets, such as a restored backup. Default: a new one. Example: `fs-0123abcd`. */
+  /** The role that may enter as root, at the root of the file system. Default: none. */
+  readonly maintenanceRole?: aws.iam.Role | undefined;
+  /** A file system that is there, such as a restored backup. Default: a new one. Example: `fs-0123abcd`. */
   readonly existingFileSystemId?: string | undefined;
+  /** What it has already. */
+  readonly adopted: Adoption;
+  /** The AWS profile that the stack uses. Default: the one of the environment. */
+  readonly profile?: string | undefined;
   /** The new file system's KMS key. Default: the AWS-managed key of EFS. */
   readonly kmsKeyArn?: string | undefined;
   readonly performanceMode: "generalPurpose" | "maxIO";
-  readonly throughputMode: "bursting" | "provisioned" | "elastic";
+  /** Default: `elastic`, or what an existing file system has. */
+  readonly throughputMode?: "bursting" | "provisioned" | "elastic" | undefined;
   /** MiB/s where `throughputMode` is `provisioned`. Example: 128. */
   readonly provisionedThroughput: number;
-  /** Days without access after which a file moves to Infrequent Access, 0 for never. Example: 30. */
-  readonly transitionToIaDays: number;
+  /** Days without access after which a file moves to Infrequent Access, 0 for never. Default: as `throughputMode`. */
+  readonly transitionToIaDays?: number | undefined;
   /** Leave the new file system in the account when it leaves the stack. */
   readonly retain: boolean;
 }
 
-/** The file system, its first mount targets, and the access point of its clients. */
+/** A mount target that clients can use from the start. */
+export interface FirstMountTarget {
+  readonly id: pulumi.Input<string>;
+  readonly ipAddress: pulumi.Input<string>;
+  readonly availabilityZone: pulumi.Input<string>;
+  readonly subnetId: pulumi.Input<string>;
+}
+
+/** The file system, its first mount targets, and the access points of its clients. */
 export class FileStorage extends pulumi.ComponentResource {
   readonly fileSystemId: pulumi.Output<string>;
   readonly fileSystemArn: pulumi.Output<string>;
   /** The name in the mount targets' TLS certificate. */
   readonly dnsName: pulumi.Output<string>;
-  readonly mountTargets: readonly aws.efs.MountTarget[];
-  /** The subnets of `mountTargets`. */
-  readonly mountTargetSubnetIds: readonly pulumi.Output<string>[];
+  /** Those that the stack made, and those that it adopted. */
+  readonly mountTargets: readonly FirstMountTarget[];
+  readonly ownMountTargets: readonly aws.efs.MountTarget[];
+  /** Subnets in whose Availability Zones there is a mount target. */
+  readonly coveredSubnetIds: readonly pulumi.Output<string>[];
   /** Shows its clients `directory` as the root. */
   readonly accessPoint: aws.efs.AccessPoint;
+  /** Shows the whole file system to root. */
+  readonly rootAccessPoint: aws.efs.AccessPoint | undefined;
   readonly #name: string;
 
   constructor(name: string, args: FileStorageArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -55,26 +76,30 @@ export class FileStorage extends pulumi.ComponentResource {
     this.fileSystemArn = pulumi.output(fileSystem.arn);
     this.dnsName = pulumi.output(fileSystem.dnsName);
 
+    const settings = this.#applySettings(args);
     const subnets = args.subnets.slice(0, args.initialMountTargets);
-    this.mountTargets = this.#createMountTargets(args, subnets);
-    this.mountTargetSubnetIds = subnets.map(({ id }) => id);
-    this.accessPoint = this.#createAccessPoint(args);
+    this.ownMountTargets = this.#createMountTargets(args, subnets, settings);
+    this.mountTargets = [...args.adopted.mountTargets, ...this.ownMountTargets.map(asFirst)];
+    this.coveredSubnetIds = subnets.map(({ id }) => id);
+    this.accessPoint = this.#createAccessPoint(args, settings);
+    this.rootAccessPoint = args.maintenanceRole && this.#createRootAccessPoint(settings);
     this.#admit(args);
 
     this.registerOutputs();
   }
 
   #createFileSystem(args: FileStorageArgs): aws.efs.FileSystem {
+    const { throughputMode = "elastic", transitionToIaDays = 0 } = args;
     return new aws.efs.FileSystem(
       `${this.#name}-files`,
       {
         encrypted: true,
         ...(args.kmsKeyArn === undefined ? {} : { kmsKeyId: args.kmsKeyArn }),
         performanceMode: args.performanceMode,
-        throughputMode: args.throughputMode,
-        ...(args.throughputMode === "provisioned" ? { provisionedThroughputInMibps: args.provisionedThroughput } : {}),
-        ...(args.transitionToIaDays > 0
-          ? { lifecyclePolicies: [{ transitionToIa: transitionToIa(args.transitionToIaDays) }] }
+        throughputMode,
+        ...(throughputMode === "provisioned" ? { provisionedThroughputInMibps: args.provisionedThroughput } : {}),
+        ...(transitionToIaDays > 0
+          ? { lifecyclePolicies: [{ transitionToIa: transitionToIa(transitionToIaDays) }] }
           : {}),
         tags: { Name: "efs-mount-autoscaling" },
       },
@@ -82,18 +107,43 @@ export class FileStorage extends pulumi.ComponentResource {
     );
   }
 
-  #createMountTargets({ securityGroupId }: FileStorageArgs, subnets: readonly ZoneSubnet[]): aws.efs.MountTarget[] {
-    return subnets.map(
-      (subnet, index) =>
-        new aws.efs.MountTarget(
-          `${this.#name}-mount-target-${index + 1}`,
-          { fileSystemId: this.fileSystemId, subnetId: subnet.id, securityGroups: [securityGroupId] },
-          { parent: this },
-        ),
+  /** Gives an existing file system the settings that the configuration names; the others stay as they are. */
+  #applySettings(args: FileStorageArgs): FileSystemSettings[] {
+    const { existingFileSystemId, throughputMode, provisionedThroughput, transitionToIaDays, profile } = args;
+    if (existingFileSystemId === undefined) return [];
+    if (throughputMode === undefined && transitionToIaDays === undefined) return [];
+    const settings = new FileSystemSettings(
+      `${this.#name}-settings`,
+      {
+        fileSystemId: this.fileSystemId,
+        region: aws.getRegionOutput({}, { parent: this }).region,
+        profile,
+        throughputMode,
+        provisionedThroughput: throughputMode === "provisioned" ? provisionedThroughput : undefined,
+        transitionToIaDays,
+      },
+      { parent: this },
+    );
+    return [settings];
+  }
+
+  #createMountTargets(
+    { securityGroupId, adopted }: FileStorageArgs,
+    subnets: readonly ZoneSubnet[],
+    dependsOn: readonly pulumi.Resource[],
+  ): aws.efs.MountTarget[] {
+    return subnets.flatMap((subnet, index) =>
+      adopted.covered[index]
+        ? []
+        : new aws.efs.MountTarget(
+            `${this.#name}-mount-target-${index + 1}`,
+            { fileSystemId: this.fileSystemId, subnetId: subnet.id, securityGroups: [securityGroupId] },
+            { parent: this, dependsOn: [...dependsOn] },
+          ),
     );
   }
 
-  #createAccessPoint({ directory }: FileStorageArgs): aws.efs.AccessPoint {
+  #createAccessPoint({ directory }: FileStorageArgs, dependsOn: readonly pulumi.Resource[]): aws.efs.AccessPoint {
     const { uid, gid } = POSIX_USER;
     return new aws.efs.AccessPoint(
       `${this.#name}-directory`,
@@ -102,33 +152,49 @@ export class FileStorage extends pulumi.ComponentResource {
         posixUser: { uid, gid },
         rootDirectory: { path: directory, creationInfo: { ownerUid: uid, ownerGid: gid, permissions: "0755" } },
       },
-      { parent: this },
+      { parent: this, dependsOn: [...dependsOn] },
+    );
+  }
+
+  #createRootAccessPoint(dependsOn: readonly pulumi.Resource[]): aws.efs.AccessPoint {
+    return new aws.efs.AccessPoint(
+      `${this.#name}-root`,
+      { fileSystemId: this.fileSystemId, posixUser: { uid: 0, gid: 0 }, rootDirectory: { path: "/" } },
+      { parent: this, dependsOn: [...dependsOn] },
     );
   }
 
   /** Once a file system has a policy, only what the policy allows is allowed. */
-  #admit({ clients }: FileStorageArgs): void {
+  #admit({ clients, maintenanceRole }: FileStorageArgs): void {
     const allow = (principal: pulumi.Input<string>, statement: aws.iam.PolicyStatement) => ({
       ...statement,
       Principal: { AWS: principal },
     });
-    const { fileSystemArn, accessPoint } = this;
-    const statements =
+    const { fileSystemArn, accessPoint, rootAccessPoint } = this;
+    const ofClients =
       clients === undefined
         ? [allow("*", mountStatement("AllowAnyone", "read-write", fileSystemArn))]
         : [
             allow(clients.router.arn, mountStatement("AllowRouters", "read-write", fileSystemArn, accessPoint)),
             allow(clients.monitor.arn, mountStatement("AllowMonitor", "read", fileSystemArn, accessPoint)),
           ];
+    const ofMaintenance =
+      maintenanceRole && rootAccessPoint
+        ? [allow(maintenanceRole.arn, mountStatement("AllowMaintenance", "root", fileSystemArn, rootAccessPoint))]
+        : [];
     new aws.efs.FileSystemPolicy(
       `${this.#name}-files`,
       {
         fileSystemId: this.fileSystemId,
-        policy: policyDocument([denyWithoutTls("elasticfilesystem", [fileSystemArn]), ...statements]),
+        policy: policyDocument([denyWithoutTls("elasticfilesystem", [fileSystemArn]), ...ofClients, ...ofMaintenance]),
       },
       { parent: this },
     );
   }
+}
+
+function asFirst({ id, ipAddress, availabilityZoneName, subnetId }: aws.efs.MountTarget): FirstMountTarget {
+  return { id, ipAddress, availabilityZone: availabilityZoneName, subnetId };
 }
 
 /** EFS's name of a number of days. */

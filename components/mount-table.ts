@@ -1,6 +1,7 @@
 import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { FirstMountTarget } from "./file-storage.ts";
 
 export interface MountTableArgs {
   /** The parameter's path. Example: `/efs-mount-autoscaling/mount-targets`. */
@@ -11,7 +12,7 @@ export interface MountTableArgs {
   /** Whose mount targets the table lists: another file system gets another table, which begins anew. */
   readonly fileSystemId: pulumi.Input<string>;
   /** What the table lists at first. */
-  readonly mountTargets: readonly aws.efs.MountTarget[];
+  readonly mountTargets: readonly FirstMountTarget[];
 }
 
 /** The mount table's SSM parameter. The stack writes its first value; from then on the monitor does. */
@@ -49,13 +50,13 @@ export class MountTable extends pulumi.ComponentResource {
   }
 }
 
-function firstTable(mountTargets: readonly aws.efs.MountTarget[]): pulumi.Output<string> {
+function firstTable(mountTargets: readonly FirstMountTarget[]): pulumi.Output<string> {
   return pulumi
     .all(
       mountTargets.map((target) => ({
         mount_target_id: target.id,
         ip_address: target.ipAddress,
-        availability_zone: target.availabilityZoneName,
+        availability_zone: target.availabilityZone,
         subnet_id: target.subnetId,
       })),
     )

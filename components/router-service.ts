@@ -3,8 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import type { environmentSchema } from "../fargate-app/src/settings.ts";
 import { type Environment, variablesOf } from "./environment.ts";
 import { POSIX_USER } from "./file-storage.ts";
+import { clientEnvironment, type FileSystemClient, findMountTargetsStatements } from "./file-system-client.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
 import { mountStatement, policyDocument, pullStatement, useKeyThrough, writeLogStatement } from "./policy.ts";
+import { SharedLogGroup } from "./shared-log-group.ts";
 
 /** Where the router listens, and the security groups let the load balancer in. */
 export const ROUTER_PORT = 8000;
@@ -31,9 +33,12 @@ const TRANSFER_SHARE = 1 / 8;
 
 type RouterEnvironment = Environment<typeof environmentSchema>;
 
-export interface RouterServiceArgs {
+/** The root of `accessPoint` is `/` in the HTTP API. */
+export interface RouterServiceArgs extends FileSystemClient {
   /** The task definition's name in the account and region. Example: `efs-mount-autoscaling-dev`. */
   readonly family: string;
+  /** The cluster's name in the account and region. Example: `efs-mount-autoscaling-dev`. */
+  readonly clusterName: string;
   readonly vpcId: pulumi.Input<string>;
   readonly subnetIds: readonly pulumi.Input<string>[];
   readonly taskSecurityGroupId: pulumi.Input<string>;
@@ -60,19 +65,6 @@ export interface RouterServiceArgs {
   readonly taskRole: aws.iam.Role;
   readonly executionRole: aws.iam.Role;
 
-  readonly fileSystemId: pulumi.Input<string>;
-  readonly fileSystemArn: pulumi.Input<string>;
-  /** The name in the mount targets' TLS certificate. */
-  readonly fileSystemDnsName: pulumi.Input<string>;
-  /** Its root is `/` in the HTTP API. */
-  readonly accessPoint: aws.efs.AccessPoint;
-  /** Whether the routers mount as the task role, or as nobody. */
-  readonly efsIamAuthorization: boolean;
-  readonly parameterName: pulumi.Input<string>;
-  readonly parameterArn: pulumi.Input<string>;
-  /** The customer-managed key of a SecureString parameter. */
-  readonly parameterKeyArn?: string | undefined;
-
   /** The secret with the token that clients must have. Default: the API is open to everyone who reaches it. */
   readonly apiTokenSecretArn?: pulumi.Input<string> | undefined;
   /** The secret's customer-managed key. */
@@ -97,6 +89,10 @@ export interface RouterServiceArgs {
   /** The log group that the routers write to where there is no sidecar. Example: `/ecs/efs-mount-autoscaling-fargate`. */
   readonly logGroupName: string;
   readonly logRetentionDays: number;
+  /** For what the AWS provider does not tag. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** The AWS profile that the stack uses. Default: the one of the environment. */
+  readonly profile?: string | undefined;
   /** Where the routers' logs go. Default: to the log group, through `awslogs`. */
   readonly logSidecar?: LogSidecar | undefined;
 
@@ -129,7 +125,7 @@ export class RouterService extends pulumi.ComponentResource {
     this.#addToDns(args);
     this.url = pulumi.interpolate`${args.certificateArn === undefined ? "http" : "https"}://${args.domainName ?? this.loadBalancer.dnsName}`;
 
-    this.cluster = this.#createCluster();
+    this.cluster = this.#createCluster(args);
     this.service = this.#createService(args, taskDefinition, [...args.outlivedBy, listener, ...policies]);
     this.#scale(args);
 
@@ -151,19 +147,10 @@ export class RouterService extends pulumi.ComponentResource {
       {
         role: args.taskRole.id,
         policy: policyDocument([
-          { Sid: "ReadMountTable", Effect: "Allow", Action: "ssm:GetParameter", Resource: args.parameterArn },
-          {
-            Sid: "ListMountTargets",
-            Effect: "Allow",
-            Action: "elasticfilesystem:DescribeMountTargets",
-            Resource: args.fileSystemArn,
-          },
+          ...findMountTargetsStatements(args, { parent: this }),
           ...(args.efsIamAuthorization
             ? [mountStatement("MountFileSystem", "read-write", args.fileSystemArn, args.accessPoint)]
             : []),
-          ...(args.parameterKeyArn === undefined
-            ? []
-            : [useKeyThrough("ssm", "DecryptMountTable", ["kms:Decrypt"], args.parameterKeyArn, region)]),
           ...(args.apiTokenSecretArn === undefined
             ? []
             : [
@@ -224,15 +211,7 @@ export class RouterService extends pulumi.ComponentResource {
   #routerContainer(args: RouterServiceArgs): aws.ecs.ContainerDefinition {
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const environment: RouterEnvironment = {
-      AWS_REGION: region,
-      SSM_PARAMETER_NAME: args.parameterName,
-      EFS_FILE_SYSTEM_ID: args.fileSystemId,
-      // The access point's root is the directory to serve.
-      ROOT_DIRECTORY: "/",
-      EFS_ACCESS_POINT_ID: args.accessPoint.id,
-      EFS_IAM_AUTHORIZATION: args.efsIamAuthorization ? "on" : "off",
-      NFS_TLS: "on",
-      NFS_TLS_SERVER_NAME: args.fileSystemDnsName,
+      ...clientEnvironment(args, { parent: this }),
       PORT: ROUTER_PORT,
       SHUTDOWN_TIMEOUT_SECONDS: SHUTDOWN_SECONDS,
       KEEP_ALIVE_TIMEOUT_SECONDS: KEEP_ALIVE_SECONDS,
@@ -349,11 +328,23 @@ export class RouterService extends pulumi.ComponentResource {
     );
   }
 
-  #createCluster(): aws.ecs.Cluster {
+  /** AWS would make the log of Container Insights, keep it for a day, and leave it behind. So it outlives the cluster. */
+  #createCluster({ clusterName, logRetentionDays, tags, profile }: RouterServiceArgs): aws.ecs.Cluster {
+    const log = new SharedLogGroup(
+      `${this.#name}-insights`,
+      {
+        logGroupName: `/aws/ecs/containerinsights/${clusterName}/performance`,
+        retentionDays: logRetentionDays,
+        tags,
+        region: aws.getRegionOutput({}, { parent: this }).region,
+        profile,
+      },
+      { parent: this },
+    );
     return new aws.ecs.Cluster(
       `${this.#name}s`,
-      { settings: [{ name: "containerInsights", value: "enabled" }] },
-      { parent: this },
+      { name: clusterName, settings: [{ name: "containerInsights", value: "enabled" }] },
+      { parent: this, dependsOn: [log] },
     );
   }
 

@@ -15,6 +15,12 @@ export interface SecurityGroupsArgs {
    * AWS. Without it, they reach only the VPC endpoints.
    */
   readonly httpsToAnywhere: boolean;
+  /** Whether there is a task for maintenance. */
+  readonly maintenance: boolean;
+  /** A security group of each mount target that the stack did not make. */
+  readonly adoptedGroupIds: readonly string[];
+  /** Whether these let the stack's clients in by rules of the stack; else they do so already. */
+  readonly opensAdoptedGroups: boolean;
 }
 
 /**
@@ -25,6 +31,7 @@ export class SecurityGroups extends pulumi.ComponentResource {
   readonly tasks: aws.ec2.SecurityGroup;
   readonly monitor: aws.ec2.SecurityGroup;
   readonly fileSystem: aws.ec2.SecurityGroup;
+  readonly maintenance: aws.ec2.SecurityGroup | undefined;
   readonly #name: string;
 
   constructor(name: string, args: SecurityGroupsArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -35,6 +42,9 @@ export class SecurityGroups extends pulumi.ComponentResource {
     this.tasks = this.#group("router-tasks", "The routers", args);
     this.monitor = this.#group("file-monitor", "The function of the file monitor", args);
     this.fileSystem = this.#group("mount-targets", "The mount targets", args);
+    this.maintenance = args.maintenance ? this.#group("maintenance", "The maintenance task", args) : undefined;
+    /** Whoever speaks NFS. */
+    const clients = Object.entries({ tasks: this.tasks, monitor: this.monitor, maintenance: this.maintenance });
 
     for (const [index, cidr] of args.allowedCidrs.entries()) {
       new aws.vpc.SecurityGroupIngressRule(
@@ -50,19 +60,40 @@ export class SecurityGroups extends pulumi.ComponentResource {
         { parent: this },
       );
     }
-    if (args.httpsToAnywhere) {
-      this.#httpsToAnywhere("monitor", this.monitor);
-      this.#httpsToAnywhere("tasks", this.tasks);
-    }
     this.#connect("load-balancer-to-tasks", this.loadBalancer, this.tasks, args.routerPort);
-    this.#connect("tasks-to-mount-targets", this.tasks, this.fileSystem, DEFAULT_NFS_PORT);
-    this.#connect("monitor-to-mount-targets", this.monitor, this.fileSystem, DEFAULT_NFS_PORT);
+    for (const [client, group] of clients) {
+      if (group === undefined) continue;
+      if (args.httpsToAnywhere) this.#httpsToAnywhere(client, group);
+      this.#connect(`${client}-to-mount-targets`, group, this.fileSystem, DEFAULT_NFS_PORT);
+      for (const adopted of args.adoptedGroupIds) this.#connectToAdopted(client, group, adopted, args);
+    }
 
     this.registerOutputs();
   }
 
   #connect(name: string, from: aws.ec2.SecurityGroup, to: aws.ec2.SecurityGroup, port: number): void {
     connect(`${this.#name}-${name}`, name, from, to, port, { parent: this });
+  }
+
+  /** The group is someone else's, and only the stack's own rules in it are added and deleted. */
+  #connectToAdopted(
+    client: string,
+    group: aws.ec2.SecurityGroup,
+    adopted: string,
+    { opensAdoptedGroups }: SecurityGroupsArgs,
+  ): void {
+    const name = `${this.#name}-${client}-to-${adopted}`;
+    const traffic = {
+      description: `${client}-to-existing-mount-targets`,
+      ipProtocol: "tcp",
+      fromPort: DEFAULT_NFS_PORT,
+      toPort: DEFAULT_NFS_PORT,
+    };
+    const out = { ...traffic, securityGroupId: group.id, referencedSecurityGroupId: adopted };
+    new aws.vpc.SecurityGroupEgressRule(name, out, { parent: this });
+    if (!opensAdoptedGroups) return;
+    const into = { ...traffic, securityGroupId: adopted, referencedSecurityGroupId: group.id };
+    new aws.vpc.SecurityGroupIngressRule(name, into, { parent: this });
   }
 
   #httpsToAnywhere(name: string, group: aws.ec2.SecurityGroup): void {

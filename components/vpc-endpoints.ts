@@ -14,18 +14,28 @@ const INTERFACE_SERVICES = [
   "secretsmanager",
 ] as const;
 
+/** What ECS Exec goes through, which only the maintenance task has. */
+const EXEC_SERVICE = "ssmmessages";
+
+function interfaceServices({ maintenance }: { readonly maintenance: boolean }): string[] {
+  return [...INTERFACE_SERVICES, ...(maintenance ? [EXEC_SERVICE] : [])];
+}
+
 /**
  * The Availability Zones that have the services of the interface endpoints, by service. An endpoint cannot be made in a
  * subnet of another zone, and few services are in all of them; what a zone is called differs by account.
  */
-export function zonesOfEndpointServices(): pulumi.Output<Record<string, string[]>> {
+export function zonesOfEndpointServices(needed: {
+  /** Whether there is a task for maintenance. */
+  readonly maintenance: boolean;
+}): pulumi.Output<Record<string, string[]>> {
   const { region } = aws.getRegionOutput();
   const zonesOf = (service: string) =>
     aws.ec2.getVpcEndpointServiceOutput({
       serviceName: pulumi.interpolate`com.amazonaws.${region}.${service}`,
       serviceType: "Interface",
     }).availabilityZones;
-  return pulumi.output(Object.fromEntries(INTERFACE_SERVICES.map((service) => [service, zonesOf(service)])));
+  return pulumi.output(Object.fromEntries(interfaceServices(needed).map((service) => [service, zonesOf(service)])));
 }
 
 export interface VpcEndpointsArgs {
@@ -35,6 +45,8 @@ export interface VpcEndpointsArgs {
   readonly routeTableIds: pulumi.Input<string[]>;
   readonly monitor: aws.ec2.SecurityGroup;
   readonly tasks: aws.ec2.SecurityGroup;
+  /** The maintenance task, where there is one. */
+  readonly maintenance?: aws.ec2.SecurityGroup | undefined;
   /**
    * Who else may use them, as IPv4 ranges. With private DNS, the services' names lead everyone in the VPC to the
    * endpoints, so in a VPC with other clients that is all of it. Default: nobody.
@@ -61,10 +73,15 @@ export class VpcEndpoints extends pulumi.ComponentResource {
     this.registerOutputs();
   }
 
-  #openToClients({ vpcId, monitor, tasks, otherClients }: VpcEndpointsArgs): aws.ec2.SecurityGroup {
+  #openToClients({ vpcId, monitor, tasks, maintenance, otherClients }: VpcEndpointsArgs): aws.ec2.SecurityGroup {
     const group = new aws.ec2.SecurityGroup(this.#name, { vpcId, description: "The VPC endpoints" }, { parent: this });
     connect(`monitor-to-${this.#name}`, "monitor-to-vpc-endpoints", monitor, group, HTTPS_PORT, { parent: this });
     connect(`tasks-to-${this.#name}`, "tasks-to-vpc-endpoints", tasks, group, HTTPS_PORT, { parent: this });
+    if (maintenance !== undefined) {
+      connect(`maintenance-to-${this.#name}`, "maintenance-to-vpc-endpoints", maintenance, group, HTTPS_PORT, {
+        parent: this,
+      });
+    }
     // Known in a preview too: the addresses are those of a VPC that exists.
     otherClients?.apply((ranges) => {
       for (const range of ranges) this.#openTo(range, group);
@@ -88,7 +105,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
   }
 
   #createInterfaces(args: VpcEndpointsArgs, region: pulumi.Output<string>, group: aws.ec2.SecurityGroup): void {
-    for (const service of INTERFACE_SERVICES) {
+    for (const service of interfaceServices({ maintenance: args.maintenance !== undefined })) {
       new aws.ec2.VpcEndpoint(
         `${this.#name}-${service.replace(".", "-")}`,
         {
@@ -104,7 +121,10 @@ export class VpcEndpoints extends pulumi.ComponentResource {
     }
   }
 
-  #createS3Gateway({ vpcId, routeTableIds, tasks }: VpcEndpointsArgs, region: pulumi.Output<string>): void {
+  #createS3Gateway(
+    { vpcId, routeTableIds, tasks, maintenance }: VpcEndpointsArgs,
+    region: pulumi.Output<string>,
+  ): void {
     const gateway = new aws.ec2.VpcEndpoint(
       `${this.#name}-s3`,
       {
@@ -115,15 +135,20 @@ export class VpcEndpoints extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+    this.#openToS3("tasks", tasks, gateway);
+    if (maintenance !== undefined) this.#openToS3("maintenance", maintenance, gateway);
+  }
+
+  #openToS3(name: string, group: aws.ec2.SecurityGroup, { prefixListId }: aws.ec2.VpcEndpoint): void {
     new aws.vpc.SecurityGroupEgressRule(
-      `${this.#name}-tasks-to-s3`,
+      `${this.#name}-${name}-to-s3`,
       {
-        securityGroupId: tasks.id,
-        description: "tasks-to-s3",
+        securityGroupId: group.id,
+        description: `${name}-to-s3`,
         ipProtocol: "tcp",
         fromPort: HTTPS_PORT,
         toPort: HTTPS_PORT,
-        prefixListId: gateway.prefixListId,
+        prefixListId,
       },
       { parent: this },
     );

@@ -1,5 +1,10 @@
 /** What the judged stacks expect to find in the account, as the calls that put it there. */
-import { EXISTING_ROUTE_TABLES, type Properties } from "../infra/aws-stand-in.ts";
+import {
+  EXISTING_ROUTE_TABLES,
+  EXISTING_SECURITY_GROUP_ID,
+  FILE_SYSTEM_IN_USE,
+  type Properties,
+} from "../infra/aws-stand-in.ts";
 import { CONFIGURATIONS } from "../infra/configurations.ts";
 import type { Call } from "./api-calls.ts";
 
@@ -30,7 +35,16 @@ export const ACCOUNT: readonly Call[] = [
   ...EXISTING_ROUTE_TABLES.map((id) =>
     existing(id, "ec2", "CreateRouteTable", { VpcId: vpcId }, "RouteTable.RouteTableId"),
   ),
-  existing(existingFileSystemId, "efs", "CreateFileSystem", { CreationToken: "existing" }, "FileSystemId"),
+  existing(
+    EXISTING_SECURITY_GROUP_ID,
+    "ec2",
+    "CreateSecurityGroup",
+    { VpcId: vpcId, GroupName: "existing", Description: "The mount targets of a file system in use" },
+    "GroupId",
+  ),
+  ...[existingFileSystemId, FILE_SYSTEM_IN_USE].map((id) =>
+    existing(id, "efs", "CreateFileSystem", { CreationToken: id }, "FileSystemId"),
+  ),
 ];
 
 function existing(value: string, service: string, operation: string, parameters: Properties, path: string): Call {

@@ -397,7 +397,16 @@ export const CLOUDFORMATION_TYPES: Readonly<Record<string, Translation>> = {
 /** Resource types that are no resource of AWS. */
 export const NOT_OF_AWS: Readonly<Record<string, string>> = {
   "docker-build:index:Image": "built and pushed by Docker, which the image suites do",
-  "pulumi-nodejs:dynamic/efs-mount-autoscaling:GeneratedToken":
-    "calls of our own, which tests/infra/generated-token runs",
-  "pulumi-nodejs:dynamic/efs-mount-autoscaling:MountTargetSweeper": "calls of our own, which tests/infra/sweeper runs",
+  ...Object.fromEntries(
+    Object.entries({
+      SharedLogGroup: "shared-log-group",
+      FileSystemSettings: "file-system-settings",
+      GeneratedToken: "generated-token",
+      MountTargetSweeper: "sweeper",
+      TaskStopper: "task-stopper",
+    }).map(([type, suite]) => [
+      `pulumi-nodejs:dynamic/efs-mount-autoscaling:${type}`,
+      `calls of our own, which tests/infra/${suite} runs`,
+    ]),
+  ),
 };

@@ -1,10 +1,10 @@
 /**
  * The stack's whole life in the real Pulumi engine, without AWS: `npm run preview:offline`.
  *
- * A preview of each configuration, then one stack: up, up again, up over what version 0.1 left, a threshold edited, the
- * file system replaced, destroy. The program runs inline, in this process, so the engine needs no language host. The
- * providers are stand-ins, the backend is a temporary folder, and what dynamic resources call, EFS and Secrets Manager,
- * is the local control plane.
+ * A preview of each configuration, then one stack: up, up again, up over what version 0.1 left, a threshold edited,
+ * maintenance on and off, the file system replaced, destroy; and the same stack on a file system in use. The program runs inline, in this process, so the engine needs no language host. The
+ * providers are stand-ins, the backend is a temporary folder, and what the program and its dynamic resources call
+ * themselves is the local control plane.
  */
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
@@ -24,7 +24,15 @@ import { z } from "zod";
 import { PROJECT } from "../../config.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import { type AwsState, emptyState, type MountTarget } from "../../local/control-plane/state.ts";
-import { ACCOUNT_ID, create, REGION, ZONE_WITHOUT_SSM } from "../infra/aws-stand-in.ts";
+import {
+  ACCOUNT_ID,
+  create,
+  EXISTING_SECURITY_GROUP_ID,
+  existingMountTargetsOf,
+  FILE_SYSTEM_IN_USE,
+  REGION,
+  ZONE_WITHOUT_SSM,
+} from "../infra/aws-stand-in.ts";
 import { CONFIGURATIONS } from "../infra/configurations.ts";
 import { EngineMissingError, findEngine } from "./engine.ts";
 import { asVersion01, lostResources } from "./former-names.ts";
@@ -81,6 +89,14 @@ async function run(engine: string): Promise<void> {
   const efs = await startControlPlane({ state: accountAfterScaleOut(), mountTargetDeletionDelay: 100 });
   try {
     process.env.PATH = [project.plugins, engine, process.env.PATH].join(":");
+    const account = {
+      AWS_ENDPOINT_URL: efs.url,
+      AWS_ACCESS_KEY_ID: "offline",
+      AWS_SECRET_ACCESS_KEY: "offline",
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
+    };
+    // The program looks for mount targets of an existing file system itself.
+    Object.assign(process.env, account);
     const stack = await LocalWorkspace.createStack(
       { stackName: "dev", projectName: PROJECT, program: runProgram },
       {
@@ -91,9 +107,7 @@ async function run(engine: string): Promise<void> {
           PULUMI_CONFIG_PASSPHRASE: "offline",
           PULUMI_SKIP_UPDATE_CHECK: "true",
           PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-          AWS_ENDPOINT_URL: efs.url,
-          AWS_ACCESS_KEY_ID: "offline",
-          AWS_SECRET_ACCESS_KEY: "offline",
+          ...account,
         },
       },
     );
@@ -116,6 +130,14 @@ async function run(engine: string): Promise<void> {
       [/availabilityZones chooses ap-northeast-1b, where AWS has no endpoint service for ssm/],
     );
 
+    const { openExistingMountTargets: _, ...inUse } = CONFIGURATIONS["a file system in use"];
+    await refuses(stack, "mount targets that let nobody in", inUse, [
+      /The security groups of fsmt-0e0e0e01 \(sg-0e0e0e0e\) do not allow TCP 2049 from 10\.20\.1\.0\/24/,
+    ]);
+    await refuses(stack, "mount targets in another VPC", { existingFileSystemId: FILE_SYSTEM_IN_USE }, [
+      /fsmt-0e0e0e01 in vpc-0e0e0e0e, and a file system has mount targets in one VPC only: set vpcId to vpc-0e0e0e0e/,
+    ]);
+
     const urns: string[] = [];
     for (const [name, values] of Object.entries({ ...CONFIGURATIONS, [EXAMPLE]: await readExample() }))
       urns.push(...(await previews(stack, name, values)));
@@ -128,6 +150,10 @@ async function run(engine: string): Promise<void> {
     const created = await watch((onEvent) => stack.up({ onEvent }));
     report("up", created);
     assert.deepEqual(created.counts, previewed.counts, "up does what the preview promised");
+
+    assert.deepEqual(efs.state().logGroups, [
+      { logGroupName: `/aws/ecs/containerinsights/${PROJECT}-dev/performance`, retentionInDays: 7 },
+    ]);
 
     const [token = ""] = tokensOf(efs.state());
     assert.match(token, /^[A-Za-z0-9]{64}$/, "up makes a token");
@@ -152,6 +178,21 @@ async function run(engine: string): Promise<void> {
       "A threshold changes the function and nothing else",
     );
 
+    const before = await urnsOf(stack);
+    await stack.setConfig(`${PROJECT}:maintenance`, { value: "true" });
+    const maintained = await watch((onEvent) => stack.up({ onEvent }));
+    report("maintenance", maintained);
+    assert.deepEqual(
+      maintained.steps.filter(({ op }) => op !== "create"),
+      [{ op: "update", type: "aws:efs/fileSystemPolicy:FileSystemPolicy", name: "file-storage-files" }],
+      "Maintenance changes who may enter the file system, and nothing else that is there",
+    );
+    await stack.setConfig(`${PROJECT}:maintenance`, { value: "false" });
+    const over = await watch((onEvent) => stack.up({ onEvent }));
+    report("no maintenance", over);
+    assert.equal(over.counts.delete, maintained.counts.create, "Everything that maintenance made is gone");
+    assert.deepEqual(await urnsOf(stack), before, "The stack is as it was before maintenance");
+
     await stack.setAllConfig({
       [`${PROJECT}:performanceMode`]: { value: "maxIO" },
       [`${PROJECT}:throughputMode`]: { value: "bursting" },
@@ -172,12 +213,37 @@ async function run(engine: string): Promise<void> {
     assert.deepEqual(deleted.counts, { delete: made }, "destroy deletes what up created");
     assert.deepEqual((await stack.exportStack()).deployment.resources ?? [], [], "destroy leaves nothing in the stack");
     assertSwept(deleted.steps, efs.state());
+    assert.deepEqual(efs.state().logGroups, [], "destroy takes the log of Container Insights with it");
+
+    await withConfig(stack, CONFIGURATIONS["a file system in use"], async () => {
+      const adopted = await watch((onEvent) => stack.up({ onEvent }));
+      report("up on a file system in use", adopted);
+      assert.deepEqual(Object.keys(adopted.counts), ["create"], "Nothing of an existing file system is replaced");
+      assertSettings(efs.state());
+      report("destroy", await watch((onEvent) => stack.destroy({ onEvent })));
+      assertSettings(efs.state());
+      assert.deepEqual(
+        mountTargetsOf(FILE_SYSTEM_IN_USE, efs.state()),
+        existingMountTargetsOf(FILE_SYSTEM_IN_USE)
+          .filter(({ securityGroupIds }) => securityGroupIds.includes(EXISTING_SECURITY_GROUP_ID))
+          .map(({ id }) => id),
+        "destroy deletes what the monitor made of it, and leaves what someone else made",
+      );
+    });
     console.log(
       `preview:offline passed: ${created.counts.create} resources, swept ${foreignMountTargetOf(NEXT_FILE_SYSTEM_ID)}`,
     );
   } finally {
     await efs.close();
   }
+}
+
+/** The file system in use has the settings of the configuration, also after the stack. */
+function assertSettings({ fileSystems }: AwsState): void {
+  const fileSystem = fileSystems.find(({ fileSystemId }) => fileSystemId === FILE_SYSTEM_IN_USE);
+  assert.equal(fileSystem?.throughputMode, "provisioned");
+  assert.equal(fileSystem.provisionedThroughputInMibps, 128);
+  assert.deepEqual(fileSystem.lifecyclePolicies, [{ TransitionToIA: "AFTER_30_DAYS" }]);
 }
 
 /** A preview with values that are not allowed fails, says why, and promises no resource. */
@@ -276,6 +342,15 @@ async function assertNotStored(secret: string, backend: string): Promise<void> {
   for (const content of contents) assert.ok(!content.includes(secret), "The token is in no file of the backend");
 }
 
+async function urnsOf(stack: Stack): Promise<string[]> {
+  const { deployment } = await stack.exportStack();
+  return z
+    .array(z.object({ urn: z.string() }))
+    .parse(deployment.resources)
+    .map(({ urn }) => urn)
+    .sort();
+}
+
 /** The file systems as they are once the monitor has added a mount target, and the secret that the stack makes. */
 function accountAfterScaleOut(): AwsState {
   const fileSystemIds = [FILE_SYSTEM_ID, NEXT_FILE_SYSTEM_ID];
@@ -291,19 +366,28 @@ function accountAfterScaleOut(): AwsState {
     securityGroups: [],
     lifeCycleState: "available",
   });
+  const existing = [FILE_SYSTEM_IN_USE, CONFIGURATIONS["an existing VPC and file system"].existingFileSystemId];
   return {
     ...emptyState(ACCOUNT_ID, REGION),
-    fileSystems: fileSystemIds.map((fileSystemId) => ({
+    fileSystems: [...fileSystemIds, ...existing].map((fileSystemId) => ({
       fileSystemId,
       creationToken: fileSystemId,
       creationTime: new Date(),
       lifeCycleState: "available",
     })),
-    mountTargets: fileSystemIds.flatMap((fileSystemId) =>
-      [...ownMountTargetsOf(fileSystemId), foreignMountTargetOf(fileSystemId)].map((id, index) =>
-        mountTarget(fileSystemId, id, index),
+    mountTargets: [
+      ...fileSystemIds.flatMap((fileSystemId) =>
+        [...ownMountTargetsOf(fileSystemId), foreignMountTargetOf(fileSystemId)].map((id, index) =>
+          mountTarget(fileSystemId, id, index),
+        ),
       ),
-    ),
+      ...existingMountTargetsOf(FILE_SYSTEM_IN_USE).map((target, index) => ({
+        ...mountTarget(FILE_SYSTEM_IN_USE, target.id, index),
+        vpcId: target.vpcId,
+        availabilityZoneName: target.availabilityZone,
+        securityGroups: target.securityGroupIds,
+      })),
+    ],
     secrets: [{ name: "api-token", arn: API_TOKEN_SECRET.id, versions: [] }],
   };
 }

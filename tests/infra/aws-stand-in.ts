@@ -4,6 +4,7 @@
  * Used twice: as Pulumi's mocks, where a test looks at what is registered, and as the provider of the real engine.
  */
 import { createHash } from "node:crypto";
+import type { ExistingMountTarget } from "../../components/existing-mount-targets.ts";
 
 export const ACCOUNT_ID = "123456789012";
 export const REGION = "ap-northeast-1";
@@ -14,6 +15,34 @@ export const ZONE_WITHOUT_SSM = "ap-northeast-1b";
 
 /** The addresses of every VPC that exists: it was given more than once. */
 export const EXISTING_VPC_CIDRS = ["10.20.0.0/16", "100.64.0.0/16"];
+
+/** The VPC that exists, and its private subnets: one in each Availability Zone. */
+export const EXISTING_VPC_ID = "vpc-0e0e0e0e";
+export const EXISTING_SUBNETS = AVAILABILITY_ZONES.map((availabilityZone, index) => ({
+  id: `subnet-0e0e0e0${index + 1}`,
+  availabilityZone,
+  cidrBlock: `10.20.${index + 1}.0/24`,
+}));
+
+/** A security group of a mount target that exists; it lets no one in but its members. */
+export const EXISTING_SECURITY_GROUP_ID = "sg-0e0e0e0e";
+
+/** A file system that has mount targets: one in the first zone, which someone made, and one that a stack made. */
+export const FILE_SYSTEM_IN_USE = "fs-0e0e0e01";
+
+export function existingMountTargetsOf(fileSystemId: string): ExistingMountTarget[] {
+  if (fileSystemId !== FILE_SYSTEM_IN_USE) return [];
+  const groups = [EXISTING_SECURITY_GROUP_ID, ownMountTargetGroupId()];
+  return groups.map((groupId, index) => ({
+    id: `fsmt-0e0e0e0${index + 1}`,
+    state: "available",
+    vpcId: EXISTING_VPC_ID,
+    availabilityZone: AVAILABILITY_ZONES[index] ?? "",
+    subnetId: "subnet-0e0e0eff",
+    ipAddress: `10.20.99.${index + 1}`,
+    securityGroupIds: [groupId],
+  }));
+}
 
 export type Properties = Record<string, unknown>;
 
@@ -184,9 +213,20 @@ export function lookUp(token: string, inputs: Properties): Properties {
       };
     case "getSubnet":
       return {
+        ...EXISTING_SUBNETS[Number(String(inputs.id).at(-1)) - 1],
         id: inputs.id,
-        vpcId: "vpc-0e0e0e0e",
-        availabilityZone: AVAILABILITY_ZONES[Number(String(inputs.id).at(-1)) - 1],
+        vpcId: EXISTING_VPC_ID,
+      };
+    case "getSecurityGroups":
+      return { id: REGION, ids: [ownMountTargetGroupId()] };
+    case "getSecurityGroupRules":
+      return { id: REGION, ids: ["sgr-0e0e0e0e"] };
+    case "getSecurityGroupRule":
+      return {
+        id: inputs.securityGroupRuleId,
+        isEgress: false,
+        ipProtocol: "-1",
+        referencedSecurityGroupId: EXISTING_SECURITY_GROUP_ID,
       };
     case "getRouteTables":
       return { id: REGION, ids: routeTablesWhere(inputs.filters) };
@@ -199,6 +239,11 @@ export function lookUp(token: string, inputs: Properties): Properties {
     default:
       throw new Error(`The stand-in for AWS has no answer to ${token}: add it to tests/infra/aws-stand-in.ts`);
   }
+}
+
+/** The stack's own group of mount targets, as if the stack were there already. */
+function ownMountTargetGroupId(): string {
+  return create("aws:ec2/securityGroup:SecurityGroup", "security-groups-mount-targets", {}).id;
 }
 
 /** Also those of another region, which stacks with many zones name. */

@@ -36,6 +36,21 @@ export const CONFIGURATIONS = {
     apiToken: "false",
     rollout: "hot-reload",
     mountTableRefreshSeconds: "10",
+    maintenance: "true",
+  },
+  "a file system in use": {
+    vpcId: "vpc-0e0e0e0e",
+    privateSubnetIds: '["subnet-0e0e0e01","subnet-0e0e0e02","subnet-0e0e0e03"]',
+    existingFileSystemId: "fs-0e0e0e01",
+    openExistingMountTargets: "true",
+    throughputMode: "provisioned",
+    provisionedThroughput: "128",
+    transitionToIaDays: "30",
+  },
+  maintenance: {
+    kmsKeyArn: "arn:aws:kms:ap-northeast-1:123456789012:key/11111111-2222-3333-4444-555555555555",
+    parameterType: "SecureString",
+    maintenance: "true",
   },
   "endpoints in an existing VPC": {
     vpcId: "vpc-0e0e0e0e",

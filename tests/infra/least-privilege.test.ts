@@ -11,7 +11,7 @@ import { policiesOf, type Statement } from "./policies.ts";
 import { type RecordedCalls, recordCalls } from "./recorded-calls.ts";
 import { type Registered, registerStack } from "./stack.ts";
 
-type Role = "file-monitor" | "router-task" | "router-execution";
+type Role = "file-monitor" | "router-task" | "router-execution" | "maintenance-task" | "maintenance-execution";
 
 /** What an AWS service does in a role's name: no bundle makes these calls, so no run records them. */
 interface ServiceCall {
@@ -82,6 +82,53 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
     ],
   },
   {
+    role: "maintenance-task",
+    reason: "the nfs command finds the mount targets, as a router does",
+    requests: ({ parameter, parameterKey, fileSystem }) => [
+      request("ssm:GetParameter", parameter),
+      ...(parameterKey === undefined
+        ? []
+        : [request("kms:Decrypt", parameterKey, { "kms:ViaService": `ssm.${REGION}.amazonaws.com` })]),
+      request("elasticfilesystem:DescribeMountTargets", fileSystem),
+    ],
+  },
+  {
+    role: "maintenance-task",
+    reason: "EFS asks when it mounts as root",
+    requests: ({ fileSystem, rootAccessPoint = "" }) =>
+      ["ClientMount", "ClientWrite", "ClientRootAccess"].map((action) =>
+        request(`elasticfilesystem:${action}`, fileSystem, {
+          "elasticfilesystem:AccessedViaMountTarget": "true",
+          "elasticfilesystem:AccessPointArn": rootAccessPoint,
+        }),
+      ),
+  },
+  {
+    role: "maintenance-task",
+    reason: "ECS Exec opens sessions, and records them (ECS developer guide, Configuring ECS Exec)",
+    requests: ({ maintenanceLogStream = "" }) => [
+      ...["CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel"].map((operation) =>
+        request(`ssmmessages:${operation}`, "*"),
+      ),
+      request("logs:DescribeLogGroups", "*"),
+      ...["CreateLogStream", "DescribeLogStreams", "PutLogEvents"].map((operation) =>
+        request(`logs:${operation}`, maintenanceLogStream),
+      ),
+    ],
+  },
+  {
+    role: "maintenance-execution",
+    reason: "ECS pulls the image, and writes what the waiting process says",
+    requests: ({ repositories, maintenanceLogStream = "" }) => [
+      request("ecr:GetAuthorizationToken", "*"),
+      ...["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"].map((action) =>
+        request(action, repositories[0] ?? ""),
+      ),
+      request("logs:CreateLogStream", maintenanceLogStream),
+      request("logs:PutLogEvents", maintenanceLogStream),
+    ],
+  },
+  {
     role: "router-execution",
     reason: "ECS pulls the images",
     requests: ({ repositories }) => [
@@ -108,11 +155,12 @@ const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly
   ecs: { onResource: "ecs:DeleteService" },
   elasticfilesystem: { onResource: "elasticfilesystem:DeleteFileSystem" },
   kms: { onResource: "kms:ScheduleKeyDeletion" },
-  logs: { onResource: "logs:DeleteLogStream" },
+  logs: { onResource: "logs:DeleteLogStream", onNone: "logs:DescribeDestinations" },
   secretsmanager: { onResource: "secretsmanager:PutSecretValue" },
   s3: { onResource: "s3:GetObject" },
   sns: { onResource: "sns:DeleteTopic" },
   ssm: { onResource: "ssm:DeleteParameter" },
+  ssmmessages: { onResource: "ssm:StartSession", onNone: "ssm:StartSession" },
 };
 
 let recorded: RecordedCalls;
@@ -142,7 +190,7 @@ test("the run made the calls it is about", () => {
   ]);
 });
 
-describe.each(["defaults", "everything"] as const)("with %s", (configuration) => {
+describe.each(["defaults", "everything", "maintenance"] as const)("with %s", (configuration) => {
   let arns: Arns;
   let policies: Map<string, readonly Statement[]>;
   let used: Map<string, Set<string>>;
@@ -172,7 +220,15 @@ describe.each(["defaults", "everything"] as const)("with %s", (configuration) =>
     }
   });
 
-  test.each(SERVICE_CALLS)("$role: $reason", async ({ role, requests }) => {
+  const ofThisStack = ({ role }: ServiceCall) => configuration === "maintenance" || !role.startsWith("maintenance-");
+
+  test("maintenance gives its own roles rights, and no other", async () => {
+    const { resources } = await registerStack({ ...CONFIGURATIONS[configuration], maintenance: "false" });
+    const others = [...policies].filter(([role]) => !role.startsWith("maintenance-"));
+    expect(policiesOf(resources)).toEqual(new Map(others));
+  });
+
+  test.each(SERVICE_CALLS.filter(ofThisStack))("$role: $reason", async ({ role, requests }) => {
     for (const one of requests(arns)) await allow(role, one);
   });
 
@@ -203,6 +259,9 @@ describe.each(["defaults", "everything"] as const)("with %s", (configuration) =>
 
 interface Arns extends StackArns {
   readonly accessPoint: string;
+  /** Those of maintenance, where there is any. */
+  readonly rootAccessPoint: string | undefined;
+  readonly maintenanceLogStream: string | undefined;
   readonly functionSubnet: string;
   readonly functionSecurityGroup: string;
   readonly topic: string;
@@ -214,15 +273,22 @@ interface Arns extends StackArns {
 }
 
 function arnsOf(resources: readonly Registered[]): Arns {
+  const find = (type: string, name: string) =>
+    resources.find((resource) => resource.type.endsWith(`:${type}`) && resource.name === name)?.outputs.arn;
   const arnOf = (type: string, name: string) => {
-    const found = resources.find((resource) => resource.type.endsWith(`:${type}`) && resource.name === name);
+    const found = find(type, name);
     if (found === undefined) throw new Error(`The stack has no ${type} ${name}`);
-    return String(found.outputs.arn);
+    return String(found);
   };
+  const rootAccessPoint = find("AccessPoint", "file-storage-root");
+  const maintenanceLog = find("LogGroup", "maintenance");
   const subnets = [1, 2, 3].map((number) => arnOf("Subnet", `network-private-${number}`));
   return {
     fileSystem: arnOf("FileSystem", "file-storage-files"),
     accessPoint: arnOf("AccessPoint", "file-storage-directory"),
+    rootAccessPoint: rootAccessPoint === undefined ? undefined : String(rootAccessPoint),
+    maintenanceLogStream:
+      maintenanceLog === undefined ? undefined : `${maintenanceLog}:log-stream:maintenance/maintenance/0e0e0e0e`,
     parameter: arnOf("Parameter", "mount-table"),
     parameterKey: keyOf(resources, "mount-table", "keyId"),
     apiToken: arnOf("Secret", "api-token"),

@@ -1,10 +1,16 @@
 /** The seam between the router service and its log sidecar. */
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import type { LogSidecar } from "../../components/log-sidecar.ts";
 import { RouterService } from "../../components/router-service.ts";
 import { create, lookUp, type Properties } from "./aws-stand-in.ts";
+
+// Pulumi keeps the code of dynamic resources in the stack's state, and cannot keep what vitest makes of it.
+vi.mock("../../components/shared-log-group.ts", async () => {
+  const { dynamicResource } = await import("./dynamic-resources.ts");
+  return { SharedLogGroup: dynamicResource("SharedLogGroup") };
+});
 
 const SIDECAR: Omit<LogSidecar, "errorLogGroup"> = {
   container: { name: "log-router", image: "log-router@sha256:0", healthCheck: { command: ["CMD", "true"] } },
@@ -31,6 +37,8 @@ beforeAll(async () => {
   const role = (name: string) => new aws.iam.Role(name, { assumeRolePolicy: "{}" });
   new RouterService("router", {
     family: "router",
+    clusterName: "routers",
+    tags: {},
     vpcId: "vpc-1",
     subnetIds: ["subnet-1", "subnet-2"],
     taskSecurityGroupId: "sg-1",

@@ -6,7 +6,15 @@
 import { isWildcardOnlyAction } from "@cloud-copilot/iam-simulate";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { beforeAll, describe, expect, test } from "vitest";
-import { ACCOUNT_ID, AVAILABILITY_ZONES, EXISTING_ROUTE_TABLES, EXISTING_VPC_CIDRS, REGION } from "./aws-stand-in.ts";
+import {
+  ACCOUNT_ID,
+  AVAILABILITY_ZONES,
+  EXISTING_ROUTE_TABLES,
+  EXISTING_SECURITY_GROUP_ID,
+  EXISTING_VPC_CIDRS,
+  FILE_SYSTEM_IN_USE,
+  REGION,
+} from "./aws-stand-in.ts";
 import { CONFIGURATIONS, type ConfigurationName } from "./configurations.ts";
 import { policiesOf, type Statement } from "./policies.ts";
 import { type Registered, type RegisteredStack, registerStack } from "./stack.ts";
@@ -37,6 +45,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   const ownFileSystem = config.existingFileSystemId === undefined;
   const retain = config.dataOnDestroy === "retain";
   const logRouter = config.logRouter !== "false";
+  const maintenance = config.maintenance === "true";
+  /** What the file system had before: a mount target in the first zone, and one that a stack made. */
+  const inUse = config.existingFileSystemId === FILE_SYSTEM_IN_USE;
 
   beforeAll(async () => {
     ({ resources, parts, lookUps, outputs } = await registerStack(config));
@@ -98,15 +109,33 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       const throughMountTarget = { Bool: { "elasticfilesystem:AccessedViaMountTarget": "true" } };
       const atAccessPoint = {
         ...throughMountTarget,
-        ArnEquals: { "elasticfilesystem:AccessPointArn": one("AccessPoint").outputs.arn },
+        ArnEquals: { "elasticfilesystem:AccessPointArn": one("AccessPoint", "file-storage-directory").outputs.arn },
       };
-      expect(allowed.map(({ Principal, Action, Condition }) => [Principal, Action, Condition])).toEqual(
+      const ofMaintenance = allowed.filter(({ Sid }) => Sid === "AllowMaintenance");
+      const ofClients = allowed.filter((statement) => !ofMaintenance.includes(statement));
+      expect(ofClients.map(({ Principal, Action, Condition }) => [Principal, Action, Condition])).toEqual(
         config.efsIamAuthorization === "false"
           ? [[{ AWS: "*" }, [read, write], throughMountTarget]]
           : [
               [role("roles-router-task"), [read, write], atAccessPoint],
               [role("roles-file-monitor"), [read], atAccessPoint],
             ],
+      );
+      expect(ofMaintenance.map(({ Principal, Action, Condition }) => [Principal, Action, Condition])).toEqual(
+        maintenance
+          ? [
+              [
+                role("roles-maintenance-task"),
+                [read, write, "elasticfilesystem:ClientRootAccess"],
+                {
+                  ...throughMountTarget,
+                  ArnEquals: {
+                    "elasticfilesystem:AccessPointArn": one("AccessPoint", "file-storage-root").outputs.arn,
+                  },
+                },
+              ],
+            ]
+          : [],
       );
     });
 
@@ -193,6 +222,11 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           "router-tasks > mount-targets:2049",
           "file-monitor > mount-targets:2049",
           ...(endpoints ? ["router-tasks > vpc-endpoints:443", "file-monitor > vpc-endpoints:443"] : []),
+          ...(maintenance ? ["maintenance > mount-targets:2049"] : []),
+          ...(maintenance && endpoints ? ["maintenance > vpc-endpoints:443"] : []),
+          ...(inUse
+            ? ["router-tasks", "file-monitor"].map((client) => `${client} > ${EXISTING_SECURITY_GROUP_ID}:2049`)
+            : []),
           // Private DNS leads all of an existing VPC to the endpoints.
           ...(endpoints && !ownNetwork ? EXISTING_VPC_CIDRS.map((cidr) => `${cidr} > vpc-endpoints:443`) : []),
         ].sort(),
@@ -205,6 +239,12 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           ...(endpoints
             ? ["router-tasks > vpc-endpoints:443", "file-monitor > vpc-endpoints:443", "router-tasks > s3:443"]
             : ["router-tasks > 0.0.0.0/0:443", "file-monitor > 0.0.0.0/0:443"]),
+          ...(maintenance ? ["maintenance > mount-targets:2049"] : []),
+          ...(maintenance && endpoints ? ["maintenance > vpc-endpoints:443", "maintenance > s3:443"] : []),
+          ...(maintenance && !endpoints ? ["maintenance > 0.0.0.0/0:443"] : []),
+          ...(inUse
+            ? ["router-tasks", "file-monitor"].map((client) => `${client} > ${EXISTING_SECURITY_GROUP_ID}:2049`)
+            : []),
         ].sort(),
       );
     });
@@ -219,7 +259,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       const services = all("VpcEndpoint").map(({ inputs }) => String(inputs.serviceName).split(".").slice(3).join("."));
       expect(services.sort()).toEqual(
         endpoints
-          ? ["ec2", "ecr.api", "ecr.dkr", "ecs", "elasticfilesystem", "logs", "s3", "secretsmanager", "ssm"]
+          ? ["ec2", "ecr.api", "ecr.dkr", "ecs", "elasticfilesystem", "logs", "s3", "secretsmanager", "ssm"].concat(
+              maintenance ? "ssmmessages" : [],
+            )
           : [],
       );
       for (const { inputs } of all("VpcEndpoint")) {
@@ -243,7 +285,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
 
   describe("file system", () => {
     test("has one mount target in each of the first Availability Zones, and the function runs only there", () => {
-      const subnets = all("MountTarget").map(({ inputs }) => inputs.subnetId);
+      const made = all("MountTarget").map(({ inputs }) => inputs.subnetId);
+      // Someone else's mount target in the first zone takes the place of the stack's.
+      const subnets = [...(inUse ? ["subnet-0e0e0e01"] : []), ...made];
       expect(subnets).toHaveLength(2);
       expect(new Set(subnets).size).toBe(2);
       const { subnetIds } = one("Function").inputs.vpcConfig as { subnetIds: string[] };
@@ -251,7 +295,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     });
 
     test("the function enters by an access point, rooted at the directory it counts", () => {
-      const accessPoint = one("AccessPoint");
+      const accessPoint = one("AccessPoint", "file-storage-directory");
       expect(accessPoint.inputs.rootDirectory).toMatchObject({ path: "/data", creationInfo: { ownerUid: 1000 } });
       expect(one("Function").inputs.fileSystemConfig).toEqual({
         arn: accessPoint.outputs.arn,
@@ -261,15 +305,18 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
 
     test("the first mount table lists the first mount targets", () => {
       const table = parseMountTable(String(one("Parameter").inputs.value));
-      expect(table.mount_targets.map(({ mount_target_id }) => mount_target_id).sort()).toEqual(
-        all("MountTarget")
-          .map(({ outputs }) => outputs.id)
-          .sort(),
+      const made = all("MountTarget").map(({ outputs }) => outputs.id);
+      const first = [...(inUse ? ["fsmt-0e0e0e01"] : []), ...made].sort();
+      expect(table.mount_targets.map(({ mount_target_id }) => mount_target_id).sort()).toEqual(first);
+      const { ownMountTargetIds, securityGroupId } = one("MountTargetSweeper").inputs;
+      expect([...list(ownMountTargetIds)].sort(), "destroy leaves them to their owners").toEqual(first);
+      expect(securityGroupId, "destroy deletes only what the monitor made of an existing file system").toBe(
+        ownFileSystem ? undefined : one("SecurityGroup", "security-groups-mount-targets").outputs.id,
       );
     });
 
     test("another file system gets another table, once no schedule runs the function for the old one", () => {
-      const fileSystemId = one("AccessPoint").inputs.fileSystemId;
+      const fileSystemId = one("AccessPoint", "file-storage-directory").inputs.fileSystemId;
       expect(one("Parameter")).toMatchObject({ replacementTrigger: fileSystemId, deleteBeforeReplace: true });
       expect(one("EventTarget", "file-monitor").inputs.targetId).toBe(fileSystemId);
     });
@@ -304,7 +351,8 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           lifecycle: { deleteAfter: 30 },
         }),
       ]);
-      const fileSystem = all("FileSystem")[0]?.outputs.arn ?? expect.stringContaining("file-system/fs-0e0e0e0e");
+      const fileSystem =
+        all("FileSystem")[0]?.outputs.arn ?? expect.stringContaining(`file-system/${config.existingFileSystemId}`);
       expect(one("Selection").inputs.resources).toEqual([fileSystem]);
     });
   });
@@ -356,6 +404,12 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           ["roles-router-task", "ecs-tasks.amazonaws.com"],
           ["roles-router-execution", "ecs-tasks.amazonaws.com"],
           ["backup", "backup.amazonaws.com"],
+          ...(maintenance
+            ? [
+                ["roles-maintenance-task", "ecs-tasks.amazonaws.com"],
+                ["roles-maintenance-execution", "ecs-tasks.amazonaws.com"],
+              ]
+            : []),
         ]),
       );
     });
@@ -446,7 +500,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
             "no-room-to-grow",
             "tasks-below-desired",
             "tasks-unhealthy",
-            ...(ownFileSystem ? [] : ["burst-credits-low"]),
+            ...(ownFileSystem || config.throughputMode ? [] : ["burst-credits-low"]),
             ...(config.meteredGibPerDay === undefined ? [] : ["metered-above-budget"]),
           ].map((alarm) => `alarms-${alarm}`),
           ...(logRouter ? ["log-router-errors", "log-router-router-errors"] : []),
@@ -500,7 +554,18 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       });
       // `pulumi up` waits until the old tasks are drained.
       expect(one("Service").customTimeouts).toMatchObject({ update: config.drainSeconds === "600" ? "30m" : "21m" });
-      expect(one("Cluster").inputs.settings).toEqual([{ name: "containerInsights", value: "enabled" }]);
+      expect(one("Cluster", "routers").inputs.settings).toEqual([{ name: "containerInsights", value: "enabled" }]);
+    });
+
+    test("what Container Insights writes is kept as long as other lines, and goes with the cluster", () => {
+      expect(one("SharedLogGroup").inputs).toMatchObject({
+        logGroupName: `/aws/ecs/containerinsights/${one("Cluster", "routers").outputs.name}/performance`,
+        retentionDays: Number(config.logRetentionDays ?? 30),
+        tags: { Project: "efs-mount-autoscaling", Stack: "test", Owner: config.owner ?? "operations" },
+      });
+      for (const { name: cluster, inputs } of all("Cluster").filter(({ name }) => name !== "routers")) {
+        expect(inputs.settings, cluster).toEqual([{ name: "containerInsights", value: "disabled" }]);
+      }
     });
 
     test("routers keep idle connections for longer than the load balancer, and trust the client addresses that it forwards", () => {
@@ -554,6 +619,55 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       for (const { name: container, portMappings } of others) expect(portMappings, container).toBeUndefined();
     });
 
+    test("whoever works on the file system as root has what the routers have of it, but its root", () => {
+      expect(all("TaskDefinition")).toHaveLength(maintenance ? 2 : 1);
+      const nameOf = (type: string, resource: string) => one(type, resource).outputs.name;
+      expect(outputs.maintenanceLogGroup).toBe(maintenance ? nameOf("LogGroup", "maintenance") : "none");
+      if (!maintenance) {
+        expect([outputs.maintenanceTask, outputs.maintenanceCommand]).toEqual(["none", "none"]);
+        expect(resources.filter(({ name: resource }) => /maintenance|root/.test(resource))).toEqual([]);
+        return;
+      }
+      const [root] = containersOf("maintenance");
+      const [router] = containers();
+      const variables = new Map(router?.environment?.map(({ name: variable, value }) => [variable, value]));
+      for (const { name: variable, value } of root?.environment ?? []) {
+        const own = {
+          EFS_ACCESS_POINT_ID: one("AccessPoint", "file-storage-root").outputs.id,
+          EFS_IAM_AUTHORIZATION: "on",
+        };
+        expect(value, variable).toBe(
+          Object.entries(own).find(([each]) => each === variable)?.[1] ?? variables.get(variable),
+        );
+      }
+      const ofNfs = [...variables.keys()].filter((variable) => /^(AWS_REGION|EFS_|NFS_TLS|ROOT_|SSM_)/.test(variable));
+      expect(root?.environment?.map(({ name: variable }) => variable).sort()).toEqual(ofNfs.sort());
+      expect(one("AccessPoint", "file-storage-root").inputs).toMatchObject({
+        posixUser: { uid: 0, gid: 0 },
+        rootDirectory: { path: "/" },
+      });
+    });
+
+    test("an operator starts the maintenance task where it can reach all it needs, and enters it; sessions are recorded", () => {
+      if (!maintenance) return;
+      const cluster = one("Cluster", "maintenance");
+      const subnets = list(one("LoadBalancer").inputs.subnets).join(",");
+      const group = one("SecurityGroup", "security-groups-maintenance").outputs.id;
+      const { family } = one("TaskDefinition", "maintenance").inputs;
+      const where = `--region ${REGION} --cluster ${cluster.outputs.name}`;
+      expect(outputs.maintenanceTask).toBe(
+        `aws ecs run-task ${where} --task-definition ${family} --launch-type FARGATE --enable-execute-command --network-configuration "awsvpcConfiguration={subnets=[${subnets}],securityGroups=[${group}],assignPublicIp=DISABLED}" --query "tasks[0].taskArn" --output text`,
+      );
+      expect(outputs.maintenanceCommand).toBe(
+        `aws ecs execute-command ${where} --task "$(aws ecs list-tasks ${where} --query "taskArns[0]" --output text)" --container ${containersOf("maintenance")[0]?.name} --interactive --command "nfs ls /"`,
+      );
+      const logGroup = one("LogGroup", "maintenance").outputs.name;
+      expect(cluster.inputs.configuration).toEqual({
+        executeCommandConfiguration: { logging: "OVERRIDE", logConfiguration: { cloudWatchLogGroupName: logGroup } },
+      });
+      expect(one("TaskStopper").inputs.cluster).toBe(cluster.outputs.arn);
+    });
+
     test("only names that are fixed by design are fixed", () => {
       const suffix = config.nameSuffix ?? "";
       const fixed = resources
@@ -565,6 +679,8 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         [
           `/aws/lambda/efs-mount-autoscaling-file-monitor${suffix}`,
           ...list(config.domainName),
+          "efs-mount-autoscaling-test",
+          ...(maintenance ? [`/ecs/efs-mount-autoscaling-maintenance${suffix}`] : []),
           ownFileSystem
             ? `/efs-mount-autoscaling${suffix}/mount-targets`
             : `/efs-mount-autoscaling${suffix}/${config.existingFileSystemId}/mount-targets`,
@@ -594,7 +710,11 @@ function isAskedOfNoResource(action: string, resource: unknown): boolean {
 }
 
 function containers(): Container[] {
-  return JSON.parse(String(one("TaskDefinition").inputs.containerDefinitions));
+  return containersOf("router");
+}
+
+function containersOf(taskDefinition: string): Container[] {
+  return JSON.parse(String(one("TaskDefinition", taskDefinition).inputs.containerDefinitions));
 }
 
 interface Container {

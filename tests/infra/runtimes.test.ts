@@ -11,7 +11,8 @@ let resources: readonly Registered[];
 
 const hotReload = (name: ConfigurationName) => name === "an existing VPC and file system";
 
-const inputsOf = (type: string) => resources.find((resource) => resource.type.endsWith(`:${type}`))?.inputs ?? {};
+const inputsOf = (type: string, name: string) =>
+  resources.find((resource) => resource.type.endsWith(`:${type}`) && resource.name === name)?.inputs ?? {};
 
 describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (name) => {
   beforeAll(async () => {
@@ -19,7 +20,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   });
 
   test("the monitor accepts its environment", () => {
-    const { environment } = inputsOf("Function") as { environment: { variables: Record<string, string> } };
+    const { environment } = inputsOf("Function", "file-monitor") as {
+      environment: { variables: Record<string, string> };
+    };
     const settings = readMonitorSettings(environment.variables);
     expect(settings).toMatchObject({
       countedPath: "/mnt/efs/",
@@ -32,11 +35,11 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   });
 
   test("the router accepts its environment", () => {
-    const [router] = JSON.parse(String(inputsOf("TaskDefinition").containerDefinitions));
+    const [router] = JSON.parse(String(inputsOf("TaskDefinition", "router").containerDefinitions));
     const environment = Object.fromEntries(
       router.environment.map((variable: { name: string; value: string }) => [variable.name, variable.value]),
     );
-    const fileSystemId = inputsOf("AccessPoint").fileSystemId;
+    const fileSystemId = inputsOf("AccessPoint", "file-storage-directory").fileSystemId;
     expect(readRouterSettings(environment)).toMatchObject({
       port: 8000,
       rootDirectory: "/",
@@ -49,6 +52,19 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         accessPointId: expect.stringMatching(/^fsap-/),
         iamRegion: name === "an existing VPC and file system" ? undefined : "ap-northeast-1",
       },
+    });
+  });
+
+  test("the nfs command accepts the environment of the maintenance task", () => {
+    const { containerDefinitions } = inputsOf("TaskDefinition", "maintenance");
+    if (containerDefinitions === undefined) return;
+    const [container] = JSON.parse(String(containerDefinitions));
+    const environment = Object.fromEntries(
+      container.environment.map((variable: { name: string; value: string }) => [variable.name, variable.value]),
+    );
+    expect(readRouterSettings(environment)).toMatchObject({
+      rootDirectory: "/",
+      nfsTls: { accessPointId: expect.stringMatching(/^fsap-/), iamRegion: "ap-northeast-1" },
     });
   });
 

@@ -2,7 +2,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { vi } from "vitest";
 import { PROJECT } from "../../config.ts";
-import { create, lookUp, type Properties } from "./aws-stand-in.ts";
+import { create, existingMountTargetsOf, lookUp, type Properties } from "./aws-stand-in.ts";
+import { DYNAMIC_RESOURCES, dynamicResource } from "./dynamic-resources.ts";
 
 /** A resource as the program registered it. */
 export interface Registered {
@@ -82,9 +83,14 @@ export async function registerStack(
   vi.resetModules();
   // Other suites run the bundles; the rules need none.
   vi.doMock("../../build.ts", () => ({ buildBundles: async () => {} }));
+  vi.doMock("../../components/existing-mount-targets.ts", () => ({
+    findMountTargets: async ({ fileSystemId }: { readonly fileSystemId: string }) =>
+      existingMountTargetsOf(fileSystemId),
+  }));
   // Pulumi keeps the code of dynamic resources in the stack's state, and cannot keep what vitest makes of it.
-  vi.doMock("../../components/mount-target-sweeper.ts", () => ({ MountTargetSweeper }));
-  vi.doMock("../../components/generated-token.ts", () => ({ GeneratedToken }));
+  for (const [file, type] of Object.entries(DYNAMIC_RESOURCES)) {
+    vi.doMock(`../../components/${file}.ts`, () => ({ [type]: dynamicResource(type) }));
+  }
   const outputs = await pulumi.runtime.runInPulumiStack(async () => {
     pulumi.runtime.registerStackTransformation(({ type, name, props, opts }) => {
       if (opts.parent !== undefined) parts.push(partOf(opts.parent, name));
@@ -120,17 +126,3 @@ function withoutSecrets(properties: Properties): Properties {
 
 /** `specialSigKey` of the Pulumi SDK. */
 const SECRET_MARK = "4dabf18193072939515e22adb298388d";
-
-class GeneratedToken extends pulumi.CustomResource {
-  declare readonly secretId: pulumi.Output<string>;
-
-  constructor(name: string, args: pulumi.Inputs, opts: pulumi.CustomResourceOptions) {
-    super("pulumi-nodejs:dynamic/efs-mount-autoscaling:GeneratedToken", name, args, opts);
-  }
-}
-
-class MountTargetSweeper extends pulumi.CustomResource {
-  constructor(name: string, args: pulumi.Inputs, opts: pulumi.CustomResourceOptions) {
-    super("pulumi-nodejs:dynamic/efs-mount-autoscaling:MountTargetSweeper", name, args, opts);
-  }
-}
