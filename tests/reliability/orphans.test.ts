@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs, type NfsClient, TEMPORARY_PREFIX } from "nfs-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { OrphanSweep } from "../../fargate-app/src/router/orphan-sweep.ts";
+import { OrphanSweep, type OrphanSweepOptions } from "../../fargate-app/src/router/orphan-sweep.ts";
 import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
@@ -22,6 +22,18 @@ const newTemporaryName = () => `${TEMPORARY_PREFIX}${randomUUID()}`;
 const DAY = 24 * 3600 * 1000;
 const MEBIBYTE = 1024 * 1024;
 const LIMITS = { olderThan: DAY, maximum: 1000, duration: 60_000 };
+
+/** What a router serves at `root`, with the orphans of `directory`. */
+function sweptFiles(client: NfsClient, root: string, directory: string): OrphanSweepOptions["files"] {
+  return {
+    openFile: (path, range) => client.openFile(`${root}/${path}`, range),
+    writeFile: async (path, data, when) => {
+      const attributes = await client.writeFile(`${root}/${path}`, data, when === undefined ? {} : { when });
+      return { attributes, created: when === "absent" };
+    },
+    removeOrphans: (options) => client.removeOrphans(directory, options),
+  };
+}
 
 describeEachServer("unfinished files that were left behind", (start, kind) => {
   const random = randomNumbers(seed);
@@ -169,14 +181,7 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
     const sweep = new OrphanSweep({
       interval: 50,
       olderThan: DAY,
-      files: {
-        openFile: (path, range) => client.openFile(`${server.root}/${path}`, range),
-        writeFile: async (path, data, when) => {
-          const attributes = await client.writeFile(`${server.root}/${path}`, data, when === undefined ? {} : { when });
-          return { attributes, created: when === "absent" };
-        },
-        removeOrphans: (options) => client.removeOrphans(`${server.root}/daily`, options),
-      },
+      files: sweptFiles(client, server.root, `${server.root}/daily`),
       log,
     });
     for (let round = 0; round < 2; round++) {
@@ -209,12 +214,12 @@ describe("an entry that the server refuses to handle", () => {
     const sweep = new OrphanSweep({
       interval: 50,
       olderThan: DAY,
-      sweep: (options) => client.removeOrphans("/", options),
+      files: sweptFiles(client, "", "/"),
       log,
     });
     await expect
       .poll(() => lines.map(({ msg }) => msg))
-      .toContain("Removed 2 orphaned temporary files among 5 names, and passed over 1");
+      .toContain("Removed 2 orphaned temporary files among 6 names, and passed over 1");
     sweep.stop();
     expect(JSON.stringify(lines)).toContain("NFS4ERR_INVAL");
     expect([await readdir(notUtf8), await readdir(join(temporary.path, "z"))]).toEqual([[expect.any(String)], []]);

@@ -46,7 +46,7 @@ async function removeOrphans({ signal }: { signal?: AbortSignal | undefined }) {
   } finally {
     running -= 1;
   }
-  return { examined: 1, removed: 1, complete: true };
+  return { examined: 1, removed: 1, passedOver: { count: 0, examples: [] }, complete: true };
 }
 
 /** A router that looks for the first time after this part of a day. */
