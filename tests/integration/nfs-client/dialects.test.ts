@@ -9,12 +9,14 @@ import {
   etagOf,
   type NfsClient,
   OutcomeUnknownError,
+  onDiagnostics,
   PreconditionError,
   ProtocolError,
   TEMPORARY_PREFIX,
 } from "nfs-client";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { FaultProxy } from "../../support/fault-proxy.ts";
+import { Gate } from "../../support/gate.ts";
 
 const DATA = Buffer.from("data");
 
@@ -115,6 +117,48 @@ describe("a server without LINK", () => {
     await expect(taken).rejects.toBeInstanceOf(PreconditionError);
     await expectNothingOpen();
     expect((await readdir(directory)).filter((name) => name.startsWith(TEMPORARY_PREFIX))).toEqual([]);
+  });
+});
+
+describe("a file that somebody replaces without its lock, after it was locked to be changed", () => {
+  let gate: Gate | undefined;
+
+  afterEach(() => gate?.close());
+
+  const CHANGES: Readonly<Record<string, (client: NfsClient, etag: string) => Promise<unknown>>> = {
+    "replaced under a condition": (one, etag) => one.writeFile("/file", DATA, { when: { etag } }),
+    "removed under a condition": (one, etag) => one.remove("/file", { when: { etag } }),
+  };
+  const cases = Object.keys(CHANGES).flatMap((change) => [
+    { change, dialect: {}, name: "VERIFY" },
+    { change, dialect: { unsupportedOperations: ["VERIFY"] } as const, name: "no VERIFY" },
+    { change, dialect: { maximumOperations: 8 }, name: "8 operations" },
+  ]);
+
+  test.each(cases)("is not $change, where the server has $name", async ({ change, dialect }) => {
+    const { host, port } = await start(dialect);
+    gate = await Gate.open({ host, port });
+    client = await connectNfs({ host: gate.host, port: gate.port, silenceLimit: 60_000 });
+    const other = await connectNfs({ host, port });
+    const etag = etagOf(await other.writeFile("/file", DATA));
+    const { name } = client;
+    let isLocked = false;
+    const end = onDiagnostics("nfs-client:compound", ({ client, operations }) => {
+      if (client !== name || !operations.includes("LOCK")) return;
+      // Before the next request leaves.
+      void gate?.set("frozen");
+      isLocked = true;
+    });
+    const changing = CHANGES[change]?.(client, etag);
+    changing?.catch(() => {});
+    await vi.waitFor(() => expect(isLocked).toBe(true), { interval: 2 });
+    end();
+    await other.writeFile("/file", Buffer.from("other"));
+    await gate.set("open");
+    await expect(changing).rejects.toBeInstanceOf(PreconditionError);
+    expect((await other.readFile("/file")).data.toString()).toBe("other");
+    await other.close();
+    await expectNothingOpen();
   });
 });
 
