@@ -72,12 +72,12 @@ describe("COMPOUNDs of a file that is two directories deep", () => {
 
   test.each<[string, Partial<Dialect>, Profile, { write: number; read: number; append: number }]>([
     ["everything", {}, "full", { write: 1, read: 1, append: 2 }],
-    ["8 operations", { maximumOperations: 8 }, "full", { write: 2, read: 1, append: 4 }],
+    ["8 operations", { maximumOperations: 8 }, "full", { write: 2, read: 1, append: 3 }],
     ["no VERIFY", { unsupportedOperations: ["VERIFY"] }, "full", { write: 2, read: 1, append: 3 }],
     ["no current stateid", { currentStateid: false }, "full", { write: 3, read: 1, append: 3 }],
     ["no anonymous READ", { anonymousRead: false }, "full", { write: 1, read: 1, append: 2 }],
-    ["what EFS may grant", {}, "efs", { write: 2, read: 1, append: 4 }],
-    ["as little as possible", {}, "strictest", { write: 3, read: 2, append: 5 }],
+    ["what EFS may grant", {}, "efs", { write: 2, read: 1, append: 3 }],
+    ["as little as possible", {}, "strictest", { write: 3, read: 2, append: 4 }],
   ])("where the server has %s", async (_, dialect, profile, expected) => {
     const connected = await connect(dialect, profile);
     const write = await compoundsOf(connected, () => connected.writeFile("/a/b/file", DATA));

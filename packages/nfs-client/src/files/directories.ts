@@ -163,7 +163,7 @@ async function removeFile(context: FileContext, file: EntryPath, run: RunOptions
 }
 
 async function removeUnchanged(context: FileContext, file: EntryPath, etag: string, run: RunOptions): Promise<void> {
-  await whileUnchanged(context, file, etag, run, 1, async (verified, underLock) => {
+  await whileUnchanged(context, file, etag, run, async (verified, underLock) => {
     (await context.channel.run([...verified, remove(file.name)], { ...underLock, once: true })).orThrow(file.text);
   });
 }

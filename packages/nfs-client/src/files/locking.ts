@@ -35,6 +35,8 @@ export interface LockedFile extends OpenFile {
   readonly lockStateid: Stateid;
   /** As they were when the lock was granted. */
   readonly attributes: FileAttributes;
+  /** Leads to the directory that the file was in then; short enough for what {@link requireUnchanged} has beside it. */
+  readonly walk: Operations;
 }
 
 /** A lock that is being taken, or held. `opened` is missing until the server has opened the file. */
@@ -170,7 +172,7 @@ async function openAndLock(
   const walk = await walkTo(context, file.directory, run, others);
   const open = openByName({ owner, access: "write", name: file.name, ...(create && { create }) });
   const handle = getFileHandle();
-  const request = lockRequest(CURRENT_STATEID, owner, [...walk, lookup(file.name)]);
+  const request = lockRequest(CURRENT_STATEID, owner, walk, file.name);
   const once = create?.how === "guarded";
   const reply = await context.channel.run([...walk, open, handle, ...request.operations], { ...run, once });
   if (!reply.reached(handle)) reply.orThrow(file.text);
@@ -190,20 +192,37 @@ async function waitForLock(
   run: RunOptions,
 ): Promise<GrantedLock> {
   const { file, ownerName } = taking;
+  const { lockOnCurrentStateid, maximumOperations } = context.channel.capabilities;
   const backoff = new Backoff(FIRST_WAIT, MAX_WAIT);
-  const wasTried = taking.opened !== undefined && context.channel.capabilities.lockOnCurrentStateid;
-  const opened = taking.opened ?? (await openAt(context, file, { access: "write", ownerName, create }, run));
-  taking.opened = opened;
-  if (wasTried) await sleepUntilFree(context, taking, backoff, run);
+  let fromDirectory: Operations | undefined;
+  if (taking.opened === undefined) {
+    const withDirectory = 1 + file.directory.length + OTHERS_IN_CHANGE > maximumOperations;
+    const { directory, ...opened } = await openAt(
+      context,
+      file,
+      { access: "write", ownerName, create, withDirectory },
+      run,
+    );
+    taking.opened = opened;
+    fromDirectory = directory && [putFileHandle(directory)];
+  } else if (lockOnCurrentStateid) {
+    // The lock is held by somebody else: so it was said when the file was opened.
+    await sleepUntilFree(context, taking, backoff, run);
+  }
+  const { opened } = taking;
   for (;;) {
-    const walk = await walkTo(context, file.directory, run, 5);
-    const request = lockRequest(opened.stateid, owner, [...walk, lookup(file.name)]);
+    const walk = fromDirectory ?? (await walkTo(context, file.directory, run, OTHERS_IN_CHANGE));
+    fromDirectory = undefined;
+    const request = lockRequest(opened.stateid, owner, walk, file.name);
     const reply = await context.channel.run([putFileHandle(opened.handle), ...request.operations], run);
     const granted = lockResult(request, reply, opened);
     if (granted !== undefined) return granted;
     await sleepUntilFree(context, taking, backoff, run);
   }
 }
+
+/** Operations besides the walk where an open file is locked, and where a change is made if a file is unchanged. */
+export const OTHERS_IN_CHANGE = 5;
 
 /**
  * Waits before the next attempt.
@@ -226,6 +245,7 @@ async function sleepUntilFree(
 }
 
 interface LockRequest {
+  readonly walk: Operations;
   readonly lock: Operation<Stateid>;
   readonly attributes: Operation<FileAttributes>;
   readonly atPath: Operation<FileAttributes>;
@@ -233,11 +253,11 @@ interface LockRequest {
 }
 
 /** Locks the current file, and then looks its path up again. */
-function lockRequest(stateid: Stateid, owner: StateOwner, path: Operations): LockRequest {
+function lockRequest(stateid: Stateid, owner: StateOwner, walk: Operations, name: string): LockRequest {
   const lock = lockFile(stateid, owner);
   const attributes = getAttributes();
   const atPath = getAttributes();
-  return { lock, attributes, atPath, operations: [lock, attributes, ...path, atPath] };
+  return { walk, lock, attributes, atPath, operations: [lock, attributes, ...walk, lookup(name), atPath] };
 }
 
 interface GrantedLock {
@@ -253,8 +273,9 @@ function lockResult(request: LockRequest, reply: CompoundReply, opened: OpenFile
     reply.orThrow(opened.path);
   }
   if (!reply.reached(request.attributes)) reply.orThrow(opened.path);
-  const locked = { ...opened, lockStateid: reply.of(request.lock), attributes: reply.of(request.attributes) };
-  const inPlace = reply.reached(request.atPath) && reply.of(request.atPath).fileId === locked.attributes.fileId;
+  const attributes = reply.of(request.attributes);
+  const locked = { ...opened, lockStateid: reply.of(request.lock), attributes, walk: request.walk };
+  const inPlace = reply.reached(request.atPath) && reply.of(request.atPath).fileId === attributes.fileId;
   return { locked, inPlace };
 }
 
@@ -298,7 +319,6 @@ function openFileOf({ text: path }: EntryPath, ownerName: string, handle: Buffer
  * Runs `use` while the file at a path has an etag. The lock keeps out everybody who appends, or changes the name under
  * a condition. The changes of all others are detected as {@link requireUnchanged} can.
  *
- * @param added How many operations `use` needs behind `verified` at least.
  * @param use Runs a COMPOUND that begins with `verified`, which leaves the file's directory current and saved.
  * @throws {PreconditionError} when the file at the path has another etag, or there is none.
  */
@@ -307,12 +327,11 @@ export async function whileUnchanged<T>(
   file: EntryPath,
   etag: string,
   run: RunOptions,
-  added: number,
   use: (verified: Operations, run: RunOptions) => Promise<T>,
 ): Promise<T> {
   const useLocked = async (locked: LockedFile, holding: Holding) => {
     requireEtag(locked, etag);
-    const verified = await requireUnchanged(context, file, locked.attributes, added, holding.run);
+    const verified = await requireUnchanged(context, file, locked, holding.run);
     const result = await use(verified, holding.run);
     await releaseQuietly(context, locked);
     return result;
@@ -326,25 +345,22 @@ export async function whileUnchanged<T>(
 
 /**
  * Operations that fail with NFS4ERR_NOT_SAME unless the path leads to this file, and the file is unchanged. They leave
- * its directory current, and saved. Where the server has no VERIFY, that is checked here, and a change between this and
- * the COMPOUND that the operations are for is not detected.
+ * its directory current, and saved, and at least one more fits behind them. Where the server has no VERIFY, that is
+ * checked here, and a change between this and the COMPOUND that the operations are for is not detected.
  *
- * @param added How many operations the caller's COMPOUND has behind them at least.
  * @throws {NfsStatusError} NFS4ERR_NOT_SAME
  */
 export async function requireUnchanged(
-  context: FileContext,
-  { directory, name, text }: EntryPath,
-  identity: Pick<FileAttributes, "fileId" | "change">,
-  added: number,
+  { channel }: FileContext,
+  { name, text }: EntryPath,
+  { walk, attributes: identity }: Pick<LockedFile, "walk" | "attributes">,
   run: RunOptions,
 ): Promise<Operations> {
-  const { verify } = context.channel.capabilities;
-  const others = verify ? 4 + added : Math.max(2, 1 + added);
-  const walk = await walkTo(context, directory, run, others);
-  if (verify) return [...walk, saveFileHandle, lookup(name), verifyIdentity(identity), restoreFileHandle];
+  if (channel.capabilities.verify) {
+    return [...walk, saveFileHandle, lookup(name), verifyIdentity(identity), restoreFileHandle];
+  }
   const attributes = getAttributes();
-  const reply = (await context.channel.run([...walk, lookup(name), attributes], run)).orThrow(text);
+  const reply = (await channel.run([...walk, lookup(name), attributes], run)).orThrow(text);
   if (etagOf(reply.of(attributes)) !== etagOf(identity)) throw notSame(text);
   return [...walk, saveFileHandle];
 }

@@ -40,22 +40,31 @@ export interface Opening {
   readonly ownerName: string;
   /** How the file is created where there is none; without it, that is NFS4ERR_NOENT. */
   readonly create?: CreateSpecification | undefined;
+  /** Whether to ask for the handle of the directory, too. */
+  readonly withDirectory?: boolean;
+}
+
+interface OpenedAt extends OpenFile {
+  readonly attributes: FileAttributes;
+  readonly directory?: Buffer;
 }
 
 /** Opens the file at a path. */
 export async function openAt(
   context: FileContext,
   file: EntryPath,
-  { access, ownerName, create }: Opening,
+  { access, ownerName, create, withDirectory = false }: Opening,
   run: RunOptions,
-): Promise<OpenFile & { readonly attributes: FileAttributes }> {
+): Promise<OpenedAt> {
   const owner = await stateOwner(context, ownerName, run);
-  const walk = await walkTo(context, file.directory, run, 3);
+  const directory = getFileHandle();
+  const asking = withDirectory ? [directory] : [];
+  const walk = await walkTo(context, file.directory, run, asking.length + 3);
   const open = openByName({ owner, access, name: file.name, ...(create && { create }) });
   const handle = getFileHandle();
   const attributes = getAttributes();
   const once = create?.how === "guarded";
-  const reply = await context.channel.run([...walk, open, handle, attributes], { ...run, once });
+  const reply = await context.channel.run([...walk, ...asking, open, handle, attributes], { ...run, once });
   if (!reply.succeeded) await closeOpened(context, walk, file.name, reply, open);
   reply.orThrow(file.text);
   return {
@@ -65,6 +74,7 @@ export async function openAt(
     handle: reply.of(handle),
     stateid: reply.of(open),
     attributes: reply.of(attributes),
+    ...(withDirectory && { directory: reply.of(directory) }),
   };
 }
 

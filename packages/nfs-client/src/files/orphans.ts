@@ -7,8 +7,8 @@ import type { FileAttributes } from "../wire/operations/attributes.ts";
 import { remove } from "../wire/operations/directories.ts";
 import { type FileContext, runOptions } from "./context.ts";
 import { listDirectory } from "./listing.ts";
-import { requireUnchanged } from "./locking.ts";
-import { parseEntryPath } from "./paths.ts";
+import { OTHERS_IN_CHANGE, requireUnchanged } from "./locking.ts";
+import { parseEntryPath, walkTo } from "./paths.ts";
 import { discard, isTemporaryName, stageFile } from "./staged-file.ts";
 
 /** A limit is reached; there may be more files. */
@@ -95,6 +95,7 @@ async function removeUntouched(
   run: RunOptions,
 ): Promise<void> {
   const file = parseEntryPath(path);
-  const verified = await requireUnchanged(context, file, attributes, 1, run);
+  const walk = await walkTo(context, file.directory, run, OTHERS_IN_CHANGE);
+  const verified = await requireUnchanged(context, file, { walk, attributes }, run);
   (await context.channel.run([...verified, remove(file.name)], run)).orThrow(path);
 }

@@ -15,7 +15,7 @@ import { close } from "../wire/operations/opens-and-locks.ts";
 import { type Chunk, dropBytes } from "./chunks.ts";
 import { cleanupOptions, creationMode, type FileContext } from "./context.ts";
 import { statNames } from "./directories.ts";
-import { releaseQuietly, requireUnchanged, whileUnchanged, withLockedFile } from "./locking.ts";
+import { type LockedFile, releaseQuietly, requireUnchanged, whileUnchanged, withLockedFile } from "./locking.ts";
 import { closeQuietly, OPEN_LOST, type OpenFile, onOpenFile, openAt } from "./open-files.ts";
 import { type EntryPath, walkTo } from "./paths.ts";
 
@@ -159,17 +159,10 @@ export async function publish(
 ): Promise<FileAttributes> {
   if (when === undefined) return replace(context, file, run);
   if (when === "absent") return publishWhereAbsent(context, file, run);
-  return whileUnchanged(context, file.target, when.etag, run, renamingAdds(context), (verified, underLock) => {
+  return whileUnchanged(context, file.target, when.etag, run, (verified, underLock) => {
     const naming = rename(file.temporaryName, file.target.name);
     return giveName(context, file, naming, [...verified, naming], underLock);
   });
-}
-
-/** How many operations {@link giveName} has behind those that verify: RENAME, and a look at the name where that fits. */
-function renamingAdds({ channel }: FileContext): number {
-  const { maximumOperations, verify } = channel.capabilities;
-  const walkAndVerify = verify ? 5 : 2;
-  return walkAndVerify + 3 <= maximumOperations ? 3 : 1;
 }
 
 async function replace(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
@@ -218,9 +211,8 @@ async function replaceOwnEmptyFile(context: FileContext, file: StagedFile, run: 
   const create = { how: "guarded", mode: creationMode(context, context.fileMode) } as const;
   try {
     return await withLockedFile(context, target, create, run, async (empty, holding) => {
-      holding.onFailure(() => removeEmpty(context, target, empty.attributes));
-      const adds = renamingAdds(context);
-      const verified = await requireUnchanged(context, target, empty.attributes, adds, holding.run);
+      holding.onFailure(() => removeEmpty(context, target, empty));
+      const verified = await requireUnchanged(context, target, empty, holding.run);
       const naming = rename(file.temporaryName, target.name);
       const result = await giveName(context, file, naming, [...verified, naming], holding.run);
       await releaseQuietly(context, empty);
@@ -237,10 +229,10 @@ async function replaceOwnEmptyFile(context: FileContext, file: StagedFile, run: 
   }
 }
 
-async function removeEmpty(context: FileContext, target: EntryPath, empty: FileAttributes): Promise<void> {
+async function removeEmpty(context: FileContext, target: EntryPath, empty: LockedFile): Promise<void> {
   const run = cleanupOptions();
   try {
-    const verified = await requireUnchanged(context, target, empty, 1, run);
+    const verified = await requireUnchanged(context, target, empty, run);
     await context.channel.run([...verified, remove(target.name)], run);
   } catch (error) {
     ignoreNfsError(error);
