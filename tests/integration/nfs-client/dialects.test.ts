@@ -6,6 +6,7 @@ import { type Dialect, type NfsServer, type Profile, startNfsServer } from "@efs
 import {
   BusyError,
   connectNfs,
+  DeadlineError,
   etagOf,
   type NfsClient,
   OutcomeUnknownError,
@@ -39,6 +40,20 @@ async function connect(dialect: Partial<Dialect>, profile?: Profile): Promise<Nf
 /** Some files are closed when nobody waits for it any more. */
 async function expectNothingOpen(): Promise<void> {
   await vi.waitFor(() => expect(server.statistics()).toMatchObject({ opens: 0, locks: 0 }), { interval: 2 });
+}
+
+/** Freezes the network as soon as the client has a lock, before its next request leaves. Returns what waits for that. */
+function freezeAfterLock(gate: Gate, { name }: NfsClient): () => Promise<void> {
+  let isLocked = false;
+  const end = onDiagnostics("nfs-client:compound", ({ client, operations }) => {
+    if (client !== name || !operations.includes("LOCK")) return;
+    void gate.set("frozen");
+    isLocked = true;
+  });
+  return async () => {
+    await vi.waitFor(() => expect(isLocked).toBe(true), { interval: 2 });
+    end();
+  };
 }
 
 afterEach(async () => {
@@ -115,8 +130,8 @@ describe("a server without LINK", () => {
     await connected.writeFile("/taken", DATA);
     const taken = connected.writeFile("/taken", Buffer.from("other"), { when: "absent" });
     await expect(taken).rejects.toBeInstanceOf(PreconditionError);
+    await vi.waitFor(async () => expect(await readdir(directory)).toEqual(["taken"]), { interval: 2 });
     await expectNothingOpen();
-    expect((await readdir(directory)).filter((name) => name.startsWith(TEMPORARY_PREFIX))).toEqual([]);
   });
 });
 
@@ -141,18 +156,10 @@ describe("a file that somebody replaces without its lock, after it was locked to
     client = await connectNfs({ host: gate.host, port: gate.port, silenceLimit: 60_000 });
     const other = await connectNfs({ host, port });
     const etag = etagOf(await other.writeFile("/file", DATA));
-    const { name } = client;
-    let isLocked = false;
-    const end = onDiagnostics("nfs-client:compound", ({ client, operations }) => {
-      if (client !== name || !operations.includes("LOCK")) return;
-      // Before the next request leaves.
-      void gate?.set("frozen");
-      isLocked = true;
-    });
+    const locked = freezeAfterLock(gate, client);
     const changing = CHANGES[change]?.(client, etag);
     changing?.catch(() => {});
-    await vi.waitFor(() => expect(isLocked).toBe(true), { interval: 2 });
-    end();
+    await locked();
     await other.writeFile("/file", Buffer.from("other"));
     await gate.set("open");
     await expect(changing).rejects.toBeInstanceOf(PreconditionError);
@@ -203,9 +210,28 @@ describe("a server that knows a client only over its connection", () => {
     const again = client.appendFile("/log", DATA, { timeout: 1_000 });
     await expect(again).rejects.toMatchObject({ name: "BusyError", reason: "locked", retryAfter: leaseSeconds });
     expect(performance.now() - start).toBeLessThan(900);
-    // One that may wait long enough waits.
+    // Who may wait long enough waits.
     expect((await client.appendFile("/log", DATA, { timeout: 10_000 })).size).toBe(2 * DATA.length);
     await expectNothingOpen();
+  });
+
+  test("loses no lock when it loses a connection without one: others are waited for as ever", async () => {
+    const { proxy, client } = await connectThroughProxy(90);
+    await client.writeFile("/log", DATA);
+    let requests = 0;
+    proxy.faults = () => (++requests === 1 ? "cut before reply" : undefined);
+    await client.stat("/log");
+    await client.appendFile("/log", DATA);
+    const gate = await Gate.open(server);
+    const holder = await connectNfs({ host: gate.host, port: gate.port, silenceLimit: 60_000 });
+    const held = freezeAfterLock(gate, holder);
+    const holding = holder.appendFile("/log", DATA);
+    await held();
+    await expect(client.appendFile("/log", DATA, { timeout: 200 })).rejects.toBeInstanceOf(DeadlineError);
+    await gate.set("open");
+    await holding;
+    await holder.close();
+    await gate.close();
   });
 
   test("is left with nothing open when the client is closed", async () => {

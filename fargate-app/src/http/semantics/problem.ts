@@ -77,6 +77,7 @@ const WRONG_TYPE: StatusAndDetail = [409, "What is there is neither a file nor a
 const PLACE_LOST: StatusAndDetail = [409, "The directory changed too much to go on behind this cursor: begin anew"];
 const BUSY: StatusAndDetail = [503, "The file system needs more time"];
 const LOCKED: StatusAndDetail = [503, "The file is locked by another client"];
+const LOCK_LOST: StatusAndDetail = [503, "The file is locked by a connection that was lost, until its lease ends"];
 const OUT_OF_OPENS: StatusAndDetail = [503, "The router has as many files open or locked as it may have"];
 
 const OF_NFS_STATUS: Partial<Record<NfsStatus, StatusAndDetail>> = {
@@ -140,7 +141,7 @@ function statusAndDetailOf(error: unknown): StatusAndDetail | undefined {
   if (error instanceof PreconditionError) return statusAndDetailOf(preconditionFailed());
   if (error instanceof ProtocolError) return [502, "The mount target sent what is not NFSv4.1"];
   if (error instanceof UnavailableError) return [503, error.message];
-  if (error instanceof BusyError) return error.reason === "limit" ? OUT_OF_OPENS : LOCKED;
+  if (error instanceof BusyError) return error.reason === "limit" ? OUT_OF_OPENS : LOCK_LOST;
   if (error instanceof FileChangedError) return [503, "The file was replaced while it was read"];
   // Operations are aborted only where their target was given up.
   if (error instanceof AbortedError || error instanceof ConnectionError || error instanceof ClosedError) {

@@ -9,6 +9,7 @@ import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
 import { Op, statusCode } from "../wire/constants.ts";
 import { CURRENT_STATEID, type Stateid } from "../wire/data-types.ts";
 import { etagOf, type FileAttributes, getAttributes, verifyIdentity } from "../wire/operations/attributes.ts";
+import { remove } from "../wire/operations/directories.ts";
 import {
   getFileHandle,
   lookup,
@@ -43,9 +44,9 @@ export interface LockedFile extends OpenFile {
 interface Taking {
   readonly file: EntryPath;
   readonly ownerName: string;
-  /** Who knows of the lock: see {@link Capabilities.serverOwner}. */
-  readonly serverOwner: string;
   opened?: OpenFile;
+  /** Who knows of the lock: see {@link Capabilities.serverOwner}. Missing until it has been asked for. */
+  serverOwner?: string;
 }
 
 /** What the holder of a lock works with. */
@@ -60,7 +61,8 @@ export interface Holding {
  * Locks the file at a path, and waits while others hold the lock. `use` gets the file that is at the path when the lock
  * is granted: if it was replaced or removed while we waited, the new one is opened and locked instead.
  *
- * @param create How to create the file where there is none; without it, that is NFS4ERR_NOENT.
+ * @param create How to create the file where there is none; without it, that is NFS4ERR_NOENT. After a failure, what was
+ * created `guarded` and is still empty is removed.
  * @param use Must release the lock when it succeeds: see {@link unlockAndClose}.
  */
 export async function withLockedFile<T>(
@@ -78,11 +80,13 @@ export async function withLockedFile<T>(
         over = end;
       },
     };
-    let undo = async () => {};
+    const taking: Taking = { file, ownerName };
+    let undo = async () => {
+      if (create?.how === "guarded") await removeCreated(context, taking);
+    };
     const onFailure = (work: () => Promise<void>) => {
       undo = work;
     };
-    const taking: Taking = { file, ownerName, serverOwner: context.channel.capabilities.serverOwner };
     let giveBack = () => releaseUncertain(context, taking);
     try {
       const locked = await takeLock(context, taking, create, watched);
@@ -112,7 +116,7 @@ function mayBeLocked({ opened }: Taking, error: unknown): boolean {
 /** Where this server does not know who took the lock, nobody can release it before that client's lease ends. */
 function noteIfLost({ channel, lostLocks }: FileContext, { file, serverOwner }: Taking): void {
   const { leaseTime, serverOwner: now } = channel.capabilities;
-  if (now !== serverOwner) lostLocks.add(file.text, leaseTime * 1000);
+  if (serverOwner !== undefined && now !== serverOwner) lostLocks.add(file.text, leaseTime * 1000);
 }
 
 async function takeLock(
@@ -124,7 +128,11 @@ async function takeLock(
   let creation = create;
   for (;;) {
     const outcome = await lockPath(context, taking, creation, run);
-    if (typeof outcome === "object") return outcome;
+    if (typeof outcome === "object") {
+      // Nothing that was asked for before is in the way of this lock: it is the only one.
+      taking.serverOwner = context.channel.capabilities.serverOwner;
+      return outcome;
+    }
     // The file that is there now may be the one that we made.
     if (outcome === "open-lost" && creation !== undefined) creation = { ...creation, how: "unchecked" };
     delete taking.opened;
@@ -140,6 +148,7 @@ async function lockPath(
   run: RunOptions,
 ): Promise<LockedFile | "moved" | "open-lost"> {
   const owner = await stateOwner(context, taking.ownerName, run);
+  taking.serverOwner ??= context.channel.capabilities.serverOwner;
   try {
     const granted =
       (await openAndLock(context, taking, owner, create, run)) ??
@@ -306,6 +315,22 @@ async function releaseUncertain(context: FileContext, { file, ownerName, opened:
       ? unlockAndClose({ ...opened, lockStateid: reply.of(lock) })
       : [close(opened.stateid)];
     await context.channel.run([putFileHandle(opened.handle), ...ending], run);
+  } catch (error) {
+    ignoreNfsError(error);
+  }
+}
+
+/** Removes the file that was opened, if it is empty and still the one at its path. */
+async function removeCreated(context: FileContext, { file, opened }: Taking): Promise<void> {
+  if (opened === undefined) return;
+  const run = cleanupOptions();
+  const attributes = getAttributes();
+  try {
+    const found = (await context.channel.run([putFileHandle(opened.handle), attributes], run)).orThrow().of(attributes);
+    if (found.size > 0) return;
+    const walk = await walkTo(context, file.directory, run, OTHERS_IN_CHANGE);
+    const verified = await requireUnchanged(context, file, { walk, attributes: found }, run);
+    await context.channel.run([...verified, remove(file.name)], run);
   } catch (error) {
     ignoreNfsError(error);
   }

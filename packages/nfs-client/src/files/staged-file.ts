@@ -15,7 +15,7 @@ import { close } from "../wire/operations/opens-and-locks.ts";
 import { type Chunk, dropBytes } from "./chunks.ts";
 import { cleanupOptions, creationMode, type FileContext } from "./context.ts";
 import { statNames } from "./directories.ts";
-import { type LockedFile, releaseQuietly, requireUnchanged, whileUnchanged, withLockedFile } from "./locking.ts";
+import { releaseQuietly, requireUnchanged, whileUnchanged, withLockedFile } from "./locking.ts";
 import { closeQuietly, OPEN_LOST, type OpenFile, onOpenFile, openAt } from "./open-files.ts";
 import { type EntryPath, walkTo } from "./paths.ts";
 
@@ -211,7 +211,6 @@ async function replaceOwnEmptyFile(context: FileContext, file: StagedFile, run: 
   const create = { how: "guarded", mode: creationMode(context, context.fileMode) } as const;
   try {
     return await withLockedFile(context, target, create, run, async (empty, holding) => {
-      holding.onFailure(() => removeEmpty(context, target, empty));
       const verified = await requireUnchanged(context, target, empty, holding.run);
       const naming = rename(file.temporaryName, target.name);
       const result = await giveName(context, file, naming, [...verified, naming], holding.run);
@@ -226,16 +225,6 @@ async function replaceOwnEmptyFile(context: FileContext, file: StagedFile, run: 
     }
     // Somebody who takes no lock has replaced it: that is as if the other one had come first.
     throw isStatus(cause, "NFS4ERR_EXIST", "NFS4ERR_NOT_SAME") ? exists(file, cause) : cause;
-  }
-}
-
-async function removeEmpty(context: FileContext, target: EntryPath, empty: LockedFile): Promise<void> {
-  const run = cleanupOptions();
-  try {
-    const verified = await requireUnchanged(context, target, empty, run);
-    await context.channel.run([...verified, remove(target.name)], run);
-  } catch (error) {
-    ignoreNfsError(error);
   }
 }
 
@@ -263,7 +252,7 @@ async function giveName(
   const once = { ...run, once: true };
   const statTarget = () => statNames(context, [...target.directory, target.name], run).catch(ignoreNfsError);
   try {
-    const ended = await closeFirst(context, file, naming, publishing, once);
+    const ended = await closeFirst(context, file, naming, publishing, run);
     const reply = ended.reply ?? (await channel.run(publishing, once));
     if (!reply.reached(naming)) reply.orThrow(target.text);
     if (looks) return attributesAtName(ended.closed, reply, atName);
@@ -291,7 +280,9 @@ async function closeFirst(
   const closing = close(file.stateid);
   const ending = [putFileHandle(file.handle), own, closing];
   const together = ending.length + publishing.length <= channel.capabilities.maximumOperations;
-  const reply = await channel.run(together ? [...ending, ...publishing] : ending, run);
+  // To close it twice does no harm.
+  const operations = together ? [...ending, ...publishing] : ending;
+  const reply = await channel.run(operations, { ...run, once: together });
   const closeFailed = reply.failure?.operation === closing && reply.failedWith(...OPEN_LOST);
   if (!reply.reached(closing) && !closeFailed) reply.orThrow(file.path);
   const closed = reply.of(own);
