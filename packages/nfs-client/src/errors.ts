@@ -39,7 +39,7 @@ export class NfsStatusError extends NfsError {
   }
 }
 
-/** The server cannot do this now, and nothing was changed. The same may succeed later. */
+/** The server cannot do this now, and it was not done; an append may have made the file, empty. It may succeed later. */
 export class BusyError extends NfsError {
   override readonly name = "BusyError";
   override readonly code = "ERR_NFS_BUSY";

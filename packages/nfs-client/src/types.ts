@@ -62,7 +62,10 @@ export interface Unchanged {
 export interface WriteOptions extends OperationOptions {
   /** Create the missing directories of the path. Default true. */
   readonly createParents?: boolean;
-  /** `absent`: only if there is no file. An etag: only if the file has it. Otherwise a {@link PreconditionError}. */
+  /**
+   * `absent`: only if there is no file. An etag: only if the file has it. Otherwise a {@link PreconditionError}. On a
+   * server without LINK, others may see the file that was absent empty before they see it whole.
+   */
   readonly when?: "absent" | Unchanged;
 }
 
