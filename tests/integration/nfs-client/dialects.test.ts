@@ -39,7 +39,10 @@ async function connect(dialect: Partial<Dialect>, profile?: Profile): Promise<Nf
 
 /** Some files are closed when nobody waits for it any more. */
 async function expectNothingOpen(): Promise<void> {
-  await vi.waitFor(() => expect(server.statistics()).toMatchObject({ opens: 0, locks: 0 }), { interval: 2 });
+  await vi.waitFor(() => expect(server.statistics()).toMatchObject({ opens: 0, locks: 0 }), {
+    timeout: 5_000,
+    interval: 2,
+  });
 }
 
 /** Freezes the network as soon as the client has a lock, before its next request leaves. Returns what waits for that. */
@@ -51,7 +54,7 @@ function freezeAfterLock(gate: Gate, { name }: NfsClient): () => Promise<void> {
     isLocked = true;
   });
   return async () => {
-    await vi.waitFor(() => expect(isLocked).toBe(true), { interval: 2 });
+    await vi.waitFor(() => expect(isLocked).toBe(true), { timeout: 5_000, interval: 2 });
     end();
   };
 }
@@ -130,7 +133,7 @@ describe("a server without LINK", () => {
     await connected.writeFile("/taken", DATA);
     const taken = connected.writeFile("/taken", Buffer.from("other"), { when: "absent" });
     await expect(taken).rejects.toBeInstanceOf(PreconditionError);
-    await vi.waitFor(async () => expect(await readdir(directory)).toEqual(["taken"]), { interval: 2 });
+    await vi.waitFor(async () => expect(await readdir(directory)).toEqual(["taken"]), { timeout: 5_000, interval: 2 });
     await expectNothingOpen();
   });
 });
@@ -246,6 +249,31 @@ describe("a server that knows a client only over its connection", () => {
     }
     expect(server.statistics().opens).toBe(0);
   });
+});
+
+test("an OPEN whose caller has gone before its reply leaves nothing open", async () => {
+  const { host, port } = await start({ anonymousRead: false, currentStateid: false });
+  const proxy = await FaultProxy.start({ host, port });
+  const connected = await connectNfs({ host: proxy.host, port: proxy.port, silenceLimit: 60_000 });
+  client = connected;
+  const content = Buffer.alloc(3 * 1024 * 1024);
+  await connected.writeFile("/file", content);
+  const { body } = await connected.openFile("/file", { timeout: 10 });
+  const inVain: Readonly<Record<string, () => Promise<unknown>>> = {
+    read: () => connected.readFile("/file", { length: 10, timeout: 10 }),
+    stream: async () => {
+      for await (const _ of body) break;
+    },
+    write: () => connected.writeFile("/file", content, { timeout: 10 }),
+  };
+  for (const operation of Object.values(inVain)) {
+    let requests = 0;
+    proxy.faults = () => (++requests === 1 ? "stall reply" : undefined);
+    await expect(operation()).rejects.toBeInstanceOf(DeadlineError);
+    await expectNothingOpen();
+    await vi.waitFor(async () => expect(await readdir(directory)).toEqual(["file"]), { timeout: 5_000, interval: 2 });
+  }
+  await proxy.stop();
 });
 
 test("paths are long, and COMPOUNDs short", async () => {

@@ -13,6 +13,7 @@ import {
   openByName,
 } from "../wire/operations/opens-and-locks.ts";
 import { cleanupOptions, type FileContext, stateOwner } from "./context.ts";
+import type { Busy } from "./owners.ts";
 import { type EntryPath, walkTo } from "./paths.ts";
 
 export interface OpenFile {
@@ -42,6 +43,8 @@ export interface Opening {
   readonly create?: CreateSpecification | undefined;
   /** Whether to ask for the handle of the directory, too. */
   readonly withDirectory?: boolean;
+  /** Gets the work of closing what is opened when nobody waits for it any more. Default: the caller does that. */
+  readonly busy?: Busy;
 }
 
 interface OpenedAt extends OpenFile {
@@ -53,9 +56,10 @@ interface OpenedAt extends OpenFile {
 export async function openAt(
   context: FileContext,
   file: EntryPath,
-  { access, ownerName, create, withDirectory = false }: Opening,
+  opening: Opening,
   run: RunOptions,
 ): Promise<OpenedAt> {
+  const { access, ownerName, create, withDirectory = false, busy } = opening;
   const owner = await stateOwner(context, ownerName, run);
   const directory = getFileHandle();
   const asking = withDirectory ? [directory] : [];
@@ -63,8 +67,11 @@ export async function openAt(
   const open = openByName({ owner, access, name: file.name, ...(create && { create }) });
   const handle = getFileHandle();
   const attributes = getAttributes();
-  const once = create?.how === "guarded";
-  const reply = await context.channel.run([...walk, ...asking, open, handle, attributes], { ...run, once });
+  const reply = await context.channel.run([...walk, ...asking, open, handle, attributes], {
+    ...run,
+    once: create?.how === "guarded",
+    ...(busy && { onAbandoned: (over) => busy(over.then(() => closeLate(context, file, opening))) }),
+  });
   if (!reply.succeeded) await closeOpened(context, walk, file.name, reply, open);
   reply.orThrow(file.text);
   return {
@@ -76,6 +83,15 @@ export async function openAt(
     attributes: reply.of(attributes),
     ...(withDirectory && { directory: reply.of(directory) }),
   };
+}
+
+/** Closes what the owner may have open: opening it once more tells the stateid. A failure is ignored. */
+async function closeLate(context: FileContext, file: EntryPath, { access, ownerName }: Opening): Promise<void> {
+  try {
+    await closeQuietly(context, await openAt(context, file, { access, ownerName }, cleanupOptions()));
+  } catch (error) {
+    ignoreNfsError(error);
+  }
 }
 
 /** Closes what a COMPOUND opened that failed behind its OPEN of `name`, in the directory that `walk` leads to. */

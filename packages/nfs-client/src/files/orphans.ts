@@ -80,8 +80,8 @@ const CHANGED = [
 
 /** The server's time, in milliseconds since 1970: a new file has it. */
 async function serverTime(context: FileContext, directory: string, run: RunOptions): Promise<number> {
-  return context.openOwners.with(run.deadline, async (ownerName) => {
-    const file = await stageFile(context, parseEntryPath(`${directory}/clock`), ownerName, run);
+  return context.openOwners.with(run.deadline, async (ownerName, busy) => {
+    const file = await stageFile(context, parseEntryPath(`${directory}/clock`), { ownerName, busy }, run);
     await discard(context, file);
     return file.createdAt;
   });

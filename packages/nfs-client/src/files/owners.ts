@@ -17,6 +17,9 @@ export const MAX_OPEN_FILES = 32_768;
  */
 export const MAX_LOCKED_FILES = 256;
 
+/** Takes work that goes on in the background. */
+export type Busy = (work: Promise<void>) => void;
+
 export class OwnerNames {
   readonly #kind: string;
   readonly #limit: number;
@@ -33,22 +36,17 @@ export class OwnerNames {
   /**
    * Waits for a name, first come, first served.
    *
-   * @param use Calls `busy` with work in the owner's name that goes on after it; that work must not fail.
+   * @param use Calls `busy` with any work in the owner's name that goes on after it; that work must not fail.
    * @throws {BusyError} when none is free before the deadline.
    */
-  async with<T>(
-    deadline: Deadline,
-    use: (name: string, busy: (work: Promise<void>) => void) => Promise<T>,
-  ): Promise<T> {
+  async with<T>(deadline: Deadline, use: (name: string, busy: Busy) => Promise<T>): Promise<T> {
     const name = await this.take(deadline);
-    let work: Promise<void> | undefined;
+    const work: Promise<void>[] = [];
     try {
-      return await use(name, (promise) => {
-        work = promise;
-      });
+      return await use(name, (each) => work.push(each));
     } finally {
-      if (work === undefined) this.release(name);
-      else void work.then(() => this.release(name));
+      if (work.length === 0) this.release(name);
+      else void Promise.all(work).then(() => this.release(name));
     }
   }
 

@@ -124,7 +124,7 @@ async function readOpened(
       const all = await readWithinOpen(context, file, ownerName, range, run);
       if (all !== undefined) return all;
     }
-    const { attributes, ...opened } = await openAt(context, file, { access: "read", ownerName }, run);
+    const { attributes, ...opened } = await openAt(context, file, { access: "read", ownerName, busy }, run);
     const reading = read(opened.stateid, range);
     const closing = close(opened.stateid);
     let isClosed = false;
@@ -182,15 +182,19 @@ async function* readOn(
   const memory = new MemoryLease(context.memory);
   const endWatch = context.channel.watch();
   let file: OpenFile | undefined;
+  let closing = Promise.resolve();
+  const busy = (work: Promise<void>) => {
+    closing = work;
+  };
   try {
-    const { attributes: opened, ...open } = await openAt(context, path, { access: "read", ownerName }, run);
+    const { attributes: opened, ...open } = await openAt(context, path, { access: "read", ownerName, busy }, run);
     file = open;
     if (opened.fileId !== attributes.fileId) throw new FileChangedError(`${path.text} was replaced before it was read`);
     yield* readAhead(context, file, stretch, memory, options);
   } finally {
     endWatch();
     memory.releaseAll();
-    const closing = file === undefined ? Promise.resolve() : closeQuietly(context, file);
+    if (file !== undefined) closing = closeQuietly(context, file);
     // Nobody has to wait for that, least of all when the server no longer replies.
     void closing.finally(() => context.openOwners.release(ownerName));
   }

@@ -16,7 +16,8 @@ import { type Chunk, dropBytes } from "./chunks.ts";
 import { cleanupOptions, creationMode, type FileContext } from "./context.ts";
 import { statNames } from "./directories.ts";
 import { releaseQuietly, requireUnchanged, whileUnchanged, withLockedFile } from "./locking.ts";
-import { closeQuietly, OPEN_LOST, type OpenFile, onOpenFile, openAt } from "./open-files.ts";
+import { closeQuietly, OPEN_LOST, type OpenFile, type Opening, onOpenFile, openAt } from "./open-files.ts";
+import type { Busy } from "./owners.ts";
 import { type EntryPath, walkTo } from "./paths.ts";
 
 /** What temporary names begin with. */
@@ -56,13 +57,17 @@ export function isTemporaryName(name: string): boolean {
 export async function stageFile(
   context: FileContext,
   target: EntryPath,
-  ownerName: string,
+  owner: { readonly ownerName: string; readonly busy: Busy },
   run: RunOptions,
 ): Promise<StagedFile> {
   const temporaryName = newTemporaryName();
-  const create = { how: "unchecked", mode: creationMode(context, context.fileMode) } as const;
-  const temporary = { ...target, name: temporaryName };
-  const { attributes, ...opened } = await openAt(context, temporary, { access: "write", ownerName, create }, run);
+  const opening: Opening = {
+    access: "write",
+    ownerName: owner.ownerName,
+    create: { how: "unchecked", mode: creationMode(context, context.fileMode) },
+    busy: (closing) => owner.busy(closing.then(() => removeTemporary(context, { target, temporaryName }))),
+  };
+  const { attributes, ...opened } = await openAt(context, { ...target, name: temporaryName }, opening, run);
   return { ...opened, target, temporaryName, fileId: attributes.fileId, createdAt: attributes.modifiedAt };
 }
 

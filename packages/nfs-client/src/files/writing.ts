@@ -15,6 +15,7 @@ import { allOf, Batches, type Beginning, begin, MAX_SOURCE_WAIT } from "./chunks
 import { creationMode, type FileContext, runOptions, stateOwner } from "./context.ts";
 import { makingParents } from "./directories.ts";
 import { closeOpened } from "./open-files.ts";
+import type { Busy } from "./owners.ts";
 import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
 import {
   attributesAtName,
@@ -71,7 +72,7 @@ async function writeFrom(
       if (written !== undefined) return written;
     }
     return await context.openOwners.with(run.deadline, async (ownerName, busy) => {
-      const staged = await inDirectory(() => stageFile(context, file, ownerName, run));
+      const staged = await inDirectory(() => stageFile(context, file, { ownerName, busy }, run));
       return writeStaged(context, staged, source, memory, options, busy);
     });
   } finally {
@@ -149,7 +150,7 @@ async function writeStaged(
   source: Beginning,
   memory: MemoryLease,
   options: WriteOptions,
-  busy: (work: Promise<void>) => void,
+  busy: Busy,
 ): Promise<FileAttributes> {
   const run = () => runOptions(context, options);
   const writing = async () => {
