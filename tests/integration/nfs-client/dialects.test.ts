@@ -252,28 +252,31 @@ describe("a server that knows a client only over its connection", () => {
 });
 
 test("an OPEN whose caller has gone before its reply leaves nothing open", async () => {
-  const { host, port } = await start({ anonymousRead: false, currentStateid: false });
-  const proxy = await FaultProxy.start({ host, port });
-  const connected = await connectNfs({ host: proxy.host, port: proxy.port, silenceLimit: 60_000 });
-  client = connected;
+  const connected = await connect({ anonymousRead: false, currentStateid: false });
   const content = Buffer.alloc(3 * 1024 * 1024);
   await connected.writeFile("/file", content);
-  const { body } = await connected.openFile("/file", { timeout: 10 });
+  const timeout = 500;
+  const { body } = await connected.openFile("/file", { timeout });
   const inVain: Readonly<Record<string, () => Promise<unknown>>> = {
-    read: () => connected.readFile("/file", { length: 10, timeout: 10 }),
+    read: () => connected.readFile("/file", { length: 10, timeout }),
     stream: async () => {
       for await (const _ of body) break;
     },
-    write: () => connected.writeFile("/file", content, { timeout: 10 }),
+    write: () => connected.writeFile("/file", content, { timeout }),
   };
   for (const operation of Object.values(inVain)) {
-    let requests = 0;
-    proxy.faults = () => (++requests === 1 ? "stall reply" : undefined);
+    let closes = 0;
+    const end = onDiagnostics("nfs-client:compound", ({ client, operations }) => {
+      if (client === connected.name && operations.includes("CLOSE")) closes += 1;
+    });
+    server.stall(60_000);
     await expect(operation()).rejects.toBeInstanceOf(DeadlineError);
+    server.stall(0);
+    await vi.waitFor(() => expect(closes).toBe(1), { timeout: 5_000, interval: 2 });
+    end();
     await expectNothingOpen();
     await vi.waitFor(async () => expect(await readdir(directory)).toEqual(["file"]), { timeout: 5_000, interval: 2 });
   }
-  await proxy.stop();
 });
 
 test("paths are long, and COMPOUNDs short", async () => {
