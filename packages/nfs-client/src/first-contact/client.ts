@@ -1,0 +1,188 @@
+/**
+ * A client of the server, as RFC 8881 means it: a name, a client id, and a session. It retries nothing but what the
+ * server asks it to, so that what is measured is the server.
+ */
+import { randomBytes } from "node:crypto";
+import { Backoff, Deadline } from "../deadline.ts";
+import { ignoreNfsError, messageOf } from "../errors.ts";
+import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
+import { operationName, VERIFIER_SIZE } from "../wire/constants.ts";
+import type { StateOwner } from "../wire/operations/opens-and-locks.ts";
+import {
+  type ChannelAttributes,
+  type ClientOwner,
+  createSession,
+  destroyClientId,
+  destroySession,
+  exchangeId,
+  reclaimComplete,
+  sequence,
+} from "../wire/operations/sessions.ts";
+import type { Connection } from "./connection.ts";
+import type { Answer } from "./report.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+/** What session/session.ts asks for. */
+export const CLIENT_CHANNEL: ChannelAttributes = {
+  maximumRequestSize: MEBIBYTE + 16 * 1024,
+  maximumResponseSize: MEBIBYTE + 16 * 1024,
+  maximumCachedResponseSize: 8 * 1024,
+  maximumOperations: 64,
+  maximumRequests: 64,
+};
+
+/** A COMPOUND that has more operations than the session allows; it was not sent. */
+export class TooManyOperationsError extends Error {
+  override readonly name = "TooManyOperationsError";
+}
+
+export interface RunOptions {
+  readonly slotId?: number;
+  /** Ask the server to keep the reply for a retry. */
+  readonly cacheThis?: boolean;
+}
+
+export interface ClientOptions {
+  /** Default: a name and a verifier of its own. */
+  readonly owner?: ClientOwner;
+  /** Default: {@link CLIENT_CHANNEL}. */
+  readonly channel?: ChannelAttributes;
+}
+
+export function newOwner(name = `first-contact ${randomBytes(8).toString("hex")}`): ClientOwner {
+  return { name, verifier: randomBytes(VERIFIER_SIZE) };
+}
+
+export class Client {
+  readonly connection: Connection;
+  readonly owner: ClientOwner;
+  readonly #wanted: ChannelAttributes;
+  readonly #sequenceIds = new Map<number, number>();
+  #clientId: bigint | undefined;
+  #session: { readonly id: Buffer; readonly channel: ChannelAttributes } | undefined;
+
+  constructor(connection: Connection, { owner = newOwner(), channel = CLIENT_CHANNEL }: ClientOptions = {}) {
+    this.connection = connection;
+    this.owner = owner;
+    this.#wanted = channel;
+  }
+
+  get clientId(): bigint {
+    if (this.#clientId === undefined) throw new Error("The client has no client id yet");
+    return this.#clientId;
+  }
+
+  get session(): { readonly id: Buffer; readonly channel: ChannelAttributes } {
+    if (this.#session === undefined) throw new Error("The client has no session yet");
+    return this.#session;
+  }
+
+  /** Registers the client and makes its session. Whatever happens, {@link end} must follow. */
+  async start(): Promise<void> {
+    const { clientId, session } = await register(this.connection, this.owner, this.#wanted);
+    this.#clientId = clientId;
+    this.#session = session;
+    (await this.run([reclaimComplete()])).orThrow();
+  }
+
+  /** Runs operations behind a SEQUENCE. While the server asks for time, and nothing was changed, it gets it. */
+  async run(operations: Operations, options: RunOptions = {}): Promise<CompoundReply> {
+    const { maximumOperations } = this.session.channel;
+    if (operations.length + 1 > maximumOperations) {
+      throw new TooManyOperationsError(`${operations.length + 1} operations, and ${maximumOperations} are granted`);
+    }
+    const { timeout, signal } = this.connection.options;
+    const deadline = new Deadline(timeout, signal);
+    const backoff = new Backoff();
+    for (;;) {
+      const reply = await this.#runOnce(operations, options);
+      const asksForTime = reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE") && !reply.changedSomething;
+      if (!asksForTime) return reply;
+      await deadline.sleep(backoff.next());
+    }
+  }
+
+  async #runOnce(operations: Operations, { slotId = 0, cacheThis = false }: RunOptions): Promise<CompoundReply> {
+    const sequenceId = this.#sequenceIds.get(slotId) ?? 1;
+    const first = this.#sequence(slotId, sequenceId, cacheThis);
+    const reply = await this.connection.send([first, ...operations]);
+    if (reply.reached(first)) this.#sequenceIds.set(slotId, (sequenceId + 1) >>> 0);
+    return reply;
+  }
+
+  /** Sends what was last run in slot 0 once more, with the same sequence id, over any connection. */
+  retry(operations: Operations, connection: Connection): Promise<CompoundReply> {
+    const sequenceId = ((this.#sequenceIds.get(0) ?? 1) - 1) >>> 0;
+    return connection.send([this.#sequence(0, sequenceId, true), ...operations]);
+  }
+
+  /** Runs operations behind a SEQUENCE over another connection; whether that knows the session is in the reply. */
+  async runOver(connection: Connection, operations: Operations = []): Promise<CompoundReply> {
+    const sequenceId = this.#sequenceIds.get(0) ?? 1;
+    const first = this.#sequence(0, sequenceId, false);
+    const reply = await connection.send([first, ...operations]);
+    if (reply.reached(first)) this.#sequenceIds.set(0, (sequenceId + 1) >>> 0);
+    return reply;
+  }
+
+  /** An owner of opens and locks. */
+  stateOwner(name: string): StateOwner {
+    return { clientId: this.clientId, name };
+  }
+
+  #sequence(slotId: number, sequenceId: number, cacheThis: boolean): Operation<unknown> {
+    const { id, channel } = this.session;
+    return sequence({ sessionId: id, sequenceId, slotId, highestSlotId: channel.maximumRequests - 1, cacheThis });
+  }
+
+  /**
+   * Ends the session, the opens, the locks and the client id, over a connection that is alive.
+   *
+   * @param isKnown Whether the client has used that connection: where that does not know it by now, nobody does.
+   * @returns what is left behind, if something is.
+   */
+  async end(connection: Connection, isKnown: boolean): Promise<string | undefined> {
+    try {
+      if (this.#session !== undefined && connection.alive) {
+        const destroyed = await connection.send([destroySession(this.#session.id)]);
+        if (destroyed.succeeded && (await connection.send([destroyClientId(this.clientId)])).succeeded)
+          return undefined;
+      }
+      return await this.#endAsNewIncarnation(connection, isKnown);
+    } catch (error) {
+      ignoreNfsError(error);
+      return `the client record "${this.owner.name}", until its lease ends: ${messageOf(error)}`;
+    }
+  }
+
+  /** A new incarnation makes the server drop all that the one before it had (RFC 8881 §18.35.4, case 5). */
+  async #endAsNewIncarnation(connection: Connection, isKnown: boolean): Promise<string | undefined> {
+    const exchange = exchangeId(this.owner);
+    const known = (await connection.send([exchange])).orThrow().of(exchange);
+    const isOurs = this.#clientId === undefined || known.clientId === this.#clientId;
+    if (isOurs && known.confirmed) {
+      const next = await register(connection, newOwner(this.owner.name), this.#wanted);
+      (await connection.send([destroySession(next.session.id)])).orThrow();
+      (await connection.send([destroyClientId(next.clientId)])).orThrow();
+      return undefined;
+    }
+    (await connection.send([destroyClientId(known.clientId)])).orThrow();
+    if (isOurs || isKnown) return undefined;
+    return `the client record "${this.owner.name}", until its lease ends: a new connection does not know it`;
+  }
+}
+
+async function register(connection: Connection, owner: ClientOwner, channel: ChannelAttributes) {
+  const exchange = exchangeId(owner);
+  const identity = (await connection.send([exchange])).orThrow().of(exchange);
+  const create = createSession(identity, channel);
+  const { sessionId, foreChannel } = (await connection.send([create])).orThrow().of(create);
+  return { clientId: identity.clientId, session: { id: sessionId, channel: foreChannel } };
+}
+
+export function answerOf(reply: CompoundReply): Answer {
+  const { failure, status } = reply;
+  if (failure === undefined) return { status: String(status) };
+  return { status: String(status), operation: operationName(failure.operation.code) };
+}

@@ -1,0 +1,75 @@
+/** One connection to a mount target. It sends what it is given, over that connection or not at all. */
+import { randomInt } from "node:crypto";
+import { Deadline } from "../deadline.ts";
+import { ClosedError, type NfsError } from "../errors.ts";
+import { openConnection, type RpcConnection, type ServerAddress } from "../session/rpc-connection.ts";
+import { type CompoundReply, decodeCompound, encodeCompound, type Operations } from "../wire/compound.ts";
+import type { AuthSys } from "../wire/rpc.ts";
+
+/** Longer than any reply that a session of ours may have. */
+const MAX_REPLY = 9 * 1024 * 1024;
+
+export interface ConnectionOptions {
+  readonly address: ServerAddress;
+  readonly credential: AuthSys;
+  /** Milliseconds for the connection, and for each request. */
+  readonly timeout: number;
+  /** Ends what is in flight. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Connection {
+  readonly options: ConnectionOptions;
+  readonly #rpc: RpcConnection;
+  readonly #nextXid: () => number;
+
+  private constructor(options: ConnectionOptions, rpc: RpcConnection, nextXid: () => number) {
+    this.options = options;
+    this.#rpc = rpc;
+    this.#nextXid = nextXid;
+  }
+
+  /** @throws {ConnectionError} when the server cannot be reached, or TLS fails. */
+  static async open(options: ConnectionOptions): Promise<Connection> {
+    const { address, timeout, signal } = options;
+    let xid = randomInt(0x1_0000_0000);
+    const nextXid = () => {
+      xid = (xid + 1) >>> 0;
+      return xid;
+    };
+    const rpc = await openConnection(
+      {
+        address,
+        maximumReply: MAX_REPLY,
+        // Each request has a deadline, and a server that is slow is what we want to know of.
+        watch: { limit: 2 * timeout, isInUse: () => false, onSilence: () => {} },
+        counters: { bytesSent: 0, bytesReceived: 0 },
+        nextXid,
+        onEnd: () => {},
+      },
+      new Deadline(timeout, signal),
+    );
+    return new Connection(options, rpc, nextXid);
+  }
+
+  get alive(): boolean {
+    return this.#rpc.alive;
+  }
+
+  /** Sends one COMPOUND as it is; the reply says which operation failed, if one did. */
+  async send(operations: Operations): Promise<CompoundReply> {
+    const { credential, timeout, signal } = this.options;
+    const xid = this.#nextXid();
+    const call = this.#rpc.call(xid, encodeCompound(xid, credential, operations));
+    return decodeCompound(await new Deadline(timeout, signal).race(call), operations);
+  }
+
+  /** The same connection for another work, which is not ended by the same signal. */
+  withSignal(signal: AbortSignal | undefined): Connection {
+    return new Connection({ ...this.options, signal }, this.#rpc, this.#nextXid);
+  }
+
+  close(reason: NfsError = new ClosedError("First contact has ended the connection")): void {
+    this.#rpc.destroy(reason);
+  }
+}

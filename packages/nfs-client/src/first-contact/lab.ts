@@ -1,0 +1,203 @@
+/** What questions work with: connections and clients that are ended for them, and a directory. */
+import { ClosedError, ignoreNfsError, messageOf } from "../errors.ts";
+import type { ServerAddress } from "../session/rpc-connection.ts";
+import type { Operations } from "../wire/compound.ts";
+import type { Stateid } from "../wire/data-types.ts";
+import { write } from "../wire/operations/data.ts";
+import { getFileHandle, putFileHandle } from "../wire/operations/file-handles.ts";
+import { close, openByName } from "../wire/operations/opens-and-locks.ts";
+import type { AuthSys } from "../wire/rpc.ts";
+import { Client, type ClientOptions } from "./client.ts";
+import { Connection } from "./connection.ts";
+import type { Workspace } from "./workspace.ts";
+
+export interface Target {
+  /** `host:port`. */
+  readonly name: string;
+  readonly address: ServerAddress;
+}
+
+export interface LabOptions {
+  readonly targets: readonly [Target, ...Target[]];
+  readonly credential: AuthSys;
+  /** Milliseconds for each request. */
+  readonly timeout: number;
+  readonly signal: AbortSignal;
+}
+
+/** How much is measured. Times are milliseconds. */
+export interface Effort {
+  readonly reconnects: number;
+  /** For the latency of each operation and shape. */
+  readonly maximumSamples: number;
+  readonly samplingTime: number;
+  /** For the throughput of each number of connections, in each direction. */
+  readonly throughputTime: number;
+  readonly throughputBytes: number;
+  readonly throughputChunk: number;
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+export const FULL_EFFORT: Effort = {
+  reconnects: 50,
+  maximumSamples: 1000,
+  samplingTime: 6_000,
+  throughputTime: 6_000,
+  throughputBytes: 256 * MEBIBYTE,
+  throughputChunk: MEBIBYTE,
+};
+
+export const QUICK_EFFORT: Effort = {
+  reconnects: 50,
+  maximumSamples: 20,
+  samplingTime: 50,
+  throughputTime: 60,
+  throughputBytes: 16 * MEBIBYTE,
+  throughputChunk: 128 * 1024,
+};
+
+/** Milliseconds for ending one client, whatever has happened before. */
+const END_TIMEOUT = 10_000;
+
+export interface OpenedFile {
+  readonly handle: Buffer;
+  readonly stateid: Stateid;
+}
+
+export class Lab {
+  readonly targets: readonly [Target, ...Target[]];
+  readonly workspace: Workspace;
+  readonly effort: Effort;
+  /** What could not be ended. */
+  readonly leftBehind: string[];
+  /** Says how much of a question is answered, from 0 to 1. */
+  onProgress: (fraction: number, label: string) => void = () => {};
+  readonly #options: LabOptions;
+  readonly #connections = new Set<Connection>();
+  readonly #clients = new Map<Client, Target>();
+  #names = 0;
+
+  constructor(options: LabOptions, workspace: Workspace, effort: Effort, leftBehind: string[] = []) {
+    this.#options = options;
+    this.targets = options.targets;
+    this.workspace = workspace;
+    this.effort = effort;
+    this.leftBehind = leftBehind;
+  }
+
+  get credential(): AuthSys {
+    return this.#options.credential;
+  }
+
+  get signal(): AbortSignal {
+    return this.#options.signal;
+  }
+
+  /** The same, for work that goes on when the questions are interrupted. What it leaves behind counts here. */
+  forCleaning(signal: AbortSignal): Lab {
+    return new Lab({ ...this.#options, signal }, this.workspace, this.effort, this.leftBehind);
+  }
+
+  /** A name that nothing in the workspace has yet. */
+  newName(): string {
+    this.#names += 1;
+    return `file-${this.#names}`;
+  }
+
+  /** @param credential Default: the user that first contact runs as. */
+  async connect(target: Target = this.targets[0], credential = this.credential): Promise<Connection> {
+    const { timeout, signal } = this.#options;
+    const connection = await Connection.open({ address: target.address, credential, timeout, signal });
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  /** A client over a connection, which was made to `target`. */
+  async client(connection: Connection, target: Target = this.targets[0], options: ClientOptions = {}): Promise<Client> {
+    const client = new Client(connection, options);
+    // From before the server hears of it.
+    this.#clients.set(client, target);
+    await client.start();
+    return client;
+  }
+
+  /** A client over a connection of its own. */
+  async connectClient(target: Target = this.targets[0], credential = this.credential): Promise<Client> {
+    return this.client(await this.connect(target, credential), target);
+  }
+
+  disconnect(connection: Connection): void {
+    this.#connections.delete(connection);
+    connection.close();
+  }
+
+  /** Ends a client, over its own connection or another that knows it. */
+  async end(client: Client, connection = client.connection): Promise<void> {
+    const target = this.#clients.get(client);
+    if (target === undefined) return;
+    this.#clients.delete(client);
+    const left = await this.#end(client, target, connection);
+    if (left !== undefined) this.leftBehind.push(`at ${target.name}: ${left}`);
+  }
+
+  /** Ends all that was not ended. Never fails; what it cannot end is {@link leftBehind}. */
+  async release(): Promise<void> {
+    // The newest first: a client that was made to fence another one is newer.
+    for (const client of [...this.#clients.keys()].reverse()) await this.end(client);
+    for (const connection of this.#connections) this.disconnect(connection);
+  }
+
+  async #end(client: Client, target: Target, connection: Connection): Promise<string | undefined> {
+    if (connection.alive) return client.end(connection.withSignal(AbortSignal.timeout(END_TIMEOUT)), true);
+    try {
+      const { credential, timeout } = client.connection.options;
+      const another = await Connection.open({ address: target.address, credential, timeout });
+      try {
+        return await client.end(another.withSignal(AbortSignal.timeout(END_TIMEOUT)), false);
+      } finally {
+        another.close(new ClosedError("First contact has ended the connection"));
+      }
+    } catch (error) {
+      ignoreNfsError(error);
+      return `the client record "${client.owner.name}", until its lease ends: ${messageOf(error)}`;
+    }
+  }
+}
+
+/** Creates a file with `data` in the workspace, and closes it. Returns its handle. */
+export async function createFile(lab: Lab, client: Client, name: string, data: Buffer): Promise<Buffer> {
+  const { handle, stateid } = await openNew(lab, client, name);
+  const step = client.session.channel.maximumRequestSize - 4096;
+  for (let offset = 0; offset < data.length; offset += step) {
+    const part = { offset, data: [data.subarray(offset, offset + step)], durable: true };
+    (await client.run([putFileHandle(handle), write(stateid, part)])).orThrow(name);
+  }
+  (await client.run([putFileHandle(handle), close(stateid)])).orThrow(name);
+  return handle;
+}
+
+/** Creates a file in the workspace, and leaves it open for writing. */
+export async function openNew(lab: Lab, client: Client, name: string, owner = "owner"): Promise<OpenedFile> {
+  const create = { how: "unchecked", mode: lab.workspace.fileMode } as const;
+  return openIn(client, lab.workspace.handle, name, { owner, access: "write", create });
+}
+
+interface OpenOptions {
+  readonly owner?: string;
+  readonly access: "read" | "write";
+  readonly create?: { readonly how: "guarded" | "unchecked"; readonly mode: number | undefined };
+}
+
+export async function openIn(
+  client: Client,
+  directory: Buffer,
+  name: string,
+  { owner = "owner", access, create }: OpenOptions,
+): Promise<OpenedFile> {
+  const open = openByName({ owner: client.stateOwner(owner), access, name, ...(create && { create }) });
+  const handle = getFileHandle();
+  const operations: Operations = [putFileHandle(directory), open, handle];
+  const reply = (await client.run(operations)).orThrow(name);
+  return { handle: reply.of(handle), stateid: reply.of(open) };
+}

@@ -1,0 +1,98 @@
+#!/usr/bin/env node
+/** `first-contact nfs://HOST[:PORT]/PATH [nfs://…]`: what an NFSv4.1 server does with our client, over plain TCP. */
+import { hostname } from "node:os";
+import { parseArgs } from "node:util";
+import { InvalidPathError, messageOf } from "../errors.ts";
+import { parsePath } from "../files/paths.ts";
+import { type CommandOptions, runFirstContact } from "./command.ts";
+
+const USAGE = `Usage: first-contact nfs://HOST[:PORT]/PATH [nfs://HOST[:PORT]/PATH …] [options]
+
+Finds out in about ten minutes what a server grants, supports and shares, and what the router does about it. Several URLs
+are mount targets of one file system, with the same path. It works in a directory of its own in PATH, and removes it.
+
+  --quick             in seconds, with latencies of few samples
+  --json              end with one line of JSON
+  --timeout SECONDS   for each request (30)
+  --uid N, --gid N    the user and group that the server sees (your own)
+`;
+
+const NFS_PORT = 2049;
+
+class UsageError extends Error {}
+
+function readOptions(): CommandOptions | undefined {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      timeout: { type: "string", default: "30" },
+      uid: { type: "string" },
+      gid: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const [first, ...others] = positionals.map(parseNfsUrl);
+  if (first === undefined) throw new UsageError("The URL of a mount target is missing");
+  for (const { host, port, path } of others) {
+    if (path.join("/") === first.path.join("/")) continue;
+    throw new UsageError(`${host}:${port} has another path: all must be /${first.path.join("/")}`);
+  }
+  const timeout = numberOf("timeout", values.timeout, 3600);
+  if (timeout === 0) throw new UsageError("--timeout must be more than 0");
+  return {
+    targets: [first, ...others],
+    path: first.path,
+    credential: {
+      machineName: hostname().slice(0, 64),
+      uid: values.uid === undefined ? (process.getuid?.() ?? 0) : numberOf("uid", values.uid, 0xffff_ffff),
+      gid: values.gid === undefined ? (process.getgid?.() ?? 0) : numberOf("gid", values.gid, 0xffff_ffff),
+      gids: [],
+    },
+    quick: values.quick,
+    json: values.json,
+    timeout: timeout * 1000,
+  };
+}
+
+/** nfs://HOST[:PORT]/PATH, after RFC 2224. */
+function parseNfsUrl(text: string) {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "nfs:" || url.hostname === "") {
+    throw new UsageError(`${JSON.stringify(text)} is not of the form nfs://HOST[:PORT]/PATH`);
+  }
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: url.port === "" ? NFS_PORT : Number(url.port),
+    path: parsePath(decodeURIComponent(url.pathname)),
+  };
+}
+
+function numberOf(name: string, text: string, maximum: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value <= maximum) return value;
+  throw new UsageError(`--${name} is a whole number up to ${maximum}, not ${JSON.stringify(text)}`);
+}
+
+function isUsage(error: unknown): boolean {
+  if (error instanceof UsageError || error instanceof InvalidPathError || error instanceof URIError) return true;
+  return error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+}
+
+async function main(): Promise<number> {
+  let options: CommandOptions | undefined;
+  try {
+    options = readOptions();
+  } catch (error) {
+    if (!isUsage(error)) throw error;
+    process.stderr.write(`first-contact: ${messageOf(error)}\n\n${USAGE}`);
+    return 2;
+  }
+  if (options !== undefined) return runFirstContact(options);
+  process.stdout.write(USAGE);
+  return 0;
+}
+
+process.exitCode = await main();
