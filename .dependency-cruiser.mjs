@@ -9,6 +9,7 @@ const efsTls = "packages/efs-tls/src/index.ts";
 const nfsClient = "packages/nfs-client/src/index.ts";
 const nfsCommandLine = "packages/nfs-client/src/cli/index.ts";
 const nfsWire = "packages/nfs-client/src/wire/index.ts";
+const firstContact = "packages/nfs-client/src/first-contact/index.ts";
 const nfsServer = "packages/nfs-server/src/index.ts";
 const program = ["index.ts", "config.ts", "build.ts", "components/"];
 const product = ["functions/", "fargate-app/", "packages/"];
@@ -20,7 +21,7 @@ const ARROWS = {
   "packages/efs-tls/": [nfsClient],
   "packages/nfs-server/": [nfsWire],
   "functions/": [mountTable, nfsClient, efsTls],
-  "fargate-app/": [mountTable, nfsClient, nfsCommandLine, efsTls],
+  "fargate-app/": [mountTable, nfsClient, nfsCommandLine, firstContact, efsTls],
   "(index|config|build).ts|components/": [...program, mountTable, ...product.slice(0, 2)],
   "local/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2)],
   "bench/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2), "local/", "tests/support/"],
@@ -40,7 +41,7 @@ export default {
       name: "only the tests of the NFS client reach into it",
       severity: "error",
       from: { pathNot: ["^packages/nfs-client/", "^tests/(unit|integration)/nfs-client/"] },
-      to: { path: "^packages/nfs-client/src/", pathNot: beginsWith([nfsClient, nfsWire, nfsCommandLine]) },
+      to: { path: "^packages/nfs-client/src/", pathNot: beginsWith([nfsClient, nfsWire, nfsCommandLine, firstContact]) },
     },
     {
       name: "the wire format stands on the errors alone",

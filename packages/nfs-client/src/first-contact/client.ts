@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { Backoff, Deadline } from "../deadline.ts";
-import { ignoreNfsError, messageOf } from "../errors.ts";
+import { ignoreNfsError, messageOf, NfsStatusError } from "../errors.ts";
 import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
 import { operationName, VERIFIER_SIZE } from "../wire/constants.ts";
 import type { StateOwner } from "../wire/operations/opens-and-locks.ts";
@@ -90,7 +90,7 @@ export class Client {
   async run(operations: Operations, options: RunOptions = {}): Promise<CompoundReply> {
     const { maximumOperations } = this.session.channel;
     if (operations.length + 1 > maximumOperations) {
-      throw new TooManyOperationsError(`${operations.length + 1} operations, and ${maximumOperations} are granted`);
+      throw new TooManyOperationsError(`${operations.length + 1} needed, ${maximumOperations} granted`);
     }
     const { timeout, signal } = this.connection.options;
     const deadline = new Deadline(timeout, signal);
@@ -159,7 +159,10 @@ export class Client {
   /** A new incarnation makes the server drop all that the one before it had (RFC 8881 §18.35.4, case 5). */
   async #endAsNewIncarnation(connection: Connection, isKnown: boolean): Promise<string | undefined> {
     const exchange = exchangeId(this.owner);
-    const known = (await connection.send([exchange])).orThrow().of(exchange);
+    const reply = await connection.send([exchange]);
+    // The server has refused the client from the first.
+    if (!reply.succeeded && this.#clientId === undefined) return undefined;
+    const known = reply.orThrow().of(exchange);
     const isOurs = this.#clientId === undefined || known.clientId === this.#clientId;
     if (isOurs && known.confirmed) {
       const next = await register(connection, newOwner(this.owner.name), this.#wanted);
@@ -185,4 +188,10 @@ export function answerOf(reply: CompoundReply): Answer {
   const { failure, status } = reply;
   if (failure === undefined) return { status: String(status) };
   return { status: String(status), operation: operationName(failure.operation.code) };
+}
+
+/** The answer that an error is about. @throws the error itself, when it is about none. */
+export function answerOfError(error: unknown): Answer {
+  if (!(error instanceof NfsStatusError)) throw error;
+  return { status: String(error.status), operation: error.operation };
 }

@@ -1,5 +1,4 @@
 /** First contact as a command: runs it, and prints the page. */
-import { setMaxListeners } from "node:events";
 import { messageOf } from "../errors.ts";
 import { renderPage } from "./page.ts";
 import { progressBar } from "./progress.ts";
@@ -17,8 +16,6 @@ export type ExitCode = 0 | 1 | 130;
 /** Runs first contact until it is over or SIGINT or SIGTERM comes, and prints what it finds on the standard output. */
 export async function runFirstContact({ json, ...options }: CommandOptions): Promise<ExitCode> {
   const interruption = new AbortController();
-  // Every request in flight listens.
-  setMaxListeners(0, interruption.signal);
   const interrupt = () => interruption.abort(new Error("interrupted"));
   // Once: a second signal ends the process at once.
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);

@@ -9,6 +9,9 @@ import type { AuthSys } from "../wire/rpc.ts";
 /** Longer than any reply that a session of ours may have. */
 const MAX_REPLY = 9 * 1024 * 1024;
 
+/** Milliseconds, longer than any deadline: a request that is not answered fails alone, and its connection stays. */
+const SILENCE_LIMIT = 2 * 3600 * 1000;
+
 export interface ConnectionOptions {
   readonly address: ServerAddress;
   readonly credential: AuthSys;
@@ -41,8 +44,7 @@ export class Connection {
       {
         address,
         maximumReply: MAX_REPLY,
-        // Each request has a deadline, and a server that is slow is what we want to know of.
-        watch: { limit: 2 * timeout, isInUse: () => false, onSilence: () => {} },
+        watch: { limit: SILENCE_LIMIT, isInUse: () => false, onSilence: () => {} },
         counters: { bytesSent: 0, bytesReceived: 0 },
         nextXid,
         onEnd: () => {},
@@ -64,9 +66,9 @@ export class Connection {
     return decodeCompound(await new Deadline(timeout, signal).race(call), operations);
   }
 
-  /** The same connection for another work, which is not ended by the same signal. */
-  withSignal(signal: AbortSignal | undefined): Connection {
-    return new Connection({ ...this.options, signal }, this.#rpc, this.#nextXid);
+  /** The same connection for other work, with a deadline and a signal of its own. */
+  with(options: Pick<ConnectionOptions, "timeout" | "signal">): Connection {
+    return new Connection({ ...this.options, ...options }, this.#rpc, this.#nextXid);
   }
 
   close(reason: NfsError = new ClosedError("First contact has ended the connection")): void {

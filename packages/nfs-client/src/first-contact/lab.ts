@@ -31,7 +31,8 @@ export interface Effort {
   /** For the latency of each operation and shape. */
   readonly maximumSamples: number;
   readonly samplingTime: number;
-  /** For the throughput of each number of connections, in each direction. */
+  /** The numbers of connections that the throughput is measured over, and how long, in each direction. */
+  readonly throughputConnections: readonly number[];
   readonly throughputTime: number;
   readonly throughputBytes: number;
   readonly throughputChunk: number;
@@ -43,6 +44,7 @@ export const FULL_EFFORT: Effort = {
   reconnects: 50,
   maximumSamples: 1000,
   samplingTime: 6_000,
+  throughputConnections: [1, 2, 3, 4, 5, 6, 7, 8],
   throughputTime: 6_000,
   throughputBytes: 256 * MEBIBYTE,
   throughputChunk: MEBIBYTE,
@@ -51,8 +53,9 @@ export const FULL_EFFORT: Effort = {
 export const QUICK_EFFORT: Effort = {
   reconnects: 50,
   maximumSamples: 20,
-  samplingTime: 50,
-  throughputTime: 60,
+  samplingTime: 20,
+  throughputConnections: [1, 2, 4, 8],
+  throughputTime: 30,
   throughputBytes: 16 * MEBIBYTE,
   throughputChunk: 128 * 1024,
 };
@@ -95,8 +98,9 @@ export class Lab {
   }
 
   /** The same, for work that goes on when the questions are interrupted. What it leaves behind counts here. */
-  forCleaning(signal: AbortSignal): Lab {
-    return new Lab({ ...this.#options, signal }, this.workspace, this.effort, this.leftBehind);
+  forCleaning(timeout: number): Lab {
+    const signal = AbortSignal.timeout(timeout);
+    return new Lab({ ...this.#options, timeout, signal }, this.workspace, this.effort, this.leftBehind);
   }
 
   /** A name that nothing in the workspace has yet. */
@@ -143,18 +147,18 @@ export class Lab {
 
   /** Ends all that was not ended. Never fails; what it cannot end is {@link leftBehind}. */
   async release(): Promise<void> {
-    // The newest first: a client that was made to fence another one is newer.
-    for (const client of [...this.#clients.keys()].reverse()) await this.end(client);
+    await Promise.all([...this.#clients.keys()].map((client) => this.end(client)));
     for (const connection of this.#connections) this.disconnect(connection);
   }
 
   async #end(client: Client, target: Target, connection: Connection): Promise<string | undefined> {
-    if (connection.alive) return client.end(connection.withSignal(AbortSignal.timeout(END_TIMEOUT)), true);
+    const ending = { timeout: END_TIMEOUT, signal: AbortSignal.timeout(END_TIMEOUT) };
+    if (connection.alive) return client.end(connection.with(ending), true);
     try {
-      const { credential, timeout } = client.connection.options;
-      const another = await Connection.open({ address: target.address, credential, timeout });
+      const { credential } = client.connection.options;
+      const another = await Connection.open({ address: target.address, credential, ...ending });
       try {
-        return await client.end(another.withSignal(AbortSignal.timeout(END_TIMEOUT)), false);
+        return await client.end(another, false);
       } finally {
         another.close(new ClosedError("First contact has ended the connection"));
       }

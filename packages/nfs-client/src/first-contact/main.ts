@@ -2,8 +2,7 @@
 /** `first-contact nfs://HOST[:PORT]/PATH [nfs://…]`: what an NFSv4.1 server does with our client, over plain TCP. */
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
-import { InvalidPathError, messageOf } from "../errors.ts";
-import { parsePath } from "../files/paths.ts";
+import { messageOf } from "../errors.ts";
 import { type CommandOptions, runFirstContact } from "./command.ts";
 
 const USAGE = `Usage: first-contact nfs://HOST[:PORT]/PATH [nfs://HOST[:PORT]/PATH …] [options]
@@ -37,23 +36,21 @@ function readOptions(): CommandOptions | undefined {
   const [first, ...others] = positionals.map(parseNfsUrl);
   if (first === undefined) throw new UsageError("The URL of a mount target is missing");
   for (const { host, port, path } of others) {
-    if (path.join("/") === first.path.join("/")) continue;
-    throw new UsageError(`${host}:${port} has another path: all must be /${first.path.join("/")}`);
+    if (path === first.path) continue;
+    throw new UsageError(`${host}:${port} has another path than ${first.path}: all must have the same`);
   }
-  const timeout = numberOf("timeout", values.timeout, 3600);
-  if (timeout === 0) throw new UsageError("--timeout must be more than 0");
   return {
     targets: [first, ...others],
     path: first.path,
     credential: {
       machineName: hostname().slice(0, 64),
-      uid: values.uid === undefined ? (process.getuid?.() ?? 0) : numberOf("uid", values.uid, 0xffff_ffff),
-      gid: values.gid === undefined ? (process.getgid?.() ?? 0) : numberOf("gid", values.gid, 0xffff_ffff),
+      uid: values.uid === undefined ? (process.getuid?.() ?? 0) : numberOf("uid", values.uid, 0, 0xffff_ffff),
+      gid: values.gid === undefined ? (process.getgid?.() ?? 0) : numberOf("gid", values.gid, 0, 0xffff_ffff),
       gids: [],
     },
     quick: values.quick,
     json: values.json,
-    timeout: timeout * 1000,
+    timeout: numberOf("timeout", values.timeout, 1, 3600) * 1000,
   };
 }
 
@@ -66,18 +63,18 @@ function parseNfsUrl(text: string) {
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: url.port === "" ? NFS_PORT : Number(url.port),
-    path: parsePath(decodeURIComponent(url.pathname)),
+    path: decodeURIComponent(url.pathname) || "/",
   };
 }
 
-function numberOf(name: string, text: string, maximum: number): number {
+function numberOf(name: string, text: string, from: number, to: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value <= maximum) return value;
-  throw new UsageError(`--${name} is a whole number up to ${maximum}, not ${JSON.stringify(text)}`);
+  if (value >= from && value <= to) return value;
+  throw new UsageError(`--${name} is a whole number from ${from} to ${to}, not ${JSON.stringify(text)}`);
 }
 
 function isUsage(error: unknown): boolean {
-  if (error instanceof UsageError || error instanceof InvalidPathError || error instanceof URIError) return true;
+  if (error instanceof UsageError || error instanceof URIError) return true;
   return error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
 }
 

@@ -1,4 +1,5 @@
 /** Asks all questions, one after the other, and leaves nothing behind. */
+import { setMaxListeners } from "node:events";
 import { Backoff, Deadline } from "../deadline.ts";
 import { AbortedError, ConnectionError, ignoreNfsError, messageOf, NfsError } from "../errors.ts";
 import type { ServerAddress } from "../session/rpc-connection.ts";
@@ -21,8 +22,8 @@ import { handleOf, Workspace } from "./workspace.ts";
 export interface FirstContactOptions {
   /** Mount targets of one file system. */
   readonly targets: readonly [ServerAddress, ...ServerAddress[]];
-  /** The directory to make a directory in; what is missing of it is made, and removed again. */
-  readonly path: readonly string[];
+  /** The directory to make a directory in; what is missing of it is made, and removed again. Example: `/data`. */
+  readonly path: string;
   /** The user that everything is asked as. */
   readonly credential: AuthSys;
   /** Measure for seconds, not minutes. */
@@ -70,9 +71,12 @@ const REMOVAL_TIMEOUT = 30_000;
  */
 export async function firstContact(options: FirstContactOptions): Promise<Report> {
   const { credential, timeout, signal, invalidTls } = options;
+  // Every request in flight listens.
+  setMaxListeners(0, signal);
   const startedAt = new Date();
   const targets = namesOf(options.targets);
-  const workspace = new Workspace(options.path);
+  const path = options.path.split("/").filter((name) => name !== "");
+  const workspace = new Workspace(path);
   const lab = new Lab({ targets, credential, timeout, signal }, workspace, options.quick ? QUICK_EFFORT : FULL_EFFORT);
   let done = 0;
   const ask = async <T>(name: QuestionName, question: (lab: Lab) => Promise<T>): Promise<Finding<T>> => {
@@ -106,7 +110,7 @@ export async function firstContact(options: FirstContactOptions): Promise<Report
   await cleanUp(lab);
   return {
     targets: targets.map(({ name }) => name),
-    path: `/${options.path.join("/")}`,
+    path: `/${path.join("/")}`,
     tls: targets[0].address.tls !== undefined,
     quick: options.quick,
     startedAt,
@@ -167,7 +171,8 @@ async function askPersistently<T>(lab: Lab, question: (lab: Lab) => Promise<T>):
 
 /** What went wrong at the server; a defect of ours is thrown on. */
 function reasonOf(error: unknown): string {
-  if (error instanceof NfsError || error instanceof TooManyOperationsError) return error.message;
+  if (error instanceof NfsError) return error.message;
+  if (error instanceof TooManyOperationsError) return `Operations in a COMPOUND: ${error.message}`;
   throw error;
 }
 
@@ -179,7 +184,7 @@ async function cleanUp(lab: Lab): Promise<void> {
 
 /** With a connection that no interruption ends. */
 async function removeWorkspace(lab: Lab): Promise<string | undefined> {
-  const cleaner = lab.forCleaning(AbortSignal.timeout(REMOVAL_TIMEOUT));
+  const cleaner = lab.forCleaning(REMOVAL_TIMEOUT);
   try {
     if (!lab.workspace.isThere) return undefined;
     return await lab.workspace.remove(await cleaner.connectClient());

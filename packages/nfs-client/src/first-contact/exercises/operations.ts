@@ -101,8 +101,8 @@ export const OPERATIONS: readonly Exercise[] = [
   {
     name: "LOCK",
     run: async (stage, send) => {
-      const { file, owner } = stage;
-      const lock = lockFile(file.write, owner);
+      const { file, writer } = stage;
+      const lock = lockFile(file.write, writer);
       const stateid = (await send([putFileHandle(file.handle), lock])).of(lock);
       await stage.prepare([putFileHandle(file.handle), unlockFile(stateid)]);
     },
@@ -110,8 +110,8 @@ export const OPERATIONS: readonly Exercise[] = [
   {
     name: "LOCKU",
     run: async (stage, send) => {
-      const { file, owner } = stage;
-      const lock = lockFile(file.write, owner);
+      const { file, writer } = stage;
+      const lock = lockFile(file.write, writer);
       const stateid = (await stage.prepare([putFileHandle(file.handle), lock])).of(lock);
       await send([putFileHandle(file.handle), unlockFile(stateid)]);
     },

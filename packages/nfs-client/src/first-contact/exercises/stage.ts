@@ -57,6 +57,11 @@ export class Stage {
     return this.client.stateOwner("owner");
   }
 
+  /** Whose open for writing the file has. A lock has the owner of its open: nfs-ganesha takes no other from then on. */
+  get writer(): StateOwner {
+    return this.client.stateOwner("writer");
+  }
+
   get fileMode(): number | undefined {
     return this.#lab.workspace.fileMode;
   }

@@ -1,12 +1,15 @@
 /** Is each operation and each COMPOUND of the client taken, and how long does it take? */
-import { NfsStatusError } from "../../errors.ts";
-import { TooManyOperationsError } from "../client.ts";
+import { ConnectionError } from "../../errors.ts";
+import { answerOfError, TooManyOperationsError } from "../client.ts";
 import { OPERATIONS } from "../exercises/operations.ts";
 import { LONG_SHAPES, SHORT_SHAPES } from "../exercises/shapes.ts";
 import { type Exercise, type Send, Stage } from "../exercises/stage.ts";
 import type { Lab } from "../lab.ts";
 import { latencyOf } from "../latency.ts";
 import type { Answer, ExerciseResult, Exercises } from "../report.ts";
+
+/** Servers close connections, for example to move them. */
+const MAX_ATTEMPTS = 3;
 
 export async function askExercises(lab: Lab): Promise<Exercises> {
   const total = OPERATIONS.length + LONG_SHAPES.length + SHORT_SHAPES.length;
@@ -17,12 +20,17 @@ export async function askExercises(lab: Lab): Promise<Exercises> {
     for (const exercise of exercises) {
       lab.onProgress(done / total, exercise.name);
       done += 1;
-      const result = await sample(lab, stage, exercise);
-      results.push(result);
-      if (result.latency !== undefined) continue;
-      // It may have left something open.
-      await lab.release();
-      stage = await Stage.build(lab);
+      for (let attempt = 1; ; attempt++) {
+        const result = await sampleUnlessLost(lab, stage, exercise, attempt);
+        if (result?.latency === undefined) {
+          // Something may have been left open, or the connection is lost.
+          await lab.release();
+          stage = await Stage.build(lab);
+        }
+        if (result === undefined) continue;
+        results.push(result);
+        break;
+      }
     }
     return results;
   };
@@ -31,6 +39,21 @@ export async function askExercises(lab: Lab): Promise<Exercises> {
     longShapes: await doAll(LONG_SHAPES),
     shortShapes: await doAll(SHORT_SHAPES),
   };
+}
+
+/** `undefined` when the connection was lost, and the exercise may be tried again. */
+async function sampleUnlessLost(
+  lab: Lab,
+  stage: Stage,
+  exercise: Exercise,
+  attempt: number,
+): Promise<ExerciseResult | undefined> {
+  try {
+    return await sample(lab, stage, exercise);
+  } catch (error) {
+    if (error instanceof ConnectionError && attempt < MAX_ATTEMPTS) return undefined;
+    throw error;
+  }
 }
 
 async function sample(lab: Lab, stage: Stage, { name, run }: Exercise): Promise<ExerciseResult> {
@@ -60,7 +83,6 @@ async function sample(lab: Lab, stage: Stage, { name, run }: Exercise): Promise<
 }
 
 function refusal(error: unknown): Answer {
-  if (error instanceof TooManyOperationsError) return { status: "not sent", operation: error.message };
-  if (error instanceof NfsStatusError) return { status: String(error.status), operation: error.operation };
-  throw error;
+  if (error instanceof TooManyOperationsError) return { status: error.message };
+  return answerOfError(error);
 }

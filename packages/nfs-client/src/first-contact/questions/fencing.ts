@@ -3,7 +3,7 @@
 import { write } from "../../wire/operations/data.ts";
 import { putFileHandle } from "../../wire/operations/file-handles.ts";
 import { destroySession } from "../../wire/operations/sessions.ts";
-import { answerOf, type Client, newOwner } from "../client.ts";
+import { answerOf, answerOfError, type Client, newOwner } from "../client.ts";
 import type { Connection } from "../connection.ts";
 import { type Lab, openNew, type Target } from "../lab.ts";
 import type { Answer, Fencing } from "../report.ts";
@@ -37,9 +37,13 @@ async function tryToFence(lab: Lab, target: Target, fence: Fence): Promise<Fenci
 
 /** As the client does it: in the name of the one that is to be fenced, which makes the server drop what that had. */
 async function startNewIncarnation(lab: Lab, holder: Client, connection: Connection, target: Target): Promise<Answer> {
-  const next = await lab.client(connection, target, { owner: newOwner(holder.owner.name) });
-  await lab.end(next);
-  return { status: "NFS4_OK" };
+  try {
+    const next = await lab.client(connection, target, { owner: newOwner(holder.owner.name) });
+    await lab.end(next);
+    return { status: "NFS4_OK" };
+  } catch (error) {
+    return answerOfError(error);
+  }
 }
 
 async function destroyItsSession(_lab: Lab, holder: Client, connection: Connection): Promise<Answer> {

@@ -1,5 +1,5 @@
 /** Whom does the server take us for, and what does it answer where a right is missing? */
-import { messageOf, NfsError, NfsStatusError } from "../../errors.ts";
+import { messageOf, NfsError } from "../../errors.ts";
 import type { TlsOptions } from "../../types.ts";
 import { createDirectory } from "../../wire/operations/directories.ts";
 import { getFileHandle, putFileHandle } from "../../wire/operations/file-handles.ts";
@@ -7,7 +7,7 @@ import { openByName } from "../../wire/operations/opens-and-locks.ts";
 import { destroyClientId, exchangeId } from "../../wire/operations/sessions.ts";
 import type { AuthSys } from "../../wire/rpc.ts";
 import { getOwner } from "../attributes.ts";
-import { answerOf, type Client, newOwner } from "../client.ts";
+import { answerOf, answerOfError, type Client, newOwner } from "../client.ts";
 import type { Lab } from "../lab.ts";
 import type { Answer, Rights } from "../report.ts";
 import { handleOf } from "../workspace.ts";
@@ -36,8 +36,7 @@ async function ownerOfCreated(lab: Lab, client: Client): Promise<string | Answer
     const directory = await handleOf(client, lab.workspace.names);
     return (await client.run([putFileHandle(directory), creating, owner])).orThrow().of(owner);
   } catch (error) {
-    if (!(error instanceof NfsStatusError)) throw error;
-    return { status: String(error.status), operation: error.operation };
+    return answerOfError(error);
   }
 }
 

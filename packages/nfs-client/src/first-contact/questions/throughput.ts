@@ -7,8 +7,6 @@ import { type Lab, type OpenedFile, openIn, type Target } from "../lab.ts";
 import type { Throughput, Throughputs } from "../report.ts";
 import { handleOf } from "../workspace.ts";
 
-const MAX_CONNECTIONS = 8;
-
 /** Requests in flight on each connection, each in a part of the file of its own. */
 const IN_FLIGHT = 4;
 
@@ -28,16 +26,19 @@ export async function askThroughput(lab: Lab): Promise<Throughputs> {
   let chunk = lab.effort.throughputChunk;
   for (const dealt of deals) {
     const streams: Stream[] = [];
-    for (let index = 0; index < MAX_CONNECTIONS; index++) {
-      streams.push(await openStream(lab, dealt[index % dealt.length] ?? lab.targets[0]));
-    }
-    for (const { client } of streams) chunk = Math.min(chunk, largestData(client));
-    for (const stream of streams) await fill(stream, chunk);
     const rows: Throughput[] = [];
-    for (let connections = 1; connections <= MAX_CONNECTIONS; connections++) {
-      const done = (results.length * MAX_CONNECTIONS + connections - 1) / (deals.length * MAX_CONNECTIONS);
+    const { throughputConnections } = lab.effort;
+    for (const [index, connections] of throughputConnections.entries()) {
+      const done = (results.length + index / throughputConnections.length) / deals.length;
       lab.onProgress(done, `${connections} connections`);
-      rows.push(await measure(lab, streams.slice(0, connections), chunk));
+      // None is opened before it is used: its lease would run out.
+      while (streams.length < connections) {
+        const stream = await openStream(lab, dealt[streams.length % dealt.length] ?? lab.targets[0]);
+        chunk = Math.min(chunk, largestData(stream.client));
+        await fill(stream, chunk);
+        streams.push(stream);
+      }
+      rows.push(await measure(lab, streams, chunk));
     }
     results.push(rows);
     await lab.release();
