@@ -1,7 +1,7 @@
 /** TLS to an NFS server, as to the mount targets of EFS: who is let in, who is refused, and what the refusal says. */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -306,6 +306,41 @@ describe("the command line in the router's image", () => {
     const nameless = await runNfs(["ls", "/"], {});
     expect([nameless.code, nameless.stderr]).toEqual([1, expect.stringContaining("EFS_FILE_SYSTEM_ID is missing")]);
     expect(await runNfs(["ls", "nfs://127.0.0.1/"], environment)).toMatchObject({ code: 2, stdout: "" });
+  });
+
+  test("asks the mount targets of its environment all that first contact asks, and leaves nothing behind", async () => {
+    const nfs = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0, durable: false });
+    const front = await terminateTls(nfs.port);
+    const table = tableOf([{ host: "127.0.0.1", port: front.port }]);
+    const environment = { ...identified(), ROOT_DIRECTORY: "/", DEFAULT_MOUNT_TARGETS: serializeMountTable(table) };
+    const before = await readdir(folder);
+    try {
+      const { code, stdout } = await runNfs(["first-contact", "--quick", "--json"], environment);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`First contact: 127.0.0.1:${front.port}\nDirectory /, TLS, quick`);
+      // Nobody here checks signatures.
+      expect(stdout).toMatch(/a connection with a signature that is not valid +accepted/);
+      expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toMatchObject({
+        maxOperations: 64,
+        clientsSharedAcrossTargets: null,
+        leftBehind: [],
+      });
+      expect(front.certificates.length).toBeGreaterThan(50);
+      for (const { raw } of front.certificates) {
+        for (const part of [FILE_SYSTEM_ID, "fsap-0123abcd", "AKIDLOCAL"]) expect(raw.includes(part)).toBe(true);
+      }
+      expect(await readdir(folder)).toEqual(before);
+    } finally {
+      await front.close();
+      await nfs.close();
+    }
+  });
+
+  test("says what is wrong with first contact's arguments, and with its environment", async () => {
+    const bad = await runNfs(["first-contact", "--fast"], identified());
+    expect(bad).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("Usage: ") });
+    const nameless = await runNfs(["first-contact"], {});
+    expect([nameless.code, nameless.stderr]).toEqual([1, expect.stringContaining("EFS_FILE_SYSTEM_ID is missing")]);
   });
 
   const identified = () => ({

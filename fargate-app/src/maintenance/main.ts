@@ -1,12 +1,14 @@
 /**
  * `node dist/router/nfs.cjs COMMAND /PATH`: the command line of the NFS client, over the file system that the
  * environment names. The variables are those of the router (settings.ts): mount table, TLS, access point and IAM.
+ * `node dist/router/nfs.cjs first-contact`: what the mount targets of that environment do with the client.
  */
 
 import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
 import { connectNfs } from "nfs-client";
 import { runCommandLine, UsageError } from "nfs-client/cli";
 import pino from "pino";
+import { runInEnvironment } from "../first-contact.ts";
 import { createLog } from "../log.ts";
 import { loadMountTable, mountTableSources } from "../router/mount-table-sources.ts";
 import { readSettings } from "../settings.ts";
@@ -16,7 +18,14 @@ import { connectToAny } from "./mount-target.ts";
 const log = createLog(pino.destination({ fd: 2, sync: true }));
 log.level = "error";
 
-runCommandLine({
+const [command, ...options] = process.argv.slice(2);
+
+function run(): Promise<number> {
+  return command === "first-contact" ? runInEnvironment(options) : runFileCommand();
+}
+
+function runFileCommand(): Promise<number> {
+  return runCommandLine({
   arguments: process.argv.slice(2),
   places: "/PATH in the file system, or in the access point's directory",
   connect: async (server, options) => {
@@ -34,6 +43,9 @@ runCommandLine({
       nfsPort,
     );
   },
-}).then((code) => {
+});
+}
+
+run().then((code) => {
   process.exitCode = code;
 });

@@ -6,6 +6,7 @@ import type { Stateid } from "../wire/data-types.ts";
 import { write } from "../wire/operations/data.ts";
 import { getFileHandle, putFileHandle } from "../wire/operations/file-handles.ts";
 import { close, openByName } from "../wire/operations/opens-and-locks.ts";
+import { type ClientOwner, destroyClientId, type ExchangedId, exchangeId } from "../wire/operations/sessions.ts";
 import type { AuthSys } from "../wire/rpc.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { Connection } from "./connection.ts";
@@ -131,6 +132,17 @@ export class Lab {
     return this.client(await this.connect(target, credential), target);
   }
 
+  /** Asks over a connection who a client is (EXCHANGE_ID). A record that is made by asking is removed. */
+  async identify(connection: Connection, owner: ClientOwner, target = this.targets[0]): Promise<ExchangedId> {
+    const asking = new Client(connection, { owner });
+    this.#clients.set(asking, target);
+    const exchange = exchangeId(owner);
+    const found = (await connection.send([exchange])).orThrow().of(exchange);
+    if (!found.confirmed) (await connection.send([destroyClientId(found.clientId)])).orThrow();
+    this.#clients.delete(asking);
+    return found;
+  }
+
   disconnect(connection: Connection): void {
     this.#connections.delete(connection);
     connection.close();
@@ -147,7 +159,13 @@ export class Lab {
 
   /** Ends all that was not ended. Never fails; what it cannot end is {@link leftBehind}. */
   async release(): Promise<void> {
-    await Promise.all([...this.#clients.keys()].map((client) => this.end(client)));
+    const clients = [...this.#clients.keys()].reverse();
+    const names = new Set(clients.map(({ owner }) => owner.name));
+    // Incarnations of one client would end each other.
+    const endAll = async (name: string) => {
+      for (const client of clients) if (client.owner.name === name) await this.end(client);
+    };
+    await Promise.all([...names].map(endAll));
     for (const connection of this.#connections) this.disconnect(connection);
   }
 

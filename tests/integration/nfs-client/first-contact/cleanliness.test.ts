@@ -41,7 +41,7 @@ describe("interrupted", () => {
         await expect(contact(targets.addresses, options)).rejects.toThrow(/^Interrupted$|^The operation was aborted$/);
         await expectNothingLeft(targets);
       }),
-      { numRuns: 6 },
+      { numRuns: 8, endOnFailure: true },
     );
   });
 

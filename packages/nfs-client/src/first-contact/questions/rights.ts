@@ -4,7 +4,6 @@ import type { TlsOptions } from "../../types.ts";
 import { createDirectory } from "../../wire/operations/directories.ts";
 import { getFileHandle, putFileHandle } from "../../wire/operations/file-handles.ts";
 import { openByName } from "../../wire/operations/opens-and-locks.ts";
-import { destroyClientId, exchangeId } from "../../wire/operations/sessions.ts";
 import type { AuthSys } from "../../wire/rpc.ts";
 import { getOwner } from "../attributes.ts";
 import { answerOf, answerOfError, type Client, newOwner } from "../client.ts";
@@ -56,9 +55,7 @@ async function askInvalidSignature(lab: Lab, tls: TlsOptions): Promise<string> {
   const [first] = lab.targets;
   try {
     const connection = await lab.connect({ ...first, address: { ...first.address, tls } });
-    const exchange = exchangeId(newOwner());
-    const reply = (await connection.send([exchange])).orThrow();
-    await connection.send([destroyClientId(reply.of(exchange).clientId)]);
+    await lab.identify(connection, newOwner());
     return "accepted";
   } catch (error) {
     if (!(error instanceof NfsError) || lab.signal.aborted) throw error;

@@ -1,9 +1,7 @@
 /** Are sessions, client records and locks the same, whichever way one comes to the file system? */
 import { putFileHandle } from "../../wire/operations/file-handles.ts";
 import { lockFile } from "../../wire/operations/opens-and-locks.ts";
-import { destroyClientId, exchangeId } from "../../wire/operations/sessions.ts";
 import { answerOf, type Client } from "../client.ts";
-import type { Connection } from "../connection.ts";
 import { type Lab, type OpenedFile, openIn, openNew, type Target } from "../lab.ts";
 import type { Answer, Sharing } from "../report.ts";
 import { handleOf } from "../workspace.ts";
@@ -21,24 +19,16 @@ export async function askSharing(lab: Lab): Promise<readonly Sharing[]> {
     lab.onProgress(results.length / ways.length, via);
     const client = await lab.connectClient();
     const connection = await lab.connect(target);
+    const { clientId, confirmed } = await lab.identify(connection, client.owner, target);
     results.push({
       via,
       session: answerOf(await client.runOver(connection)),
-      sameClientId: await isKnown(client, connection),
+      sameClientId: confirmed && clientId === client.clientId,
       lock: await askLock(lab, client, target),
     });
     await lab.release();
   }
   return results;
-}
-
-async function isKnown(client: Client, connection: Connection): Promise<boolean> {
-  const exchange = exchangeId(client.owner);
-  const { clientId, confirmed } = (await connection.send([exchange])).orThrow().of(exchange);
-  if (confirmed && clientId === client.clientId) return true;
-  // It is a record that was made just now, for the question.
-  await connection.send([destroyClientId(clientId)]);
-  return false;
 }
 
 async function askLock(lab: Lab, holder: Client, target: Target): Promise<Answer> {
