@@ -4,8 +4,8 @@
  */
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
-import { type MountTargetTlsSettings, mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
+import { type MountTargetTlsSettings, mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
 import { messageOf } from "nfs-client";
 import { type CommandOptions, runFirstContact } from "nfs-client/first-contact";
 import pino from "pino";

@@ -26,24 +26,24 @@ function run(): Promise<number> {
 
 function runFileCommand(): Promise<number> {
   return runCommandLine({
-  arguments: process.argv.slice(2),
-  places: "/PATH in the file system, or in the access point's directory",
-  connect: async (server, options) => {
-    if (server !== undefined)
-      throw new UsageError("The file system is the one of the environment: give the path alone");
-    const settings = readSettings(process.env);
-    const [{ table }, tls] = await Promise.all([
-      loadMountTable(mountTableSources(settings), log),
-      settings.nfsTls && mountTargetTls(settings.nfsTls),
-    ]);
-    const { nfsConnectTimeout: connectTimeout, nfsDetectionTimeout: silenceLimit, nfsPort } = settings;
-    return connectToAny(
-      table,
-      (target) => connectNfs({ ...options, ...target, tls, connectTimeout, silenceLimit }),
-      nfsPort,
-    );
-  },
-});
+    arguments: process.argv.slice(2),
+    places: "/PATH in the file system, or in the access point's directory",
+    connect: async (server, options) => {
+      if (server !== undefined)
+        throw new UsageError("The file system is the one of the environment: give the path alone");
+      const settings = readSettings(process.env);
+      const [{ table }, tls] = await Promise.all([
+        loadMountTable(mountTableSources(settings), log),
+        settings.nfsTls && mountTargetTls(settings.nfsTls),
+      ]);
+      const { nfsConnectTimeout: connectTimeout, nfsDetectionTimeout: silenceLimit, nfsPort } = settings;
+      return connectToAny(
+        table,
+        (target) => connectNfs({ ...options, ...target, tls, connectTimeout, silenceLimit }),
+        nfsPort,
+      );
+    },
+  });
 }
 
 run().then((code) => {
