@@ -41,7 +41,10 @@ export default {
       name: "only the tests of the NFS client reach into it",
       severity: "error",
       from: { pathNot: ["^packages/nfs-client/", "^tests/(unit|integration)/nfs-client/"] },
-      to: { path: "^packages/nfs-client/src/", pathNot: beginsWith([nfsClient, nfsWire, nfsCommandLine, firstContact]) },
+      to: {
+        path: "^packages/nfs-client/src/",
+        pathNot: beginsWith([nfsClient, nfsWire, nfsCommandLine, firstContact]),
+      },
     },
     {
       name: "the wire format stands on the errors alone",

@@ -7,10 +7,18 @@ import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { build, type Plugin } from "esbuild";
 
-const bundles = [
+interface Bundle {
+  readonly entry: string;
+  readonly output: string;
+  /** Default true. */
+  readonly hasSourceMap?: boolean;
+}
+
+const bundles: readonly Bundle[] = [
   { entry: "functions/file-monitor/handler.ts", output: "dist/file-monitor/index.cjs" },
   { entry: "fargate-app/src/main.ts", output: "dist/router/main.cjs" },
-  { entry: "fargate-app/src/maintenance/main.ts", output: "dist/router/nfs.cjs" },
+  // Names are kept, so that its traces can be read without a map, which would be a megabyte of the router's image.
+  { entry: "fargate-app/src/maintenance/main.ts", output: "dist/router/nfs.cjs", hasSourceMap: false },
   // Nearly half of the router, which few of its processes are ever asked for.
   { entry: "fargate-app/src/http/routes/docs/assets.ts", output: "dist/router/docs-assets.cjs" },
 ];
@@ -56,7 +64,7 @@ export async function buildBundles(folders: readonly string[] = []): Promise<Map
   }
   const wanted = folders.length === 0 ? bundles : folders.flatMap((folder) => bundles.filter(isIn(folder)));
   const sizes = new Map<string, number>();
-  for (const { entry, output } of wanted) {
+  for (const { entry, output, hasSourceMap = true } of wanted) {
     const { metafile } = await build({
       entryPoints: [entry],
       outfile: output,
@@ -70,7 +78,7 @@ export async function buildBundles(folders: readonly string[] = []): Promise<Map
       // function would name itself whenever it is made, at the start and in each request.
       minifyWhitespace: true,
       minifySyntax: true,
-      sourcemap: "linked",
+      sourcemap: hasSourceMap ? "linked" : false,
       sourcesContent: false,
       legalComments: "none",
       plugins: [unusedSdkShapes, otherBundles],

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { Backoff, Deadline } from "../deadline.ts";
-import { ignoreNfsError, messageOf, NfsStatusError } from "../errors.ts";
+import { NfsStatusError } from "../errors.ts";
 import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
 import { operationName, VERIFIER_SIZE } from "../wire/constants.ts";
 import type { StateOwner } from "../wire/operations/opens-and-locks.ts";
@@ -141,19 +141,14 @@ export class Client {
    *
    * @param isKnown Whether the client has used that connection: where that does not know it by now, nobody does.
    * @returns what is left behind, if something is.
+   * @throws {NfsError} when it could not be ended.
    */
   async end(connection: Connection, isKnown: boolean): Promise<string | undefined> {
-    try {
-      if (this.#session !== undefined && connection.alive) {
-        const destroyed = await connection.send([destroySession(this.#session.id)]);
-        if (destroyed.succeeded && (await connection.send([destroyClientId(this.clientId)])).succeeded)
-          return undefined;
-      }
-      return await this.#endAsNewIncarnation(connection, isKnown);
-    } catch (error) {
-      ignoreNfsError(error);
-      return `the client record "${this.owner.name}", until its lease ends: ${messageOf(error)}`;
+    if (this.#session !== undefined) {
+      const destroyed = await connection.send([destroySession(this.#session.id)]);
+      if (destroyed.succeeded && (await connection.send([destroyClientId(this.clientId)])).succeeded) return undefined;
     }
+    return this.#endAsNewIncarnation(connection, isKnown);
   }
 
   /** A new incarnation makes the server drop all that the one before it had (RFC 8881 §18.35.4, case 5). */
@@ -172,7 +167,7 @@ export class Client {
     }
     (await connection.send([destroyClientId(known.clientId)])).orThrow();
     if (isOurs || isKnown) return undefined;
-    return `the client record "${this.owner.name}", until its lease ends: a new connection does not know it`;
+    return "a new connection does not know it";
   }
 }
 

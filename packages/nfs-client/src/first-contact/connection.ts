@@ -1,7 +1,7 @@
 /** One connection to a mount target. It sends what it is given, over that connection or not at all. */
 import { randomInt } from "node:crypto";
 import { Deadline } from "../deadline.ts";
-import { ClosedError, type NfsError } from "../errors.ts";
+import { ClosedError } from "../errors.ts";
 import { openConnection, type RpcConnection, type ServerAddress } from "../session/rpc-connection.ts";
 import { type CompoundReply, decodeCompound, encodeCompound, type Operations } from "../wire/compound.ts";
 import type { AuthSys } from "../wire/rpc.ts";
@@ -71,7 +71,7 @@ export class Connection {
     return new Connection({ ...this.options, ...options }, this.#rpc, this.#nextXid);
   }
 
-  close(reason: NfsError = new ClosedError("First contact has ended the connection")): void {
-    this.#rpc.destroy(reason);
+  close(): void {
+    this.#rpc.destroy(new ClosedError("First contact has ended the connection"));
   }
 }

@@ -1,5 +1,5 @@
 /** What questions work with: connections and clients that are ended for them, and a directory. */
-import { ClosedError, ignoreNfsError, messageOf } from "../errors.ts";
+import { ConnectionError, ignoreNfsError, messageOf } from "../errors.ts";
 import type { ServerAddress } from "../session/rpc-connection.ts";
 import type { Operations } from "../wire/compound.ts";
 import type { Stateid } from "../wire/data-types.ts";
@@ -63,6 +63,9 @@ export const QUICK_EFFORT: Effort = {
 
 /** Milliseconds for ending one client, whatever has happened before. */
 const END_TIMEOUT = 10_000;
+
+/** How often that is tried, where connections are lost meanwhile. */
+const MAX_ENDINGS = 3;
 
 export interface OpenedFile {
   readonly handle: Buffer;
@@ -170,19 +173,30 @@ export class Lab {
   }
 
   async #end(client: Client, target: Target, connection: Connection): Promise<string | undefined> {
+    let reason: string | undefined;
+    for (let attempt = 1; attempt <= MAX_ENDINGS; attempt++) {
+      try {
+        reason = await this.#tryToEnd(client, target, connection);
+        break;
+      } catch (error) {
+        ignoreNfsError(error);
+        reason = messageOf(error);
+        // Over another connection then: this one is lost.
+        if (!(error instanceof ConnectionError)) break;
+      }
+    }
+    return reason && `the client record "${client.owner.name}", until its lease ends: ${reason}`;
+  }
+
+  async #tryToEnd(client: Client, target: Target, connection: Connection): Promise<string | undefined> {
     const ending = { timeout: END_TIMEOUT, signal: AbortSignal.timeout(END_TIMEOUT) };
     if (connection.alive) return client.end(connection.with(ending), true);
+    const { credential } = client.connection.options;
+    const another = await Connection.open({ address: target.address, credential, ...ending });
     try {
-      const { credential } = client.connection.options;
-      const another = await Connection.open({ address: target.address, credential, ...ending });
-      try {
-        return await client.end(another, false);
-      } finally {
-        another.close(new ClosedError("First contact has ended the connection"));
-      }
-    } catch (error) {
-      ignoreNfsError(error);
-      return `the client record "${client.owner.name}", until its lease ends: ${messageOf(error)}`;
+      return await client.end(another, false);
+    } finally {
+      another.close();
     }
   }
 }

@@ -2,6 +2,8 @@
 /** `first-contact nfs://HOST[:PORT]/PATH [nfs://…]`: what an NFSv4.1 server does with our client, over plain TCP. */
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
+import { parseLocation, UsageError } from "../cli/location.ts";
+import { positiveNumber, wholeNumber } from "../cli/numbers.ts";
 import { messageOf } from "../errors.ts";
 import { type CommandOptions, runFirstContact } from "./command.ts";
 
@@ -18,7 +20,7 @@ are mount targets of one file system, with the same path. It works in a director
 
 const NFS_PORT = 2049;
 
-class UsageError extends Error {}
+const MAX_UINT32 = 0xffff_ffff;
 
 function readOptions(): CommandOptions | undefined {
   const { values, positionals } = parseArgs({
@@ -33,7 +35,7 @@ function readOptions(): CommandOptions | undefined {
     },
   });
   if (values.help) return undefined;
-  const [first, ...others] = positionals.map(parseNfsUrl);
+  const [first, ...others] = positionals.map(parseTarget);
   if (first === undefined) throw new UsageError("The URL of a mount target is missing");
   for (const { host, port, path } of others) {
     if (path === first.path) continue;
@@ -44,37 +46,24 @@ function readOptions(): CommandOptions | undefined {
     path: first.path,
     credential: {
       machineName: hostname().slice(0, 64),
-      uid: values.uid === undefined ? (process.getuid?.() ?? 0) : numberOf("uid", values.uid, 0, 0xffff_ffff),
-      gid: values.gid === undefined ? (process.getgid?.() ?? 0) : numberOf("gid", values.gid, 0, 0xffff_ffff),
+      uid: values.uid === undefined ? (process.getuid?.() ?? 0) : wholeNumber("uid", values.uid, MAX_UINT32),
+      gid: values.gid === undefined ? (process.getgid?.() ?? 0) : wholeNumber("gid", values.gid, MAX_UINT32),
       gids: [],
     },
     quick: values.quick,
     json: values.json,
-    timeout: numberOf("timeout", values.timeout, 1, 3600) * 1000,
+    timeout: positiveNumber("timeout", values.timeout, 3600) * 1000,
   };
 }
 
-/** nfs://HOST[:PORT]/PATH, after RFC 2224. */
-function parseNfsUrl(text: string) {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== "nfs:" || url.hostname === "") {
-    throw new UsageError(`${JSON.stringify(text)} is not of the form nfs://HOST[:PORT]/PATH`);
-  }
-  return {
-    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: url.port === "" ? NFS_PORT : Number(url.port),
-    path: decodeURIComponent(url.pathname) || "/",
-  };
-}
-
-function numberOf(name: string, text: string, from: number, to: number): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= from && value <= to) return value;
-  throw new UsageError(`--${name} is a whole number from ${from} to ${to}, not ${JSON.stringify(text)}`);
+function parseTarget(text: string) {
+  const { server, path } = parseLocation(text);
+  if (server === undefined) throw new UsageError(`${JSON.stringify(text)} names no server: nfs://HOST[:PORT]/PATH`);
+  return { host: server.host, port: server.port ?? NFS_PORT, path };
 }
 
 function isUsage(error: unknown): boolean {
-  if (error instanceof UsageError || error instanceof URIError) return true;
+  if (error instanceof UsageError) return true;
   return error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
 }
 

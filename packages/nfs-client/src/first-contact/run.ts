@@ -179,19 +179,21 @@ function reasonOf(error: unknown): string {
 async function cleanUp(lab: Lab): Promise<void> {
   await lab.release();
   const left = await removeWorkspace(lab);
-  if (left !== undefined) lab.leftBehind.push(left);
+  if (left !== undefined) lab.leftBehind.push(`the directory /${lab.workspace.names.join("/")}: ${left}`);
 }
 
-/** With a connection that no interruption ends. */
+/** With connections that no interruption ends. Returns why it could not be removed. */
 async function removeWorkspace(lab: Lab): Promise<string | undefined> {
   const cleaner = lab.forCleaning(REMOVAL_TIMEOUT);
-  try {
-    if (!lab.workspace.isThere) return undefined;
-    return await lab.workspace.remove(await cleaner.connectClient());
-  } catch (error) {
-    ignoreNfsError(error);
-    return `the directory /${lab.workspace.names.join("/")}: ${messageOf(error)}`;
-  } finally {
-    await cleaner.release();
+  for (let attempt = 1; lab.workspace.isThere; attempt++) {
+    try {
+      return await lab.workspace.remove(await cleaner.connectClient());
+    } catch (error) {
+      ignoreNfsError(error);
+      if (!(error instanceof ConnectionError) || attempt === MAX_ATTEMPTS) return messageOf(error);
+    } finally {
+      await cleaner.release();
+    }
   }
+  return undefined;
 }

@@ -98,14 +98,13 @@ export class Workspace {
 
   /** Removes all that {@link make} made, and what is in it. Returns what is left, if something is. */
   async remove(client: Client): Promise<string | undefined> {
-    // Of the directories above our own, only those go that nobody else uses by now.
-    let isOwn = true;
-    for (const { parent, name } of this.#made.splice(0).reverse()) {
-      const deadline = new Deadline(isOwn && name === this.names.at(-1) ? EMPTY_TIMEOUT : 0);
-      const reply = await removeTree(client, parent, name, deadline);
+    for (let made = this.#made.at(-1); made !== undefined; made = this.#made.at(-1)) {
+      const isOwn = made.name === this.names.at(-1);
+      const reply = await removeTree(client, made.parent, made.name, new Deadline(isOwn ? EMPTY_TIMEOUT : 0));
       const isGone = reply.succeeded || reply.failedWith("NFS4ERR_NOENT");
-      if (!isGone && isOwn) return `the directory /${this.names.join("/")}: ${messageOfReply(reply)}`;
-      isOwn = false;
+      if (isOwn && !isGone) return messageOfReply(reply);
+      // Of the directories above our own, those stay that somebody else uses by now.
+      this.#made.pop();
     }
     return undefined;
   }

@@ -60,7 +60,8 @@ test.each(["SIGINT", "SIGTERM"] as const)("removes everything after %s", async (
 
 test.each([
   ["The URL of a mount target is missing", []],
-  ['"http://127.0.0.1/data" is not of the form nfs://HOST[:PORT]/PATH', ["http://127.0.0.1/data"]],
+  ['"http://127.0.0.1/data" is neither nfs://HOST[:PORT]/PATH nor /PATH', ["http://127.0.0.1/data"]],
+  ['"/data" names no server: nfs://HOST[:PORT]/PATH', ["/data"]],
   ["127.0.0.2:2049 has another path than /data: all must have the same", ["nfs://127.0.0.1/data", "nfs://127.0.0.2/"]],
   ['--timeout is a whole number from 1 to 3600, not "soon"', ["nfs://127.0.0.1/", "--timeout", "soon"]],
   ['--timeout is a whole number from 1 to 3600, not "0"', ["nfs://127.0.0.1/", "--timeout", "0"]],
