@@ -128,7 +128,8 @@ describe("values", () => {
 
   test("progress, before and after all is counted, and where there is nothing", () => {
     expect(progressLine({ done: 1234, bytes: 2048, total: undefined })).toBe("1,234 done, 2.0 KiB");
-    expect(progressLine({ done: 1, bytes: 0, total: 2 })).toMatch(/^\[#{15}-{15}\] 50 % {2}1 of 2, 0 bytes$/);
+    expect(progressLine({ done: 1, bytes: 0, total: 2 })).toMatch(/^\[#{15}-{15}\] 50 % {2}1 of 2$/);
+    expect(progressLine({ done: 2, bytes: 0, total: undefined })).toBe("2 done");
     expect(progressLine({ done: 0, bytes: 0, total: 0 })).toContain(" 0 % ");
   });
 });

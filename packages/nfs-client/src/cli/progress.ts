@@ -1,6 +1,5 @@
 /** How far a command over a tree is, on one line of a terminal. */
 import type { NfsClient } from "../types.ts";
-import type { FileAttributes } from "../wire/operations/attributes.ts";
 import { formatBytes, formatCount } from "./format.ts";
 import { type TreeEntry, walkTree } from "./walk.ts";
 
@@ -15,7 +14,7 @@ export class Progress {
   readonly #stopped = new AbortController();
   #counting: Promise<void> = Promise.resolve();
   #done = 0;
-  #doneBytes = 0;
+  #bytes = 0;
   #total = 0;
   #isCounted = false;
 
@@ -42,10 +41,10 @@ export class Progress {
     );
   }
 
-  /** An entry is done. */
-  done({ size }: FileAttributes): void {
+  /** An entry is done, and so many bytes with it. */
+  done(bytes = 0): void {
     this.#done += 1;
-    this.#doneBytes += size;
+    this.#bytes += bytes;
   }
 
   async stop(): Promise<void> {
@@ -57,7 +56,7 @@ export class Progress {
 
   #show(): void {
     this.#note(
-      progressLine({ done: this.#done, bytes: this.#doneBytes, total: this.#isCounted ? this.#total : undefined }),
+      progressLine({ done: this.#done, bytes: this.#bytes, total: this.#isCounted ? this.#total : undefined }),
     );
   }
 }
@@ -72,9 +71,10 @@ export function progressLine({
   bytes: number;
   total: number | undefined;
 }): string {
-  if (total === undefined) return `${formatCount(done)} done, ${formatBytes(bytes)}`;
+  const amount = bytes === 0 ? "" : `, ${formatBytes(bytes)}`;
+  if (total === undefined) return `${formatCount(done)} done${amount}`;
   const share = Math.min(done / Math.max(total, 1), 1);
   const filled = Math.round(share * BAR_WIDTH);
   const bar = `[${"#".repeat(filled)}${"-".repeat(BAR_WIDTH - filled)}]`;
-  return `${bar} ${Math.floor(share * 100)} %  ${formatCount(done)} of ${formatCount(total)}, ${formatBytes(bytes)}`;
+  return `${bar} ${Math.floor(share * 100)} %  ${formatCount(done)} of ${formatCount(total)}${amount}`;
 }

@@ -135,7 +135,7 @@ async function walkWithProgress(
   const progress = new Progress(note);
   const visit = async (entry: TreeEntry, parent: true) => {
     await visitor.visit(entry, parent);
-    progress.done(entry.attributes);
+    progress.done();
   };
   const options = { client: target.client, signal, onFailure, concurrency: CONCURRENCY };
   try {

@@ -90,7 +90,7 @@ class TreeCopy {
           enter: (directory) => this.#makeDirectory(directory),
           visit: async (entry) => {
             await this.#copyEntry(entry);
-            progress.done(entry.attributes);
+            progress.done(entry.attributes.size);
           },
           leave: (directory) => this.#copyAttributes(directory),
         },
