@@ -1,0 +1,35 @@
+/** How far ahead the threshold has to be seen: by how long a scale-out takes, measured by the monitor itself. */
+
+import { type History, MINUTE } from "./history.ts";
+import { type ForecastMemory, MAX_LEAD_TIMES } from "./memory.ts";
+import { median } from "./statistics.ts";
+
+/** Until a scale-out was measured: two minutes for the mount target, the rest for the roll of the service. */
+const ASSUMED_LEAD_TIME = 15 * MINUTE;
+const ASSUMED_RUN_INTERVAL = 5 * MINUTE;
+
+/** How many of the latest counts show the interval of the runs. */
+const RECENT_COUNTS = 12;
+
+/** @param leadTime milliseconds from the decision until every router used the new mount target. */
+export function rememberLeadTime(memory: ForecastMemory, leadTime: number): ForecastMemory {
+  const whole = Math.max(MINUTE, Math.ceil(leadTime / MINUTE) * MINUTE);
+  return { ...memory, leadTimes: [...memory.leadTimes, whole].slice(-MAX_LEAD_TIMES) };
+}
+
+/**
+ * The horizon of the decision: the longest lead time remembered, and the time until the next run, which is the next
+ * chance to decide.
+ *
+ * @param limit milliseconds: no further ahead than that.
+ */
+export function decisionHorizon({ leadTimes, history }: ForecastMemory, limit: number): number {
+  const leadTime = leadTimes.length === 0 ? ASSUMED_LEAD_TIME : Math.max(...leadTimes);
+  return Math.min(limit, leadTime + runInterval(history));
+}
+
+function runInterval(history: History): number {
+  const recent = history.slice(-RECENT_COUNTS);
+  const intervals = recent.slice(1).map(({ time }, index) => time - (recent[index]?.time ?? time));
+  return intervals.length === 0 ? ASSUMED_RUN_INTERVAL : median(intervals);
+}
