@@ -4,6 +4,7 @@ import { bulk } from "./bulk.ts";
 import { compounds } from "./compounds.ts";
 import { counting } from "./counting.ts";
 import { failover } from "./failover.ts";
+import { forecast } from "./forecast.ts";
 import { http } from "./http.ts";
 import { latency } from "./latency.ts";
 import { listing } from "./listing.ts";
@@ -25,5 +26,6 @@ export const rows: readonly Row[] = [
   http,
   failover,
   scaleOut,
+  forecast,
   start,
 ];

@@ -5,6 +5,7 @@
 import type { Additions } from "./additions.ts";
 import { METHODS, naive } from "./methods.ts";
 import { median } from "./statistics.ts";
+import { withoutSteps } from "./steps.ts";
 
 export interface Experience {
   /** Hours that a prediction covers. */
@@ -50,6 +51,7 @@ const methods = Object.values(METHODS);
 
 /** Replays the predictions of `steps` hours over all of the past. */
 export function learn({ hourly, observed }: Additions, steps: number): Experience {
+  const usual = withoutSteps(hourly);
   const predictions: Predictions[] = [];
   const errors: number[] = [];
   let scores: Scores = {
@@ -71,7 +73,7 @@ export function learn({ hourly, observed }: Additions, steps: number): Experienc
       naives += Math.abs(actual - past.naive);
       scores = update(scores, past, actual);
     }
-    if (origin < hourly.length) predictions.push(predictAll(hourly.subarray(0, origin), steps));
+    if (origin < hourly.length) predictions.push(predictAll(usual.subarray(0, origin), steps));
   }
   return {
     steps,
@@ -83,7 +85,7 @@ export function learn({ hourly, observed }: Additions, steps: number): Experienc
 
 /** How many files the next hours will add. */
 export function predict(hourly: Float64Array, { steps, scores }: Experience): number {
-  return choose(predictAll(hourly, steps), scores);
+  return choose(predictAll(withoutSteps(hourly), steps), scores);
 }
 
 function predictAll(hourly: Float64Array, steps: number): Predictions {
