@@ -1,6 +1,7 @@
 /** What a backtest comes to. */
 import { ALARM_VALIDITY } from "../../functions/file-monitor/forecast/alarms.ts";
 import { WARNING_TIME } from "../../functions/file-monitor/forecast/capacity-warning.ts";
+import { scaledError } from "../../functions/file-monitor/forecast/experience.ts";
 import { DAY, HOUR } from "../../functions/file-monitor/forecast/history.ts";
 import type { ScaleOut } from "./modes.ts";
 import { RUN_INTERVAL, type Run } from "./replay.ts";
@@ -36,7 +37,7 @@ function wasFalse({ decidedAt, passedAt, retiredAt }: ScaleOut, end: number): bo
 
 /** How good the forecasts one hour ahead were. */
 export interface AccuracyFigures {
-  /** Mean absolute error over that of the naive forecast; null where nothing could be compared. */
+  /** Mean absolute error over that of the naive forecast; null where there was no forecast. */
   readonly mase: number | null;
   /** The share of counts within the 90 % interval; null where there was no forecast. */
   readonly coverage90: number | null;
@@ -55,7 +56,7 @@ export function accuracyFigures(runs: readonly Run[]): AccuracyFigures {
     naives += Math.abs(actual - hourly.naive);
   }
   return {
-    mase: naives > 0 ? ours / naives : null,
+    mase: forecasts > 0 ? scaledError(ours, naives, forecasts) : null,
     coverage90: forecasts > 0 ? covered / forecasts : null,
   };
 }

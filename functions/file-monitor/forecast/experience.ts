@@ -17,6 +17,11 @@ export interface Experience {
    * naive. Undefined while nothing was predicted. Hyndman and Koehler, Another look at measures of forecast accuracy (2006).
    */
   readonly mase: number | undefined;
+  /**
+   * The same, over the worse of two naive forecasts: that the additions repeat, and that the count stays as it is, which
+   * is what a fixed threshold takes for granted. Above 1 the predictions know less than either.
+   */
+  readonly guardMase: number | undefined;
   readonly scores: Scores;
 }
 
@@ -62,6 +67,7 @@ export function learn({ hourly, observed }: Additions, steps: number): Experienc
   };
   let ours = 0;
   let naives = 0;
+  let changes = 0;
   for (let origin = FIRST_ORIGIN; origin <= hourly.length; origin++) {
     const past = predictions[origin - steps - FIRST_ORIGIN];
     if (past !== undefined && observed[origin - 1] === true) {
@@ -71,6 +77,7 @@ export function learn({ hourly, observed }: Additions, steps: number): Experienc
       errors.push(error);
       ours += Math.abs(error);
       naives += Math.abs(actual - past.naive);
+      changes += Math.abs(actual);
       scores = update(scores, past, actual);
     }
     if (origin < hourly.length) predictions.push(predictAll(usual.subarray(0, origin), steps));
@@ -78,7 +85,8 @@ export function learn({ hourly, observed }: Additions, steps: number): Experienc
   return {
     steps,
     errors: Float64Array.from(errors).sort(),
-    mase: errors.length === 0 ? undefined : ratio(ours, naives),
+    mase: errors.length === 0 ? undefined : scaledError(ours, naives, errors.length),
+    guardMase: errors.length === 0 ? undefined : scaledError(ours, Math.max(naives, changes), errors.length),
     scores,
   };
 }
@@ -128,9 +136,17 @@ function update(scores: Scores, predictions: Predictions, actual: number): Score
   };
 }
 
-function ratio(ours: number, naives: number): number {
-  if (naives > 0) return ours / naives;
-  return ours > 0 ? Number.POSITIVE_INFINITY : 1;
+/** Where the naive forecast is exact, ours may be off by this: files are whole. */
+const EXACT = 0.5;
+
+/**
+ * The mean absolute scaled error of so many predictions.
+ *
+ * @param ours the sum of their errors.
+ * @param naives that of the naive ones.
+ */
+export function scaledError(ours: number, naives: number, predictions: number): number {
+  return ours / Math.max(naives, EXACT * predictions);
 }
 
 function sum(values: Float64Array): number {

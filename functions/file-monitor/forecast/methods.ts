@@ -44,22 +44,29 @@ export const theilSen: Method = (hourly, steps) => {
 
 /** What was before has no influence left. */
 const SMOOTHED_HOURS = 72;
-const LEVEL_GAINS = [0.2, 0.4, 0.6, 0.8, 1];
-const TREND_GAIN = 0.05;
+/** From slow to quick; the last two are for growth that itself grows. */
+const GAINS = [
+  { levelGain: 0.2, trendGain: 0.05 },
+  { levelGain: 0.4, trendGain: 0.05 },
+  { levelGain: 0.7, trendGain: 0.05 },
+  { levelGain: 1, trendGain: 0.05 },
+  { levelGain: 0.7, trendGain: 0.4 },
+  { levelGain: 1, trendGain: 0.8 },
+] as const;
 const DAMPING = 0.9;
 /** What an error weighs after another hour, where gains are compared. */
 const FADING = 0.98;
 
 /**
- * Exponential smoothing with a trend that fades: Gardner and McKenzie, Forecasting trends in time series (1985). The gain
- * is the one that would have predicted the past best.
+ * Exponential smoothing with a trend that fades: Gardner and McKenzie, Forecasting trends in time series (1985). The gains
+ * are those that would have predicted the past best.
  */
 export const dampedHolt: Method = (hourly, steps) => {
   const window = hourly.subarray(-SMOOTHED_HOURS);
   if (window.length < 3) return undefined;
   let best = Number.POSITIVE_INFINITY;
   let prediction = 0;
-  for (const gain of LEVEL_GAINS) {
+  for (const { levelGain, trendGain } of GAINS) {
     let level = window[0] ?? 0;
     let trend = 0;
     let error = 0;
@@ -68,8 +75,8 @@ export const dampedHolt: Method = (hourly, steps) => {
       const expected = level + DAMPING * trend;
       error = FADING * error + Math.abs(value - expected);
       const before = level;
-      level = expected + gain * (value - expected);
-      trend = DAMPING * trend + TREND_GAIN * (level - before - DAMPING * trend);
+      level = expected + levelGain * (value - expected);
+      trend = DAMPING * trend + trendGain * (level - before - DAMPING * trend);
     }
     if (error >= best) continue;
     best = error;

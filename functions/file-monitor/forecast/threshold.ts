@@ -43,7 +43,10 @@ export interface Outlook {
   readonly horizon: number;
   /** At the horizon. */
   readonly forecast: Forecast;
+  /** For people, and the metric. */
   readonly mase: number | undefined;
+  /** For the guard rail. */
+  readonly guardMase: number | undefined;
 }
 
 /**
@@ -66,7 +69,7 @@ export function lookAhead(
   const horizon = decisionHorizon(memory, limit);
   const learned = experience ?? learnFrom(history, horizon);
   const expected = forecast(history, now, horizon, learned);
-  return expected && { latest, horizon, forecast: expected, mase: learned.mase };
+  return expected && { latest, horizon, forecast: expected, mase: learned.mase, guardMase: learned.guardMase };
 }
 
 /** Decides the threshold of a run. */
@@ -102,9 +105,9 @@ function whyForecastIsNotUsed(
 ): string | undefined {
   if (mode === "fixed") return "it is fixed";
   if (outlook === undefined) return "there is less than a day of history to forecast from";
-  const { mase } = outlook;
-  if (mase === undefined || isWorseThanNaive(mase)) {
-    return `the forecasts were worse than naive ones (MASE ${mase?.toFixed(2) ?? "unknown"})`;
+  const { guardMase } = outlook;
+  if (guardMase === undefined || isWorseThanNaive(guardMase)) {
+    return `the forecasts were worse than naive ones (MASE ${guardMase?.toFixed(2) ?? "unknown"})`;
   }
   if (falseAlarms >= MAX_FALSE_ALARMS) {
     return `the last ${falseAlarms} scale-outs on a forecast were false alarms; someone should look`;
@@ -125,6 +128,6 @@ function effectiveThreshold(configured: number, files: number, expected: number)
 }
 
 /** To two digits: where the naive forecast is the best one, the difference is noise. */
-function isWorseThanNaive(mase: number): boolean {
-  return Math.round(mase * 100) > 100;
+function isWorseThanNaive(guardMase: number): boolean {
+  return Math.round(guardMase * 100) > 100;
 }

@@ -154,7 +154,7 @@ describe("the threshold", () => {
 
   test("is the configured one where forecasts were worse than naive ones", () => {
     const memory = { ...EMPTY_MEMORY, history };
-    const experience = { ...learnFrom(history, HOUR), mase: 1.2 };
+    const experience = { ...learnFrom(history, HOUR), guardMase: 1.2 };
     const outlook = lookAhead(memory, nowOf(history), HOUR, experience);
     const settings = { thresholdMode: "forecast", fileCountThreshold: files + 300 } as const;
     const { threshold, reason } = decideThreshold(outlook, memory, settings);
