@@ -77,8 +77,7 @@ function figures(results: readonly Result[], group: Group, suffix: string, hasGo
   const backtests = ours.flatMap((result) => result.backtests);
   const accuracies = ours.flatMap(({ backtests: [first] }) => (first === undefined ? [] : [first.accuracy]));
   const served = (mode: Mode) => percent(total(backtests, mode, "servedBefore"), total(backtests, mode, "crossings"));
-  const falseRate = (mode: Mode) =>
-    (30 * total(backtests, mode, "falseScaleOuts")) / sum(backtests.map(({ days }) => days));
+  const falseRate = (30 * total(backtests, "forecast", "falseScaleOuts")) / sum(backtests.map(({ days }) => days));
   const warnings = backtests.map(({ warning }) => warning).filter(({ passedAt }) => passedAt !== undefined);
   const line = (values: readonly number[]) => ({ peer: { name: "straight line", values } });
   const goal = (figure: Figure): Figure => {
@@ -123,8 +122,7 @@ function figures(results: readonly Result[], group: Group, suffix: string, hasGo
       name: `false scale-outs in 30 days${suffix}`,
       unit: "",
       better: "lower" as const,
-      ours: [falseRate("forecast")],
-      ...line([falseRate("line")]),
+      ours: [falseRate],
       goal: valueAtMost(1),
     },
     ...(warnings.length === 0
