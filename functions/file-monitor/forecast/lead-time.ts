@@ -18,14 +18,14 @@ export function rememberLeadTime(memory: ForecastMemory, leadTime: number): Fore
 }
 
 /**
- * The horizon of the decision: the longest lead time remembered, and the time until the next run, which is the next
- * chance to decide.
+ * The horizon of the decision: the longest lead time remembered, and two intervals of the runs. One is the time until the
+ * next chance to decide; the other one lies between the passing of the threshold and the run that sees it.
  *
  * @param limit milliseconds: no further ahead than that.
  */
 export function decisionHorizon({ leadTimes, history }: ForecastMemory, limit: number): number {
   const leadTime = leadTimes.length === 0 ? ASSUMED_LEAD_TIME : Math.max(...leadTimes);
-  return Math.min(limit, leadTime + runInterval(history));
+  return Math.min(limit, leadTime + 2 * runInterval(history));
 }
 
 function runInterval(history: History): number {

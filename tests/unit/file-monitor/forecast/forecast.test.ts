@@ -128,7 +128,7 @@ describe("the threshold", () => {
     const { threshold, reason } = decide(history, files + 300);
     expect(threshold).toBeLessThan(files);
     expect(reason).toMatch(
-      /^The threshold is \d+ instead of \d+: \d+ files were counted, and \d+ are possible in 20 minutes$/,
+      /^The threshold is \d+ instead of \d+: \d+ files were counted, and \d+ are possible in 25 minutes$/,
     );
   });
 
@@ -170,10 +170,10 @@ describe("the threshold", () => {
     expect(decideThreshold(lookAhead(proven, nowOf(history), HOUR), proven, settings).threshold).toBeLessThan(files);
   });
 
-  test("looks as far ahead as scale-outs took, and one run more, but no further than allowed", () => {
+  test("looks as far ahead as scale-outs took, and two runs more, but no further than allowed", () => {
     const memory = { ...EMPTY_MEMORY, history };
-    expect(decisionHorizon(memory, HOUR)).toBe(20 * MINUTE);
-    expect(decisionHorizon(rememberLeadTime(memory, 7.5 * MINUTE), HOUR)).toBe(13 * MINUTE);
+    expect(decisionHorizon(memory, HOUR)).toBe(25 * MINUTE);
+    expect(decisionHorizon(rememberLeadTime(memory, 7.5 * MINUTE), HOUR)).toBe(18 * MINUTE);
     expect(decisionHorizon(rememberLeadTime(memory, 3 * HOUR), HOUR)).toBe(HOUR);
   });
 });
