@@ -15,6 +15,8 @@ const LANE_HEIGHT = 20;
 const AXIS_HEIGHT = 44;
 const PANEL_HEIGHT = PLOT_HEIGHT + AXIS_HEIGHT + MODES.length * LANE_HEIGHT + 54;
 const HEADER = 88;
+/** Of a date, so that the last one is not cut off. */
+const LABEL_WIDTH = 76;
 
 const STYLE = `text{font:12px system-ui,"DejaVu Sans",sans-serif;fill:#24292f}.title{font-size:17px;font-weight:600}
 .quiet{fill:#57606a}.axis{stroke:#d0d7de}.grid{stroke:#eaeef2}.end{text-anchor:end}.middle{text-anchor:middle}
@@ -104,7 +106,7 @@ function drawPanel({ from, to, top, title }: Panel, { runs, threshold, modes }: 
   const timeTicks: string[] = [];
   for (let time = Math.ceil(from / step) * step; time <= to; time += step) {
     timeTicks.push(
-      `<line class="axis" x1="${px(x(time))}" x2="${px(x(time))}" y1="${bottom}" y2="${bottom + 5}"/>${text(x(time), bottom + 18, timeText(time, step), "quiet middle")}`,
+      `<line class="axis" x1="${px(x(time))}" x2="${px(x(time))}" y1="${bottom}" y2="${bottom + 5}"/>${text(Math.min(x(time), WIDTH - LABEL_WIDTH / 2), bottom + 18, timeText(time, step), "quiet middle")}`,
     );
   }
   return [
