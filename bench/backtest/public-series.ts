@@ -19,7 +19,10 @@ const REPORTING = [
   "wind-power",
 ];
 
-/** The halves were set before the first run; both have trends, seasons, levels and bursts. */
+/**
+ * The halves were set before the first run; both have trends, seasons, levels and bursts. The figures of the reporting half
+ * were seen once before the guard rail, the quick gains and the horizon of two runs got their present form.
+ */
 export const PUBLIC_SERIES: readonly PublicSeries[] = [
   ...TUNING.map((name) => ({ name, half: "tuning" }) as const),
   ...REPORTING.map((name) => ({ name, half: "reporting" }) as const),
