@@ -20,7 +20,7 @@ const ARROWS = {
   "packages/nfs-client/": [],
   "packages/efs-tls/": [nfsClient],
   "packages/nfs-server/": [nfsWire],
-  "functions/": [mountTable, nfsClient, efsTls],
+  "functions/": [mountTable, nfsClient, nfsWire, efsTls],
   "fargate-app/": [mountTable, nfsClient, nfsCommandLine, firstContact, efsTls],
   "(index|config|build).ts|components/": [...program, mountTable, ...product.slice(0, 2)],
   "local/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2)],

@@ -1,8 +1,10 @@
 /** `monitor DIRECTORY CONCURRENCY`: counts its files as the file monitor does. */
-import { countFiles } from "../../functions/file-monitor/observe/count.ts";
+import { countTree } from "../../functions/file-monitor/observe/count/count-tree.ts";
+import { MountedDirectories } from "../../functions/file-monitor/observe/count/mounted-directories.ts";
 import { printCount } from "./printed-count.ts";
 
 const [, , directory = "", concurrency = ""] = process.argv;
 const { signal } = new AbortController();
-const { files } = await countFiles(directory, { concurrency: Number(concurrency), signal });
-printCount(files);
+const options = { concurrency: Number(concurrency), signal };
+const { count } = await countTree(new MountedDirectories(directory, options), options);
+printCount(count.files);

@@ -2,7 +2,7 @@
  * The result of a run: what the function returns, and the source of its metrics.
  */
 import type { MountTargetDescription } from "./aws/file-system.ts";
-import type { Skipped } from "./observe/count.ts";
+import type { Skipped } from "./observe/count/count-tree.ts";
 
 export type MonitorResult = Outcome & Report;
 

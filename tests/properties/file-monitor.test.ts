@@ -9,7 +9,8 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readParameter, writeParameter } from "../../functions/file-monitor/aws/parameter.ts";
 import { decide, isThresholdPassed } from "../../functions/file-monitor/decide/decide.ts";
-import { countFiles } from "../../functions/file-monitor/observe/count.ts";
+import { countTree } from "../../functions/file-monitor/observe/count/count-tree.ts";
+import { MountedDirectories } from "../../functions/file-monitor/observe/count/mounted-directories.ts";
 import { MonitorAccount } from "../support/monitor-account.ts";
 import { disagreementsOf } from "../support/monitor-rules.ts";
 import { CLEAN_RUN, FAULTS, MonitorWorld } from "../support/monitor-world.ts";
@@ -58,7 +59,8 @@ describe("1. the count is the number of entries that are not directories", () =>
         const directory = mkdtempSync(join(tmpdir(), "count-"));
         const root = join(directory, "root");
         const expected = make(Buffer.from(root), tree);
-        const { files, complete, skipped } = await countFiles(root, { concurrency, signal: never });
+        const options = { concurrency, signal: never };
+        const { files, complete, skipped } = (await countTree(new MountedDirectories(root, options), options)).count;
         expect({ files, complete, skipped: skipped.count }).toEqual({ files: expected, complete: true, skipped: 0 });
         rmSync(directory, { recursive: true });
       }),

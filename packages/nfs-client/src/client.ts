@@ -29,21 +29,7 @@ const DEFAULT_DIRECTORY_MODE = 0o755;
  * @throws {ConnectionError | DeadlineError | ProtocolError}
  */
 export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> {
-  const name = `${hostname()} ${process.pid} ${randomBytes(8).toString("hex")}`;
-  const channel = await Channel.open({
-    address: { host: options.host, port: options.port ?? NFS_PORT, tls: options.tls },
-    credential: {
-      machineName: hostname().slice(0, 64),
-      uid: options.uid ?? process.getuid?.() ?? 0,
-      gid: options.gid ?? process.getgid?.() ?? 0,
-      gids: [],
-    },
-    clientName: name,
-    slots: options.slots ?? DEFAULT_SLOTS,
-    connectTimeout: options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
-    silenceLimit: options.silenceLimit ?? DEFAULT_SILENCE_LIMIT,
-    onSilence: options.onSilence ?? (() => {}),
-  });
+  const { name, channel } = await openChannel(options);
   const context: FileContext = {
     channel,
     openOwners: new OwnerNames("open", MAX_OPEN_FILES),
@@ -78,4 +64,24 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     close: () => channel.close(),
     [Symbol.asyncDispose]: () => channel.close(),
   };
+}
+
+/** A session on a server, by a client with a name of its own. */
+export async function openChannel(options: NfsClientOptions): Promise<{ name: string; channel: Channel }> {
+  const name = `${hostname()} ${process.pid} ${randomBytes(8).toString("hex")}`;
+  const channel = await Channel.open({
+    address: { host: options.host, port: options.port ?? NFS_PORT, tls: options.tls },
+    credential: {
+      machineName: hostname().slice(0, 64),
+      uid: options.uid ?? process.getuid?.() ?? 0,
+      gid: options.gid ?? process.getgid?.() ?? 0,
+      gids: [],
+    },
+    clientName: name,
+    slots: options.slots ?? DEFAULT_SLOTS,
+    connectTimeout: options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
+    silenceLimit: options.silenceLimit ?? DEFAULT_SILENCE_LIMIT,
+    onSilence: options.onSilence ?? (() => {}),
+  });
+  return { name, channel };
 }

@@ -37,6 +37,13 @@ export {
 } from "./errors.ts";
 export { TEMPORARY_PREFIX } from "./files/staged-file.ts";
 export { MemoryBudget } from "./memory-budget.ts";
+export {
+  connectTreeReader,
+  type DirectoryContents,
+  type DirectoryLocation,
+  type ReadTreeOptions,
+  type TreeReader,
+} from "./tree-reader.ts";
 export type {
   DirectoryEntry,
   DirectoryOptions,

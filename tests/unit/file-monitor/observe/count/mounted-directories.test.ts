@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { countFiles } from "../../../../functions/file-monitor/observe/count.ts";
+import { countTree } from "../../../../../functions/file-monitor/observe/count/count-tree.ts";
+import { MountedDirectories } from "../../../../../functions/file-monitor/observe/count/mounted-directories.ts";
 
 /** What happens to a directory just before it is opened, by its path below the root. */
 const beforeOpening = new Map<string, () => void>();
@@ -90,7 +91,10 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-const count = () => countFiles(root, { concurrency: 2, signal: new AbortController().signal });
+async function count() {
+  const options = { concurrency: 2, signal: new AbortController().signal };
+  return (await countTree(new MountedDirectories(root, options), options)).count;
+}
 
 function fail(code: string): () => never {
   return () => {

@@ -5,7 +5,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CountError, countFiles } from "../../../../functions/file-monitor/observe/count.ts";
+import { CountError, countTree } from "../../../../../functions/file-monitor/observe/count/count-tree.ts";
+import { MountedDirectories } from "../../../../../functions/file-monitor/observe/count/mounted-directories.ts";
 
 let root: string;
 
@@ -22,6 +23,10 @@ const never = new AbortController().signal;
 
 function count(options: { concurrency?: number; signal?: AbortSignal } = {}) {
   return countFiles(root, { concurrency: 8, signal: never, ...options });
+}
+
+async function countFiles(path: string, options: { concurrency: number; signal: AbortSignal }) {
+  return (await countTree(new MountedDirectories(path, options), options)).count;
 }
 
 /** Makes files, by path below the root, with the directories they need. */

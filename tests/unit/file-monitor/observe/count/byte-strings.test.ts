@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { toByteString, toText } from "../../../../functions/file-monitor/observe/byte-strings.ts";
+import { toByteString, toText } from "../../../../../functions/file-monitor/observe/count/byte-strings.ts";
 
 test.each([
   [toByteString("/data/日本/é"), "/data/日本/é"],
