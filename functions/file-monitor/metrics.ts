@@ -13,6 +13,8 @@
  * | CountDuration | Milliseconds | time the count took; only of runs that counted |
  * | CountAge | Milliseconds | time since the count began; 0 when the run counted |
  * | CountIncomplete | Count | 1 when the time for counting ran out, else 0 |
+ * | DirectoriesRead | Count | directories that were read, because they were new or had changed; only of runs that counted |
+ * | WrongDirectories | Count | directories that were kept wrongly: an error of the program; only of full counts |
  * | LargestDirectory | Count | files directly in the directory that holds most |
  * | SkippedEntries | Count | directories and entries that could not be read |
  * | MountTargets | Count | mount targets in state available |
@@ -60,6 +62,8 @@ function measure(result: MonitorResult): Measurement[] {
     ["CountDuration", Milliseconds, countAge === 0 ? result.countDuration : undefined],
     ["CountAge", Milliseconds, countAge],
     ["CountIncomplete", Count, countComplete === undefined ? undefined : !countComplete],
+    ["DirectoriesRead", Count, countAge === 0 ? result.directoriesRead : undefined],
+    ["WrongDirectories", Count, countAge === 0 && result.fullCount ? result.wrongDirectories?.count : undefined],
     ["LargestDirectory", Count, result.largestDirectory?.files],
     ["SkippedEntries", Count, result.skipped?.count],
     ["MountTargets", Count, mountTargets?.filter(({ state }) => state === "available").length],

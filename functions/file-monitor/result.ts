@@ -2,7 +2,7 @@
  * The result of a run: what the function returns, and the source of its metrics.
  */
 import type { MountTargetDescription } from "./aws/file-system.ts";
-import type { Skipped } from "./observe/count/count-tree.ts";
+import type { Skipped, WrongDirectories } from "./observe/count/count-tree.ts";
 
 export type MonitorResult = Outcome & Report;
 
@@ -23,6 +23,12 @@ export interface Report {
   countDuration?: number;
   /** Milliseconds since the count began; 0 where this run has counted. */
   countAge?: number;
+  /** Whether the count read every directory; otherwise only those that had changed since the count before. */
+  fullCount?: boolean;
+  /** Directories that the count has read. */
+  directoriesRead?: number;
+  /** Directories of which the count before said something else, though they have not changed: an error of ours. */
+  wrongDirectories?: WrongDirectories;
   /** The directory that holds most files directly, as a path inside the file system. */
   largestDirectory?: { readonly path: string; readonly files: number };
   /** What could not be read, with the paths of the first few. */
@@ -41,5 +47,16 @@ export interface Report {
 
 /** What a count says. */
 export type CountReport = Required<
-  Pick<Report, "fileCount" | "countComplete" | "countDuration" | "countAge" | "largestDirectory" | "skipped">
+  Pick<
+    Report,
+    | "fileCount"
+    | "countComplete"
+    | "countDuration"
+    | "countAge"
+    | "fullCount"
+    | "directoriesRead"
+    | "wrongDirectories"
+    | "largestDirectory"
+    | "skipped"
+  >
 >;

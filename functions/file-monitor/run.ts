@@ -1,3 +1,4 @@
+import type { TlsOptions } from "nfs-client";
 import type { AwsSession } from "./aws/session.ts";
 import type { Deadline } from "./deadline.ts";
 import type { PastCounts } from "./decide/count-schedule.ts";
@@ -18,6 +19,10 @@ export interface Run {
 /** What a process keeps from one run for the next. Losing it costs two counts and a refused call, and nothing else. */
 export interface Memory {
   lastCount?: RememberedCount;
+  /** Of the tree in the bucket, since it was last read or written. */
+  treeEtag?: string | undefined;
+  /** To mount targets. */
+  tls?: Promise<TlsOptions>;
   /** Availability Zones in which EFS has refused this file system a mount target, and will again. */
   readonly unsupportedZones: Set<string>;
 }

@@ -2,6 +2,8 @@
  * The monitor's settings, from its environment.
  */
 import { posix } from "node:path";
+import type { MountTargetTlsSettings } from "@efs-mount-autoscaling/efs-tls";
+import { DEFAULT_NFS_PORT } from "@efs-mount-autoscaling/mount-table";
 import * as z from "zod";
 
 /** How routers get a changed mount table: by new tasks, or by reading it again themselves. */
@@ -9,12 +11,23 @@ export type Rollout =
   | { readonly kind: "rolling-deployment"; readonly clusterName: string; readonly serviceName: string }
   | { readonly kind: "hot-reload" };
 
+/** How the files are counted: through a mount of this process, or over NFS. */
+export type CountVia =
+  /** The directory to count as this process sees it: below the path where the file system is mounted. */
+  | { readonly kind: "mount"; readonly countedPath: string }
+  /** Plain TCP where `tls` is undefined. */
+  | { readonly kind: "nfs"; readonly port: number; readonly tls: MountTargetTlsSettings | undefined };
+
 /** All times are milliseconds. */
 export interface Settings {
   /** The directory to count, as a path inside the file system. */
   readonly targetDirectory: string;
-  /** The same directory as this process sees it: below the path where the file system is mounted. */
-  readonly countedPath: string;
+  readonly countVia: CountVia;
+  /** Where what one count has seen is kept for the next. Nothing is kept where both are undefined. */
+  readonly treeFile: string | undefined;
+  readonly treeBucket: string | undefined;
+  /** After which every directory is read again. */
+  readonly fullCountInterval: number;
   readonly countTimeBudget: number;
   /** How many directories are read at once. libuv runs no more of them than UV_THREADPOOL_SIZE (4). */
   readonly countConcurrency: number;
@@ -58,6 +71,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
 }
 
 const SECONDS_IN_A_DAY = 86_400;
+const MILLISECONDS_IN_AN_HOUR = 3_600_000;
 
 /** A required string of a form; `allowed` completes "must be …". */
 function text(form: RegExp, allowed: string) {
@@ -99,9 +113,33 @@ const rolloutSchema = z.discriminatedUnion(
   "rolling-deployment or hot-reload",
 );
 
+const ON_OFF = z.enum(["on", "off"], "on or off");
+
+/** How the function connects to mount targets, by the names that the router has for it. */
+const nfsSchema = z
+  .object({
+    COUNT_VIA: z.enum(["mount", "nfs"], "mount or nfs").default("mount"),
+    NFS_PORT: wholeNumber(1, 65_535).default(DEFAULT_NFS_PORT),
+    NFS_TLS: ON_OFF.default("off"),
+    NFS_TLS_SERVER_NAME: text(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, "a DNS name").optional(),
+    NFS_TLS_CA_FILE: z.string().optional(),
+    EFS_ACCESS_POINT_ID: text(/^fsap-[0-9a-f]+$/, "an EFS access point id like fsap-0123abcd").optional(),
+    EFS_IAM_AUTHORIZATION: ON_OFF.default("off"),
+    AWS_REGION: z.string().optional(),
+  })
+  .superRefine(({ NFS_TLS, NFS_TLS_SERVER_NAME, EFS_IAM_AUTHORIZATION, AWS_REGION }, context) => {
+    const demand = (variable: string, message: string) =>
+      context.addIssue({ code: "custom", path: [variable], message });
+    if (NFS_TLS === "on") {
+      if (NFS_TLS_SERVER_NAME === undefined)
+        demand("NFS_TLS_SERVER_NAME", "the name in the mount targets' certificate");
+      if (EFS_IAM_AUTHORIZATION === "on" && AWS_REGION === undefined) demand("AWS_REGION", "the file system's region");
+    } else if (EFS_IAM_AUTHORIZATION === "on") demand("NFS_TLS", "on for EFS_IAM_AUTHORIZATION");
+  });
+
 /** The variables that the monitor reads: the stack sets them by these names. */
 export const environmentSchema = z.intersection(
-  rolloutSchema,
+  z.intersection(rolloutSchema, nfsSchema),
   z.object({
     TARGET_DIRECTORY: absolutePath.default("/data"),
     EFS_MOUNT_PATH: absolutePath.default("/mnt/efs"),
@@ -109,6 +147,11 @@ export const environmentSchema = z.intersection(
     COUNT_TIME_BUDGET_SECONDS: seconds(0.001, SECONDS_IN_A_DAY).default(600_000),
     COUNT_CONCURRENCY: wholeNumber(1, 256).default(32),
     COUNT_TIME_PERCENT: wholeNumber(1, 100).default(10),
+    FULL_COUNT_HOURS: wholeNumber(1, 8760)
+      .transform((hours) => hours * MILLISECONDS_IN_AN_HOUR)
+      .default(24 * MILLISECONDS_IN_AN_HOUR),
+    COUNT_TREE_FILE: absolutePath.optional(),
+    COUNT_TREE_BUCKET: text(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the name of an S3 bucket").optional(),
     EFS_FILE_SYSTEM_ID: text(/^fs-[0-9a-f]+$/, "an EFS file system id like fs-0123abcd"),
     EFS_SECURITY_GROUP_ID: text(/^sg-[0-9a-f]+$/, "a security group id like sg-0123abcd"),
     VPC_ID: text(/^vpc-[0-9a-f]+$/, "a VPC id like vpc-0123abcd"),
@@ -125,10 +168,32 @@ export const environmentSchema = z.intersection(
   }),
 );
 
-function toSettings(environment: z.infer<typeof environmentSchema>): Settings {
+type MonitorEnvironment = z.infer<typeof environmentSchema>;
+
+function toCountVia(environment: MonitorEnvironment): CountVia {
+  if (environment.COUNT_VIA === "mount") {
+    const countedPath = posix.join(environment.EFS_MOUNT_PATH, environment.TARGET_DIRECTORY);
+    return { kind: "mount", countedPath };
+  }
+  const { NFS_PORT: port, NFS_TLS_SERVER_NAME: serverName } = environment;
+  if (environment.NFS_TLS === "off" || serverName === undefined) return { kind: "nfs", port, tls: undefined };
+  const tls = {
+    serverName,
+    certificateAuthorityFile: environment.NFS_TLS_CA_FILE,
+    fileSystemId: environment.EFS_FILE_SYSTEM_ID,
+    accessPointId: environment.EFS_ACCESS_POINT_ID,
+    iamRegion: environment.EFS_IAM_AUTHORIZATION === "on" ? environment.AWS_REGION : undefined,
+  };
+  return { kind: "nfs", port, tls };
+}
+
+function toSettings(environment: MonitorEnvironment): Settings {
   return {
     targetDirectory: posix.normalize(environment.TARGET_DIRECTORY),
-    countedPath: posix.join(environment.EFS_MOUNT_PATH, environment.TARGET_DIRECTORY),
+    countVia: toCountVia(environment),
+    treeFile: environment.COUNT_TREE_FILE,
+    treeBucket: environment.COUNT_TREE_BUCKET,
+    fullCountInterval: environment.FULL_COUNT_HOURS,
     countTimeBudget: environment.COUNT_TIME_BUDGET_SECONDS,
     countConcurrency: environment.COUNT_CONCURRENCY,
     maxCountTimeShare: environment.COUNT_TIME_PERCENT / 100,

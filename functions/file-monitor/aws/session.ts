@@ -4,6 +4,7 @@
 import { EC2Client } from "@aws-sdk/client-ec2";
 import { ECSClient } from "@aws-sdk/client-ecs";
 import { EFSClient } from "@aws-sdk/client-efs";
+import { S3Client } from "@aws-sdk/client-s3";
 import { SSMClient, type SSMClientConfig } from "@aws-sdk/client-ssm";
 import * as z from "zod";
 
@@ -13,6 +14,7 @@ export interface AwsClients {
   /** For calls that must not be sent twice: it does not retry. */
   readonly ecsOnce: ECSClient;
   readonly efs: EFSClient;
+  readonly s3: S3Client;
   readonly ssm: SSMClient;
 }
 
@@ -37,8 +39,15 @@ export function createAwsClients(options: AwsClientOptions = {}): AwsClients {
     ecs: new ECSClient(configuration),
     ecsOnce: new ECSClient({ ...configuration, maxAttempts: 1 }),
     efs: new EFSClient(configuration),
+    // A bucket is a host name of its own, which only AWS has.
+    s3: new S3Client({ ...configuration, forcePathStyle: isElsewhere(options) }),
     ssm: new SSMClient(configuration),
   };
+}
+
+/** Whether an endpoint is given: another one than AWS's own. */
+function isElsewhere({ endpoint = process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL }: AwsClientOptions) {
+  return endpoint !== undefined;
 }
 
 /** A call to AWS that failed, after the SDK's own retries. */

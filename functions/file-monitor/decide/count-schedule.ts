@@ -13,6 +13,8 @@ export interface PastCount {
   readonly startedAt: number;
   /** Milliseconds. */
   readonly duration: number;
+  /** Whether it read every directory; otherwise only those that had changed. Default false. */
+  readonly readAll?: boolean;
 }
 
 /** The last count and the one before it, as far as there were any. */
@@ -56,5 +58,10 @@ export function countInterval(
   const isNear = distance <= NEIGHBOURHOOD * fileCountThreshold;
   if (isNear || !last.complete || before === undefined || !before.complete) return 0;
   const filesPerMillisecond = Math.abs(last.files - before.files) / Math.max(1, last.startedAt - before.startedAt);
-  return Math.min(last.duration / maxCountTimeShare, distance / (GROWTH_MARGIN * filesPerMillisecond));
+  return Math.min(nextDuration(last, before) / maxCountTimeShare, distance / (GROWTH_MARGIN * filesPerMillisecond));
+}
+
+/** How long the next count should take: one that follows a count of everything reads only what has changed. */
+function nextDuration(last: PastCount, before: PastCount): number {
+  return last.readAll === true && before.readAll !== true ? before.duration : last.duration;
 }

@@ -1,10 +1,17 @@
 import { posix } from "node:path";
+import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
+import { listMountTargets } from "../aws/file-system.ts";
 import { deadlineIn } from "../deadline.ts";
 import { isCountDue } from "../decide/count-schedule.ts";
 import type { CountReport } from "../result.ts";
 import type { Run } from "../run.ts";
-import type { Settings } from "../settings.ts";
-import { countFiles } from "./count.ts";
+import type { CountVia, Settings } from "../settings.ts";
+import { countTree, type TreeCount } from "./count/count-tree.ts";
+import type { Directories } from "./count/directories.ts";
+import { loadTree, saveTree } from "./count/kept-tree.ts";
+import { MountedDirectories } from "./count/mounted-directories.ts";
+import { NfsDirectories } from "./count/nfs-directories.ts";
+import type { SavedTree, TreeSource } from "./count/tree-file.ts";
 
 /** What a run keeps of its time for what follows the count. */
 const TIME_AFTER_COUNT = 60_000;
@@ -18,36 +25,111 @@ export async function observeFiles(run: Run): Promise<CountReport> {
     return { ...lastCount.report, countAge: startedAt - lastCount.past.last.startedAt };
   }
   const report = await count(run);
-  const { fileCount: files, countComplete: complete, countDuration: duration } = report;
-  const last = { files, complete, startedAt, duration };
+  const { fileCount: files, countComplete: complete, countDuration: duration, fullCount: readAll } = report;
+  const last = { files, complete, startedAt, duration, readAll };
   memory.lastCount = { report, past: { last, before: lastCount?.past.last } };
   return report;
 }
 
 /** Counts as far as the time goes. */
-async function count({ settings, deadline, log }: Run): Promise<CountReport> {
+async function count(run: Run): Promise<CountReport> {
+  const { settings, deadline, log } = run;
   const start = performance.now();
+  const startedAt = Date.now();
   const timeToCount = deadline.remaining() - Math.min(TIME_AFTER_COUNT, deadline.remaining() / 4);
-  const { files, complete, largestDirectory, skipped } = await countFiles(settings.countedPath, {
-    concurrency: settings.countConcurrency,
-    signal: deadlineIn(Math.min(settings.countTimeBudget, timeToCount)).signal,
-  });
+  const { signal } = deadlineIn(Math.min(settings.countTimeBudget, timeToCount));
+  const source = treeSource(settings);
+  const saved = await loadTree(run, source);
+  const readAll = saved === undefined || isFullCountDue(startedAt, saved, settings);
+  const result = await withDirectories(run, signal, (directories) =>
+    countTree(directories, { concurrency: settings.countConcurrency, signal, kept: saved, readAll }),
+  );
+  await keep(run, source, result, readAll ? startedAt : saved.readAllAt);
+
+  const { files, complete, largestDirectory, skipped } = result.count;
+  const insideFileSystem = (path: string) => posix.join(settings.targetDirectory, path);
   const report: CountReport = {
     fileCount: files,
     countComplete: complete,
     countDuration: Math.round(performance.now() - start),
     countAge: 0,
-    largestDirectory: { ...largestDirectory, path: insideFileSystem(settings, largestDirectory.path) },
+    fullCount: readAll,
+    directoriesRead: result.directoriesRead,
+    wrongDirectories: {
+      count: result.wrongDirectories.count,
+      examples: result.wrongDirectories.examples.map(insideFileSystem),
+    },
+    largestDirectory: { ...largestDirectory, path: insideFileSystem(largestDirectory.path) },
     skipped: {
       count: skipped.count,
-      examples: skipped.examples.map(({ path, code }) => ({ path: insideFileSystem(settings, path), code })),
+      examples: skipped.examples.map(({ path, code }) => ({ path: insideFileSystem(path), code })),
     },
   };
   if (!complete) log.warn("The time for counting ran out: the count is a lower bound", { fileCount: files });
   if (skipped.count > 0) log.warn("Not everything could be read and counted", { skipped: report.skipped });
+  if (report.wrongDirectories.count > 0) {
+    log.error("The counts since the last full count were wrong", { wrongDirectories: report.wrongDirectories });
+  }
   return report;
 }
 
-function insideFileSystem({ targetDirectory }: Settings, path: string): string {
-  return posix.join(targetDirectory, path);
+/** A clock that was set back must not put it off. */
+function isFullCountDue(now: number, { readAllAt }: SavedTree, { fullCountInterval }: Settings): boolean {
+  return now < readAllAt || now - readAllAt >= fullCountInterval;
+}
+
+async function keep(
+  run: Run,
+  source: TreeSource,
+  { kept, directoriesRead, clockIsBehind }: TreeCount,
+  readAllAt: number,
+): Promise<void> {
+  if (clockIsBehind) {
+    run.log.error("The file system's clock is minutes behind this one: the next count reads everything", {});
+    await saveTree(run, source, { ...kept, readAllAt: 0 });
+  } else if (directoriesRead > 0) {
+    // What the time did not suffice for is read by the next count, which need not begin anew.
+    await saveTree(run, source, { ...kept, readAllAt });
+  }
+}
+
+function treeSource({ fileSystemId, targetDirectory, countVia }: Settings): TreeSource {
+  return { fileSystemId, directory: targetDirectory, via: countVia.kind };
+}
+
+async function withDirectories<Result>(
+  run: Run,
+  signal: AbortSignal,
+  use: (directories: Directories) => Promise<Result>,
+): Promise<Result> {
+  const { settings } = run;
+  const { countVia } = settings;
+  if (countVia.kind === "mount") {
+    const options = { concurrency: settings.countConcurrency, signal };
+    return await use(new MountedDirectories(countVia.countedPath, options));
+  }
+  const directories = await openNfs(run, countVia, signal);
+  try {
+    return await use(directories);
+  } finally {
+    await directories.close();
+  }
+}
+
+async function openNfs(
+  { aws, memory, settings, log }: Run,
+  { port, tls }: Extract<CountVia, { kind: "nfs" }>,
+  signal: AbortSignal,
+): Promise<NfsDirectories> {
+  const mountTargets = await listMountTargets(aws, settings.fileSystemId);
+  const available = mountTargets.filter(({ state }) => state === "available");
+  if (tls !== undefined) memory.tls ??= mountTargetTls(tls);
+  return await NfsDirectories.open({
+    path: settings.targetDirectory,
+    hosts: available.flatMap(({ ipAddress }) => ipAddress ?? []),
+    port,
+    tls: await memory.tls,
+    signal,
+    onUnusable: (host, reason) => log.warn("A mount target is not counted through", { host, reason }),
+  });
 }

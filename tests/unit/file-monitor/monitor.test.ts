@@ -529,6 +529,9 @@ const RECENT_COUNT: CountReport = {
   countComplete: true,
   countDuration: 600_000,
   countAge: 0,
+  fullCount: true,
+  directoriesRead: 1,
+  wrongDirectories: { count: 0, examples: [] },
   largestDirectory: { path: "/", files: 3 },
   skipped: { count: 0, examples: [] },
 };

@@ -12,7 +12,10 @@ const required = {
 test("what is not said has a default", () => {
   expect(readSettings({ ...required, PATH: "/bin", FILE_COUNT_THRESHOLD: "" })).toEqual({
     targetDirectory: "/data",
-    countedPath: "/mnt/efs/data",
+    countVia: { kind: "mount", countedPath: "/mnt/efs/data" },
+    fullCountInterval: 86_400_000,
+    treeFile: undefined,
+    treeBucket: undefined,
     countTimeBudget: 600_000,
     countConcurrency: 32,
     maxCountTimeShare: 0.1,
@@ -42,6 +45,23 @@ test("seconds may be fractions, and lists have commas", () => {
     subnetIds: ["subnet-0a", "subnet-0b"],
     maxMountTargets: 2,
   });
+});
+
+test("over NFS, TLS needs the name in the certificate, and IAM needs TLS and the region", () => {
+  const nfs = { ...required, COUNT_VIA: "nfs" };
+  expect(readSettings(nfs).countVia).toEqual({ kind: "nfs", port: 2049, tls: undefined });
+  const tls = {
+    ...nfs,
+    NFS_TLS: "on",
+    NFS_TLS_SERVER_NAME: "fs-0123abcd.efs.ap-northeast-1.amazonaws.com",
+    EFS_ACCESS_POINT_ID: "fsap-0123abcd",
+  };
+  const iam = { EFS_IAM_AUTHORIZATION: "on", AWS_REGION: "ap-northeast-1" };
+  expect(readSettings(tls).countVia).toMatchObject({ tls: { accessPointId: "fsap-0123abcd", iamRegion: undefined } });
+  expect(readSettings({ ...tls, ...iam }).countVia).toMatchObject({ tls: { iamRegion: "ap-northeast-1" } });
+  expect(() => readSettings({ ...tls, NFS_TLS_SERVER_NAME: "" })).toThrow("NFS_TLS_SERVER_NAME is missing");
+  expect(() => readSettings({ ...tls, ...iam, AWS_REGION: "" })).toThrow("AWS_REGION is missing");
+  expect(() => readSettings({ ...nfs, ...iam })).toThrow("NFS_TLS is missing; it must be on for EFS_IAM_AUTHORIZATION");
 });
 
 test("a service needs no name where routers read the table themselves", () => {

@@ -209,7 +209,7 @@ class Bytes {
     return at;
   }
 
-  /** A view, which is good until more is added. */
+  /** A view: what was added stays as it is. */
   slice(start: number, end: number): Buffer {
     return this.#buffer.subarray(start, end);
   }

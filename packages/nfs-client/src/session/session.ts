@@ -40,7 +40,7 @@ const MEBIBYTE = 1024 * 1024;
 const DIRECTORY_PAGE = 256 * 1024;
 
 /** Enough for paths of about forty names. More would not help: nfs-ganesha grants any number, and executes 100. */
-const OPERATIONS = 64;
+const OPERATIONS = 100;
 
 /** Bytes of the largest reply that the client asks for. */
 export const MAX_RESPONSE_SIZE = MEBIBYTE + ENVELOPE;

@@ -28,6 +28,12 @@ describe("the interval between counts", () => {
     ["a lower bound says nothing of how fast the number grows", past({}, { complete: false }), 0],
     ["the first count says nothing of it either", { last: count({}), before: undefined }, 0],
     ["the threshold is not reached in between, at twice the speed", past({ files: 40_000 }, { files: 0 }), 3.75],
+    [
+      "after a full count, the next one takes as long as the one before it",
+      past({ readAll: true }, { duration: 600 }),
+      0.1,
+    ],
+    ["unless that was a full one, too", past({ readAll: true }, { readAll: true, duration: 600 }), 10],
     ["nor while the number falls", past({ files: 160_000 }, { files: 200_000 }), 3.75],
   ])("%s", (_, counts, minutes) => {
     expect(countInterval(counts, settings) / MINUTE).toBeCloseTo(minutes);
