@@ -69,6 +69,12 @@ export class ObjectStore {
     return etag;
   }
 
+  /** Of the object's bytes as they are, without quotes; undefined where there is no such object. */
+  async etagOf(bucket: string, key: string): Promise<string | undefined> {
+    const bytes = await readFile(await this.#objectPath(bucket, key)).catch(() => undefined);
+    return bytes && createHash("md5").update(bytes).digest("hex");
+  }
+
   async getObject(bucket: string, key: string): Promise<Buffer> {
     const path = await this.#objectPath(bucket, key);
     try {

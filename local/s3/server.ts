@@ -46,6 +46,8 @@ interface Input {
   readonly bucket: string;
   readonly key: string;
   readonly query: z.infer<typeof querySchema>;
+  /** Without quotes: the object must have this ETag, or for `absent` must not be there. */
+  readonly condition: string | undefined;
   readonly body: Readable;
 }
 
@@ -71,11 +73,20 @@ const completionSchema = z.object({
   }),
 });
 
+/** Of {@link Input.condition}. */
+const ABSENT = "absent";
+
 const NAMESPACE = { "@xmlns": "http://s3.amazonaws.com/doc/2006-03-01/" };
 
 const OPERATIONS = {
-  PutObject: async (store, { bucket, key, body }) => ({ etag: await store.putObject(bucket, key, body) }),
-  GetObject: async (store, { bucket, key }) => ({ body: await store.getObject(bucket, key) }),
+  PutObject: async (store, { bucket, key, condition, body }) => {
+    await requireCondition(store, { bucket, key, condition });
+    return { etag: await store.putObject(bucket, key, body) };
+  },
+  GetObject: async (store, { bucket, key }) => {
+    const body = await store.getObject(bucket, key);
+    return { body, ...definedEtag(await store.etagOf(bucket, key)) };
+  },
   ListObjectsV2: async (store, { bucket, query: { prefix } }) => {
     const objects = await store.listObjects(bucket, prefix);
     const contents = objects.map(({ key, size, lastModified }) => ({
@@ -114,6 +125,24 @@ const OPERATIONS = {
     return { statusCode: 204 };
   },
 } satisfies Record<string, Operation>;
+
+/** S3 user guide, "How to prevent object overwrites with conditional writes". */
+async function requireCondition(
+  store: ObjectStore,
+  { bucket, key, condition }: Pick<Input, "bucket" | "key" | "condition">,
+): Promise<void> {
+  if (condition === undefined) return;
+  const etag = await store.etagOf(bucket, key);
+  if (condition !== ABSENT && etag === undefined) {
+    throw new AwsError("NoSuchKey", 404, "The specified key does not exist.");
+  }
+  if (condition === ABSENT ? etag === undefined : etag === condition) return;
+  throw new AwsError("PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold");
+}
+
+function definedEtag(etag: string | undefined): Pick<Output, "etag"> {
+  return etag === undefined ? {} : { etag };
+}
 
 type OperationName = keyof typeof OPERATIONS;
 
@@ -155,6 +184,7 @@ function readInput(request: FastifyRequest): Input {
     bucket,
     key: decodeURIComponent(key.join("/")),
     query: querySchema.parse(request.query),
+    condition: request.headers["if-none-match"] === "*" ? ABSENT : request.headers["if-match"]?.replaceAll('"', ""),
     body: request.body instanceof Readable ? request.body : Readable.from([]),
   };
 }
