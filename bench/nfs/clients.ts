@@ -20,6 +20,10 @@ const measuredSchema = z.object({
   bytesReceived: z.number().default(Number.NaN),
   /** Data in one WRITE; 0 where nothing was written. */
   bytesInWrite: z.number().default(0),
+  /** Of a count: directories, those that were read, and what is kept of them. */
+  directories: z.number().default(Number.NaN),
+  directoriesRead: z.number().default(Number.NaN),
+  keptBytes: z.number().default(Number.NaN),
 });
 
 export type Measured = z.infer<typeof measuredSchema>;
@@ -27,7 +31,7 @@ export type Measured = z.infer<typeof measuredSchema>;
 /** A client, as a program that is run against a directory of a server. */
 export interface ClientProgram {
   /** It ends with the row, or sooner when it is told to. */
-  start(at: Exported, workload: string, ...parameters: readonly (string | number)[]): RunningClient;
+  start(at: Exported, ...parameters: readonly (string | number)[]): RunningClient;
 }
 
 export interface RunningClient {
@@ -39,6 +43,11 @@ export interface RunningClient {
 /** Our client: the bundle of its source. */
 export async function ourClient(bench: Bench): Promise<ClientProgram> {
   return clientProgram(bench, [process.execPath, await bundleProgram("nfs/client.ts")]);
+}
+
+/** The monitor's counts: see `../counting/recount.ts`. */
+export async function recountProgram(bench: Bench): Promise<ClientProgram> {
+  return clientProgram(bench, [process.execPath, await bundleProgram("counting/recount.ts")]);
 }
 
 /** libnfs; undefined when it is not installed, which is noted. */

@@ -4,6 +4,7 @@
  *   libnfs HOST PORT DIRECTORY reads  AT_ONCE FILES BYTES
  *   libnfs HOST PORT DIRECTORY writes AT_ONCE FILES BYTES
  *   libnfs HOST PORT DIRECTORY list
+ *   libnfs HOST PORT DIRECTORY walk
  *   libnfs HOST PORT DIRECTORY read NAME
  *   libnfs HOST PORT DIRECTORY write NAME BYTES
  *
@@ -31,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -363,6 +365,31 @@ static long list(double seconds) {
   return count;
 }
 
+/* ---- a tree ---- */
+
+static long walk_below(const char *path) {
+  struct nfsdir *dir;
+  if (nfs_opendir(mounted, path, &dir) != 0) fail("opendir", mounted);
+  long files = 0;
+  for (struct nfsdirent *entry = nfs_readdir(mounted, dir); entry != NULL; entry = nfs_readdir(mounted, dir)) {
+    if (strcmp(entry->name, ".") == 0 || strcmp(entry->name, "..") == 0) continue;
+    if ((entry->mode & S_IFMT) != S_IFDIR) {
+      files++;
+      continue;
+    }
+    char below[4096];
+    snprintf(below, sizeof below, "%s/%s", strcmp(path, "/") == 0 ? "" : path, entry->name);
+    files += walk_below(below);
+  }
+  nfs_closedir(mounted, dir);
+  return files;
+}
+
+static long walk(double seconds) {
+  (void)seconds;
+  return walk_below("/");
+}
+
 int main(int count, char **arguments) {
   const char *workload = count < 5 ? "" : arguments[4];
   host = count < 5 ? "" : arguments[1];
@@ -379,12 +406,13 @@ int main(int count, char **arguments) {
   large.data = malloc(CHUNK);
   memset(large.data, 'n', CHUNK);
   if (count == 5 && strcmp(workload, "list") == 0) measure(list);
+  else if (count == 5 && strcmp(workload, "walk") == 0) measure(walk);
   else if (count == 6 && strcmp(workload, "read") == 0) measure(read_large);
   else if (count == 7 && strcmp(workload, "write") == 0) {
     prepare_large(strtoull(parameters[1], NULL, 10));
     measure(write_large);
   } else {
-    fprintf(stderr, "usage: libnfs HOST PORT DIRECTORY reads|writes|list|read|write PARAMETERS\n");
+    fprintf(stderr, "usage: libnfs HOST PORT DIRECTORY reads|writes|list|walk|read|write PARAMETERS\n");
     return 2;
   }
   return 0;
