@@ -257,6 +257,12 @@ const keys = z.object({
   ),
   // Each takes a thread and a file descriptor, and Lambda allows a function 1,024 of both for all that it does.
   countConcurrency: wholeNumber(32, "directories", 1, 256).describe("Directories counted at once, 256 at most."),
+  countVia: choice("mount", "mount", "nfs").describe(
+    "How the monitor reads the directories: through a mount, or over NFS by itself, through all mount targets at once.",
+  ),
+  fullCountHours: wholeNumber(24, "hours", 1, 8760).describe(
+    "Hours after which the monitor reads every directory again, and not only those that have changed.",
+  ),
   mountTargetPollIntervalSeconds: wholeNumber(10, "seconds", 1, 60).describe(
     "Seconds between two polls of a mount target that is being created.",
   ),

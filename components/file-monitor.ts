@@ -3,9 +3,16 @@ import * as pulumi from "@pulumi/pulumi";
 import type { environmentSchema } from "../functions/file-monitor/settings.ts";
 import { type Environment, variablesOf } from "./environment.ts";
 import { policyDocument, useKeyThrough } from "./policy.ts";
+import { createPrivateBucket, type PrivateBucket } from "./private-bucket.ts";
 
 /** Where the function sees the root of its access point. */
 const MOUNT_PATH = "/mnt/efs";
+
+/** In what Lambda gives each instance of the function. */
+const TREE_FILE = "/tmp/count-tree";
+
+/** After which a tree that is no longer written is deleted: it costs one full count, should it be needed again. */
+const TREE_DAYS = 30;
 
 /** What Lambda allows at most. */
 const TIMEOUT_SECONDS = 900;
@@ -34,13 +41,15 @@ export interface FileMonitorArgs {
 
   /** Directories counted at once. Example: 32. */
   readonly countConcurrency: number;
+  /** Through a mount of the function, or over NFS. */
+  readonly countVia: "mount" | "nfs";
   /** Variables besides those that follow from the rest. Example: `{ FILE_COUNT_THRESHOLD: 100_000 }`. */
   readonly environment: Partial<Omit<MonitorEnvironment, "ROLLOUT">>;
 
   readonly vpcId: pulumi.Input<string>;
   /** Where mount targets may be made. */
   readonly mountTargetSubnetIds: readonly pulumi.Input<string>[];
-  /** Those of them where the function runs: their Availability Zones must have a mount target, or it could not mount. */
+  /** Those of them where the function runs. To mount, it needs a mount target in each of their Availability Zones. */
   readonly functionSubnetIds: readonly pulumi.Input<string>[];
   readonly functionSecurityGroupId: pulumi.Input<string>;
   readonly mountTargetSecurityGroupId: pulumi.Input<string>;
@@ -48,8 +57,12 @@ export interface FileMonitorArgs {
   /** Known once the mount table is this file system's. */
   readonly fileSystemId: pulumi.Input<string>;
   readonly fileSystemArn: pulumi.Input<string>;
+  /** The name in the mount targets' TLS certificate. */
+  readonly fileSystemDnsName: pulumi.Input<string>;
   /** The access point whose root is the directory to count. */
-  readonly accessPointArn: pulumi.Input<string>;
+  readonly accessPoint: aws.efs.AccessPoint;
+  /** Whether the file system lets clients in by IAM. */
+  readonly efsIamAuthorization: boolean;
 
   readonly parameterName: pulumi.Input<string>;
   readonly parameterArn: pulumi.Input<string>;
@@ -61,6 +74,9 @@ export interface FileMonitorArgs {
   readonly cluster: aws.ecs.Cluster;
   readonly service: aws.ecs.Service;
 
+  /** Leave the bucket of the count in the account when it leaves the stack. */
+  readonly retain: boolean;
+
   /** What is created before the function, and deleted after it. */
   readonly outlivedBy: readonly pulumi.Resource[];
 }
@@ -70,12 +86,14 @@ export class FileMonitor extends pulumi.ComponentResource {
   readonly function: aws.lambda.Function;
   readonly logGroup: aws.cloudwatch.LogGroup;
   readonly #name: string;
+  readonly #trees: PrivateBucket;
 
   constructor(name: string, args: FileMonitorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:FileMonitor", name, {}, opts);
     this.#name = name;
 
     this.logGroup = this.#createLogGroup(args);
+    this.#trees = this.#createTreeBucket(args);
     const policy = this.#allow(args);
     this.function = this.#createFunction(args, policy);
     this.#reportFailures(args);
@@ -90,6 +108,12 @@ export class FileMonitor extends pulumi.ComponentResource {
       { name: logGroupName, retentionInDays: logRetentionDays },
       { parent: this },
     );
+  }
+
+  /** Where one count leaves for the next what it has seen. */
+  #createTreeBucket({ retain }: FileMonitorArgs): PrivateBucket {
+    const lifecycleRules = [{ id: "old-trees", status: "Enabled", expiration: { days: TREE_DAYS } }];
+    return createPrivateBucket(`${this.#name}-trees`, { statements: () => [], lifecycleRules, retain }, this);
   }
 
   #allow(args: FileMonitorArgs): aws.iam.RolePolicy {
@@ -124,6 +148,14 @@ export class FileMonitor extends pulumi.ComponentResource {
         Action: ["ssm:GetParameter", "ssm:PutParameter"],
         Resource: args.parameterArn,
       },
+      {
+        Sid: "KeepCount",
+        Effect: "Allow",
+        Action: ["s3:GetObject", "s3:PutObject"],
+        Resource: pulumi.interpolate`${this.#trees.bucket.arn}/${args.fileSystemId}/*`,
+      },
+      // Without it, S3 refuses to say that an object is missing.
+      { Sid: "SeeWhetherCountIsKept", Effect: "Allow", Action: "s3:ListBucket", Resource: this.#trees.bucket.arn },
       ...(args.rollout === "rolling-deployment" ? [rollStatement(args.service)] : []),
       ...(args.parameterKeyArn === undefined
         ? []
@@ -159,7 +191,7 @@ export class FileMonitor extends pulumi.ComponentResource {
         Effect: "Allow",
         Action: "elasticfilesystem:ClientMount",
         Resource: args.fileSystemArn,
-        Condition: { ArnEquals: { "elasticfilesystem:AccessPointArn": args.accessPointArn } },
+        Condition: { ArnEquals: { "elasticfilesystem:AccessPointArn": args.accessPoint.arn } },
       },
       {
         Sid: "CreateNetworkInterfaces",
@@ -194,6 +226,9 @@ export class FileMonitor extends pulumi.ComponentResource {
       TARGET_DIRECTORY: "/",
       EFS_MOUNT_PATH: MOUNT_PATH,
       COUNT_CONCURRENCY: args.countConcurrency,
+      COUNT_TREE_FILE: TREE_FILE,
+      COUNT_TREE_BUCKET: this.#trees.bucket.bucket,
+      ...nfsEnvironment(args),
       EFS_FILE_SYSTEM_ID: args.fileSystemId,
       EFS_SECURITY_GROUP_ID: args.mountTargetSecurityGroupId,
       VPC_ID: args.vpcId,
@@ -226,7 +261,9 @@ export class FileMonitor extends pulumi.ComponentResource {
           },
         },
         vpcConfig: { subnetIds: [...args.functionSubnetIds], securityGroupIds: [args.functionSecurityGroupId] },
-        fileSystemConfig: { arn: args.accessPointArn, localMountPath: MOUNT_PATH },
+        ...(args.countVia === "mount"
+          ? { fileSystemConfig: { arn: args.accessPoint.arn, localMountPath: MOUNT_PATH } }
+          : {}),
         loggingConfig: { logFormat: "JSON", logGroup: this.logGroup.name },
       },
       // Lambda refuses to mount before the mount targets are available, and to enter the VPC without the role's policy.
@@ -278,6 +315,17 @@ export class FileMonitor extends pulumi.ComponentResource {
       { parent: this, dependsOn: [permission] },
     );
   }
+}
+
+function nfsEnvironment(args: FileMonitorArgs): Partial<MonitorEnvironment> {
+  if (args.countVia === "mount") return {};
+  return {
+    COUNT_VIA: "nfs",
+    NFS_TLS: "on",
+    NFS_TLS_SERVER_NAME: args.fileSystemDnsName,
+    EFS_ACCESS_POINT_ID: args.accessPoint.id,
+    EFS_IAM_AUTHORIZATION: args.efsIamAuthorization ? "on" : "off",
+  };
 }
 
 function rollStatement(service: aws.ecs.Service): aws.iam.PolicyStatement {

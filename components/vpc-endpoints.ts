@@ -56,7 +56,7 @@ export interface VpcEndpointsArgs {
 
 /**
  * The only routes from isolated subnets to AWS: interface endpoints for its APIs, and a gateway endpoint for S3, from
- * which the tasks' image layers are pulled.
+ * which the tasks' image layers are pulled, and where the monitor keeps its count.
  */
 export class VpcEndpoints extends pulumi.ComponentResource {
   readonly #name: string;
@@ -122,7 +122,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
   }
 
   #createS3Gateway(
-    { vpcId, routeTableIds, tasks, maintenance }: VpcEndpointsArgs,
+    { vpcId, routeTableIds, tasks, monitor, maintenance }: VpcEndpointsArgs,
     region: pulumi.Output<string>,
   ): void {
     const gateway = new aws.ec2.VpcEndpoint(
@@ -136,6 +136,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
       { parent: this },
     );
     this.#openToS3("tasks", tasks, gateway);
+    this.#openToS3("monitor", monitor, gateway);
     if (maintenance !== undefined) this.#openToS3("maintenance", maintenance, gateway);
   }
 

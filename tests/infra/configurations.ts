@@ -17,6 +17,8 @@ export const CONFIGURATIONS = {
     provisionedThroughput: "256",
     transitionToIaDays: "30",
     maxMountTargets: "3",
+    countVia: "nfs",
+    fullCountHours: "12",
     parameterType: "SecureString",
     drainSeconds: "600",
     taskCpu: "1024",

@@ -37,6 +37,14 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
   },
   {
     role: "file-monitor",
+    reason: "The function keeps its count: tests/unit/file-monitor/observe/count/kept-tree.test.ts makes these calls",
+    requests: ({ treeBucket, fileSystem }) => {
+      const tree = `${treeBucket}/${fileSystem.split("/").at(-1)}/tree`;
+      return [request("s3:GetObject", tree), request("s3:PutObject", tree), request("s3:ListBucket", treeBucket)];
+    },
+  },
+  {
+    role: "file-monitor",
     reason: "Lambda mounts the file system, through the access point",
     requests: ({ fileSystem, accessPoint }) => [
       request("elasticfilesystem:ClientMount", fileSystem, { "elasticfilesystem:AccessPointArn": accessPoint }),
@@ -157,7 +165,7 @@ const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly
   kms: { onResource: "kms:ScheduleKeyDeletion" },
   logs: { onResource: "logs:DeleteLogStream", onNone: "logs:DescribeDestinations" },
   secretsmanager: { onResource: "secretsmanager:PutSecretValue" },
-  s3: { onResource: "s3:GetObject" },
+  s3: { onResource: "s3:DeleteObject" },
   sns: { onResource: "sns:DeleteTopic" },
   ssm: { onResource: "ssm:DeleteParameter" },
   ssmmessages: { onResource: "ssm:StartSession", onNone: "ssm:StartSession" },
@@ -270,6 +278,7 @@ interface Arns extends StackArns {
   readonly logRouterLogStream: string;
   readonly errorLogStream: string;
   readonly archivedObject: string;
+  readonly treeBucket: string;
 }
 
 function arnsOf(resources: readonly Registered[]): Arns {
@@ -304,6 +313,7 @@ function arnsOf(resources: readonly Registered[]): Arns {
     monitorLogStream: `${arnOf("LogGroup", "file-monitor")}:log-stream:2026/01/01`,
     logRouterLogStream: `${arnOf("LogGroup", "log-router-firelens")}:log-stream:firelens/log-router/0e0e0e0e`,
     errorLogStream: `${arnOf("LogGroup", "log-router-errors")}:log-stream:fargate-router-firelens-0e0e0e0e`,
+    treeBucket: arnOf("Bucket", "file-monitor-trees"),
     archivedObject: `${arnOf("Bucket", "log-router-logs")}/logs/year=2026/month=01/day=31/hour=23/235959-0e0e0e0e.gz`,
   };
 }

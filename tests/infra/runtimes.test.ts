@@ -11,6 +11,13 @@ let resources: readonly Registered[];
 
 const hotReload = (name: ConfigurationName) => name === "an existing VPC and file system";
 
+/** How a function that counts over NFS connects. */
+const TLS = {
+  serverName: expect.stringMatching(/^fs-[0-9a-f]+\.efs\.ap-northeast-1\.amazonaws\.com$/),
+  accessPointId: expect.stringMatching(/^fsap-/),
+  iamRegion: "ap-northeast-1",
+};
+
 const inputsOf = (type: string, name: string) =>
   resources.find((resource) => resource.type.endsWith(`:${type}`) && resource.name === name)?.inputs ?? {};
 
@@ -23,9 +30,14 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     const { environment } = inputsOf("Function", "file-monitor") as {
       environment: { variables: Record<string, string> };
     };
-    const settings = readMonitorSettings(environment.variables);
+    // Lambda sets the region itself.
+    const settings = readMonitorSettings({ ...environment.variables, AWS_REGION: "ap-northeast-1" });
     expect(settings).toMatchObject({
-      countedPath: "/mnt/efs/",
+      targetDirectory: "/",
+      countVia: name === "everything" ? { kind: "nfs", tls: TLS } : { kind: "mount", countedPath: "/mnt/efs/" },
+      fullCountInterval: (name === "everything" ? 12 : 24) * 3_600_000,
+      treeFile: "/tmp/count-tree",
+      treeBucket: expect.stringMatching(/./),
       fileCountThreshold: 100_000,
       countConcurrency: 32,
       rollout: { kind: hotReload(name) ? "hot-reload" : "rolling-deployment" },
