@@ -81,14 +81,14 @@ class Reader implements TreeReader {
 
   get handlesPerRequest(): number {
     const operationsPerHandle = 2;
-    return Math.min(this.#maxHandles, Math.floor(this.#channel.limits.maximumOperations / operationsPerHandle));
+    return Math.min(this.#maxHandles, Math.floor(this.#channel.capabilities.maximumOperations / operationsPerHandle));
   }
 
   async find(path: string, options?: OperationOptions): Promise<Buffer> {
     const run = this.#runOptions(options);
     let start: Operation<void> = putRootFileHandle;
     const names = parsePath(path);
-    const step = this.#channel.limits.maximumOperations - 2;
+    const step = this.#channel.capabilities.maximumOperations - 2;
     for (let at = 0; ; at += step) {
       const handle = getFileHandle();
       const operations = [start, ...names.slice(at, at + step).map(lookup), handle];
@@ -112,7 +112,7 @@ class Reader implements TreeReader {
     const { fileIds = false } = options;
     const state = getDirectoryState();
     const getHandle = getFileHandle();
-    const first = readTypes(DIRECTORY_START, this.#channel.limits.maximumDirectoryPage, { fileIds });
+    const first = readTypes(DIRECTORY_START, this.#channel.capabilities.maximumDirectoryPage, { fileIds });
     const reply = await this.#channel.run([...walkTo(directory), state, getHandle, first], this.#runOptions(options));
     if (reply.reached(state) && !reply.of(state).isDirectory) return undefined;
     reply.orThrow();
@@ -134,7 +134,7 @@ class Reader implements TreeReader {
     position: NonNullable<TypesPage["next"]>,
     { fileIds = false, ...options }: ReadTreeOptions,
   ): Promise<TypesPage> {
-    const page = readTypes(position, this.#channel.limits.maximumDirectoryPage, { fileIds });
+    const page = readTypes(position, this.#channel.capabilities.maximumDirectoryPage, { fileIds });
     return (await this.#channel.run([putFileHandle(handle), page], this.#runOptions(options))).orThrow().of(page);
   }
 

@@ -89,8 +89,11 @@ export class NfsDirectories implements Directories {
       }
       reading.opened = true;
       reading.files = contents.files;
-      const { change, fileId, handle, changedAt } = contents;
-      const directories = contents.directories.map(({ name, fileId }) => ({ name, id: fileId }));
+      const { change, fileId = NO_ID, handle, changedAt = NEVER_SETTLED } = contents;
+      const directories = contents.directories.map(({ name, fileId }) => ({
+        name,
+        id: fileId ?? (keptChildren ? UNKNOWN_ID : undefined),
+      }));
       return { mark: change, id: fileId, handle, markedAt, changedAt, directories, skipped: [] };
     } catch (error) {
       if (directory !== ROOT && isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_STALE", "NFS4ERR_NOTDIR")) return "vanished";
@@ -154,6 +157,13 @@ export class NfsDirectories implements Directories {
     this.#options.onUnusable(target.host, reason);
   }
 }
+
+/** Of a directory, and of one in it, where the server tells no file ids: what has changed is then always another one. */
+const NO_ID = 0n;
+const UNKNOWN_ID = 2n ** 64n - 1n;
+
+/** Where the server does not tell when a directory changed, every count reads it. */
+const NEVER_SETTLED = Number.POSITIVE_INFINITY;
 
 /** No server has such a handle: it is refused. */
 const NO_HANDLE = Buffer.of();

@@ -22,9 +22,10 @@ export function lookupBytes(name: string): Operation<void> {
 export interface DirectoryState {
   readonly isDirectory: boolean;
   readonly change: bigint;
-  readonly fileId: bigint;
-  /** When it last changed, by the server's clock, in milliseconds since 1970. */
-  readonly changedAt: number;
+  /** Undefined on a server without file ids. */
+  readonly fileId: bigint | undefined;
+  /** When it last changed, by the server's clock, in milliseconds since 1970. Undefined where the server does not tell. */
+  readonly changedAt: number | undefined;
 }
 
 const STATE = toBitmap([Attribute.TYPE, Attribute.CHANGE, Attribute.FILEID, Attribute.TIME_METADATA]);
@@ -32,7 +33,7 @@ const CHANGE = toBitmap([Attribute.CHANGE]);
 const TYPE = toBitmap([Attribute.TYPE]);
 const TYPE_AND_FILEID = toBitmap([Attribute.TYPE, Attribute.FILEID]);
 
-/** @throws {XdrError} when the server leaves one of the attributes out. */
+/** @throws {XdrError} when the server leaves out type or change, which every server has (RFC 8881 §5.6). */
 export function getDirectoryState(): Operation<DirectoryState> {
   return query(
     Op.GETATTR,
@@ -42,8 +43,8 @@ export function getDirectoryState(): Operation<DirectoryState> {
       return {
         isDirectory: required(values.type, "type") === FileTypeCode.DIRECTORY,
         change: required(values.change, "change"),
-        fileId: required(values.fileId, "fileid"),
-        changedAt: required(values.changedAt, "time_metadata"),
+        fileId: values.fileId,
+        changedAt: values.changedAt,
       };
     },
   );
@@ -70,7 +71,7 @@ export interface TypesPage {
 export interface TypedDirectory {
   /** A byte string. */
   readonly name: string;
-  /** Undefined when it was not asked for. */
+  /** Undefined when it was not asked for, or the server has none. */
   readonly fileId: bigint | undefined;
 }
 
