@@ -100,7 +100,11 @@ export class DirectoryTree {
 
   /** A byte string; "" is the root's. */
   name(directory: number): string {
-    return this.#names.slice(this.#nameStart(directory), this.#nameStart(directory + 1)).toString("latin1");
+    return this.nameBytes(directory).toString("latin1");
+  }
+
+  nameBytes(directory: number): Buffer {
+    return this.#names.slice(this.#nameStart(directory), this.#nameStart(directory + 1));
   }
 
   /** A byte string: "" is the root's, others begin with "/". */

@@ -63,7 +63,7 @@ export async function encodeTree(source: TreeSource, saved: SavedTree): Promise<
     numbers(order, (directory) => tree.files(directory) * 2 + (tree.isSettled(directory) ? 1 : 0)),
     longs(order, (directory) => tree.mark(directory)),
     longs(order, (directory) => tree.id(directory)),
-    strings(order, (directory) => Buffer.from(tree.name(directory), "latin1")),
+    strings(order, (directory) => tree.nameBytes(directory)),
     strings(order, (directory) => tree.handle(directory) ?? Buffer.of()),
   ];
   return await compress(Buffer.concat(columns.flatMap((column) => [lengthOf(column), column])), COMPRESSION);
@@ -258,14 +258,14 @@ function readLongs(column: Buffer, size: number): BigUint64Array {
 /** Each with how many bytes it has in common with the start of the one before. */
 function strings(order: Uint32Array, of: (directory: number) => Buffer): Buffer {
   const writer = new NumberWriter();
-  let before = Buffer.of();
+  let before: Buffer = Buffer.of();
   for (const directory of order) {
     const bytes = of(directory);
     const common = commonStart(before, bytes);
     writer.number(common);
     writer.number(bytes.length - common);
     writer.bytes(bytes.subarray(common));
-    before = Buffer.from(bytes);
+    before = bytes;
   }
   return writer.written();
 }
