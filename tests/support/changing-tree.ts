@@ -5,6 +5,7 @@
 import type {
   Directories,
   FoundDirectory,
+  KeptContents,
   Listing,
   Reading,
 } from "../../functions/file-monitor/observe/count/directories.ts";
@@ -156,7 +157,7 @@ export class PathDirectories implements Directories {
     tree: DirectoryTree,
     directory: number,
     reading: Reading,
-    keptChildren: boolean,
+    kept: KeptContents | undefined,
   ): Promise<Listing | "vanished" | "file"> {
     await this.world.step();
     const node = this.find(tree, directory);
@@ -171,7 +172,7 @@ export class PathDirectories implements Directories {
     reading.files += node.files.size;
     const directories: FoundDirectory[] = [...node.directories].map(([name, child]) => ({
       name,
-      id: keptChildren ? this.idOf(child) : undefined,
+      id: (kept?.directories ?? 0) > 0 ? this.idOf(child) : undefined,
     }));
     await this.world.step();
     return { mark: BigInt(changedAt), id, handle: this.handleOf(node), markedAt, changedAt, directories, skipped: [] };

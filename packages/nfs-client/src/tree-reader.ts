@@ -44,6 +44,11 @@ export interface TreeReader {
   find(path: string, options?: OperationOptions): Promise<Buffer>;
   /** Reads a directory; undefined when something else has the name. */
   read(directory: DirectoryLocation, options?: ReadTreeOptions): Promise<DirectoryContents | undefined>;
+  /** Reads several directories in one COMPOUND, as far as they fit: for those that are known to be small. */
+  readEach(
+    directories: readonly DirectoryLocation[],
+    options?: ReadTreeOptions,
+  ): Promise<PromiseSettledResult<DirectoryContents | undefined>[]>;
   /**
    * The change attributes of directories, as many of them in one COMPOUND as the server takes; undefined for a handle
    * that it refuses.
@@ -109,16 +114,39 @@ class Reader implements TreeReader {
   }
 
   async #readOnce(directory: DirectoryLocation, options: ReadTreeOptions): Promise<DirectoryContents | undefined> {
-    const { fileIds = false } = options;
-    const state = getDirectoryState();
-    const getHandle = getFileHandle();
-    const first = readTypes(DIRECTORY_START, this.#channel.capabilities.maximumDirectoryPage, { fileIds });
-    const reply = await this.#channel.run([...walkTo(directory), state, getHandle, first], this.#runOptions(options));
-    if (reply.reached(state) && !reply.of(state).isDirectory) return undefined;
-    reply.orThrow();
-    const { change, fileId, changedAt } = reply.of(state);
-    const handle = reply.of(getHandle);
-    let page = reply.of(first);
+    const first = firstRead(directory, this.#channel.capabilities.maximumDirectoryPage, options);
+    const reply = await this.#channel.run(first.operations, this.#runOptions(options));
+    if (reply.reached(first.state) && !reply.of(first.state).isDirectory) return undefined;
+    return this.#readRest(reply.orThrow(), first, options);
+  }
+
+  async readEach(
+    directories: readonly DirectoryLocation[],
+    options: ReadTreeOptions = {},
+  ): Promise<PromiseSettledResult<DirectoryContents | undefined>[]> {
+    const { maximumOperations, maximumDirectoryPage } = this.#channel.capabilities;
+    const together = Math.max(1, Math.min(directories.length, Math.floor(maximumOperations / OPERATIONS_OF_A_READ)));
+    const reads = directories
+      .slice(0, together)
+      .map((directory) => firstRead(directory, Math.floor(maximumDirectoryPage / together), options));
+    const operations = reads.flatMap((read) => read.operations);
+    const reply = await this.#channel.run(operations, this.#runOptions(options));
+    return Promise.allSettled(
+      directories.map((directory, index) => {
+        const read = reads[index];
+        // The COMPOUND ends with the first one that fails: that one, and those behind it, are read by themselves.
+        return read !== undefined && reply.reached(read.page)
+          ? this.#readRest(reply, read, options)
+          : this.read(directory, options);
+      }),
+    );
+  }
+
+  /** The pages behind the first one. */
+  async #readRest(reply: CompoundReply, first: FirstRead, options: ReadTreeOptions): Promise<DirectoryContents> {
+    const { change, fileId, changedAt } = reply.of(first.state);
+    const handle = reply.of(first.handle);
+    let page = reply.of(first.page);
     let { files } = page;
     const directories = [...page.directories];
     while (page.next !== undefined) {
@@ -178,6 +206,28 @@ class Reader implements TreeReader {
       onConnectionLoss: options.onConnectionLoss ?? "recover",
     };
   }
+}
+
+/** The operations that read a directory, with its first page of entries. */
+interface FirstRead {
+  readonly operations: readonly Operation<unknown>[];
+  readonly state: Operation<DirectoryState>;
+  readonly handle: Operation<Buffer>;
+  readonly page: Operation<TypesPage>;
+}
+
+/** At most, as {@link firstRead} has them. */
+const OPERATIONS_OF_A_READ = 5;
+
+function firstRead(
+  directory: DirectoryLocation,
+  maximumBytes: number,
+  { fileIds = false }: ReadTreeOptions,
+): FirstRead {
+  const state = getDirectoryState();
+  const handle = getFileHandle();
+  const page = readTypes(DIRECTORY_START, maximumBytes, { fileIds });
+  return { operations: [...walkTo(directory), state, handle, page], state, handle, page };
 }
 
 const REFUSED_HANDLE = [

@@ -17,7 +17,7 @@
  * So a count of a tree at rest gives the number of its files, whatever went on during those before.
  */
 import { toText } from "./byte-strings.ts";
-import type { Directories, FoundDirectory, Listing, Reading } from "./directories.ts";
+import type { Directories, FoundDirectory, KeptContents, Listing, Reading } from "./directories.ts";
 import { DirectoryTree, ROOT } from "./directory-tree.ts";
 
 export interface CountOptions {
@@ -244,10 +244,8 @@ class Walk {
   async #read(directory: number): Promise<void> {
     const reading: Reading = { opened: false, files: 0 };
     this.#reading.set(directory, reading);
-    const before = this.#tree.before(directory);
-    const hadChildren = before !== undefined && (this.#kept?.tree.childCount(before) ?? 0) > 0;
     try {
-      const listing = await this.#directories.list(this.#tree, directory, reading, hadChildren);
+      const listing = await this.#directories.list(this.#tree, directory, reading, this.#keptContents(directory));
       if (directory === ROOT) this.rootOpened = true;
       // What was being read when the time was up may have been read in part.
       if (this.#isOver) return;
@@ -261,6 +259,12 @@ class Walk {
       if (directory === ROOT && reading.opened) this.rootOpened = true;
       if (!this.#isOver) this.#reading.delete(directory);
     }
+  }
+
+  #keptContents(directory: number): KeptContents | undefined {
+    const before = this.#tree.before(directory);
+    if (this.#kept === undefined || before === undefined) return undefined;
+    return { files: this.#kept.tree.files(before), directories: this.#kept.tree.childCount(before) };
   }
 
   #take(directory: number, listing: Listing, files: number): void {

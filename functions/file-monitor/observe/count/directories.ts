@@ -10,17 +10,22 @@ export interface Directories {
    * Reads a directory of `tree`.
    *
    * @param reading grows while it is read.
-   * @param kept the same directory in the tree of the last count, where it had directories in it.
+   * @param kept what was in the same directory at the last count.
    * @throws {Error} with a `code`, when it can't be read; for the root also when it is missing or a file.
    */
   list(
     tree: DirectoryTree,
     directory: number,
     reading: Reading,
-    keptChildren: boolean,
+    kept: KeptContents | undefined,
   ): Promise<Listing | "vanished" | "file">;
   /** Whether directories of the tree of the last count are the same and have the same marks. */
   areUnchanged(kept: DirectoryTree, directories: readonly number[]): Promise<boolean[]>;
+}
+
+export interface KeptContents {
+  readonly files: number;
+  readonly directories: number;
 }
 
 /** How far a directory has been read. */

@@ -5,9 +5,18 @@
  * the change attribute; a handle of the last count stands for the same directory for as long as it exists.
  */
 import { setMaxListeners } from "node:events";
-import { connectTreeReader, isStatus, messageOf, NfsStatusError, type TlsOptions, type TreeReader } from "nfs-client";
+import {
+  connectTreeReader,
+  type DirectoryContents,
+  type DirectoryLocation,
+  isStatus,
+  messageOf,
+  NfsStatusError,
+  type TlsOptions,
+  type TreeReader,
+} from "nfs-client";
 import { CountError } from "./count-tree.ts";
-import type { Directories, Listing, Reading } from "./directories.ts";
+import type { Directories, KeptContents, Listing, Reading } from "./directories.ts";
 import { type DirectoryTree, ROOT } from "./directory-tree.ts";
 
 export interface NfsDirectoriesOptions {
@@ -31,6 +40,20 @@ interface Target {
   inFlight: number;
 }
 
+interface SmallRead {
+  readonly location: DirectoryLocation;
+  readonly resolve: (contents: DirectoryContents | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How many small directories are read in one round trip, and what is small: so many entries at the last count. */
+const READ_TOGETHER = 8;
+const SMALL = 250;
+
+function isSmall(kept: KeptContents | undefined): boolean {
+  return kept !== undefined && kept.directories === 0 && kept.files <= SMALL;
+}
+
 /** Milliseconds until a request fails; a server that starts anew takes up to 90 seconds before it answers. */
 const REQUEST_TIMEOUT = 120_000;
 
@@ -41,6 +64,8 @@ export class NfsDirectories implements Directories {
   /** Those that are of use. */
   #targets: readonly Target[];
   readonly #all: readonly Target[];
+  /** Asked for in this moment. */
+  #together: SmallRead[] = [];
 
   /** Connects to all mount targets. @throws {CountError} when none is of use. */
   static async open(options: NfsDirectoriesOptions): Promise<NfsDirectories> {
@@ -75,14 +100,15 @@ export class NfsDirectories implements Directories {
     tree: DirectoryTree,
     directory: number,
     reading: Reading,
-    keptChildren: boolean,
+    kept: KeptContents | undefined,
   ): Promise<Listing | "vanished" | "file"> {
     try {
       const location = this.#locate(tree, directory);
       const markedAt = Date.now();
-      const contents = await this.#run((reader, request) =>
-        reader.read(location, { ...request, fileIds: keptChildren }),
-      );
+      const keptChildren = kept !== undefined && kept.directories > 0;
+      const contents = isSmall(kept)
+        ? await this.#readTogether(location)
+        : await this.#run((reader, request) => reader.read(location, { ...request, fileIds: keptChildren }));
       if (contents === undefined) {
         if (directory === ROOT) throw new Error("it is no directory");
         return "file";
@@ -126,6 +152,35 @@ export class NfsDirectories implements Directories {
   #locate(tree: DirectoryTree, directory: number) {
     if (directory === ROOT) return { handle: this.#root };
     return { parent: tree.handle(tree.parent(directory)) ?? NO_HANDLE, name: tree.name(directory) };
+  }
+
+  /** Reads small directories that are asked for in the same moment in one round trip. */
+  #readTogether(location: DirectoryLocation): Promise<DirectoryContents | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#together.push({ location, resolve, reject });
+      if (this.#together.length > 1) return;
+      queueMicrotask(() => {
+        const together = this.#together;
+        this.#together = [];
+        for (let at = 0; at < together.length; at += READ_TOGETHER) {
+          this.#readGroup(together.slice(at, at + READ_TOGETHER));
+        }
+      });
+    });
+  }
+
+  async #readGroup(group: readonly SmallRead[]): Promise<void> {
+    try {
+      const locations = group.map(({ location }) => location);
+      const results = await this.#run((reader, request) => reader.readEach(locations, request));
+      for (const [index, { resolve, reject }] of group.entries()) {
+        const result = results[index];
+        if (result?.status === "fulfilled") resolve(result.value);
+        else reject(result?.reason);
+      }
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    }
   }
 
   /** Runs a request at the mount target that has least to do. One that fails is not used again while there is another. */
