@@ -156,7 +156,7 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
   },
 ];
 
-/** Of each service, a call that no role here may make: on a resource of its own, and on none. */
+/** Of each service, or for one action, a call that no role here may make: on a resource of its own, and on none. */
 const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly onNone?: string }>> = {
   ec2: { onResource: "ec2:CreateTags", onNone: "ec2:DescribeInstances" },
   ecr: { onResource: "ecr:PutImage", onNone: "ecr:DescribeRegistry" },
@@ -166,6 +166,8 @@ const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly
   logs: { onResource: "logs:DeleteLogStream", onNone: "logs:DescribeDestinations" },
   secretsmanager: { onResource: "secretsmanager:PutSecretValue" },
   s3: { onResource: "s3:DeleteObject" },
+  // Of a bucket, and not of its objects.
+  "s3:ListBucket": { onResource: "s3:DeleteBucket" },
   sns: { onResource: "sns:DeleteTopic" },
   ssm: { onResource: "ssm:DeleteParameter" },
   ssmmessages: { onResource: "ssm:StartSession", onNone: "ssm:StartSession" },
@@ -329,7 +331,7 @@ function neighboursOf({ Action, Resource, Condition }: Statement): IamRequest[] 
   const context = contextOf(Condition);
   const neighbours: IamRequest[] = [];
   for (const action of [Action].flat()) {
-    const forbidden = FORBIDDEN[action.split(":")[0] ?? ""];
+    const forbidden = FORBIDDEN[action] ?? FORBIDDEN[action.split(":")[0] ?? ""];
     for (const resource of [Resource].flat()) {
       if (resource !== "*") neighbours.push(request(action, another(resource), context));
       for (const [key, value] of Object.entries(context)) {
