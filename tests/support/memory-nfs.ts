@@ -36,6 +36,8 @@ export class MemoryServer {
   readonly log: string[] = [];
   /** Clients that are not closed. */
   readonly clients = new Set<MemoryClient>();
+  /** Servers with the same one know of each other's clients. */
+  serverOwner = "shared";
   #state: "up" | "down" | "frozen" = "up";
   readonly #waiting = new Set<() => void>();
 
@@ -52,12 +54,16 @@ export class MemoryServer {
   set state(state: "up" | "down" | "frozen") {
     this.#state = state;
     this.wake();
+    if (state === "up") for (const client of this.clients) client.hear();
   }
 
   readonly connect = async (
-    options: Pick<NfsClientOptions, "connectTimeout" | "operationTimeout" | "silenceLimit" | "onSilence">,
+    options: Pick<
+      NfsClientOptions,
+      "connectTimeout" | "sessionTimeout" | "operationTimeout" | "silenceLimit" | "onSilence" | "onHeard"
+    >,
   ): Promise<NfsClient> => {
-    await this.answer({ timeout: options.connectTimeout ?? 5_000 });
+    await this.answer({ timeout: options.sessionTimeout ?? options.connectTimeout ?? 5_000 });
     const client = new MemoryClient(this, options);
     this.clients.add(client);
     return client;
@@ -100,12 +106,24 @@ export class MemoryServer {
   }
 }
 
+/**
+ * What an operation does that others see: nothing; a change, in the one request it consists of; or a change that must
+ * not be done twice, in the last of its requests.
+ */
+type Effect = "none" | "visible" | "once";
+
+function outcomeUnknown(cause: unknown): OutcomeUnknownError {
+  return new OutcomeUnknownError("The operation may or may not have been done", { cause });
+}
+
 class MemoryClient implements NfsClient {
   readonly name = randomUUID();
+  readonly serverOwner: string;
   readonly #server: MemoryServer;
   readonly #operationTimeout: number;
   readonly #silenceLimit: number;
   readonly #onSilence: NfsClientOptions["onSilence"];
+  readonly #onHeard: NfsClientOptions["onHeard"];
   #compounds = 0;
   #answers = 0;
   #closed = false;
@@ -114,12 +132,23 @@ class MemoryClient implements NfsClient {
   #silenceTimer: NodeJS.Timeout | undefined;
   /** Counts the connections that were given up because the server was silent. */
   #silences = 0;
+  /** The server is silent, and the connection stays all the same. */
+  #silent = false;
 
   constructor(server: MemoryServer, options: Parameters<MemoryServer["connect"]>[0]) {
     this.#server = server;
+    this.serverOwner = server.serverOwner;
     this.#operationTimeout = options.operationTimeout ?? 30_000;
     this.#silenceLimit = options.silenceLimit ?? 5_000;
     this.#onSilence = options.onSilence;
+    this.#onHeard = options.onHeard;
+  }
+
+  /** The server answers again. */
+  hear(): void {
+    if (!this.#silent) return;
+    this.#silent = false;
+    this.#onHeard?.();
   }
 
   /** Notices, as the real client does, that the server answers nothing while operations are in flight. */
@@ -128,11 +157,12 @@ class MemoryClient implements NfsClient {
     this.#active += 1;
     let silent = 0;
     this.#silenceTimer ??= setInterval(() => {
-      silent = this.#server.state === "frozen" ? silent + 1 : 0;
+      silent = this.#server.state === "frozen" && !this.#silent ? silent + 1 : 0;
       if (silent < checks) return;
       silent = 0;
+      this.#silent = this.#onSilence?.(new ConnectionError("The server has been silent")) === "wait";
+      if (this.#silent) return;
       this.#silences += 1;
-      this.#onSilence?.(new ConnectionError("The server has been silent"));
       this.#server.wake();
     }, this.#silenceLimit / checks).unref();
     return () => {
@@ -204,11 +234,12 @@ class MemoryClient implements NfsClient {
         chunks.push(chunk);
       }
     }
-    return this.#perform("writeFile", path, options, ({ files }) => files.write(path, Buffer.concat(chunks), options));
+    const write = ({ files }: MemoryServer) => files.write(path, Buffer.concat(chunks), options);
+    return this.#perform("writeFile", path, options, write, "visible");
   }
 
   async appendFile(path: string, data: Uint8Array, options: WriteOptions = {}) {
-    return this.#perform("appendFile", path, options, ({ files }) => files.append(path, data, options), true);
+    return this.#perform("appendFile", path, options, ({ files }) => files.append(path, data, options), "once");
   }
 
   async stat(path: string, options?: OperationOptions) {
@@ -226,11 +257,11 @@ class MemoryClient implements NfsClient {
   }
 
   async remove(path: string, options?: RemoveOptions) {
-    return this.#perform("remove", path, options, ({ files }) => files.remove(path, options), true);
+    return this.#perform("remove", path, options, ({ files }) => files.remove(path, options), "visible");
   }
 
   async rename(from: string, to: string, options?: OperationOptions) {
-    return this.#perform("rename", from, options, ({ files }) => files.rename(from, to), true);
+    return this.#perform("rename", from, options, ({ files }) => files.rename(from, to), "visible");
   }
 
   async makeDirectory(path: string, options: OperationOptions & { readonly recursive?: boolean } = {}) {
@@ -252,7 +283,7 @@ class MemoryClient implements NfsClient {
   }
 
   async makeSymbolicLink(path: string, target: string, options?: OperationOptions) {
-    return this.#perform("makeSymbolicLink", path, options, ({ files }) => files.makeLink(path, target), true);
+    return this.#perform("makeSymbolicLink", path, options, ({ files }) => files.makeLink(path, target), "visible");
   }
 
   async *readDirectory(path: string, options: OperationOptions & { after?: string } = {}) {
@@ -276,8 +307,9 @@ class MemoryClient implements NfsClient {
     }));
   }
 
-  async fence(clientName: string, options?: OperationOptions) {
-    await this.#perform("fence", clientName, options, () => undefined);
+  async fence({ name, serverOwner }: Pick<NfsClient, "name" | "serverOwner">, options?: OperationOptions) {
+    if (serverOwner !== this.serverOwner) return false;
+    return this.#perform("fence", name, options, () => true);
   }
 
   async ping(options?: OperationOptions) {
@@ -303,7 +335,7 @@ class MemoryClient implements NfsClient {
     path: string,
     { timeout = this.#operationTimeout, signal, onConnectionLoss }: OperationOptions = {},
     result: (server: MemoryServer) => T,
-    once = false,
+    effect: Effect = "none",
   ): Promise<T> {
     this.#compounds += 1;
     this.#server.log.push(path === "" ? name : `${name} ${path}`);
@@ -319,13 +351,19 @@ class MemoryClient implements NfsClient {
           });
           this.#answers += 1;
           const fault = name === "ping" ? undefined : this.#server.scheduled.shift();
-          if (fault === "lose-request") throw new ConnectionError("The connection was lost");
+          if (fault === "lose-request") {
+            const error = new ConnectionError("The connection was lost");
+            throw effect === "visible" ? outcomeUnknown(error) : error;
+          }
           if (fault !== undefined && fault !== "lose-reply") throw failure(fault, Op.SEQUENCE, path);
           const value = result(this.#server);
           if (fault !== "lose-reply") return value;
-          if (once) throw new OutcomeUnknownError("The operation may or may not have been done");
-          throw new ConnectionError("The connection was lost");
+          const error = new ConnectionError("The connection was lost");
+          throw effect === "none" ? error : outcomeUnknown(error);
         } catch (error) {
+          if (effect === "visible" && this.#server.state === "frozen" && !(error instanceof OutcomeUnknownError)) {
+            throw outcomeUnknown(error);
+          }
           if (!(error instanceof ConnectionError) || onConnectionLoss === "fail") throw error;
           if (Date.now() + 5 >= deadline) throw error;
           await new Promise((resolve) => setTimeout(resolve, 5));

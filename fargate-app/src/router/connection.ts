@@ -2,14 +2,23 @@
 import { setMaxListeners } from "node:events";
 import type { NfsClient } from "nfs-client";
 
+/** The end of what a lost session may still do. */
+export interface Fencing {
+  /** Any target that answers can do it, in a few round trips. Else the lost one must come back first. */
+  readonly soon: boolean;
+  /** True when nothing of what was sent is executed any more; false when nobody can make sure of that. */
+  readonly done: Promise<boolean>;
+}
+
 export class Connection {
   readonly client: NfsClient;
   /** Resolves when the session has ended. */
   readonly ended: Promise<void>;
-  /** Of a lost target: when this resolves, it is too late for what was sent to it, or nothing can be done about it. */
-  fenced: Promise<void> | undefined;
+  /** Of a lost target. */
+  fencing: Fencing | undefined;
   readonly #detectionTimeout: number;
   readonly #lost = new AbortController();
+  readonly #lostForChanges = new AbortController();
   readonly #lostForGood = new AbortController();
   #end: () => void = () => {};
   #active = 0;
@@ -24,12 +33,17 @@ export class Connection {
       this.#end = resolve;
     });
     // Every operation in flight listens.
-    setMaxListeners(0, this.lost, this.lostForGood);
+    setMaxListeners(0, this.lost, this.lostForChanges, this.lostForGood);
   }
 
-  /** Fires when the target is given up: operations that can go elsewhere should. */
+  /** Fires when the target is given up: operations that change nothing should go elsewhere. */
   get lost(): AbortSignal {
     return this.#lost.signal;
+  }
+
+  /** Fires with {@link lost}, where a change can be repeated elsewhere. Where it cannot, it waits where it was sent. */
+  get lostForChanges(): AbortSignal {
+    return this.#lostForChanges.signal;
   }
 
   /** Fires one detection timeout later: until then, what cannot go elsewhere may still learn how it ended. */
@@ -59,12 +73,17 @@ export class Connection {
     else await this.ended;
   }
 
-  /** Gives the target up. The session ends with the last operation in flight, or a detection timeout later. */
+  /**
+   * Gives the target up. The session ends with the last operation in flight; where the session is fenced soon, at most a
+   * detection timeout later.
+   */
   giveUp(): void {
     if (this.lost.aborted) return;
+    const fencedSoon = this.fencing?.soon ?? false;
     this.#lost.abort();
+    if (fencedSoon) this.#lostForChanges.abort();
     if (this.#active === 0) void this.close();
-    else setTimeout(() => this.#endForGood(), this.#detectionTimeout).unref();
+    else if (fencedSoon) setTimeout(() => this.#endForGood(), this.#detectionTimeout).unref();
   }
 
   #endForGood(): void {

@@ -20,11 +20,16 @@ export function verdictOn(error: unknown): Verdict {
   if (error instanceof ConnectionError || error instanceof ProtocolError) return "lost";
   // Operations are aborted only where the target was given up.
   if (error instanceof AbortedError || error instanceof ClosedError) return "lost";
-  if (error instanceof OutcomeUnknownError) return verdictOn(error.cause) === "lost" ? "lost" : "busy";
+  if (error instanceof OutcomeUnknownError) return verdictOnUnknown(error);
   if (isStatus(error, "NFS4ERR_GRACE", "NFS4ERR_DELAY")) return "busy";
   // Each client has limits of its own; a lock is in the way everywhere.
   if (error instanceof BusyError && error.reason === "limit") return "busy";
   return "final";
+}
+
+/** Without a cause, the target has lost the reply, but is there. */
+function verdictOnUnknown({ cause }: OutcomeUnknownError): Verdict {
+  return cause === undefined ? "busy" : verdictOn(cause);
 }
 
 /** Whether the operation may have been done all the same. */

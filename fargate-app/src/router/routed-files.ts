@@ -10,7 +10,9 @@ import {
   type FileAttributes,
   FileChangedError,
   isMissing,
+  isStatus,
   MemoryBudget,
+  type NfsClient,
   type OperationOptions,
   type OrphanOptions,
   type OrphanReport,
@@ -68,10 +70,27 @@ export class RoutedFiles {
     this.#root = rootDirectory.replace(/\/+$/, "");
   }
 
-  /** See {@link TargetPool.start}. */
-  static async start(table: MountTable, options: RoutedFilesOptions): Promise<RoutedFiles> {
+  /** See {@link TargetPool.open}. */
+  static async open(table: MountTable, options: RoutedFilesOptions): Promise<RoutedFiles> {
     const { memory = new MemoryBudget() } = options;
-    return new RoutedFiles(await TargetPool.start(table, { ...options, memory }), options.rootDirectory, memory);
+    return new RoutedFiles(await TargetPool.open(table, { ...options, memory }), options.rootDirectory, memory);
+  }
+
+  /** As {@link open}. @throws {UnavailableError} when no target can be connected to; nothing is left running then. */
+  static async start(table: MountTable, options: RoutedFilesOptions): Promise<RoutedFiles> {
+    const files = await RoutedFiles.open(table, options);
+    try {
+      await files.connected(0);
+      return files;
+    } catch (error) {
+      await files.close();
+      throw error;
+    }
+  }
+
+  /** See {@link TargetPool.connected}. */
+  connected(timeout: number): Promise<void> {
+    return this.#pool.connected(timeout);
   }
 
   /** See {@link TargetPool.targets}. */
@@ -141,14 +160,25 @@ export class RoutedFiles {
     const source = data instanceof Uint8Array ? data : onBegin(data, () => (begun = true));
     let existed = when === undefined ? undefined : when !== "absent";
     let outcomeUnknown = false;
+    let unresolved: StagedWrite | undefined;
 
-    const write = async ({ target, client, options }: Attempt): Promise<Written> => {
+    const write = async ({ target, client, connection, fenceable, ...attempt }: Attempt): Promise<Written> => {
+      const resolvable = !fenceable && data instanceof Uint8Array;
+      // What can be resolved need not wait for a target that is given up.
+      const options = resolvable ? { ...attempt.options, signal: connection.lost } : attempt.options;
+      if (unresolved !== undefined) {
+        if (await unresolved.wasPublished(client, options)) {
+          return { attributes: await client.stat(absolute, options), created: existed === false };
+        }
+        unresolved = undefined;
+        outcomeUnknown = false;
+      }
       // A write cannot tell: RENAME does not say what it replaced, and a LOOKUP that finds nothing ends its COMPOUND.
       // (LINK fails where there is a file, but then every replacement takes two round trips.) So this is asked beside
       // it, in front of it in the same segment, and costs no time.
       const existing = existed ?? client.exists(absolute, options).catch(() => undefined);
       try {
-        const attributes = await client.writeFile(absolute, source, { ...options, ...condition });
+        const attributes = await client.writeFile(absolute, source, { ...options, ...condition, resolvable });
         target.statistics.bytesWritten += attributes.size;
         return { attributes, created: (await existing) === false };
       } catch (error) {
@@ -158,6 +188,9 @@ export class RoutedFiles {
           throw new OutcomeUnknownError(message, { cause: error });
         }
         outcomeUnknown ||= mayHaveBeenDone(error);
+        if (error instanceof OutcomeUnknownError && error.stagedPath !== undefined && resolvable) {
+          unresolved = new StagedWrite(error.stagedPath);
+        }
         throw error;
       }
     };
@@ -269,6 +302,31 @@ export class RoutedFiles {
         connection.leave();
       }
       opened = await reopen();
+    }
+  }
+}
+
+/** A write whose file was staged, and then perhaps published: see {@link OutcomeUnknownError.stagedPath}. */
+class StagedWrite {
+  readonly #path: string;
+  #asked = false;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Whether the file got its name. If not, it never will. */
+  async wasPublished(client: NfsClient, options: OperationOptions): Promise<boolean> {
+    // When this was asked before, without an answer, it may be we who have removed the file.
+    const isFirst = !this.#asked;
+    this.#asked = true;
+    try {
+      await client.remove(this.#path, options);
+      return false;
+    } catch (error) {
+      if (isStatus(error, "NFS4ERR_NOENT") && error.operation === "REMOVE") return isFirst;
+      if (!(error instanceof OutcomeUnknownError)) throw error;
+      throw new OutcomeUnknownError(error.message, { cause: error.cause, stagedPath: this.#path });
     }
   }
 }

@@ -1,10 +1,11 @@
 /** The mount targets of the table in use, and how an operation fails over from one to the next. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { MountTable, MountTarget } from "@efs-mount-autoscaling/mount-table";
-import { Deadline, type NfsClient, NfsStatusError, type OperationOptions, OutcomeUnknownError } from "nfs-client";
+import { Deadline, DeadlineError, type NfsClient, type OperationOptions, OutcomeUnknownError } from "nfs-client";
 import type { DirectoryPath } from "../routing/path.ts";
 import type { Ranking } from "../routing/routable.ts";
 import { type RoutingStrategy, rankingOf } from "../routing/strategies.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Fencing } from "./connection.ts";
 import { UnavailableError, verdictOn } from "./failures.ts";
 import type { OperationName } from "./statistics.ts";
 import { Target, type TargetOptions } from "./target.ts";
@@ -20,6 +21,11 @@ export interface Attempt {
   readonly target: Target;
   readonly connection: Connection;
   readonly client: NfsClient;
+  /**
+   * What is lost here can be fenced, and then be repeated. Where it cannot, it can be repeated only as far as it is
+   * harmless late.
+   */
+  readonly fenceable: boolean;
   /** For operations that can be tried at another target when this one is lost. */
   readonly options: OperationOptions & { readonly timeout: number };
 }
@@ -27,8 +33,24 @@ export interface Attempt {
 /** What a lost target must not do any more when it was retried elsewhere. */
 const CHANGES: ReadonlySet<OperationName> = new Set<OperationName>(["write", "append", "delete"]);
 
+/** A lost session that may still do what was sent in it. */
+interface Unfenced {
+  readonly target: Target;
+  readonly client: NfsClient;
+  readonly settle: (fenced: boolean) => void;
+}
+
 /** Lost sessions to remember while no target responds. By then the leases of the oldest have ended. */
 const MAX_UNFENCED = 100;
+
+/** Operations that wait for a target; more are told at once that there is none. */
+const MAX_WAITING = 10_000;
+
+/**
+ * Of the detection timeout: how long a silent target has yet when another one answers. They may have stalled together,
+ * and one of them goes on a little earlier.
+ */
+const GRACE_SHARE = 1 / 16;
 
 /**
  * Every path prefers one target; the ones that follow it in the path's ranking stand in while it is away. Targets that
@@ -41,8 +63,11 @@ export class TargetPool {
   /** No longer in the table, with operations in flight. */
   readonly #draining = new Set<Target>();
   readonly #waiting = new Set<() => void>();
-  /** Clients of lost sessions that could not be fenced yet. */
-  readonly #unfenced = new Set<NfsClient>();
+  readonly #unfenced = new Set<Unfenced>();
+  /** Asked whether they answer. */
+  readonly #asked = new Set<Connection>();
+  /** Since when no target answers. */
+  #silentSince: number | undefined;
   #closed = false;
 
   private constructor(table: MountTable, options: TargetPoolOptions) {
@@ -53,16 +78,18 @@ export class TargetPool {
 
   /**
    * Connects to all targets side by side, and resolves when each of them is connected or has failed. Those that failed
-   * are probed until they are back.
-   *
-   * @throws {UnavailableError} when all of them failed.
+   * are probed until they are back; all of them may be.
    */
-  static async start(table: MountTable, options: TargetPoolOptions): Promise<TargetPool> {
+  static async open(table: MountTable, options: TargetPoolOptions): Promise<TargetPool> {
     const pool = new TargetPool(table, options);
     await Promise.all(pool.targets.map((target) => target.probe()));
-    if (pool.ready) return pool;
-    await pool.close();
-    throw new UnavailableError(`None of the ${pool.targets.length} mount targets could be connected to`);
+    return pool;
+  }
+
+  /** @throws {UnavailableError} when no target is connected within so many milliseconds. */
+  async connected(timeout: number): Promise<void> {
+    if (await this.#someTarget(timeout)) return;
+    throw new UnavailableError(`None of the ${this.targets.length} mount targets could be connected to`);
   }
 
   /** Those that new operations go to. */
@@ -70,8 +97,12 @@ export class TargetPool {
     return this.#targets;
   }
 
-  /** Some target is connected. */
+  /** Some target is connected, or was and stalls: requests are answered, now or when it goes on. */
   get ready(): boolean {
+    return this.#targets.some(isThere);
+  }
+
+  get #usable(): boolean {
     return this.#targets.some(isConnected);
   }
 
@@ -97,7 +128,7 @@ export class TargetPool {
     }
     const standIns = listed.some(isConnected)
       ? []
-      : before.filter((target) => isConnected(target) && !listed.includes(target));
+      : before.filter((target) => isThere(target) && !listed.includes(target));
     const targets = [...listed, ...standIns];
     const removed = before.filter((target) => !targets.includes(target));
     if (added.length === 0 && removed.length === 0) return;
@@ -110,14 +141,24 @@ export class TargetPool {
 
   async close(): Promise<void> {
     this.#closed = true;
+    for (const resolve of this.#waiting) resolve();
+    for (const { settle } of this.#unfenced) settle(false);
     await Promise.all([...this.#targets, ...this.#draining].map((target) => target.close()));
   }
 
   /**
    * Tries `task` at the connected targets, in the order that `path` prefers them, until one of them does it or says why
-   * it cannot be done. When none is left, waits up to the detection timeout for one to come back.
+   * it cannot be done. When none is left, waits for one to come back, until the operation's deadline.
+   *
+   * A change that may have been sent is repeated only when the lost target can no longer do it, or when it is harmless
+   * late:
+   * - What the client does not report as of unknown outcome: nothing was sent, or only what no other client sees, such as
+   *   a file under a temporary name.
+   * - A write that can be resolved: its task removes the staged file first, and then the lost target cannot rename it.
    *
    * @param isRetryable Whether a task that failed with this error may be retried at another target.
+   * @throws {OutcomeUnknownError} when the last that is known of a change is that it may have been done.
+   * @throws {UnavailableError} when nothing was done, because no target can be reached.
    */
   async attempt<Result>(
     operation: OperationName,
@@ -127,38 +168,45 @@ export class TargetPool {
   ): Promise<Result> {
     const deadline = new Deadline(this.#options.operationTimeout);
     const changes = CHANGES.has(operation);
+    let unknown: OutcomeUnknownError | undefined;
     for (;;) {
       const failures: { busy?: unknown; lost?: unknown } = {};
       for (const target of this.#ranking(path)) {
         const { connection } = target;
         if (connection === undefined) continue;
-        const options = { timeout: deadline.remaining, onConnectionLoss: "fail", signal: connection.lost } as const;
-        const attempt = { target, connection, client: connection.client, options };
+        const { client } = connection;
+        const fenceable = this.#isFenceable(target, client);
+        const signal = changes ? connection.lostForChanges : connection.lost;
+        const options = { timeout: deadline.remaining, onConnectionLoss: "fail", signal } as const;
+        const attempt = { target, connection, client, fenceable, options };
         try {
           return await target.run(operation, connection, () => task(attempt));
         } catch (error) {
           const verdict = verdictOn(error);
-          if (verdict === "final" || !isRetryable(error)) throw error;
-          if (changes && connection.fenced) {
-            await deadline.race(connection.fenced).catch(() => {
-              throw new OutcomeUnknownError("A lost mount target may still do what was sent to it", { cause: error });
-            });
+          if (error instanceof OutcomeUnknownError) unknown = error;
+          if (verdict === "final" || !isRetryable(error)) {
+            throw error instanceof DeadlineError && unknown ? unknown : error;
           }
+          if (changes && !(await isHarmless(error, connection.fencing, deadline))) throw unknown ?? unavailable(error);
           failures[verdict] = error;
         }
       }
       if (failures.busy !== undefined) throw failures.busy;
-      const wait = Math.min(this.#options.detectionTimeout, deadline.remaining);
-      if (!(await this.#someTarget(wait))) {
-        throw new UnavailableError("No mount target can be reached", { cause: failures.lost });
-      }
+      if (!(await this.#someTarget(deadline.remaining))) throw unknown ?? unavailable(failures.lost);
     }
+  }
+
+  /** A single target can fence a lost session itself, where it knows its clients over all of its connections. */
+  #isFenceable(target: Target, { serverOwner }: NfsClient): boolean {
+    if (serverOwner === undefined) return false;
+    if (this.#targets.length === 1) return !target.changesServerOwner;
+    return this.#targets.some((other) => other !== target && other.serverOwner === serverOwner);
   }
 
   /** Waits until a target is connected, for at most `timeout` milliseconds; tells whether one is. */
   async #someTarget(timeout: number): Promise<boolean> {
-    if (timeout <= 0) return false;
-    if (!this.ready) {
+    if (this.#usable) return true;
+    if (timeout > 0 && this.#waiting.size < MAX_WAITING) {
       await new Promise<void>((resolve) => {
         const settle = () => {
           clearTimeout(timer);
@@ -169,49 +217,109 @@ export class TargetPool {
         this.#waiting.add(settle);
       });
     }
-    return this.ready;
+    return this.#usable;
   }
 
   #wake(): void {
-    if (!this.ready) return;
+    if (!this.#usable) return;
+    this.#noteAnswering();
     for (const resolve of this.#waiting) resolve();
   }
 
   #newTarget(mountTarget: MountTarget): Target {
-    return new Target(mountTarget, this.#options, {
-      onConnected: () => {
+    const target: Target = new Target(mountTarget, this.#options, {
+      onUsable: () => {
         this.#wake();
-        for (const client of [...this.#unfenced]) void this.#fence(client);
+        for (const each of [...this.#unfenced]) void this.#fence(each);
+        this.#askOthers();
+      },
+      onSilent: () => {
+        this.#noteSilence();
+        this.#askOthers();
       },
       onLost: (connection, silent) => {
-        // Where only the connection was cut, what cannot be retried may still learn from the session how it ended.
-        const time = silent ? Promise.resolve() : connection.ended;
-        connection.fenced = time.then(() => this.#fence(connection.client));
+        const { client } = connection;
+        const soon = this.#isFenceable(target, client);
+        const done = new Promise<boolean>((settle) => {
+          // Where only the connection was cut, or nobody can fence it now, what is in flight may still learn how it ended.
+          const time = silent && soon ? Promise.resolve() : connection.ended;
+          void time.then(() => this.#fence({ target, client, settle }));
+        });
+        connection.fencing = { soon, done };
       },
     });
+    return target;
   }
 
   /**
-   * Fences a lost session through a target that responds: the lost target then no longer executes what was sent to it,
-   * and holds no lock. Takes effect where the mount targets of the file system share their client records.
+   * Silent targets are given up when another one answers: until then, nothing that was sent to them could be done
+   * elsewhere, and a file system that stalls as a whole goes on where it was. Targets are asked, because those that
+   * nothing was sent to may be as silent.
    */
-  async #fence(lost: NfsClient): Promise<void> {
+  #askOthers(): void {
+    const { operationTimeout, detectionTimeout } = this.#options;
+    if (!this.#silent.length) return;
+    for (const target of this.#targets) {
+      const { connection } = target;
+      if (connection === undefined || this.#asked.has(connection)) continue;
+      this.#asked.add(connection);
+      const options = { timeout: operationTimeout, onConnectionLoss: "fail", signal: connection.lost } as const;
+      void connection.client
+        .ping(options)
+        .then(() => sleep(GRACE_SHARE * detectionTimeout))
+        .then(
+          () => {
+            if (target.connection === connection) for (const silent of this.#silent) silent.giveUp();
+          },
+          (error: unknown) => target.judge(error, connection),
+        )
+        .finally(() => this.#asked.delete(connection));
+    }
+  }
+
+  get #silent(): Target[] {
+    return [...this.#targets, ...this.#draining].filter(({ state }) => state === "silent");
+  }
+
+  /**
+   * Fences a lost session, so that nothing more of what was sent in it is executed, and it holds no lock. Any target can
+   * do that which knows the session: another one, where the mount targets of the file system share their client records,
+   * or else the lost one when it is back. When even that one does not know it, nobody can.
+   */
+  async #fence(lost: Unfenced): Promise<void> {
     this.#unfenced.delete(lost);
-    if (this.#closed) return;
+    if (this.#closed) return lost.settle(false);
     const { detectionTimeout: timeout, log } = this.#options;
-    for (const { id, connection } of this.#targets) {
+    for (const target of this.#targets) {
+      const { connection } = target;
       if (connection === undefined) continue;
       try {
-        await connection.client.fence(lost.name, { timeout, onConnectionLoss: "fail", signal: connection.lost });
-        return;
+        const options = { timeout, onConnectionLoss: "fail", signal: connection.lost } as const;
+        const fenced = await connection.client.fence(lost.client, options);
+        if (fenced || target === lost.target) return lost.settle(fenced);
       } catch (error) {
-        log.debug({ err: error, target: id }, `The session of ${lost.name} could not be ended through ${id}`);
-        if (error instanceof NfsStatusError) return;
+        log.debug({ err: error, target: target.id }, `The session of ${lost.client.name} could not be ended there`);
+        target.judge(error, connection);
       }
     }
     this.#unfenced.add(lost);
     const [oldest] = this.#unfenced;
-    if (oldest !== undefined && this.#unfenced.size > MAX_UNFENCED) this.#unfenced.delete(oldest);
+    if (oldest === undefined || this.#unfenced.size <= MAX_UNFENCED) return;
+    this.#unfenced.delete(oldest);
+    oldest.settle(false);
+  }
+
+  #noteSilence(): void {
+    if (this.#usable || this.#silentSince !== undefined) return;
+    this.#silentSince = Date.now();
+    this.#options.log.warn("No mount target answers: requests wait");
+  }
+
+  #noteAnswering(): void {
+    if (this.#silentSince === undefined) return;
+    const seconds = (Date.now() - this.#silentSince) / 1000;
+    this.#silentSince = undefined;
+    this.#options.log.warn({ seconds }, `A mount target answers again, after ${seconds} s in which none did`);
   }
 
   async #drain(target: Target): Promise<void> {
@@ -233,8 +341,26 @@ export class TargetPool {
   }
 }
 
+/** Whether a lost target no longer does a change, or it does not matter when it does: see {@link TargetPool.attempt}. */
+async function isHarmless(error: unknown, fencing: Fencing | undefined, deadline: Deadline): Promise<boolean> {
+  const isUnknown = error instanceof OutcomeUnknownError;
+  // The target is there, or the task will resolve it.
+  if (fencing === undefined || (isUnknown && error.stagedPath !== undefined)) return true;
+  if (!fencing.soon && !isUnknown) return true;
+  const fenced = await deadline.race(fencing.done).catch(() => false);
+  return fenced || !isUnknown;
+}
+
+function unavailable(cause: unknown): UnavailableError {
+  return new UnavailableError("No mount target can be reached", { cause });
+}
+
 function isConnected({ connection }: Target): boolean {
   return connection !== undefined;
+}
+
+function isThere(target: Target): boolean {
+  return isConnected(target) || target.stalled;
 }
 
 function idOf({ id }: Target): string {

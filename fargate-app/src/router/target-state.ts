@@ -1,18 +1,25 @@
 /** The states of a mount target as a router sees it, and what leads from one to the next. */
 
-/** `probing`: being connected to. `connected`: gets requests. `failed`: gets none until the next probe succeeds. */
-export const TARGET_STATES = ["probing", "connected", "failed"] as const;
+/**
+ * `probing`: being connected to. `connected`: gets requests. `silent`: it answers nothing, and gets no new requests; those
+ * in flight wait, until it answers or another target does. `failed`: gets none until the next probe succeeds.
+ */
+export const TARGET_STATES = ["probing", "connected", "silent", "failed"] as const;
 
 export type TargetState = (typeof TARGET_STATES)[number];
 
-/** `answered`: a probe succeeded. `lost`: a probe failed, or the connection did. `due`: time for the next probe. */
-export type TargetEvent = "answered" | "lost" | "due";
+/**
+ * `answered`: a probe succeeded. `lost`: a probe failed, or the connection did. `due`: time for the next probe.
+ * `silence`: nothing arrives over the connection. `heard`: something does again.
+ */
+export type TargetEvent = "answered" | "lost" | "due" | "silence" | "heard";
 
 export const FIRST_STATE: TargetState = "probing";
 
 const TRANSITIONS: Readonly<Record<TargetState, Partial<Record<TargetEvent, TargetState>>>> = {
   probing: { answered: "connected", lost: "failed" },
-  connected: { lost: "failed" },
+  connected: { lost: "failed", silence: "silent" },
+  silent: { heard: "connected", lost: "failed" },
   failed: { due: "probing" },
 };
 

@@ -1,7 +1,7 @@
 /** One mount target: connected to, watched, given up when it fails, and probed until it is back. */
 
 import { DEFAULT_NFS_PORT, type MountTarget } from "@efs-mount-autoscaling/mount-table";
-import { type MemoryBudget, messageOf, type NfsClient, type NfsClientOptions } from "nfs-client";
+import { DeadlineError, type MemoryBudget, messageOf, type NfsClient, type NfsClientOptions } from "nfs-client";
 import type { Logger } from "pino";
 import type { Routable } from "../routing/routable.ts";
 import { Connection } from "./connection.ts";
@@ -30,7 +30,10 @@ export interface TargetOptions {
 
 /** What a target tells the router. */
 export interface TargetEvents {
-  readonly onConnected: () => void;
+  /** It takes operations: it was connected to, or is heard again. */
+  readonly onUsable: () => void;
+  /** It answers nothing, and takes no operations: {@link Target.giveUp} it where another one answers. */
+  readonly onSilent: () => void;
   /** Called once for each connection, before its operations learn of it. `silent`: nothing was cut, but nothing arrives. */
   readonly onLost: (connection: Connection, silent: boolean) => void;
 }
@@ -61,14 +64,23 @@ export class Target implements Routable {
   #waits = 0;
   /** Milliseconds. */
   #lastWait = 0;
+  #connectedAt = 0;
+  #serverOwner: string | undefined;
+  #changesServerOwner = false;
   #compoundsBefore = 0;
   #probeTimer: NodeJS.Timeout | undefined;
+  #probing = false;
+  /** Milliseconds that a probe waits for an answer. Connecting again does not help with a target that stalls. */
+  #sessionTimeout: number;
+  /** It was connected to once, and since it was lost it accepts connections and answers nothing. */
+  #stalled = false;
   #closed = false;
 
   constructor(mountTarget: MountTarget, options: TargetOptions, events: TargetEvents) {
     this.id = mountTarget.mount_target_id;
     this.mountTarget = mountTarget;
     this.port = portOf(mountTarget.port, options);
+    this.#sessionTimeout = options.connectTimeout;
     this.#options = options;
     this.#events = events;
   }
@@ -89,7 +101,22 @@ export class Target implements Routable {
 
   /** There while the target is connected, and takes new operations. */
   get connection(): Connection | undefined {
-    return this.#closed ? undefined : this.#connection;
+    return this.#closed || this.#state === "silent" ? undefined : this.#connection;
+  }
+
+  /** Behind which client records the last session was: see {@link NfsClient.serverOwner}. */
+  get serverOwner(): string | undefined {
+    return this.#serverOwner;
+  }
+
+  /** The session before was behind others: a client is known only as long as its connection. */
+  get changesServerOwner(): boolean {
+    return this.#changesServerOwner;
+  }
+
+  /** It is there, as far as anyone knows, but answers nothing at the moment. */
+  get stalled(): boolean {
+    return this.#state === "silent" || this.#stalled;
   }
 
   /** COMPOUNDs sent since the router started. */
@@ -103,27 +130,45 @@ export class Target implements Routable {
     return mount_target_id === this.id && ip_address === this.mountTarget.ip_address && samePort;
   }
 
-  /** Tries to connect. Never fails: a target that cannot be connected to is probed again later. */
+  /**
+   * Tries to connect, also where a connection is there that nothing arrives over. Never fails: a target that cannot be
+   * connected to is probed again later.
+   */
   async probe(): Promise<void> {
-    const { connect, connectTimeout, operationTimeout, detectionTimeout, memory } = this.#options;
+    if (this.#probing) return;
+    this.#probing = true;
     try {
-      const host = this.mountTarget.ip_address;
-      let connection: Connection | undefined;
-      const client = await connect({
-        host,
-        port: this.port,
-        connectTimeout,
-        operationTimeout,
-        silenceLimit: SILENCE_SHARE * detectionTimeout,
-        onSilence: ({ message }) => connection && this.#lose(connection, `It no longer responds: ${message}`, true),
-        memory,
-      });
-      connection = new Connection(client, detectionTimeout);
-      if (this.#closed) await connection.close();
+      const connection = await this.#connect();
+      if (this.#closed || this.#state === "connected") await connection.close();
       else this.#use(connection);
     } catch (error) {
-      if (!this.#closed) this.#fail(messageOf(error));
+      if (!this.#closed) this.#probeFailed(error);
+    } finally {
+      this.#probing = false;
     }
+  }
+
+  async #connect(): Promise<Connection> {
+    const { connect, connectTimeout, operationTimeout, detectionTimeout, memory } = this.#options;
+    let connection: Connection | undefined;
+    const client = await connect({
+      host: this.mountTarget.ip_address,
+      port: this.port,
+      connectTimeout,
+      sessionTimeout: this.#sessionTimeout,
+      operationTimeout,
+      silenceLimit: SILENCE_SHARE * detectionTimeout,
+      onSilence: ({ message }) => {
+        if (connection !== undefined) this.#fallSilent(connection, `It no longer responds: ${message}`);
+        return "wait";
+      },
+      onHeard: () => {
+        if (connection !== undefined) this.#hear(connection);
+      },
+      memory,
+    });
+    connection = new Connection(client, detectionTimeout);
+    return connection;
   }
 
   /**
@@ -147,6 +192,12 @@ export class Target implements Routable {
       this.statistics.record(seconds, failed);
       this.#options.onOperation?.(this.id, operation, seconds);
     }
+  }
+
+  /** Gives the target up while it is silent: its operations go elsewhere where they can. */
+  giveUp(): void {
+    if (this.#state !== "silent" || this.#connection === undefined) return;
+    this.#lose(this.#connection, this.#reason ?? "It no longer responds", true);
   }
 
   /** Gives the target up if `error`, of an operation at `connection`, says that it was lost. */
@@ -180,9 +231,45 @@ export class Target implements Routable {
   }
 
   #use(connection: Connection): void {
+    // It answers over a new connection, and is silent over the old one.
+    this.giveUp();
+    if (this.#state === "failed") this.#enter("due");
+    clearTimeout(this.#probeTimer);
     this.#connection = connection;
+    const { serverOwner } = connection.client;
+    this.#changesServerOwner = this.#connectedAt > 0 && serverOwner !== this.#serverOwner;
+    this.#serverOwner = serverOwner;
+    this.#connectedAt = Date.now();
+    this.#stalled = false;
+    this.#sessionTimeout = this.#options.connectTimeout;
     this.#enter("answered");
-    this.#events.onConnected();
+    this.#events.onUsable();
+  }
+
+  #fallSilent(connection: Connection, reason: string): void {
+    if (connection !== this.#connection || this.#state !== "connected") return;
+    this.#enter("silence", reason);
+    this.#events.onSilent();
+    // Perhaps it is only this connection.
+    if (!this.#closed) void this.probe();
+  }
+
+  #hear(connection: Connection): void {
+    if (connection !== this.#connection || this.#state !== "silent") return;
+    this.#enter("heard");
+    this.#events.onUsable();
+  }
+
+  #probeFailed(error: unknown): void {
+    const isMute = error instanceof DeadlineError;
+    this.#stalled = this.#connectedAt > 0 && isMute;
+    if (isMute) {
+      this.#sessionTimeout = Math.min(2 * this.#sessionTimeout, this.#options.operationTimeout);
+      // The probe took long enough.
+      this.#waits = 0;
+    }
+    if (this.#state === "silent") this.#probeLater();
+    else if (this.#state !== "connected") this.#fail(messageOf(error));
   }
 
   #lose(connection: Connection, reason: string, silent = false): void {
@@ -190,8 +277,9 @@ export class Target implements Routable {
     if (connection.lost.aborted) return;
     if (!this.#closed && connection === this.#connection) {
       this.#connection = undefined;
+      this.#stalled = silent;
       this.#compoundsBefore += compoundsOf(connection);
-      const lived = Date.now() - this.#since;
+      const lived = Date.now() - this.#connectedAt;
       if (lived >= STABLE_AFTER) this.#failures = 0;
       if (lived >= Math.min(STABLE_AFTER, WORTH_WAITING * this.#lastWait)) this.#waits = 0;
       this.#fail(reason);
@@ -202,12 +290,17 @@ export class Target implements Routable {
 
   #fail(reason: string): void {
     this.#failures += 1;
+    this.#enter("lost", reason);
+    this.#probeLater();
+  }
+
+  #probeLater(): void {
     this.#waits += 1;
     this.#lastWait = probeDelay(this.#waits);
-    this.#enter("lost", reason);
+    clearTimeout(this.#probeTimer);
     this.#probeTimer = setTimeout(() => {
-      this.#enter("due", reason);
-      void this.probe();
+      if (this.#state === "failed") this.#enter("due", this.#reason);
+      if (this.#state !== "connected") void this.probe();
     }, this.#lastWait);
   }
 
@@ -219,10 +312,13 @@ export class Target implements Routable {
     this.#reason = reason;
     const { log } = this.#options;
     const change = { target: this.id, from, to, reason };
+    // What matters is that all of them are silent, which the pool says, or that one is given up for it.
+    if (event === "silence" || event === "heard") return;
     if (to === "connected") log.info(change, `Mount target ${this.id} is connected`);
     else if (to === "probing") log.debug(change, `Mount target ${this.id} is being probed`);
     else if (this.#failures === 1) log.error(change, `Mount target ${this.id} failed: ${reason}`);
-    else if (from === "connected") log.warn(change, `Mount target ${this.id} failed again: ${reason}`);
+    else if (from === "connected" || from === "silent")
+      log.warn(change, `Mount target ${this.id} failed again: ${reason}`);
     // A target that stays away is news only once.
     else log.debug(change, `Mount target ${this.id} is still failing: ${reason}`);
   }

@@ -43,6 +43,9 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
   };
   return {
     name,
+    get serverOwner() {
+      return channel.serverOwner;
+    },
     readFile: (path, each) => readWhole(context, path, each),
     openFile: (path, each) => openForReading(context, path, each),
     writeFile: (path, data, each) => writeWhole(context, path, data, each),
@@ -80,8 +83,10 @@ export async function openChannel(options: NfsClientOptions): Promise<{ name: st
     clientName: name,
     slots: options.slots ?? DEFAULT_SLOTS,
     connectTimeout: options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
+    sessionTimeout: options.sessionTimeout ?? options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
     silenceLimit: options.silenceLimit ?? DEFAULT_SILENCE_LIMIT,
     onSilence: options.onSilence ?? (() => {}),
+    onHeard: options.onHeard ?? (() => {}),
   });
   return { name, channel };
 }

@@ -97,6 +97,16 @@ export class ProtocolError extends NfsError {
 export class OutcomeUnknownError extends NfsError {
   override readonly name = "OutcomeUnknownError";
   override readonly code = "ERR_NFS_OUTCOME_UNKNOWN";
+  /**
+   * Of a write that was to be {@link WriteOptions.resolvable}: where the file is until it gets its name. Whoever removes it
+   * there has made sure that it never does; where there is none any more, it has got it.
+   */
+  readonly stagedPath: string | undefined;
+
+  constructor(message: string, { stagedPath, ...options }: ErrorOptions & { readonly stagedPath?: string } = {}) {
+    super(message, options);
+    this.stagedPath = stagedPath;
+  }
 }
 
 /** The file is not as the condition says; nothing was changed. */

@@ -17,18 +17,28 @@ export interface NfsClientOptions {
   readonly tls?: TlsOptions | undefined;
   /** Milliseconds until an operation fails with a {@link DeadlineError}. Default 30,000. */
   readonly operationTimeout?: number;
-  /** Milliseconds within which a connection and its session must be set up. Default 5,000. */
+  /** Milliseconds within which a connection must be set up. Default 5,000. */
   readonly connectTimeout?: number;
   /**
-   * Milliseconds without a byte from the server while operations are in flight. Then the connection is replaced, and
-   * requests without a reply are retried. The server is pinged (NULL) at half of that time. Default 5,000.
+   * Milliseconds within which a server that was connected to must have made the session, or resumed it. A server that
+   * stalls answers later, so this doubles with each attempt in a row that it does not answer. Default: the
+   * `connectTimeout`.
+   */
+  readonly sessionTimeout?: number;
+  /**
+   * Milliseconds without a byte from the server while operations are in flight: then it is silent. The server is pinged
+   * (NULL) at half of that time. Default 5,000.
    */
   readonly silenceLimit?: number;
   /**
-   * Called when the server has been silent for the `silenceLimit`, before the operations in flight learn of it: for
-   * callers who have another way to their files.
+   * Called when the server has been silent for the `silenceLimit`, before the operations in flight learn of it. What it
+   * returns decides: with `"wait"` the connection stays, and so do the operations, until their deadlines; for callers
+   * who know that another connection would not help. With all else the connection is replaced, and requests without a
+   * reply are retried.
    */
-  readonly onSilence?: (reason: ConnectionError) => void;
+  readonly onSilence?: (reason: ConnectionError) => unknown;
+  /** Called when a server that was silent, and whose connection stayed, sends something again. */
+  readonly onHeard?: () => void;
   /** The user and group that the server sees (AUTH_SYS). Default: those of this process, or 0. */
   readonly uid?: number;
   readonly gid?: number;
@@ -67,6 +77,11 @@ export interface WriteOptions extends OperationOptions {
    * server without LINK, others may see the file that was absent empty before they see it whole.
    */
   readonly when?: "absent" | Unchanged;
+  /**
+   * Where the outcome of a write is unknown, the error says how to find it out: {@link OutcomeUnknownError.stagedPath}. A
+   * small file then takes one more round trip. Default false.
+   */
+  readonly resolvable?: boolean;
 }
 
 export interface RemoveOptions extends OperationOptions {
@@ -155,6 +170,11 @@ export interface NfsClientStatistics {
 export interface NfsClient {
   /** The name by which the server knows this client, unique among all clients. */
   readonly name: string;
+  /**
+   * Behind which client records the server has this client (eir_server_scope and so_major_id, RFC 8881 §2.10.5): where
+   * two clients have the same, one can {@link fence} the other. `undefined` after sessions behind different ones.
+   */
+  readonly serverOwner: string | undefined;
   /** Reads a whole file into memory. */
   readFile(path: string, options?: ReadOptions): Promise<{ attributes: FileAttributes; data: Buffer }>;
   /**
@@ -191,13 +211,19 @@ export interface NfsClient {
    * sends one request after the other, so that it takes little of the server.
    */
   removeOrphans(path: string, options: OrphanOptions): Promise<OrphanReport>;
-  /** Resolves when the server replies. Takes no slot of the session, so it does not wait behind slow operations. */
+  /**
+   * Resolves when the server replies, and accepts this client. Takes no slot of the session, so it does not wait behind
+   * slow operations.
+   */
   ping(options?: OperationOptions): Promise<void>;
   /**
    * Fences another client, which has lost its connection: ends its session, opens and locks, so that the server
-   * executes nothing more of what that client sent. Nothing happens when the server does not know the client.
+   * executes nothing more of what that client sent.
+   *
+   * @returns Whether it worked: false where the other client is in other client records, which are not known here, and
+   * nothing was ended.
    */
-  fence(clientName: string, options?: OperationOptions): Promise<void>;
+  fence(client: Pick<NfsClient, "name" | "serverOwner">, options?: OperationOptions): Promise<boolean>;
   statistics(): NfsClientStatistics;
   /**
    * Ends the session, with the opens and locks that are left, and closes the connection; what is in flight fails with a

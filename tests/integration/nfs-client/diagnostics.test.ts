@@ -150,7 +150,7 @@ describe("a client's diagnostics", () => {
     const retries = listen("nfs-client:retry");
     const sessions = listen("nfs-client:session:created");
     const other = await connectNfs({ host: server.host, port: server.port });
-    await other.fence(client.name);
+    await other.fence(client);
     expect(fences).toEqual([
       {
         client: other.name,
@@ -170,7 +170,9 @@ describe("a client's diagnostics", () => {
   test("tell why another client could not be fenced", async () => {
     const fences = listen("nfs-client:fence");
     await gate.set("shut");
-    await expect(client.fence("other", { onConnectionLoss: "fail" })).rejects.toThrow(ConnectionError);
+    await expect(
+      client.fence({ name: "other", serverOwner: client.serverOwner }, { onConnectionLoss: "fail" }),
+    ).rejects.toThrow(ConnectionError);
     expect(fences).toMatchObject([{ fenced: "other", error: expect.any(ConnectionError) }]);
   });
 

@@ -30,19 +30,19 @@ describeEachServer("a client that was fenced", (start) => {
     const appending = lost.appendFile(path("log"), Buffer.from("lost\n"), { timeout: 1_000 });
     await expect(appending).rejects.toThrow();
     await expect(other.appendFile(path("log"), Buffer.from("other\n"), { timeout: 1_000 })).rejects.toThrow();
-    await other.fence(lost.name);
+    await other.fence(lost);
     await other.appendFile(path("log"), Buffer.from("other\n"), { timeout: 5_000 });
   });
 
   test("is another one from then on, if it goes on all the same", async () => {
     await lost.writeFile(path("file"), Buffer.from("one"));
-    await other.fence(lost.name);
+    await other.fence(lost);
     await lost.writeFile(path("file"), Buffer.from("two"));
     expect((await other.readFile(path("file"))).data.toString()).toBe("two");
   });
 
   test("need not be known", async () => {
-    await other.fence("nobody");
+    await other.fence({ name: "nobody", serverOwner: other.serverOwner });
     await other.ping();
   });
 });

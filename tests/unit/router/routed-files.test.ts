@@ -12,8 +12,9 @@ import {
 } from "nfs-client";
 import { describe, expect, test, vi } from "vitest";
 import { UnavailableError } from "../../../fargate-app/src/router/failures.ts";
-import type { RoutedFiles } from "../../../fargate-app/src/router/routed-files.ts";
+import type { RoutedFiles, RoutedFilesOptions } from "../../../fargate-app/src/router/routed-files.ts";
 import { type DirectoryPath, directoryPath, filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";
+import { MemoryServer } from "../../support/memory-nfs.ts";
 import { MemoryNetwork, startTestRouter as start } from "../../support/memory-router.ts";
 import { readFile } from "../../support/read-file.ts";
 
@@ -494,4 +495,152 @@ describe("what a lost target still may do", () => {
     }
     await vi.waitFor(() => expect(new Set(network.servers.flatMap(fencings)).size).toBe(3), { timeout: 10_000 });
   });
+});
+
+/** Each server knows only the clients that came to it. */
+function unsharedNetwork(): MemoryNetwork {
+  const network = new MemoryNetwork(3);
+  for (const [index, server] of network.servers.entries()) server.serverOwner = `owner-${index}`;
+  return network;
+}
+
+describe("when no target knows the clients of another one", () => {
+  test("a change that may have been done is repeated once its own target is back, and has ended the lost session", async () => {
+    const { router, network } = await start(unsharedNetwork());
+    const { first } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("one"));
+    const [client] = first.clients;
+    first.scheduled.push("lose-request");
+    const log = recordOrder(network);
+    await router.deleteFile(PATH);
+    expect(log).toEqual(["remove /data/a/b.txt", `fence ${client?.name}`, "remove /data/a/b.txt"]);
+    expect(network.files.files).toEqual([]);
+  });
+
+  test("its outcome is unknown where not even that one knows it", async () => {
+    const { router, network } = await start(unsharedNetwork());
+    const { first } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("one"));
+    first.scheduled.push("lose-reply");
+    first.serverOwner = "another";
+    await expect(router.deleteFile(PATH)).rejects.toThrow(OutcomeUnknownError);
+  });
+
+  test("reads, and writes of which nothing was sent, go on at the next one at once", async () => {
+    const { router, network } = await start(unsharedNetwork());
+    await router.writeFile(PATH, Buffer.from("one"));
+    preferred(network).first.state = "down";
+    expect((await readFile(router, PATH)).toString()).toBe("one");
+    await router.writeFile(PATH, Buffer.from("two"));
+    expect(network.files.read("/data/a/b.txt").toString()).toBe("two");
+  });
+
+  test("a delete waits at a target that hangs", async () => {
+    const { router, network, targetOf } = await start(unsharedNetwork());
+    const { first } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("one"));
+    first.state = "frozen";
+    const deleting = router.deleteFile(PATH);
+    await vi.waitFor(() => expect(targetOf(first).connection).toBeUndefined());
+    await sleep(300);
+    first.state = "up";
+    await deleting;
+    expect(network.servers.flatMap(({ log }) => log).filter((line) => line.startsWith("remove"))).toHaveLength(1);
+  });
+});
+
+describe("when all targets stall", () => {
+  const freeze = (network: MemoryNetwork) => {
+    for (const server of network.servers) server.state = "frozen";
+  };
+  const silent = (router: RoutedFiles) =>
+    vi.waitFor(() => expect(router.targets.every(({ connection }) => connection === undefined)).toBe(true));
+
+  test("requests wait, are done once, and at the targets where they were", async () => {
+    let connects = 0;
+    const network = new MemoryNetwork(3);
+    const connect: RoutedFilesOptions["connect"] = (options) => {
+      connects += 1;
+      return network.connect(options);
+    };
+    const { router, lines } = await start(network, { connect, connectTimeout: 5_000, operationTimeout: 10_000 });
+    const paths = Array.from({ length: 30 }, (_, index) => filePath(`file-${index}`));
+    for (const path of paths) await router.writeFile(path, Buffer.from("old"));
+    const before = connects;
+    freeze(network);
+    const inFlight = paths.map((path) => router.writeFile(path, Buffer.from("new")));
+    await silent(router);
+    expect(router.ready).toBe(true);
+    const waiting = paths.map((path) => readFile(router, path));
+    await sleep(500);
+    expect(router.ready).toBe(true);
+    for (const server of network.servers) server.log.length = 0;
+    for (const server of network.servers) server.state = "up";
+    await Promise.all(inFlight);
+    expect((await Promise.all(waiting)).map((data) => data.toString())).toEqual(paths.map(() => "new"));
+    const writes = network.servers.flatMap(({ log }) => log).filter((line) => line.startsWith("writeFile"));
+    expect(writes).toEqual([]);
+    // One to each, in case it was only the connection.
+    expect(connects - before).toBeLessThanOrEqual(3);
+    expect(lines.filter(({ level }) => level === "ERROR")).toEqual([]);
+    expect(lines.filter(({ level }) => level === "WARN").map(({ msg }) => msg)).toEqual([
+      "No mount target answers: requests wait",
+      expect.stringMatching(/^A mount target answers again, after [\d.]+ s in which none did$/),
+    ]);
+  });
+
+  test("they go on at the first that answers, and the others are given up for it", async () => {
+    const { router, network, targetOf } = await start(undefined, { operationTimeout: 30_000 });
+    const { first, second } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("one"));
+    freeze(network);
+    const writing = router.writeFile(PATH, Buffer.from("two"));
+    await silent(router).catch(() => {});
+    const reading = readFile(router, PATH);
+    second.state = "up";
+    await writing;
+    expect((await reading).length).toBe(3);
+    expect(targetOf(first).connection).toBeUndefined();
+  });
+
+  test("until their deadlines: then nobody knows of a write that was sent, and one that was not was not done", async () => {
+    const { router, network } = await start(undefined, { operationTimeout: 3_000 });
+    const paths = [filePath("file-1"), filePath("file-2"), filePath("file-3"), filePath("file-4")];
+    for (const path of paths) await router.writeFile(path, Buffer.from("old"));
+    freeze(network);
+    const sent = Promise.allSettled(paths.map((path) => router.writeFile(path, Buffer.from("new"))));
+    await silent(router);
+    const later = Promise.allSettled(paths.map((path) => router.writeFile(path, Buffer.from("newer"))));
+    for (const each of await sent) expect(each).toMatchObject({ reason: { name: "OutcomeUnknownError" } });
+    for (const each of await later) expect(each).toMatchObject({ reason: { name: "UnavailableError" } });
+  });
+
+  test("but no more than a certain number of them", async () => {
+    const { router, network } = await start(new MemoryNetwork(1), { operationTimeout: 30_000 });
+    await router.writeFile(PATH, Buffer.from("one"));
+    for (const server of network.servers) server.state = "down";
+    const exists = () => router.exists(PATH).catch(() => "failed");
+    const waiting = [exists()];
+    await vi.waitFor(() => expect(router.targets[0]?.connection).toBeUndefined());
+    while (waiting.length < 10_000) waiting.push(exists());
+    const begin = performance.now();
+    await expect(router.exists(PATH)).rejects.toThrow(UnavailableError);
+    expect(performance.now() - begin).toBeLessThan(10_000);
+    for (const server of network.servers) server.state = "up";
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set([true]));
+  });
+});
+
+test("a connection that nothing arrives over is replaced by one that the same target answers", async () => {
+  const network = new MemoryNetwork(1);
+  const stuck = new MemoryServer(network.files);
+  let connects = 0;
+  const { router, targetOf } = await start(network, {
+    connect: (options) => (connects++ === 0 ? stuck.connect(options) : network.connect(options)),
+  });
+  await router.writeFile(PATH, Buffer.from("one"));
+  stuck.state = "frozen";
+  expect((await readFile(router, PATH)).toString()).toBe("one");
+  expect(connects).toBe(2);
+  for (const server of network.servers) expect(targetOf(server).state).toBe("connected");
 });

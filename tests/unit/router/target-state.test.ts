@@ -6,6 +6,9 @@ describe("the states of a mount target", () => {
     ["probing", "answered", "connected"],
     ["probing", "lost", "failed"],
     ["connected", "lost", "failed"],
+    ["connected", "silence", "silent"],
+    ["silent", "heard", "connected"],
+    ["silent", "lost", "failed"],
     ["failed", "due", "probing"],
   ] as const)("%s, %s: %s", (state, event, next) => {
     expect(nextState(state, event)).toBe(next);
@@ -17,6 +20,9 @@ describe("the states of a mount target", () => {
     ["probing", "due"],
     ["failed", "answered"],
     ["failed", "lost"],
+    ["failed", "silence"],
+    ["probing", "heard"],
+    ["silent", "answered"],
   ] as const)("%s cannot be %s", (state, event) => {
     expect(() => nextState(state, event)).toThrow(`A mount target that is ${state} cannot be ${event}`);
   });

@@ -1,6 +1,6 @@
 /** Attributes, and the names in directories: creating, renaming and removing. */
 
-import { isMissing, isStatus, OutcomeUnknownError, PreconditionError } from "../errors.ts";
+import { isMissing, isStatus, NfsStatusError, OutcomeUnknownError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { OperationOptions, RemoveOptions } from "../types.ts";
 import type { Operation } from "../wire/compound.ts";
@@ -152,7 +152,7 @@ export async function removePath(context: FileContext, path: string, options: Re
     } catch (second) {
       // The first attempt did it.
       if (isMissing(second)) return;
-      throw second instanceof PreconditionError ? error : second;
+      throw second instanceof NfsStatusError ? second : error;
     }
   }
 }

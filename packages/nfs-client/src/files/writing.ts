@@ -1,7 +1,7 @@
 /** Replacing a file: in one COMPOUND when the data fits, else by streaming it to a staged file. */
 
 import { Backoff } from "../deadline.ts";
-import { AbortedError, ConnectionError } from "../errors.ts";
+import { AbortedError, ConnectionError, OutcomeUnknownError } from "../errors.ts";
 import { MemoryBudget, MemoryLease } from "../memory-budget.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { WriteOptions } from "../types.ts";
@@ -68,7 +68,7 @@ async function writeFrom(
     const inDirectory = <T>(operation: () => Promise<T>) =>
       options.createParents === false ? operation() : makingParents(context, file.directory, run, operation);
     if (source.complete && options.when === undefined && context.channel.capabilities.currentStateid) {
-      const written = await inDirectory(() => writeAtOnce(context, file, source, run));
+      const written = await inDirectory(() => writeAtOnce(context, file, source, options.resolvable ?? false, run));
       if (written !== undefined) return written;
     }
     return await context.openOwners.with(run.deadline, async (ownerName, busy) => {
@@ -92,19 +92,21 @@ const STAGING_OWNER = "staging";
 
 /**
  * Creates, writes, closes and renames: in one COMPOUND where the server takes so many operations, and has VERIFY. Else
- * the name is given in a second one, when it is known that all was written. Returns `undefined` when the file must be
+ * the name is given in a second one, when it is known that all was written; so it is for a write that must be resolvable,
+ * because a COMPOUND that begins with OPEN cannot be stopped by removing the file. Returns `undefined` when the file must be
  * staged instead: the server wrote only a part of it, or does not support the current stateid, which is remembered.
  */
 async function writeAtOnce(
   context: FileContext,
   file: EntryPath,
   { parts, length }: Pick<Beginning, "parts" | "length">,
+  resolvable: boolean,
   run: RunOptions,
 ): Promise<FileAttributes | undefined> {
   const { channel } = context;
   const { verify, maximumOperations } = channel.capabilities;
   const othersInOne = 10;
-  const inOne = verify && othersInOne < maximumOperations;
+  const inOne = !resolvable && verify && othersInOne < maximumOperations;
   const backoff = new Backoff();
   const owner = await stateOwner(context, STAGING_OWNER, run);
   for (;;) {
@@ -123,14 +125,14 @@ async function writeAtOnce(
       ? // A server may write less than it was asked to: an incomplete file must not get the name.
         [...walk, saveFileHandle, open, writing, verifySize(length), own, closing, restoreFileHandle, ...naming]
       : [...walk, open, writing, own, closing];
-    const reply = await channel.run(operations, run);
+    const reply = await channel.run(operations, { ...run, visible: inOne });
     if (reply.reached(renaming)) return attributesAtName(reply.of(own), reply, atName);
     if (!reply.reached(open)) reply.orThrow(file.text);
     if (!reply.reached(closing)) await closeOpened(context, walk, temporaryName, reply, open);
     if (!inOne && reply.succeeded && reply.of(writing).count === length) {
       const closed = reply.of(own);
       const naming = renameInPlace(context, { ...temporary, fileId: closed.fileId, closed }, walk, run);
-      return await orCleanUp(naming, () => removeTemporary(context, temporary));
+      return await orCleanUp(naming, resolvable, () => removeTemporary(context, temporary));
     }
     await removeTemporary(context, temporary);
     const isPart = reply.reached(writing) && reply.of(writing).count < length;
@@ -159,18 +161,21 @@ async function writeStaged(
     if (!isWritten) await writeAhead(context, file, source, memory, options);
     return publish(context, file, options.when, run());
   };
-  return orCleanUp(writing(), () => {
+  return orCleanUp(writing(), options.resolvable ?? false, () => {
     const discarding = discard(context, file);
     busy(discarding);
     return discarding;
   });
 }
 
-/** Settles as `work` does; cleans up first where it fails. `cleanUp` must not fail. */
-async function orCleanUp<T>(work: Promise<T>, cleanUp: () => Promise<void>): Promise<T> {
+/**
+ * Settles as `work` does; cleans up first where it fails, but for what is left to be resolved. `cleanUp` must not fail.
+ */
+async function orCleanUp<T>(work: Promise<T>, resolvable: boolean, cleanUp: () => Promise<void>): Promise<T> {
   try {
     return await work;
   } catch (error) {
+    if (resolvable && error instanceof OutcomeUnknownError) throw error;
     const cleaning = cleanUp();
     // The server no longer replies: do not keep the caller, who may do the same elsewhere.
     if (!(error instanceof ConnectionError || error instanceof AbortedError)) await cleaning;

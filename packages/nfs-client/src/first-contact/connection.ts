@@ -44,7 +44,7 @@ export class Connection {
       {
         address,
         maximumReply: MAX_REPLY,
-        watch: { limit: SILENCE_LIMIT, isInUse: () => false, onSilence: () => {} },
+        watch: { limit: SILENCE_LIMIT, isInUse: () => false, onSilence: () => {}, onHeard: () => {} },
         counters: { bytesSent: 0, bytesReceived: 0 },
         nextXid,
         onEnd: () => {},

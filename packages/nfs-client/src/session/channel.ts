@@ -12,7 +12,14 @@ import { putRootFileHandle } from "../wire/operations/file-handles.ts";
 import type { SequenceResult } from "../wire/operations/sessions.ts";
 import type { XdrReader } from "../wire/xdr.ts";
 import type { Capabilities, Features } from "./capabilities.ts";
-import { SessionManager, type SessionOptions, type SessionStatistics, type WaitOptions } from "./manager.ts";
+import {
+  type FencedClient,
+  isSessionLost,
+  SessionManager,
+  type SessionOptions,
+  type SessionStatistics,
+  type WaitOptions,
+} from "./manager.ts";
 import type { RpcConnection } from "./rpc-connection.ts";
 import type { Session, Slot } from "./session.ts";
 
@@ -22,6 +29,11 @@ export interface RunOptions extends WaitOptions {
    * tell whether it was executed, it fails with an {@link OutcomeUnknownError}. Default: it is sent as a new request.
    */
   readonly once?: boolean;
+  /**
+   * The COMPOUND changes what others see. Where it was sent and has no reply, it fails with an
+   * {@link OutcomeUnknownError}. Default: as `once`.
+   */
+  readonly visible?: boolean;
   /** Called when the deadline passes before the reply. `over` resolves when the reply has come, or cannot come. */
   readonly onAbandoned?: (over: Promise<void>) => void;
 }
@@ -34,8 +46,10 @@ interface SlotRequest {
   readonly operations: Operations;
   readonly xid: number;
   readonly message: readonly Buffer[];
-  /** How often it has been sent. */
+  /** How often it has been sent, and not refused: it may be executed by each of them. */
   transmissions: number;
+  /** How often its connection was lost. */
+  losses: number;
   malformedReplies: number;
   /** Why the last transmission failed. */
   lastError: unknown;
@@ -45,6 +59,7 @@ interface SlotRequest {
 
 /** Why no reply to a request can come, and what an error says then. */
 const LOSSES = {
+  "connection-lost": "the connection was lost",
   "session-lost": "the session was lost",
   "reply-lost": "the connection was lost, and the server did not keep the reply",
 } as const;
@@ -142,14 +157,19 @@ export class Channel {
     return this.#manager.watch();
   }
 
-  /** Resolves when the server replies. */
+  /** See {@link SessionManager.ping}. */
   ping(options: WaitOptions): Promise<void> {
     return this.#manager.ping(options);
   }
 
-  /** Ends the session, opens and locks of the client with this name. */
-  fence(clientName: string, options: WaitOptions): Promise<void> {
-    return this.#manager.fence(clientName, options);
+  /** See {@link SessionManager.serverOwner}. */
+  get serverOwner(): string | undefined {
+    return this.#manager.serverOwner;
+  }
+
+  /** See {@link SessionManager.fence}. */
+  fence(client: FencedClient, options: WaitOptions): Promise<boolean> {
+    return this.#manager.fence(client, options);
   }
 
   close(): Promise<void> {
@@ -163,7 +183,7 @@ export class Channel {
 
   /** Sends one request in a slot of `session`, over as many connections as it takes to learn its outcome. */
   async #attempt(session: Session, operations: Operations, options: RunOptions): Promise<Outcome> {
-    const { deadline, once = false } = options;
+    const { deadline, once = false, visible = once } = options;
     const slot = await acquire(session, deadline);
     if (slot === undefined) return { kind: "lost", executed: "no", why: "session-lost" };
     const request = this.#request(session, slot, operations, once);
@@ -172,14 +192,19 @@ export class Channel {
       for (;;) {
         const { connection } = this.#manager;
         if (connection === undefined) {
-          const sent = request.transmissions > 0;
-          if (sent && options.onConnectionLoss === "fail") throw request.lastError;
-          if (request.transmissions > 1) await deadline.sleep(backoff.next());
+          const { losses, transmissions } = request;
+          if (losses > 0 && options.onConnectionLoss === "fail") throw request.lastError;
+          // It was refused. Others may have better use for the slot while this one waits.
+          if (losses > 0 && transmissions === 0) {
+            session.slots.giveBack(slot);
+            return { kind: "lost", executed: "no", why: "connection-lost" };
+          }
+          if (losses > 1) await deadline.sleep(backoff.next());
           if ((await this.#ready(options)) === session) {
-            if (sent) this.diagnostics.retry(request.operations, "connection-lost");
+            if (losses > 0) this.diagnostics.retry(request.operations, "connection-lost");
             continue;
           }
-          return { kind: "lost", executed: sent ? "perhaps" : "no", why: "session-lost" };
+          return { kind: "lost", executed: transmissions > 0 ? "perhaps" : "no", why: "session-lost" };
         }
         const reply = await this.#transmit(connection, request, options);
         if (reply === undefined) continue;
@@ -188,8 +213,9 @@ export class Channel {
         await this.waitAsAsked(request.operations, reply, backoff, deadline);
       }
     } catch (error) {
-      if (!request.abandoned) this.#manager.leaveUnsettled(session, slot);
-      throw once && request.transmissions > 0 ? outcomeUnknown(messageOf(error), error) : error;
+      if (request.transmissions === 0) session.slots.giveBack(slot);
+      else if (!request.abandoned) this.#manager.leaveUnsettled(session, slot);
+      throw visible && request.transmissions > 0 ? outcomeUnknown(messageOf(error), error) : error;
     }
   }
 
@@ -206,6 +232,7 @@ export class Channel {
       xid,
       message,
       transmissions: 0,
+      losses: 0,
       malformedReplies: 0,
       lastError: undefined,
       abandoned: false,
@@ -223,7 +250,10 @@ export class Channel {
     const call = connection.call(request.xid, request.message);
     const decode = (reader: XdrReader) => decodeCompound(reader, request.operations);
     try {
-      return await this.diagnostics.observe(request.operations, request.message, deadline.race(call), decode);
+      const reply = await this.diagnostics.observe(request.operations, request.message, deadline.race(call), decode);
+      if (!reply.unauthorized) return reply;
+      request.transmissions -= 1;
+      throw this.#manager.refused(connection, reply);
     } catch (error) {
       if (error instanceof ProtocolError) {
         // Nothing else on this connection can be trusted either.
@@ -232,25 +262,27 @@ export class Channel {
         if (request.malformedReplies >= MAX_MALFORMED_REPLIES) throw error;
       }
       if (connection.alive) {
-        const over = this.#abandon(request, call);
+        const over = this.#abandon(connection, request, call);
         onAbandoned?.(over);
         throw error;
       }
       request.lastError = error;
+      request.losses += 1;
       return undefined;
     }
   }
 
   /** The caller no longer waits for the reply. When it comes after all, the slot is free again. */
-  #abandon(request: SlotRequest, call: Promise<XdrReader>): Promise<void> {
+  #abandon(connection: RpcConnection, request: SlotRequest, call: Promise<XdrReader>): Promise<void> {
     const { session, slot } = request;
     request.abandoned = true;
     return call.then(
       (reader) => {
         try {
           const reply = decodeCompound(reader, request.operations);
+          if (reply.unauthorized) this.#manager.refused(connection, reply);
           // An earlier transmission may still be in flight: another request must not have the same sequence id.
-          if (reply.delayed) this.#manager.leaveUnsettled(session, slot);
+          if (reply.delayed || reply.unauthorized) this.#manager.leaveUnsettled(session, slot);
           else this.#conclude(request, reply);
         } catch {
           this.#manager.retireSlot(session);
@@ -295,16 +327,6 @@ async function acquire({ slots }: Session, deadline: Deadline): Promise<Slot | u
 
 function isSlotConfused(reply: CompoundReply): boolean {
   return reply.failedWith("NFS4ERR_SEQ_MISORDERED", "NFS4ERR_SEQ_FALSE_RETRY", "NFS4ERR_BADSLOT");
-}
-
-function isSessionLost(reply: CompoundReply): boolean {
-  return reply.failedWith(
-    "NFS4ERR_BADSESSION",
-    "NFS4ERR_DEADSESSION",
-    "NFS4ERR_CONN_NOT_BOUND_TO_SESSION",
-    "NFS4ERR_STALE_CLIENTID",
-    "NFS4ERR_EXPIRED",
-  );
 }
 
 function outcomeUnknown(why: string, cause?: unknown): OutcomeUnknownError {

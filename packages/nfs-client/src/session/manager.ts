@@ -23,7 +23,13 @@ import {
   type Operations,
 } from "../wire/compound.ts";
 import { SequenceFlag } from "../wire/constants.ts";
-import { type ClientIdentity, type ClientOwner, type SequenceResult, sequence } from "../wire/operations/sessions.ts";
+import {
+  type ClientIdentity,
+  type ClientOwner,
+  exchangeId,
+  type SequenceResult,
+  sequence,
+} from "../wire/operations/sessions.ts";
 import type { AuthSys } from "../wire/rpc.ts";
 import type { XdrReader } from "../wire/xdr.ts";
 import { openConnection, type RpcConnection, type ServerAddress, type TrafficCounters } from "./rpc-connection.ts";
@@ -35,11 +41,21 @@ export interface SessionOptions {
   /** Unique among all the clients of the server. */
   readonly clientName: string;
   readonly slots: number;
-  /** Milliseconds within which a connection and its session must be set up. */
+  /** Milliseconds within which a connection must be set up. */
   readonly connectTimeout: number;
-  /** Milliseconds without a byte while operations are in flight; then the connection is replaced. */
+  /** Milliseconds within which the session must be made over it. Doubles when the server does not answer in time. */
+  readonly sessionTimeout: number;
+  /** Milliseconds without a byte while operations are in flight; then the server is silent. */
   readonly silenceLimit: number;
-  readonly onSilence: (reason: ConnectionError) => void;
+  /** `wait`: the connection stays. Otherwise it is replaced. */
+  readonly onSilence: (reason: ConnectionError) => unknown;
+  readonly onHeard: () => void;
+}
+
+/** A client that is to be fenced: its name, and behind which client records it is known. */
+export interface FencedClient {
+  readonly name: string;
+  readonly serverOwner: string | undefined;
 }
 
 /** How long to wait for a session, and whether to reconnect for it. */
@@ -54,6 +70,9 @@ export interface SessionStatistics extends TrafficCounters {
 }
 
 const CLOSE_TIMEOUT = 1000;
+
+/** Milliseconds that a server which was connected to has for its first answer, at most. */
+const MAX_SESSION_TIMEOUT = 30_000;
 
 /** Milliseconds until the next attempt to settle a slot whose request the server is still executing. */
 const SETTLE_INTERVAL = 250;
@@ -79,6 +98,10 @@ export class SessionManager {
   /** How many operations are in flight that do not always wait for a reply, such as streams that are read slowly. */
   #watchers = 0;
   #lastUsedAt = 0;
+  /** Connecting again does not help with a server that stalls: see {@link SessionOptions.sessionTimeout}. */
+  #sessionTimeout: number;
+  /** Of all sessions so far: `undefined` where they differ. */
+  #serverOwner: string | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
   #settleTimer: NodeJS.Timeout | undefined;
 
@@ -87,6 +110,7 @@ export class SessionManager {
     const { host, port } = options.address;
     this.diagnostics = new Diagnostics({ client: options.clientName, server: `${host}:${port}` });
     this.#owner = newOwner(options.clientName);
+    this.#sessionTimeout = options.sessionTimeout;
   }
 
   /** Connects and makes a session; does not retry. */
@@ -98,6 +122,11 @@ export class SessionManager {
   /** The connection, while it is alive. */
   get connection(): RpcConnection | undefined {
     return this.#connection?.alive ? this.#connection : undefined;
+  }
+
+  /** Behind which client records this client is known; `undefined` when its sessions were in several. */
+  get serverOwner(): string | undefined {
+    return this.#serverOwner;
   }
 
   /** The session, over a live connection. Makes both where they are missing, and retries until the deadline. */
@@ -188,17 +217,27 @@ export class SessionManager {
     this.#settle(connection, session, new Deadline(this.#options.connectTimeout)).catch(ignoreNfsError);
   }
 
-  /** Resolves when the server replies to NULL, which takes no slot of the session. */
+  /**
+   * Resolves when the server says once more who we are. It answers NULL also when it takes nothing else from us any more,
+   * and a SEQUENCE would wait for a slot. An EXCHANGE_ID like the last one changes nothing (RFC 8881 §18.35.4, case 2).
+   */
   async ping(options: WaitOptions): Promise<void> {
-    const connection = await this.#connected(options);
-    await options.deadline.race(connection.ping());
+    const { connection } = await this.#connected(options);
+    (await this.#sendWhenReady(connection, [exchangeId(this.#owner)], options.deadline)).orThrow();
   }
 
-  /** Ends the session, opens and locks of the client with this name. */
-  async fence(clientName: string, options: WaitOptions): Promise<void> {
-    await this.diagnostics.timed("nfs-client:fence", { fenced: clientName }, async () =>
-      this.#fence(await this.#connected(options), clientName, options.deadline),
-    );
+  /**
+   * Ends the session, opens and locks of another client.
+   *
+   * @returns Whether the server knows that client; where it does not, nothing was ended.
+   */
+  async fence({ name, serverOwner }: FencedClient, options: WaitOptions): Promise<boolean> {
+    return this.diagnostics.timed("nfs-client:fence", { fenced: name }, async () => {
+      const { connection, session } = await this.#connected(options);
+      if (session.capabilities.serverOwner !== serverOwner) return false;
+      await this.#fence(connection, name, options.deadline);
+      return true;
+    });
   }
 
   /**
@@ -225,11 +264,11 @@ export class SessionManager {
     }
   }
 
-  async #connected(options: WaitOptions): Promise<RpcConnection> {
-    await this.ready(options);
+  async #connected(options: WaitOptions): Promise<{ connection: RpcConnection; session: Session }> {
+    const session = await this.ready(options);
     const { connection } = this;
     if (connection === undefined) throw new ConnectionError("The connection was lost");
-    return connection;
+    return { connection, session };
   }
 
   async #fence(connection: RpcConnection, clientName: string, deadline: Deadline): Promise<void> {
@@ -245,16 +284,19 @@ export class SessionManager {
   }
 
   async #connectAndResume(): Promise<Session> {
-    const deadline = new Deadline(this.#options.connectTimeout);
-    const connection = this.connection ?? (await this.#connect(deadline));
+    const connection = this.connection ?? (await this.#connect(new Deadline(this.#options.connectTimeout)));
     try {
+      const deadline = new Deadline(this.#sessionTimeout);
       if (this.#session !== undefined) await this.#settle(connection, this.#session, deadline);
       this.#session ??= await this.#newSession(connection, deadline);
-      this.#identity = this.#session.identity;
+      this.#sessionTimeout = this.#options.sessionTimeout;
       if (this.#closed) throw new ClosedError("The client was closed");
       this.#keepLease(this.#session.limits.leaseTime);
       return this.#session;
     } catch (cause) {
+      if (cause instanceof DeadlineError) {
+        this.#sessionTimeout = Math.min(MAX_SESSION_TIMEOUT, 2 * this.#sessionTimeout);
+      }
       const error = sessionFailure(cause);
       connection.destroy(error);
       throw error;
@@ -265,6 +307,10 @@ export class SessionManager {
     const begin = performance.now();
     const send = (operations: Operations) => this.#sendWhenReady(connection, operations, deadline);
     const session = await establishSession(send, this.#owner, this.#options.slots, this.#identity);
+    const { serverOwner } = session.capabilities;
+    const knowsUs = this.#identity === undefined || serverOwner === this.#serverOwner;
+    this.#serverOwner = knowsUs ? serverOwner : undefined;
+    this.#identity = session.identity;
     this.diagnostics.publish("nfs-client:session:created", () => ({
       slots: session.slots.size,
       leaseTime: session.limits.leaseTime,
@@ -276,12 +322,12 @@ export class SessionManager {
   }
 
   async #connect(deadline: Deadline): Promise<RpcConnection> {
-    const { address, silenceLimit, onSilence } = this.#options;
+    const { address, silenceLimit, onSilence, onHeard } = this.#options;
     if (this.#connection !== undefined) this.statistics.reconnects += 1;
     const settings = {
       address,
       maximumReply: MAX_RESPONSE_SIZE,
-      watch: { limit: silenceLimit, isInUse: () => this.#watchers > 0, onSilence },
+      watch: { limit: silenceLimit, isInUse: () => this.#watchers > 0, onSilence, onHeard },
       counters: this.statistics,
       nextXid: () => this.nextXid(),
       onEnd: (reason: NfsError) => this.diagnostics.publish("nfs-client:disconnect", () => ({ reason })),
@@ -313,10 +359,19 @@ export class SessionManager {
   }
 
   #settleSlot(session: Session, slot: Slot, reply: CompoundReply): void {
-    if (reply.failedWith("NFS4ERR_BADSESSION", "NFS4ERR_DEADSESSION")) this.forget(session, String(reply.status));
-    else if (reply.failedWith("NFS4ERR_DELAY")) this.#settleLater(session, slot);
-    else if (reply.failedWith("NFS4ERR_SEQ_MISORDERED", "NFS4ERR_BADSLOT")) this.retireSlot(session);
-    else session.slots.release(slot);
+    switch (settlementOf(reply)) {
+      case "settled":
+        session.slots.release(slot);
+        break;
+      case "in-flight":
+        this.#settleLater(session, slot);
+        break;
+      case "session-lost":
+        this.forget(session, String(reply.status));
+        break;
+      case "slot-lost":
+        this.retireSlot(session);
+    }
   }
 
   /** The server is still executing the slot's request. */
@@ -345,6 +400,18 @@ export class SessionManager {
     this.#lastUsedAt = performance.now();
   }
 
+  /**
+   * The server no longer takes requests from us over this connection. The next one has new TLS credentials.
+   *
+   * @returns What those fail with whose requests were refused.
+   */
+  refused(connection: RpcConnection, reply: CompoundReply): ConnectionError {
+    const { host, port } = this.#options.address;
+    const error = new ConnectionError(`${host}:${port} no longer accepts this client: ${reply.status}`);
+    connection.destroy(error);
+    return error;
+  }
+
   /** Sends a COMPOUND, and retries it while the server asks for time. */
   async #sendWhenReady(connection: RpcConnection, operations: Operations, deadline: Deadline): Promise<CompoundReply> {
     const backoff = new Backoff();
@@ -357,7 +424,7 @@ export class SessionManager {
     }
   }
 
-  #send(
+  async #send(
     connection: RpcConnection,
     operations: Operations,
     deadline: Deadline,
@@ -365,9 +432,37 @@ export class SessionManager {
   ): Promise<CompoundReply> {
     const xid = this.nextXid();
     const message = this.encode(xid, operations);
-    const reply = deadline.race(connection.call(xid, message));
-    return this.diagnostics.observe(operations, message, reply, decode);
+    const replied = deadline.race(connection.call(xid, message));
+    const reply = await this.diagnostics.observe(operations, message, replied, decode);
+    if (reply.unauthorized) throw this.refused(connection, reply);
+    return reply;
   }
+}
+
+/** A status of SEQUENCE after which the session cannot be used any more. */
+export function isSessionLost(reply: CompoundReply): boolean {
+  return reply.failedWith(
+    "NFS4ERR_BADSESSION",
+    "NFS4ERR_DEADSESSION",
+    "NFS4ERR_CONN_NOT_BOUND_TO_SESSION",
+    "NFS4ERR_STALE_CLIENTID",
+    "NFS4ERR_EXPIRED",
+  );
+}
+
+/**
+ * What the reply to a lone SEQUENCE says about the slot whose last request may have been executed, or not. A SEQUENCE
+ * that fails leaves the slot as it was (RFC 8881 §18.46.3), and so tells only what its status tells:
+ *
+ * - `settled`: it was executed, or its sequence id had been used before. NFS4ERR_SEQ_FALSE_RETRY says the latter: the
+ *   server has the lost request's reply, and this one is not the same request (§2.10.6.1.3.1).
+ * - `in-flight`: the server is still executing the lost request.
+ * - `slot-lost`: nobody can tell which sequence id is the next one.
+ */
+export function settlementOf(reply: CompoundReply): "settled" | "in-flight" | "session-lost" | "slot-lost" {
+  if (reply.succeeded || reply.failedWith("NFS4ERR_SEQ_FALSE_RETRY")) return "settled";
+  if (reply.failedWith("NFS4ERR_DELAY")) return "in-flight";
+  return isSessionLost(reply) ? "session-lost" : "slot-lost";
 }
 
 /** The operations that wait for the session must not see the status of a CREATE_SESSION as their own. */

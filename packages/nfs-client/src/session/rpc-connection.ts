@@ -20,14 +20,16 @@ export interface TrafficCounters {
   bytesReceived: number;
 }
 
-/** When a server that sends nothing is given up. */
+/** When a server that sends nothing is silent, and what happens then. */
 export interface SilenceWatch {
   /** Milliseconds without a byte from the server. */
   readonly limit: number;
   /** Whether an operation is in flight, even one that waits for no reply at the moment. */
   readonly isInUse: () => boolean;
-  /** Called with the reason, before the calls in flight fail with it. */
-  readonly onSilence: (reason: ConnectionError) => void;
+  /** `wait`: the connection stays. Otherwise it ends, and the calls in flight fail with the reason. */
+  readonly onSilence: (reason: ConnectionError) => unknown;
+  /** A server that was silent has sent something. */
+  readonly onHeard: () => void;
 }
 
 export interface ConnectionSettings {
@@ -102,6 +104,8 @@ export class RpcConnection {
   #whenIdle: (() => void)[] = [];
   #failure: NfsError | undefined;
   #corked = false;
+  /** A server that never answered is not watched: whoever made the connection bounds the wait for the first answer. */
+  #wasHeard = false;
   /** Checks in a row that found an operation in flight and no byte received. */
   #silentChecks = 0;
 
@@ -127,14 +131,14 @@ export class RpcConnection {
    */
   call(xid: number, message: readonly Buffer[]): Promise<XdrReader> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#pending.size === 0) this.#silentChecks = 0;
+    if (this.#pending.size === 0 && !this.#isSilent) this.#silentChecks = 0;
     return new Promise((resolve, reject) => {
       this.#pending.set(xid, { resolve, reject });
       this.#send(message);
     });
   }
 
-  /** Calls NULL, the procedure that does nothing. */
+  /** Calls NULL, the procedure that does nothing: the reply says only that the connection works. */
   async ping(): Promise<void> {
     const xid = this.#settings.nextXid();
     await this.call(xid, encodeNullCall(xid));
@@ -159,7 +163,10 @@ export class RpcConnection {
 
   /** `count` bytes have been read into the space of `records`, which finds the replies in them. */
   received(count: number, records: RecordAssembler): void {
+    const wasSilent = this.#isSilent;
+    this.#wasHeard = true;
     this.#silentChecks = 0;
+    if (wasSilent) this.#settings.watch.onHeard();
     this.#settings.counters.bytesReceived += count;
     try {
       records.filled(count);
@@ -179,6 +186,10 @@ export class RpcConnection {
     if (this.#pending.size === 0) this.#notifyIdle();
   }
 
+  get #isSilent(): boolean {
+    return this.#silentChecks >= CHECKS_PER_LIMIT;
+  }
+
   #notifyIdle(): void {
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
@@ -189,12 +200,11 @@ export class RpcConnection {
    */
   #checkSilence(): void {
     const { limit, isInUse, onSilence } = this.#settings.watch;
-    if (this.#pending.size === 0 && !isInUse()) return;
+    if (!this.#wasHeard || this.#isSilent || (this.#pending.size === 0 && !isInUse())) return;
     this.#silentChecks += 1;
-    if (this.#silentChecks >= CHECKS_PER_LIMIT) {
+    if (this.#isSilent) {
       const reason = new ConnectionError(`${this.#peer} has been silent for ${limit} ms`);
-      onSilence(reason);
-      this.destroy(reason);
+      if (onSilence(reason) !== "wait") this.destroy(reason);
     } else if (this.#silentChecks === CHECKS_PER_LIMIT / 2) {
       // What matters is that a byte arrives.
       this.ping().catch(() => {});

@@ -80,6 +80,14 @@ export class CompoundReply {
     return this.failure?.index === 0 && this.failedWith("NFS4ERR_DELAY");
   }
 
+  /**
+   * The first operation, such as SEQUENCE or EXCHANGE_ID, failed for who we are. That says nothing about a file: the
+   * server no longer takes requests over this connection. Nothing was executed, and a slot is as it was.
+   */
+  get unauthorized(): boolean {
+    return this.failure?.index === 0 && this.failedWith("NFS4ERR_ACCESS", "NFS4ERR_PERM", "NFS4ERR_WRONG_CRED");
+  }
+
   /** An operation that changes something was done before the COMPOUND stopped. */
   get changedSomething(): boolean {
     return this.#operations.some((operation, index) => operation.mutates && index < this.#results.length);

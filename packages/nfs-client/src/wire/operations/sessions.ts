@@ -20,7 +20,10 @@ export interface ClientIdentity {
 export interface ExchangedId extends ClientIdentity {
   /** The client has had a session before: {@link ClientIdentity.sequenceId} means nothing then (RFC 8881 §18.35.3). */
   readonly confirmed: boolean;
-  /** so_major_id: the same for connections behind which the same client records are (RFC 8881 §2.10.4). */
+  /**
+   * eir_server_scope and so_major_id: the same for connections behind which the same client records are (RFC 8881
+   * §2.10.5).
+   */
   readonly serverOwner: string;
 }
 
@@ -38,10 +41,10 @@ export function exchangeId({ name, verifier }: ClientOwner): Operation<Exchanged
       if (protection !== StateProtect.NONE)
         throw new XdrError(`State protection ${protection} where none was asked for`);
       reader.uint64();
-      const serverOwner = reader.opaque(MAX_OPAQUE_SIZE).toString("latin1");
-      reader.opaque(MAX_OPAQUE_SIZE);
+      const majorId = reader.opaque(MAX_OPAQUE_SIZE).toString("latin1");
+      const scope = reader.opaque(MAX_OPAQUE_SIZE).toString("latin1");
       skipImplementations(reader);
-      return { ...identity, confirmed, serverOwner };
+      return { ...identity, confirmed, serverOwner: JSON.stringify([scope, majorId]) };
     },
   );
 }
