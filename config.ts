@@ -292,6 +292,12 @@ const keys = z.object({
   rollout: choice("rolling-deployment", "rolling-deployment", "hot-reload").describe(
     "How routers get a changed mount table: the monitor replaces their tasks, or the running tasks read it again.",
   ),
+  detectionTimeoutSeconds: wholeNumber(15, "seconds", 2, 60).describe(
+    "Seconds after which a mount target that answers nothing is given up for another one; AWS advises 15 or more.",
+  ),
+  startTimeoutSeconds: wholeNumber(180, "seconds", 0, 900).describe(
+    "Seconds that a router waits at its start for a mount target to be reachable.",
+  ),
   mountTableRefreshSeconds: wholeNumber(30, "seconds", 5, 3600).describe(
     "Seconds between two polls of the mount table by a router, where rollout is hot-reload.",
   ),

@@ -191,9 +191,11 @@ const router = new RouterService("router", {
   environment: {
     ROUTING_STRATEGY: config.routingStrategy,
     RATE_LIMIT_PER_MINUTE: config.requestsPerMinutePerClient,
+    NFS_DETECTION_TIMEOUT_SECONDS: config.detectionTimeoutSeconds,
     // Routers that are replaced with each table read it once.
     MOUNT_TABLE_REFRESH_SECONDS: config.rollout === "hot-reload" ? config.mountTableRefreshSeconds : 0,
   },
+  startTimeoutSeconds: config.startTimeoutSeconds,
   drainSeconds: config.drainSeconds,
   minTasks: config.minTasks,
   maxTasks: config.maxTasks,

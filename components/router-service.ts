@@ -15,6 +15,9 @@ export const ROUTER_PORT = 8000;
 const SHUTDOWN_SECONDS = 30;
 const STOP_SECONDS = SHUTDOWN_SECONDS + 10;
 
+/** Seconds from the first mount target that a router reaches until the load balancer calls it healthy, at most. */
+const REGISTRATION_SECONDS = 60;
+
 /** Minutes in which tasks start, pass their health checks and stop, in all but the time for draining. */
 const ROLL_MINUTES = 20;
 
@@ -74,6 +77,8 @@ export interface RouterServiceArgs extends FileSystemClient {
   /** Variables besides those that follow from the rest. Example: `{ ROUTING_STRATEGY: "modulo" }`. */
   readonly environment: Partial<RouterEnvironment>;
 
+  /** Seconds that a router waits at its start for a mount target to be reachable. Example: 180. */
+  readonly startTimeoutSeconds: number;
   /**
    * Seconds that the load balancer waits before ECS stops a router that is replaced, also where no request is in flight.
    * Example: 60, in which a client with 100 Mbit/s transfers 750 MB.
@@ -213,6 +218,7 @@ export class RouterService extends pulumi.ComponentResource {
     const environment: RouterEnvironment = {
       ...clientEnvironment(args, { parent: this }),
       PORT: ROUTER_PORT,
+      START_TIMEOUT_SECONDS: args.startTimeoutSeconds,
       SHUTDOWN_TIMEOUT_SECONDS: SHUTDOWN_SECONDS,
       KEEP_ALIVE_TIMEOUT_SECONDS: KEEP_ALIVE_SECONDS,
       TRUSTED_PROXIES: args.loadBalancerCidr,
@@ -284,8 +290,8 @@ export class RouterService extends pulumi.ComponentResource {
         loadBalancingAlgorithmType: "least_outstanding_requests",
         deregistrationDelay: drainSeconds,
         healthCheck: {
-          // A router listens once a mount target is connected. From then on, only one that hangs is to be replaced: with
-          // /readyz, ECS would replace all of them while the file system is slow.
+          // It answers once a mount target was connected to. From then on, only a router that hangs is to be replaced:
+          // with /readyz, ECS would replace all of them while the file system is away.
           path: "/healthz",
           matcher: "200",
           interval: 10,
@@ -371,7 +377,7 @@ export class RouterService extends pulumi.ComponentResource {
         deploymentMaximumPercent: 200,
         deploymentCircuitBreaker: { enable: true, rollback: true },
         availabilityZoneRebalancing: "ENABLED",
-        healthCheckGracePeriodSeconds: 60,
+        healthCheckGracePeriodSeconds: args.startTimeoutSeconds + REGISTRATION_SECONDS,
         enableEcsManagedTags: true,
         propagateTags: "SERVICE",
         waitForSteadyState: true,

@@ -1,6 +1,6 @@
 // The container's health check: exits 0 where the router answers, 1 where it does not.
 try {
-  const { ok } = await fetch(`http://127.0.0.1:${process.env.PORT ?? 8000}/healthz`);
+  const { ok } = await fetch(`http://127.0.0.1:${process.env.PORT ?? 8000}/livez`);
   process.exitCode = ok ? 0 : 1;
 } catch {
   process.exitCode = 1;

@@ -44,6 +44,8 @@ export function routerEnvironment(
     EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
     ROOT_DIRECTORY: TARGET_DIRECTORY,
     NFS_PORT: String(nfsPort),
+    // Nothing stalls here that is not meant to, and what is broken should show.
+    START_TIMEOUT_SECONDS: "10",
     MOUNT_TABLE_REFRESH_SECONDS: String(mountTableRefreshSeconds),
   };
 }

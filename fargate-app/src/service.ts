@@ -43,13 +43,22 @@ export async function run(world: World): Promise<ExitCode> {
     log.fatal({ err: error }, `The router cannot start: ${messageOf(error)}`);
     return 1;
   }
-  log.info(`Stopping: ${await world.stop}`);
+  try {
+    const stopped = await Promise.race([world.stop, service.connected]);
+    log.info(`Stopping: ${stopped ?? (await world.stop)}`);
+  } catch (error) {
+    log.fatal({ err: error }, `The router cannot start: ${messageOf(error)}`);
+    await service.stop();
+    return 1;
+  }
   await service.stop();
   log.info("Stopped");
   return 0;
 }
 
 interface Service {
+  /** Resolves when a mount target was connected to for the first time; fails when there was none in time. */
+  readonly connected: Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -80,7 +89,8 @@ async function startService(
     starting,
   ]);
   const metrics = new Metrics();
-  const files = await RoutedFiles.start(current.table, {
+  const { startTimeout } = settings;
+  const files = await RoutedFiles.open(current.table, {
     connect: (options) => connect({ ...options, tls }),
     nfsPort: settings.nfsPort,
     connectTimeout: settings.nfsConnectTimeout,
@@ -97,6 +107,15 @@ async function startService(
 
   let stopping = false;
   try {
+    // Mount targets are not reachable for up to minutes after they were created. Meanwhile the router listens, and says
+    // that it lives, and is not ready.
+    const connected = files.connected(startTimeout);
+    if (!files.ready) {
+      if (startTimeout === 0) await connected;
+      log.warn(`No mount target can be reached: trying for ${startTimeout / 1000} s`);
+    }
+    // Whoever runs the service handles it.
+    connected.catch(() => {});
     const { accessLog, httpLimits: limits, host, port } = settings;
     const isStopping = () => stopping;
     const options = { files, metrics, log, accessLog, limits, tokens, isStopping, loadDocsAssets };
@@ -126,7 +145,7 @@ async function startService(
         log.warn(`${cutOff} requests were still in flight after SHUTDOWN_TIMEOUT_SECONDS, and were cut off`);
       await files.close();
     };
-    return { stop };
+    return { connected, stop };
   } catch (error) {
     await files.close();
     throw error;

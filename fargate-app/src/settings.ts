@@ -33,6 +33,8 @@ export interface Settings {
   readonly nfsConnectTimeout: number;
   /** After which a mount target that does not respond is lost. */
   readonly nfsDetectionTimeout: number;
+  /** For the first mount target to be reachable, from when the router starts. */
+  readonly startTimeout: number;
   /** From one poll of the mount table to the next; 0 to poll only when told to. */
   readonly mountTableRefreshInterval: number;
   /** For the in-flight operations of a mount target that the table no longer lists. */
@@ -129,6 +131,7 @@ const variables = z.object({
   NFS_OPERATION_TIMEOUT_SECONDS: seconds(3600).default(30_000),
   NFS_CONNECT_TIMEOUT_SECONDS: seconds(3600).default(5_000),
   NFS_DETECTION_TIMEOUT_SECONDS: seconds(3600).default(2_000),
+  START_TIMEOUT_SECONDS: seconds(3600, 0).default(180_000),
   MOUNT_TABLE_REFRESH_SECONDS: seconds(3600, 0).default(30_000),
   MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS: seconds(3600).default(300_000),
   TRANSFER_MEMORY_BYTES: wholeNumber(4 * MEBIBYTE, Number.MAX_SAFE_INTEGER).default(128 * MEBIBYTE),
@@ -214,6 +217,7 @@ function toSettings(environment: Environment): Settings {
     nfsOperationTimeout: environment.NFS_OPERATION_TIMEOUT_SECONDS,
     nfsConnectTimeout: environment.NFS_CONNECT_TIMEOUT_SECONDS,
     nfsDetectionTimeout: environment.NFS_DETECTION_TIMEOUT_SECONDS,
+    startTimeout: environment.START_TIMEOUT_SECONDS,
     mountTableRefreshInterval: environment.MOUNT_TABLE_REFRESH_SECONDS,
     mountTargetDrainTimeout: environment.MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS,
     transferMemory: environment.TRANSFER_MEMORY_BYTES,

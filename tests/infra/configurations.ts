@@ -21,6 +21,8 @@ export const CONFIGURATIONS = {
     fullCountHours: "12",
     parameterType: "SecureString",
     drainSeconds: "600",
+    detectionTimeoutSeconds: "2",
+    startTimeoutSeconds: "900",
     taskCpu: "1024",
     taskMemory: "2048",
     logObjectSize: "large",

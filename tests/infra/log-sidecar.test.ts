@@ -60,6 +60,7 @@ beforeAll(async () => {
     loadBalancerCidr: "10.0.0.0/16",
     environment: {},
     deletionProtection: false,
+    startTimeoutSeconds: 180,
     drainSeconds: 60,
     minTasks: 2,
     maxTasks: 4,

@@ -576,6 +576,17 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       }
     });
 
+    test("routers have time to find a mount target, and to see that one is silent", () => {
+      const environment = Object.fromEntries(
+        (containers()[0]?.environment ?? []).map(({ name: variable, value }) => [variable, value]),
+      );
+      const start = Number(environment.START_TIMEOUT_SECONDS);
+      expect(start).toBe(Number(config.startTimeoutSeconds ?? 180));
+      expect(Number(one("Service").inputs.healthCheckGracePeriodSeconds)).toBeGreaterThan(start);
+      // What AWS advises for soft mounts, which give up as well.
+      expect(environment.NFS_DETECTION_TIMEOUT_SECONDS).toBe(config.detectionTimeoutSeconds ?? "15");
+    });
+
     test("routers keep idle connections for longer than the load balancer, and trust the client addresses that it forwards", () => {
       const environment = Object.fromEntries(
         (containers()[0]?.environment ?? []).map(({ name: variable, value }) => [variable, value]),

@@ -4,7 +4,13 @@ import { fixedSource } from "../../fargate-app/src/router/mount-table-sources.ts
 import { type ExitCode, run } from "../../fargate-app/src/service.ts";
 import { MemoryNetwork, memoryLog } from "../support/memory-router.ts";
 
-const ENVIRONMENT = { EFS_FILE_SYSTEM_ID: "fs-1", PORT: "0", HOST: "127.0.0.1", NFS_CONNECT_TIMEOUT_SECONDS: "0.03" };
+const ENVIRONMENT = {
+  EFS_FILE_SYSTEM_ID: "fs-1",
+  PORT: "0",
+  HOST: "127.0.0.1",
+  NFS_CONNECT_TIMEOUT_SECONDS: "0.03",
+  START_TIMEOUT_SECONDS: "0",
+};
 
 /** Runs the service until it listens, or cannot start; then tells it to stop, and waits for its end. */
 async function runOnce(network: MemoryNetwork) {

@@ -41,6 +41,8 @@ export async function startRouter(environment: Record<string, string>): Promise<
       EFS_FILE_SYSTEM_ID: "fs-1",
       HOST: "127.0.0.1",
       PORT: "0",
+      // Mount targets of tests are there at once, or not at all.
+      START_TIMEOUT_SECONDS: "0",
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe"],

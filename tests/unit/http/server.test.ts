@@ -787,6 +787,7 @@ describe("names that are not UTF-8", () => {
 
 describe("operations", () => {
   test("/healthz and /readyz", async () => {
+    expect((await send("GET", "/livez")).status).toBe(200);
     expect((await send("GET", "/healthz")).status).toBe(200);
     expect((await send("GET", "/readyz")).status).toBe(200);
     for (const memory of server.network.servers) memory.state = "down";
@@ -796,6 +797,16 @@ describe("operations", () => {
     expect([response.status, await response.json()]).toEqual([503, { status: "no mount target is connected" }]);
     await restart(undefined, { isStopping: () => true });
     expect((await send("GET", "/readyz")).status).toBe(503);
+  });
+
+  test("a file system that stalls as a whole is no reason to replace the router", async () => {
+    await put("/files/a", "one");
+    for (const memory of server.network.servers) memory.state = "frozen";
+    const reading = send("GET", "/files/a");
+    await vi.waitFor(() => expect(server.router.targets.map(({ state }) => state)).toContain("silent"));
+    for (const path of ["/livez", "/healthz", "/readyz"]) expect((await send("GET", path)).status, path).toBe(200);
+    for (const memory of server.network.servers) memory.state = "up";
+    expect(await (await reading).text()).toBe("one");
   });
 
   test("/targets", async () => {
@@ -854,6 +865,7 @@ describe("operations", () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       "/files/{path}",
       "/healthz",
+      "/livez",
       "/metrics",
       "/readyz",
       "/targets",

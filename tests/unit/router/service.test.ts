@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { fixedSource, type MountTableSource } from "../../../fargate-app/src/router/mount-table-sources.ts";
 import { run } from "../../../fargate-app/src/service.ts";
 import { MemoryNetwork, memoryLog } from "../../support/memory-router.ts";
@@ -31,6 +31,7 @@ test.each([
   const exitCode = await run({
     environment: {
       EFS_FILE_SYSTEM_ID: "fs-1",
+      START_TIMEOUT_SECONDS: "0",
       HOST: host,
       PORT: "0",
       API_TOKEN_SECRET_ID: "secret",
@@ -102,4 +103,55 @@ test("a router that is told to stop answers what comes over open connections, an
   expect(await text(upload)).toMatch(/^HTTP\/1\.1 201 (.*\r\n)*connection: close\r\n/i);
   expect(await ended).toBe(0);
   expect(network.files.read("/data/a").toString()).toBe("onetwo");
+});
+
+describe("a router whose mount targets cannot be reached yet", () => {
+  async function startWithout(startTimeout: string) {
+    for (const server of network.servers) server.state = "down";
+    const { log, lines } = memoryLog();
+    let stop = (_reason: string) => {};
+    const ended = run({
+      environment: { EFS_FILE_SYSTEM_ID: "fs-1", HOST: "127.0.0.1", PORT: "0", START_TIMEOUT_SECONDS: startTimeout },
+      log,
+      connect: network.connect,
+      tokenSource: (name) => ({ name, load: async () => [] }),
+      mountTableSources: () => [table],
+      loadDocsAssets: async () => ({ css: "", script: "" }),
+      stop: new Promise((resolve) => {
+        stop = resolve;
+      }),
+      onReload: () => {},
+    });
+    const url = await vi.waitFor(() => {
+      const [found] = lines.flatMap(({ msg }) => /^Server listening at (.*)$/.exec(msg)?.slice(1) ?? []);
+      if (found === undefined) throw new Error("It does not listen yet");
+      return found;
+    });
+    const statuses = () =>
+      Promise.all(["/livez", "/healthz", "/readyz"].map(async (path) => (await fetch(`${url}${path}`)).status));
+    return { ended, lines, statuses, stop: () => stop("the test is over") };
+  }
+
+  test("lives and is not ready, until they can", async () => {
+    const { ended, statuses, stop } = await startWithout("60");
+    expect(await statuses()).toEqual([200, 503, 503]);
+    for (const server of network.servers) server.state = "up";
+    await vi.waitFor(async () => expect(await statuses()).toEqual([200, 200, 200]), { timeout: 5_000 });
+    stop();
+    expect(await ended).toBe(0);
+  });
+
+  test("exits with 1 when they cannot in time, and says so", async () => {
+    const { ended, lines } = await startWithout("0.3");
+    expect(await ended).toBe(1);
+    expect(lines.filter(({ level }) => level === "FATAL").map(({ msg }) => msg)).toEqual([
+      "The router cannot start: None of the 1 mount targets could be connected to",
+    ]);
+  });
+
+  test("stops when it is told to", async () => {
+    const { ended, stop } = await startWithout("60");
+    stop();
+    expect(await ended).toBe(0);
+  });
 });

@@ -28,6 +28,7 @@ describe("the settings of the router", () => {
       orphanAge: 86_400_000,
       orphanSweepInterval: 86_400_000,
       shutdownTimeout: 30_000,
+      startTimeout: 180_000,
       httpLimits: {
         maxBodyBytes: 5 * 2 ** 30,
         maxHeaderBytes: 16_384,

@@ -1,4 +1,4 @@
-/** `/healthz` and `/readyz`: what health checks and load balancers ask. */
+/** `/livez`, `/healthz` and `/readyz`: what health checks and load balancers ask. */
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
 import type { RoutedFiles } from "../../router/routed-files.ts";
@@ -13,12 +13,30 @@ interface HealthRoutesOptions {
 const status = z.object({ status: z.string() });
 
 export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (app, { files, isStopping }) => {
+  let hasStarted = false;
+
+  app.route({
+    method: "GET",
+    url: "/livez",
+    config: { access: "probe" },
+    schema: { tags: ["operations"], security: NO_SECURITY, summary: "The process lives", response: { 200: status } },
+    handler: async () => ({ status: "alive" }),
+  });
+
   app.route({
     method: "GET",
     url: "/healthz",
     config: { access: "probe" },
-    schema: { tags: ["operations"], security: NO_SECURITY, summary: "The process lives", response: { 200: status } },
-    handler: async () => ({ status: "alive" }),
+    schema: {
+      tags: ["operations"],
+      security: NO_SECURITY,
+      summary: "The process lives, and has connected to a mount target once",
+      response: { 200: status, 503: status },
+    },
+    handler: async (_request, reply) => {
+      hasStarted ||= files.ready;
+      return hasStarted ? { status: "alive" } : reply.code(503).send({ status: "starting" });
+    },
   });
 
   app.route({
@@ -28,7 +46,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (a
     schema: {
       tags: ["operations"],
       security: NO_SECURITY,
-      summary: "Requests can be answered: a mount target is connected, and the router is not stopping",
+      summary: "Requests can be answered: a mount target is connected, or stalls, and the router is not stopping",
       response: { 200: status, 503: status },
     },
     handler: async (_request, reply) => {
