@@ -1,7 +1,4 @@
 /** Mount targets that die, hang and come back under load. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -11,12 +8,10 @@ import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
 import type { Target } from "../../fargate-app/src/router/target.ts";
 import { filePath } from "../../fargate-app/src/routing/path.ts";
 import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
-import { SUBNETS } from "../../local/account.ts";
-import { findCommonPort } from "../../local/machine/loopback.ts";
-import { startMountTargetServers } from "../../local/mount-targets/servers.ts";
 import { GaneshaServer, ganesha } from "../support/ganesha.ts";
 import { Gate } from "../support/gate.ts";
 import { type LogLine, memoryLog } from "../support/memory-router.ts";
+import { type MountTargets, startLocalTargets } from "../support/mount-targets.ts";
 import { readFile } from "../support/read-file.ts";
 import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { describeRequiring } from "../support/requirements.ts";
@@ -32,38 +27,6 @@ const PATIENCE = 10;
 
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
-
-/** One file system behind three mount targets. */
-interface MountTargets {
-  readonly addresses: readonly { readonly host: string; readonly port: number }[];
-  /** Where clients find the exported directory. */
-  readonly root: string;
-  /** Ends one and starts it again. */
-  restart(index: number): Promise<void>;
-  stop(): Promise<void>;
-}
-
-/** Three servers that know of each other's clients and locks, in a process of their own. */
-async function startLocalTargets(): Promise<MountTargets> {
-  const directory = await mkdtemp(join(tmpdir(), "failover-"));
-  const hosts = SUBNETS.map(({ addresses: [host = ""] }) => host);
-  const port = await findCommonPort(hosts);
-  const servers = startMountTargetServers({ directory, port }, () => {});
-  for (const host of hosts) await servers.start(host);
-  return {
-    addresses: hosts.map((host) => ({ host, port })),
-    root: "",
-    async restart(index) {
-      const host = hosts[index] ?? "";
-      await servers.stop(host);
-      await servers.start(host);
-    },
-    async stop() {
-      await servers.close();
-      await rm(directory, { recursive: true, force: true });
-    },
-  };
-}
 
 /** One nfs-ganesha with three ways to it. */
 async function startGaneshaTargets(server: GaneshaServer): Promise<MountTargets> {
