@@ -1,0 +1,163 @@
+/** Which paths and directories get most of the requests and bytes of one router, in fixed memory. */
+import { hash } from "node:crypto";
+import type { Logger } from "pino";
+import type { DirectoryPath } from "../routing/path.ts";
+import { DecayedCounts } from "./decayed-counts.ts";
+
+/** Milliseconds in which what was counted fades to 1/e. */
+export const WINDOW = 60_000;
+
+/**
+ * Keys that each count holds. A share is exact to 1/128. With {@link MAX_KEY} the four counts together stay below
+ * 256 KiB.
+ */
+const CAPACITY = 128;
+
+/** Characters of a key; longer paths are counted under their beginning and a hash. */
+const MAX_KEY = 128;
+
+/** Requests of about a minute. With fewer, nothing is hot, whatever its share is. */
+const MIN_REQUESTS = 300;
+
+/** A path is no longer hot when its share has fallen to so much of the share that makes it hot. */
+const OVER_AT = 0.8;
+
+/** Milliseconds between two checks of what is no longer hot. */
+const CHECK_INTERVAL = 1_000;
+
+export interface HotSpotOptions {
+  /** The share of the requests that makes a path hot; undefined where none is ever to be hot. */
+  readonly share: number | undefined;
+  readonly log: Pick<Logger, "warn" | "info">;
+  /** Milliseconds on a clock that does not go back. */
+  readonly now?: () => number;
+}
+
+export interface HotSpot {
+  readonly path: string;
+  /** Of all requests or bytes, from 0 to 1; too high by at most `shareError`. */
+  readonly share: number;
+  readonly shareError: number;
+  readonly perSecond: number;
+}
+
+export interface HotSpotReport {
+  readonly hot: readonly string[];
+  readonly paths: HotSpotRanks;
+  readonly directories: HotSpotRanks;
+}
+
+export interface HotSpotRanks {
+  readonly byRequests: readonly HotSpot[];
+  readonly byBytes: readonly HotSpot[];
+}
+
+interface HotPath {
+  /** Bytes of the file when it was last read. */
+  size: number | undefined;
+}
+
+/** Counts by requests and by bytes. */
+interface Counts {
+  readonly requests: DecayedCounts;
+  readonly bytes: DecayedCounts;
+}
+
+export class HotSpots {
+  readonly #share: number;
+  readonly #log: HotSpotOptions["log"];
+  readonly #now: () => number;
+  readonly #paths = newCounts();
+  readonly #directories = newCounts();
+  readonly #hot = new Map<string, HotPath>();
+  #lastCheck = 0;
+
+  constructor({ share, log, now = () => performance.now() }: HotSpotOptions) {
+    this.#share = share ?? Number.POSITIVE_INFINITY;
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** Counts a request for a path, and tells whether the path is hot. */
+  note(path: DirectoryPath): boolean {
+    const now = this.#now();
+    if (now - this.#lastCheck >= CHECK_INTERVAL) this.#check(now);
+    const key = keyOf(path);
+    this.#directories.requests.add(keyOf(parentOf(path)), 1, now);
+    const share = this.#paths.requests.add(key, 1, now);
+    if (this.#hot.has(key)) return true;
+    if (share <= this.#share || this.#paths.requests.total(now) < MIN_REQUESTS) return false;
+    this.#hot.set(key, { size: undefined });
+    this.#log.warn({ path: key, share }, `${key} is hot: it gets ${percent(share)} of the requests`);
+    return true;
+  }
+
+  /** Counts bytes that were read from a file or written to it. */
+  noteBytes(path: DirectoryPath, bytes: number): void {
+    if (bytes === 0) return;
+    const now = this.#now();
+    this.#paths.bytes.add(keyOf(path), bytes, now);
+    this.#directories.bytes.add(keyOf(parentOf(path)), bytes, now);
+  }
+
+  /** Remembers how large a file is, if it is hot. */
+  noteSize(path: DirectoryPath, size: number): void {
+    const hot = this.#hot.get(keyOf(path));
+    if (hot !== undefined) hot.size = size;
+  }
+
+  /** Bytes of a file that is hot, when it was last read. */
+  sizeOf(path: DirectoryPath): number | undefined {
+    return this.#hot.get(keyOf(path))?.size;
+  }
+
+  /** What is hot, and the `count` first of each kind. */
+  report(count: number): HotSpotReport {
+    const now = this.#now();
+    this.#check(now);
+    const ranks = ({ requests, bytes }: Counts): HotSpotRanks => ({
+      byRequests: ranked(requests, count, now),
+      byBytes: ranked(bytes, count, now),
+    });
+    return { hot: [...this.#hot.keys()], paths: ranks(this.#paths), directories: ranks(this.#directories) };
+  }
+
+  #check(now: number): void {
+    this.#lastCheck = now;
+    const quiet = this.#paths.requests.total(now) < MIN_REQUESTS * OVER_AT;
+    for (const path of this.#hot.keys()) {
+      const share = this.#paths.requests.sureShare(path);
+      if (!quiet && share > this.#share * OVER_AT) continue;
+      this.#hot.delete(path);
+      this.#log.info({ path, share }, `${path} is no longer hot`);
+    }
+  }
+}
+
+function newCounts(): Counts {
+  return { requests: new DecayedCounts(CAPACITY, WINDOW), bytes: new DecayedCounts(CAPACITY, WINDOW) };
+}
+
+function ranked(counts: DecayedCounts, most: number, now: number): HotSpot[] {
+  const total = counts.total(now);
+  return counts.top(most, now).map(({ key, count, error }) => ({
+    path: key,
+    share: count / total,
+    shareError: error / total,
+    // What came evenly over the window has faded to so much of itself.
+    perSecond: count / (WINDOW / 1_000),
+  }));
+}
+
+function parentOf(path: DirectoryPath): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+function keyOf(path: string): string {
+  if (path.length <= MAX_KEY) return path;
+  return `${path.slice(0, MAX_KEY - 18)}… ${hash("sha256", path, "hex").slice(0, 16)}`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
