@@ -74,9 +74,9 @@ export class Balancer<Target extends Measured> {
   }
 
   #judge(): void {
-    const latencies = this.#targets.map(({ meter }) => meter.latency.value);
-    this.#speeds = speedsOf(latencies);
-    this.#near = isNear(latencies[this.#own], latencies);
+    const means = this.#targets.map(({ meter }) => meter.latency.mean);
+    this.#speeds = speedsOf(this.#targets.map(({ meter }) => meter.latency.peak));
+    this.#near = isNear(means[this.#own], means);
   }
 
   #snapshot({ measures = false, hot = false }: Request): Snapshot {

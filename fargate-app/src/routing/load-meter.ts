@@ -1,5 +1,5 @@
 /** What one router measures of one target, while it uses it. */
-import { PeakEwma } from "./peak-ewma.ts";
+import { Latency } from "./latency.ts";
 
 /** Bytes that weigh as much as a request. */
 const BYTES_PER_UNIT = 2 ** 20;
@@ -8,7 +8,7 @@ const BYTES_PER_UNIT = 2 ** 20;
 const MAX_BYTES = 4 * BYTES_PER_UNIT;
 
 export class LoadMeter {
-  readonly latency = new PeakEwma();
+  readonly latency = new Latency();
   #inFlight = 0;
   #requests = 0;
 

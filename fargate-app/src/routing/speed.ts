@@ -1,5 +1,5 @@
 /** What the latencies of the targets say of each of them. */
-import { lowerMedian } from "./peak-ewma.ts";
+import { lowerMedian } from "./latency.ts";
 
 /** Milliseconds. Below this, differences say nothing of a target. */
 const MIN_LATENCY = 1;

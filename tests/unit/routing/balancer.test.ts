@@ -48,13 +48,13 @@ describe("a router that stays in its zone", () => {
     expect(zoneOf("x")).toBe("c");
     respond("c", 20, 30);
     expect(zoneOf("x")).not.toBe("c");
-    // Old samples fade: until then the target is still slow, and after that it has to be well for a while.
+    // The slow samples fade: until then the target is still slow, and after that it has to be well for a while.
     let nearAfter = 0;
     let backAfter = 0;
     for (let second = 1; second <= 60; second++) {
       wait(1_000);
       respond("c", 2);
-      if (nearAfter === 0 && (busy.meter.latency.value ?? 0) <= 3) nearAfter = second;
+      if (nearAfter === 0 && (busy.meter.latency.mean ?? 0) <= 3) nearAfter = second;
       if (backAfter === 0 && zoneOf("x") === "c") backAfter = second;
     }
     expect(nearAfter).toBeGreaterThan(0);

@@ -1,0 +1,234 @@
+/**
+ * Many routers over the mount targets of one file system, simulated event by event: the routing is that of the router,
+ * the network and the targets are models. Each router sees only its own requests, as it does in truth.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { Balancer, type Measured } from "../../fargate-app/src/routing/balancer.ts";
+import { LoadMeter } from "../../fargate-app/src/routing/load-meter.ts";
+import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
+import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
+import { EventQueue } from "./event-queue.ts";
+import { seededRandom, zipf } from "./random.ts";
+
+export interface Simulation {
+  readonly strategy: RoutingStrategy;
+  readonly requests: number;
+  readonly routers: number;
+  /** Each has one mount target, and its share of the routers. */
+  readonly zones: number;
+  /** Of the paths, by a Zipf law. */
+  readonly zipfExponent: number;
+  /** How many times slower the first target is than the others. Default 1. */
+  readonly slowness?: number;
+}
+
+export interface SimulationResult {
+  /** Requests of the busiest target, as a multiple of the mean. */
+  readonly busiest: number;
+  /** The same of one second alone, the worst of them all: herds go to another target every now and then. */
+  readonly busiestInASecond: number;
+  /** Of all requests. */
+  readonly shareAcrossZones: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const PATHS = 100_000;
+const SEED = 13;
+/** Requests that a target serves at a time. */
+const PARALLEL = 64;
+/** Milliseconds, exponentially distributed. */
+const MEAN_SERVICE = 2;
+/** Milliseconds of a round trip. */
+const WITHIN_ZONE = 0.3;
+const ACROSS_ZONES = 1;
+/** Of what all targets can serve. */
+const UTILIZATION = 0.6;
+/** A path with a larger share of the requests is hot: the router's default. */
+const HOT_SHARE = 0.05;
+/** Milliseconds that do not count: until then, nothing has been measured. */
+const WARM_UP = 2_000;
+const HISTOGRAM_STEP = 0.05;
+/** Events between two looks at whether anyone still wants the result. */
+const SLICE = 200_000;
+
+interface SimulatedTarget {
+  readonly zone: string;
+  readonly slowness: number;
+  /** When each of the requests that it serves will be done. */
+  readonly busyUntil: EventQueue<true>;
+}
+
+interface RouterTarget extends Measured {
+  readonly target: SimulatedTarget;
+  readonly index: number;
+}
+
+interface Router {
+  readonly zone: string;
+  readonly balancer: Balancer<RouterTarget>;
+}
+
+/** The end of a request, as its router sees it. */
+interface Arrival {
+  readonly router: Router;
+  readonly target: RouterTarget;
+  readonly start: number;
+  readonly end: () => void;
+}
+
+export async function simulate(
+  { strategy, requests, routers: count, zones, zipfExponent, slowness = 1 }: Simulation,
+  signal: AbortSignal,
+): Promise<SimulationResult> {
+  const random = seededRandom(SEED);
+  const exponential = (mean: number) => -mean * Math.log(1 - random());
+  const drawPath = zipf(PATHS, zipfExponent, random);
+  const paths = Array.from({ length: PATHS }, (_, index) => filePath(`data/${index % 100}/file-${index}`));
+  const hot = hotPaths(paths, zipfExponent);
+  const targets = Array.from(
+    { length: zones },
+    (_, index): SimulatedTarget => ({
+      zone: `zone-${index}`,
+      slowness: index === 0 ? slowness : 1,
+      busyUntil: new EventQueue<true>(),
+    }),
+  );
+  const clock = { now: 0 };
+  const routers = Array.from({ length: count }, (_, index) =>
+    newRouter(strategy, `zone-${index % zones}`, targets, clock, random),
+  );
+  const interval = MEAN_SERVICE / (PARALLEL * zones * UTILIZATION);
+
+  const figures = new Figures(zones);
+  const replies = new EventQueue<Arrival>();
+  let nextRequest = exponential(interval);
+  for (let sent = 0, events = 0; sent < requests || replies.size > 0; events++) {
+    if (events % SLICE === 0) {
+      await nextTurn();
+      signal.throwIfAborted();
+    }
+    if (sent < requests && nextRequest < replies.nextTime) {
+      clock.now = nextRequest;
+      nextRequest += exponential(interval);
+      sent += 1;
+      const router = routers[Math.floor(random() * routers.length)];
+      const path = paths[drawPath()];
+      if (router === undefined || path === undefined) continue;
+      const [target] = router.balancer.rank(path, { measures: true, hot: hot.has(path) });
+      if (target === undefined) continue;
+      const across = target.target.zone !== router.zone;
+      const network = across ? ACROSS_ZONES : WITHIN_ZONE;
+      const served = serve(target.target, clock.now + network / 2, exponential(MEAN_SERVICE));
+      replies.push(served + network / 2, { router, target, start: clock.now, end: target.meter.begin() });
+      figures.sent(target.index, across, clock.now);
+    } else {
+      clock.now = replies.nextTime;
+      const arrival = replies.shift();
+      if (arrival === undefined) continue;
+      arrival.end();
+      const latency = clock.now - arrival.start;
+      arrival.router.balancer.measure(arrival.target, latency);
+      figures.answered(latency, clock.now);
+    }
+  }
+  return figures.result();
+}
+
+function hotPaths(paths: readonly FilePath[], exponent: number): ReadonlySet<FilePath> {
+  const weights = paths.map((_, index) => 1 / (index + 1) ** exponent);
+  const total = weights.reduce((sum, weight) => sum + weight);
+  return new Set(paths.filter((_, index) => (weights[index] ?? 0) / total > HOT_SHARE));
+}
+
+function newRouter(
+  strategy: RoutingStrategy,
+  zone: string,
+  targets: readonly SimulatedTarget[],
+  clock: { readonly now: number },
+  random: () => number,
+): Router {
+  const own = targets.map(
+    (target, index): RouterTarget => ({
+      id: `fsmt-${index}`,
+      zone: target.zone,
+      meter: new LoadMeter(),
+      isConnected: true,
+      target,
+      index,
+    }),
+  );
+  return { zone, balancer: new Balancer(own, { strategy, ownZone: zone, now: () => clock.now, random }) };
+}
+
+/** @returns when the request is done that arrives at `time`: first come, first served. */
+function serve({ slowness, busyUntil }: SimulatedTarget, time: number, duration: number): number {
+  while (busyUntil.nextTime <= time) busyUntil.shift();
+  let start = time;
+  if (busyUntil.size >= PARALLEL) {
+    start = busyUntil.nextTime;
+    busyUntil.shift();
+  }
+  const end = start + duration * slowness;
+  busyUntil.push(end, true);
+  return end;
+}
+
+class Figures {
+  readonly #counts: number[];
+  #second = 0;
+  #secondCounts: number[];
+  #worstSecond = 0;
+  #across = 0;
+  readonly #latencies: number[] = [];
+
+  constructor(targets: number) {
+    this.#counts = new Array<number>(targets).fill(0);
+    this.#secondCounts = [...this.#counts];
+  }
+
+  sent(target: number, across: boolean, now: number): void {
+    if (now < WARM_UP) return;
+    const second = Math.floor(now / 1000);
+    if (second !== this.#second) {
+      this.#worstSecond = Math.max(this.#worstSecond, busiest(this.#secondCounts));
+      this.#secondCounts.fill(0);
+      this.#second = second;
+    }
+    this.#counts[target] = (this.#counts[target] ?? 0) + 1;
+    this.#secondCounts[target] = (this.#secondCounts[target] ?? 0) + 1;
+    if (across) this.#across += 1;
+  }
+
+  answered(latency: number, now: number): void {
+    if (now < WARM_UP) return;
+    const step = Math.floor(latency / HISTOGRAM_STEP);
+    this.#latencies[step] = (this.#latencies[step] ?? 0) + 1;
+  }
+
+  result(): SimulationResult {
+    const total = this.#counts.reduce((sum, count) => sum + count, 0);
+    return {
+      busiest: busiest(this.#counts),
+      busiestInASecond: this.#worstSecond,
+      shareAcrossZones: this.#across / total,
+      p50: this.#percentile(0.5),
+      p99: this.#percentile(0.99),
+    };
+  }
+
+  #percentile(share: number): number {
+    let rest = share * this.#latencies.reduce((sum, count) => sum + count, 0);
+    const step = this.#latencies.findIndex((count = 0) => {
+      rest -= count;
+      return rest <= 0;
+    });
+    return (step + 1) * HISTOGRAM_STEP;
+  }
+}
+
+function busiest(counts: readonly number[]): number {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return total === 0 ? 0 : (Math.max(...counts) / total) * counts.length;
+}

@@ -1,0 +1,78 @@
+/**
+ * The latency of a target, as two moving averages. The peak follows a rise at once and a fall slowly (peak-EWMA, as in
+ * Twitter's Finagle), so that a target which has become slow gets less from the next request on. The mean follows both
+ * slowly: it is for decisions that noise must not make.
+ *
+ * Finagle takes every response for a peak. Then the target with the most requests, which sees the most outliers, always
+ * looks the slowest. So here a sample is the median of some responses, and a rise counts when two samples show it.
+ */
+
+/** Responses whose median is one sample. */
+const BATCH = 15;
+
+/** Milliseconds after which a batch is taken as it is. */
+const MAX_BATCH_TIME = 250;
+
+/** Milliseconds in which a sample's weight falls to 1/e. */
+const DECAY_TIME = 10_000;
+
+export class Latency {
+  #peak: number | undefined;
+  #mean: number | undefined;
+  #samples = 0;
+  #lastSample = 0;
+  #lastSampleTime = 0;
+  readonly #batch: number[] = [];
+  #batchStart = 0;
+  #lastSeen = Number.NEGATIVE_INFINITY;
+
+  /** Milliseconds; undefined before the first sample. */
+  get peak(): number | undefined {
+    return this.#peak;
+  }
+
+  /** Milliseconds; undefined before the first sample. */
+  get mean(): number | undefined {
+    return this.#mean;
+  }
+
+  /** When the latest response came, by the clock of {@link add}. */
+  get lastSeen(): number {
+    return this.#lastSeen;
+  }
+
+  /**
+   * Takes a response into account.
+   *
+   * @param now Milliseconds on any clock that does not go back.
+   * @returns whether {@link peak} or {@link mean} may have changed.
+   */
+  add(latency: number, now: number): boolean {
+    this.#lastSeen = now;
+    if (this.#batch.length === 0) this.#batchStart = now;
+    this.#batch.push(latency);
+    const isComplete = this.#samples === 0 || this.#batch.length === BATCH || now - this.#batchStart >= MAX_BATCH_TIME;
+    if (!isComplete) return false;
+    this.#sample(lowerMedian(this.#batch), now);
+    this.#batch.length = 0;
+    return true;
+  }
+
+  #sample(latency: number, now: number): void {
+    this.#samples += 1;
+    // The first samples count alike, however soon they follow each other.
+    const weight = Math.max(1 - Math.exp((this.#lastSampleTime - now) / DECAY_TIME), 1 / this.#samples);
+    const { peak = latency, mean = latency } = this;
+    const risen = this.#samples === 1 ? latency : Math.min(latency, this.#lastSample);
+    this.#peak = risen > peak ? risen : peak + (Math.min(latency, peak) - peak) * weight;
+    this.#mean = mean + (latency - mean) * weight;
+    this.#lastSample = latency;
+    this.#lastSampleTime = now;
+  }
+}
+
+/** The middle value; of an even number of values, the lower one of the two. NaN of none. */
+export function lowerMedian(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[(sorted.length - 1) >> 1] ?? Number.NaN;
+}
