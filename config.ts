@@ -7,7 +7,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { isScheduleExpression } from "./components/schedule-expression.ts";
-import { ROUTING_STRATEGIES } from "./fargate-app/src/routing/strategies.ts";
+import { DEFAULT_LOAD_FACTOR, ROUTING_STRATEGIES } from "./fargate-app/src/routing/strategies.ts";
 
 /** The namespace of the keys: the project's name in `Pulumi.yaml`. */
 export const PROJECT = "efs-mount-autoscaling";
@@ -77,6 +77,13 @@ function wholeNumber(fallback: number, unit: string, min: number, max: number) {
   return key(String(fallback), `a whole number of ${unit} from ${min} to ${max}`, (given) => {
     const value = Number(given);
     return /^\d+$/.test(given) && value >= min && value <= max ? { value } : undefined;
+  });
+}
+
+function decimal(fallback: number, min: number, max: number) {
+  return key(String(fallback), `a number from ${min} to ${max}`, (given) => {
+    const value = Number(given);
+    return /^\d+(\.\d+)?$/.test(given) && value >= min && value <= max ? { value } : undefined;
   });
 }
 
@@ -287,7 +294,13 @@ const keys = z.object({
     "Requests a minute and task that scaling aims at.",
   ),
   routingStrategy: choice("rendezvous", ...ROUTING_STRATEGIES).describe(
-    "How a path is assigned to a mount target; modulo is sha256(path) mod N, which moves most paths when N changes.",
+    "How a path is assigned to a mount target: by hash (rendezvous, modulo), by hash and load (bounded-load), or in the task's own zone first (zone-aware).",
+  ),
+  loadFactor: decimal(DEFAULT_LOAD_FACTOR, 1.05, 10).describe(
+    "How many times the mean the load of a mount target may be, where routingStrategy is bounded-load or zone-aware.",
+  ),
+  hotSpotShare: wholeNumber(5, "percent", 0, 100).describe(
+    "Percent of a router's requests above which a path is hot: it is logged, and its reads are shared and spread; 0 for never.",
   ),
   rollout: choice("rolling-deployment", "rolling-deployment", "hot-reload").describe(
     "How routers get a changed mount table: the monitor replaces their tasks, or the running tasks read it again.",

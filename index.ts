@@ -190,6 +190,8 @@ const router = new RouterService("router", {
   loadBalancerCidr: network.cidrBlock,
   environment: {
     ROUTING_STRATEGY: config.routingStrategy,
+    LOAD_FACTOR: config.loadFactor,
+    HOT_SPOT_PERCENT: config.hotSpotShare,
     RATE_LIMIT_PER_MINUTE: config.requestsPerMinutePerClient,
     NFS_DETECTION_TIMEOUT_SECONDS: config.detectionTimeoutSeconds,
     // Routers that are replaced with each table read it once.

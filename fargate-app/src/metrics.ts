@@ -8,6 +8,9 @@ import { TARGET_STATES } from "./router/target-state.ts";
 /** Seconds; EFS responds in about a millisecond at best. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+/** Of each kind of hot spot. */
+const HOT_SPOT_RANKS = 10;
+
 interface HttpExchange {
   readonly method: string;
   /** The pattern of the route, not the path of the request. */
@@ -70,6 +73,19 @@ export class Metrics {
     );
     this.#count(files, "read_bytes", "File bytes read.", ({ statistics }) => statistics.bytesRead);
     this.#count(files, "written_bytes", "File bytes written.", ({ statistics }) => statistics.bytesWritten);
+    this.#show(files, "load", "Operations in flight, each weighted by its bytes.", ({ meter }) => meter.inFlight);
+    this.#show(
+      files,
+      "recent_latency_seconds",
+      "Mean latency of reads lately.",
+      ({ meter }) => (meter.latency.mean ?? Number.NaN) / 1_000,
+    );
+    if (files.ownZone !== undefined) {
+      this.#show(files, "in_own_zone", "1 for a mount target in the router's Availability Zone, else 0.", ({ zone }) =>
+        zone === files.ownZone ? 1 : 0,
+      );
+    }
+    this.#watchHotSpots(files);
     this.#count(files, "compounds", "NFSv4.1 COMPOUNDs sent.", ({ compounds }) => compounds);
     new Gauge({
       name: "router_target_state",
@@ -91,6 +107,56 @@ export class Metrics {
       for (const operation of OPERATIONS) this.#operations.remove({ target, operation });
       this.#observed.delete(target);
     }
+  }
+
+  /** By rank only: paths would be labels without end. */
+  #watchHotSpots(files: RoutedFiles): void {
+    const registers = this.#registers;
+    new Gauge({
+      name: "router_hot_paths",
+      help: "Paths that are hot: see hotSpotShare.",
+      registers,
+      collect() {
+        this.set(files.hotSpots.report(0).hot.length);
+      },
+    });
+    new Gauge({
+      name: "router_hot_spot_share",
+      help: "Share of the requests or bytes of lately that the path or directory of this rank gets.",
+      labelNames: ["of", "by", "rank"],
+      registers,
+      collect() {
+        this.reset();
+        const { paths, directories } = files.hotSpots.report(HOT_SPOT_RANKS);
+        for (const [of, { byRequests, byBytes }] of Object.entries({ path: paths, directory: directories })) {
+          for (const [by, spots] of Object.entries({ requests: byRequests, bytes: byBytes })) {
+            for (const [index, { share }] of spots.entries()) this.set({ of, by, rank: index + 1 }, share);
+          }
+        }
+      },
+    });
+    new Counter({
+      name: "router_shared_reads_total",
+      help: "Requests that got what was read for another one.",
+      registers,
+      collect() {
+        this.reset();
+        this.inc(files.sharedReads);
+      },
+    });
+  }
+
+  #show(files: RoutedFiles, name: string, help: string, value: (target: Target) => number): void {
+    new Gauge({
+      name: `router_target_${name}`,
+      help,
+      labelNames: ["target"],
+      registers: this.#registers,
+      collect() {
+        this.reset();
+        for (const target of files.targets) this.set({ target: target.id }, value(target));
+      },
+    });
   }
 
   #count(files: RoutedFiles, name: string, help: string, value: (target: Target) => number): void {

@@ -4,6 +4,8 @@ import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
 import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { ApiTokens, type TokenSource } from "./authentication/api-tokens.ts";
+import { taskZone } from "./ecs/task-zone.ts";
+import { HotSpots } from "./hot-spots/hot-spots.ts";
 import type { DocsAssets } from "./http/routes/docs/routes.ts";
 import { closeServer, createServer } from "./http/server.ts";
 import { Metrics } from "./metrics.ts";
@@ -83,9 +85,10 @@ async function startService(
   starting: Promise<ApiTokens | undefined>,
 ): Promise<Service> {
   const sources = mountTableSources(settings);
-  const [current, tls, tokens] = await Promise.all([
+  const [current, tls, ownZone, tokens] = await Promise.all([
     loadMountTable(sources, log),
     settings.nfsTls && mountTargetTls(settings.nfsTls),
+    taskZone(settings.taskMetadataUri, log),
     starting,
   ]);
   const metrics = new Metrics();
@@ -97,7 +100,8 @@ async function startService(
     operationTimeout: settings.nfsOperationTimeout,
     detectionTimeout: settings.nfsDetectionTimeout,
     rootDirectory: settings.rootDirectory,
-    strategy: settings.routingStrategy,
+    routing: { strategy: settings.routingStrategy, loadFactor: settings.loadFactor, ownZone },
+    hotSpots: new HotSpots({ share: settings.hotSpotShare, log }),
     drainTimeout: settings.mountTargetDrainTimeout,
     memory: new MemoryBudget(settings.transferMemory),
     onOperation: metrics.observeOperation,

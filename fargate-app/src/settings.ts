@@ -9,7 +9,7 @@ import {
 } from "@efs-mount-autoscaling/mount-table";
 import * as z from "zod";
 import type { HttpLimits } from "./http/limits.ts";
-import { ROUTING_STRATEGIES, type RoutingStrategy } from "./routing/strategies.ts";
+import { DEFAULT_LOAD_FACTOR, ROUTING_STRATEGIES, type RoutingStrategy } from "./routing/strategies.ts";
 
 /** All times are milliseconds. */
 export interface Settings {
@@ -23,6 +23,12 @@ export interface Settings {
   /** The directory of the file system that the API's paths begin at. */
   readonly rootDirectory: string;
   readonly routingStrategy: RoutingStrategy;
+  /** How far above the mean the load of a mount target may be, as a multiple of it. */
+  readonly loadFactor: number;
+  /** The share of the requests that makes a path hot; undefined where none is ever hot. */
+  readonly hotSpotShare: number | undefined;
+  /** Where a task learns of itself, in ECS. */
+  readonly taskMetadataUri: string | undefined;
   readonly logLevel: LogLevel;
   /** Whether every request is a line in the log, or only those that fail. */
   readonly accessLog: boolean;
@@ -97,6 +103,13 @@ function seconds(to: number, from = 0.001) {
     .refine((milliseconds) => milliseconds >= from * 1000 && milliseconds <= to * 1000, allowed);
 }
 
+function decimal(from: number, to: number) {
+  const allowed = `a number from ${from} to ${to}`;
+  return text(/^\d+(\.\d+)?$/, allowed)
+    .transform(Number)
+    .refine((number) => number >= from && number <= to, allowed);
+}
+
 function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
   return z.enum(values, `one of ${values.join(", ")}`);
 }
@@ -119,6 +132,9 @@ const variables = z.object({
   PORT: wholeNumber(0, 65_535).default(8000),
   ROOT_DIRECTORY: text(/^\/(?!(.*\/)?\.\.(\/|$))/, "an absolute path without ..").default("/data"),
   ROUTING_STRATEGY: oneOf(ROUTING_STRATEGIES).default("rendezvous"),
+  LOAD_FACTOR: decimal(1.05, 10).default(DEFAULT_LOAD_FACTOR),
+  HOT_SPOT_PERCENT: wholeNumber(0, 100).default(5),
+  ECS_CONTAINER_METADATA_URI_V4: text(/^http:\/\//, "an http URL").optional(),
   LOG_LEVEL: oneOf(LOG_LEVELS).default("info"),
   ACCESS_LOG: ON_OFF.default("off"),
   NFS_PORT: wholeNumber(1, 65_535).default(DEFAULT_NFS_PORT),
@@ -210,6 +226,9 @@ function toSettings(environment: Environment): Settings {
     port: environment.PORT,
     rootDirectory: environment.ROOT_DIRECTORY,
     routingStrategy: environment.ROUTING_STRATEGY,
+    loadFactor: environment.LOAD_FACTOR,
+    hotSpotShare: environment.HOT_SPOT_PERCENT === 0 ? undefined : environment.HOT_SPOT_PERCENT / 100,
+    taskMetadataUri: environment.ECS_CONTAINER_METADATA_URI_V4,
     logLevel: environment.LOG_LEVEL,
     accessLog: environment.ACCESS_LOG === "on",
     nfsPort: environment.NFS_PORT,

@@ -42,14 +42,14 @@ export interface HotSpot {
 }
 
 export interface HotSpotReport {
-  readonly hot: readonly string[];
+  readonly hot: string[];
   readonly paths: HotSpotRanks;
   readonly directories: HotSpotRanks;
 }
 
 export interface HotSpotRanks {
-  readonly byRequests: readonly HotSpot[];
-  readonly byBytes: readonly HotSpot[];
+  readonly byRequests: HotSpot[];
+  readonly byBytes: HotSpot[];
 }
 
 interface HotPath {
@@ -92,6 +92,10 @@ export class HotSpots {
     return true;
   }
 
+  isHot(path: DirectoryPath): boolean {
+    return this.#hot.size > 0 && this.#hot.has(keyOf(path));
+  }
+
   /** Counts bytes that were read from a file or written to it. */
   noteBytes(path: DirectoryPath, bytes: number): void {
     if (bytes === 0) return;
@@ -108,7 +112,7 @@ export class HotSpots {
 
   /** Bytes of a file that is hot, when it was last read. */
   sizeOf(path: DirectoryPath): number | undefined {
-    return this.#hot.get(keyOf(path))?.size;
+    return this.#hot.size === 0 ? undefined : this.#hot.get(keyOf(path))?.size;
   }
 
   /** What is hot, and the `count` first of each kind. */

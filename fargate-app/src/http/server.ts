@@ -26,6 +26,7 @@ import { readRoutes } from "./routes/files/read.ts";
 import { routedTarget } from "./routes/files/resource.ts";
 import { writeRoutes } from "./routes/files/write.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { hotSpotRoutes } from "./routes/hot-spots.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { targetRoutes } from "./routes/targets.ts";
 
@@ -97,6 +98,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(writeRoutes, { files, limits });
   app.register(healthRoutes, { files, isStopping });
   app.register(targetRoutes, { files });
+  app.register(hotSpotRoutes, { files });
   app.register(metricsRoutes, { metrics });
   app.register(docsRoutes, { loadAssets: loadDocsAssets });
   return app;

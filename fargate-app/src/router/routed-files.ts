@@ -24,14 +24,19 @@ import {
   type Unchanged,
   type WriteOptions,
 } from "nfs-client";
+import { HotSpots } from "../hot-spots/hot-spots.ts";
+import { SharedReads } from "../hot-spots/shared-reads.ts";
 import { type DirectoryPath, type FilePath, ROOT } from "../routing/path.ts";
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";
+import type { OperationName } from "./statistics.ts";
 import type { Target } from "./target.ts";
 import { type Attempt, TargetPool, type TargetPoolOptions } from "./target-pool.ts";
 
-export interface RoutedFilesOptions extends Omit<TargetPoolOptions, "memory"> {
+export interface RoutedFilesOptions extends Omit<TargetPoolOptions, "memory" | "hotSpots"> {
   /** Shared by all targets; a new one when absent. */
   readonly memory?: MemoryBudget;
+  /** Absent: nothing is ever hot. */
+  readonly hotSpots?: HotSpots;
   /** The directory of the file system that paths begin at, for example `/data`. */
   readonly rootDirectory: string;
 }
@@ -50,7 +55,24 @@ export interface Written {
 interface Opened<Item> {
   readonly attempt: Attempt;
   readonly items: AsyncIterable<Item>;
+  /** Bytes that the target has yet to read. */
+  readonly rest: number;
 }
+
+/** What many readers of one small file get. */
+interface SharedFile {
+  readonly attributes: FileAttributes;
+  readonly data: Buffer;
+}
+
+/** Bytes of a file, or of a part of it, that is small enough to be read once for many. */
+const MAX_SHARED_BYTES = 64 * 1024;
+
+/** Bytes that the first request for a file brings. */
+const FIRST_READ_BYTES = 2 ** 20;
+
+/** Bytes of a body that is still coming: at least so many, or it would have been taken as a whole. */
+const STREAM_BYTES = 2 ** 20;
 
 /**
  * Every operation fails with a subclass of NfsError, or with {@link UnavailableError} when no target can be reached.
@@ -61,19 +83,26 @@ interface Opened<Item> {
 export class RoutedFiles {
   /** What all that passes through may hold of file data. */
   readonly memory: MemoryBudget;
+  readonly hotSpots: HotSpots;
+  /** The Availability Zone that the router is in, where it is known. */
+  readonly ownZone: string | undefined;
   readonly #pool: TargetPool;
   readonly #root: string;
+  readonly #sharedReads = new SharedReads<SharedFile | undefined>();
 
-  private constructor(pool: TargetPool, rootDirectory: string, memory: MemoryBudget) {
+  private constructor(pool: TargetPool, rootDirectory: string, { memory, hotSpots, routing }: TargetPoolOptions) {
     this.memory = memory;
+    this.hotSpots = hotSpots;
+    this.ownZone = routing?.ownZone;
     this.#pool = pool;
     this.#root = rootDirectory.replace(/\/+$/, "");
   }
 
   /** See {@link TargetPool.open}. */
   static async open(table: MountTable, options: RoutedFilesOptions): Promise<RoutedFiles> {
-    const { memory = new MemoryBudget() } = options;
-    return new RoutedFiles(await TargetPool.open(table, { ...options, memory }), options.rootDirectory, memory);
+    const { log, memory = new MemoryBudget(), hotSpots = new HotSpots({ share: undefined, log }) } = options;
+    const poolOptions = { ...options, memory, hotSpots };
+    return new RoutedFiles(await TargetPool.open(table, poolOptions), options.rootDirectory, poolOptions);
   }
 
   /** As {@link open}. @throws {UnavailableError} when no target can be connected to; nothing is left running then. */
@@ -112,15 +141,49 @@ export class RoutedFiles {
     return this.#pool.close();
   }
 
+  /** Readers that got what had been read for another one. */
+  get sharedReads(): number {
+    return this.#sharedReads.shared;
+  }
+
   /**
    * A file as a stream, which goes on from another target when its own is lost.
    *
    * The body fails with a {@link FileChangedError} when the file was replaced in between.
    */
-  async openFile(
-    path: FilePath,
-    { start = 0, length = Number.POSITIVE_INFINITY }: ReadRange = {},
-  ): Promise<ReadableFile> {
+  async openFile(path: FilePath, range: ReadRange = {}): Promise<ReadableFile> {
+    this.hotSpots.note(path);
+    const file = (await this.#openShared(path, range)) ?? (await this.#open(path, range));
+    const { size } = file.attributes;
+    this.hotSpots.noteSize(path, size);
+    this.hotSpots.noteBytes(path, bytesIn(range, size));
+    return file;
+  }
+
+  /** A file that is hot and small, read once for all who ask for it meanwhile; undefined when it is not. */
+  async #openShared(path: FilePath, range: ReadRange): Promise<ReadableFile | undefined> {
+    const size = this.hotSpots.sizeOf(path);
+    if (size === undefined || bytesIn(range, size) > MAX_SHARED_BYTES) return undefined;
+    const key = `${range.start} ${range.length} ${path}`;
+    const file = await this.#sharedReads.read(key, () => this.#readSmall(path, range));
+    return file && { attributes: file.attributes, body: single(file.data) };
+  }
+
+  /** Undefined when the file is not small, or changes while it is read. */
+  async #readSmall(path: FilePath, range: ReadRange): Promise<SharedFile | undefined> {
+    const { attributes, body } = await this.#open(path, range);
+    if (bytesIn(range, attributes.size) > MAX_SHARED_BYTES) return undefined;
+    try {
+      const chunks: Buffer[] = [];
+      for await (const chunk of body) chunks.push(chunk);
+      return { attributes, data: Buffer.concat(chunks) };
+    } catch (error) {
+      if (error instanceof FileChangedError) return undefined;
+      throw error;
+    }
+  }
+
+  async #open(path: FilePath, { start = 0, length = Number.POSITIVE_INFINITY }: ReadRange): Promise<ReadableFile> {
     const end = start + length;
     let offset = start;
     const open = () =>
@@ -128,7 +191,8 @@ export class RoutedFiles {
         const rest = end === Number.POSITIVE_INFINITY ? {} : { length: end - offset };
         const options = { ...streamed(attempt.options), start: offset, ...rest };
         const { attributes, body } = await attempt.client.openFile(this.#absolute(path), options);
-        return { attempt, attributes, items: body };
+        const left = bytesIn({ start: offset, length: end - offset }, attributes.size);
+        return { attempt, attributes, items: body, rest: Math.max(0, left - FIRST_READ_BYTES) };
       });
     const first = await open();
     const reopen = async () => {
@@ -177,9 +241,11 @@ export class RoutedFiles {
       // (LINK fails where there is a file, but then every replacement takes two round trips.) So this is asked beside
       // it, in front of it in the same segment, and costs no time.
       const existing = existed ?? client.exists(absolute, options).catch(() => undefined);
+      const end = target.meter.carry(data instanceof Uint8Array ? data.length : STREAM_BYTES);
       try {
         const attributes = await client.writeFile(absolute, source, { ...options, ...condition, resolvable });
         target.statistics.bytesWritten += attributes.size;
+        this.hotSpots.noteBytes(path, attributes.size);
         return { attributes, created: (await existing) === false };
       } catch (error) {
         existed = await existing;
@@ -192,9 +258,11 @@ export class RoutedFiles {
           unresolved = new StagedWrite(error.stagedPath);
         }
         throw error;
+      } finally {
+        end();
       }
     };
-    return this.#pool.attempt("write", path, write, () => !begun);
+    return this.#attempt("write", path, write, () => !begun);
   }
 
   /**
@@ -207,18 +275,19 @@ export class RoutedFiles {
       const options = { timeout, onConnectionLoss: "recover", signal: connection.lostForGood } as const;
       const attributes = await client.appendFile(this.#absolute(path), data, { ...options, ...(when && { when }) });
       target.statistics.bytesWritten += data.length;
+      this.hotSpots.noteBytes(path, data.length);
       return attributes;
     };
     const wasNotDone = (error: unknown) => !(error instanceof OutcomeUnknownError || error instanceof ClosedError);
-    return this.#pool.attempt("append", path, append, wasNotDone);
+    return this.#attempt("append", path, append, wasNotDone);
   }
 
   async stat(path: DirectoryPath): Promise<FileAttributes> {
-    return this.#pool.attempt("stat", path, ({ client, options }) => client.stat(this.#absolute(path), options));
+    return this.#attempt("stat", path, ({ client, options }) => client.stat(this.#absolute(path), options));
   }
 
   async exists(path: DirectoryPath): Promise<boolean> {
-    return this.#pool.attempt("stat", path, ({ client, options }) => client.exists(this.#absolute(path), options));
+    return this.#attempt("stat", path, ({ client, options }) => client.exists(this.#absolute(path), options));
   }
 
   /**
@@ -228,7 +297,7 @@ export class RoutedFiles {
    */
   async deleteFile(path: FilePath, when?: Unchanged): Promise<void> {
     let outcomeUnknown = false;
-    await this.#pool.attempt("delete", path, async ({ client, options }) => {
+    await this.#attempt("delete", path, async ({ client, options }) => {
       try {
         await client.remove(this.#absolute(path), { ...options, ...(when && { when }) });
       } catch (error) {
@@ -248,10 +317,10 @@ export class RoutedFiles {
   async *list(path: DirectoryPath, { after }: { after?: string | undefined } = {}): AsyncGenerator<DirectoryEntry> {
     let cursor = after;
     const open = () =>
-      this.#pool.attempt("list", path, async (attempt) => {
+      this.#attempt("list", path, async (attempt) => {
         const place = cursor === undefined ? {} : { after: cursor };
         const entries = attempt.client.readDirectory(this.#absolute(path), { ...streamed(attempt.options), ...place });
-        return { attempt, items: await begin(entries) };
+        return { attempt, items: await begin(entries), rest: 0 };
       });
     const note = (entry: DirectoryEntry) => {
       cursor = entry.cursor;
@@ -266,6 +335,16 @@ export class RoutedFiles {
     const connection = this.targets.map((target) => target.connection).find((each) => each !== undefined);
     if (connection === undefined) throw new UnavailableError("No mount target can be reached");
     return connection.client.removeOrphans(this.#absolute(ROOT), options);
+  }
+
+  /** Counts the request, and does what {@link TargetPool.attempt} does. */
+  #attempt<Result>(
+    operation: OperationName,
+    path: DirectoryPath,
+    ...how: [task: (attempt: Attempt) => Promise<Result>, isRetryable?: (error: unknown) => boolean]
+  ): Promise<Result> {
+    this.hotSpots.note(path);
+    return this.#pool.attempt(operation, path, ...how);
   }
 
   #absolute(path: DirectoryPath): string {
@@ -286,6 +365,7 @@ export class RoutedFiles {
     let lostInARow = 0;
     for (;;) {
       const { connection, target } = opened.attempt;
+      const end = target.meter.carry(opened.rest);
       connection.enter();
       try {
         for await (const item of opened.items) {
@@ -300,6 +380,7 @@ export class RoutedFiles {
         if (verdictOn(error) !== "lost" || lostInARow > this.targets.length) throw error;
       } finally {
         connection.leave();
+        end();
       }
       opened = await reopen();
     }
@@ -334,6 +415,15 @@ class StagedWrite {
 /** Streams have no end known beforehand: each of their requests has the client's whole operation timeout. */
 function streamed({ timeout: _, ...options }: OperationOptions): OperationOptions {
   return options;
+}
+
+/** How many bytes of a file of this size are in a range. */
+function bytesIn({ start = 0, length = Number.POSITIVE_INFINITY }: ReadRange, size: number): number {
+  return Math.max(0, Math.min(length, size - start));
+}
+
+async function* single(data: Buffer): AsyncGenerator<Buffer> {
+  if (data.length > 0) yield data;
 }
 
 /** The same items; `notify` is called when the first one is asked for. */

@@ -2,16 +2,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MountTable, MountTarget } from "@efs-mount-autoscaling/mount-table";
 import { Deadline, DeadlineError, type NfsClient, type OperationOptions, OutcomeUnknownError } from "nfs-client";
+import type { HotSpots } from "../hot-spots/hot-spots.ts";
+import { Balancer, type BalancerOptions } from "../routing/balancer.ts";
 import type { DirectoryPath } from "../routing/path.ts";
-import type { Ranking } from "../routing/routable.ts";
-import { type RoutingStrategy, rankingOf } from "../routing/strategies.ts";
 import type { Connection, Fencing } from "./connection.ts";
 import { UnavailableError, verdictOn } from "./failures.ts";
+import { PathWriters } from "./path-writers.ts";
 import type { OperationName } from "./statistics.ts";
 import { Target, type TargetOptions } from "./target.ts";
 
 export interface TargetPoolOptions extends TargetOptions {
-  readonly strategy?: RoutingStrategy;
+  readonly routing?: BalancerOptions;
+  readonly hotSpots: HotSpots;
   /** Milliseconds that in-flight operations have at a mount target that the table no longer lists. */
   readonly drainTimeout: number;
 }
@@ -32,6 +34,9 @@ export interface Attempt {
 
 /** What a lost target must not do any more when it was retried elsewhere. */
 const CHANGES: ReadonlySet<OperationName> = new Set<OperationName>(["write", "append", "delete"]);
+
+/** What takes about as long at any target, but for the target itself. */
+const MEASURES: ReadonlySet<OperationName> = new Set<OperationName>(["read", "stat"]);
 
 /** A lost session that may still do what was sent in it. */
 interface Unfenced {
@@ -59,7 +64,8 @@ const GRACE_SHARE = 1 / 16;
 export class TargetPool {
   readonly #options: TargetPoolOptions;
   #targets: readonly Target[];
-  #ranking: Ranking<Target>;
+  #balancer: Balancer<Target>;
+  readonly #writers = new PathWriters<Target>();
   /** No longer in the table, with operations in flight. */
   readonly #draining = new Set<Target>();
   readonly #waiting = new Set<() => void>();
@@ -73,7 +79,7 @@ export class TargetPool {
   private constructor(table: MountTable, options: TargetPoolOptions) {
     this.#options = options;
     this.#targets = table.mount_targets.map((mountTarget) => this.#newTarget(mountTarget));
-    this.#ranking = rankingOf(this.#targets, options.strategy);
+    this.#balancer = new Balancer(this.#targets, options.routing);
   }
 
   /**
@@ -133,7 +139,7 @@ export class TargetPool {
     const removed = before.filter((target) => !targets.includes(target));
     if (added.length === 0 && removed.length === 0) return;
     this.#targets = targets;
-    this.#ranking = rankingOf(targets, this.#options.strategy);
+    this.#balancer = new Balancer(targets, this.#options.routing);
     this.#wake();
     this.#logChange(added, removed, standIns);
     for (const target of removed) void this.#drain(target);
@@ -171,7 +177,7 @@ export class TargetPool {
     let unknown: OutcomeUnknownError | undefined;
     for (;;) {
       const failures: { busy?: unknown; lost?: unknown } = {};
-      for (const target of this.#ranking(path)) {
+      for (const target of this.#order(operation, path)) {
         const { connection } = target;
         if (connection === undefined) continue;
         const { client } = connection;
@@ -179,8 +185,12 @@ export class TargetPool {
         const signal = changes ? connection.lostForChanges : connection.lost;
         const options = { timeout: deadline.remaining, onConnectionLoss: "fail", signal } as const;
         const attempt = { target, connection, client, fenceable, options };
+        const leave = changes ? this.#writers.enter(path, target) : undefined;
+        const begin = performance.now();
         try {
-          return await target.run(operation, connection, () => task(attempt));
+          const result = await target.run(operation, connection, () => task(attempt));
+          if (MEASURES.has(operation)) this.#balancer.measure(target, performance.now() - begin);
+          return result;
         } catch (error) {
           const verdict = verdictOn(error);
           if (error instanceof OutcomeUnknownError) unknown = error;
@@ -189,6 +199,8 @@ export class TargetPool {
           }
           if (changes && !(await isHarmless(error, connection.fencing, deadline))) throw unknown ?? unavailable(error);
           failures[verdict] = error;
+        } finally {
+          leave?.();
         }
       }
       if (failures.busy !== undefined) throw failures.busy;
@@ -201,6 +213,19 @@ export class TargetPool {
     if (serverOwner === undefined) return false;
     if (this.#targets.length === 1) return !target.changesServerOwner;
     return this.#targets.some((other) => other !== target && other.serverOwner === serverOwner);
+  }
+
+  /**
+   * The targets in the order in which to try them. While a path is being changed, further changes go to the same target,
+   * so that their order does not depend on which target is faster.
+   */
+  #order(operation: OperationName, path: DirectoryPath): Target[] {
+    const ranked = this.#balancer.rank(path, {
+      measures: MEASURES.has(operation),
+      hot: operation === "read" && this.#options.hotSpots.isHot(path),
+    });
+    const writer = CHANGES.has(operation) ? this.#writers.targetOf(path) : undefined;
+    return writer === undefined ? ranked : [writer, ...ranked.filter((target) => target !== writer)];
   }
 
   /** Waits until a target is connected, for at most `timeout` milliseconds; tells whether one is. */

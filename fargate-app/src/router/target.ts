@@ -3,7 +3,8 @@
 import { DEFAULT_NFS_PORT, type MountTarget } from "@efs-mount-autoscaling/mount-table";
 import { DeadlineError, type MemoryBudget, messageOf, type NfsClient, type NfsClientOptions } from "nfs-client";
 import type { Logger } from "pino";
-import type { Routable } from "../routing/routable.ts";
+import type { Measured } from "../routing/balancer.ts";
+import { LoadMeter } from "../routing/load-meter.ts";
 import { Connection } from "./connection.ts";
 import { isTargetError, verdictOn } from "./failures.ts";
 import { type OperationName, type OperationObserver, TargetStatistics } from "./statistics.ts";
@@ -47,11 +48,12 @@ const STABLE_AFTER = 10_000;
 /** A connection that lived so many times longer than the wait for it ends the growing of the waits. */
 const WORTH_WAITING = 10;
 
-export class Target implements Routable {
+export class Target implements Measured {
   readonly id: string;
   readonly mountTarget: MountTarget;
   readonly port: number;
   readonly statistics = new TargetStatistics();
+  readonly meter = new LoadMeter();
   readonly #options: TargetOptions;
   readonly #events: TargetEvents;
   #state = FIRST_STATE;
@@ -119,6 +121,15 @@ export class Target implements Routable {
     return this.#state === "silent" || this.#stalled;
   }
 
+  get isConnected(): boolean {
+    return this.connection !== undefined;
+  }
+
+  /** Its Availability Zone. */
+  get zone(): string {
+    return this.mountTarget.availability_zone;
+  }
+
   /** COMPOUNDs sent since the router started. */
   get compounds(): number {
     return this.#compoundsBefore + compoundsOf(this.#connection);
@@ -179,6 +190,7 @@ export class Target implements Routable {
   async run<T>(operation: OperationName, connection: Connection, task: () => Promise<T>): Promise<T> {
     const begin = performance.now();
     let failed = false;
+    const end = this.meter.begin();
     connection.enter();
     try {
       return await task();
@@ -188,6 +200,7 @@ export class Target implements Routable {
       throw error;
     } finally {
       connection.leave();
+      end();
       const seconds = (performance.now() - begin) / 1000;
       this.statistics.record(seconds, failed);
       this.#options.onOperation?.(this.id, operation, seconds);

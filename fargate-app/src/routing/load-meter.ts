@@ -10,27 +10,31 @@ const MAX_BYTES = 4 * BYTES_PER_UNIT;
 export class LoadMeter {
   readonly latency = new Latency();
   #inFlight = 0;
-  #requests = 0;
 
   /** Requests in flight, each weighted by its bytes. */
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** Requests begun, ever. */
-  get requests(): number {
-    return this.#requests;
-  }
-
   /**
    * A request begins.
    *
-   * @param bytes How much of a file is read or written, as far as it is known.
-   * @returns called when it is over.
+   * @returns to be called when it is over.
    */
-  begin(bytes = 0): () => void {
-    const weight = 1 + Math.min(bytes, MAX_BYTES) / BYTES_PER_UNIT;
-    this.#requests += 1;
+  begin(): () => void {
+    return this.#add(1);
+  }
+
+  /**
+   * A request turns out to carry so many bytes, besides the few of any request.
+   *
+   * @returns to be called when they are there.
+   */
+  carry(bytes: number): () => void {
+    return this.#add(Math.min(bytes, MAX_BYTES) / BYTES_PER_UNIT);
+  }
+
+  #add(weight: number): () => void {
     this.#inFlight += weight;
     return () => {
       this.#inFlight -= weight;

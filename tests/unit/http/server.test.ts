@@ -840,6 +840,23 @@ describe("operations", () => {
     ]);
   });
 
+  test("/hotspots", async () => {
+    await put("/files/a/b.txt", "123");
+    for (let request = 0; request < 3; request++) await send("GET", "/files/a/b.txt");
+    expect(await (await send("GET", "/hotspots?top=1")).json()).toMatchObject({
+      windowSeconds: 60,
+      hot: [],
+      sharedReads: 0,
+      paths: { byRequests: [{ path: "a/b.txt", share: 1 }], byBytes: [{ path: "a/b.txt" }] },
+      directories: { byRequests: [{ path: "a", share: 1 }], byBytes: [{ path: "a" }] },
+    });
+    for (const top of ["0", "101", "x", "1.5"]) {
+      const refusal = await send("GET", `/hotspots?top=${top}`);
+      expect(refusal.status).toBe(400);
+      expect(await refusal.text()).toContain("must be a whole number from 1 to 100");
+    }
+  });
+
   test("/metrics, with labels that do not grow with the number of files", async () => {
     for (let index = 0; index < 20; index++) await put(`/files/file-${index}`, "12345");
     await send("GET", "/files/missing");
@@ -856,6 +873,8 @@ describe("operations", () => {
     expect(metrics).toMatch(
       /router_target_operation_duration_seconds_count\{target="fsmt-0",operation="write"\} [1-9]/,
     );
+    expect(metrics).toMatch(/router_hot_spot_share\{of="path",by="requests",rank="1"\} 0\.\d+/);
+    expect(metrics).toContain('router_target_load{target="fsmt-0"} 0');
     expect(metrics).not.toContain("file-1");
   });
 
@@ -865,6 +884,7 @@ describe("operations", () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       "/files/{path}",
       "/healthz",
+      "/hotspots",
       "/livez",
       "/metrics",
       "/readyz",

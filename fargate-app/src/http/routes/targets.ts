@@ -21,11 +21,16 @@ export const targetList = z.object({
       state: z.enum(TARGET_STATES),
       since: z.iso.datetime().describe("When the state last changed."),
       reason: z.string().optional().describe("Why the target failed."),
+      inOwnZone: z.boolean().optional().describe("Whether it is in this router's zone, where that is known."),
+      share: z.number().describe("Of the requests of all these targets, from 0 to 1."),
       inFlight: z.number().describe("Operations in flight."),
+      load: z.number().describe("Operations in flight, each weighted by its bytes: what routing by load looks at."),
+      recentLatency: milliseconds.optional().describe("Milliseconds of reads lately; unknown before the first."),
       requests: z.number(),
       errors: z.number().describe("Requests that failed through the target; no such file is none of these."),
       bytesRead: z.number(),
       bytesWritten: z.number(),
+      bytesAcrossZones: z.number().optional().describe("Read and written, if it is in another zone: they are billed."),
       compounds: z.number().describe("NFSv4.1 COMPOUNDs sent."),
       latency: z.object({ mean: milliseconds, p50: milliseconds, p99: milliseconds }),
     }),
@@ -41,26 +46,37 @@ export const targetRoutes: FastifyPluginAsyncZod<TargetRoutesOptions> = async (a
       summary: "The mount targets, and what was done at each since the start",
       response: { 200: targetList },
     },
-    handler: async () => ({ targets: files.targets.map(describe) }),
+    handler: async () => {
+      const requests = files.targets.reduce((sum, { statistics }) => sum + statistics.requests, 0);
+      return { targets: files.targets.map((target) => describe(target, requests, files.ownZone)) };
+    },
   });
 };
 
-function describe(target: Target): z.infer<typeof targetList>["targets"][number] {
-  const { id, mountTarget, port, state, since, reason, connection, statistics, compounds } = target;
+type TargetDescription = z.infer<typeof targetList>["targets"][number];
+
+function describe(target: Target, allRequests: number, ownZone: string | undefined): TargetDescription {
+  const { id, mountTarget, port, zone, state, since, reason, connection, statistics, meter, compounds } = target;
   const { requests, errors, bytesRead, bytesWritten, latency } = statistics;
+  const inOwnZone = ownZone === undefined ? undefined : zone === ownZone;
   return {
     id,
     ipAddress: mountTarget.ip_address,
     port,
-    availabilityZone: mountTarget.availability_zone,
+    availabilityZone: zone,
     state,
     since: new Date(since).toISOString(),
     reason,
+    inOwnZone,
+    share: allRequests === 0 ? 0 : requests / allRequests,
     inFlight: connection?.active ?? 0,
+    load: meter.inFlight,
+    recentLatency: meter.latency.mean,
     requests,
     errors,
     bytesRead,
     bytesWritten,
+    bytesAcrossZones: inOwnZone === undefined ? undefined : inOwnZone ? 0 : bytesRead + bytesWritten,
     compounds,
     latency,
   };

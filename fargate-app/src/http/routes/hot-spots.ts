@@ -1,0 +1,53 @@
+/** `/hotspots`: the paths and directories that this router is asked for most, for operators. */
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import * as z from "zod";
+import { WINDOW } from "../../hot-spots/hot-spots.ts";
+import type { RoutedFiles } from "../../router/routed-files.ts";
+
+interface HotSpotRoutesOptions {
+  readonly files: RoutedFiles;
+}
+
+const MAX_RANKS = 100;
+
+const ranks = z.array(
+  z.object({
+    path: z.string().describe("A long one is cut, with a hash at its end."),
+    share: z.number().describe("Of all, from 0 to 1. Too high by at most `shareError`."),
+    shareError: z.number(),
+    perSecond: z.number(),
+  }),
+);
+
+const byWeight = z.object({ byRequests: ranks, byBytes: ranks });
+
+const hotSpotReport = z.object({
+  windowSeconds: z.number().describe("What was counted fades to 1/e in this time."),
+  hot: z.array(z.string()).describe("Paths above the share that makes them hot: see `hotSpotShare`."),
+  sharedReads: z.number().describe("Requests that got what was read for another one, since the start."),
+  paths: byWeight,
+  directories: byWeight,
+});
+
+export const hotSpotRoutes: FastifyPluginAsyncZod<HotSpotRoutesOptions> = async (app, { files }) => {
+  app.route({
+    method: "GET",
+    url: "/hotspots",
+    schema: {
+      tags: ["operations"],
+      summary: "The paths and directories that this router is asked for most",
+      querystring: z.object({
+        top: z.coerce
+          .number({ error: `must be a whole number from 1 to ${MAX_RANKS}` })
+          .pipe(z.int(`must be a whole number from 1 to ${MAX_RANKS}`).min(1).max(MAX_RANKS))
+          .default(10)
+          .describe("How many of each kind."),
+      }),
+      response: { 200: hotSpotReport },
+    },
+    handler: async ({ query }) => {
+      const { hotSpots, sharedReads } = files;
+      return { windowSeconds: WINDOW / 1_000, sharedReads, ...hotSpots.report(query.top) };
+    },
+  });
+};
