@@ -39,6 +39,9 @@ const PROBE_AFTER = 1_000;
 /** At most one request in so many goes to a target for no other reason than to measure it. */
 const PROBE_EVERY = 128;
 
+/** As {@link PROBE_EVERY}, for a target that little is known of yet. */
+const FIRST_PROBE_EVERY = 16;
+
 export class Balancer<Target extends Measured> {
   readonly #targets: readonly Target[];
   readonly #ranking: Ranking<Target>;
@@ -99,10 +102,12 @@ export class Balancer<Target extends Measured> {
   /** A target that nothing has been heard of for a while, and that nothing is on its way to. */
   #dueProbe(now: number): number | undefined {
     this.#sinceProbe += 1;
-    if (this.#sinceProbe < PROBE_EVERY) return undefined;
-    const due = this.#targets.findIndex(
-      ({ meter, isConnected }) => isConnected && meter.inFlight === 0 && now - meter.latency.lastSeen >= PROBE_AFTER,
-    );
+    if (this.#sinceProbe < FIRST_PROBE_EVERY) return undefined;
+    const due = this.#targets.findIndex(({ meter: { latency, inFlight }, isConnected }) => {
+      if (!isConnected || inFlight > 0) return false;
+      if (latency.mean === undefined) return true;
+      return this.#sinceProbe >= PROBE_EVERY && now - latency.lastSeen >= PROBE_AFTER;
+    });
     if (due < 0) return undefined;
     this.#sinceProbe = 0;
     return due;

@@ -16,6 +16,9 @@ const MAX_BATCH_TIME = 250;
 /** Milliseconds in which a sample's weight falls to 1/e. */
 const DECAY_TIME = 10_000;
 
+/** Samples before there is a mean: a router is slow itself when it starts, and must not take that for a target's. */
+const MIN_SAMPLES = 5;
+
 export class Latency {
   #peak: number | undefined;
   #mean: number | undefined;
@@ -31,9 +34,9 @@ export class Latency {
     return this.#peak;
   }
 
-  /** Milliseconds; undefined before the first sample. */
+  /** Milliseconds; undefined before the first {@link MIN_SAMPLES} samples. */
   get mean(): number | undefined {
-    return this.#mean;
+    return this.#samples < MIN_SAMPLES ? undefined : this.#mean;
   }
 
   /** When the latest response came, by the clock of {@link add}. */
@@ -62,7 +65,8 @@ export class Latency {
     this.#samples += 1;
     // The first samples count alike, however soon they follow each other.
     const weight = Math.max(1 - Math.exp((this.#lastSampleTime - now) / DECAY_TIME), 1 / this.#samples);
-    const { peak = latency, mean = latency } = this;
+    const peak = this.#peak ?? latency;
+    const mean = this.#mean ?? latency;
     const risen = this.#samples === 1 ? latency : Math.min(latency, this.#lastSample);
     this.#peak = risen > peak ? risen : peak + (Math.min(latency, peak) - peak) * weight;
     this.#mean = mean + (latency - mean) * weight;

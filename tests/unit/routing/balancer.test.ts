@@ -42,7 +42,7 @@ describe("a router that stays in its zone", () => {
 
   test("leaves it as soon as its target is slow, and comes back when that has been well for ten seconds", () => {
     const { respond, wait, zoneOf, targetOf } = balance(inZone);
-    for (const zone of ["a", "c", "d"]) respond(zone, 2);
+    for (const zone of ["a", "c", "d"]) respond(zone, 2, 75);
     const busy = targetOf("c");
     for (let request = 0; request < 10; request++) busy.meter.begin();
     expect(zoneOf("x")).toBe("c");
@@ -63,7 +63,7 @@ describe("a router that stays in its zone", () => {
 
   test("does not leave it for one slow response among many", () => {
     const { respond, zoneOf, targetOf } = balance(inZone);
-    for (const zone of ["a", "c", "d"]) respond(zone, 2);
+    for (const zone of ["a", "c", "d"]) respond(zone, 2, 75);
     for (let request = 0; request < 10; request++) targetOf("c").meter.begin();
     respond("c", 500, 1);
     respond("c", 2, 14);
@@ -90,7 +90,7 @@ describe("a target that nothing is heard of", () => {
 
   test("gets one of 128 requests that can measure it, and no more than one at a time", () => {
     const { wait, zoneOf, respond, targetOf } = balance({ strategy: "zone-aware", ownZone: "c" });
-    respond("c", 2);
+    for (const zone of ["a", "c", "d"]) respond(zone, 2, 75);
     wait(1_000);
     respond("c", 2);
     expect(firsts(zoneOf, { measures: true }).filter((zone) => zone === "a")).toHaveLength(10);
@@ -100,10 +100,18 @@ describe("a target that nothing is heard of", () => {
     expect(new Set(firsts(zoneOf, { measures: true }))).toEqual(new Set(["c"]));
   });
 
+  test("gets one of 16 while little is known of it", () => {
+    const { zoneOf, respond } = balance({ strategy: "zone-aware", ownZone: "c" });
+    respond("c", 2, 75);
+    expect(firsts(zoneOf, { measures: true }).filter((zone) => zone === "a")).toHaveLength(80);
+    respond("a", 2, 75);
+    expect(firsts(zoneOf, { measures: true }).filter((zone) => zone === "d")).toHaveLength(80);
+  });
+
   test("is not measured with requests that cannot, nor again within a second", () => {
     const { wait, zoneOf, respond } = balance({ strategy: "zone-aware", ownZone: "c" });
     expect(new Set(firsts(zoneOf, {}))).toEqual(new Set(["c"]));
-    for (const zone of ["a", "c", "d"]) respond(zone, 2);
+    for (const zone of ["a", "c", "d"]) respond(zone, 2, 75);
     expect(new Set(firsts(zoneOf, { measures: true }))).toEqual(new Set(["c"]));
     wait(1_000);
     respond("c", 2);

@@ -11,7 +11,11 @@ describe("a latency", () => {
     const latency = new Latency();
     expect([latency.peak, latency.mean]).toEqual([undefined, undefined]);
     latency.add(7, 0);
-    expect([latency.peak, latency.mean]).toEqual([7, 7]);
+    expect([latency.peak, latency.mean]).toEqual([7, undefined]);
+    addMany(latency, 7, 0, 3 * 15);
+    expect(latency.mean).toBeUndefined();
+    addMany(latency, 7, 0);
+    expect(latency.mean).toBe(7);
   });
 
   test("has a peak that rises when two samples in a row show it, and falls to 1/e in ten seconds", () => {
