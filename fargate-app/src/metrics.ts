@@ -1,5 +1,7 @@
 /** The router's metrics for Prometheus. Labels have few values: mount targets, operations, methods, routes, statuses. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Meter } from "./metering/meter.ts";
+import { METERED_KINDS, type Metered } from "./metering/metering.ts";
 import type { RoutedFiles } from "./router/routed-files.ts";
 import { OPERATIONS, type OperationObserver } from "./router/statistics.ts";
 import type { Target } from "./router/target.ts";
@@ -107,6 +109,33 @@ export class Metrics {
       for (const operation of OPERATIONS) this.#operations.remove({ target, operation });
       this.#observed.delete(target);
     }
+  }
+
+  /** Adds what EFS meters and what crosses zones. */
+  watchCosts(files: RoutedFiles, meter: Meter): void {
+    const registers = this.#registers;
+    new Counter({
+      name: "efs_metered_bytes_estimate_total",
+      help: "Bytes that EFS meters with elastic throughput: at least (lower) and at most (upper).",
+      labelNames: ["kind", "bound"],
+      registers,
+      collect() {
+        this.reset();
+        for (const [bound, metered] of Object.entries<Metered>({ ...meter.total })) {
+          for (const kind of METERED_KINDS) this.inc({ kind, bound }, metered[kind]);
+        }
+      },
+    });
+    if (files.ownZone === undefined) return;
+    new Counter({
+      name: "router_across_zones_bytes_total",
+      help: "File bytes read and written at mount targets of other Availability Zones.",
+      registers,
+      collect() {
+        this.reset();
+        this.inc(files.bytesAcrossZones ?? 0);
+      },
+    });
   }
 
   /** By rank only: paths would be labels without end. */

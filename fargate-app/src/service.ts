@@ -8,6 +8,7 @@ import { taskZone } from "./ecs/task-zone.ts";
 import { HotSpots } from "./hot-spots/hot-spots.ts";
 import type { DocsAssets } from "./http/routes/docs/routes.ts";
 import { closeServer, createServer } from "./http/server.ts";
+import { Meter } from "./metering/meter.ts";
 import { Metrics } from "./metrics.ts";
 import { MountTableRefresh } from "./router/mount-table-refresh.ts";
 import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";
@@ -107,7 +108,9 @@ async function startService(
     onOperation: metrics.observeOperation,
     log,
   });
+  const meter = new Meter();
   metrics.watch(files);
+  metrics.watchCosts(files, meter);
 
   let stopping = false;
   try {
@@ -122,7 +125,8 @@ async function startService(
     connected.catch(() => {});
     const { accessLog, httpLimits: limits, host, port } = settings;
     const isStopping = () => stopping;
-    const options = { files, metrics, log, accessLog, limits, tokens, isStopping, loadDocsAssets };
+    const { region } = settings;
+    const options = { files, metrics, meter, region, log, accessLog, limits, tokens, isStopping, loadDocsAssets };
     const app = createServer(options);
     await app.listen({ host, port });
     const refresh = new MountTableRefresh({
@@ -148,10 +152,12 @@ async function startService(
       if (cutOff > 0)
         log.warn(`${cutOff} requests were still in flight after SHUTDOWN_TIMEOUT_SECONDS, and were cut off`);
       await files.close();
+      meter.stop();
     };
     return { connected, stop };
   } catch (error) {
     await files.close();
+    meter.stop();
     throw error;
   }
 }

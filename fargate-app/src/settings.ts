@@ -29,6 +29,8 @@ export interface Settings {
   readonly hotSpotShare: number | undefined;
   /** Where a task learns of itself, in ECS. */
   readonly taskMetadataUri: string | undefined;
+  /** The AWS region. */
+  readonly region: string | undefined;
   readonly logLevel: LogLevel;
   /** Whether every request is a line in the log, or only those that fail. */
   readonly accessLog: boolean;
@@ -229,6 +231,7 @@ function toSettings(environment: Environment): Settings {
     loadFactor: environment.LOAD_FACTOR,
     hotSpotShare: environment.HOT_SPOT_PERCENT === 0 ? undefined : environment.HOT_SPOT_PERCENT / 100,
     taskMetadataUri: environment.ECS_CONTAINER_METADATA_URI_V4,
+    region: environment.AWS_REGION,
     logLevel: environment.LOG_LEVEL,
     accessLog: environment.ACCESS_LOG === "on",
     nfsPort: environment.NFS_PORT,

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { HttpLimits } from "../../fargate-app/src/http/limits.ts";
 import { createServer, type ServerOptions } from "../../fargate-app/src/http/server.ts";
+import { Meter } from "../../fargate-app/src/metering/meter.ts";
 import { Metrics } from "../../fargate-app/src/metrics.ts";
 import type { RoutedFilesOptions } from "../../fargate-app/src/router/routed-files.ts";
 import { readSettings } from "../../fargate-app/src/settings.ts";
@@ -24,10 +25,13 @@ export async function startMemoryServer(
   const metrics = new Metrics();
   const started = await startMemoryRouter(network, { onOperation: metrics.observeOperation, ...options });
   metrics.watch(started.router);
+  const meter = new Meter();
+  metrics.watchCosts(started.router, meter);
   const { log, lines } = memoryLog();
   const app = createServer({
     files: started.router,
     metrics,
+    meter,
     log,
     accessLog: false,
     limits: { ...readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits, ...limits },
@@ -41,6 +45,7 @@ export async function startMemoryServer(
     app.server.closeAllConnections();
     await app.close();
     await started.router.close();
+    meter.stop();
   };
   return { ...started, lines, app, url, close };
 }

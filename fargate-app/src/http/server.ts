@@ -6,6 +6,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { ApiTokens } from "../authentication/api-tokens.ts";
+import type { Meter } from "../metering/meter.ts";
 import type { Metrics } from "../metrics.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import { type HttpLimits, serverOptions } from "./limits.ts";
@@ -21,6 +22,7 @@ import { problems, sendProblem } from "./plugins/problems.ts";
 import { protocolChecks } from "./plugins/protocol-checks.ts";
 import { rateLimit } from "./plugins/rate-limit.ts";
 import { securityHeaders } from "./plugins/security-headers.ts";
+import { costRoutes } from "./routes/costs.ts";
 import { type DocsAssets, docsRoutes } from "./routes/docs/routes.ts";
 import { readRoutes } from "./routes/files/read.ts";
 import { routedTarget } from "./routes/files/resource.ts";
@@ -33,6 +35,9 @@ import { targetRoutes } from "./routes/targets.ts";
 export interface ServerOptions {
   readonly files: RoutedFiles;
   readonly metrics: Metrics;
+  readonly meter: Meter;
+  /** The AWS region, whose prices count. */
+  readonly region?: string | undefined;
   readonly log: Logger;
   /** Log every request, not only those that fail. */
   readonly accessLog: boolean;
@@ -54,7 +59,7 @@ const CLOSE_POLL_INTERVAL = 20;
 
 /** The hooks of the plugins run in the order in which the plugins are registered. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { files, metrics, accessLog, limits, tokens, isStopping, loadDocsAssets } = options;
+  const { files, metrics, meter, region, accessLog, limits, tokens, isStopping, loadDocsAssets } = options;
   const log: FastifyBaseLogger = options.log;
   const app = Fastify({
     ...serverOptions(limits),
@@ -99,6 +104,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(healthRoutes, { files, isStopping });
   app.register(targetRoutes, { files });
   app.register(hotSpotRoutes, { files });
+  app.register(costRoutes, { files, meter, region });
   app.register(metricsRoutes, { metrics });
   app.register(docsRoutes, { loadAssets: loadDocsAssets });
   return app;

@@ -88,6 +88,7 @@ export class RoutedFiles {
   readonly ownZone: string | undefined;
   readonly #pool: TargetPool;
   readonly #root: string;
+  #bytesAcrossZones = 0;
   readonly #sharedReads = new SharedReads<SharedFile | undefined>();
 
   private constructor(pool: TargetPool, rootDirectory: string, { memory, hotSpots, routing }: TargetPoolOptions) {
@@ -139,6 +140,11 @@ export class RoutedFiles {
 
   close(): Promise<void> {
     return this.#pool.close();
+  }
+
+  /** Bytes read and written at targets of other zones; undefined where the own zone is not known. */
+  get bytesAcrossZones(): number | undefined {
+    return this.ownZone === undefined ? undefined : this.#bytesAcrossZones;
   }
 
   /** Readers that got what had been read for another one. */
@@ -200,9 +206,10 @@ export class RoutedFiles {
       if (etagOf(again.attributes) === etagOf(first.attributes)) return again;
       throw new FileChangedError(`${path} was replaced while it was read`);
     };
-    const note = (chunk: Buffer, { statistics }: Target) => {
+    const note = (chunk: Buffer, target: Target) => {
       offset += chunk.length;
-      statistics.bytesRead += chunk.length;
+      target.statistics.bytesRead += chunk.length;
+      this.#noteZone(target, chunk.length);
     };
     return { attributes: first.attributes, body: this.#follow(first, reopen, note) };
   }
@@ -244,8 +251,7 @@ export class RoutedFiles {
       const end = target.meter.carry(data instanceof Uint8Array ? data.length : STREAM_BYTES);
       try {
         const attributes = await client.writeFile(absolute, source, { ...options, ...condition, resolvable });
-        target.statistics.bytesWritten += attributes.size;
-        this.hotSpots.noteBytes(path, attributes.size);
+        this.#noteWritten(path, target, attributes.size);
         return { attributes, created: (await existing) === false };
       } catch (error) {
         existed = await existing;
@@ -274,8 +280,7 @@ export class RoutedFiles {
     const append = async ({ target, client, connection, options: { timeout } }: Attempt) => {
       const options = { timeout, onConnectionLoss: "recover", signal: connection.lostForGood } as const;
       const attributes = await client.appendFile(this.#absolute(path), data, { ...options, ...(when && { when }) });
-      target.statistics.bytesWritten += data.length;
-      this.hotSpots.noteBytes(path, data.length);
+      this.#noteWritten(path, target, data.length);
       return attributes;
     };
     const wasNotDone = (error: unknown) => !(error instanceof OutcomeUnknownError || error instanceof ClosedError);
@@ -335,6 +340,16 @@ export class RoutedFiles {
     const connection = this.targets.map((target) => target.connection).find((each) => each !== undefined);
     if (connection === undefined) throw new UnavailableError("No mount target can be reached");
     return connection.client.removeOrphans(this.#absolute(ROOT), options);
+  }
+
+  #noteWritten(path: FilePath, target: Target, bytes: number): void {
+    target.statistics.bytesWritten += bytes;
+    this.hotSpots.noteBytes(path, bytes);
+    this.#noteZone(target, bytes);
+  }
+
+  #noteZone({ zone }: Target, bytes: number): void {
+    if (zone !== this.ownZone) this.#bytesAcrossZones += bytes;
   }
 
   /** Counts the request, and does what {@link TargetPool.attempt} does. */

@@ -857,6 +857,19 @@ describe("operations", () => {
     }
   });
 
+  test("/costs, with dollars where the prices of the region are known", async () => {
+    await restart(undefined, { region: "us-east-1" });
+    expect(await (await send("GET", "/costs")).json()).toMatchObject({
+      seconds: expect.any(Number),
+      meteredBytes: { lower: { "data-read": 0 }, upper: { "data-read": 0 } },
+      pricesAsOf: expect.stringMatching(/^\d{4}-\d\d$/),
+      dollars: { throughput: { lower: 0, upper: 0 } },
+      dollarsAMonth: { throughput: { lower: 0, upper: 0 } },
+    });
+    await restart(undefined, { region: "ap-northeast-1" });
+    expect(await (await send("GET", "/costs")).json()).not.toHaveProperty("dollars");
+  });
+
   test("/metrics, with labels that do not grow with the number of files", async () => {
     for (let index = 0; index < 20; index++) await put(`/files/file-${index}`, "12345");
     await send("GET", "/files/missing");
@@ -882,6 +895,7 @@ describe("operations", () => {
     const document = openApi.parse(await (await send("GET", "/openapi.json")).json());
     const files = document.paths["/files/{path}"] ?? {};
     expect(Object.keys(document.paths).sort()).toEqual([
+      "/costs",
       "/files/{path}",
       "/healthz",
       "/hotspots",

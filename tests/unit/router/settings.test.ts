@@ -18,6 +18,7 @@ describe("the settings of the router", () => {
       loadFactor: 1.25,
       hotSpotShare: 0.05,
       taskMetadataUri: undefined,
+      region: undefined,
       logLevel: "info",
       accessLog: false,
       nfsPort: 2049,

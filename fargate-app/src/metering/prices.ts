@@ -1,0 +1,40 @@
+/**
+ * What throughput and traffic cost, in US dollars a GB: public list prices without taxes.
+ *
+ * https://aws.amazon.com/efs/pricing/ and https://aws.amazon.com/ec2/pricing/on-demand/ ("Data Transfer within the same
+ * AWS Region")
+ */
+import type { Metered } from "./metering.ts";
+
+export interface Prices {
+  readonly read: number;
+  readonly write: number;
+  /** Traffic between Availability Zones: 0.01 at each end. */
+  readonly acrossZones: number;
+}
+
+export const PRICES_AS_OF = "2026-06";
+
+/** Regions whose prices were looked up. For others there are bytes, and no dollars. */
+const PRICES: ReadonlyMap<string, Prices> = new Map([
+  ["us-east-1", { read: 0.03, write: 0.06, acrossZones: 0.02 }],
+  ["eu-west-1", { read: 0.03, write: 0.07, acrossZones: 0.02 }],
+]);
+
+const GIGABYTE = 1e9;
+
+export function pricesOf(region: string | undefined): Prices | undefined {
+  return region === undefined ? undefined : PRICES.get(region);
+}
+
+/** Dollars of what elastic throughput meters. */
+export function throughputCost(metered: Metered, { read, write }: Prices): number {
+  const reads = metered["data-read"] + metered["metadata-read"];
+  const writes = metered["data-write"] + metered["metadata-write"];
+  return (reads * read + writes * write) / GIGABYTE;
+}
+
+/** Dollars of bytes between Availability Zones. */
+export function zoneCost(bytes: number, { acrossZones }: Prices): number {
+  return (bytes * acrossZones) / GIGABYTE;
+}
