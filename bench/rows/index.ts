@@ -1,5 +1,6 @@
 /** The rows of the benchmark, in the order they run. */
 import type { Row } from "../row.ts";
+import { balance } from "./balance.ts";
 import { bulk } from "./bulk.ts";
 import { compounds } from "./compounds.ts";
 import { counting } from "./counting.ts";
@@ -23,6 +24,7 @@ export const rows: readonly Row[] = [
   listing,
   counting,
   routing,
+  balance,
   http,
   failover,
   scaleOut,
