@@ -41,7 +41,7 @@ const LARGE_FILES = 10;
 const LARGE_BYTES = 128 * 1024;
 /** Of a mount target, so that it and not this machine is what is full. */
 const SLOW_NETWORK = 1e6;
-const FAST_NETWORK = 8e6;
+const FAST_NETWORK = 3e6;
 const ZIPF_EXPONENT = 1.1;
 /** Milliseconds. */
 const WARM_UP = 5_000;

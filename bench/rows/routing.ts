@@ -1,7 +1,9 @@
 /** Which mount target a path belongs to: how quickly that is decided, and what a new target moves. */
 import { hash } from "node:crypto";
+import { Balancer } from "../../fargate-app/src/routing/balancer.ts";
+import { LoadMeter } from "../../fargate-app/src/routing/load-meter.ts";
 import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
-import { type RoutingStrategy, rankingOf } from "../../fargate-app/src/routing/strategies.ts";
+import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
 import { interleave } from "../interleave.ts";
 import { loadHashRing } from "../peers/hashring.ts";
 import { type Bench, boundedFigure, type Figure, type Peer, type Row, valueAtLeast } from "../row.ts";
@@ -75,20 +77,24 @@ async function measureSpeed(bench: Bench, hashRing: MakeHashRing): Promise<Figur
     const samples = await interleave(bench, `${targets} targets`, ROUNDS, {
       rendezvous: async () => perSecond(paths, ours("rendezvous", targets)),
       modulo: async () => perSecond(paths, ours("modulo", targets)),
+      boundedLoad: async () => perSecond(paths, ours("bounded-load", targets)),
+      zoneAware: async () => perSecond(paths, ours("zone-aware", targets)),
       hashring: ring && (async () => perSecond(paths, ring)),
       plainModulo: async () => perSecond(paths, plainModulo(targets)),
     });
-    const figure = (strategy: RoutingStrategy, values: readonly number[], peer: Peer): Figure => ({
+    const figure = (strategy: RoutingStrategy, values: readonly number[], peer?: Peer): Figure => ({
       name: `${strategy}, ${targets} targets`,
       unit: "/s",
       better: "higher",
       ours: values,
-      peer,
+      ...(peer && { peer }),
       goal: valueAtLeast(500_000),
     });
     figures.push(
       figure("rendezvous", samples.rendezvous, { name: "hashring", values: samples.hashring }),
       figure("modulo", samples.modulo, { name: "plain modulo", values: samples.plainModulo }),
+      figure("bounded-load", samples.boundedLoad),
+      figure("zone-aware", samples.zoneAware),
     );
   }
   return figures;
@@ -118,12 +124,16 @@ function perSecond(paths: readonly FilePath[], route: Route): number {
   return (paths.length / (performance.now() - start)) * 1000;
 }
 
+/** As the router decides, with a snapshot of the loads for each path where the strategy looks at them. */
 function ours(strategy: RoutingStrategy, targets: number): Route {
-  const ranking = rankingOf(
-    names(targets).map((id) => ({ id })),
-    strategy,
-  );
-  return (path) => ranking(path)[0]?.id;
+  const measured = names(targets).map((id, index) => ({
+    id,
+    zone: `zone-${index}`,
+    meter: new LoadMeter(),
+    isConnected: true,
+  }));
+  const balancer = new Balancer(measured, { strategy, ownZone: "zone-0" });
+  return (path) => balancer.rank(path, { measures: true })[0]?.id;
 }
 
 /** As one would write the documents' rule: the whole digest as a number, modulo the number of targets. */

@@ -25,7 +25,7 @@ export const targetList = z.object({
       share: z.number().describe("Of the requests of all these targets, from 0 to 1."),
       inFlight: z.number().describe("Operations in flight."),
       load: z.number().describe("Operations in flight, each weighted by its bytes: what routing by load looks at."),
-      recentLatency: milliseconds.optional().describe("Milliseconds of reads lately; unknown before the first."),
+      recentLatency: milliseconds.optional().describe("Mean of reads lately, in milliseconds; absent before a few."),
       requests: z.number(),
       errors: z.number().describe("Requests that failed through the target; no such file is none of these."),
       bytesRead: z.number(),
