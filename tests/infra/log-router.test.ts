@@ -226,7 +226,8 @@ describe("rolled back with logRouter: false", () => {
       logConfiguration: { logDriver: "awslogs", options: { "awslogs-group": "/ecs/efs-mount-autoscaling-fargate" } },
     });
     expect(container("router")?.dependsOn).toBeUndefined();
-    for (const type of ["Bucket", "CatalogTable", "NamedQuery", "Workgroup", "LogMetricFilter"]) {
+    expect(all("Bucket").map(({ name }) => name)).toEqual(["file-monitor-trees"]);
+    for (const type of ["CatalogTable", "NamedQuery", "Workgroup", "LogMetricFilter"]) {
       expect(all(type), type).toEqual([]);
     }
     expect(all("Repository").map(({ name }) => name)).toEqual(["router"]);
