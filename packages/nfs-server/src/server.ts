@@ -26,7 +26,7 @@ export interface NfsServerOptions {
   /** Milliseconds from the start in which connections are refused, as a new mount target does. Default 0. */
   readonly refuseConnectionsMs?: number;
   /** What the mount target's network interface lets through, both directions together. Default: no limit. */
-  readonly bytesPerSecond?: number;
+  readonly bytesPerSecond?: number | undefined;
   /** Milliseconds that every request takes longer, without getting in the way of others. Default 0. */
   readonly operationDelayMs?: number;
   /**

@@ -234,3 +234,16 @@ test("latencies and throughputs are measured of all that is taken", async () => 
   }
   expect(reconnects.found).toMatchObject({ connections: 50, knewSession: 50 });
 });
+
+test("a throughput counts what all requests have moved", async () => {
+  const limit = 16;
+  const { addresses } = await startTargets("full", {}, 1, limit * MEBIBYTE);
+  const { throughput } = await contact(addresses);
+  if (!("found" in throughput)) throw new Error("not answered");
+  const all = throughput.found.oneTarget.at(-1);
+  expect(all?.connections).toBe(8);
+  for (const rate of [all?.read, all?.write]) {
+    expect(rate).toBeGreaterThan(limit / 4);
+    expect(rate).toBeLessThan(limit * 1.5);
+  }
+});

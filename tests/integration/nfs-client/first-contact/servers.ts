@@ -16,13 +16,22 @@ export interface TestTargets {
   readonly state: () => { readonly connections: number; readonly clients: number };
 }
 
-/** Mount targets of one file system, which go away with the test. */
-export async function startTargets(profile: Profile, dialect: Partial<Dialect> = {}, count = 2): Promise<TestTargets> {
+/**
+ * Mount targets of one file system, which go away with the test.
+ *
+ * @param bytesPerSecond What goes through each of them. Default: without limit.
+ */
+export async function startTargets(
+  profile: Profile,
+  dialect: Partial<Dialect> = {},
+  count = 2,
+  bytesPerSecond?: number,
+): Promise<TestTargets> {
   const made = vi.spyOn(ClientIds.prototype, "take");
   const ended = vi.spyOn(ClientIds.prototype, "release");
   const directory = await mkdtemp(join(tmpdir(), "first-contact-"));
   await mkdir(join(directory, "data"));
-  const start = () => startNfsServer({ directory, profile, dialect, durable: false });
+  const start = () => startNfsServer({ directory, profile, dialect, durable: false, bytesPerSecond });
   const first = await start();
   const servers = [first, ...(await Promise.all(Array.from({ length: count - 1 }, start)))];
   onTestFinished(async () => {

@@ -104,8 +104,11 @@ async function rateOf(
   const begin = performance.now();
   const isOver = () => performance.now() - begin > effort.throughputTime || bytes > effort.throughputBytes;
   const work = async (stream: Stream, part: number) => {
-    do bytes += await transfer(stream, part);
-    while (!isOver());
+    do {
+      // Not `+= await`: others add meanwhile.
+      const transferred = await transfer(stream, part);
+      bytes += transferred;
+    } while (!isOver());
   };
   await Promise.all(
     streams.map(async (stream) => {
