@@ -112,7 +112,9 @@ export class FileMonitor extends pulumi.ComponentResource {
 
   /** Where one count leaves for the next what it has seen. */
   #createTreeBucket({ retain }: FileMonitorArgs): PrivateBucket {
-    const lifecycleRules = [{ id: "old-trees", status: "Enabled", expiration: { days: TREE_DAYS } }];
+    const lifecycleRules = [
+      { id: "old-trees", status: "Enabled", filter: { prefix: "" }, expiration: { days: TREE_DAYS } },
+    ];
     return createPrivateBucket(`${this.#name}-trees`, { statements: () => [], lifecycleRules, retain }, this);
   }
 
