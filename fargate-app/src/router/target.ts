@@ -274,6 +274,8 @@ export class Target implements Measured {
   }
 
   #probeFailed(error: unknown): void {
+    // It is heard again over the connection that it was silent over.
+    if (this.#state === "connected") return;
     const isMute = error instanceof DeadlineError;
     this.#stalled = this.#connectedAt > 0 && isMute;
     if (isMute) {
@@ -281,8 +283,9 @@ export class Target implements Measured {
       // The probe took long enough.
       this.#waits = 0;
     }
+    // Where it was given up meanwhile, its next probe is due already.
     if (this.#state === "silent") this.#probeLater();
-    else if (this.#state !== "connected") this.#fail(messageOf(error));
+    else if (this.#state === "probing") this.#fail(messageOf(error));
   }
 
   #lose(connection: Connection, reason: string, silent = false): void {

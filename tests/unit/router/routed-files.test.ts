@@ -644,3 +644,16 @@ test("a connection that nothing arrives over is replaced by one that the same ta
   expect(connects).toBe(2);
   for (const server of network.servers) expect(targetOf(server).state).toBe("connected");
 });
+
+test("a target that is given up while it is probed comes back, whatever becomes of that probe", async () => {
+  const { router, network, targetOf } = await start();
+  const { first } = preferred(network);
+  first.state = "frozen";
+  const asking = router.exists(PATH);
+  await vi.waitFor(() => expect(targetOf(first).state).toBe("failed"), { interval: 1 });
+  first.state = "down";
+  expect(await asking).toBe(false);
+  await sleep(100);
+  first.state = "up";
+  await vi.waitFor(() => expect(targetOf(first).state).toBe("connected"));
+});
