@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
-import { ConnectionError, connectNfs, type NfsClient } from "nfs-client";
+import { ConnectionError, connectNfs, DeadlineError, type NfsClient } from "nfs-client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FaultProxy } from "../../support/fault-proxy.ts";
 import { Gate } from "../../support/gate.ts";
@@ -54,6 +54,37 @@ describeEachServer("a server that has stopped answering", (start) => {
     expect(performance.now() - begin).toBeLessThan(PATIENCE);
     expect(silences).toHaveLength(1);
     expect(silences[0]?.message).toContain(`has been silent for ${SILENCE_LIMIT} ms`);
+  });
+
+  test("does so over a new connection, too", async () => {
+    const path = `${server.root}/file`;
+    await gate.set("shut");
+    // The client learns of it meanwhile.
+    await sleep(100);
+    await gate.set("frozen");
+    const begin = performance.now();
+    await expect(client.readFile(path, { onConnectionLoss: "fail" })).rejects.toBeInstanceOf(ConnectionError);
+    expect(performance.now() - begin).toBeLessThan(PATIENCE);
+    await gate.set("open");
+    expect((await client.readFile(path)).data.toString()).toBe("content");
+  });
+
+  test("does so also where it does not say what became of the last request", async () => {
+    const path = `${server.root}/file`;
+    const timeouts = { connectTimeout: SILENCE_LIMIT, silenceLimit: SILENCE_LIMIT };
+    const impatient = await connectNfs({ host: gate.host, port: gate.port, ...timeouts });
+    await gate.set("frozen");
+    await expect(impatient.stat(path, { timeout: 20 })).rejects.toBeInstanceOf(DeadlineError);
+    await gate.set("shut");
+    // The client learns of it meanwhile.
+    await sleep(100);
+    await gate.set("frozen");
+    const begin = performance.now();
+    await expect(impatient.stat(path, { onConnectionLoss: "fail" })).rejects.toBeInstanceOf(ConnectionError);
+    expect(performance.now() - begin).toBeLessThan(PATIENCE);
+    await gate.set("open");
+    expect(await impatient.exists(path)).toBe(true);
+    await impatient.close();
   });
 
   test("is asked again over another connection for those who have none", async () => {
@@ -147,6 +178,18 @@ describe("a server is not given up", () => {
     });
     expect(onSilence).not.toHaveBeenCalled();
     expect(client.statistics().reconnects).toBe(0);
+    await client.close();
+    await server.close();
+  });
+
+  test("when it stalls for those who wait, and every slot can be used after that", async () => {
+    const server = await startNfsServer({ directory, durable: false, leaseSeconds: 3, dialect: { maximumSlots: 1 } });
+    const timeouts = { connectTimeout: 500, silenceLimit: SILENCE_LIMIT };
+    const client = await connectNfs({ host: server.host, port: server.port, ...timeouts, onSilence: () => "wait" });
+    // Meanwhile the lease is renewed, and what that asks is not answered in time.
+    server.stall(2_500);
+    await sleep(3_500);
+    expect(await client.exists("/file", { timeout: 2_000 })).toBe(false);
     await client.close();
     await server.close();
   });

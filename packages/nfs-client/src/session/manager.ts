@@ -141,7 +141,12 @@ export class SessionManager {
       try {
         return await deadline.race(this.#establish());
       } catch (error) {
-        if (onConnectionLoss === "fail" || !isTransient(error)) throw error;
+        if (!isTransient(error)) throw error;
+        if (onConnectionLoss === "fail") {
+          deadline.check();
+          // The caller has time left: what is over is that of the connection.
+          throw error instanceof DeadlineError ? unanswered(error) : error;
+        }
         const delay = backoff.next();
         if (delay >= deadline.remaining) {
           throw new DeadlineError(`The server could not be reached in time: ${error.message}`, { cause: error });
@@ -212,8 +217,12 @@ export class SessionManager {
 
   #settleNow(session: Session): void {
     const { connection } = this;
-    if (this.#closed || connection === undefined || this.#establishing !== undefined) return;
-    if (this.#session !== session) return;
+    if (this.#closed || connection === undefined || this.#session !== session) return;
+    if (this.#establishing !== undefined) {
+      // If that fails, the next connection settles them.
+      this.#establishing.then(() => this.#settleNow(session)).catch(ignoreNfsError);
+      return;
+    }
     this.#settle(connection, session, new Deadline(this.#options.connectTimeout)).catch(ignoreNfsError);
   }
 
@@ -292,6 +301,7 @@ export class SessionManager {
       this.#sessionTimeout = this.#options.sessionTimeout;
       if (this.#closed) throw new ClosedError("The client was closed");
       this.#keepLease(this.#session.limits.leaseTime);
+      connection.setUp();
       return this.#session;
     } catch (cause) {
       if (cause instanceof DeadlineError) {
@@ -351,7 +361,7 @@ export class SessionManager {
         const decode = (reader: XdrReader) => decodeFirstResult(reader, operation);
         this.#settleSlot(session, slot, await this.#send(connection, [operation], deadline, decode));
       } catch (error) {
-        session.slots.leaveUnsettled(slot);
+        this.#settleLater(session, slot);
         throw error;
       }
     });
@@ -374,7 +384,7 @@ export class SessionManager {
     }
   }
 
-  /** The server is still executing the slot's request. */
+  /** The server is still executing the slot's request, or does not answer. */
   #settleLater(session: Session, slot: Slot): void {
     session.slots.leaveUnsettled(slot);
     this.#settleTimer ??= setTimeout(() => {
@@ -437,6 +447,10 @@ export class SessionManager {
     if (reply.unauthorized) throw this.refused(connection, reply);
     return reply;
   }
+}
+
+function unanswered(cause: DeadlineError): ConnectionError {
+  return new ConnectionError(`The server did not answer over a new connection: ${cause.message}`, { cause });
 }
 
 /** A status of SEQUENCE after which the session cannot be used any more. */

@@ -104,8 +104,8 @@ export class RpcConnection {
   #whenIdle: (() => void)[] = [];
   #failure: NfsError | undefined;
   #corked = false;
-  /** A server that never answered is not watched: whoever made the connection bounds the wait for the first answer. */
-  #wasHeard = false;
+  /** Until then the server is not watched: see {@link setUp}. */
+  #isSetUp = false;
   /** Checks in a row that found an operation in flight and no byte received. */
   #silentChecks = 0;
 
@@ -164,7 +164,6 @@ export class RpcConnection {
   /** `count` bytes have been read into the space of `records`, which finds the replies in them. */
   received(count: number, records: RecordAssembler): void {
     const wasSilent = this.#isSilent;
-    this.#wasHeard = true;
     this.#silentChecks = 0;
     if (wasSilent) this.#settings.watch.onHeard();
     this.#settings.counters.bytesReceived += count;
@@ -186,6 +185,11 @@ export class RpcConnection {
     if (this.#pending.size === 0) this.#notifyIdle();
   }
 
+  /** From now on silence is watched for. Before, whoever makes the connection bounds the waits. */
+  setUp(): void {
+    this.#isSetUp = true;
+  }
+
   get #isSilent(): boolean {
     return this.#silentChecks >= CHECKS_PER_LIMIT;
   }
@@ -200,7 +204,7 @@ export class RpcConnection {
    */
   #checkSilence(): void {
     const { limit, isInUse, onSilence } = this.#settings.watch;
-    if (!this.#wasHeard || this.#isSilent || (this.#pending.size === 0 && !isInUse())) return;
+    if (!this.#isSetUp || this.#isSilent || (this.#pending.size === 0 && !isInUse())) return;
     this.#silentChecks += 1;
     if (this.#isSilent) {
       const reason = new ConnectionError(`${this.#peer} has been silent for ${limit} ms`);
