@@ -8,6 +8,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { isScheduleExpression } from "./components/schedule-expression.ts";
 import { DEFAULT_LOAD_FACTOR, ROUTING_STRATEGIES } from "./fargate-app/src/routing/strategies.ts";
+import { THRESHOLD_MODES } from "./functions/file-monitor/forecast/threshold.ts";
 
 /** The namespace of the keys: the project's name in `Pulumi.yaml`. */
 export const PROJECT = "efs-mount-autoscaling";
@@ -250,6 +251,12 @@ const keys = z.object({
   ).describe("The directory of the file system that routers serve and the monitor counts."),
   fileCountThreshold: wholeNumber(100_000, "files", 1, 10_000_000_000).describe(
     "The monitor adds a mount target when it counts more files than this.",
+  ),
+  thresholdMode: choice("fixed", ...THRESHOLD_MODES).describe(
+    "Whether a mount target may come before fileCountThreshold is passed: by a forecast, or never; observe only says what the forecast would do.",
+  ),
+  forecastHorizonMinutes: wholeNumber(60, "minutes", 5, 1440).describe(
+    "Maximum minutes that the forecast looks ahead; it looks as far as adding a mount target takes.",
   ),
   scheduleExpression: key(
     "rate(5 minutes)",

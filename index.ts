@@ -237,6 +237,8 @@ const monitor = new FileMonitor("file-monitor", {
   environment: {
     FULL_COUNT_HOURS: config.fullCountHours,
     FILE_COUNT_THRESHOLD: config.fileCountThreshold,
+    THRESHOLD_MODE: config.thresholdMode,
+    FORECAST_HORIZON_MINUTES: config.forecastHorizonMinutes,
     COUNT_TIME_BUDGET_SECONDS: config.countTimeBudgetSeconds,
     COUNT_TIME_PERCENT: config.countTimePercent,
     MAX_MOUNT_TARGETS: config.maxMountTargets > 0 ? config.maxMountTargets : undefined,

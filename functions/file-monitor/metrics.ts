@@ -10,6 +10,9 @@
  * | FileCount | Count | files, as last counted |
  * | FileCountPercentOfThreshold | Percent | 100 × FileCount / threshold |
  * | ThresholdExceeded | Count | 1 when FileCount > threshold, else 0 |
+ * | EffectiveThreshold | Count | files above which a mount target is added; with thresholdMode observe, would be added |
+ * | ForecastFileCount | Count | files at the forecast's horizon, at most, with a probability of 90 %; only where there is a forecast |
+ * | ForecastFalseAlarms | Count | mount targets in a row that a forecast has added and the count has not needed within a day |
  * | CountDuration | Milliseconds | time the count took; only of runs that counted |
  * | CountAge | Milliseconds | time since the count began; 0 when the run counted |
  * | CountIncomplete | Count | 1 when the time for counting ran out, else 0 |
@@ -59,6 +62,9 @@ function measure(result: MonitorResult): Measurement[] {
     ["FileCount", Count, fileCount],
     ["FileCountPercentOfThreshold", Percent, percentage(fileCount, threshold)],
     ["ThresholdExceeded", Count, result.thresholdPassed],
+    ["EffectiveThreshold", Count, result.forecast?.threshold ?? result.effectiveThreshold],
+    ["ForecastFileCount", Count, result.forecast?.fileCount],
+    ["ForecastFalseAlarms", Count, result.forecastFalseAlarms],
     ["CountDuration", Milliseconds, countAge === 0 ? result.countDuration : undefined],
     ["CountAge", Milliseconds, countAge],
     ["CountIncomplete", Count, countComplete === undefined ? undefined : !countComplete],

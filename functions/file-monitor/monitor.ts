@@ -4,18 +4,16 @@
  * Each step asks AWS again before it acts and acts only where something differs, so a run may be repeated, may overlap
  * another, and may die between any two calls.
  */
-import { addMountTarget } from "./act/add-mount-target.ts";
+import { addMountTarget, MountTargetCreationError } from "./act/add-mount-target.ts";
 import { publishTable } from "./act/publish-table.ts";
 import { rollService } from "./act/roll-service.ts";
-import {
-  countAvailabilityZonesLeft,
-  type Decision,
-  decide,
-  isThresholdPassed,
-  type Observation,
-} from "./decide/decide.ts";
+import { countAvailabilityZonesLeft, type Decision, decide, type Observation } from "./decide/decide.ts";
+import { raiseAlarm } from "./forecast/alarms.ts";
+import type { ForecastMemory } from "./forecast/memory.ts";
 import { type Account, observeAccount } from "./observe/account.ts";
 import { observeFiles } from "./observe/files.ts";
+import { type KeptForecast, loadForecast, saveForecast } from "./observe/kept-forecast.ts";
+import { observeThreshold } from "./observe/threshold.ts";
 import type { MonitorResult, Outcome, Report } from "./result.ts";
 import type { Run } from "./run.ts";
 
@@ -34,14 +32,15 @@ export async function monitor(run: Run): Promise<MonitorResult> {
 
 async function reconcile(run: Run, report: Report): Promise<Outcome> {
   const { settings } = run;
-  let observation = await observe(run, report);
-  let decision = decide(observation, settings);
+  const kept = await loadForecast(run);
+  let seen = await observe(run, kept.memory, report);
+  let decision = decide(seen.observation, settings);
   if (decision.action === "create" && report.countAge !== 0) {
     // Files may have been deleted since the last count: only a count of this run may add a mount target.
-    observation = await observe({ ...run, mustCount: true }, report);
-    decision = decide(observation, settings);
+    seen = await observe({ ...run, mustCount: true }, kept.memory, report);
+    decision = decide(seen.observation, settings);
   }
-  const { outcome, account } = await scale(run, observation, decision, report);
+  const { outcome, account } = await carryOut(run, kept, seen, decision, report);
   report.mountTargets = account.mountTargets;
   report.availabilityZonesLeft = countAvailabilityZonesLeft(account, settings);
 
@@ -51,22 +50,61 @@ async function reconcile(run: Run, report: Report): Promise<Outcome> {
   return outcome;
 }
 
-async function observe(run: Run, report: Report): Promise<Observation> {
-  const { settings, log } = run;
+interface Seen {
+  readonly observation: Observation;
+  /** What is to be remembered. */
+  readonly memory: ForecastMemory;
+}
+
+async function observe(run: Run, before: ForecastMemory, report: Report): Promise<Seen> {
+  const { log } = run;
   const files = await observeFiles(run);
   Object.assign(report, files);
-  report.threshold = settings.fileCountThreshold;
-  report.thresholdPassed = isThresholdPassed(files.fileCount, settings.fileCountThreshold);
+  const { memory, report: threshold } = observeThreshold(run, before, files);
+  Object.assign(report, threshold);
   log.info(files.countAge === 0 ? "The files are counted" : "The last count is recent enough", { ...report });
   const account = await observeAccount(run);
   report.mountTargets = account.mountTargets;
-  return { ...account, fileCount: files.fileCount };
+  const { effectiveThreshold } = threshold;
+  return { observation: { ...account, fileCount: files.fileCount, effectiveThreshold }, memory };
+}
+
+/**
+ * Carries the decision out, and remembers what there is to remember.
+ *
+ * That a forecast adds a mount target is kept first, so that it adds only one: where it can't be kept, or another run was
+ * faster, the configured threshold decides.
+ */
+async function carryOut(
+  run: Run,
+  kept: KeptForecast,
+  { observation, memory }: Seen,
+  decision: Decision,
+  report: Report,
+): Promise<Scaling> {
+  const isAheadOfTime = decision.action !== "none" && report.thresholdPassed === false;
+  if (!isAheadOfTime) {
+    await saveForecast(run, kept, memory);
+    return await scale(run, observation, decision, report);
+  }
+  const alarmed = await saveForecast(run, kept, raiseAlarm(memory, Date.now()));
+  if (alarmed === undefined) {
+    run.log.warn("No mount target is added ahead of time: the forecast's memory could not be written", {});
+    const fixed = { ...observation, effectiveThreshold: undefined };
+    return await scale(run, fixed, decide(fixed, run.settings), report);
+  }
+  run.log.info("A mount target is added ahead of time", { reason: report.thresholdReason });
+  const scaling = await scale(run, observation, decision, report);
+  if (scaling.isRefused) await saveForecast(run, alarmed, memory);
+  return scaling;
 }
 
 interface Scaling {
   readonly outcome: Outcome;
   /** As it is afterwards. */
   readonly account: Account;
+  /** Whether a mount target was wanted, and none is being created: EFS took none. */
+  readonly isRefused?: boolean;
 }
 
 const NO_ACTION: Outcome = { statusCode: 200, message: "No action needed" };
@@ -77,15 +115,14 @@ async function scale(run: Run, observation: Observation, decision: Decision, rep
   report.created = null;
   report.creationFailed = false;
   if (decision.action === "none") {
-    const { cause, reason } = decision;
-    if (cause === "no-place") log.warn(NO_PLACE, { reason });
+    if (decision.cause === "no-place") sayNoPlace(run, report, decision.reason);
     return { outcome: NO_ACTION, account: observation };
   }
   try {
     const { added, account } = await addMountTarget(run, observation, decision);
     if (added === undefined) {
-      log.warn(NO_PLACE, { reason: "EFS supports no mount target in the Availability Zones that have none" });
-      return { outcome: NO_ACTION, account };
+      sayNoPlace(run, report, "EFS supports no mount target in the Availability Zones that have none");
+      return { outcome: NO_ACTION, account, isRefused: true };
     }
     report.created = added;
     const message = `Mount target ${added.mountTargetId} added in ${added.availabilityZone}`;
@@ -93,11 +130,16 @@ async function scale(run: Run, observation: Observation, decision: Decision, rep
   } catch (error) {
     log.error("No mount target could be added", { error });
     report.creationFailed = true;
-    return { outcome: failure(error), account: await observeAccount(run) };
+    const isRefused = error instanceof MountTargetCreationError && error.wasRefused;
+    return { outcome: failure(error), account: await observeAccount(run), isRefused };
   }
 }
 
-const NO_PLACE = "The threshold is passed, but no mount target can be added";
+/** Before the threshold is passed, nothing is missing yet. */
+function sayNoPlace({ log }: Run, { thresholdPassed }: Report, reason: string): void {
+  if (thresholdPassed) log.warn("The threshold is passed, but no mount target can be added", { reason });
+  else log.info("No mount target can be added ahead of time", { reason });
+}
 
 function failure(error: unknown): Outcome {
   return { statusCode: 500, error: error instanceof Error ? error.message : String(error) };

@@ -17,6 +17,14 @@ export interface Report {
   fileCount?: number;
   threshold?: number;
   thresholdPassed?: boolean;
+  /** The number of files above which the run adds a mount target: the threshold, or less by the forecast. */
+  effectiveThreshold?: number;
+  /** Why, in words. */
+  thresholdReason?: string;
+  /** Absent with `thresholdMode: fixed`, and while there is too little history. */
+  forecast?: ForecastReport | undefined;
+  /** How many of the last mount targets that a forecast added were not needed, one after the other. */
+  forecastFalseAlarms?: number;
   /** False when the time for counting ran out. */
   countComplete?: boolean;
   /** Milliseconds that the count took. */
@@ -45,6 +53,17 @@ export interface Report {
   deployed?: boolean;
 }
 
+/** What is expected, and what `thresholdMode: forecast` makes of it. */
+export interface ForecastReport {
+  /** With a probability of 90 % there are no more files at the horizon. */
+  readonly fileCount: number;
+  /** Milliseconds from now. */
+  readonly horizon: number;
+  /** The number of files above which a mount target is added; with `observe`, would be added. */
+  readonly threshold: number;
+  readonly thresholdPassed: boolean;
+}
+
 /** What a count says. */
 export type CountReport = Required<
   Pick<
@@ -58,5 +77,13 @@ export type CountReport = Required<
     | "wrongDirectories"
     | "largestDirectory"
     | "skipped"
+  >
+>;
+
+/** What there is to say about the threshold. */
+export type ThresholdReport = Required<
+  Pick<
+    Report,
+    "threshold" | "thresholdPassed" | "effectiveThreshold" | "thresholdReason" | "forecast" | "forecastFalseAlarms"
   >
 >;

@@ -19,6 +19,8 @@ export interface Run {
 /** What a process keeps from one run for the next. Losing it costs two counts and a refused call, and nothing else. */
 export interface Memory {
   lastCount?: RememberedCount;
+  /** The number of files above which the last run would have added a mount target. */
+  effectiveThreshold?: number;
   /** Of the tree in the bucket, since it was last read or written. */
   treeEtag?: string | undefined;
   /** To mount targets. */

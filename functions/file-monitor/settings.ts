@@ -5,6 +5,7 @@ import { posix } from "node:path";
 import type { MountTargetTlsSettings } from "@efs-mount-autoscaling/efs-tls";
 import { DEFAULT_NFS_PORT } from "@efs-mount-autoscaling/mount-table";
 import * as z from "zod";
+import { THRESHOLD_MODES, type ThresholdMode } from "./forecast/threshold.ts";
 
 /** How routers get a changed mount table: by new tasks, or by reading it again themselves. */
 export type Rollout =
@@ -25,6 +26,7 @@ export interface Settings {
   readonly countVia: CountVia;
   /** Where what one count has seen is kept for the next. Nothing is kept where both are undefined. */
   readonly treeFile: string | undefined;
+  /** It keeps what the forecast remembers, too: without a bucket the threshold is the configured one. */
   readonly treeBucket: string | undefined;
   /** After which every directory is read again. */
   readonly fullCountInterval: number;
@@ -34,6 +36,9 @@ export interface Settings {
   /** How much of the time counting may take, far from the threshold: above 0, at most 1. */
   readonly maxCountTimeShare: number;
   readonly fileCountThreshold: number;
+  readonly thresholdMode: ThresholdMode;
+  /** How far ahead the forecast may look. */
+  readonly forecastHorizon: number;
   readonly fileSystemId: string;
   readonly securityGroupId: string;
   readonly vpcId: string;
@@ -71,6 +76,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
 }
 
 const SECONDS_IN_A_DAY = 86_400;
+const MILLISECONDS_IN_A_MINUTE = 60_000;
 const MILLISECONDS_IN_AN_HOUR = 3_600_000;
 
 /** A required string of a form; `allowed` completes "must be …". */
@@ -144,6 +150,10 @@ export const environmentSchema = z.intersection(
     TARGET_DIRECTORY: absolutePath.default("/data"),
     EFS_MOUNT_PATH: absolutePath.default("/mnt/efs"),
     FILE_COUNT_THRESHOLD: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(100_000),
+    THRESHOLD_MODE: z.enum(THRESHOLD_MODES, "fixed, observe or forecast").default("fixed"),
+    FORECAST_HORIZON_MINUTES: wholeNumber(5, 1440)
+      .transform((minutes) => minutes * MILLISECONDS_IN_A_MINUTE)
+      .default(60 * MILLISECONDS_IN_A_MINUTE),
     COUNT_TIME_BUDGET_SECONDS: seconds(0.001, SECONDS_IN_A_DAY).default(600_000),
     COUNT_CONCURRENCY: wholeNumber(1, 256).default(32),
     COUNT_TIME_PERCENT: wholeNumber(1, 100).default(10),
@@ -198,6 +208,8 @@ function toSettings(environment: MonitorEnvironment): Settings {
     countConcurrency: environment.COUNT_CONCURRENCY,
     maxCountTimeShare: environment.COUNT_TIME_PERCENT / 100,
     fileCountThreshold: environment.FILE_COUNT_THRESHOLD,
+    thresholdMode: environment.THRESHOLD_MODE,
+    forecastHorizon: environment.FORECAST_HORIZON_MINUTES,
     fileSystemId: environment.EFS_FILE_SYSTEM_ID,
     securityGroupId: environment.EFS_SECURITY_GROUP_ID,
     vpcId: environment.VPC_ID,

@@ -19,6 +19,8 @@ export const CONFIGURATIONS = {
     maxMountTargets: "3",
     countVia: "nfs",
     fullCountHours: "12",
+    thresholdMode: "forecast",
+    forecastHorizonMinutes: "30",
     parameterType: "SecureString",
     drainSeconds: "600",
     detectionTimeoutSeconds: "2",

@@ -45,6 +45,15 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
   },
   {
     role: "file-monitor",
+    reason:
+      "The function keeps what the forecast remembers: tests/unit/file-monitor/forecast/run.test.ts makes these calls",
+    requests: ({ treeBucket, fileSystem }) => {
+      const memory = `${treeBucket}/${fileSystem.split("/").at(-1)}/forecast`;
+      return [request("s3:GetObject", memory), request("s3:PutObject", memory)];
+    },
+  },
+  {
+    role: "file-monitor",
     reason: "Lambda mounts the file system, through the access point",
     requests: ({ fileSystem, accessPoint }) => [
       request("elasticfilesystem:ClientMount", fileSystem, { "elasticfilesystem:AccessPointArn": accessPoint }),

@@ -103,9 +103,14 @@ describe("2. the threshold is passed if and only if count > threshold", () => {
     const placement = { maxMountTargets: fc.option(fc.nat(4), { nil: undefined }), subnetIds: fc.constant(undefined) };
     fc.assert(
       fc.property(account, fc.nat(9), fc.nat(9), fc.record(placement), (account, fileCount, threshold, limits) => {
-        const decision = decide({ ...account, fileCount }, { ...limits, fileCountThreshold: threshold });
+        const settings = { ...limits, fileCountThreshold: threshold };
+        const decision = decide({ ...account, fileCount }, settings);
         const isUnwanted = decision.action === "none" && decision.cause === "threshold-not-passed";
         expect(!isUnwanted).toBe(fileCount > threshold);
+        // Whatever a forecast says, it keeps no mount target away.
+        for (const effectiveThreshold of [threshold, threshold + 3]) {
+          expect(decide({ ...account, fileCount, effectiveThreshold }, settings)).toEqual(decision);
+        }
         if (decision.action !== "create") return;
         const taken = account.mountTargets.filter(({ state }) => state !== "deleted");
         expect(taken.map(({ availabilityZone }) => availabilityZone)).not.toContain(decision.subnet.availabilityZone);

@@ -48,6 +48,8 @@ export interface RunOptions {
   readonly mustCount?: boolean;
   /** What the runs before it, in the same process, have left; nothing when absent. */
   readonly memory?: Memory;
+  /** Of the bucket; absent where the run keeps nothing. */
+  readonly s3Endpoint?: string;
   /** Ends all calls of the run. */
   readonly signal?: AbortSignal;
 }
@@ -154,14 +156,20 @@ export class MonitorAccount {
       maxAttempts = 1,
       requestTimeout,
       time = 10_000,
+      s3Endpoint,
       signal,
     } = options;
     const deadline = deadlineIn(time);
-    const clients = this.clients({
+    const clientOptions: AwsClientOptions = {
       credentials: { accessKeyId: name, secretAccessKey: "test" },
       maxAttempts,
       ...(requestTimeout !== undefined && { requestHandler: { requestTimeout, throwOnRequestTimeout: true } }),
-    });
+    };
+    const { s3, ...others } = this.clients(clientOptions);
+    const clients = {
+      ...others,
+      s3: s3Endpoint === undefined ? s3 : this.clients({ ...clientOptions, endpoint: s3Endpoint }).s3,
+    };
     const log: LogLine[] = [];
     const writer = (level: LogLine["level"]) => (message: string, fields: LogLine["fields"]) =>
       void log.push({ level, message, fields });

@@ -13,6 +13,16 @@ import type { Run } from "../run.ts";
 /** No mount target could be added in this run; the message says why. */
 export class MountTargetCreationError extends Error {
   override readonly name = "MountTargetCreationError";
+  /** Whether EFS refused, so that nothing was created. */
+  readonly wasRefused: boolean;
+
+  constructor(
+    message: string,
+    { wasRefused = false, ...options }: ErrorOptions & { readonly wasRefused?: boolean } = {},
+  ) {
+    super(message, options);
+    this.wasRefused = wasRefused;
+  }
 }
 
 /** How it went, and the account as it is then. */
@@ -38,7 +48,6 @@ export async function addMountTarget(
   firstDecision: ScaleOutDecision,
 ): Promise<ScaleOut> {
   const { settings, memory, log } = run;
-  const { fileCount } = observation;
   const refusals = new Map<string, AwsCallError>();
   let account: Account = observation;
   let decision: Decision = firstDecision;
@@ -64,14 +73,14 @@ export async function addMountTarget(
       log.info("The mount target of this Availability Zone was created meanwhile", { ...other });
       return await untilAvailable(run, account, other.mountTargetId);
     }
-    decision = decide({ ...account, fileCount }, settings);
+    decision = decide({ ...observation, ...account }, settings);
   }
   if (decision.action === "await") return await untilAvailable(run, account, decision.mountTarget.mountTargetId);
   if ([...refusals.values()].every(({ code }) => REFUSALS[code] === "Availability Zone")) {
     return { added: undefined, account };
   }
   const reasons = [...refusals].map(([subnetId, { code }]) => `${subnetId}: ${code}`);
-  throw new MountTargetCreationError(`No subnet can take a mount target: ${reasons.join(", ")}`);
+  throw new MountTargetCreationError(`No subnet can take a mount target: ${reasons.join(", ")}`, { wasRefused: true });
 }
 
 type Attempt =
@@ -114,7 +123,8 @@ async function attemptCreation({ aws, settings, log }: Run, subnet: Subnet): Pro
     const scope = REFUSALS[error.code];
     if (scope) return { outcome: "refused", scope, error };
     const advice = ADVICE[error.code];
-    throw new MountTargetCreationError(advice ? `${error.message} (${advice})` : error.message, { cause: error });
+    const message = advice ? `${error.message} (${advice})` : error.message;
+    throw new MountTargetCreationError(message, { cause: error, wasRefused: advice !== undefined });
   }
 }
 

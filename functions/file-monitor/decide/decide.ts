@@ -12,6 +12,8 @@ import type { Settings } from "../settings.ts";
 export interface Observation extends Account {
   /** Files counted; a lower bound where the time for counting ran out. */
   readonly fileCount: number;
+  /** Where a forecast asks for a mount target before the configured threshold is passed: the number of files to pass. */
+  readonly effectiveThreshold?: number | undefined;
 }
 
 export type ScalingSettings = Pick<Settings, "fileCountThreshold"> & PlacementSettings;
@@ -34,10 +36,11 @@ export type Decision =
 
 /** Decides what a run does about mount targets. */
 export function decide(observation: Observation, settings: ScalingSettings): Decision {
-  const { fileCount } = observation;
-  const { fileCountThreshold } = settings;
-  if (isThresholdPassed(fileCount, fileCountThreshold)) return decideScaleOut(observation, settings);
-  const reason = `${fileCount} files do not pass the threshold of ${fileCountThreshold}`;
+  const { fileCount, effectiveThreshold = settings.fileCountThreshold } = observation;
+  // The configured threshold always counts: a forecast can only make a mount target come earlier.
+  const threshold = Math.min(effectiveThreshold, settings.fileCountThreshold);
+  if (isThresholdPassed(fileCount, threshold)) return decideScaleOut(observation, settings);
+  const reason = `${fileCount} files do not pass the threshold of ${threshold}`;
   return { action: "none", cause: "threshold-not-passed", reason };
 }
 

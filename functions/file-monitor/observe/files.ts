@@ -21,7 +21,12 @@ export async function observeFiles(run: Run): Promise<CountReport> {
   const { mustCount, memory, settings } = run;
   const { lastCount } = memory;
   const startedAt = Date.now();
-  if (lastCount !== undefined && !mustCount && !isCountDue(startedAt, lastCount.past, settings)) {
+  // A count may wait that is far from both, the configured threshold and that of the forecast.
+  const thresholds = [settings.fileCountThreshold, memory.effectiveThreshold ?? settings.fileCountThreshold];
+  const isDue = thresholds.some((fileCountThreshold) =>
+    isCountDue(startedAt, lastCount?.past, { ...settings, fileCountThreshold }),
+  );
+  if (lastCount !== undefined && !mustCount && !isDue) {
     return { ...lastCount.report, countAge: startedAt - lastCount.past.last.startedAt };
   }
   const report = await count(run);

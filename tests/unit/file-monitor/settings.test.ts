@@ -20,6 +20,8 @@ test("what is not said has a default", () => {
     countConcurrency: 32,
     maxCountTimeShare: 0.1,
     fileCountThreshold: 100_000,
+    thresholdMode: "fixed",
+    forecastHorizon: 3_600_000,
     fileSystemId: "fs-0123abcd",
     securityGroupId: "sg-0123abcd",
     vpcId: "vpc-0123abcd",

@@ -149,6 +149,18 @@ function told(decision: Decision): string {
   }
 }
 
+describe("with a threshold that a forecast has lowered", () => {
+  test.each([
+    { fileCount: 80, effectiveThreshold: 80, expected: "none: 80 files do not pass the threshold of 80" },
+    { fileCount: 81, effectiveThreshold: 80, expected: "create b1" },
+    { fileCount: 101, effectiveThreshold: 100, expected: "create b1" },
+    { fileCount: 101, effectiveThreshold: 1000, expected: "create b1" },
+    { fileCount: 100, effectiveThreshold: 1000, expected: "none: 100 files do not pass the threshold of 100" },
+  ])("$fileCount files, $effectiveThreshold instead of 100: $expected", ({ expected, ...seen }) => {
+    expect(told(decide(observation(seen), settings))).toBe(expected);
+  });
+});
+
 describe("at the threshold or below it", () => {
   test.each([
     ["where one could be added", {}],
