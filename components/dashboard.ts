@@ -27,6 +27,8 @@ interface Graph {
   /** Default: `Average`. */
   readonly stat?: string;
   readonly unit?: string;
+  /** The label of the right axis, which begins at 0, for lines with `yAxis: "right"`. */
+  readonly rightAxis?: string;
 }
 
 /** One page that shows, from top to bottom: file counts, throughput, requests, tasks, errors. */
@@ -64,10 +66,14 @@ export class Dashboard extends pulumi.ComponentResource {
       {
         title: "Files against the threshold",
         stat: "Maximum",
+        rightAxis: "Mount targets",
         lines: [
           line("FileCount", { id: "files", label: "Files" }),
           line("FileCountPercentOfThreshold", { id: "percent", visible: false }),
           [{ expression: "100 * files / percent", label: "Threshold", color: "#d62728" }],
+          line("EffectiveThreshold", { label: "By the forecast", color: "#ff9896" }),
+          line("ForecastFileCount", { label: "Files expected at most", color: "#aec7e8" }),
+          line("MountTargets", { label: "Mount targets", yAxis: "right", color: "#7f7f7f" }),
         ],
       },
       {
@@ -218,6 +224,7 @@ function graphWidget(graph: Graph, row: number, index: number, inRow: number, re
       period: 300,
       stat: graph.stat ?? "Average",
       metrics: graph.lines,
+      ...(graph.rightAxis === undefined ? {} : { yAxis: { right: { label: graph.rightAxis, min: 0 } } }),
     },
   };
 }
