@@ -11,6 +11,7 @@ import { countAvailabilityZonesLeft, type Decision, decide, type Observation } f
 import { raiseAlarm } from "./forecast/alarms.ts";
 import type { ForecastMemory } from "./forecast/memory.ts";
 import { type Account, observeAccount } from "./observe/account.ts";
+import { observeCapacity } from "./observe/capacity.ts";
 import { observeFiles } from "./observe/files.ts";
 import { type KeptForecast, loadForecast, saveForecast } from "./observe/kept-forecast.ts";
 import { observeThreshold } from "./observe/threshold.ts";
@@ -43,6 +44,7 @@ async function reconcile(run: Run, report: Report): Promise<Outcome> {
   const { outcome, account } = await carryOut(run, kept, seen, decision, report);
   report.mountTargets = account.mountTargets;
   report.availabilityZonesLeft = countAvailabilityZonesLeft(account, settings);
+  report.endInSight = observeCapacity(run, seen.memory.history, report);
 
   // Table and service are updated even where no mount target could be added.
   report.tableUpdated = await publishTable(run, account.mountTargets);

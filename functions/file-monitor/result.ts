@@ -45,6 +45,8 @@ export interface Report {
   mountTargets?: readonly MountTargetDescription[];
   /** How many more mount targets the file system could get. */
   availabilityZonesLeft?: number;
+  /** Whether the threshold may be passed within seven days; absent while there is a place left, or nothing is forecast. */
+  endInSight?: boolean | undefined;
   /** The mount target that became available in this run; null when none was wanted, or it failed. */
   created?: MountTargetDescription | null;
   /** Whether one was wanted but could not be added. */

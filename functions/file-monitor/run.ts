@@ -21,6 +21,8 @@ export interface Memory {
   lastCount?: RememberedCount;
   /** The number of files above which the last run would have added a mount target. */
   effectiveThreshold?: number;
+  /** When a run last warned that the threshold will be passed with no Availability Zone left: milliseconds since 1970. */
+  capacityWarnedAt?: number;
   /** Of the tree in the bucket, since it was last read or written. */
   treeEtag?: string | undefined;
   /** To mount targets. */

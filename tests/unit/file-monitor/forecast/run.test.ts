@@ -73,12 +73,15 @@ async function kept(): Promise<ForecastMemory> {
   return decodeMemory(await readFile(objectFile(), "utf8"));
 }
 
-/** Counts of the last 25 hours: more files in every run. */
-function grown(): ForecastMemory {
+/** Counts of the last hours: more files in every run. */
+function grown(hours = 25, filesAnHour = 16): ForecastMemory {
   let history: History = [];
   const now = Date.now();
-  for (let minutes = 25 * 60; minutes > 0; minutes -= 5) {
-    history = addCount(history, { time: now - minutes * MINUTE, files: Math.floor(FILES - (minutes * 16) / 60) });
+  for (let minutes = hours * 60; minutes > 0; minutes -= 5) {
+    history = addCount(history, {
+      time: now - minutes * MINUTE,
+      files: Math.floor(FILES - (minutes * filesAnHour) / 60),
+    });
   }
   return { ...EMPTY_MEMORY, history };
 }
@@ -254,6 +257,36 @@ describe.each(["observe", "forecast"] as const)("with %s", (mode) => {
     const result = await run(mode, { COUNT_TREE_BUCKET: "" });
     expect(result).toMatchObject({ statusCode: 200, effectiveThreshold: THRESHOLD });
     expect(warnings(result)).toEqual([expect.stringContaining("COUNT_TREE_BUCKET")]);
+  });
+});
+
+describe("with no Availability Zone left", () => {
+  const full = { MAX_MOUNT_TARGETS: "1" };
+  const farAway = { ...full, FILE_COUNT_THRESHOLD: String(2 * FILES) };
+  const about = (result: Result) =>
+    warnings(result).filter((message) => message.includes("no Availability Zone is left"));
+
+  beforeEach(() => keep(grown(48, 8)));
+
+  test("there is a warning days before the threshold is passed, once a day", async () => {
+    const options = { memory: { unsupportedZones: new Set<string>() } };
+    const first = await run("observe", farAway, options);
+    expect(first).toMatchObject({ availabilityZonesLeft: 0, endInSight: true, thresholdPassed: false });
+    expect(about(first)).toHaveLength(1);
+    const second = await run("observe", farAway, options);
+    expect(second.endInSight).toBe(true);
+    expect(about(second)).toEqual([]);
+  });
+
+  test.each<[string, ThresholdMode, Record<string, string>]>([
+    ["the threshold is further away", "forecast", { ...full, FILE_COUNT_THRESHOLD: String(100 * FILES) }],
+    ["the threshold is passed", "forecast", { ...full, FILE_COUNT_THRESHOLD: String(FILES - 1) }],
+    ["there is a place left", "forecast", { FILE_COUNT_THRESHOLD: String(2 * FILES) }],
+    ["nothing is forecast", "fixed", farAway],
+  ])("there is none where %s", async (_, mode, environment) => {
+    const result = await run(mode, environment);
+    expect(result.endInSight ?? false).toBe(false);
+    expect(about(result)).toEqual([]);
   });
 });
 
