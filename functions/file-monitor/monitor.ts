@@ -6,9 +6,10 @@
  */
 import { addMountTarget, MountTargetCreationError } from "./act/add-mount-target.ts";
 import { publishTable } from "./act/publish-table.ts";
-import { rollService } from "./act/roll-service.ts";
+import { type Roll, rollService } from "./act/roll-service.ts";
 import { countAvailabilityZonesLeft, type Decision, decide, type Observation } from "./decide/decide.ts";
 import { raiseAlarm } from "./forecast/alarms.ts";
+import { beginScaleOut, endScaleOut } from "./forecast/lead-time.ts";
 import type { ForecastMemory } from "./forecast/memory.ts";
 import { type Account, observeAccount } from "./observe/account.ts";
 import { observeCapacity } from "./observe/capacity.ts";
@@ -41,15 +42,24 @@ async function reconcile(run: Run, report: Report): Promise<Outcome> {
     seen = await observe({ ...run, mustCount: true }, kept.memory, report);
     decision = decide(seen.observation, settings);
   }
-  const { outcome, account } = await carryOut(run, kept, seen, decision, report);
+  const { outcome, account, kept: remembered } = await carryOut(run, kept, seen, decision, report);
   report.mountTargets = account.mountTargets;
   report.availabilityZonesLeft = countAvailabilityZonesLeft(account, settings);
   report.endInSight = observeCapacity(run, seen.memory.history, report);
 
   // Table and service are updated even where no mount target could be added.
   report.tableUpdated = await publishTable(run, account.mountTargets);
-  report.deployed = settings.rollout.kind === "rolling-deployment" && (await rollService(run, settings.rollout));
+  const roll = settings.rollout.kind === "rolling-deployment" ? await rollService(run, settings.rollout) : "done";
+  report.deployed = roll === "started";
+  if (remembered !== undefined && isAllInUse(report, roll)) {
+    await saveForecast(run, remembered, endScaleOut(remembered.memory, Date.now()));
+  }
   return outcome;
+}
+
+/** Whether every router uses every mount target. Those that read the table again have done so since an earlier run wrote it. */
+function isAllInUse({ mountTargets = [], tableUpdated }: Report, roll: Roll): boolean {
+  return roll === "done" && tableUpdated === false && mountTargets.every(({ state }) => state !== "creating");
 }
 
 interface Seen {
@@ -71,6 +81,11 @@ async function observe(run: Run, before: ForecastMemory, report: Report): Promis
   return { observation: { ...account, fileCount: files.fileCount, effectiveThreshold }, memory };
 }
 
+interface Reconciled extends Scaling {
+  /** Undefined where it could not be kept. */
+  readonly kept: KeptForecast | undefined;
+}
+
 /**
  * Carries the decision out, and remembers what there is to remember.
  *
@@ -79,26 +94,29 @@ async function observe(run: Run, before: ForecastMemory, report: Report): Promis
  */
 async function carryOut(
   run: Run,
-  kept: KeptForecast,
+  before: KeptForecast,
   { observation, memory }: Seen,
   decision: Decision,
   report: Report,
-): Promise<Scaling> {
-  const isAheadOfTime = decision.action !== "none" && report.thresholdPassed === false;
-  if (!isAheadOfTime) {
-    await saveForecast(run, kept, memory);
-    return await scale(run, observation, decision, report);
+): Promise<Reconciled> {
+  if (decision.action === "none") {
+    const kept = await saveForecast(run, before, memory);
+    return { ...(await scale(run, observation, decision, report)), kept };
   }
-  const alarmed = await saveForecast(run, kept, raiseAlarm(memory, Date.now()));
-  if (alarmed === undefined) {
+  const now = Date.now();
+  // How long one takes that somebody else has begun is not known.
+  const begun = decision.action === "create" ? beginScaleOut(memory, now) : memory;
+  const isAheadOfTime = report.thresholdPassed === false;
+  const kept = await saveForecast(run, before, isAheadOfTime ? raiseAlarm(begun, now) : begun);
+  if (isAheadOfTime && kept === undefined) {
     run.log.warn("No mount target is added ahead of time: the forecast's memory could not be written", {});
     const fixed = { ...observation, effectiveThreshold: undefined };
-    return await scale(run, fixed, decide(fixed, run.settings), report);
+    return { ...(await scale(run, fixed, decide(fixed, run.settings), report)), kept };
   }
-  run.log.info("A mount target is added ahead of time", { reason: report.thresholdReason });
+  if (isAheadOfTime) run.log.info("A mount target is added ahead of time", { reason: report.thresholdReason });
   const scaling = await scale(run, observation, decision, report);
-  if (scaling.isRefused) await saveForecast(run, alarmed, memory);
-  return scaling;
+  if (kept === undefined || !scaling.isRefused) return { ...scaling, kept };
+  return { ...scaling, kept: await saveForecast(run, kept, memory) };
 }
 
 interface Scaling {

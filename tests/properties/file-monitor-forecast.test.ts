@@ -78,6 +78,10 @@ describe("the history", () => {
       fc.nat(1000).map((minutes) => minutes * MINUTE),
       { maxLength: 5 },
     ),
+    scaleOutBegan: fc.option(
+      fc.nat(1e8).map((minute) => minute * MINUTE),
+      { nil: undefined },
+    ),
     alarm: fc.option(fc.record({ time: fc.nat(1e8).map((minute) => minute * MINUTE), wasFalse: fc.boolean() }), {
       nil: undefined,
     }),

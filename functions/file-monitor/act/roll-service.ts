@@ -19,6 +19,9 @@ export class ServiceError extends Error {
   override readonly name = "ServiceError";
 }
 
+/** `done`: all tasks use the published table. */
+export type Roll = "started" | "in progress" | "done";
+
 /**
  * Deploys the service when tasks may use an older table than the published one. Later runs retry a deployment that
  * failed, a few times.
@@ -26,11 +29,10 @@ export class ServiceError extends Error {
  * A service that is missing is an error even when nothing has to be deployed: a wrong name should show in the first
  * run, not on the day it matters. The table has been published by then, for tasks that start later.
  *
- * @returns whether a deployment was started.
  * @throws {ServiceError} when the service is missing or not active, or too many deployments for this table failed.
  * @throws {AwsCallError}
  */
-export async function rollService(run: Run, { clusterName, serviceName }: ServiceName): Promise<boolean> {
+export async function rollService(run: Run, { clusterName, serviceName }: ServiceName): Promise<Roll> {
   const { aws, settings, log } = run;
   const name = { clusterName, serviceName };
   const [parameter, service] = await Promise.all([
@@ -41,11 +43,13 @@ export async function rollService(run: Run, { clusterName, serviceName }: Servic
     const state = service === undefined ? "does not exist" : `is ${service.status}`;
     throw new ServiceError(`The service ${serviceName} of the cluster ${clusterName} ${state}`);
   }
-  if (parameter === undefined || !mayTasksUseOlderTable(parameter.lastModified, service.primary)) return false;
+  if (parameter === undefined || !mayTasksUseOlderTable(parameter.lastModified, service.primary)) {
+    return service.primary?.isInProgress ? "in progress" : "done";
+  }
 
   const tableWrittenAt = parameter.lastModified;
   const { action, failedDeployments } = decideRollout(await deploymentsSince(run, name, service, tableWrittenAt));
-  if (action === "wait") return false;
+  if (action === "wait") return "in progress";
   if (action === "give up") {
     throw new ServiceError(
       `${failedDeployments} deployments of the service ${serviceName} have failed since the mount table was written: its ` +
@@ -55,7 +59,7 @@ export async function rollService(run: Run, { clusterName, serviceName }: Servic
   if (failedDeployments > 0) log.warn("The last deployment failed: retrying", { ...name, failedDeployments });
   await deployService(aws, name);
   log.info("A deployment of the service is started", { ...name, tableWrittenAt });
-  return true;
+  return "started";
 }
 
 /**

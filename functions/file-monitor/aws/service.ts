@@ -24,6 +24,8 @@ export interface Service {
 
 export interface Deployment {
   readonly createdAt: Date;
+  /** Whether ECS still replaces tasks. */
+  readonly isInProgress: boolean;
   /** Whether the circuit breaker stopped it, so that tasks of an earlier deployment may still run. */
   readonly hasFailed: boolean;
 }
@@ -36,7 +38,12 @@ export interface ServiceDeployment {
 
 const deploymentSchema = z
   .object({ status: z.string(), createdAt: z.date(), rolloutState: z.string().optional() })
-  .transform(({ status, createdAt, rolloutState }) => ({ status, createdAt, hasFailed: rolloutState === "FAILED" }));
+  .transform(({ status, createdAt, rolloutState }) => ({
+    status,
+    createdAt,
+    isInProgress: rolloutState === "IN_PROGRESS",
+    hasFailed: rolloutState === "FAILED",
+  }));
 
 const servicesSchema = z
   .object({ services: z.array(z.object({ status: z.string(), deployments: z.array(deploymentSchema).default([]) })) })

@@ -15,7 +15,10 @@ import type { Deployment, ServiceDeployment } from "../aws/service.ts";
  *
  * @param primary the newest deployment; without one, no task runs on any table.
  */
-export function mayTasksUseOlderTable(tableWrittenAt: Date, primary: Deployment | undefined): boolean {
+export function mayTasksUseOlderTable(
+  tableWrittenAt: Date,
+  primary: Pick<Deployment, "createdAt" | "hasFailed"> | undefined,
+): boolean {
   return primary !== undefined && (tableWrittenAt > primary.createdAt || primary.hasFailed);
 }
 

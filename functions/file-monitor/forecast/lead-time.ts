@@ -1,6 +1,6 @@
 /** How far ahead the threshold has to be seen: by how long a scale-out takes, measured by the monitor itself. */
 
-import { type History, MINUTE } from "./history.ts";
+import { DAY, type History, MINUTE } from "./history.ts";
 import { type ForecastMemory, MAX_LEAD_TIMES } from "./memory.ts";
 import { median } from "./statistics.ts";
 
@@ -10,6 +10,23 @@ const ASSUMED_RUN_INTERVAL = 5 * MINUTE;
 
 /** How many of the latest counts show the interval of the runs. */
 const RECENT_COUNTS = 12;
+
+/** One that took longer was hindered by something else, and says nothing about the next. */
+const MAX_LEAD_TIME = DAY;
+
+/** A mount target is going to be added; one before it that is not in use yet is measured no more. */
+export function beginScaleOut(memory: ForecastMemory, now: number): ForecastMemory {
+  return { ...memory, scaleOutBegan: Math.floor(now / MINUTE) * MINUTE };
+}
+
+/** A run has seen that every router uses all mount targets. */
+export function endScaleOut(memory: ForecastMemory, now: number): ForecastMemory {
+  const { scaleOutBegan, ...rest } = memory;
+  if (scaleOutBegan === undefined) return memory;
+  const ended: ForecastMemory = { ...rest, scaleOutBegan: undefined };
+  const leadTime = now - scaleOutBegan;
+  return leadTime < 0 || leadTime > MAX_LEAD_TIME ? ended : rememberLeadTime(ended, leadTime);
+}
 
 /** @param leadTime milliseconds from the decision until every router used the new mount target. */
 export function rememberLeadTime(memory: ForecastMemory, leadTime: number): ForecastMemory {

@@ -7,6 +7,8 @@ export interface ForecastMemory {
   readonly history: History;
   /** Milliseconds that the last scale-outs took, until every router used the new mount target; newest last. */
   readonly leadTimes: readonly number[];
+  /** When the scale-out was decided that is not in use yet: milliseconds since 1970, whole minutes. */
+  readonly scaleOutBegan: number | undefined;
   /** The scale-out on a forecast that the count has not proven right yet, by passing the threshold. */
   readonly alarm: Alarm | undefined;
   /** Scale-outs on a forecast that were wrong, since the last one that was right. */
@@ -20,7 +22,13 @@ export interface Alarm {
   readonly wasFalse: boolean;
 }
 
-export const EMPTY_MEMORY: ForecastMemory = { history: [], leadTimes: [], alarm: undefined, falseAlarms: 0 };
+export const EMPTY_MEMORY: ForecastMemory = {
+  history: [],
+  leadTimes: [],
+  scaleOutBegan: undefined,
+  alarm: undefined,
+  falseAlarms: 0,
+};
 
 /** A standard parameter holds 4 KB: AWS Systems Manager endpoints and quotas, "Parameter Store". */
 export const MAX_TEXT_LENGTH = 4096;
@@ -36,17 +44,19 @@ const textSchema = z.strictObject({
   /** From the newest count back: its minute and files, then how much earlier and how many fewer. */
   history: z.string(),
   leadMinutes: z.array(z.int().nonnegative()).max(MAX_LEAD_TIMES),
+  scaleOutMinute: z.int().nullable(),
   alarmMinute: z.int().nullable(),
   alarmWasFalse: z.boolean(),
   falseAlarms: z.int().nonnegative(),
 });
 
 /** At most {@link MAX_TEXT_LENGTH} ASCII characters. Where the counts jump so much that they do not fit, the oldest are left out. */
-export function encodeMemory({ history, leadTimes, alarm, falseAlarms }: ForecastMemory): string {
+export function encodeMemory({ history, leadTimes, scaleOutBegan, alarm, falseAlarms }: ForecastMemory): string {
   return JSON.stringify({
     version: 1,
     history: encodeHistory(history),
     leadMinutes: leadTimes.slice(-MAX_LEAD_TIMES).map(toMinute),
+    scaleOutMinute: scaleOutBegan === undefined ? null : toMinute(scaleOutBegan),
     alarmMinute: alarm === undefined ? null : toMinute(alarm.time),
     alarmWasFalse: alarm?.wasFalse ?? false,
     falseAlarms,
@@ -56,10 +66,13 @@ export function encodeMemory({ history, leadTimes, alarm, falseAlarms }: Forecas
 /** @throws {MemoryError} on a text that {@link encodeMemory} of this version did not write. Begin anew then. */
 export function decodeMemory(text: string): ForecastMemory {
   try {
-    const { history, leadMinutes, alarmMinute, alarmWasFalse, falseAlarms } = textSchema.parse(JSON.parse(text));
+    const { history, leadMinutes, scaleOutMinute, alarmMinute, alarmWasFalse, falseAlarms } = textSchema.parse(
+      JSON.parse(text),
+    );
     return {
       history: decodeHistory(history),
       leadTimes: leadMinutes.map((minutes) => minutes * MINUTE),
+      scaleOutBegan: scaleOutMinute === null ? undefined : scaleOutMinute * MINUTE,
       alarm: alarmMinute === null ? undefined : { time: alarmMinute * MINUTE, wasFalse: alarmWasFalse },
       falseAlarms,
     };

@@ -11,7 +11,12 @@ import {
   HOUR,
   MINUTE,
 } from "../../../../functions/file-monitor/forecast/history.ts";
-import { decisionHorizon, rememberLeadTime } from "../../../../functions/file-monitor/forecast/lead-time.ts";
+import {
+  beginScaleOut,
+  decisionHorizon,
+  endScaleOut,
+  rememberLeadTime,
+} from "../../../../functions/file-monitor/forecast/lead-time.ts";
 import {
   decodeMemory,
   EMPTY_MEMORY,
@@ -175,6 +180,14 @@ describe("the threshold", () => {
     expect(decisionHorizon(memory, HOUR)).toBe(25 * MINUTE);
     expect(decisionHorizon(rememberLeadTime(memory, 7.5 * MINUTE), HOUR)).toBe(18 * MINUTE);
     expect(decisionHorizon(rememberLeadTime(memory, 3 * HOUR), HOUR)).toBe(HOUR);
+  });
+
+  test("measures a scale-out from its decision until it is in use, and none that took longer than a day", () => {
+    const begun = beginScaleOut(EMPTY_MEMORY, START + 30_000);
+    expect(endScaleOut(begun, START + 9.5 * MINUTE)).toEqual({ ...EMPTY_MEMORY, leadTimes: [10 * MINUTE] });
+    for (const now of [START - HOUR, START + DAY + MINUTE]) expect(endScaleOut(begun, now)).toEqual(EMPTY_MEMORY);
+    expect(endScaleOut(EMPTY_MEMORY, START)).toEqual(EMPTY_MEMORY);
+    expect(beginScaleOut(begun, START + HOUR).scaleOutBegan).toBe(START + HOUR);
   });
 });
 

@@ -18,6 +18,11 @@ import type { CountReport } from "../../../../functions/file-monitor/result.ts";
 import { readSettings } from "../../../../functions/file-monitor/settings.ts";
 import { FILE_SYSTEM_ID } from "../../../../local/account.ts";
 import { AwsError } from "../../../../local/control-plane/aws-error.ts";
+import {
+  finishServiceDeployment,
+  primaryDeployment,
+  updateDeployment,
+} from "../../../../local/control-plane/ecs-deployments.ts";
 import type { Fault, StaleRead } from "../../../../local/control-plane/server.ts";
 import { monitorEnvironment } from "../../../../local/environments.ts";
 import { type LocalS3, startLocalS3 } from "../../../../local/s3/server.ts";
@@ -114,6 +119,19 @@ const COUNTED: CountReport = {
 
 type Result = Awaited<ReturnType<typeof run>>;
 
+function finishDeployment(): void {
+  aws.change((state, { now }) => ({
+    ...state,
+    services: state.services.map((service) =>
+      finishServiceDeployment(
+        updateDeployment(service, primaryDeployment(service).id, now, { rolloutState: "COMPLETED" }),
+        "SUCCESSFUL",
+        now,
+      ),
+    ),
+  }));
+}
+
 const warnings = ({ log }: Result) => log.filter(({ level }) => level === "WARN").map(({ message }) => message);
 
 const REFUSED: Fault = { takesEffect: false, response: new AwsError("AccessDenied", 403, "Access Denied") };
@@ -146,6 +164,25 @@ describe("with growth that passes the threshold soon", () => {
     expect(second).toMatchObject({ created: null, effectiveThreshold: THRESHOLD });
     expect(second.thresholdReason).toContain("the threshold was not passed since");
     expect(warnings(second)).toEqual([]);
+  });
+
+  test.each<[string, Record<string, string>, () => void]>([
+    ["its tasks were replaced", {}, finishDeployment],
+    ["the routers could read the table", { ROLLOUT: "hot-reload" }, () => {}],
+  ])("how long it took is measured until %s, and is the next horizon", async (_, rollout, untilInUse) => {
+    const { scaleOutBegan } = await run("forecast", rollout).then(kept);
+    expect(Math.abs(Date.now() - (scaleOutBegan ?? 0))).toBeLessThan(2 * MINUTE);
+    if (rollout.ROLLOUT === undefined) {
+      expect(await run("forecast").then(kept)).toMatchObject({ leadTimes: [], scaleOutBegan });
+    }
+    untilInUse();
+    expect(await run("forecast", rollout)).toMatchObject({ forecast: { horizon: 25 * MINUTE } });
+    const { leadTimes, ...rest } = await kept();
+    expect(rest.scaleOutBegan).toBeUndefined();
+    expect(leadTimes).toHaveLength(1);
+    expect(leadTimes[0]).toBeLessThanOrEqual(2 * MINUTE);
+    const { forecast } = await run("forecast", rollout);
+    expect(forecast?.horizon).toBe((leadTimes[0] ?? 0) + 10 * MINUTE);
   });
 
   test("observe says so in the log and in the result, and adds none", async () => {
@@ -181,7 +218,7 @@ describe("with growth that passes the threshold soon", () => {
       response: new AwsError("NetworkInterfaceLimitExceeded", 400, "Limit"),
     });
     expect(await run("forecast")).toMatchObject({ statusCode: 500, creationFailed: true });
-    expect((await kept()).alarm).toBeUndefined();
+    expect(await kept()).toMatchObject({ alarm: undefined, scaleOutBegan: undefined });
     awsFaults.clear();
     expect(await run("forecast")).toMatchObject({ created: { availabilityZone: "b" } });
   });
