@@ -110,7 +110,7 @@ export class FileMonitor extends pulumi.ComponentResource {
     );
   }
 
-  /** Where one count leaves for the next what it has seen. */
+  /** Where one count leaves for the next what it has seen, and the forecast what it remembers. */
   #createTreeBucket({ retain }: FileMonitorArgs): PrivateBucket {
     const lifecycleRules = [
       { id: "old-trees", status: "Enabled", filter: { prefix: "" }, expiration: { days: TREE_DAYS } },
