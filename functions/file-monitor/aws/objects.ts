@@ -41,7 +41,7 @@ const CONFLICTS = new Set([409, 412]);
 /**
  * Writes the object where it has `etag`; where there is none, for undefined.
  *
- * @returns its new ETag, or undefined when somebody else has written it.
+ * @returns its new ETag, or undefined when somebody else has written or deleted it.
  * @throws {AwsCallError}
  */
 export async function writeObject(
@@ -56,7 +56,15 @@ export async function writeObject(
     return (await call("PutObject", writtenSchema, () => s3.send(command, { abortSignal: signal }))).ETag;
   } catch (error) {
     const { cause } = error instanceof AwsCallError ? error : {};
-    if (cause instanceof S3ServiceException && CONFLICTS.has(cause.$metadata.httpStatusCode ?? 0)) return undefined;
+    if (cause instanceof S3ServiceException && isConflict(cause)) return undefined;
     throw error;
   }
+}
+
+/**
+ * An object that must have an ETag and is missing, or is deleted meanwhile, is a 404 (S3 user guide, "How to prevent
+ * object overwrites with conditional writes"); a bucket that is missing is one with another name.
+ */
+function isConflict({ name, $metadata: { httpStatusCode = 0 } }: S3ServiceException): boolean {
+  return CONFLICTS.has(httpStatusCode) || name === "NoSuchKey";
 }

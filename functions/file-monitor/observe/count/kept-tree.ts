@@ -47,8 +47,8 @@ async function writeTreeFile({ settings: { treeFile } }: TreeRun, bytes: Uint8Ar
 async function readBucket(run: TreeRun, source: TreeSource): Promise<SavedTree | undefined> {
   const name = objectName(run);
   const object = name && (await readObject(run.aws, name));
+  run.memory.treeEtag = object?.etag;
   if (object === undefined) return undefined;
-  run.memory.treeEtag = object.etag;
   return await decodeTree(object.bytes, source);
 }
 
@@ -56,7 +56,10 @@ async function writeBucket(run: TreeRun, bytes: Uint8Array): Promise<void> {
   const name = objectName(run);
   if (name === undefined) return;
   run.memory.treeEtag = await writeObject(run.aws, name, bytes, run.memory.treeEtag);
-  if (run.memory.treeEtag === undefined) run.log.info("Another run has kept its count: this one's is not", { ...name });
+  if (run.memory.treeEtag !== undefined) return;
+  run.log.info("Another run has kept its count, or what was kept is deleted: this run's count is not kept", {
+    ...name,
+  });
 }
 
 function objectName({ settings: { treeBucket, fileSystemId } }: TreeRun): ObjectName | undefined {

@@ -134,6 +134,38 @@ test("of two runs at the same time, the one that comes second leaves the other's
   expect(await startedAt(process({ bucket: true }))).toBe(3);
 });
 
+describe.each([{ bucket: true }, { file: true, bucket: true }])("with %o, when the bucket's was deleted", (kept) => {
+  test("the next count that finds it missing keeps its own", async () => {
+    const run = process(kept);
+    await saveTree(run, SOURCE, saved(1));
+    await rm(objectFile());
+    for (const time of [2, 3]) {
+      await startedAt(run);
+      await saveTree(run, SOURCE, saved(time));
+    }
+    expect(await startedAt(process({ bucket: true }))).toBe(3);
+    expect(log.map(({ level }) => level)).not.toContain("WARN");
+  });
+});
+
+test("what was deleted is not missed by a run that finds it out before it counts", async () => {
+  const run = process({ bucket: true });
+  await saveTree(run, SOURCE, saved(1));
+  await rm(objectFile());
+  expect(await startedAt(run)).toBeUndefined();
+  await saveTree(run, SOURCE, saved(2));
+  expect(await startedAt(process({ bucket: true }))).toBe(2);
+  expect(log).toEqual([]);
+});
+
+test("a bucket that is gone is a failure, not another run's count", async () => {
+  const run = process();
+  await saveTree(run, SOURCE, saved(1));
+  fault = { takesEffect: false, response: new AwsError("NoSuchBucket", 404, "The specified bucket does not exist") };
+  await saveTree(run, SOURCE, saved(2));
+  expect(log).toMatchObject([{ level: "WARN" }]);
+});
+
 test.each<[string, Fault]>([
   ["is refused", { takesEffect: false, response: new AwsError("AccessDenied", 403, "Access Denied") }],
   ["is cut off", { takesEffect: false, response: "connection-closed" }],
