@@ -6,12 +6,12 @@ import { isCountDue } from "../decide/count-schedule.ts";
 import type { CountReport } from "../result.ts";
 import type { Run } from "../run.ts";
 import type { CountVia, Settings } from "../settings.ts";
-import { countTree, type TreeCount } from "./count/count-tree.ts";
+import { countTree, type KeptTree } from "./count/count-tree.ts";
 import type { Directories } from "./count/directories.ts";
 import { loadTree, saveTree } from "./count/kept-tree.ts";
 import { MountedDirectories } from "./count/mounted-directories.ts";
 import { NfsDirectories } from "./count/nfs-directories.ts";
-import type { SavedTree, TreeSource } from "./count/tree-file.ts";
+import type { TreeSource } from "./count/tree-file.ts";
 
 /** What a run keeps of its time for what follows the count. */
 const TIME_AFTER_COUNT = 60_000;
@@ -49,7 +49,12 @@ async function count(run: Run): Promise<CountReport> {
   const result = await withDirectories(run, signal, (directories) =>
     countTree(directories, { concurrency: settings.countConcurrency, signal, kept: saved, readAll }),
   );
-  await keep(run, source, result, readAll ? startedAt : saved.readAllAt);
+  if (result.clockIsBehind) {
+    log.error("The file system's clock is minutes behind this one: the next count reads everything", {});
+  }
+  // What the time did not suffice for is read by the next count, which need not begin anew.
+  const { directoriesRead, kept } = result;
+  if (directoriesRead > 0 || kept.readAllAt !== (saved?.readAllAt ?? 0)) await saveTree(run, source, kept);
 
   const { files, complete, largestDirectory, skipped } = result.count;
   const insideFileSystem = (path: string) => posix.join(settings.targetDirectory, path);
@@ -59,7 +64,7 @@ async function count(run: Run): Promise<CountReport> {
     countDuration: Math.round(performance.now() - start),
     countAge: 0,
     fullCount: readAll,
-    directoriesRead: result.directoriesRead,
+    directoriesRead,
     wrongDirectories: {
       count: result.wrongDirectories.count,
       examples: result.wrongDirectories.examples.map(insideFileSystem),
@@ -79,23 +84,8 @@ async function count(run: Run): Promise<CountReport> {
 }
 
 /** A clock that was set back must not put it off. */
-function isFullCountDue(now: number, { readAllAt }: SavedTree, { fullCountInterval }: Settings): boolean {
+function isFullCountDue(now: number, { readAllAt }: KeptTree, { fullCountInterval }: Settings): boolean {
   return now < readAllAt || now - readAllAt >= fullCountInterval;
-}
-
-async function keep(
-  run: Run,
-  source: TreeSource,
-  { kept, directoriesRead, clockIsBehind }: TreeCount,
-  readAllAt: number,
-): Promise<void> {
-  if (clockIsBehind) {
-    run.log.error("The file system's clock is minutes behind this one: the next count reads everything", {});
-    await saveTree(run, source, { ...kept, readAllAt: 0 });
-  } else if (directoriesRead > 0) {
-    // What the time did not suffice for is read by the next count, which need not begin anew.
-    await saveTree(run, source, { ...kept, readAllAt });
-  }
 }
 
 function treeSource({ fileSystemId, targetDirectory, countVia }: Settings): TreeSource {

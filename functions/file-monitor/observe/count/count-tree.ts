@@ -27,7 +27,12 @@ export interface CountOptions {
   readonly signal: AbortSignal;
   /** The tree of the last count. */
   readonly kept?: KeptTree | undefined;
-  /** Read every directory, and compare those that have not changed with the tree of the last count. Default false. */
+  /**
+   * Read every directory, and compare those that have not changed with the tree of the last count. Default false.
+   *
+   * A count that runs out of time before leaves the rest to the next one with `readAll`. For what it leaves, the number
+   * is that of the last count where the directory has not changed.
+   */
   readonly readAll?: boolean;
   /**
    * A directory is settled when it last changed so many milliseconds before it was read. Default: two minutes.
@@ -42,6 +47,8 @@ export interface KeptTree {
   readonly tree: DirectoryTree;
   /** When the count of it began, in milliseconds since 1970. */
   readonly startedAt: number;
+  /** When the last count that read everything, or the rest of it, began, in milliseconds since 1970; 0 for never. */
+  readonly readAllAt: number;
 }
 
 export interface Count {
@@ -63,12 +70,15 @@ export interface Skipped {
 
 export interface TreeCount {
   readonly count: Count;
-  /** For the next count; also where this one is not complete, which then goes on with the rest. */
+  /**
+   * For the next count; also where this one is not complete, which then goes on with the rest. Empty, so that the next
+   * count reads everything, when `clockIsBehind`.
+   */
   readonly kept: KeptTree;
   readonly directoriesRead: number;
   /** Directories of which the last count's tree said something else, though they have not changed since. */
   readonly wrongDirectories: WrongDirectories;
-  /** The file system's clock is so far behind ours that a change may go unnoticed: the tree must not be used. */
+  /** The file system's clock is so far behind ours that a change may go unnoticed: the trees must not be used. */
   readonly clockIsBehind: boolean;
 }
 
@@ -150,7 +160,7 @@ class Walk {
   /** Looks at every directory of the last count's tree, many at once. */
   async findUnchanged(): Promise<void> {
     const { tree } = this.#kept ?? {};
-    if (tree === undefined || this.#readAll) return;
+    if (tree === undefined) return;
     let next = 0;
     const takeBatch = () => {
       const batch: number[] = [];
@@ -194,11 +204,9 @@ class Walk {
   finish(): TreeCount {
     const complete = this.#reading.size === 0 && this.#pending.isEmpty;
     this.#finished = true;
-    for (const [directory, { files }] of this.#reading) {
-      this.#add(directory, files);
-      this.#leaveToNextCount(directory);
-    }
-    for (let left = this.#pending.pop(); left !== undefined; left = this.#pending.pop()) this.#leaveToNextCount(left);
+    for (const [directory, { files }] of this.#reading) this.#leaveToNextCount(directory, files);
+    for (let left = this.#pending.pop(); left !== undefined; left = this.#pending.pop())
+      this.#leaveToNextCount(left, 0);
     return {
       count: {
         files: this.#files,
@@ -206,11 +214,21 @@ class Walk {
         largestDirectory: { path: toText(this.#largest.path), files: this.#largest.files },
         skipped: { count: this.#skipped, examples: this.#examples },
       },
-      // Not all that this count left has been looked at since the last one began.
-      kept: { tree: this.#tree, startedAt: complete ? this.#startedAt : (this.#kept?.startedAt ?? this.#startedAt) },
+      kept: this.#keep(complete),
       directoriesRead: this.#directoriesRead,
       wrongDirectories: { count: this.#wrongCount, examples: this.#wrong },
       clockIsBehind: this.#clockIsBehind,
+    };
+  }
+
+  #keep(complete: boolean): KeptTree {
+    if (this.#clockIsBehind) return { tree: new DirectoryTree(), startedAt: this.#startedAt, readAllAt: 0 };
+    if (complete) this.#tree.uncheckAll();
+    return {
+      tree: this.#tree,
+      // Not all that this count left has been looked at since the last one began.
+      startedAt: complete ? this.#startedAt : (this.#kept?.startedAt ?? this.#startedAt),
+      readAllAt: complete && this.#readAll ? this.#startedAt : (this.#kept?.readAllAt ?? 0),
     };
   }
 
@@ -218,21 +236,25 @@ class Walk {
     return this.#finished || this.#signal.aborted;
   }
 
-  /** Takes a directory over from the last count, where it has not changed. */
+  /** Takes a directory over from the last count, where it has not changed, and need not be read for a full count. */
   #takeOver(directory: number): boolean {
     const before = this.#tree.before(directory);
     if (this.#kept === undefined || before === undefined || this.#unchanged[before] !== 1) return false;
+    if (this.#readAll && !this.#kept.tree.isChecked(before)) return false;
     this.#adopt(directory, this.#kept.tree, before);
     this.#add(directory, this.#tree.files(directory));
     return true;
   }
 
   /** What the last count knew of a directory that this one did not get to stays, and counts where it has not changed. */
-  #leaveToNextCount(directory: number): void {
+  #leaveToNextCount(directory: number, filesRead: number): void {
     const before = this.#tree.before(directory);
-    if (this.#kept === undefined || before === undefined || this.#tree.childCount(directory) > 0) return;
+    if (this.#kept === undefined || before === undefined) {
+      this.#add(directory, filesRead);
+      return;
+    }
     this.#adopt(directory, this.#kept.tree, before);
-    if (this.#unchanged[before] === 1) this.#add(directory, this.#tree.files(directory));
+    this.#add(directory, this.#unchanged[before] === 1 ? this.#tree.files(directory) : filesRead);
   }
 
   #adopt(directory: number, kept: DirectoryTree, before: number): void {
@@ -271,7 +293,7 @@ class Walk {
     const { mark, id, handle, markedAt, changedAt, directories, skipped } = listing;
     const settled = skipped.length === 0 && markedAt - changedAt >= this.#settlingTime;
     const before = this.#tree.before(directory);
-    this.#tree.set(directory, { files, mark, id, handle, settled });
+    this.#tree.set(directory, { files, mark, id, handle, settled, checked: this.#readAll });
     const first = directories.length === 0 ? 0 : this.#tree.addChildren(directory, directories.map(nameOf));
     this.#add(directory, files);
     this.#pending.push(first, directories.length);

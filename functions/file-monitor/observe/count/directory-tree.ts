@@ -20,6 +20,8 @@ export interface SeenDirectory {
   readonly handle?: Buffer | undefined;
   /** Whether any later change gives another mark. Otherwise the directory counts as changed. */
   readonly settled: boolean;
+  /** Whether a full count that is not complete yet has read it: the next one goes on with the others. Default false. */
+  readonly checked?: boolean;
 }
 
 /** Where in a record, in words of 32 bits. */
@@ -27,7 +29,8 @@ const PARENT = 0;
 const FIRST_CHILD = 1;
 const CHILD_COUNT = 2;
 const FILES = 3;
-const SETTLED = 4;
+/** Bits: {@link SETTLED} and {@link CHECKED}. */
+const FLAGS = 4;
 /** Where the name begins among the names; it ends where the next directory's begins. */
 const NAME = 5;
 /** Two words, as is ID. */
@@ -39,6 +42,9 @@ const HANDLE = 10;
 const BEFORE = 11;
 
 const WORDS = 12;
+
+const SETTLED = 1;
+const CHECKED = 2;
 
 export class DirectoryTree {
   #size = 0;
@@ -75,7 +81,11 @@ export class DirectoryTree {
   }
 
   isSettled(directory: number): boolean {
-    return this.#word(directory, SETTLED) === 1;
+    return (this.#word(directory, FLAGS) & SETTLED) !== 0;
+  }
+
+  isChecked(directory: number): boolean {
+    return (this.#word(directory, FLAGS) & CHECKED) !== 0;
   }
 
   mark(directory: number): bigint {
@@ -120,15 +130,20 @@ export class DirectoryTree {
   }
 
   /** Puts down what was seen of a directory, but for the directories in it. */
-  set(directory: number, { files, mark, id, handle, settled }: SeenDirectory): void {
+  set(directory: number, { files, mark, id, handle, settled, checked = false }: SeenDirectory): void {
     const at = directory * WORDS;
     this.#words[at + FILES] = files;
-    this.#words[at + SETTLED] = settled ? 1 : 0;
+    this.#words[at + FLAGS] = (settled ? SETTLED : 0) | (checked ? CHECKED : 0);
     this.#longs[(at + MARK) / 2] = mark;
     this.#longs[(at + ID) / 2] = id;
     if (handle === undefined) return;
     this.#words[at + HANDLE] = this.#handles.add(Buffer.of(handle.length)) + 1;
     this.#handles.add(handle);
+  }
+
+  /** The full count is complete: the next one checks every directory again. */
+  uncheckAll(): void {
+    for (let at = FLAGS; at < this.#size * WORDS; at += WORDS) this.#words[at] = (this.#words[at] ?? 0) & ~CHECKED;
   }
 
   setBefore(directory: number, before: number): void {
@@ -148,7 +163,8 @@ export class DirectoryTree {
   adopt(directory: number, kept: DirectoryTree, before: number): void {
     const handle = kept.handle(before);
     const [files, mark, id] = [kept.files(before), kept.mark(before), kept.id(before)];
-    this.set(directory, { files, mark, id, handle, settled: kept.isSettled(before) });
+    const [settled, checked] = [kept.isSettled(before), kept.isChecked(before)];
+    this.set(directory, { files, mark, id, handle, settled, checked });
     const [keptFirst, count] = [kept.firstChild(before), kept.childCount(before)];
     if (count === 0) return;
     const first = this.#allocateIn(directory, count);

@@ -5,12 +5,13 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { type ObjectName, readObject, writeObject } from "../../aws/objects.ts";
 import type { Run } from "../../run.ts";
-import { decodeTree, encodeTree, type SavedTree, TreeFileError, type TreeSource } from "./tree-file.ts";
+import type { KeptTree } from "./count-tree.ts";
+import { decodeTree, encodeTree, TreeFileError, type TreeSource } from "./tree-file.ts";
 
 type TreeRun = Pick<Run, "aws" | "memory" | "settings" | "log">;
 
 /** The tree of the last count; undefined where there is none of any use. */
-export async function loadTree(run: TreeRun, source: TreeSource): Promise<SavedTree | undefined> {
+export async function loadTree(run: TreeRun, source: TreeSource): Promise<KeptTree | undefined> {
   const fromFile = await attempt(run, () => readTreeFile(run, source));
   // The bucket's is read once: from then on, what this process has written to both is the newest.
   if (fromFile !== undefined && run.memory.treeEtag !== undefined) return fromFile;
@@ -19,7 +20,7 @@ export async function loadTree(run: TreeRun, source: TreeSource): Promise<SavedT
   return fromFile.startedAt >= fromBucket.startedAt ? fromFile : fromBucket;
 }
 
-export async function saveTree(run: TreeRun, source: TreeSource, saved: SavedTree): Promise<void> {
+export async function saveTree(run: TreeRun, source: TreeSource, saved: KeptTree): Promise<void> {
   const { treeFile, treeBucket } = run.settings;
   if (treeFile === undefined && treeBucket === undefined) return;
   const bytes = await encodeTree(source, saved);
@@ -27,7 +28,7 @@ export async function saveTree(run: TreeRun, source: TreeSource, saved: SavedTre
   await attempt(run, () => writeBucket(run, bytes));
 }
 
-async function readTreeFile({ settings: { treeFile } }: TreeRun, source: TreeSource): Promise<SavedTree | undefined> {
+async function readTreeFile({ settings: { treeFile } }: TreeRun, source: TreeSource): Promise<KeptTree | undefined> {
   if (treeFile === undefined) return undefined;
   try {
     return await decodeTree(await readFile(treeFile), source);
@@ -44,7 +45,7 @@ async function writeTreeFile({ settings: { treeFile } }: TreeRun, bytes: Uint8Ar
   await rename(unfinished, treeFile);
 }
 
-async function readBucket(run: TreeRun, source: TreeSource): Promise<SavedTree | undefined> {
+async function readBucket(run: TreeRun, source: TreeSource): Promise<KeptTree | undefined> {
   const name = objectName(run);
   const object = name && (await readObject(run.aws, name));
   run.memory.treeEtag = object?.etag;

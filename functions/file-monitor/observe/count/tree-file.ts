@@ -22,17 +22,12 @@ export interface TreeSource {
   readonly via: "mount" | "nfs";
 }
 
-export interface SavedTree extends KeptTree {
-  /** When the last count that read everything began, in milliseconds since 1970. */
-  readonly readAllAt: number;
-}
-
 /** The bytes are no tree, or another one: the message says why. */
 export class TreeFileError extends Error {
   override readonly name = "TreeFileError";
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
 const headerSchema = z.object({
   version: z.literal(VERSION),
@@ -53,14 +48,17 @@ const COMPRESSION = { level: 1 };
 const MAX_BYTES = 2 ** 31 - 1;
 const MAX_HEADER_BYTES = 4096;
 
-export async function encodeTree(source: TreeSource, saved: SavedTree): Promise<Buffer> {
+/** How many values {@link flagsOf} has. */
+const FLAGS = 4;
+
+export async function encodeTree(source: TreeSource, saved: KeptTree): Promise<Buffer> {
   const { tree, startedAt, readAllAt } = saved;
   const header: Header = { version: VERSION, source, startedAt, readAllAt, size: tree.size };
   const order = breadthFirst(tree);
   const columns = [
     Buffer.from(JSON.stringify(header)),
     numbers(order, (directory) => tree.childCount(directory)),
-    numbers(order, (directory) => tree.files(directory) * 2 + (tree.isSettled(directory) ? 1 : 0)),
+    numbers(order, (directory) => tree.files(directory) * FLAGS + flagsOf(tree, directory)),
     longs(order, (directory) => tree.mark(directory)),
     longs(order, (directory) => tree.id(directory)),
     strings(order, (directory) => tree.nameBytes(directory)),
@@ -70,7 +68,7 @@ export async function encodeTree(source: TreeSource, saved: SavedTree): Promise<
 }
 
 /** @throws {TreeFileError} when it is damaged, of another version, or of something else than `source`. */
-export async function decodeTree(bytes: Uint8Array, source: TreeSource): Promise<SavedTree> {
+export async function decodeTree(bytes: Uint8Array, source: TreeSource): Promise<KeptTree> {
   try {
     const columns = splitColumns(await decompress(bytes, { maxOutputLength: MAX_BYTES }));
     const { size, startedAt, readAllAt, source: found } = readHeader(columns.next());
@@ -107,10 +105,11 @@ function buildTree({ size, children, files, marks, ids, names, handles }: Column
     if (directory >= tree.size) throw new TreeFileError("It is damaged: a directory is in none");
     const handle = next(handles);
     if (handle.length > MAX_FILE_HANDLE_SIZE) throw new TreeFileError("It is damaged: a handle is too long");
-    const filesAndSettled = files[directory] ?? 0;
+    const filesAndFlags = files[directory] ?? 0;
     tree.set(directory, {
-      files: Math.floor(filesAndSettled / 2),
-      settled: filesAndSettled % 2 === 1,
+      files: Math.floor(filesAndFlags / FLAGS),
+      settled: filesAndFlags % 2 === 1,
+      checked: filesAndFlags % FLAGS >= 2,
       mark: marks[directory] ?? 0n,
       id: ids[directory] ?? 0n,
       handle: handle.length === 0 ? undefined : handle,
@@ -124,6 +123,10 @@ function buildTree({ size, children, files, marks, ids, names, handles }: Column
       );
   }
   return tree;
+}
+
+function flagsOf(tree: DirectoryTree, directory: number): number {
+  return (tree.isSettled(directory) ? 1 : 0) + (tree.isChecked(directory) ? 2 : 0);
 }
 
 /** The directories level by level. In this order, those in a directory follow those in the one before it. */

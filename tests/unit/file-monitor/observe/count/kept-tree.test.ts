@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type AwsClients, createAwsClients } from "../../../../../functions/file-monitor/aws/session.ts";
+import type { KeptTree } from "../../../../../functions/file-monitor/observe/count/count-tree.ts";
 import { DirectoryTree, ROOT } from "../../../../../functions/file-monitor/observe/count/directory-tree.ts";
 import { loadTree, saveTree } from "../../../../../functions/file-monitor/observe/count/kept-tree.ts";
-import type { SavedTree } from "../../../../../functions/file-monitor/observe/count/tree-file.ts";
 import type { Memory } from "../../../../../functions/file-monitor/run.ts";
 import { readSettings } from "../../../../../functions/file-monitor/settings.ts";
 import { AwsError } from "../../../../../local/control-plane/aws-error.ts";
@@ -77,7 +77,7 @@ function process(kept: { file?: boolean; bucket?: boolean } = { file: true, buck
   };
 }
 
-function saved(startedAt: number): SavedTree {
+function saved(startedAt: number): KeptTree {
   const tree = new DirectoryTree();
   tree.set(ROOT, { files: startedAt, mark: 1n, id: 2n, settled: true });
   return { tree, startedAt, readAllAt: 0 };

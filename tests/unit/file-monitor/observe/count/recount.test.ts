@@ -69,8 +69,8 @@ describe("a full count", () => {
   });
 
   test.each<[string, (kept: KeptTree) => KeptTree, string[]]>([
-    ["files", ({ tree, startedAt }) => ({ tree: withFiles(tree, "/n0", 7), startedAt }), ["/n0"]],
-    ["files of the root", ({ tree, startedAt }) => ({ tree: withFiles(tree, "", 0), startedAt }), [""]],
+    ["files", (kept) => ({ ...kept, tree: withFiles(kept.tree, "/n0", 7) }), ["/n0"]],
+    ["files of the root", (kept) => ({ ...kept, tree: withFiles(kept.tree, "", 0) }), [""]],
   ])("tells of a directory whose %s were kept wrongly, and the next count is right", async (_, spoil, wrong) => {
     const kept = spoil(await keep());
     expect((await count({ kept })).count.files).not.toBe(world.files);
@@ -81,7 +81,71 @@ describe("a full count", () => {
     });
     expect((await count({ kept: full.kept })).count.files).toBe(world.files);
   });
+
+  test("that runs out of time is gone on with until everything was read, and knows no less meanwhile", async () => {
+    for (let name = 0; name < 5; name++) world.change({ kind: "make directory", at: 3, name });
+    world.change({ kind: "make file", at: 8, name: 0 });
+    pass(1000);
+    const first = await count({ readAll: true });
+    expect(first.kept.readAllAt).toBe(world.now);
+    pass(1000);
+    let { kept } = first;
+    const read: number[] = [];
+    for (;;) {
+      const full = await countDirectories(2, { kept, readAll: true });
+      read.push(full.directoriesRead);
+      kept = full.kept;
+      expect(full.count.files).toBe(world.files);
+      if (full.count.complete || read.length > world.directories) break;
+      expect(kept.readAllAt).toBe(first.kept.readAllAt);
+      pass(1000);
+    }
+    expect(read.length).toBeGreaterThan(1);
+    expect(read.reduce((sum, one) => sum + one)).toBe(world.directories);
+    expect(kept.readAllAt).toBe(world.now);
+    // The next one begins anew.
+    expect((await count({ kept, readAll: true })).directoriesRead).toBe(world.directories);
+  });
+
+  test("that goes on tells of a directory that was kept wrongly", async () => {
+    const { count: begun, kept } = await countDirectories(2, { kept: await keep(), readAll: true });
+    expect(begun).toMatchObject({ files: world.files, complete: false });
+    withFiles(kept.tree, "/n1", 7);
+    expect(await count({ kept, readAll: true })).toMatchObject({
+      count: { files: world.files, complete: true },
+      directoriesRead: 2,
+      wrongDirectories: { count: 1, examples: ["/n1"] },
+    });
+  });
+
+  test("that was never complete is not done", async () => {
+    const { count: begun, kept } = await countDirectories(2, { readAll: true });
+    expect(begun.complete).toBe(false);
+    expect(kept.readAllAt).toBe(0);
+  });
 });
+
+/** A count whose time is over after so many steps. */
+async function countSteps(steps: number, options: Partial<CountOptions>) {
+  const ends = new AbortController();
+  const step = world.step.bind(world);
+  let left = steps;
+  world.step = async () => {
+    left -= 1;
+    if (left === 0) ends.abort();
+    await step();
+  };
+  try {
+    return await count({ signal: ends.signal, ...options });
+  } finally {
+    world.step = step;
+  }
+}
+
+/** A count whose time is over when it has looked at all that was kept, and read so many directories. */
+function countDirectories(read: number, options: Partial<CountOptions>) {
+  return countSteps((options.kept?.tree.size ?? 0) + 3 * read + 1, { concurrency: 1, ...options });
+}
 
 /** Spoils a tree as no change of the file system does. */
 function withFiles(tree: DirectoryTree, path: string, files: number): DirectoryTree {
@@ -93,16 +157,7 @@ function withFiles(tree: DirectoryTree, path: string, files: number): DirectoryT
 }
 
 test("a count that ran out of time is gone on with, and loses nothing of what was kept", async () => {
-  const ends = new AbortController();
-  const steps = world.step.bind(world);
-  let left = 6;
-  world.step = async () => {
-    left -= 1;
-    if (left === 0) ends.abort();
-    await steps();
-  };
-  const first = await count({ signal: ends.signal, concurrency: 1 });
-  world.step = steps;
+  const first = await countSteps(6, { concurrency: 1 });
   expect(first.count).toMatchObject({ complete: false });
   const second = await count({ kept: first.kept });
   expect(second).toMatchObject({ count: { files: 3, complete: true } });
@@ -116,5 +171,10 @@ test("a file system whose clock is far behind is noticed", async () => {
   expect((await count({ kept })).clockIsBehind).toBe(false);
   pass(10);
   world.change({ kind: "make file", at: 0, name: 1 });
-  expect((await count({ kept })).clockIsBehind).toBe(true);
+  const behind = await count({ kept });
+  expect(behind.clockIsBehind).toBe(true);
+  // The next count believes nothing of it.
+  pass(1000);
+  expect(behind.kept.readAllAt).toBe(0);
+  expect((await count({ kept: behind.kept, readAll: true })).directoriesRead).toBe(world.directories);
 });
