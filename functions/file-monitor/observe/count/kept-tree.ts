@@ -23,7 +23,8 @@ export async function loadTree(run: TreeRun, source: TreeSource): Promise<KeptTr
 export async function saveTree(run: TreeRun, source: TreeSource, saved: KeptTree): Promise<void> {
   const { treeFile, treeBucket } = run.settings;
   if (treeFile === undefined && treeBucket === undefined) return;
-  const bytes = await encodeTree(source, saved);
+  const bytes = await attempt(run, () => encodeTree(source, saved));
+  if (bytes === undefined) return;
   await attempt(run, () => writeTreeFile(run, bytes));
   await attempt(run, () => writeBucket(run, bytes));
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type AwsClients, createAwsClients } from "../../../../../functions/file-monitor/aws/session.ts";
 import type { KeptTree } from "../../../../../functions/file-monitor/observe/count/count-tree.ts";
 import { DirectoryTree, ROOT } from "../../../../../functions/file-monitor/observe/count/directory-tree.ts";
@@ -163,6 +163,15 @@ test("a bucket that is gone is a failure, not another run's count", async () => 
   await saveTree(run, SOURCE, saved(1));
   fault = { takesEffect: false, response: new AwsError("NoSuchBucket", 404, "The specified bucket does not exist") };
   await saveTree(run, SOURCE, saved(2));
+  expect(log).toMatchObject([{ level: "WARN" }]);
+});
+
+test("a tree that is too large to keep fails nothing", async () => {
+  const tooLarge = saved(1);
+  vi.spyOn(tooLarge.tree, "nameBytes").mockImplementation(() => {
+    throw new RangeError('The value of "length" is out of range');
+  });
+  await saveTree(process(), SOURCE, tooLarge);
   expect(log).toMatchObject([{ level: "WARN" }]);
 });
 
