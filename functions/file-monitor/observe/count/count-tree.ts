@@ -96,7 +96,8 @@ export class CountError extends Error {
 /**
  * Counts the files. What vanishes while it counts is not an error.
  *
- * @throws {CountError} when the root is missing, can't be read, or was not opened before the signal aborted.
+ * @throws {CountError} when the root is missing, can't be read, or was not opened before the signal aborted, and nothing
+ * below it was found as the last count left it.
  */
 export async function countTree(directories: Directories, options: CountOptions): Promise<TreeCount> {
   const walk = new Walk(directories, options);
@@ -108,7 +109,7 @@ export async function countTree(directories: Directories, options: CountOptions)
       throw new CountError(`${directories.name} can't be read: ${cause.message}`, { cause });
     });
     await Promise.race([rootRead, timeIsUp]);
-    if (!walk.rootOpened) throw new CountError(`${directories.name} was not opened in the time for counting`);
+    if (!walk.found) throw new CountError(`${directories.name} was not opened in the time for counting`);
     await Promise.race([walk.readAllPending().then(() => walk.compareSuspects()), timeIsUp]);
     return walk.finish();
   } finally {
@@ -120,7 +121,8 @@ const MAX_EXAMPLES = 20;
 const DEFAULT_SETTLING_TIME = 120_000;
 
 class Walk {
-  rootOpened = false;
+  /** Whether the root, or a directory below it, was there: what was counted is a lower bound. */
+  found = false;
   readonly #directories: Directories;
   readonly #concurrency: number;
   readonly #signal: AbortSignal;
@@ -173,7 +175,9 @@ class Walk {
       for (let batch = takeBatch(); batch.length > 0 && !this.#isOver; batch = takeBatch()) {
         const unchanged = await this.#directories.areUnchanged(tree, batch);
         for (const [index, directory] of batch.entries()) {
-          this.#unchanged[directory] = unchanged[index] === true ? 1 : 0;
+          if (unchanged[index] !== true) continue;
+          this.#unchanged[directory] = 1;
+          this.found = true;
         }
       }
     };
@@ -181,8 +185,7 @@ class Walk {
   }
 
   async readRoot(): Promise<void> {
-    if (this.#takeOver(ROOT)) this.rootOpened = true;
-    else await this.#read(ROOT);
+    if (!this.#takeOver(ROOT)) await this.#read(ROOT);
   }
 
   /** Reads directories, several at once, until none is left. */
@@ -268,7 +271,7 @@ class Walk {
     this.#reading.set(directory, reading);
     try {
       const listing = await this.#directories.list(this.#tree, directory, reading, this.#keptContents(directory));
-      if (directory === ROOT) this.rootOpened = true;
+      if (directory === ROOT) this.found = true;
       // What was being read when the time was up may have been read in part.
       if (this.#isOver) return;
       this.#directoriesRead += 1;
@@ -278,7 +281,7 @@ class Walk {
       if (directory === ROOT) throw error;
       this.#skip(this.#tree.path(directory), codeOf(error));
     } finally {
-      if (directory === ROOT && reading.opened) this.rootOpened = true;
+      if (directory === ROOT && reading.opened) this.found = true;
       if (!this.#isOver) this.#reading.delete(directory);
     }
   }

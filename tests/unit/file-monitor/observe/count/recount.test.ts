@@ -164,6 +164,14 @@ test("a count that ran out of time is gone on with, and loses nothing of what wa
   expect(second.directoriesRead).toBeLessThan(4);
 });
 
+test("a count whose time is over before it has looked at all that was kept is a lower bound", async () => {
+  const kept = await keep();
+  world.change({ kind: "make file", at: 0, name: 3 });
+  const { count: cut, kept: left } = await countSteps(3, { kept, concurrency: 1 });
+  expect(cut).toMatchObject({ files: 2, complete: false, largestDirectory: { path: "/n0", files: 2 } });
+  expect((await count({ kept: left })).count).toMatchObject({ files: 4, complete: true });
+});
+
 test("a file system whose clock is far behind is noticed", async () => {
   world = new ChangingTree({ tick: 10, ahead: -500 });
   pass(1000);
