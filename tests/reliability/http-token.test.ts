@@ -205,7 +205,8 @@ test("no secret is in any line, response or metric", async () => {
     for (const path of ["/files/", "/files/missing", "/files/%ff", "/nothing", "/targets", "/metrics"]) {
       await send("GET", path, { headers });
     }
-    for (const path of ["/openapi.json", "/docs", "/healthz", "/readyz"]) await send("GET", path, { headers });
+    for (const path of ["/openapi.json", "/docs", "/livez", "/healthz", "/readyz"])
+      await send("GET", path, { headers });
   };
   await requests(withToken(token));
   expect(await (await fetch(`${url}/files/planted`, { headers: withToken(previous) })).text()).toContain(content);

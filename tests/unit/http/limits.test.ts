@@ -252,7 +252,7 @@ describe("under pressure", () => {
     expect(await response.json()).toMatchObject({
       detail: "The router has too much to do: it uses nearly all of its memory",
     });
-    for (const path of ["/healthz", "/readyz", "/metrics", "/targets"]) {
+    for (const path of ["/livez", "/healthz", "/readyz", "/metrics", "/targets"]) {
       expect((await fetch(server.url + path)).status, path).toBe(200);
     }
     for (const socket of busy) socket.destroy();

@@ -53,10 +53,13 @@ describe("without a token", () => {
     expect(server.network.files.read("/data/a").toString()).toBe("content");
   });
 
-  test.each(["/healthz", "/readyz", "/docs", "/docs/start.js", "/openapi.json"])("%s is open", async (path) => {
-    expect((await send("GET", path)).status).toBe(200);
-    expect((await send("HEAD", path)).status).toBe(200);
-  });
+  test.each(["/livez", "/healthz", "/readyz", "/docs", "/docs/start.js", "/openapi.json"])(
+    "%s is open",
+    async (path) => {
+      expect((await send("GET", path)).status).toBe(200);
+      expect((await send("HEAD", path)).status).toBe(200);
+    },
+  );
 });
 
 test.each([
@@ -96,5 +99,5 @@ test("the OpenAPI document says who needs a token", async () => {
   expect(document.security).toEqual([{ bearerAuth: [] }]);
   expect(document.components.securitySchemes).toEqual({ bearerAuth: { type: "http", scheme: "bearer" } });
   const open = Object.entries(document.paths).filter(([, { get }]) => get?.security?.length === 0);
-  expect(open.map(([path]) => path).sort()).toEqual(["/healthz", "/readyz"]);
+  expect(open.map(([path]) => path).sort()).toEqual(["/healthz", "/livez", "/readyz"]);
 });
