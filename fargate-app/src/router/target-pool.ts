@@ -141,6 +141,8 @@ export class TargetPool {
     this.#targets = targets;
     this.#balancer = new Balancer(targets, this.#options.routing);
     this.#wake();
+    // Those that were connected to above were not among the targets then.
+    this.#fenceAll();
     this.#logChange(added, removed, standIns);
     for (const target of removed) void this.#drain(target);
   }
@@ -255,7 +257,7 @@ export class TargetPool {
     const target: Target = new Target(mountTarget, this.#options, {
       onUsable: () => {
         this.#wake();
-        for (const each of [...this.#unfenced]) void this.#fence(each);
+        this.#fenceAll();
         this.#askOthers();
       },
       onSilent: () => {
@@ -304,6 +306,10 @@ export class TargetPool {
 
   get #silent(): Target[] {
     return [...this.#targets, ...this.#draining].filter(({ state }) => state === "silent");
+  }
+
+  #fenceAll(): void {
+    for (const lost of [...this.#unfenced]) void this.#fence(lost);
   }
 
   /**
