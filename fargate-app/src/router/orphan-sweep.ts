@@ -7,7 +7,8 @@
 import { etagOf, isMissing, messageOf, PreconditionError } from "nfs-client";
 import type { Logger } from "pino";
 import { ownFilePath } from "../routing/path.ts";
-import type { RoutedFiles, WriteCondition } from "./routed-files.ts";
+import type { WriteCondition } from "./file-write.ts";
+import type { RoutedFiles } from "./routed-files.ts";
 
 export interface OrphanSweepOptions {
   /** Milliseconds from one sweep to the next. */

@@ -10,7 +10,6 @@ import {
   type FileAttributes,
   FileChangedError,
   isMissing,
-  isStatus,
   MemoryBudget,
   type NfsClient,
   type OperationOptions,
@@ -22,12 +21,12 @@ import {
   type ReadOptions,
   TEMPORARY_PREFIX,
   type Unchanged,
-  type WriteOptions,
 } from "nfs-client";
 import { HotSpots } from "../hot-spots/hot-spots.ts";
 import { SharedReads } from "../hot-spots/shared-reads.ts";
 import { type DirectoryPath, type FilePath, ROOT } from "../routing/path.ts";
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";
+import { FileWrite, type WriteCondition, type Written } from "./file-write.ts";
 import type { OperationName } from "./statistics.ts";
 import type { Target } from "./target.ts";
 import { type Attempt, TargetPool, type TargetPoolOptions } from "./target-pool.ts";
@@ -42,14 +41,6 @@ export interface RoutedFilesOptions extends Omit<TargetPoolOptions, "memory" | "
 }
 
 export type ReadRange = Pick<ReadOptions, "start" | "length">;
-
-export type WriteCondition = WriteOptions["when"];
-
-export interface Written {
-  readonly attributes: FileAttributes;
-  /** There was no file before. */
-  readonly created: boolean;
-}
 
 /** What comes piece by piece from one target. */
 interface Opened<Item> {
@@ -70,9 +61,6 @@ const MAX_SHARED_BYTES = 64 * 1024;
 
 /** Bytes that the first request for a file brings. */
 const FIRST_READ_BYTES = 2 ** 20;
-
-/** Bytes of a body that is still coming: at least so many, or it would have been taken as a whole. */
-const STREAM_BYTES = 2 ** 20;
 
 /**
  * Every operation fails with a subclass of NfsError, or with {@link UnavailableError} when no target can be reached.
@@ -225,50 +213,14 @@ export class RoutedFiles {
     data: Uint8Array | AsyncIterable<Uint8Array>,
     when?: WriteCondition,
   ): Promise<Written> {
-    const absolute = this.#absolute(path);
-    const condition = when === undefined ? {} : { when };
-    let begun = false;
-    const source = data instanceof Uint8Array ? data : onBegin(data, () => (begun = true));
-    let existed = when === undefined ? undefined : when !== "absent";
-    let outcomeUnknown = false;
-    let unresolved: StagedWrite | undefined;
-
-    const write = async ({ target, client, connection, fenceable, ...attempt }: Attempt): Promise<Written> => {
-      const resolvable = !fenceable && data instanceof Uint8Array;
-      // What can be resolved need not wait for a target that is given up.
-      const options = resolvable ? { ...attempt.options, signal: connection.lost } : attempt.options;
-      if (unresolved !== undefined) {
-        if (await unresolved.wasPublished(client, options)) {
-          return { attributes: await client.stat(absolute, options), created: existed === false };
-        }
-        unresolved = undefined;
-        outcomeUnknown = false;
-      }
-      // A write cannot tell: RENAME does not say what it replaced, and a LOOKUP that finds nothing ends its COMPOUND.
-      // (LINK fails where there is a file, but then every replacement takes two round trips.) So this is asked beside
-      // it, in front of it in the same segment, and costs no time.
-      const existing = existed ?? client.exists(absolute, options).catch(() => undefined);
-      const end = target.meter.carry(data instanceof Uint8Array ? data.length : STREAM_BYTES);
-      try {
-        const attributes = await client.writeFile(absolute, source, { ...options, ...condition, resolvable });
-        this.#noteWritten(path, target, attributes.size);
-        return { attributes, created: (await existing) === false };
-      } catch (error) {
-        existed = await existing;
-        if (outcomeUnknown && error instanceof PreconditionError) {
-          const message = "The file is not as the condition says, but a lost attempt may have made it so";
-          throw new OutcomeUnknownError(message, { cause: error });
-        }
-        outcomeUnknown ||= mayHaveBeenDone(error);
-        if (error instanceof OutcomeUnknownError && error.stagedPath !== undefined && resolvable) {
-          unresolved = new StagedWrite(error.stagedPath);
-        }
-        throw error;
-      } finally {
-        end();
-      }
-    };
-    return this.#attempt("write", path, write, () => !begun);
+    const note = (target: Target, bytes: number) => this.#noteWritten(path, target, bytes);
+    const write = new FileWrite({ path: this.#absolute(path), data, when, onWritten: note });
+    return this.#attempt(
+      "write",
+      path,
+      (attempt) => write.attempt(attempt),
+      () => !write.begun,
+    );
   }
 
   /**
@@ -402,31 +354,6 @@ export class RoutedFiles {
   }
 }
 
-/** A write whose file was staged, and then perhaps published: see {@link OutcomeUnknownError.stagedPath}. */
-class StagedWrite {
-  readonly #path: string;
-  #asked = false;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  /** Whether the file got its name. If not, it never will. */
-  async wasPublished(client: NfsClient, options: OperationOptions): Promise<boolean> {
-    // When this was asked before, without an answer, it may be we who have removed the file.
-    const isFirst = !this.#asked;
-    this.#asked = true;
-    try {
-      await client.remove(this.#path, options);
-      return false;
-    } catch (error) {
-      if (isStatus(error, "NFS4ERR_NOENT") && error.operation === "REMOVE") return isFirst;
-      if (!(error instanceof OutcomeUnknownError)) throw error;
-      throw new OutcomeUnknownError(error.message, { cause: error.cause, stagedPath: this.#path });
-    }
-  }
-}
-
 /** Streams have no end known beforehand: each of their requests has the client's whole operation timeout. */
 function streamed({ timeout: _, ...options }: OperationOptions): OperationOptions {
   return options;
@@ -439,16 +366,6 @@ function bytesIn({ start = 0, length = Number.POSITIVE_INFINITY }: ReadRange, si
 
 async function* single(data: Buffer): AsyncGenerator<Buffer> {
   if (data.length > 0) yield data;
-}
-
-/** The same items; `notify` is called when the first one is asked for. */
-function onBegin<Item>(items: AsyncIterable<Item>, notify: () => void): AsyncIterable<Item> {
-  return {
-    async *[Symbol.asyncIterator]() {
-      notify();
-      yield* items;
-    },
-  };
 }
 
 /** Fetches the first item, so that what is wrong from the start shows now. */
