@@ -77,8 +77,7 @@ export class MemoryFileSystem {
   write(path: string, data: Uint8Array, { when, createParents = true }: WriteOptions = {}): FileAttributes {
     const { directory, name } = this.#parent(path, createParents);
     const current = directory.entries.get(name);
-    if (when === "absent" && current) throw new PreconditionError(`${path} exists`);
-    if (typeof when === "object") this.#require(path, current, when.etag);
+    this.#requireAs(path, current, when);
     if (current?.type === "directory") throw failure("NFS4ERR_EXIST", Op.RENAME, path);
     const file: FileNode = {
       type: "file",
@@ -87,6 +86,14 @@ export class MemoryFileSystem {
     };
     directory.entries.set(name, file);
     return file.attributes;
+  }
+
+  /** Gives a file that was written elsewhere its name. */
+  publish(from: string, path: string, { when }: WriteOptions = {}): FileAttributes {
+    const { directory, name } = this.#parent(path, false);
+    this.#requireAs(path, directory.entries.get(name), when);
+    this.rename(from, path);
+    return this.stat(path);
   }
 
   append(path: string, data: Uint8Array, options: WriteOptions = {}): FileAttributes {
@@ -175,6 +182,11 @@ export class MemoryFileSystem {
     return [...directory.entries]
       .map(([name, { attributes }]) => ({ name, attributes, cursor: attributes.fileId.toString() }))
       .sort((a, b) => Number(BigInt(a.cursor) - BigInt(b.cursor)));
+  }
+
+  #requireAs(path: string, node: Node | undefined, when: WriteOptions["when"]): void {
+    if (when === "absent" && node) throw new PreconditionError(`${path} exists`);
+    if (typeof when === "object") this.#require(path, node, when.etag);
   }
 
   #require(path: string, node: Node | undefined, etag: string): void {

@@ -3,6 +3,7 @@
  * file system, each of which can be stopped, frozen, and made to lose replies.
  */
 import { randomUUID } from "node:crypto";
+import { dirname } from "node:path/posix";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   AbortedError,
@@ -20,6 +21,7 @@ import {
   OutcomeUnknownError,
   type ReadOptions,
   type RemoveOptions,
+  TEMPORARY_PREFIX,
   type WriteOptions,
 } from "nfs-client";
 import { Op, type StatusName } from "nfs-client/wire";
@@ -234,8 +236,25 @@ class MemoryClient implements NfsClient {
         chunks.push(chunk);
       }
     }
+    if (options.resolvable) return this.#writeStaged(path, Buffer.concat(chunks), options);
     const write = ({ files }: MemoryServer) => files.write(path, Buffer.concat(chunks), options);
     return this.#perform("writeFile", path, options, write, "visible");
+  }
+
+  /** In two steps; faults befall the second one. */
+  async #writeStaged(path: string, data: Buffer, options: WriteOptions) {
+    const { files } = this.#server;
+    const stagedPath = `${dirname(path)}/${TEMPORARY_PREFIX}${randomUUID()}`;
+    await this.#perform("stage", path, options, () => files.write(stagedPath, data));
+    try {
+      return await this.#perform("writeFile", path, options, () => files.publish(stagedPath, path, options), "visible");
+    } catch (error) {
+      if (error instanceof OutcomeUnknownError) {
+        throw new OutcomeUnknownError(error.message, { cause: error.cause, stagedPath });
+      }
+      files.remove(stagedPath);
+      throw error;
+    }
   }
 
   async appendFile(path: string, data: Uint8Array, options: WriteOptions = {}) {
@@ -350,7 +369,7 @@ class MemoryClient implements NfsClient {
             if (this.#silences > silences) throw new ConnectionError("The server has been silent");
           });
           this.#answers += 1;
-          const fault = name === "ping" ? undefined : this.#server.scheduled.shift();
+          const fault = name === "ping" || name === "stage" ? undefined : this.#server.scheduled.shift();
           if (fault === "lose-request") {
             const error = new ConnectionError("The connection was lost");
             throw effect === "visible" ? outcomeUnknown(error) : error;

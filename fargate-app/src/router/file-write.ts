@@ -2,6 +2,7 @@
 import {
   type FileAttributes,
   isStatus,
+  messageOf,
   type NfsClient,
   type OperationOptions,
   OutcomeUnknownError,
@@ -41,7 +42,9 @@ export class FileWrite {
   #begun = false;
   /** There was a file before; undefined while that is not known. */
   #existed: boolean | undefined;
-  #outcomeUnknown = false;
+  /** By an attempt of which nobody can tell any more. */
+  #mayBeDone = false;
+  /** What the attempt before has left, which the next one resolves. */
   #unresolved: StagedWrite | undefined;
 
   constructor({ path, data, when, onWritten }: FileWriteOptions) {
@@ -75,11 +78,12 @@ export class FileWrite {
   /** What the attempt before has written; undefined when it has written nothing, or nobody knows. */
   async #resolve(client: NfsClient, options: OperationOptions): Promise<Written | undefined> {
     if (this.#unresolved === undefined) return undefined;
-    if (await this.#unresolved.wasPublished(client, options)) {
+    const published = await this.#unresolved.wasPublished(client, options);
+    if (published === "yes") {
       return { attributes: await client.stat(this.#path, options), created: this.#existed === false };
     }
     this.#unresolved = undefined;
-    this.#outcomeUnknown = false;
+    this.#mayBeDone ||= published === "unknown";
     return undefined;
   }
 
@@ -101,13 +105,14 @@ export class FileWrite {
 
   /** Remembers what a failed attempt may have done. Returns what to report of it. */
   #judge(error: unknown, { resolvable }: WriteOptions): unknown {
-    if (this.#outcomeUnknown && error instanceof PreconditionError) {
+    if (this.#mayBeDone && error instanceof PreconditionError) {
       const message = "The file is not as the condition says, but a lost attempt may have made it so";
       return new OutcomeUnknownError(message, { cause: error });
     }
-    this.#outcomeUnknown ||= mayHaveBeenDone(error);
     if (error instanceof OutcomeUnknownError && error.stagedPath !== undefined && resolvable) {
       this.#unresolved = new StagedWrite(error.stagedPath);
+    } else {
+      this.#mayBeDone ||= mayHaveBeenDone(error);
     }
     return error;
   }
@@ -116,24 +121,27 @@ export class FileWrite {
 /** A write whose file was staged, and then perhaps published: see {@link OutcomeUnknownError.stagedPath}. */
 class StagedWrite {
   readonly #path: string;
-  #asked = false;
+  #mayBeRemoved = false;
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** Whether the file got its name. If not, it never will. */
-  async wasPublished(client: NfsClient, options: OperationOptions): Promise<boolean> {
-    // When this was asked before, without an answer, it may be we who have removed the file.
-    const isFirst = !this.#asked;
-    this.#asked = true;
+  /**
+   * Whether the file got its name. If it is not published by now, it never will be.
+   *
+   * @throws {OutcomeUnknownError} when this could not be found out, with the reason.
+   */
+  async wasPublished(client: NfsClient, options: OperationOptions): Promise<"yes" | "no" | "unknown"> {
     try {
-      await client.remove(this.#path, options);
-      return false;
+      await client.remove(this.#path, { ...options, once: true });
+      return "no";
     } catch (error) {
-      if (isStatus(error, "NFS4ERR_NOENT") && error.operation === "REMOVE") return isFirst;
-      if (!(error instanceof OutcomeUnknownError)) throw error;
-      throw new OutcomeUnknownError(error.message, { cause: error.cause, stagedPath: this.#path });
+      if (isStatus(error, "NFS4ERR_NOENT") && error.operation === "REMOVE") {
+        return this.#mayBeRemoved ? "unknown" : "yes";
+      }
+      this.#mayBeRemoved ||= error instanceof OutcomeUnknownError;
+      throw new OutcomeUnknownError(messageOf(error), { cause: error, stagedPath: this.#path });
     }
   }
 }

@@ -87,6 +87,11 @@ export interface WriteOptions extends OperationOptions {
 export interface RemoveOptions extends OperationOptions {
   /** Only if the file has this etag. Otherwise a {@link PreconditionError}. */
   readonly when?: Unchanged;
+  /**
+   * Where nobody can tell whether the file was removed, fail with an {@link OutcomeUnknownError}, instead of removing it
+   * again and taking a file that is missing then for removed. Default false.
+   */
+  readonly once?: boolean;
 }
 
 export interface ReadOptions extends OperationOptions {

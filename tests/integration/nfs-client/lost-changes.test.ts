@@ -82,3 +82,17 @@ describe.each([{}, { maximumOperations: 8 }])("a write that is resolvable, in a 
     expect(await readdir(join(directory, "dir"))).toEqual(["file"]);
   });
 });
+
+describe("a removal of what is not there, whose request is lost,", () => {
+  test.each([
+    ["taken for done", false],
+    ["of unknown outcome where it must be known who did it", true],
+  ])("is %s", async (_, once) => {
+    const { proxy, lost } = await startTargets();
+    await lost.stat("/");
+    proxy.faults = oneAfterTheOther(["cut before request"]);
+    const removing = lost.remove("/file", { once, onConnectionLoss: "fail" });
+    if (once) await expect(removing).rejects.toThrow(OutcomeUnknownError);
+    else await removing;
+  });
+});

@@ -19,6 +19,7 @@ import { MemoryNetwork, startTestRouter as start } from "../../support/memory-ro
 import { readFile } from "../../support/read-file.ts";
 
 const PATH = filePath("a/b.txt");
+const OTHER_PATH = filePath("a/other.txt");
 
 /** The first two servers that `path` prefers. */
 function preferred(network: MemoryNetwork, path: string = PATH) {
@@ -547,6 +548,62 @@ describe("when no target knows the clients of another one", () => {
     await deleting;
     expect(network.servers.flatMap(({ log }) => log).filter((line) => line.startsWith("remove"))).toHaveLength(1);
   });
+});
+
+describe("a write of unknown outcome, where no target knows the clients of another one", () => {
+  const when = (path: string, condition: "absent" | "etag", { files }: MemoryNetwork) =>
+    condition === "absent" ? condition : { etag: etagOf(files.stat(path)) };
+
+  /** A router, the servers that the path prefers, and a condition that holds. */
+  async function startConditional(condition: "absent" | "etag") {
+    const { router, network } = await start(unsharedNetwork());
+    await router.writeFile(OTHER_PATH, Buffer.from("other"));
+    if (condition === "etag") await router.writeFile(PATH, Buffer.from("old"));
+    return { router, network, ...preferred(network), when: when("/data/a/b.txt", condition, network) };
+  }
+
+  test.each(["absent", "etag"] as const)("is found out at the next target: %s", async (condition) => {
+    for (const fault of ["lose-request", "lose-reply"] as const) {
+      const { router, network, first, second, when } = await startConditional(condition);
+      first.scheduled.push(fault);
+      const written = await router.writeFile(PATH, Buffer.from("new"), when);
+      expect(written.attributes).toEqual(network.files.stat("/data/a/b.txt"));
+      expect(written.created).toBe(condition === "absent");
+      expect(network.files.read("/data/a/b.txt").toString()).toBe("new");
+      expect(network.files.files).toEqual(["/data/a/b.txt", "/data/a/other.txt"]);
+      expect(second.log.includes("writeFile /data/a/b.txt")).toBe(fault === "lose-request");
+    }
+  });
+
+  test.each(["absent", "etag"] as const)(
+    "stays unknown when what would have found it out was lost, too: %s",
+    async (condition) => {
+      const { router, network, first, second, when } = await startConditional(condition);
+      first.scheduled.push("lose-reply");
+      second.scheduled.push("lose-request");
+      await expect(router.writeFile(PATH, Buffer.from("new"), when)).rejects.toThrow(OutcomeUnknownError);
+      expect(network.files.read("/data/a/b.txt").toString()).toBe("new");
+    },
+  );
+
+  test("is done again where nothing stands against it", async () => {
+    const { router, network, first, second } = await startConditional("etag");
+    first.scheduled.push("lose-reply");
+    second.scheduled.push("lose-reply");
+    await router.writeFile(PATH, Buffer.from("new"));
+    expect(network.files.read("/data/a/b.txt").toString()).toBe("new");
+    expect(network.files.files).toEqual(["/data/a/b.txt", "/data/a/other.txt"]);
+  });
+
+  test.each(["NFS4ERR_GRACE", "NFS4ERR_ACCESS"] as const)(
+    "stays unknown when no target would find it out: %s",
+    async (status) => {
+      const { router, network, first } = await startConditional("absent");
+      first.scheduled.push("lose-reply");
+      for (const server of network.servers) if (server !== first) server.scheduled.push(status);
+      await expect(router.writeFile(PATH, Buffer.from("new"), "absent")).rejects.toThrow(OutcomeUnknownError);
+    },
+  );
 });
 
 describe("when all targets stall", () => {

@@ -139,13 +139,13 @@ export async function makingParents<T>(
 export async function removePath(context: FileContext, path: string, options: RemoveOptions = {}): Promise<void> {
   const run = runOptions(context, options);
   const file = parseEntryPath(path);
-  const { when } = options;
+  const { when, once = false } = options;
   const removeOnce = () =>
     when === undefined ? removeFile(context, file, run) : removeUnchanged(context, file, when.etag, run);
   try {
     await removeOnce();
   } catch (error) {
-    if (!(error instanceof OutcomeUnknownError)) throw error;
+    if (once || !(error instanceof OutcomeUnknownError)) throw error;
     run.deadline.check();
     try {
       await removeOnce();
