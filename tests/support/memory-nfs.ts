@@ -245,12 +245,12 @@ class MemoryClient implements NfsClient {
   async #writeStaged(path: string, data: Buffer, options: WriteOptions) {
     const { files } = this.#server;
     const stagedPath = `${dirname(path)}/${TEMPORARY_PREFIX}${randomUUID()}`;
-    await this.#perform("stage", path, options, () => files.write(stagedPath, data));
+    const { fileId } = await this.#perform("stage", path, options, () => files.write(stagedPath, data));
     try {
       return await this.#perform("writeFile", path, options, () => files.publish(stagedPath, path, options), "visible");
     } catch (error) {
       if (error instanceof OutcomeUnknownError) {
-        throw new OutcomeUnknownError(error.message, { cause: error.cause, stagedPath });
+        throw new OutcomeUnknownError(error.message, { cause: error.cause, staged: { path: stagedPath, fileId } });
       }
       files.remove(stagedPath);
       throw error;

@@ -1,12 +1,14 @@
 /** The replacement of one file, tried at one target after the other. */
 import {
   type FileAttributes,
+  FileChangedError,
   isStatus,
   messageOf,
   type NfsClient,
   type OperationOptions,
   OutcomeUnknownError,
   PreconditionError,
+  type Staged,
   type WriteOptions,
 } from "nfs-client";
 import { mayHaveBeenDone } from "./failures.ts";
@@ -80,7 +82,8 @@ export class FileWrite {
     if (this.#unresolved === undefined) return undefined;
     const published = await this.#unresolved.wasPublished(client, options);
     if (published === "yes") {
-      return { attributes: await client.stat(this.#path, options), created: this.#existed === false };
+      const attributes = await this.#unresolved.attributesAt(this.#path, client, options);
+      return { attributes, created: this.#existed === false };
     }
     this.#unresolved = undefined;
     this.#mayBeDone ||= published === "unknown";
@@ -109,8 +112,8 @@ export class FileWrite {
       const message = "The file is not as the condition says, but a lost attempt may have made it so";
       return new OutcomeUnknownError(message, { cause: error });
     }
-    if (error instanceof OutcomeUnknownError && error.stagedPath !== undefined && resolvable) {
-      this.#unresolved = new StagedWrite(error.stagedPath);
+    if (error instanceof OutcomeUnknownError && error.staged !== undefined && resolvable) {
+      this.#unresolved = new StagedWrite(error.staged);
     } else {
       this.#mayBeDone ||= mayHaveBeenDone(error);
     }
@@ -118,13 +121,14 @@ export class FileWrite {
   }
 }
 
-/** A write whose file was staged, and then perhaps published: see {@link OutcomeUnknownError.stagedPath}. */
+/** A write whose file was staged, and then perhaps published: see {@link OutcomeUnknownError.staged}. */
 class StagedWrite {
-  readonly #path: string;
+  readonly #staged: Staged;
+  #published = false;
   #mayBeRemoved = false;
 
-  constructor(path: string) {
-    this.#path = path;
+  constructor(staged: Staged) {
+    this.#staged = staged;
   }
 
   /**
@@ -133,16 +137,39 @@ class StagedWrite {
    * @throws {OutcomeUnknownError} when this could not be found out, with the reason.
    */
   async wasPublished(client: NfsClient, options: OperationOptions): Promise<"yes" | "no" | "unknown"> {
+    if (this.#published) return "yes";
     try {
-      await client.remove(this.#path, { ...options, once: true });
+      await client.remove(this.#staged.path, { ...options, once: true });
       return "no";
     } catch (error) {
       if (isStatus(error, "NFS4ERR_NOENT") && error.operation === "REMOVE") {
-        return this.#mayBeRemoved ? "unknown" : "yes";
+        this.#published = !this.#mayBeRemoved;
+        return this.#published ? "yes" : "unknown";
       }
       this.#mayBeRemoved ||= error instanceof OutcomeUnknownError;
-      throw new OutcomeUnknownError(messageOf(error), { cause: error, stagedPath: this.#path });
+      throw this.#unresolved(error);
     }
+  }
+
+  /**
+   * The attributes of the file, which was published at `path`.
+   *
+   * @throws {OutcomeUnknownError} when they could not be read, or the file is no longer there: the write was done, but
+   *   what is to be reported of it is not known.
+   */
+  async attributesAt(path: string, client: NfsClient, options: OperationOptions): Promise<FileAttributes> {
+    try {
+      const attributes = await client.stat(path, options);
+      if (attributes.fileId === this.#staged.fileId) return attributes;
+      throw new FileChangedError(`${path} was written, and replaced before its attributes were known`);
+    } catch (error) {
+      throw this.#unresolved(error);
+    }
+  }
+
+  /** Keeps what failed here from being taken for how the write ended. */
+  #unresolved(cause: unknown): OutcomeUnknownError {
+    return new OutcomeUnknownError(messageOf(cause), { cause, staged: this.#staged });
   }
 }
 

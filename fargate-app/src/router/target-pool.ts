@@ -376,7 +376,7 @@ export class TargetPool {
 async function isHarmless(error: unknown, fencing: Fencing | undefined, deadline: Deadline): Promise<boolean> {
   const isUnknown = error instanceof OutcomeUnknownError;
   // The target is there, or the task will resolve it.
-  if (fencing === undefined || (isUnknown && error.stagedPath !== undefined)) return true;
+  if (fencing === undefined || (isUnknown && error.staged !== undefined)) return true;
   if (!fencing.soon && !isUnknown) return true;
   const fenced = await deadline.race(fencing.done).catch(() => false);
   return fenced || !isUnknown;

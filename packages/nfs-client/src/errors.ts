@@ -93,19 +93,26 @@ export class ProtocolError extends NfsError {
   override readonly code = "ERR_NFS_PROTOCOL";
 }
 
+/** Where a file is until it gets its name, and which one it is. */
+export interface Staged {
+  /**
+   * Whoever removes the file there has made sure that it never gets its name; where there is none any more, it has got it.
+   */
+  readonly path: string;
+  /** What tells it from a file that has replaced it under its name. */
+  readonly fileId: bigint;
+}
+
 /** The operation must not be done twice, it was sent, and nobody can tell whether it was done. */
 export class OutcomeUnknownError extends NfsError {
   override readonly name = "OutcomeUnknownError";
   override readonly code = "ERR_NFS_OUTCOME_UNKNOWN";
-  /**
-   * Of a write that was to be {@link WriteOptions.resolvable}: where the file is until it gets its name. Whoever removes it
-   * there has made sure that it never does; where there is none any more, it has got it.
-   */
-  readonly stagedPath: string | undefined;
+  /** Of a write that was to be {@link WriteOptions.resolvable}: how to find out whether it was done. */
+  readonly staged: Staged | undefined;
 
-  constructor(message: string, { stagedPath, ...options }: ErrorOptions & { readonly stagedPath?: string } = {}) {
+  constructor(message: string, { staged, ...options }: ErrorOptions & { readonly staged?: Staged } = {}) {
     super(message, options);
-    this.stagedPath = stagedPath;
+    this.staged = staged;
   }
 }
 

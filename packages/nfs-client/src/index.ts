@@ -34,6 +34,7 @@ export {
   OutcomeUnknownError,
   PreconditionError,
   ProtocolError,
+  type Staged,
 } from "./errors.ts";
 export { TEMPORARY_PREFIX } from "./files/staged-file.ts";
 export { MemoryBudget } from "./memory-budget.ts";

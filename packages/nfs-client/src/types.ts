@@ -78,7 +78,7 @@ export interface WriteOptions extends OperationOptions {
    */
   readonly when?: "absent" | Unchanged;
   /**
-   * Where the outcome of a write is unknown, the error says how to find it out: {@link OutcomeUnknownError.stagedPath}. A
+   * Where the outcome of a write is unknown, the error says how to find it out: {@link OutcomeUnknownError.staged}. A
    * small file then takes one more round trip. Default false.
    */
   readonly resolvable?: boolean;

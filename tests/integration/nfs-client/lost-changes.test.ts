@@ -73,12 +73,13 @@ describe.each([{}, { maximumOperations: 8 }])("a write that is resolvable, in a 
       () => undefined,
       (reason: unknown) => reason,
     );
-    if (!(error instanceof OutcomeUnknownError) || error.stagedPath === undefined) throw error;
+    if (!(error instanceof OutcomeUnknownError) || error.staged === undefined) throw error;
 
-    const removing = other.remove(error.stagedPath);
+    const removing = other.remove(error.staged.path);
     if (published) await expect(removing).rejects.toThrow("NFS4ERR_NOENT");
     else await removing;
     expect((await other.readFile("/dir/file")).data.toString()).toBe(published ? "new" : "old");
+    expect((await other.stat("/dir/file")).fileId === error.staged.fileId).toBe(published);
     expect(await readdir(join(directory, "dir"))).toEqual(["file"]);
   });
 });

@@ -587,13 +587,61 @@ describe("a write of unknown outcome, where no target knows the clients of anoth
   );
 
   test("is done again where nothing stands against it", async () => {
-    const { router, network, first, second } = await startConditional("etag");
-    first.scheduled.push("lose-reply");
-    second.scheduled.push("lose-reply");
+    const network = unsharedNetwork();
+    const { first, second } = preferred(network);
+    const connect: RoutedFilesOptions["connect"] = async (options) => {
+      const client = await network.connect(options);
+      const exists = client.exists.bind(client);
+      // The write asks this first.
+      client.exists = (...args) => exists(...args).finally(() => first.scheduled.push("lose-reply"));
+      return client;
+    };
+    const { router } = await start(network, { connect });
+    second.scheduled.push("lose-request");
     await router.writeFile(PATH, Buffer.from("new"));
-    expect(network.files.read("/data/a/b.txt").toString()).toBe("new");
-    expect(network.files.files).toEqual(["/data/a/b.txt", "/data/a/other.txt"]);
+    const requests = network.servers.flatMap(({ log }) => log);
+    expect(requests.filter((each) => each === "writeFile /data/a/b.txt")).toHaveLength(2);
+    expect(network.files.files).toEqual(["/data/a/b.txt"]);
   });
+
+  /** A write that was done, and its reply lost; `then` happens when it is known that it was done. */
+  async function writeLosingReply(then: (at: { network: MemoryNetwork; server: MemoryServer }) => void) {
+    const network = unsharedNetwork();
+    const { first, second } = preferred(network);
+    const connect: RoutedFilesOptions["connect"] = async (options) => {
+      const client = await network.connect(options);
+      const remove = client.remove.bind(client);
+      client.remove = (...args) => remove(...args).finally(() => then({ network, server: second }));
+      return client;
+    };
+    const { router } = await start(network, { connect });
+    first.scheduled.push("lose-reply");
+    return { network, writing: router.writeFile(PATH, Buffer.from("new"), "absent") };
+  }
+
+  test("stays unknown when the file was removed before its attributes were known", async () => {
+    const { writing } = await writeLosingReply(({ network }) => network.files.remove("/data/a/b.txt"));
+    await expect(writing).rejects.toThrow(OutcomeUnknownError);
+  });
+
+  test("stays unknown, rather than having the attributes of a file that has replaced it since", async () => {
+    const { writing, network } = await writeLosingReply(({ network }) =>
+      network.files.write("/data/a/b.txt", Buffer.from("of somebody else")),
+    );
+    await expect(writing).rejects.toThrow(OutcomeUnknownError);
+    expect(network.files.read("/data/a/b.txt").toString()).toBe("of somebody else");
+  });
+
+  test.each(["lose-request", "NFS4ERR_GRACE"] as const)(
+    "is not done again when a target has found it out, and does not tell its attributes: %s",
+    async (fault) => {
+      const { writing, network } = await writeLosingReply(({ server }) => server.scheduled.push(fault));
+      expect((await writing).attributes).toEqual(network.files.stat("/data/a/b.txt"));
+      const requests = network.servers.flatMap(({ log }) => log);
+      expect(requests.filter((each) => each === "writeFile /data/a/b.txt")).toHaveLength(1);
+      expect(requests.filter((each) => each.startsWith("remove "))).toHaveLength(1);
+    },
+  );
 
   test.each(["NFS4ERR_GRACE", "NFS4ERR_ACCESS"] as const)(
     "stays unknown when no target would find it out: %s",

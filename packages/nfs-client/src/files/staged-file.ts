@@ -267,8 +267,8 @@ async function giveName(
     if (!(error instanceof OutcomeUnknownError)) throw error;
     const there = await statTarget();
     if (there?.fileId === file.fileId) return there;
-    const stagedPath = `/${[...target.directory, file.temporaryName].join("/")}`;
-    throw new OutcomeUnknownError(error.message, { cause: error.cause, stagedPath });
+    const path = `/${[...target.directory, file.temporaryName].join("/")}`;
+    throw new OutcomeUnknownError(error.message, { cause: error.cause, staged: { path, fileId: file.fileId } });
   }
 }
 
