@@ -102,17 +102,17 @@ export class FileWrite {
       return { attributes, created: (await existing) === false };
     } catch (error) {
       this.#existed = await existing;
-      throw this.#judge(error, options);
+      throw this.#judge(error);
     }
   }
 
   /** Remembers what a failed attempt may have done. Returns what to report of it. */
-  #judge(error: unknown, { resolvable }: WriteOptions): unknown {
+  #judge(error: unknown): unknown {
     if (this.#mayBeDone && error instanceof PreconditionError) {
       const message = "The file is not as the condition says, but a lost attempt may have made it so";
       return new OutcomeUnknownError(message, { cause: error });
     }
-    if (error instanceof OutcomeUnknownError && error.staged !== undefined && resolvable) {
+    if (error instanceof OutcomeUnknownError && error.staged !== undefined) {
       this.#unresolved = new StagedWrite(error.staged);
     } else {
       this.#mayBeDone ||= mayHaveBeenDone(error);

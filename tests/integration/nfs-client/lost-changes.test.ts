@@ -84,6 +84,18 @@ describe.each([{}, { maximumOperations: 8 }])("a write that is resolvable, in a 
   });
 });
 
+test.each([true, false])("only a write that is resolvable says what it has left staged: %s", async (resolvable) => {
+  const { proxy, lost } = await startTargets();
+  await lost.stat("/");
+  // It opens, writes and closes, and then gives the file its name.
+  proxy.faults = oneAfterTheOther([undefined, undefined, "cut before request"]);
+  const options = { when: "absent", resolvable, onConnectionLoss: "fail" } as const;
+  const error: unknown = await lost.writeFile("/file", Buffer.from("new"), options).catch((reason) => reason);
+  if (!(error instanceof OutcomeUnknownError)) throw error;
+  expect(error.staged !== undefined).toBe(resolvable);
+  expect(await readdir(directory)).toHaveLength(resolvable ? 1 : 0);
+});
+
 describe("a removal of what is not there, whose request is lost,", () => {
   test.each([
     ["taken for done", false],

@@ -179,7 +179,8 @@ async function orCleanUp<T>(work: Promise<T>, resolvable: boolean, cleanUp: () =
     const cleaning = cleanUp();
     // The server no longer replies: do not keep the caller, who may do the same elsewhere.
     if (!(error instanceof ConnectionError || error instanceof AbortedError)) await cleaning;
-    throw error;
+    // Nobody else is to look for what was cleaned up.
+    throw error instanceof OutcomeUnknownError ? new OutcomeUnknownError(error.message, { cause: error.cause }) : error;
   }
 }
 
