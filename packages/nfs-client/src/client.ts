@@ -15,7 +15,8 @@ import { MemoryBudget } from "./memory-budget.ts";
 import { Channel } from "./session/channel.ts";
 import type { NfsClient, NfsClientOptions } from "./types.ts";
 
-const NFS_PORT = 2049;
+/** Where NFSv4 servers listen (RFC 8881 §2.9.3). */
+export const NFS_PORT = 2049;
 const DEFAULT_OPERATION_TIMEOUT = 30_000;
 const DEFAULT_CONNECT_TIMEOUT = 5000;
 const DEFAULT_SILENCE_LIMIT = 5000;

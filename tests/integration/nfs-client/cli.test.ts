@@ -280,6 +280,11 @@ describeEachServer("the command line", (start) => {
       for (const to of ["from", "from/inner/copy"]) {
         expect((await run(["tree-copy", `${url}/from`, `${url}/${to}`])).code).toBe(2);
       }
+      const sameServer = url.replace(server.host, "localhost");
+      expect(sameServer).not.toBe(url);
+      expect((await run(["tree-copy", `${url}/from`, `${sameServer}/from/inner/copy`])).code).toBe(1);
+      expect((await readdir(join(directory, "from/inner/copy"))).sort()).toEqual(["inner", "large", "link"]);
+      expect(await readdir(join(directory, "from/inner/copy/inner"))).not.toContain("copy");
     });
   });
 });

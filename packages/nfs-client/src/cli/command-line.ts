@@ -9,7 +9,7 @@ import { chmod, chown, mkdir, mv, rm } from "./commands/changes.ts";
 import { append, cat, put } from "./commands/content.ts";
 import { du, find, ls, stat } from "./commands/listing.ts";
 import { treeCopy } from "./commands/tree-copy.ts";
-import { parseLocation, printable, type Server, spellPath, UsageError } from "./location.ts";
+import { parseLocation, printable, type Server, serverKey, spellPath, UsageError } from "./location.ts";
 import { positiveNumber, wholeNumber } from "./numbers.ts";
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map(
@@ -147,7 +147,7 @@ class Connections {
 
   async open(place: string, ownClient: boolean): Promise<Target> {
     const { server, path, isDirectory } = parseLocation(place);
-    const key = server === undefined ? "" : `${server.host.toLowerCase()} ${server.port ?? ""}`;
+    const key = serverKey(server);
     const shared = ownClient ? undefined : this.#shared.get(key);
     const client = shared ?? this.#connect(server);
     if (shared === undefined) this.#all.push(client);

@@ -4,7 +4,7 @@ import type { NfsClient } from "../types.ts";
 /** A place on a server that a command was given. */
 export interface Target {
   readonly client: NfsClient;
-  /** The same for all targets on one server. */
+  /** Where it is the same, so is the server; one server may have several names and addresses. */
   readonly server: string;
   readonly path: string;
   /** The place ends in `/`: there must be a directory. */

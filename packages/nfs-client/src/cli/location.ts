@@ -3,6 +3,7 @@
  * RFC 2224, or `/PATH` where the server is known. What is percent-encoded are the bytes of a name. Every other character
  * stands for itself, and those that a parser of URLs would drop, or take for something else, are refused.
  */
+import { NFS_PORT } from "../client.ts";
 import { decodeName, encodeName } from "../wire/names.ts";
 
 /** The command line is not one that can be run; the message says why. */
@@ -21,6 +22,11 @@ export interface Location {
   readonly path: string;
   /** It ends in `/`: there must be a directory. */
   readonly isDirectory: boolean;
+}
+
+/** The same text for all spellings of a host and a port; empty for the server that goes without saying. */
+export function serverKey(server: Server | undefined): string {
+  return server === undefined ? "" : `${server.host.toLowerCase()} ${server.port ?? NFS_PORT}`;
 }
 
 /** Host: a name, an IPv4 address, or an IPv6 address in brackets. */

@@ -1,6 +1,7 @@
 /** tree-copy: a directory tree to another place, on the same server or another one. */
 import { performance } from "node:perf_hooks";
-import { isStatus, PreconditionError } from "../../errors.ts";
+import { ignoreNfsError, isStatus, PreconditionError } from "../../errors.ts";
+import { newTemporaryName } from "../../files/staged-file.ts";
 import type { NfsClient } from "../../types.ts";
 import type { FileAttributes } from "../../wire/operations/attributes.ts";
 import type { AttributeChanges } from "../../wire/operations/metadata.ts";
@@ -16,6 +17,8 @@ const CONCURRENCY = 16;
 /** Milliseconds: servers differ in how exactly they keep times. */
 const SAME_TIME = 1;
 
+const INTO_ITSELF = "A directory cannot be copied to itself, or to a place in it";
+
 export const treeCopy: Command = {
   name: "tree-copy",
   operands: "FROM TO",
@@ -30,7 +33,7 @@ export const treeCopy: Command = {
     // With a memory budget of its own: what is read must not take the memory by which it is written.
     const to = await context.open(operand(context, 1), { ownClient: true });
     if (from.server === to.server && `${to.path}/`.startsWith(`${from.path === "/" ? "" : from.path}/`)) {
-      throw new UsageError("A directory cannot be copied to itself, or to a place in it");
+      throw new UsageError(INTO_ITSELF);
     }
     const copy = new TreeCopy(from, to, context);
     const result = await copy.run();
@@ -69,6 +72,8 @@ class TreeCopy {
   #failed = 0;
   #bytes = 0;
   #withoutOwner = 0;
+  /** Of the directory that all is copied to. */
+  #targetId: bigint | undefined;
 
   constructor(from: Target, to: Target, context: CommandContext) {
     this.#from = from;
@@ -130,6 +135,9 @@ class TreeCopy {
     const target = this.#targetOf(directory);
     const isRoot = directory.path === this.#from.path;
     const there = await this.#statTarget(target);
+    if (isRoot) this.#targetId = there?.fileId;
+    if (await this.#isTarget(directory))
+      throw isRoot ? new UsageError(INTO_ITSELF) : new PreconditionError(INTO_ITSELF);
     if (there === undefined) {
       await client.makeDirectory(target, { signal, recursive: isRoot });
       this.#directories.copied += 1;
@@ -138,7 +146,27 @@ class TreeCopy {
     } else {
       throw inTheWay(there, target);
     }
+    if (isRoot) this.#targetId ??= (await client.stat(target, { signal })).fileId;
     return true;
+  }
+
+  /**
+   * Whether a directory of the source is the one that all is copied to: then the walk would find its own copies for
+   * ever. Servers have names, addresses and exports of all kinds, and other file systems have the same file ids, so a
+   * file shows it: what is created in one is found in the other.
+   */
+  async #isTarget({ path, attributes }: TreeEntry): Promise<boolean> {
+    if (attributes.fileId !== this.#targetId) return false;
+    const { signal } = this.#context;
+    const { client } = this.#to;
+    const name = newTemporaryName();
+    const marker = `${this.#to.path === "/" ? "" : this.#to.path}/${name}`;
+    try {
+      await client.writeFile(marker, Buffer.alloc(0), { signal, createParents: false });
+      return await this.#from.client.exists(`${path === "/" ? "" : path}/${name}`, { signal });
+    } finally {
+      await client.remove(marker).catch(ignoreNfsError);
+    }
   }
 
   async #copyEntry(entry: TreeEntry): Promise<void> {
