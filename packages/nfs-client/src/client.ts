@@ -1,8 +1,9 @@
 /** The client: a channel to one server, and the file operations over it. */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { ignoreNfsError } from "./errors.ts";
 import { appendTo } from "./files/appending.ts";
-import { type FileContext, KeyedMutex, runOptions } from "./files/context.ts";
+import { cleanupOptions, type FileContext, KeyedMutex, runOptions } from "./files/context.ts";
 import { makeDirectoryAt, pathExists, removePath, renamePath, statPath } from "./files/directories.ts";
 import { listDirectory } from "./files/listing.ts";
 import { LostLocks } from "./files/lost-locks.ts";
@@ -65,9 +66,18 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     ping: (each) => channel.ping(runOptions(context, each)),
     fence: (client, each) => channel.fence(client, runOptions(context, each)),
     statistics: () => ({ ...channel.statistics }),
-    close: () => channel.close(),
-    [Symbol.asyncDispose]: () => channel.close(),
+    close: () => closeClient(context),
+    [Symbol.asyncDispose]: () => closeClient(context),
   };
+}
+
+/** What was aborted shortly before is cleaned up first, as long as the server replies: nobody else would do it. */
+async function closeClient({ channel, openOwners, lockOwners }: FileContext): Promise<void> {
+  if (channel.connected) {
+    const cleanedUp = Promise.all([openOwners.settled(), lockOwners.settled()]);
+    await cleanupOptions().deadline.race(cleanedUp).catch(ignoreNfsError);
+  }
+  await channel.close();
 }
 
 /** A session on a server, by a client with a name of its own. */
@@ -82,6 +92,7 @@ export async function openChannel(options: NfsClientOptions): Promise<{ name: st
       gids: [],
     },
     clientName: name,
+    signal: options.signal,
     slots: options.slots ?? DEFAULT_SLOTS,
     connectTimeout: options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
     sessionTimeout: options.sessionTimeout ?? options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,

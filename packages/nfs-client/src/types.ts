@@ -19,6 +19,8 @@ export interface NfsClientOptions {
   readonly operationTimeout?: number;
   /** Milliseconds within which a connection must be set up. Default 5,000. */
   readonly connectTimeout?: number;
+  /** Ends connecting for the first time. The client that is made then is not bound to it: operations have their own. */
+  readonly signal?: AbortSignal;
   /**
    * Milliseconds within which a server that was connected to must have made the session, or resumed it. A server that
    * stalls answers later, so this doubles with each attempt in a row that it does not answer. Default: the
@@ -232,7 +234,7 @@ export interface NfsClient {
   statistics(): NfsClientStatistics;
   /**
    * Ends the session, with the opens and locks that are left, and closes the connection; what is in flight fails with a
-   * {@link ClosedError}.
+   * {@link ClosedError}. Operations that were aborted before are cleaned up first, within 5 seconds.
    */
   close(): Promise<void>;
   /** {@link close}, for `await using`. */

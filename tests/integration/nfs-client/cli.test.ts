@@ -1,7 +1,22 @@
-import { execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, lstat, mkdir, readdir, readFile, readlink, symlink, utimes, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -37,6 +52,40 @@ function run(args: readonly string[], input = ""): Promise<Ended> {
     child.stdin?.end(input);
   });
 }
+
+/** Runs a command, and interrupts it when `begun` says so. */
+async function interrupted(args: readonly string[], begun: (child: ChildProcess) => Promise<unknown>) {
+  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: "pipe" });
+  const complaints: string[] = [];
+  child.stderr.on("data", (chunk) => complaints.push(String(chunk)));
+  // The command need not read all that it is given.
+  child.stdin.on("error", () => {});
+  const closed = once(child, "close");
+  try {
+    await begun(child);
+    child.kill("SIGINT");
+    const code = await Promise.race([closed.then(([code]) => code), sleep(4_000, "still running")]);
+    return { code, complaints: complaints.join("") };
+  } finally {
+    child.kill("SIGKILL");
+    await closed;
+  }
+}
+
+const INTERRUPTED = { code: 130, complaints: "nfs: interrupted\n" };
+
+test("the first interrupt ends it while a server does not answer", async () => {
+  const silent = createServer().listen(0, "127.0.0.1");
+  try {
+    await once(silent, "listening");
+    const address = silent.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    const connected = () => once(silent, "connection");
+    expect(await interrupted(["ls", `nfs://127.0.0.1:${port}/`], connected)).toEqual(INTERRUPTED);
+  } finally {
+    silent.close();
+  }
+});
 
 describeEachServer("the command line", (start) => {
   let server: TestServer;
@@ -138,6 +187,46 @@ describeEachServer("the command line", (start) => {
     child.stdout.once("data", () => child.stdout.destroy());
     const [code] = await once(child, "close");
     expect([code, complaints.join("")]).toEqual([0, ""]);
+  });
+
+  describe("the first interrupt ends it with 130, and leaves nothing behind", () => {
+    test.each(["put", "append"])("%s, which waits for its input", async (command) => {
+      const written = async (child: ChildProcess) => {
+        child.stdin?.write("the beginning");
+        await sleep(1_500);
+      };
+      expect(await interrupted([command, `${url}/file`], written)).toEqual(INTERRUPTED);
+      expect(await readdir(directory)).toEqual([]);
+    });
+
+    test("put, in the middle of a large file", async () => {
+      const half = async (child: ChildProcess) => {
+        child.stdin?.write(Buffer.alloc(16_000_000));
+        await expect.poll(() => readdir(directory)).toHaveLength(1);
+      };
+      expect(await interrupted(["put", `${url}/file`], half)).toEqual(INTERRUPTED);
+      expect(await readdir(directory)).toEqual([]);
+    });
+
+    test("put and tree-copy, while they write what is there", async () => {
+      await writeFile(join(bundle.path, "large"), "");
+      await truncate(join(bundle.path, "large"), 400_000_000);
+      await mkdir(join(directory, "to"));
+      const staged = () => expect.poll(() => readdir(join(directory, "to")), { interval: 5 }).not.toEqual([]);
+      expect(await interrupted(["put", `${url}/to/`, join(bundle.path, "large")], staged)).toEqual(INTERRUPTED);
+      expect(await readdir(join(directory, "to"))).toEqual([]);
+      await mkdir(join(directory, "from"));
+      await rename(join(bundle.path, "large"), join(directory, "from/large"));
+      expect(await interrupted(["tree-copy", `${url}/from`, `${url}/to`], staged)).toEqual(INTERRUPTED);
+      expect(await readdir(join(directory, "to"))).toEqual([]);
+    });
+
+    test("bench", async () => {
+      const begun = () =>
+        expect.poll(async () => (await readdir(directory, { recursive: true })).length).toBeGreaterThan(5);
+      expect(await interrupted(["bench", "--files", "100000", url], begun)).toEqual(INTERRUPTED);
+      expect(await readdir(directory)).toEqual([]);
+    });
   });
 
   test("makes, renames and moves directories", async () => {

@@ -3,6 +3,7 @@ import { once, setMaxListeners } from "node:events";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { messageOf } from "../errors.ts";
 import type { NfsClient } from "../types.ts";
+import { bindClient } from "./bound-client.ts";
 import type { Command, Target } from "./command.ts";
 import { bench } from "./commands/bench.ts";
 import { chmod, chown, mkdir, mv, rm } from "./commands/changes.ts";
@@ -22,6 +23,8 @@ export interface ClientOptions {
   readonly operationTimeout: number;
   readonly uid?: number;
   readonly gid?: number;
+  /** Ends connecting. */
+  readonly signal: AbortSignal;
 }
 
 export interface CommandLineOptions {
@@ -102,11 +105,14 @@ async function run({ arguments: args, places, connect }: CommandLineOptions, out
     throw new UsageError(`It is: nfs ${command.name} ${command.operands}`);
   }
   const clientOptions: ClientOptions = {
+    signal: output.signal,
     operationTimeout: positiveNumber("timeout", values.timeout, MAX_TIMEOUT_SECONDS) * 1000,
     ...(values.uid === undefined ? {} : { uid: wholeNumber("uid", values.uid, MAX_ID) }),
     ...(values.gid === undefined ? {} : { gid: wholeNumber("gid", values.gid, MAX_ID) }),
   };
-  const connections = new Connections((server) => connect(server, clientOptions));
+  const connections = new Connections(async (server) =>
+    bindClient(await connect(server, clientOptions), output.signal),
+  );
   let failed = 0;
   try {
     await command.run({

@@ -1,8 +1,10 @@
 /** What a command is, and what it works with. */
+import { setMaxListeners } from "node:events";
 import type { NfsClient } from "../types.ts";
 
 /** A place on a server that a command was given. */
 export interface Target {
+  /** Its operations end with {@link CommandContext.signal}, unless they are given another signal. */
   readonly client: NfsClient;
   /** Where it is the same, so is the server; one server may have several names and addresses. */
   readonly server: string;
@@ -43,6 +45,11 @@ export interface CommandContext {
   readonly note: (text: string) => void;
   readonly isTerminal: boolean;
 }
+
+/** For what must be done even when the command was interrupted: removing what it made for itself. */
+export const UNINTERRUPTED = new AbortController().signal;
+// Every operation in flight listens.
+setMaxListeners(0, UNINTERRUPTED);
 
 export interface Command {
   readonly name: string;

@@ -25,6 +25,7 @@ export class OwnerNames {
   readonly #limit: number;
   readonly #free: string[] = [];
   readonly #waiting = new Set<(name: string) => void>();
+  readonly #background = new Set<Promise<unknown>>();
   #made = 0;
 
   /** @param kind Begins every name, and tells these from the names of others. */
@@ -46,8 +47,21 @@ export class OwnerNames {
       return await use(name, (each) => work.push(each));
     } finally {
       if (work.length === 0) this.release(name);
-      else void Promise.all(work).then(() => this.release(name));
+      else this.#releaseAfter(Promise.all(work), name);
     }
+  }
+
+  #releaseAfter(work: Promise<unknown>, name: string): void {
+    this.#background.add(work);
+    void work.then(() => {
+      this.#background.delete(work);
+      this.release(name);
+    });
+  }
+
+  /** Resolves when the work that goes on in the background now is done. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#background);
   }
 
   /** As {@link with}, for who calls {@link release}. */

@@ -172,6 +172,11 @@ export class Channel {
     return this.#manager.fence(client, options);
   }
 
+  /** Whether there is a live connection. */
+  get connected(): boolean {
+    return this.#manager.connection !== undefined;
+  }
+
   close(): Promise<void> {
     return this.#manager.close();
   }

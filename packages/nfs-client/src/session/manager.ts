@@ -41,6 +41,8 @@ export interface SessionOptions {
   /** Unique among all the clients of the server. */
   readonly clientName: string;
   readonly slots: number;
+  /** Ends {@link SessionManager.open}, and nothing after it. */
+  readonly signal: AbortSignal | undefined;
   /** Milliseconds within which a connection must be set up. */
   readonly connectTimeout: number;
   /** Milliseconds within which the session must be made over it. Doubles when the server does not answer in time. */
@@ -102,6 +104,8 @@ export class SessionManager {
   #sessionTimeout: number;
   /** Of all sessions so far: `undefined` where they differ. */
   #serverOwner: string | undefined;
+  /** While the first session is made: see {@link SessionOptions.signal}. */
+  #signal: AbortSignal | undefined;
   #leaseTimer: NodeJS.Timeout | undefined;
   #settleTimer: NodeJS.Timeout | undefined;
 
@@ -110,13 +114,16 @@ export class SessionManager {
     const { host, port } = options.address;
     this.diagnostics = new Diagnostics({ client: options.clientName, server: `${host}:${port}` });
     this.#owner = newOwner(options.clientName);
+    this.#signal = options.signal;
     this.#sessionTimeout = options.sessionTimeout;
   }
 
   /** Connects and makes a session; does not retry. */
   static async open(options: SessionOptions): Promise<{ manager: SessionManager; session: Session }> {
     const manager = new SessionManager(options);
-    return { manager, session: await manager.#establish() };
+    const session = await manager.#establish();
+    manager.#signal = undefined;
+    return { manager, session };
   }
 
   /** The connection, while it is alive. */
@@ -293,9 +300,10 @@ export class SessionManager {
   }
 
   async #connectAndResume(): Promise<Session> {
-    const connection = this.connection ?? (await this.#connect(new Deadline(this.#options.connectTimeout)));
+    const connection =
+      this.connection ?? (await this.#connect(new Deadline(this.#options.connectTimeout, this.#signal)));
     try {
-      const deadline = new Deadline(this.#sessionTimeout);
+      const deadline = new Deadline(this.#sessionTimeout, this.#signal);
       if (this.#session !== undefined) await this.#settle(connection, this.#session, deadline);
       this.#session ??= await this.#newSession(connection, deadline);
       this.#sessionTimeout = this.#options.sessionTimeout;

@@ -18,10 +18,10 @@ export const rm: Command = {
   summary: "remove a file or an empty directory",
   flags: { recursive: "a directory with all that is below it" },
   async run(context) {
-    const { flags, signal } = context;
+    const { flags } = context;
     const target = await context.open(operand(context, 0));
     const { client, path } = target;
-    const remove = (entry: TreeEntry) => client.remove(entry.path, { signal });
+    const remove = (entry: TreeEntry) => client.remove(entry.path);
     if (path === "/") throw new UsageError("The root cannot be removed");
     const isTree = flags.recursive && (await statTarget(target)).type === "directory";
     if (isTree) {
@@ -107,12 +107,12 @@ async function changeEach(
   context: CommandContext,
   changesOf: (entry: TreeEntry) => AttributeChanges | undefined,
 ): Promise<void> {
-  const { flags, signal } = context;
+  const { flags } = context;
   const target = await context.open(operand(context, 1));
   const { client, path } = target;
   const change = async (entry: TreeEntry) => {
     const changes = changesOf(entry);
-    if (changes !== undefined) await client.setAttributes(entry.path, changes, { signal });
+    if (changes !== undefined) await client.setAttributes(entry.path, changes);
   };
   const attributes = await statTarget(target);
   if (!flags.recursive || attributes.type !== "directory") {

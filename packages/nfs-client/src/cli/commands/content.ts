@@ -1,6 +1,7 @@
 /** Bytes of files: cat, put, append. */
 import { createReadStream } from "node:fs";
 import { basename } from "node:path";
+import { addAbortSignal } from "node:stream";
 import { type Command, type CommandContext, operand } from "../command.ts";
 import { UsageError } from "../location.ts";
 
@@ -29,7 +30,7 @@ export const put: Command = {
     const local = context.operands[1];
     const { client, path, isDirectory } = await context.open(operand(context, 0));
     if (!isDirectory) {
-      await client.writeFile(path, inputFrom(local));
+      await client.writeFile(path, inputFrom(context, local));
       return;
     }
     if (local === undefined) throw new UsageError("A place that ends in / names a directory: the file needs a name");
@@ -37,7 +38,7 @@ export const put: Command = {
     if (name.includes("\ufffd"))
       throw new UsageError("The local name is not UTF-8: say which name the file is to have");
     // Into a directory that is there, as cp does.
-    await client.writeFile(`${path}/${name}`, inputFrom(local), { createParents: false });
+    await client.writeFile(`${path}/${name}`, inputFrom(context, local), { createParents: false });
   },
 };
 
@@ -51,7 +52,7 @@ export const append: Command = {
   async run(context) {
     const { client, path } = await openFile(context);
     const chunks: Uint8Array[] = [];
-    for await (const chunk of inputFrom(context.operands[1])) chunks.push(chunk);
+    for await (const chunk of inputFrom(context, context.operands[1])) chunks.push(chunk);
     await client.appendFile(path, Buffer.concat(chunks));
   },
 };
@@ -62,6 +63,9 @@ async function openFile(context: CommandContext) {
   return target;
 }
 
-function inputFrom(local: string | undefined): AsyncIterable<Uint8Array> {
-  return local === undefined ? process.stdin : createReadStream(local, { highWaterMark: 256 * 1024 });
+function inputFrom({ signal }: CommandContext, local: string | undefined): AsyncIterable<Uint8Array> {
+  return addAbortSignal(
+    signal,
+    local === undefined ? process.stdin : createReadStream(local, { highWaterMark: 256 * 1024 }),
+  );
 }

@@ -68,7 +68,7 @@ export const find: Command = {
     const { client } = target;
     const show = async ({ path, name, attributes }: TreeEntry) => {
       if (!isWanted(spellName(name), attributes.type)) return;
-      if (notOwner !== undefined && (await client.owners(path, { signal })).owner === notOwner) return;
+      if (notOwner !== undefined && (await client.owners(path)).owner === notOwner) return;
       await write(`${spellPath(path)}\n`);
     };
     const enter = async (directory: TreeEntry) => {

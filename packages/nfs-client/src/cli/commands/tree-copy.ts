@@ -5,7 +5,7 @@ import { newTemporaryName } from "../../files/staged-file.ts";
 import type { NfsClient } from "../../types.ts";
 import type { FileAttributes } from "../../wire/operations/attributes.ts";
 import type { AttributeChanges } from "../../wire/operations/metadata.ts";
-import { type Command, type CommandContext, operand, type Target } from "../command.ts";
+import { type Command, type CommandContext, operand, type Target, UNINTERRUPTED } from "../command.ts";
 import { formatBytes, formatCount, formatTable } from "../format.ts";
 import { UsageError } from "../location.ts";
 import { Progress } from "../progress.ts";
@@ -131,7 +131,6 @@ class TreeCopy {
 
   async #makeDirectory(directory: TreeEntry): Promise<true> {
     const { client } = this.#to;
-    const { signal } = this.#context;
     const target = this.#targetOf(directory);
     const isRoot = directory.path === this.#from.path;
     const there = await this.#statTarget(target);
@@ -139,14 +138,14 @@ class TreeCopy {
     if (await this.#isTarget(directory))
       throw isRoot ? new UsageError(INTO_ITSELF) : new PreconditionError(INTO_ITSELF);
     if (there === undefined) {
-      await client.makeDirectory(target, { signal, recursive: isRoot });
+      await client.makeDirectory(target, { recursive: isRoot });
       this.#directories.copied += 1;
     } else if (there.type === "directory") {
       this.#directories.kept += 1;
     } else {
       throw inTheWay(there, target);
     }
-    if (isRoot) this.#targetId ??= (await client.stat(target, { signal })).fileId;
+    if (isRoot) this.#targetId ??= (await client.stat(target)).fileId;
     return true;
   }
 
@@ -157,15 +156,14 @@ class TreeCopy {
    */
   async #isTarget({ path, attributes }: TreeEntry): Promise<boolean> {
     if (attributes.fileId !== this.#targetId) return false;
-    const { signal } = this.#context;
     const { client } = this.#to;
     const name = newTemporaryName();
     const marker = `${this.#to.path === "/" ? "" : this.#to.path}/${name}`;
     try {
-      await client.writeFile(marker, Buffer.alloc(0), { signal, createParents: false });
-      return await this.#from.client.exists(`${path === "/" ? "" : path}/${name}`, { signal });
+      await client.writeFile(marker, Buffer.alloc(0), { createParents: false });
+      return await this.#from.client.exists(`${path === "/" ? "" : path}/${name}`);
     } finally {
-      await client.remove(marker).catch(ignoreNfsError);
+      await client.remove(marker, { signal: UNINTERRUPTED }).catch(ignoreNfsError);
     }
   }
 
@@ -181,47 +179,44 @@ class TreeCopy {
   }
 
   async #copyFile(entry: TreeEntry): Promise<void> {
-    const { signal } = this.#context;
     const target = this.#targetOf(entry);
     const there = await this.#statTarget(target);
     if (there !== undefined && isSame(entry.attributes, there)) {
       this.#files.kept += 1;
       return;
     }
-    const { attributes, body } = await this.#from.client.openFile(entry.path, { signal });
-    await this.#to.client.writeFile(target, body, { signal, createParents: false });
+    const { attributes, body } = await this.#from.client.openFile(entry.path);
+    await this.#to.client.writeFile(target, body, { createParents: false });
     await this.#copyAttributes({ ...entry, attributes });
     this.#files.copied += 1;
     this.#bytes += attributes.size;
   }
 
   async #copyLink(entry: TreeEntry): Promise<void> {
-    const { signal } = this.#context;
     const { client } = this.#to;
     const target = this.#targetOf(entry);
-    const leadsTo = await this.#from.client.readLink(entry.path, { signal });
+    const leadsTo = await this.#from.client.readLink(entry.path);
     const there = await this.#statTarget(target);
     if (there?.type === "symbolic-link") {
-      if ((await client.readLink(target, { signal })) === leadsTo) {
+      if ((await client.readLink(target)) === leadsTo) {
         this.#links.kept += 1;
         return;
       }
-      await client.remove(target, { signal });
+      await client.remove(target);
     } else if (there !== undefined) {
       throw inTheWay(there, target);
     }
-    await client.makeSymbolicLink(target, leadsTo, { signal });
+    await client.makeSymbolicLink(target, leadsTo);
     await this.#copyAttributes(entry);
     this.#links.copied += 1;
   }
 
   /** Owner, mode and time. Last of all: only what is whole has the time by which it is known. */
   async #copyAttributes(entry: TreeEntry): Promise<void> {
-    const { signal } = this.#context;
     const { type, mode, modifiedAt } = entry.attributes;
     const target = this.#targetOf(entry);
-    const owners = await this.#from.client.owners(entry.path, { signal });
-    const set = (changes: AttributeChanges) => this.#to.client.setAttributes(target, changes, { signal });
+    const owners = await this.#from.client.owners(entry.path);
+    const set = (changes: AttributeChanges) => this.#to.client.setAttributes(target, changes);
     const others: AttributeChanges = { modifiedAt, ...(type === "symbolic-link" ? {} : { mode }) };
     try {
       await set({ ...owners, ...others });
@@ -233,16 +228,16 @@ class TreeCopy {
   }
 
   async #statTarget(path: string): Promise<FileAttributes | undefined> {
-    return statIfThere(this.#to.client, path, this.#context.signal);
+    return statIfThere(this.#to.client, path);
   }
 }
 
 /** Only root may give files away, and not every server knows every owner. */
 const OWNER_REFUSED = ["NFS4ERR_PERM", "NFS4ERR_ACCESS", "NFS4ERR_BADOWNER", "NFS4ERR_ATTRNOTSUPP"] as const;
 
-async function statIfThere(client: NfsClient, path: string, signal: AbortSignal): Promise<FileAttributes | undefined> {
+async function statIfThere(client: NfsClient, path: string): Promise<FileAttributes | undefined> {
   try {
-    return await client.stat(path, { signal });
+    return await client.stat(path);
   } catch (error) {
     if (isStatus(error, "NFS4ERR_NOENT")) return undefined;
     throw error;
