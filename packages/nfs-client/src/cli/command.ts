@@ -47,7 +47,7 @@ export interface CommandContext {
 }
 
 /** For what must be done even when the command was interrupted: removing what it made for itself. */
-export const UNINTERRUPTED = new AbortController().signal;
+export const UNINTERRUPTED: AbortSignal = new AbortController().signal;
 // Every operation in flight listens.
 setMaxListeners(0, UNINTERRUPTED);
 
