@@ -14,6 +14,7 @@ import { openForReading, readWhole } from "./files/reading.ts";
 import { writeWhole } from "./files/writing.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { Channel } from "./session/channel.ts";
+import { DEFAULT_SLOTS } from "./session/session.ts";
 import type { NfsClient, NfsClientOptions } from "./types.ts";
 
 /** Where NFSv4 servers listen (RFC 8881 §2.9.3). */
@@ -21,7 +22,6 @@ export const NFS_PORT = 2049;
 const DEFAULT_OPERATION_TIMEOUT = 30_000;
 const DEFAULT_CONNECT_TIMEOUT = 5000;
 const DEFAULT_SILENCE_LIMIT = 5000;
-const DEFAULT_SLOTS = 64;
 const DEFAULT_FILE_MODE = 0o644;
 const DEFAULT_DIRECTORY_MODE = 0o755;
 

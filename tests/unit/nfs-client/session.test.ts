@@ -1,4 +1,4 @@
-import { Op, XdrReader, XdrWriter } from "nfs-client/wire";
+import { Attribute, Op, XdrReader, XdrWriter } from "nfs-client/wire";
 import { describe, expect, test } from "vitest";
 import { establishSession, newOwner, type Send } from "../../../packages/nfs-client/src/session/session.ts";
 import { CompoundReply, type Operations } from "../../../packages/nfs-client/src/wire/compound.ts";
@@ -29,7 +29,7 @@ function serverThatKnowsTheClient() {
       maximumRead: 1 << 20,
       maximumWrite: 1 << 20,
       leaseTime: 60,
-      supported: new Set(["type", "change", "size", "fileId"]),
+      supported: [Attribute.TYPE, Attribute.CHANGE, Attribute.SIZE, Attribute.FILEID],
     }),
   };
   const send: Send = async (operations: Operations) => {

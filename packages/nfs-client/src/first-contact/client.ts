@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { Backoff, Deadline } from "../deadline.ts";
 import { NfsStatusError } from "../errors.ts";
+import { wantedChannel } from "../session/session.ts";
 import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
 import { operationName, VERIFIER_SIZE } from "../wire/constants.ts";
 import type { StateOwner } from "../wire/operations/opens-and-locks.ts";
@@ -21,17 +22,6 @@ import {
 import type { Connection } from "./connection.ts";
 import type { Answer } from "./report.ts";
 
-const MEBIBYTE = 1024 * 1024;
-
-/** What session/session.ts asks for. */
-export const CLIENT_CHANNEL: ChannelAttributes = {
-  maximumRequestSize: MEBIBYTE + 16 * 1024,
-  maximumResponseSize: MEBIBYTE + 16 * 1024,
-  maximumCachedResponseSize: 8 * 1024,
-  maximumOperations: 64,
-  maximumRequests: 64,
-};
-
 /** A COMPOUND that has more operations than the session allows; it was not sent. */
 export class TooManyOperationsError extends Error {
   override readonly name = "TooManyOperationsError";
@@ -46,7 +36,7 @@ export interface RunOptions {
 export interface ClientOptions {
   /** Default: a name and a verifier of its own. */
   readonly owner?: ClientOwner;
-  /** Default: {@link CLIENT_CHANNEL}. */
+  /** Default: what our client asks for. */
   readonly channel?: ChannelAttributes;
 }
 
@@ -62,7 +52,7 @@ export class Client {
   #clientId: bigint | undefined;
   #session: { readonly id: Buffer; readonly channel: ChannelAttributes } | undefined;
 
-  constructor(connection: Connection, { owner = newOwner(), channel = CLIENT_CHANNEL }: ClientOptions = {}) {
+  constructor(connection: Connection, { owner = newOwner(), channel = wantedChannel() }: ClientOptions = {}) {
     this.connection = connection;
     this.owner = owner;
     this.#wanted = channel;

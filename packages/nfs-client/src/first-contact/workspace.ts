@@ -4,6 +4,7 @@ import { Backoff, Deadline } from "../deadline.ts";
 import { NfsStatusError } from "../errors.ts";
 import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
 import { Attribute } from "../wire/constants.ts";
+import { getServerAttributes, type ServerAttributes } from "../wire/operations/attributes.ts";
 import {
   createDirectory,
   DIRECTORY_START,
@@ -12,7 +13,6 @@ import {
   remove,
 } from "../wire/operations/directories.ts";
 import { getFileHandle, lookup, putFileHandle, putRootFileHandle } from "../wire/operations/file-handles.ts";
-import { getServerAttributes, type ServerAttributes } from "./attributes.ts";
 import type { Client } from "./client.ts";
 
 const DIRECTORY_MODE = 0o755;
@@ -36,7 +36,7 @@ export class Workspace {
   readonly #path: readonly string[];
   readonly #made: Made[] = [];
   #handle: Buffer | undefined;
-  #attributes: ServerAttributes = { supported: new Set() };
+  #attributes: Partial<ServerAttributes> = {};
 
   /** @param path The names of the directory that it will be in. */
   constructor(path: readonly string[]) {
@@ -56,7 +56,7 @@ export class Workspace {
   }
 
   /** Of the file system that the directory is in. */
-  get attributes(): ServerAttributes {
+  get attributes(): Partial<ServerAttributes> {
     return this.#attributes;
   }
 
@@ -66,7 +66,7 @@ export class Workspace {
   }
 
   modeOf(mode: number): number | undefined {
-    return this.#attributes.supported.has(Attribute.MODE) ? mode : undefined;
+    return this.#attributes.supported?.includes(Attribute.MODE) ? mode : undefined;
   }
 
   /** Makes the directory, and those above it that are missing. */

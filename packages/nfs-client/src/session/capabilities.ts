@@ -38,8 +38,8 @@ export interface Capabilities extends SessionLimits, Features {
   /** Of the attributes that the client asks for, those that the server has. */
   readonly attributes: ReadonlySet<FileAttributeName>;
   /**
-   * Who knows this client (eir_server_scope and so_major_id, §2.10.5): where another connection has another one, the sessions, opens and
-   * locks that were made here are not known there, and stay until the lease ends.
+   * Who knows this client (eir_server_scope and so_major_id, §2.10.5): where another connection has another one, the
+   * sessions, opens and locks that were made here are not known there, and stay until the lease ends.
    */
   readonly serverOwner: string;
 }

@@ -308,7 +308,7 @@ export class SessionManager {
       this.#session ??= await this.#newSession(connection, deadline);
       this.#sessionTimeout = this.#options.sessionTimeout;
       if (this.#closed) throw new ClosedError("The client was closed");
-      this.#keepLease(this.#session.limits.leaseTime);
+      this.#keepLease(this.#session.capabilities.leaseTime);
       connection.setUp();
       return this.#session;
     } catch (cause) {
@@ -331,9 +331,9 @@ export class SessionManager {
     this.#identity = session.identity;
     this.diagnostics.publish("nfs-client:session:created", () => ({
       slots: session.slots.size,
-      leaseTime: session.limits.leaseTime,
-      maximumRead: session.limits.maximumRead,
-      maximumWrite: session.limits.maximumWrite,
+      leaseTime: session.capabilities.leaseTime,
+      maximumRead: session.capabilities.maximumRead,
+      maximumWrite: session.capabilities.maximumWrite,
       duration: performance.now() - begin,
     }));
     return session;

@@ -4,7 +4,12 @@ import type { Deadline } from "../deadline.ts";
 import { ConnectionError, ProtocolError } from "../errors.ts";
 import type { CompoundReply, Operations } from "../wire/compound.ts";
 import { VERIFIER_SIZE } from "../wire/constants.ts";
-import { type FileAttributeName, getServerAttributes, verifyNothing } from "../wire/operations/attributes.ts";
+import {
+  type FileAttributeName,
+  fileAttributesIn,
+  getServerAttributes,
+  verifyNothing,
+} from "../wire/operations/attributes.ts";
 import { putRootFileHandle } from "../wire/operations/file-handles.ts";
 import {
   type ChannelAttributes,
@@ -17,14 +22,13 @@ import {
   reclaimComplete,
   sequence,
 } from "../wire/operations/sessions.ts";
-import type { Capabilities, SessionLimits } from "./capabilities.ts";
+import type { Capabilities } from "./capabilities.ts";
 
 export interface Session {
   readonly id: Buffer;
   /** What the client's next session is made with. */
   readonly identity: ClientIdentity;
   readonly slots: SlotTable;
-  readonly limits: SessionLimits;
   /** With what the server turned out to refuse since. */
   capabilities: Capabilities;
 }
@@ -39,13 +43,20 @@ const WRITE_ENVELOPE = 2 * 1024;
 const MEBIBYTE = 1024 * 1024;
 const DIRECTORY_PAGE = 256 * 1024;
 
+/** Seconds. */
+const DEFAULT_LEASE_TIME = 90;
+
 /** Enough for paths of about forty names. More would not help: nfs-ganesha grants any number, and executes 100. */
 const OPERATIONS = 100;
 
 /** Bytes of the largest reply that the client asks for. */
 export const MAX_RESPONSE_SIZE = MEBIBYTE + ENVELOPE;
 
-function wantedChannel(slots: number): ChannelAttributes {
+/** Requests in flight, where the caller does not say how many. */
+export const DEFAULT_SLOTS = 64;
+
+/** What the client asks of CREATE_SESSION. */
+export function wantedChannel(slots = DEFAULT_SLOTS): ChannelAttributes {
   return {
     maximumRequestSize: MEBIBYTE + ENVELOPE,
     maximumResponseSize: MAX_RESPONSE_SIZE,
@@ -90,20 +101,19 @@ export async function establishSession(
   const probed = await inSlotZero([putRootFileHandle, aboutServer, verifying]);
   if (!probed.reached(aboutServer)) probed.orThrow();
   const server = probed.of(aboutServer);
-  requireAttributes(server.supported);
+  const attributes = fileAttributesIn(server);
+  requireAttributes(attributes);
+  const { maximumRead = MEBIBYTE, maximumWrite = MEBIBYTE, leaseTime = DEFAULT_LEASE_TIME } = server;
 
-  const limits: SessionLimits = {
+  const capabilities: Capabilities = {
     maximumRequest: foreChannel.maximumRequestSize,
-    maximumRead: Math.min(server.maximumRead, foreChannel.maximumResponseSize - READ_ENVELOPE, MEBIBYTE),
-    maximumWrite: Math.min(server.maximumWrite, foreChannel.maximumRequestSize - WRITE_ENVELOPE, MEBIBYTE),
+    maximumRead: Math.min(maximumRead, foreChannel.maximumResponseSize - READ_ENVELOPE, MEBIBYTE),
+    maximumWrite: Math.min(maximumWrite, foreChannel.maximumRequestSize - WRITE_ENVELOPE, MEBIBYTE),
     maximumDirectoryPage: Math.min(foreChannel.maximumResponseSize - READ_ENVELOPE, DIRECTORY_PAGE),
     maximumOperations: foreChannel.maximumOperations - 1,
-    leaseTime: server.leaseTime,
-  };
-  const capabilities: Capabilities = {
-    ...limits,
+    leaseTime,
     slots: slotTable.size,
-    attributes: server.supported,
+    attributes,
     serverOwner,
     verify: probed.failedWith("NFS4ERR_NOT_SAME") || probed.succeeded,
     // Only a request that is refused tells. The attribute LINK_SUPPORT is that of one file system, and the root may be in
@@ -113,7 +123,7 @@ export async function establishSession(
     currentStateid: true,
     lockOnCurrentStateid: true,
   };
-  return { id: sessionId, identity, slots: slotTable, limits, capabilities };
+  return { id: sessionId, identity, slots: slotTable, capabilities };
 }
 
 /**

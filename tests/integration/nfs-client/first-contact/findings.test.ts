@@ -201,6 +201,8 @@ describeRequiring([ganesha], "nfs-ganesha", ([command]) => {
       const report = await contact([server], { path: `${server.root}/data` });
       expect(summaryOf(report)).toEqual({
         ...EVERYTHING,
+        // All that is asked for.
+        maxOperations: 100,
         clientsSharedAcrossTargets: null,
         locksSharedAcrossTargets: null,
         fencingAcrossTargets: null,

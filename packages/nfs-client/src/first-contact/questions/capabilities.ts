@@ -33,7 +33,7 @@ export async function askCapabilities(lab: Lab): Promise<Capabilities> {
   const name = lab.newName();
   const handle = await createFile(lab, client, name, DATA);
   const ask = async (...operations: Operations) => answerOf(await client.run(operations));
-  const { supported } = lab.workspace.attributes;
+  const { supported = [] } = lab.workspace.attributes;
   return {
     anonymousRead: await ask(putFileHandle(handle), read(ANONYMOUS_STATEID, WHOLE)),
     currentStateid: await askCurrentStateid(lab, client, name, handle),
@@ -45,8 +45,8 @@ export async function askCapabilities(lab: Lab): Promise<Capabilities> {
     guardedCreate: await askGuardedCreate(lab, client, name, handle),
     renameOver: await askRenameOver(lab, client),
     attributes: {
-      supported: USED_ATTRIBUTES.filter((each) => supported.has(Attribute[each])),
-      missing: USED_ATTRIBUTES.filter((each) => !supported.has(Attribute[each])),
+      supported: USED_ATTRIBUTES.filter((each) => supported.includes(Attribute[each])),
+      missing: USED_ATTRIBUTES.filter((each) => !supported.includes(Attribute[each])),
     },
   };
 }

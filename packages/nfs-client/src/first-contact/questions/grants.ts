@@ -1,7 +1,8 @@
 /** What does CREATE_SESSION grant? */
+import { wantedChannel } from "../../session/session.ts";
 import { putRootFileHandle } from "../../wire/operations/file-handles.ts";
 import type { ChannelAttributes } from "../../wire/operations/sessions.ts";
-import { answerOf, CLIENT_CHANNEL } from "../client.ts";
+import { answerOf } from "../client.ts";
 import type { Lab } from "../lab.ts";
 import type { Grants } from "../report.ts";
 
@@ -18,9 +19,9 @@ export async function askGrants(lab: Lab): Promise<Grants> {
   const greedy = await lab.client(await lab.connect(), lab.targets[0], { channel: GREEDY_CHANNEL });
   const granted = client.session.channel;
   const all = Array.from({ length: Math.min(granted.maximumOperations, 1024) - 1 }, () => putRootFileHandle);
-  const { leaseSeconds, maximumRead, maximumWrite } = lab.workspace.attributes;
+  const { leaseTime: leaseSeconds, maximumRead, maximumWrite } = lab.workspace.attributes;
   return {
-    asked: CLIENT_CHANNEL,
+    asked: wantedChannel(),
     granted,
     most: greedy.session.channel,
     longestCompound: answerOf(await client.run(all)),

@@ -3,9 +3,9 @@ import { messageOf, NfsError } from "../../errors.ts";
 import type { TlsOptions } from "../../types.ts";
 import { createDirectory } from "../../wire/operations/directories.ts";
 import { getFileHandle, putFileHandle } from "../../wire/operations/file-handles.ts";
+import { getOwners } from "../../wire/operations/metadata.ts";
 import { openByName } from "../../wire/operations/opens-and-locks.ts";
 import type { AuthSys } from "../../wire/rpc.ts";
-import { getOwner } from "../attributes.ts";
 import { answerOf, answerOfError, type Client, newOwner } from "../client.ts";
 import type { Lab } from "../lab.ts";
 import type { Answer, Rights } from "../report.ts";
@@ -29,11 +29,12 @@ export async function askRights(lab: Lab, invalidTls: TlsOptions | undefined): P
 
 /** Who owns what the client creates. */
 async function ownerOfCreated(lab: Lab, client: Client): Promise<string | Answer> {
-  const owner = getOwner();
+  const owners = getOwners();
   const creating = createDirectory(lab.newName(), lab.workspace.modeOf(0o755));
   try {
     const directory = await handleOf(client, lab.workspace.names);
-    return (await client.run([putFileHandle(directory), creating, owner])).orThrow().of(owner);
+    const { owner, group } = (await client.run([putFileHandle(directory), creating, owners])).orThrow().of(owners);
+    return `${owner || "?"}:${group || "?"}`;
   } catch (error) {
     return answerOfError(error);
   }

@@ -62,19 +62,19 @@ const FILE_TYPES: Readonly<Record<number, FileType>> = {
   [FileTypeCode.FIFO]: "fifo",
 };
 
-/** What a server says of itself. */
+/** What a server says of itself, as far as it says it. */
 export interface ServerAttributes {
   /** Seconds after which a silent client loses its state. */
-  readonly leaseTime: number;
+  readonly leaseTime: number | undefined;
   /** Bytes in one READ and one WRITE. */
-  readonly maximumRead: number;
-  readonly maximumWrite: number;
-  readonly supported: ReadonlySet<FileAttributeName>;
+  readonly maximumRead: number | undefined;
+  readonly maximumWrite: number | undefined;
+  /** The protocol's numbers of the attributes that it has. */
+  readonly supported: readonly number[] | undefined;
 }
 
 const MAX_ATTRIBUTES_SIZE = 64 * 1024;
 const NANOSECONDS_PER_MILLISECOND = 1_000_000;
-const DEFAULT_LEASE_TIME = 90;
 
 export function getAttributes(): Operation<FileAttributes> {
   return query(Op.GETATTR, (writer) => writeBitmap(writer, FILE_ATTRIBUTES), readFileAttributes);
@@ -93,21 +93,15 @@ export function getServerAttributes(): Operation<ServerAttributes> {
     Op.GETATTR,
     (writer) => writeBitmap(writer, SERVER_ATTRIBUTES),
     (reader) => {
-      const values = readValues(reader);
-      return {
-        leaseTime: values.leaseTime ?? DEFAULT_LEASE_TIME,
-        maximumRead: values.maximumRead ?? Number.POSITIVE_INFINITY,
-        maximumWrite: values.maximumWrite ?? Number.POSITIVE_INFINITY,
-        supported: supportedOf(values.supported),
-      };
+      const { leaseTime, maximumRead, maximumWrite, supported } = readValues(reader);
+      return { leaseTime, maximumRead, maximumWrite, supported: supported && fromBitmap(supported) };
     },
   );
 }
 
-/** All of them where the server does not say: it must (RFC 8881 §5.6). */
-function supportedOf(bitmap: readonly number[] = FILE_ATTRIBUTES): Set<FileAttributeName> {
-  const numbers = fromBitmap(bitmap);
-  return new Set(FILE_ATTRIBUTE_NAMES.filter((name) => numbers.includes(FILE_ATTRIBUTE_NUMBERS[name])));
+/** Those of {@link FileAttributes} that a server has. All of them where it does not say: it must (RFC 8881 §5.6). */
+export function fileAttributesIn({ supported }: ServerAttributes): Set<FileAttributeName> {
+  return new Set(FILE_ATTRIBUTE_NAMES.filter((name) => supported?.includes(FILE_ATTRIBUTE_NUMBERS[name]) ?? true));
 }
 
 const SIZE = toBitmap([Attribute.SIZE]);
