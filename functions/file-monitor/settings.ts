@@ -133,14 +133,20 @@ const nfsSchema = z
     EFS_IAM_AUTHORIZATION: ON_OFF.default("off"),
     AWS_REGION: z.string().optional(),
   })
-  .superRefine(({ NFS_TLS, NFS_TLS_SERVER_NAME, EFS_IAM_AUTHORIZATION, AWS_REGION }, context) => {
+  .superRefine((environment, context) => {
+    const { COUNT_VIA, NFS_TLS, NFS_TLS_SERVER_NAME, EFS_ACCESS_POINT_ID, EFS_IAM_AUTHORIZATION, AWS_REGION } =
+      environment;
     const demand = (variable: string, message: string) =>
       context.addIssue({ code: "custom", path: [variable], message });
     if (NFS_TLS === "on") {
       if (NFS_TLS_SERVER_NAME === undefined)
         demand("NFS_TLS_SERVER_NAME", "the name in the mount targets' certificate");
       if (EFS_IAM_AUTHORIZATION === "on" && AWS_REGION === undefined) demand("AWS_REGION", "the file system's region");
-    } else if (EFS_IAM_AUTHORIZATION === "on") demand("NFS_TLS", "on for EFS_IAM_AUTHORIZATION");
+      return;
+    }
+    if (EFS_IAM_AUTHORIZATION === "on") demand("NFS_TLS", "on for EFS_IAM_AUTHORIZATION");
+    // Without it, all of the file system would be counted.
+    else if (COUNT_VIA === "nfs" && EFS_ACCESS_POINT_ID !== undefined) demand("NFS_TLS", "on for EFS_ACCESS_POINT_ID");
   });
 
 /** The variables that the monitor reads: the stack sets them by these names. */

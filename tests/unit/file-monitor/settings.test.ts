@@ -64,6 +64,10 @@ test("over NFS, TLS needs the name in the certificate, and IAM needs TLS and the
   expect(() => readSettings({ ...tls, NFS_TLS_SERVER_NAME: "" })).toThrow("NFS_TLS_SERVER_NAME is missing");
   expect(() => readSettings({ ...tls, ...iam, AWS_REGION: "" })).toThrow("AWS_REGION is missing");
   expect(() => readSettings({ ...nfs, ...iam })).toThrow("NFS_TLS is missing; it must be on for EFS_IAM_AUTHORIZATION");
+  const accessPoint = { EFS_ACCESS_POINT_ID: tls.EFS_ACCESS_POINT_ID };
+  expect(() => readSettings({ ...nfs, ...accessPoint })).toThrow(
+    "NFS_TLS is missing; it must be on for EFS_ACCESS_POINT_ID",
+  );
 });
 
 test("a service needs no name where routers read the table themselves", () => {
