@@ -63,6 +63,6 @@ export type {
   WriteOptions,
 } from "./types.ts";
 export type { StatusName } from "./wire/constants.ts";
-export { decodeName, encodeName, isNameString, nameLength } from "./wire/names.ts";
+export { decodeName, encodeName, isNameString, nameFromUrl, nameLength } from "./wire/names.ts";
 export { etagOf, type FileAttributes, type FileType } from "./wire/operations/attributes.ts";
 export type { AttributeChanges, Owners } from "./wire/operations/metadata.ts";

@@ -4,7 +4,7 @@
  * stands for itself, and those that a parser of URLs would drop, or take for something else, are refused.
  */
 import { NFS_PORT } from "../client.ts";
-import { decodeName, encodeName } from "../wire/names.ts";
+import { encodeName, nameFromUrl } from "../wire/names.ts";
 
 /** The command line is not one that can be run; the message says why. */
 export class UsageError extends Error {
@@ -65,12 +65,10 @@ function parseNames(path: string): string[] {
 }
 
 function parseName(part: string): string {
-  if (/%(?![\da-f]{2})/i.test(part)) {
+  const name = nameFromUrl(part);
+  if (name === undefined) {
     throw new UsageError(`${JSON.stringify(part)} has a % without two hexadecimal digits: write %25 for a % itself`);
   }
-  const pieces = part.split(/%([\da-f]{2})/i);
-  const bytes = Buffer.concat(pieces.map((piece, index) => Buffer.from(piece, index % 2 === 1 ? "hex" : "utf8")));
-  const name = decodeName(bytes);
   if (name === "." || name === "..") throw new UsageError(`${JSON.stringify(part)} is not the name of a file`);
   if (/[/\0]/.test(name)) throw new UsageError(`No name has the character that is encoded in ${JSON.stringify(part)}`);
   return name;

@@ -56,7 +56,7 @@ export {
   writeComponent,
   writeStateid,
 } from "./data-types.ts";
-export { decodeName, encodeName, isNameString, nameLength } from "./names.ts";
+export { decodeName, encodeName, isNameString, nameFromUrl, nameLength } from "./names.ts";
 export {
   type FileAttributes,
   type FileType,

@@ -41,6 +41,21 @@ export function encodeName(name: string): Buffer {
   return Buffer.concat(parts);
 }
 
+/**
+ * The string of a name as it is written in a URL: what is percent-encoded are bytes of the name, in UTF-8 or not.
+ * Undefined where a `%` is not followed by two hexadecimal digits.
+ */
+export function nameFromUrl(part: string): string | undefined {
+  try {
+    if (part.isWellFormed()) return decodeURIComponent(part);
+  } catch {
+    // It is not UTF-8, or not percent-encoded.
+  }
+  if (/%(?![\dA-F]{2})/i.test(part)) return undefined;
+  const pieces = part.split(/%([\dA-F]{2})/i);
+  return decodeName(Buffer.concat(pieces.map((piece, index) => Buffer.from(piece, index % 2 === 1 ? "hex" : "utf8"))));
+}
+
 /** Whether the string is that of some bytes: there is no other one for the same bytes. */
 export function isNameString(text: string): boolean {
   if (text.isWellFormed()) return true;

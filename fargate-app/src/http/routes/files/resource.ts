@@ -1,5 +1,5 @@
 /** The file or directory that a request is for, from the exact bytes of its URL. */
-import { decodeName, encodeName } from "nfs-client";
+import { encodeName, nameFromUrl } from "nfs-client";
 import { type DirectoryPath, directoryPath, type FilePath, filePath, PathError } from "../../../routing/path.ts";
 import { ProblemError } from "../../semantics/problem.ts";
 
@@ -70,17 +70,12 @@ function percentEncode(bytes: Buffer): string {
 }
 
 function decodePart(part: string): string {
-  const decoded = part.includes("%") ? decodeName(percentDecode(part)) : part;
-  if (decoded.includes("/")) throw new PathError(`The part ${JSON.stringify(part)} of the path has an encoded slash`);
-  return decoded;
-}
-
-function percentDecode(part: string): Buffer {
-  if (/%(?![\dA-F]{2})/i.test(part)) {
+  const decoded = part.includes("%") ? nameFromUrl(part) : part;
+  if (decoded === undefined) {
     throw new PathError(
       `The part ${JSON.stringify(part)} of the path has a % without two hexadecimal digits: write %25 for a % itself`,
     );
   }
-  const pieces = part.split(/%([\dA-F]{2})/i);
-  return Buffer.concat(pieces.map((piece, index) => Buffer.from(piece, index % 2 === 1 ? "hex" : "utf8")));
+  if (decoded.includes("/")) throw new PathError(`The part ${JSON.stringify(part)} of the path has an encoded slash`);
+  return decoded;
 }
