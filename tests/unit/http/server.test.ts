@@ -850,7 +850,7 @@ describe("operations", () => {
       paths: { byRequests: [{ path: "a/b.txt", share: 1 }], byBytes: [{ path: "a/b.txt" }] },
       directories: { byRequests: [{ path: "a", share: 1 }], byBytes: [{ path: "a" }] },
     });
-    for (const top of ["0", "101", "x", "1.5"]) {
+    for (const top of ["0", "101", "x", "1.5", "1e1", "0x10", "%205"]) {
       const refusal = await send("GET", `/hotspots?top=${top}`);
       expect(refusal.status).toBe(400);
       expect(await refusal.text()).toContain("must be a whole number from 1 to 100");

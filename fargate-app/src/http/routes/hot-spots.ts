@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
 import { WINDOW } from "../../hot-spots/hot-spots.ts";
 import type { RoutedFiles } from "../../router/routed-files.ts";
+import { wholeNumberUpTo } from "./whole-number.ts";
 
 interface HotSpotRoutesOptions {
   readonly files: RoutedFiles;
@@ -37,11 +38,7 @@ export const hotSpotRoutes: FastifyPluginAsyncZod<HotSpotRoutesOptions> = async 
       tags: ["operations"],
       summary: "The paths and directories that this router is asked for most",
       querystring: z.object({
-        top: z.coerce
-          .number({ error: `must be a whole number from 1 to ${MAX_RANKS}` })
-          .pipe(z.int(`must be a whole number from 1 to ${MAX_RANKS}`).min(1).max(MAX_RANKS))
-          .default(10)
-          .describe("How many of each kind."),
+        top: wholeNumberUpTo(MAX_RANKS).default(10).describe("How many of each kind."),
       }),
       response: { 200: hotSpotReport },
     },

@@ -3,19 +3,13 @@ import * as z from "zod";
 import type { RoutedFiles } from "../../../router/routed-files.ts";
 import type { DirectoryPath } from "../../../routing/path.ts";
 import { modificationDate, validatorsOf } from "../../semantics/validators.ts";
+import { wholeNumberUpTo } from "../whole-number.ts";
 import { encodePart } from "./resource.ts";
 
 const MAX_PAGE_SIZE = 10_000;
 
 export const pageQuery = z.object({
-  limit: z
-    .string()
-    .regex(/^\d+$/, `must be a whole number from 1 to ${MAX_PAGE_SIZE}`)
-    .transform(Number)
-    .pipe(z.number().min(1).max(MAX_PAGE_SIZE))
-    .default(1_000)
-    .meta({ type: "integer", minimum: 1, maximum: MAX_PAGE_SIZE })
-    .describe("Directories: how many entries a page has at most."),
+  limit: wholeNumberUpTo(MAX_PAGE_SIZE).default(1_000).describe("Directories: how many entries a page has at most."),
   cursor: z
     .string()
     .max(200)
