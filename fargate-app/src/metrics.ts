@@ -146,7 +146,7 @@ export class Metrics {
       help: "Paths that are hot: see hotSpotShare.",
       registers,
       collect() {
-        this.set(files.hotSpots.report(0).hot.length);
+        this.set(files.hotSpots.hotPaths().length);
       },
     });
     new Gauge({

@@ -93,7 +93,7 @@ export class HotSpots {
   }
 
   isHot(path: DirectoryPath): boolean {
-    return this.#hot.size > 0 && this.#hot.has(keyOf(path));
+    return this.#hotPath(path) !== undefined;
   }
 
   /** Counts bytes that were read from a file or written to it. */
@@ -106,24 +106,35 @@ export class HotSpots {
 
   /** Remembers how large a file is, if it is hot. */
   noteSize(path: DirectoryPath, size: number): void {
-    const hot = this.#hot.get(keyOf(path));
+    const hot = this.#hotPath(path);
     if (hot !== undefined) hot.size = size;
   }
 
   /** Bytes of a file that is hot, when it was last read. */
   sizeOf(path: DirectoryPath): number | undefined {
-    return this.#hot.size === 0 ? undefined : this.#hot.get(keyOf(path))?.size;
+    return this.#hotPath(path)?.size;
+  }
+
+  /** Most of the time none is, and no key need be made. */
+  #hotPath(path: DirectoryPath): HotPath | undefined {
+    return this.#hot.size === 0 ? undefined : this.#hot.get(keyOf(path));
+  }
+
+  /** Paths that are hot now. */
+  hotPaths(): string[] {
+    this.#check(this.#now());
+    return [...this.#hot.keys()];
   }
 
   /** What is hot, and the `count` first of each kind. */
   report(count: number): HotSpotReport {
+    const hot = this.hotPaths();
     const now = this.#now();
-    this.#check(now);
     const ranks = ({ requests, bytes }: Counts): HotSpotRanks => ({
       byRequests: ranked(requests, count, now),
       byBytes: ranked(bytes, count, now),
     });
-    return { hot: [...this.#hot.keys()], paths: ranks(this.#paths), directories: ranks(this.#directories) };
+    return { hot, paths: ranks(this.#paths), directories: ranks(this.#directories) };
   }
 
   #check(now: number): void {

@@ -1,17 +1,24 @@
 /** Meters every COMPOUND of this process. */
 import { onDiagnostics } from "nfs-client";
-import { METERED_KINDS, type Metered, type MeteredBounds, type MeteredKind, meterCompound } from "./metering.ts";
+import {
+  METERED_KINDS,
+  type Metered,
+  type MeteredBounds,
+  type MeteredKind,
+  meterCompound,
+  NOTHING,
+} from "./metering.ts";
 
 type Totals = Record<MeteredKind, number>;
 
 export class Meter {
-  readonly #lower = newTotals();
-  readonly #upper = newTotals();
+  readonly #lower: Totals = { ...NOTHING };
+  readonly #upper: Totals = { ...NOTHING };
   readonly #stop: () => void;
 
   constructor() {
-    this.#stop = onDiagnostics("nfs-client:compound", ({ operations, bytesSent, bytesReceived }) => {
-      const { lower, upper } = meterCompound({ operations, bytesSent, bytesReceived });
+    this.#stop = onDiagnostics("nfs-client:compound", (compound) => {
+      const { lower, upper } = meterCompound(compound);
       add(this.#lower, lower);
       add(this.#upper, upper);
     });
@@ -25,10 +32,6 @@ export class Meter {
   stop(): void {
     this.#stop();
   }
-}
-
-function newTotals(): Totals {
-  return { "data-read": 0, "data-write": 0, "metadata-read": 0, "metadata-write": 0 };
 }
 
 function add(totals: Totals, metered: Metered): void {

@@ -35,7 +35,7 @@ const KIBIBYTE = 1_024;
 const DATA_MINIMUM = 32 * KIBIBYTE;
 const METADATA_MINIMUM = 4 * KIBIBYTE;
 
-const NOTHING: Metered = { "data-read": 0, "data-write": 0, "metadata-read": 0, "metadata-write": 0 };
+export const NOTHING: Metered = { "data-read": 0, "data-write": 0, "metadata-read": 0, "metadata-write": 0 };
 
 /** Bytes of a request or a reply besides its data: headers, names and attributes take less. */
 const MAX_OVERHEAD = KIBIBYTE;

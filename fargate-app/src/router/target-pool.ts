@@ -386,8 +386,8 @@ function unavailable(cause: unknown): UnavailableError {
   return new UnavailableError("No mount target can be reached", { cause });
 }
 
-function isConnected({ connection }: Target): boolean {
-  return connection !== undefined;
+function isConnected(target: Target): boolean {
+  return target.isConnected;
 }
 
 function isThere(target: Target): boolean {

@@ -18,7 +18,9 @@ export function boundedLoadRanking<Target extends Routable>(
   const rendezvous = rendezvousRanking(indexed(targets));
   return (path, snapshot) => {
     const order = rendezvous(path);
-    return (snapshot === undefined ? order : withRoomFirst(order, snapshot, loadFactor)).map(targetOf);
+    return (snapshot === undefined ? order : withRoomFirst(order, snapshot, loadFactor * meanLoad(snapshot.loads))).map(
+      targetOf,
+    );
   };
 }
 
@@ -33,19 +35,20 @@ export function targetOf<Target>({ target }: Indexed<Target>): Target {
 /**
  * Those with room first, otherwise in the order given. In front of them all is the target to be probed; for a path that
  * is hot, the less loaded of two (Mitzenmacher, 2001).
+ *
+ * @param bound See {@link hasRoom}.
  */
 export function withRoomFirst<Target>(
   order: readonly Indexed<Target>[],
   snapshot: Snapshot,
-  loadFactor: number,
+  bound: number,
 ): Indexed<Target>[] {
   const { loads, probe, spread } = snapshot;
-  const { mean } = shareOf(loads);
   const free: Indexed<Target>[] = [];
   const full: Indexed<Target>[] = [];
   for (const each of order) {
     const load = loads[each.index];
-    (load === undefined || hasRoom(load, mean, loadFactor) ? free : full).push(each);
+    (load === undefined || hasRoom(load, bound) ? free : full).push(each);
   }
   for (const each of full) free.push(each);
   const chosen = probe ?? (spread && lessLoadedOfTwo(loads, spread));
@@ -60,7 +63,7 @@ export function withFirst<Target>(order: Indexed<Target>[], index: number): Inde
 }
 
 /** The load of a target of full speed, were all of it and the new request spread by speed. */
-export function shareOf(loads: readonly TargetLoad[]): { readonly mean: number } {
+export function meanLoad(loads: readonly TargetLoad[]): number {
   let inFlight = 1;
   let speed = 0;
   for (const load of loads) {
@@ -68,17 +71,16 @@ export function shareOf(loads: readonly TargetLoad[]): { readonly mean: number }
     inFlight += load.inFlight;
     speed += load.speed;
   }
-  return { mean: speed === 0 ? 0 : inFlight / speed };
+  return speed === 0 ? 0 : inFlight / speed;
 }
 
 /**
- * Whether a target may take one more request. The bound of a target is `loadFactor` times its share of the load. It is
- * rounded up, as in the paper, so that some target always has room; but down for a slow one, which otherwise would
- * always have a request, and with few of them in flight that is too many.
+ * Whether a target may take one more request. The bound of a target is that of one of full speed, `loadFactor` times the
+ * mean, times its own speed. It is rounded up, as in the paper, so that some target always has room; but down for a slow
+ * one, which otherwise would always have a request, and with few of them in flight that is too many.
  */
-export function hasRoom({ inFlight, speed }: TargetLoad, mean: number, loadFactor: number): boolean {
-  const bound = loadFactor * mean * speed;
-  return speed < 1 ? inFlight + 1 <= bound : inFlight < bound;
+export function hasRoom({ inFlight, speed }: TargetLoad, bound: number): boolean {
+  return speed < 1 ? inFlight + 1 <= bound * speed : inFlight < bound * speed;
 }
 
 /** Index of the one that would end sooner what it has in flight; undefined when none is connected. */

@@ -3,7 +3,7 @@
  * load. EFS is one file system whose limits are per file system, so routers in every zone that each use their own
  * zone's target spread the load over all of them, and pay nothing for traffic between zones.
  */
-import { hasRoom, type Indexed, indexed, shareOf, targetOf, withFirst, withRoomFirst } from "./bounded-load.ts";
+import { hasRoom, type Indexed, indexed, meanLoad, targetOf, withFirst, withRoomFirst } from "./bounded-load.ts";
 import { rendezvousRanking } from "./rendezvous.ts";
 import type { Ranking, RankingOptions, Routable, Snapshot } from "./routable.ts";
 
@@ -16,14 +16,14 @@ export function zoneAwareRanking<Target extends Routable>(
   const inOrder = (order: Indexed<Target>[], snapshot: Snapshot): Indexed<Target>[] => {
     if (isPanic(snapshot)) return order;
     const load = snapshot.loads[own];
-    const { mean } = shareOf(snapshot.loads);
+    const bound = loadFactor * meanLoad(snapshot.loads);
     const stay =
       snapshot.probe === undefined &&
       load !== undefined &&
       load.speed > 0 &&
-      (snapshot.stayInZone || hasRoom(load, mean, loadFactor));
-    if (!stay) return withRoomFirst(order, snapshot, loadFactor);
-    return withFirst(withRoomFirst(order, { ...snapshot, spread: undefined }, loadFactor), own);
+      (snapshot.stayInZone || hasRoom(load, bound));
+    if (!stay) return withRoomFirst(order, snapshot, bound);
+    return withFirst(withRoomFirst(order, { ...snapshot, spread: undefined }, bound), own);
   };
   return (path, snapshot) => {
     const order = rendezvous(path);

@@ -56,7 +56,7 @@ export const costRoutes: FastifyPluginAsyncZod<CostRoutesOptions> = async (app, 
         };
       return {
         seconds,
-        meteredBytes: { lower: { ...lower }, upper: { ...upper } },
+        meteredBytes: { lower, upper },
         bytesAcrossZones,
         pricesAsOf: PRICES_AS_OF,
         dollars: times(1),

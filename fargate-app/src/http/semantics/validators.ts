@@ -68,12 +68,12 @@ function fromAsctime(text: string): string | undefined {
   return date === undefined ? undefined : `${day}, ${date.replace(" ", "0")} ${month} ${year} ${time} GMT`;
 }
 
-const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/;
+const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
 const ENTITY_TAGS = new RegExp(`^[ \\t,]*${ENTITY_TAG.source}([ \\t]*,[ \\t,]*${ENTITY_TAG.source})*[ \\t,]*$`);
 
 /** The entity tags of a list such as `"a", W/"b"`, with their quotes; what is none is left out. */
 export function parseEntityTags(list: string): string[] {
-  return list.match(new RegExp(ENTITY_TAG, "g")) ?? [];
+  return list.match(ENTITY_TAG) ?? [];
 }
 
 /** Whether that is all there is in the list; `*` is none. */
