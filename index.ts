@@ -30,9 +30,9 @@ import { VpcEndpoints, zonesOfEndpointServices } from "./components/vpc-endpoint
 import { parameterName, readConfig } from "./config.ts";
 
 const config = readConfig();
+await refuseOtherPartitions();
 // What is deployed is built from what is checked out.
 await buildBundles();
-await refuseOtherPartitions();
 /** For AWS, which takes no dot where Pulumi takes one in a stack's name. */
 const stackName = `${pulumi.getProject()}-${pulumi.getStack()}`.replaceAll(".", "-");
 const retain = config.dataOnDestroy === "retain";

@@ -44,11 +44,12 @@ export interface AdoptionArgs {
  */
 export async function findAdoption(args: AdoptionArgs): Promise<Adoption> {
   const { fileSystemId, vpcId, privateSubnetIds, tags, profile } = args;
-  const { region } = await aws.getRegion();
-  const { ids: ownGroups } = await aws.ec2.getSecurityGroups({ tags });
-  const found = await findMountTargets({ fileSystemId, region, profile });
-  const { availabilityZoneName } = await aws.efs.getFileSystem({ fileSystemId });
-  const subnets = await Promise.all(privateSubnetIds.map((id) => aws.ec2.getSubnet({ id })));
+  const [found, { ids: ownGroups }, { availabilityZoneName }, subnets] = await Promise.all([
+    aws.getRegion().then(({ region }) => findMountTargets({ fileSystemId, region, profile })),
+    aws.ec2.getSecurityGroups({ tags }),
+    aws.efs.getFileSystem({ fileSystemId }),
+    Promise.all(privateSubnetIds.map((id) => aws.ec2.getSubnet({ id }))),
+  ]);
   const adoption = adopt(
     found.filter(({ securityGroupIds }) => !securityGroupIds.some((id) => ownGroups.includes(id))),
     {

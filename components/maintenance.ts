@@ -3,7 +3,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { variablesOf } from "./environment.ts";
 import { POSIX_USER } from "./file-storage.ts";
 import { clientEnvironment, type FileSystemClient, findMountTargetsStatements } from "./file-system-client.ts";
-import { mountStatement, policyDocument, pullStatement, writeLogStatement } from "./policy.ts";
+import {
+  logInToRegistryStatement,
+  mountStatement,
+  policyDocument,
+  pullStatement,
+  writeLogStatement,
+} from "./policy.ts";
 import { TaskStopper } from "./task-stopper.ts";
 
 /** Seconds after which a task that nobody stopped ends: half a day. */
@@ -117,8 +123,7 @@ export class Maintenance extends pulumi.ComponentResource {
       {
         role: args.executionRole.id,
         policy: policyDocument([
-          // ECR has no resource to name for the call that logs in to it.
-          { Sid: "LogInToRegistry", Effect: "Allow", Action: "ecr:GetAuthorizationToken", Resource: "*" },
+          logInToRegistryStatement,
           pullStatement("PullImage", args.imageRepositoryArn),
           writeLogStatement("WriteLog", this.logGroup),
         ]),

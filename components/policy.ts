@@ -26,6 +26,14 @@ export function denyBucketWithoutTls({ arn }: aws.s3.Bucket): aws.iam.PolicyStat
   return denyWithoutTls("s3", [arn, pulumi.interpolate`${arn}/*`]);
 }
 
+/** ECR has no resource to name for the call that logs in to it. */
+export const logInToRegistryStatement: aws.iam.PolicyStatement = {
+  Sid: "LogInToRegistry",
+  Effect: "Allow",
+  Action: "ecr:GetAuthorizationToken",
+  Resource: "*",
+};
+
 /** A statement to pull images of a repository. */
 export function pullStatement(sid: string, repositoryArn: pulumi.Input<string>): aws.iam.PolicyStatement {
   return {

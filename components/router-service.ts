@@ -5,7 +5,14 @@ import { type Environment, variablesOf } from "./environment.ts";
 import { POSIX_USER } from "./file-storage.ts";
 import { clientEnvironment, type FileSystemClient, findMountTargetsStatements } from "./file-system-client.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
-import { mountStatement, policyDocument, pullStatement, useKeyThrough, writeLogStatement } from "./policy.ts";
+import {
+  logInToRegistryStatement,
+  mountStatement,
+  policyDocument,
+  pullStatement,
+  useKeyThrough,
+  writeLogStatement,
+} from "./policy.ts";
 import { SharedLogGroup } from "./shared-log-group.ts";
 
 /** Where the router listens, and the security groups let the load balancer in. */
@@ -182,8 +189,7 @@ export class RouterService extends pulumi.ComponentResource {
       {
         role: args.executionRole.id,
         policy: policyDocument([
-          // ECR has no resource to name for the call that logs in to it.
-          { Sid: "LogInToRegistry", Effect: "Allow", Action: "ecr:GetAuthorizationToken", Resource: "*" },
+          logInToRegistryStatement,
           pullStatement("PullRouterImage", args.imageRepositoryArn),
           ...(args.logSidecar?.executionStatements ?? [writeLogStatement("WriteRouterLog", this.errorLogGroup)]),
         ]),

@@ -73,14 +73,10 @@ export class VpcEndpoints extends pulumi.ComponentResource {
     this.registerOutputs();
   }
 
-  #openToClients({ vpcId, monitor, tasks, maintenance, otherClients }: VpcEndpointsArgs): aws.ec2.SecurityGroup {
+  #openToClients({ vpcId, otherClients, ...args }: VpcEndpointsArgs): aws.ec2.SecurityGroup {
     const group = new aws.ec2.SecurityGroup(this.#name, { vpcId, description: "The VPC endpoints" }, { parent: this });
-    connect(`monitor-to-${this.#name}`, "monitor-to-vpc-endpoints", monitor, group, HTTPS_PORT, { parent: this });
-    connect(`tasks-to-${this.#name}`, "tasks-to-vpc-endpoints", tasks, group, HTTPS_PORT, { parent: this });
-    if (maintenance !== undefined) {
-      connect(`maintenance-to-${this.#name}`, "maintenance-to-vpc-endpoints", maintenance, group, HTTPS_PORT, {
-        parent: this,
-      });
+    for (const [client, from] of clientsOf(args)) {
+      connect(`${client}-to-${this.#name}`, `${client}-to-vpc-endpoints`, from, group, HTTPS_PORT, { parent: this });
     }
     // Known in a preview too: the addresses are those of a VPC that exists.
     otherClients?.apply((ranges) => {
@@ -121,10 +117,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
     }
   }
 
-  #createS3Gateway(
-    { vpcId, routeTableIds, tasks, monitor, maintenance }: VpcEndpointsArgs,
-    region: pulumi.Output<string>,
-  ): void {
+  #createS3Gateway({ vpcId, routeTableIds, ...args }: VpcEndpointsArgs, region: pulumi.Output<string>): void {
     const gateway = new aws.ec2.VpcEndpoint(
       `${this.#name}-s3`,
       {
@@ -135,9 +128,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    this.#openToS3("tasks", tasks, gateway);
-    this.#openToS3("monitor", monitor, gateway);
-    if (maintenance !== undefined) this.#openToS3("maintenance", maintenance, gateway);
+    for (const [client, group] of clientsOf(args)) this.#openToS3(client, group, gateway);
   }
 
   #openToS3(name: string, group: aws.ec2.SecurityGroup, { prefixListId }: aws.ec2.VpcEndpoint): void {
@@ -154,4 +145,9 @@ export class VpcEndpoints extends pulumi.ComponentResource {
       { parent: this },
     );
   }
+}
+
+/** The stack's own clients that there are, by name. */
+function clientsOf({ monitor, tasks, maintenance }: Pick<VpcEndpointsArgs, "monitor" | "tasks" | "maintenance">) {
+  return Object.entries({ monitor, tasks, ...(maintenance && { maintenance }) });
 }
