@@ -18,8 +18,6 @@ export interface Simulation {
   readonly zones: number;
   /** Of the paths, by a Zipf law. */
   readonly zipfExponent: number;
-  /** How many times slower the first target is than the others. Default 1. */
-  readonly slowness?: number;
 }
 
 export interface SimulationResult {
@@ -29,9 +27,6 @@ export interface SimulationResult {
   readonly busiestInASecond: number;
   /** Of all requests. */
   readonly shareAcrossZones: number;
-  /** Milliseconds. */
-  readonly p50: number;
-  readonly p99: number;
 }
 
 const PATHS = 100_000;
@@ -49,13 +44,11 @@ const UTILIZATION = 0.6;
 const HOT_SHARE = 0.05;
 /** Milliseconds that do not count: until then, nothing has been measured. */
 const WARM_UP = 2_000;
-const HISTOGRAM_STEP = 0.05;
 /** Events between two looks at whether anyone still wants the result. */
 const SLICE = 200_000;
 
 interface SimulatedTarget {
   readonly zone: string;
-  readonly slowness: number;
   /** When each of the requests that it serves will be done. */
   readonly busyUntil: EventQueue<true>;
 }
@@ -79,7 +72,7 @@ interface Arrival {
 }
 
 export async function simulate(
-  { strategy, requests, routers: count, zones, zipfExponent, slowness = 1 }: Simulation,
+  { strategy, requests, routers: count, zones, zipfExponent }: Simulation,
   signal: AbortSignal,
 ): Promise<SimulationResult> {
   const random = seededRandom(SEED);
@@ -91,7 +84,6 @@ export async function simulate(
     { length: zones },
     (_, index): SimulatedTarget => ({
       zone: `zone-${index}`,
-      slowness: index === 0 ? slowness : 1,
       busyUntil: new EventQueue<true>(),
     }),
   );
@@ -128,9 +120,7 @@ export async function simulate(
       const arrival = replies.shift();
       if (arrival === undefined) continue;
       arrival.end();
-      const latency = clock.now - arrival.start;
-      arrival.router.balancer.measure(arrival.target, latency);
-      figures.answered(latency, clock.now);
+      arrival.router.balancer.measure(arrival.target, clock.now - arrival.start);
     }
   }
   return figures.result();
@@ -163,14 +153,14 @@ function newRouter(
 }
 
 /** @returns when the request is done that arrives at `time`: first come, first served. */
-function serve({ slowness, busyUntil }: SimulatedTarget, time: number, duration: number): number {
+function serve({ busyUntil }: SimulatedTarget, time: number, duration: number): number {
   while (busyUntil.nextTime <= time) busyUntil.shift();
   let start = time;
   if (busyUntil.size >= PARALLEL) {
     start = busyUntil.nextTime;
     busyUntil.shift();
   }
-  const end = start + duration * slowness;
+  const end = start + duration;
   busyUntil.push(end, true);
   return end;
 }
@@ -181,7 +171,6 @@ class Figures {
   #secondCounts: number[];
   #worstSecond = 0;
   #across = 0;
-  readonly #latencies: number[] = [];
 
   constructor(targets: number) {
     this.#counts = new Array<number>(targets).fill(0);
@@ -201,30 +190,13 @@ class Figures {
     if (across) this.#across += 1;
   }
 
-  answered(latency: number, now: number): void {
-    if (now < WARM_UP) return;
-    const step = Math.floor(latency / HISTOGRAM_STEP);
-    this.#latencies[step] = (this.#latencies[step] ?? 0) + 1;
-  }
-
   result(): SimulationResult {
     const total = this.#counts.reduce((sum, count) => sum + count, 0);
     return {
       busiest: busiest(this.#counts),
       busiestInASecond: this.#worstSecond,
       shareAcrossZones: this.#across / total,
-      p50: this.#percentile(0.5),
-      p99: this.#percentile(0.99),
     };
-  }
-
-  #percentile(share: number): number {
-    let rest = share * this.#latencies.reduce((sum, count) => sum + count, 0);
-    const step = this.#latencies.findIndex((count = 0) => {
-      rest -= count;
-      return rest <= 0;
-    });
-    return (step + 1) * HISTOGRAM_STEP;
   }
 }
 

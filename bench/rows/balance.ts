@@ -124,7 +124,6 @@ interface Scenario {
   readonly drawPath: () => string;
   readonly clients?: number;
   readonly pace?: number;
-  readonly environment?: Readonly<Record<string, string>>;
   /** Goes on beside the load, until the signal fires. */
   readonly meanwhile?: (signal: AbortSignal) => Promise<void>;
 }
@@ -283,7 +282,7 @@ async function everyStrategy({ bench, zoneOf }: Setup, scenario: Scenario): Prom
 async function run(
   { signal }: Bench,
   zoneOf: Setup["zoneOf"],
-  { service, addresses, drawPath, clients = CLIENTS, pace, environment, meanwhile }: Scenario,
+  { service, addresses, drawPath, clients = CLIENTS, pace, meanwhile }: Scenario,
   strategy: RoutingStrategy,
 ): Promise<Sample> {
   const routers = await Promise.all(
@@ -291,7 +290,6 @@ async function run(
       service.startRouter(addresses?.[index] ?? service.addresses, {
         ROUTING_STRATEGY: strategy,
         ECS_CONTAINER_METADATA_URI_V4: zoneOf(zone),
-        ...environment,
       }),
     ),
   );

@@ -130,8 +130,7 @@ const updateFileSystem = command(
         ? { provisionedThroughputInMibps: provisioned }
         : {}),
     };
-    const fileSystems = state.fileSystems.map((one) => (one === before ? fileSystem : one));
-    return { state: { ...state, fileSystems }, output: describeFileSystem(state, fileSystem) };
+    return { state: replaced(state, before, fileSystem), output: describeFileSystem(state, fileSystem) };
   },
 );
 
@@ -144,11 +143,14 @@ const putLifecycleConfiguration = command(
   (state, { FileSystemId, LifecyclePolicies }) => {
     const before = findFileSystem(state, FileSystemId);
     requireAvailable(before);
-    const fileSystem: FileSystem = { ...before, lifecyclePolicies: LifecyclePolicies };
-    const fileSystems = state.fileSystems.map((one) => (one === before ? fileSystem : one));
-    return { state: { ...state, fileSystems }, output: { LifecyclePolicies } };
+    const after = { ...before, lifecyclePolicies: LifecyclePolicies };
+    return { state: replaced(state, before, after), output: { LifecyclePolicies } };
   },
 );
+
+function replaced(state: AwsState, before: FileSystem, after: FileSystem): AwsState {
+  return { ...state, fileSystems: state.fileSystems.map((each) => (each === before ? after : each)) };
+}
 
 /** EFS's operations by their API names. */
 export const efs = {

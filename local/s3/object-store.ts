@@ -72,7 +72,7 @@ export class ObjectStore {
   /** Of the object's bytes as they are, without quotes; undefined where there is no such object. */
   async etagOf(bucket: string, key: string): Promise<string | undefined> {
     const bytes = await readFile(await this.#objectPath(bucket, key)).catch(() => undefined);
-    return bytes && createHash("md5").update(bytes).digest("hex");
+    return bytes && md5Of(bytes);
   }
 
   async getObject(bucket: string, key: string): Promise<Buffer> {
@@ -198,4 +198,9 @@ async function save(body: Readable, path: string): Promise<{ etag: string; size:
     throw error;
   }
   return { etag: hash.digest("hex"), size };
+}
+
+/** The ETag of an object with these bytes, without quotes. */
+export function md5Of(bytes: Buffer): string {
+  return createHash("md5").update(bytes).digest("hex");
 }

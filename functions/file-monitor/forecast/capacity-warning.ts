@@ -1,5 +1,4 @@
 /** Whether the threshold is going to be passed within days: time to add a zone, raise the threshold, or clean up. */
-import type { Experience } from "./experience.ts";
 import { forecast, learnFrom } from "./forecast.ts";
 import { DAY, type History } from "./history.ts";
 
@@ -12,12 +11,7 @@ export const WARNING_TIME = 7 * DAY;
  *
  * @returns undefined while there is too little history.
  */
-export function mayPassWithinWarningTime(
-  history: History,
-  now: number,
-  threshold: number,
-  experience: Experience = learnFrom(history, WARNING_TIME),
-): boolean | undefined {
-  const expected = forecast(history, now, WARNING_TIME, experience);
+export function mayPassWithinWarningTime(history: History, now: number, threshold: number): boolean | undefined {
+  const expected = forecast(history, now, WARNING_TIME, learnFrom(history, WARNING_TIME));
   return expected === undefined ? undefined : expected.q90 > threshold;
 }

@@ -1,4 +1,4 @@
-/** What the forecast keeps between runs, as the text of one parameter. */
+/** What the forecast keeps between runs, as the text of one small object. */
 import * as z from "zod";
 import { type Count, type History, MINUTE } from "./history.ts";
 import { decodeNumbers, encodeNumbers } from "./vlq.ts";
@@ -30,7 +30,7 @@ export const EMPTY_MEMORY: ForecastMemory = {
   falseAlarms: 0,
 };
 
-/** A standard parameter holds 4 KB: AWS Systems Manager endpoints and quotas, "Parameter Store". */
+/** Characters. It is read and written in every run; a standard parameter of Systems Manager would hold as much. */
 export const MAX_TEXT_LENGTH = 4096;
 
 /** What is left to the history beside the other members at their longest. */

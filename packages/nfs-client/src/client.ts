@@ -19,7 +19,7 @@ import type { NfsClient, NfsClientOptions } from "./types.ts";
 
 /** Where NFSv4 servers listen (RFC 8881 §2.9.3). */
 export const NFS_PORT = 2049;
-const DEFAULT_OPERATION_TIMEOUT = 30_000;
+export const DEFAULT_OPERATION_TIMEOUT = 30_000;
 const DEFAULT_CONNECT_TIMEOUT = 5000;
 const DEFAULT_SILENCE_LIMIT = 5000;
 const DEFAULT_FILE_MODE = 0o644;

@@ -3,9 +3,9 @@
  * are byte strings, one character a byte (Latin-1): on the server they need not be UTF-8.
  */
 
-import { openChannel } from "./client.ts";
-import { Deadline } from "./deadline.ts";
+import { DEFAULT_OPERATION_TIMEOUT, openChannel } from "./client.ts";
 import { isStatus } from "./errors.ts";
+import { runOptions } from "./files/context.ts";
 import { parsePath } from "./files/paths.ts";
 import type { Channel, RunOptions } from "./session/channel.ts";
 import type { NfsClientOptions, NfsClientStatistics, OperationOptions } from "./types.ts";
@@ -61,8 +61,6 @@ export interface TreeReader {
   /** {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
-
-const DEFAULT_OPERATION_TIMEOUT = 30_000;
 
 /** How often a directory is read from its start, when it changes so that a page cannot follow the one before. */
 const MAX_READS = 5;
@@ -200,11 +198,8 @@ class Reader implements TreeReader {
     return this.close();
   }
 
-  #runOptions(options: OperationOptions = {}): RunOptions {
-    return {
-      deadline: new Deadline(options.timeout ?? this.#operationTimeout, options.signal),
-      onConnectionLoss: options.onConnectionLoss ?? "recover",
-    };
+  #runOptions(options?: OperationOptions): RunOptions {
+    return runOptions({ operationTimeout: this.#operationTimeout }, options);
   }
 }
 

@@ -17,7 +17,14 @@
  * So a count of a tree at rest gives the number of its files, whatever went on during those before.
  */
 import { toText } from "./byte-strings.ts";
-import type { Directories, FoundDirectory, KeptContents, Listing, Reading } from "./directories.ts";
+import {
+  codeOf,
+  type Directories,
+  type FoundDirectory,
+  type KeptContents,
+  type Listing,
+  type Reading,
+} from "./directories.ts";
 import { DirectoryTree, ROOT } from "./directory-tree.ts";
 
 export interface CountOptions {
@@ -166,7 +173,9 @@ class Walk {
     let next = 0;
     const takeBatch = () => {
       const batch: number[] = [];
-      for (; next < tree.size && batch.length < this.#directories.batch; next++) {
+      // It may become less between two of them.
+      const size = this.#directories.batch;
+      for (; next < tree.size && batch.length < size; next++) {
         if (tree.isSettled(next)) batch.push(next);
       }
       return batch;
@@ -388,11 +397,6 @@ class PendingDirectories {
 
 function nameOf({ name }: FoundDirectory): string {
   return name;
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return "UNKNOWN";
-  return "code" in error ? String(error.code) : "UNKNOWN";
 }
 
 /** Resolves when `signal` aborts, unless `stopListening` does so first. */

@@ -56,3 +56,8 @@ export interface SkippedEntry {
   readonly name: string;
   readonly code: string;
 }
+
+/** Why a directory could not be read. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
+}

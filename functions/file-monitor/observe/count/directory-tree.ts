@@ -124,11 +124,6 @@ export class DirectoryTree {
     return path;
   }
 
-  /** Bytes that it takes in memory. */
-  get bytes(): number {
-    return this.#words.byteLength + this.#names.capacity + this.#handles.capacity;
-  }
-
   /** Puts down what was seen of a directory, but for the directories in it. */
   set(directory: number, { files, mark, id, handle, settled, checked = false }: SeenDirectory): void {
     const at = directory * WORDS;
@@ -211,10 +206,6 @@ const GROWTH = 1.5;
 class Bytes {
   length = 0;
   #buffer = Buffer.allocUnsafeSlow(256);
-
-  get capacity(): number {
-    return this.#buffer.length;
-  }
 
   /** @returns where they begin. */
   add(bytes: Uint8Array): number {

@@ -9,7 +9,7 @@
 import * as fs from "node:fs";
 import { lstat, opendir, readdir } from "node:fs/promises";
 import { toByteString } from "./byte-strings.ts";
-import type { Directories, Listing, Reading, SkippedEntry } from "./directories.ts";
+import { codeOf, type Directories, type Listing, type Reading, type SkippedEntry } from "./directories.ts";
 import { type DirectoryTree, ROOT } from "./directory-tree.ts";
 
 /**
@@ -203,8 +203,4 @@ async function exists(path: string): Promise<boolean> {
 
 function bytesOf(path: string): Buffer {
   return Buffer.from(path, "latin1");
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
 }

@@ -24,7 +24,10 @@ export interface FileContext {
   readonly operationTimeout: number;
 }
 
-export function runOptions({ operationTimeout }: FileContext, options: OperationOptions = {}): RunOptions {
+export function runOptions(
+  { operationTimeout }: Pick<FileContext, "operationTimeout">,
+  options: OperationOptions = {},
+): RunOptions {
   return {
     deadline: new Deadline(options.timeout ?? operationTimeout, options.signal),
     onConnectionLoss: options.onConnectionLoss ?? "recover",
