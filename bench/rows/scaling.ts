@@ -1,4 +1,7 @@
-/** What more mount targets bring: the router over one, two and three, each with the same bandwidth. */
+/**
+ * Whether the router is a bottleneck: over one, two and three servers, each with the same bandwidth. It says nothing of
+ * Amazon EFS, which documents its limits per file system.
+ */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFileClient, type FileClient } from "../../local/demo/file-client.ts";
