@@ -11,6 +11,7 @@ const mountTargetSchema = z.looseObject({
   availability_zone: z.string().min(1),
   subnet_id: z.string().regex(/^subnet-[0-9a-f]+$/, "must look like subnet-0123abcd"),
   port: z.int().min(1).max(65_535).optional(),
+  retiring_since: z.iso.datetime({ offset: true, error: "must be a time like 2026-11-29T01:02:03Z" }).optional(),
 });
 
 const mountTableSchema = z.looseObject({
@@ -29,7 +30,12 @@ const mountTableSchema = z.looseObject({
   }),
 });
 
-/** One mount target in state `available`. `port` is 2049 when absent. Unknown keys are kept. */
+/**
+ * One mount target in state `available`. `port` is 2049 when absent. Unknown keys are kept.
+ *
+ * One with `retiring_since` (ISO 8601) will be deleted: routers send nothing new there, and let what is in flight finish.
+ * A router that doesn't know the key goes on using the target.
+ */
 export type MountTarget = z.infer<typeof mountTargetSchema>;
 
 /** The whole document. Unknown keys are kept. */
