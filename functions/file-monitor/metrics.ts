@@ -24,6 +24,10 @@
  * | AvailabilityZonesLeft | Count | mount targets that could still be added |
  * | MountTargetCreated | Count | 1 when a mount target became available in the run, else 0 |
  * | MountTargetCreationFailed | Count | 1 when one was wanted but could not be added, else 0 |
+ * | ScaleInWanted | Count | 1 when a mount target is retired or deleted, or with scaleIn observe would be, else 0; only with scaleIn |
+ * | RetiringMountTargets | Count | mount targets that the table marks as retiring |
+ * | MountTargetDeleted | Count | 1 when a retired mount target was deleted in the run, 0 when that failed |
+ * | MountTargetDeletionFailed | Count | 1 when a retired mount target could not be deleted, else 0 |
  * | TableUpdated | Count | 1 when the mount table was written, else 0 |
  * | DeploymentStarted | Count | 1 when the service was deployed, else 0 |
  *
@@ -55,7 +59,7 @@ type Measurement = readonly [
 ];
 
 function measure(result: MonitorResult): Measurement[] {
-  const { fileCount, threshold, created, mountTargets, countComplete, countAge } = result;
+  const { fileCount, threshold, created, mountTargets, countComplete, countAge, scaleIn, retiring, deleted } = result;
   const { Count, Milliseconds, Percent } = MetricUnit;
   return [
     ["RunFailed", Count, result.statusCode === 500],
@@ -76,6 +80,10 @@ function measure(result: MonitorResult): Measurement[] {
     ["AvailabilityZonesLeft", Count, result.availabilityZonesLeft],
     ["MountTargetCreated", Count, created === undefined ? undefined : created !== null],
     ["MountTargetCreationFailed", Count, result.creationFailed],
+    ["ScaleInWanted", Count, scaleIn && scaleIn.action !== "none"],
+    ["RetiringMountTargets", Count, retiring === undefined ? undefined : retiring !== null],
+    ["MountTargetDeleted", Count, deleted === undefined ? undefined : deleted !== null],
+    ["MountTargetDeletionFailed", Count, result.deletionFailed],
     ["TableUpdated", Count, result.tableUpdated],
     ["DeploymentStarted", Count, result.deployed],
   ];

@@ -4,19 +4,23 @@
  * Each step asks AWS again before it acts and acts only where something differs, so a run may be repeated, may overlap
  * another, and may die between any two calls.
  */
-import { addMountTarget, MountTargetCreationError } from "./act/add-mount-target.ts";
 import { publishTable } from "./act/publish-table.ts";
 import { type Roll, rollService } from "./act/roll-service.ts";
-import { countAvailabilityZonesLeft, type Decision, decide, type Observation } from "./decide/decide.ts";
-import { raiseAlarm } from "./forecast/alarms.ts";
-import { beginScaleOut, endScaleOut } from "./forecast/lead-time.ts";
+import { keepRetirement, scaleIn } from "./act/scale-in.ts";
+import { scaleOut } from "./act/scale-out.ts";
+import { type Decision, decide, type Observation } from "./decide/decide.ts";
+import { countAvailabilityZonesLeft, countMountTargets } from "./decide/scale-out.ts";
+import { forgetUnfoundedAlarm } from "./forecast/alarms.ts";
+import { endScaleOut } from "./forecast/lead-time.ts";
 import type { ForecastMemory } from "./forecast/memory.ts";
-import { type Account, observeAccount } from "./observe/account.ts";
+import { observeAccount } from "./observe/account.ts";
 import { observeCapacity } from "./observe/capacity.ts";
 import { observeFiles } from "./observe/files.ts";
 import { type KeptForecast, loadForecast, saveForecast } from "./observe/kept-forecast.ts";
+import { type KeptStability, loadStability } from "./observe/kept-stability.ts";
+import { observeStability } from "./observe/stability.ts";
 import { observeThreshold } from "./observe/threshold.ts";
-import type { MonitorResult, Outcome, Report } from "./result.ts";
+import { failure, type MonitorResult, type Outcome, type Report } from "./result.ts";
 import type { Run } from "./run.ts";
 
 /** Runs the monitor once. Never rejects: whatever fails is a result with statusCode 500. */
@@ -34,27 +38,37 @@ export async function monitor(run: Run): Promise<MonitorResult> {
 
 async function reconcile(run: Run, report: Report): Promise<Outcome> {
   const { settings } = run;
-  const kept = await loadForecast(run);
-  let seen = await observe(run, kept.memory, report);
+  const kept: Kept = { forecast: await loadForecast(run), stability: await loadStability(run) };
+  let seen = await observe(run, kept, report);
   let decision = decide(seen.observation, settings);
-  if (decision.action === "create" && report.countAge !== 0) {
-    // Files may have been deleted since the last count: only a count of this run may add a mount target.
-    seen = await observe({ ...run, mustCount: true }, kept.memory, report);
+  if (isChange(decision) && report.countAge !== 0) {
+    // Files may have been added or deleted since the last count: only a count of this run may change a mount target.
+    seen = await observe({ ...run, mustCount: true }, kept, report);
     decision = decide(seen.observation, settings);
   }
-  const { outcome, account, kept: remembered } = await carryOut(run, kept, seen, decision, report);
+  reportScaleIn(run, decision, report);
+  const { outcome, account, forecast: remembered, marked } = await carryOut(run, kept, seen, decision, report);
   report.mountTargets = account.mountTargets;
   report.availabilityZonesLeft = countAvailabilityZonesLeft(account, settings);
   report.endInSight = observeCapacity(run, seen.memory.history, report);
 
   // Table and service are updated even where no mount target could be added.
-  report.tableUpdated = await publishTable(run, account.mountTargets);
+  report.tableUpdated = await publishTable(run, account.mountTargets, marked);
   const roll = settings.rollout.kind === "rolling-deployment" ? await rollService(run, settings.rollout) : "done";
   report.deployed = roll === "started";
   if (remembered !== undefined && isAllInUse(report, roll)) {
     await saveForecast(run, remembered, endScaleOut(remembered.memory, Date.now()));
   }
+  if (marked !== "unknown") report.retiring = marked?.mountTargetId ?? null;
   return outcome;
+}
+
+function reportScaleIn({ settings }: Run, decision: Decision, report: Report): void {
+  if (settings.scaleIn === undefined) return;
+  report.scaleIn =
+    decision.action === "retire" || decision.action === "delete"
+      ? decision
+      : { action: "none", reason: "reason" in decision ? decision.reason : "a mount target is wanted" };
 }
 
 /** Whether every router uses every mount target. Those that read the table again have done so since an earlier run wrote it. */
@@ -62,105 +76,44 @@ function isAllInUse({ mountTargets = [], tableUpdated }: Report, roll: Roll): bo
   return roll === "done" && tableUpdated === false && mountTargets.every(({ state }) => state !== "creating");
 }
 
+/** What the runs before have left. */
+interface Kept {
+  readonly forecast: KeptForecast;
+  readonly stability: KeptStability;
+}
+
 interface Seen {
   readonly observation: Observation;
-  /** What is to be remembered. */
+  /** What the forecast is to remember. */
   readonly memory: ForecastMemory;
 }
 
-async function observe(run: Run, before: ForecastMemory, report: Report): Promise<Seen> {
+async function observe(run: Run, kept: Kept, report: Report): Promise<Seen> {
   const { log } = run;
   const files = await observeFiles(run);
   Object.assign(report, files);
-  const { memory, report: threshold } = observeThreshold(run, before, files);
-  Object.assign(report, threshold);
-  log.info(files.countAge === 0 ? "The files are counted" : "The last count is recent enough", { ...report });
   const account = await observeAccount(run);
   report.mountTargets = account.mountTargets;
-  const { effectiveThreshold } = threshold;
-  return { observation: { ...account, fileCount: files.fileCount, effectiveThreshold }, memory };
+  const before = forgetUnfoundedAlarm(kept.forecast.memory, Date.now(), countMountTargets(account));
+  const { memory, report: threshold, thresholdAfterScaleIn } = observeThreshold(run, before, files);
+  Object.assign(report, threshold);
+  log.info(files.countAge === 0 ? "The files are counted" : "The last count is recent enough", { ...report });
+  const { effectiveThreshold, thresholdPassed } = threshold;
+  const counted = { ...files, thresholdPassed, thresholdAfterScaleIn };
+  const scaleIn = await observeStability(run, kept.stability, account, counted);
+  return { observation: { ...account, fileCount: files.fileCount, effectiveThreshold, scaleIn }, memory };
 }
 
-interface Reconciled extends Scaling {
-  /** Undefined where it could not be kept. */
-  readonly kept: KeptForecast | undefined;
-}
-
-/**
- * Carries the decision out, and remembers what there is to remember.
- *
- * That a forecast adds a mount target is kept first, so that it adds only one: where it can't be kept, or another run was
- * faster, the configured threshold decides.
- */
-async function carryOut(
-  run: Run,
-  before: KeptForecast,
-  { observation, memory }: Seen,
-  decision: Decision,
-  report: Report,
-): Promise<Reconciled> {
-  if (decision.action === "none") {
-    const kept = await saveForecast(run, before, memory);
-    return { ...(await scale(run, observation, decision, report)), kept };
+/** Carries the decision out, and remembers what there is to remember. */
+async function carryOut(run: Run, kept: Kept, seen: Seen, decision: Decision, report: Report) {
+  if (decision.action === "retire" || decision.action === "delete") {
+    return await scaleIn(run, kept, seen, decision, report);
   }
-  const now = Date.now();
-  // How long one takes that somebody else has begun is not known.
-  const begun = decision.action === "create" ? beginScaleOut(memory, now) : memory;
-  const isAheadOfTime = report.thresholdPassed === false;
-  const kept = await saveForecast(run, before, isAheadOfTime ? raiseAlarm(begun, now) : begun);
-  if (isAheadOfTime && kept === undefined) {
-    run.log.warn("No mount target is added ahead of time: the forecast's memory could not be written", {});
-    const fixed = { ...observation, effectiveThreshold: undefined };
-    return { ...(await scale(run, fixed, decide(fixed, run.settings), report)), kept };
-  }
-  if (isAheadOfTime) run.log.info("A mount target is added ahead of time", { reason: report.thresholdReason });
-  const scaling = await scale(run, observation, decision, report);
-  if (kept === undefined || !scaling.isRefused) return { ...scaling, kept };
-  return { ...scaling, kept: await saveForecast(run, kept, memory) };
+  const marked = await keepRetirement(run, kept.stability, seen.observation, decision);
+  return { ...(await scaleOut(run, kept.forecast, seen, decision, report)), marked };
 }
 
-interface Scaling {
-  readonly outcome: Outcome;
-  /** As it is afterwards. */
-  readonly account: Account;
-  /** Whether a mount target was wanted, and none is being created: EFS took none. */
-  readonly isRefused?: boolean;
-}
-
-const NO_ACTION: Outcome = { statusCode: 200, message: "No action needed" };
-
-/** Carries the decision out. */
-async function scale(run: Run, observation: Observation, decision: Decision, report: Report): Promise<Scaling> {
-  const { log } = run;
-  report.created = null;
-  report.creationFailed = false;
-  if (decision.action === "none") {
-    if (decision.cause === "no-place") sayNoPlace(run, report, decision.reason);
-    return { outcome: NO_ACTION, account: observation };
-  }
-  try {
-    const { added, account } = await addMountTarget(run, observation, decision);
-    if (added === undefined) {
-      sayNoPlace(run, report, "EFS supports no mount target in the Availability Zones that have none");
-      return { outcome: NO_ACTION, account, isRefused: true };
-    }
-    report.created = added;
-    const message = `Mount target ${added.mountTargetId} added in ${added.availabilityZone}`;
-    return { outcome: { statusCode: 200, message }, account };
-  } catch (error) {
-    log.error("No mount target could be added", { error });
-    report.creationFailed = true;
-    const isRefused = error instanceof MountTargetCreationError && error.wasRefused;
-    return { outcome: failure(error), account: await observeAccount(run), isRefused };
-  }
-}
-
-/** Before the threshold is passed, nothing is missing yet. */
-function sayNoPlace({ log }: Run, { thresholdPassed }: Report, reason: string): void {
-  if (thresholdPassed) log.warn("The threshold is passed, but no mount target can be added", { reason });
-  else log.info("No mount target can be added ahead of time", { reason });
-}
-
-function failure(error: unknown): Outcome {
-  return { statusCode: 500, error: error instanceof Error ? error.message : String(error) };
+/** Whether a mount target is to be added or taken away. */
+function isChange({ action }: Decision): boolean {
+  return action === "create" || action === "retire" || action === "delete";
 }

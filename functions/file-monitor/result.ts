@@ -11,6 +11,12 @@ export type Outcome =
   | { readonly statusCode: 200; readonly message: string }
   | { readonly statusCode: 500; readonly error: string };
 
+export const NO_ACTION: Outcome = { statusCode: 200, message: "No action needed" };
+
+export function failure(error: unknown): Outcome {
+  return { statusCode: 500, error: error instanceof Error ? error.message : String(error) };
+}
+
 /** What the run saw and did. A member is absent when the run failed before it was known. */
 export interface Report {
   /** A lower bound unless `countComplete`. */
@@ -51,8 +57,22 @@ export interface Report {
   created?: MountTargetDescription | null;
   /** Whether one was wanted but could not be added. */
   creationFailed?: boolean;
+  /** What was decided about taking a mount target away, and why; with `scaleIn: observe`, what would be done. */
+  scaleIn?: ScaleInReport;
+  /** The mount target that the table marks as retiring; null for none. */
+  retiring?: string | null;
+  /** The mount target that was deleted in this run; null when that failed. */
+  deleted?: MountTargetDescription | null;
+  deletionFailed?: boolean;
   tableUpdated?: boolean;
   deployed?: boolean;
+}
+
+export interface ScaleInReport {
+  readonly action: "none" | "retire" | "delete";
+  readonly mountTarget?: MountTargetDescription;
+  /** In words. */
+  readonly reason: string;
 }
 
 /** What is expected, and what `thresholdMode: forecast` makes of it. */

@@ -2,6 +2,7 @@ import type { TlsOptions } from "nfs-client";
 import type { AwsSession } from "./aws/session.ts";
 import type { Deadline } from "./deadline.ts";
 import type { PastCounts } from "./decide/count-schedule.ts";
+import type { Stability } from "./decide/stability.ts";
 import type { CountReport } from "./result.ts";
 import type { Settings } from "./settings.ts";
 
@@ -23,6 +24,8 @@ export interface Memory {
   effectiveThreshold?: number;
   /** When a run last warned that the threshold will be passed with no Availability Zone left: milliseconds since 1970. */
   capacityWarnedAt?: number;
+  /** Where no bucket keeps it. */
+  stability?: Stability;
   /** Of the tree in the bucket, since it was last read or written. */
   treeEtag?: string | undefined;
   /** To mount targets. */

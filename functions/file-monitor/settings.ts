@@ -5,7 +5,11 @@ import { posix } from "node:path";
 import type { MountTargetTlsSettings } from "@efs-mount-autoscaling/efs-tls";
 import { DEFAULT_NFS_PORT } from "@efs-mount-autoscaling/mount-table";
 import * as z from "zod";
+import type { ServiceName } from "./aws/service.ts";
 import { THRESHOLD_MODES, type ThresholdMode } from "./forecast/threshold.ts";
+
+/** `observe` says what `on` would do. */
+export const SCALE_IN_MODES = ["off", "observe", "on"] as const;
 
 /** How routers get a changed mount table: by new tasks, or by reading it again themselves. */
 export type Rollout =
@@ -18,6 +22,35 @@ export type CountVia =
   | { readonly kind: "mount"; readonly countedPath: string }
   /** Plain TCP where `tls` is undefined. */
   | { readonly kind: "nfs"; readonly port: number; readonly tls: MountTargetTlsSettings | undefined };
+
+/** When a mount target is taken away again, and which one never. All times are milliseconds. */
+export interface ScaleInSettings {
+  /** Says what would be done, and does nothing. */
+  readonly isObserved: boolean;
+  /** The share of the threshold that the count has to be below: above 0 and below 1. */
+  readonly share: number;
+  /** For how long every run has to find so few files. */
+  readonly window: number;
+  /** For how long the mount targets must have been the same, and the threshold not passed. */
+  readonly rest: number;
+  readonly minMountTargets: number;
+  /** Those that belong to the stack or to somebody else. */
+  readonly keptMountTargetIds: readonly string[];
+  /** The monitor gives it to the mount targets that it makes. */
+  readonly securityGroupId: string;
+  /** In whose Availability Zones this function needs a mount target, to mount the file system. */
+  readonly mountedSubnetIds: readonly string[];
+  /** How long a router may still work through a mount target that its table no longer gives it. */
+  readonly drainTime: number;
+  /** No mount target is taken away while an alarm is on that is sent there. */
+  readonly alarmTopicArn: string | undefined;
+  /** Whether an Availability Zone with tasks keeps its mount target. */
+  readonly keepsTaskZones: boolean;
+  /** The routers'. */
+  readonly service: ServiceName;
+  /** Whether running routers read the mount table again. */
+  readonly isHotReload: boolean;
+}
 
 /** All times are milliseconds. */
 export interface Settings {
@@ -52,6 +85,8 @@ export interface Settings {
   /** The KMS key of a SecureString parameter; Parameter Store's own key (aws/ssm) when absent. */
   readonly parameterKeyId: string | undefined;
   readonly rollout: Rollout;
+  /** Undefined where no mount target is taken away. */
+  readonly scaleIn: ScaleInSettings | undefined;
 }
 
 /** An environment the monitor cannot run with; the message names every bad variable, its value and what is allowed. */
@@ -88,10 +123,14 @@ function wholeNumber(from: number, to: number) {
   return numberBetween(/^\d+$/, from, to, `a whole number from ${from} to ${to}`);
 }
 
-/** Seconds, fractions allowed, to milliseconds. */
 function seconds(from: number, to: number) {
-  return numberBetween(/^\d+(\.\d+)?$/, from, to, `a number of seconds from ${from} to ${to}`).transform(
-    (s) => s * 1000,
+  return duration("seconds", 1000, from, to);
+}
+
+/** A length of time, fractions allowed, to milliseconds. */
+function duration(unit: string, milliseconds: number, from: number, to: number) {
+  return numberBetween(/^\d+(\.\d+)?$/, from, to, `a number of ${unit} from ${from} to ${to}`).transform(
+    (number) => number * milliseconds,
   );
 }
 
@@ -101,7 +140,16 @@ function numberBetween(form: RegExp, from: number, to: number, allowed: string) 
     .refine((number) => number >= from && number <= to, allowed);
 }
 
-const SUBNET_IDS = /^subnet-[0-9a-f]+(\s*,\s*subnet-[0-9a-f]+)*$/;
+/** Ids, separated by commas. */
+function ids(form: RegExp, allowed: string) {
+  const list = (text: string) => text.split(",").map((id) => id.trim());
+  return z
+    .string(allowed)
+    .refine((text) => list(text).every((id) => form.test(id)), allowed)
+    .transform(list);
+}
+
+const subnetIds = ids(/^subnet-[0-9a-f]+$/, "subnet ids like subnet-0123abcd, separated by commas");
 
 const ecsName = text(/^[\w-]{1,255}$/, "the name of an ECS cluster or service (letters, digits, - and _), not an ARN");
 
@@ -149,9 +197,39 @@ const nfsSchema = z
     else if (COUNT_VIA === "nfs" && EFS_ACCESS_POINT_ID !== undefined) demand("NFS_TLS", "on for EFS_ACCESS_POINT_ID");
   });
 
+/** Whether mount targets are taken away, by the names that the stack's configuration has for it. */
+const scaleInSchema = z
+  .object({
+    SCALE_IN: z.enum(SCALE_IN_MODES, "off, observe or on").default("off"),
+    SCALE_IN_PERCENT: wholeNumber(1, 95).default(70),
+    SCALE_IN_MINUTES: duration("minutes", MILLISECONDS_IN_A_MINUTE, 0, 10_080).default(60 * MILLISECONDS_IN_A_MINUTE),
+    SCALE_IN_MINIMUM_AGE_HOURS: duration("hours", MILLISECONDS_IN_AN_HOUR, 0, 8760).default(
+      24 * MILLISECONDS_IN_AN_HOUR,
+    ),
+    INITIAL_MOUNT_TARGETS: wholeNumber(1, 1000).optional(),
+    KEPT_MOUNT_TARGET_IDS: ids(/^fsmt-[0-9a-f]+$/, "mount target ids like fsmt-0123abcd, separated by commas").default(
+      [],
+    ),
+    MOUNTED_SUBNET_IDS: subnetIds.default([]),
+    DRAIN_SECONDS: seconds(0, SECONDS_IN_A_DAY).default(600_000),
+    ALARM_TOPIC_ARN: text(/^arn:[^:]+:sns:[^:]+:\d+:.+$/, "the ARN of an SNS topic").optional(),
+    ROUTING_STRATEGY: z.string().optional(),
+    ECS_CLUSTER_NAME: ecsName.optional(),
+    ECS_SERVICE_NAME: ecsName.optional(),
+  })
+  .superRefine((environment, context) => {
+    if (environment.SCALE_IN === "off") return;
+    const demand = (variable: keyof typeof environment, message: string) => {
+      if (environment[variable] === undefined) context.addIssue({ code: "custom", path: [variable], message });
+    };
+    demand("INITIAL_MOUNT_TARGETS", "the number of mount targets that always stay");
+    demand("ECS_CLUSTER_NAME", "the name of the routers' cluster");
+    demand("ECS_SERVICE_NAME", "the name of the routers' service");
+  });
+
 /** The variables that the monitor reads: the stack sets them by these names. */
 export const environmentSchema = z.intersection(
-  z.intersection(rolloutSchema, nfsSchema),
+  z.intersection(z.intersection(rolloutSchema, scaleInSchema), nfsSchema),
   z.object({
     TARGET_DIRECTORY: absolutePath.default("/data"),
     EFS_MOUNT_PATH: absolutePath.default("/mnt/efs"),
@@ -171,9 +249,7 @@ export const environmentSchema = z.intersection(
     EFS_FILE_SYSTEM_ID: text(/^fs-[0-9a-f]+$/, "an EFS file system id like fs-0123abcd"),
     EFS_SECURITY_GROUP_ID: text(/^sg-[0-9a-f]+$/, "a security group id like sg-0123abcd"),
     VPC_ID: text(/^vpc-[0-9a-f]+$/, "a VPC id like vpc-0123abcd"),
-    SUBNET_IDS: text(SUBNET_IDS, "subnet ids like subnet-0123abcd, separated by commas")
-      .transform((ids) => ids.split(",").map((id) => id.trim()))
-      .optional(),
+    SUBNET_IDS: subnetIds.optional(),
     MAX_MOUNT_TARGETS: wholeNumber(1, 1000).optional(),
     MOUNT_TARGET_POLL_INTERVAL_SECONDS: seconds(0.001, 300).default(10_000),
     MOUNT_TARGET_TIMEOUT_SECONDS: seconds(0.001, 900).default(300_000),
@@ -201,6 +277,28 @@ function toCountVia(environment: MonitorEnvironment): CountVia {
     iamRegion: environment.EFS_IAM_AUTHORIZATION === "on" ? environment.AWS_REGION : undefined,
   };
   return { kind: "nfs", port, tls };
+}
+
+function toScaleIn(environment: MonitorEnvironment): ScaleInSettings | undefined {
+  const { SCALE_IN, INITIAL_MOUNT_TARGETS, ECS_CLUSTER_NAME, ECS_SERVICE_NAME } = environment;
+  const isComplete =
+    INITIAL_MOUNT_TARGETS !== undefined && ECS_CLUSTER_NAME !== undefined && ECS_SERVICE_NAME !== undefined;
+  if (SCALE_IN === "off" || !isComplete) return undefined;
+  return {
+    isObserved: SCALE_IN === "observe",
+    share: environment.SCALE_IN_PERCENT / 100,
+    window: environment.SCALE_IN_MINUTES,
+    rest: environment.SCALE_IN_MINIMUM_AGE_HOURS,
+    minMountTargets: INITIAL_MOUNT_TARGETS,
+    securityGroupId: environment.EFS_SECURITY_GROUP_ID,
+    keptMountTargetIds: environment.KEPT_MOUNT_TARGET_IDS,
+    mountedSubnetIds: environment.MOUNTED_SUBNET_IDS,
+    drainTime: environment.DRAIN_SECONDS,
+    alarmTopicArn: environment.ALARM_TOPIC_ARN,
+    keepsTaskZones: environment.ROUTING_STRATEGY === "zone-aware",
+    service: { clusterName: ECS_CLUSTER_NAME, serviceName: ECS_SERVICE_NAME },
+    isHotReload: environment.ROLLOUT === "hot-reload",
+  };
 }
 
 function toSettings(environment: MonitorEnvironment): Settings {
@@ -233,5 +331,6 @@ function toSettings(environment: MonitorEnvironment): Settings {
             clusterName: environment.ECS_CLUSTER_NAME,
             serviceName: environment.ECS_SERVICE_NAME,
           },
+    scaleIn: toScaleIn(environment),
   };
 }

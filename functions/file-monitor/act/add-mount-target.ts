@@ -5,10 +5,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createMountTarget, listMountTargets, type MountTargetDescription } from "../aws/file-system.ts";
 import { AwsCallError } from "../aws/session.ts";
 import type { Subnet } from "../aws/subnets.ts";
-import { deadlineIn } from "../deadline.ts";
-import { type Decision, decide, type Observation } from "../decide/decide.ts";
+import { decideScaleOut, type ScaleOutDecision } from "../decide/scale-out.ts";
 import { type Account, observeAccount } from "../observe/account.ts";
 import type { Run } from "../run.ts";
+import { timeToSettle } from "./time-to-settle.ts";
 
 /** No mount target could be added in this run; the message says why. */
 export class MountTargetCreationError extends Error {
@@ -26,14 +26,11 @@ export class MountTargetCreationError extends Error {
 }
 
 /** How it went, and the account as it is then. */
-export interface ScaleOut {
+export interface Addition {
   /** The mount target that is available now; undefined where EFS supports none in the Availability Zones left. */
   readonly added: MountTargetDescription | undefined;
   readonly account: Account;
 }
-
-/** The decisions that add a mount target. */
-export type ScaleOutDecision = Extract<Decision, { readonly action: "create" | "await" }>;
 
 /**
  * Adds one mount target in an Availability Zone that has none, or waits for one that is being created already.
@@ -44,13 +41,13 @@ export type ScaleOutDecision = Extract<Decision, { readonly action: "create" | "
  */
 export async function addMountTarget(
   run: Run,
-  observation: Observation,
-  firstDecision: ScaleOutDecision,
-): Promise<ScaleOut> {
+  before: Account,
+  firstDecision: Exclude<ScaleOutDecision, { readonly action: "none" }>,
+): Promise<Addition> {
   const { settings, memory, log } = run;
   const refusals = new Map<string, AwsCallError>();
-  let account: Account = observation;
-  let decision: Decision = firstDecision;
+  let account = before;
+  let decision: ScaleOutDecision = firstDecision;
   while (decision.action === "create") {
     const { subnet } = decision;
     const attempt = await attemptCreation(run, subnet);
@@ -73,7 +70,7 @@ export async function addMountTarget(
       log.info("The mount target of this Availability Zone was created meanwhile", { ...other });
       return await untilAvailable(run, account, other.mountTargetId);
     }
-    decision = decide({ ...observation, ...account }, settings);
+    decision = decideScaleOut(account, settings);
   }
   if (decision.action === "await") return await untilAvailable(run, account, decision.mountTarget.mountTargetId);
   if ([...refusals.values()].every(({ code }) => REFUSALS[code] === "Availability Zone")) {
@@ -128,19 +125,12 @@ async function attemptCreation({ aws, settings, log }: Run, subnet: Subnet): Pro
   }
 }
 
-/** Milliseconds that a run keeps to publish the table and deploy, however long a mount target takes. */
-const TIME_TO_PUBLISH = 30_000;
-
 /** States from which a mount target never becomes available. */
 const NEVER_AVAILABLE = new Set(["deleting", "deleted", "error"]);
 
-async function untilAvailable(
-  { aws, settings, deadline }: Run,
-  account: Account,
-  mountTargetId: string,
-): Promise<ScaleOut> {
-  const timeToWait = deadline.remaining() - Math.min(TIME_TO_PUBLISH, deadline.remaining() / 4);
-  const wait = deadlineIn(Math.min(settings.mountTargetTimeout, timeToWait));
+async function untilAvailable(run: Run, account: Account, mountTargetId: string): Promise<Addition> {
+  const { aws, settings } = run;
+  const wait = timeToSettle(run);
   for (;;) {
     const mountTargets = await listMountTargets(aws, settings.fileSystemId);
     const added = mountTargets.find((target) => target.mountTargetId === mountTargetId);

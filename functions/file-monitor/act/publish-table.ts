@@ -9,7 +9,7 @@ import {
 } from "@efs-mount-autoscaling/mount-table";
 import type { MountTargetDescription } from "../aws/file-system.ts";
 import { type Parameter, readParameter, writeParameter } from "../aws/parameter.ts";
-import { decideTable } from "../decide/mount-table.ts";
+import { decideTable, type Marked } from "../decide/mount-table.ts";
 import type { Run } from "../run.ts";
 
 /** No mount target is available: with an empty table, the routers could not reach the file system. */
@@ -20,16 +20,21 @@ export class NoMountTargetError extends Error {
 /**
  * Writes the table unless the parameter holds it already. A missing or broken one is replaced.
  *
+ * @param marked the mount target that is retiring.
  * @returns whether the table was written.
  * @throws {NoMountTargetError} when no mount target is available; the parameter stays as it is.
  * @throws {AwsCallError}
  */
-export async function publishTable(run: Run, mountTargets: readonly MountTargetDescription[]): Promise<boolean> {
+export async function publishTable(
+  run: Run,
+  mountTargets: readonly MountTargetDescription[],
+  marked?: Marked,
+): Promise<boolean> {
   const { aws, settings, log } = run;
   const { parameterName, parameterKeyId } = settings;
   const parameter = await readParameter(aws, parameterName);
   const current = parseTable(run, parameter);
-  const table = decideTable(current, mountTargets);
+  const table = decideTable(current, mountTargets, marked);
   if (table.mount_targets.length === 0) {
     throw new NoMountTargetError(
       `${settings.fileSystemId} has no available mount target; the mount table is left as it is`,

@@ -3,11 +3,13 @@
  */
 import {
   CreateMountTargetCommand,
+  DeleteMountTargetCommand,
   DescribeFileSystemsCommand,
+  DescribeMountTargetSecurityGroupsCommand,
   paginateDescribeMountTargets,
 } from "@aws-sdk/client-efs";
 import * as z from "zod";
-import { type AwsSession, call } from "./session.ts";
+import { AwsCallError, type AwsSession, call } from "./session.ts";
 
 export interface FileSystem {
   /** The only Availability Zone a One Zone file system can have a mount target in; undefined for a regional one. */
@@ -99,4 +101,32 @@ export function createMountTarget(
       { abortSignal: signal },
     ),
   );
+}
+
+const securityGroupsSchema = z
+  .object({ SecurityGroups: z.array(z.string()) })
+  .transform(({ SecurityGroups }) => SecurityGroups);
+
+/** The ids of a mount target's security groups. @throws {AwsCallError} */
+export function describeSecurityGroups({ efs, signal }: AwsSession, mountTargetId: string): Promise<string[]> {
+  return call("DescribeMountTargetSecurityGroups", securityGroupsSchema, () =>
+    efs.send(new DescribeMountTargetSecurityGroupsCommand({ MountTargetId: mountTargetId }), { abortSignal: signal }),
+  );
+}
+
+/**
+ * Starts the deletion of a mount target, which breaks every connection through it; it is `deleting` for a minute or two.
+ * One that is gone already is deleted.
+ *
+ * @throws {AwsCallError} with the codes of https://docs.aws.amazon.com/efs/latest/ug/API_DeleteMountTarget.html
+ */
+export async function deleteMountTarget({ efs, signal }: AwsSession, mountTargetId: string): Promise<void> {
+  try {
+    await call("DeleteMountTarget", z.unknown(), () =>
+      efs.send(new DeleteMountTargetCommand({ MountTargetId: mountTargetId }), { abortSignal: signal }),
+    );
+  } catch (error) {
+    if (error instanceof AwsCallError && error.code === "MountTargetNotFound") return;
+    throw error;
+  }
 }

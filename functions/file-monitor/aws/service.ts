@@ -3,8 +3,10 @@
  */
 import {
   DescribeServicesCommand,
+  DescribeTasksCommand,
   ListServiceDeploymentsCommand,
   type ListServiceDeploymentsCommandOutput,
+  paginateListTasks,
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs";
 import * as z from "zod";
@@ -20,10 +22,14 @@ export interface Service {
   readonly status: string;
   /** The newest deployment, in progress or not; undefined where the service has none. */
   readonly primary: Deployment | undefined;
+  /** Earlier ones, which still have tasks. */
+  readonly otherDeployments: number;
 }
 
 export interface Deployment {
   readonly createdAt: Date;
+  /** When it was completed, or changed since. */
+  readonly updatedAt: Date;
   /** Whether ECS still replaces tasks. */
   readonly isInProgress: boolean;
   /** Whether the circuit breaker stopped it, so that tasks of an earlier deployment may still run. */
@@ -37,10 +43,16 @@ export interface ServiceDeployment {
 }
 
 const deploymentSchema = z
-  .object({ status: z.string(), createdAt: z.date(), rolloutState: z.string().optional() })
-  .transform(({ status, createdAt, rolloutState }) => ({
+  .object({
+    status: z.string(),
+    createdAt: z.date(),
+    updatedAt: z.date().optional(),
+    rolloutState: z.string().optional(),
+  })
+  .transform(({ status, createdAt, updatedAt = createdAt, rolloutState }) => ({
     status,
     createdAt,
+    updatedAt,
     isInProgress: rolloutState === "IN_PROGRESS",
     hasFailed: rolloutState === "FAILED",
   }));
@@ -49,7 +61,9 @@ const servicesSchema = z
   .object({ services: z.array(z.object({ status: z.string(), deployments: z.array(deploymentSchema).default([]) })) })
   .transform(({ services: [service] }): Service | undefined => {
     if (service === undefined) return undefined;
-    return { status: service.status, primary: service.deployments.find(({ status }) => status === "PRIMARY") };
+    const primary = service.deployments.find(({ status }) => status === "PRIMARY");
+    const otherDeployments = service.deployments.filter((one) => one !== primary).length;
+    return { status: service.status, primary, otherDeployments };
   });
 
 /** The outcome by status. In any other status, a deployment is still in progress. */
@@ -119,4 +133,33 @@ export async function deployService(
       abortSignal: signal,
     }),
   );
+}
+
+/** DescribeTasks takes at most so many. */
+const MAX_TASKS = 100;
+
+const tasksSchema = z.array(z.object({ availabilityZone: z.string() }));
+
+/** The Availability Zones in which tasks of the service run, or start. @throws {AwsCallError} */
+export async function listTaskZones(
+  { ecs, signal }: AwsSession,
+  { clusterName: cluster, serviceName }: ServiceName,
+): Promise<string[]> {
+  const arns = await call("ListTasks", z.array(z.string()), async () => {
+    const listed = [];
+    const options = { client: ecs, stopOnSameToken: true };
+    for await (const page of paginateListTasks(options, { cluster, serviceName }, { abortSignal: signal })) {
+      listed.push(...(page.taskArns ?? []));
+    }
+    return listed;
+  });
+  const tasks = await call("DescribeTasks", tasksSchema, async () => {
+    const described = [];
+    for (let first = 0; first < arns.length; first += MAX_TASKS) {
+      const command = new DescribeTasksCommand({ cluster, tasks: arns.slice(first, first + MAX_TASKS) });
+      described.push(...((await ecs.send(command, { abortSignal: signal })).tasks ?? []));
+    }
+    return described;
+  });
+  return [...new Set(tasks.map(({ availabilityZone }) => availabilityZone))];
 }

@@ -1,6 +1,7 @@
 /**
  * How the monitor calls AWS: which clients, for how long, and what a failed call is.
  */
+import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { EC2Client } from "@aws-sdk/client-ec2";
 import { ECSClient } from "@aws-sdk/client-ecs";
 import { EFSClient } from "@aws-sdk/client-efs";
@@ -9,6 +10,7 @@ import { SSMClient, type SSMClientConfig } from "@aws-sdk/client-ssm";
 import * as z from "zod";
 
 export interface AwsClients {
+  readonly cloudwatch: CloudWatchClient;
   readonly ec2: EC2Client;
   readonly ecs: ECSClient;
   /** For calls that must not be sent twice: it does not retry. */
@@ -35,6 +37,7 @@ export function createAwsClients(options: AwsClientOptions = {}): AwsClients {
     ...options,
   };
   return {
+    cloudwatch: new CloudWatchClient(configuration),
     ec2: new EC2Client(configuration),
     ecs: new ECSClient(configuration),
     ecsOnce: new ECSClient({ ...configuration, maxAttempts: 1 }),

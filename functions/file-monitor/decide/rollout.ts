@@ -1,7 +1,7 @@
 /**
  * Whether the routers' service has to be deployed, so that its tasks use the published mount table.
  */
-import type { Deployment, ServiceDeployment } from "../aws/service.ts";
+import type { Deployment, Service, ServiceDeployment } from "../aws/service.ts";
 
 /**
  * Whether tasks may still use an older table than the one in the parameter.
@@ -20,6 +20,11 @@ export function mayTasksUseOlderTable(
   primary: Pick<Deployment, "createdAt" | "hasFailed"> | undefined,
 ): boolean {
   return primary !== undefined && (tableWrittenAt > primary.createdAt || primary.hasFailed);
+}
+
+/** Whether all tasks are those of one deployment, and none is being replaced. */
+export function isSteady({ primary, otherDeployments }: Service): boolean {
+  return primary !== undefined && !primary.isInProgress && !primary.hasFailed && otherDeployments === 0;
 }
 
 /** Deployments that a table gets. Another would fail like these, and every one starts tasks that fail. */

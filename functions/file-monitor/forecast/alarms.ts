@@ -11,9 +11,28 @@ export const MAX_FALSE_ALARMS = 3;
 /** How long after a scale-out on a forecast the threshold may be passed. */
 export const ALARM_VALIDITY = DAY;
 
-/** A mount target was added on a forecast. */
-export function raiseAlarm(memory: ForecastMemory, now: number): ForecastMemory {
-  return { ...memory, alarm: { time: Math.floor(now / MINUTE) * MINUTE, wasFalse: false } };
+/** How long after it was raised nobody is creating the mount target any more: a run has ended by then. */
+const MAX_CREATION_TIME = 20 * MINUTE;
+
+/**
+ * A mount target is going to be added on a forecast.
+ *
+ * @param mountTargets how many there are.
+ */
+export function raiseAlarm(memory: ForecastMemory, now: number, mountTargets?: number): ForecastMemory {
+  const time = Math.floor(now / MINUTE) * MINUTE;
+  return { ...memory, alarm: { time, wasFalse: false, mountTargetsBefore: mountTargets } };
+}
+
+/**
+ * Forgets an alarm whose mount target was never created: the run that raised it has died. It was neither right nor false,
+ * and forecasts may add a mount target again.
+ */
+export function forgetUnfoundedAlarm(memory: ForecastMemory, now: number, mountTargets: number): ForecastMemory {
+  const { alarm } = memory;
+  if (alarm?.mountTargetsBefore === undefined || alarm.wasFalse) return memory;
+  if (mountTargets > alarm.mountTargetsBefore || Math.abs(now - alarm.time) <= MAX_CREATION_TIME) return memory;
+  return { ...memory, alarm: undefined, scaleOutBegan: undefined };
 }
 
 /** Takes notice of a count: the alarm was right, or was false, or is open still. */

@@ -1,5 +1,5 @@
 /** What a run makes of its memory and of what it has counted. */
-import { forgiveFalseAlarms, MAX_FALSE_ALARMS, reviewAlarm } from "./alarms.ts";
+import { forgiveFalseAlarms, MAX_FALSE_ALARMS, reviewAlarm, withdrawAlarm } from "./alarms.ts";
 import { addCount, type Count } from "./history.ts";
 import type { ForecastMemory } from "./memory.ts";
 import {
@@ -31,6 +31,8 @@ export interface Foresight {
   /** Undefined where nothing is forecast. */
   readonly outlook: Outlook | undefined;
   readonly decision: ThresholdDecision;
+  /** What the threshold would be if the mount target that a forecast has added were gone, and forecasts could add another. */
+  readonly thresholdWithoutAlarm: number;
   /** Whether it is this run that found the false alarm which switches the forecast off. */
   readonly becameSuspended: boolean;
 }
@@ -44,6 +46,7 @@ export function foresee(before: ForecastMemory, seen: Sighting, settings: Foresi
     memory,
     outlook,
     decision,
+    thresholdWithoutAlarm: decideThreshold(outlook, withdrawAlarm(memory), settings).threshold,
     becameSuspended: decision.isSuspended && before.falseAlarms < MAX_FALSE_ALARMS,
   };
 }

@@ -20,6 +20,8 @@ export interface Alarm {
   readonly time: number;
   /** Whether it is counted as wrong already. */
   readonly wasFalse: boolean;
+  /** How many mount targets there were before; undefined where it was not kept. */
+  readonly mountTargetsBefore?: number | undefined;
 }
 
 export const EMPTY_MEMORY: ForecastMemory = {
@@ -47,6 +49,7 @@ const textSchema = z.strictObject({
   scaleOutMinute: z.int().nullable(),
   alarmMinute: z.int().nullable(),
   alarmWasFalse: z.boolean(),
+  alarmMountTargets: z.int().nonnegative().nullish(),
   falseAlarms: z.int().nonnegative(),
 });
 
@@ -59,6 +62,7 @@ export function encodeMemory({ history, leadTimes, scaleOutBegan, alarm, falseAl
     scaleOutMinute: scaleOutBegan === undefined ? null : toMinute(scaleOutBegan),
     alarmMinute: alarm === undefined ? null : toMinute(alarm.time),
     alarmWasFalse: alarm?.wasFalse ?? false,
+    alarmMountTargets: alarm?.mountTargetsBefore ?? null,
     falseAlarms,
   } satisfies z.input<typeof textSchema>);
 }
@@ -66,14 +70,20 @@ export function encodeMemory({ history, leadTimes, scaleOutBegan, alarm, falseAl
 /** @throws {MemoryError} on a text that {@link encodeMemory} of this version did not write. Begin anew then. */
 export function decodeMemory(text: string): ForecastMemory {
   try {
-    const { history, leadMinutes, scaleOutMinute, alarmMinute, alarmWasFalse, falseAlarms } = textSchema.parse(
-      JSON.parse(text),
-    );
+    const memory = textSchema.parse(JSON.parse(text));
+    const { history, leadMinutes, scaleOutMinute, alarmMinute, alarmWasFalse, alarmMountTargets, falseAlarms } = memory;
     return {
       history: decodeHistory(history),
       leadTimes: leadMinutes.map((minutes) => minutes * MINUTE),
       scaleOutBegan: scaleOutMinute === null ? undefined : scaleOutMinute * MINUTE,
-      alarm: alarmMinute === null ? undefined : { time: alarmMinute * MINUTE, wasFalse: alarmWasFalse },
+      alarm:
+        alarmMinute === null
+          ? undefined
+          : {
+              time: alarmMinute * MINUTE,
+              wasFalse: alarmWasFalse,
+              mountTargetsBefore: alarmMountTargets ?? undefined,
+            },
       falseAlarms,
     };
   } catch (error) {

@@ -21,8 +21,10 @@ export async function observeFiles(run: Run): Promise<CountReport> {
   const { mustCount, memory, settings } = run;
   const { lastCount } = memory;
   const startedAt = Date.now();
-  // A count may wait that is far from both, the configured threshold and that of the forecast.
-  const thresholds = [settings.fileCountThreshold, memory.effectiveThreshold ?? settings.fileCountThreshold];
+  // A count may wait that is far from the configured threshold, from that of the forecast, and from few files.
+  const { fileCountThreshold: configured, scaleIn } = settings;
+  const few = scaleIn === undefined ? [] : [scaleIn.share * configured];
+  const thresholds = [configured, memory.effectiveThreshold ?? configured, ...few];
   const isDue = thresholds.some((fileCountThreshold) =>
     isCountDue(startedAt, lastCount?.past, { ...settings, fileCountThreshold }),
   );

@@ -8,6 +8,8 @@ export interface ThresholdOfRun {
   readonly report: ThresholdReport;
   /** What is to be remembered. */
   readonly memory: ForecastMemory;
+  /** What a mount target that is taken away must not be needed for: the threshold that would hold then. */
+  readonly thresholdAfterScaleIn: number;
 }
 
 /** Finds the number of files above which this run adds a mount target. */
@@ -21,7 +23,8 @@ export function observeThreshold(
   const now = Date.now();
   const thresholdPassed = isThresholdPassed(fileCount, settings.fileCountThreshold);
   const count = countAge === 0 && countComplete ? { time: now - countDuration, files: fileCount } : undefined;
-  const { memory, outlook, decision, becameSuspended } = foresee(before, { now, count, thresholdPassed }, settings);
+  const foresight = foresee(before, { now, count, thresholdPassed }, settings);
+  const { memory, outlook, decision, becameSuspended, thresholdWithoutAlarm } = foresight;
   const { threshold, forecastThreshold, reason } = decision;
   run.memory.effectiveThreshold = threshold;
   const isExpected = isThresholdPassed(fileCount, forecastThreshold);
@@ -36,6 +39,7 @@ export function observeThreshold(
   }
   return {
     memory,
+    thresholdAfterScaleIn: thresholdWithoutAlarm,
     report: {
       threshold: settings.fileCountThreshold,
       thresholdPassed,

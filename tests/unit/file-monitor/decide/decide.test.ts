@@ -2,13 +2,13 @@ import { describe, expect, test } from "vitest";
 import type { MountTargetDescription } from "../../../../functions/file-monitor/aws/file-system.ts";
 import type { Subnet } from "../../../../functions/file-monitor/aws/subnets.ts";
 import {
-  countAvailabilityZonesLeft,
   type Decision,
   decide,
   isThresholdPassed,
   type Observation,
   type ScalingSettings,
 } from "../../../../functions/file-monitor/decide/decide.ts";
+import { countAvailabilityZonesLeft } from "../../../../functions/file-monitor/decide/scale-out.ts";
 
 const settings: ScalingSettings = { fileCountThreshold: 100, maxMountTargets: undefined, subnetIds: undefined };
 
@@ -143,7 +143,9 @@ function told(decision: Decision): string {
     case "create":
       return `create ${decision.subnet.subnetId}`;
     case "await":
-      return `await ${decision.mountTarget.mountTargetId}`;
+    case "retire":
+    case "delete":
+      return `${decision.action} ${decision.mountTarget.mountTargetId}`;
     case "none":
       return `none: ${decision.reason}`;
   }

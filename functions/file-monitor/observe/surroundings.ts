@@ -1,0 +1,56 @@
+/**
+ * What is around the mount targets: all that a retirement must not disturb.
+ */
+import { MountTableError, parseMountTable } from "@efs-mount-autoscaling/mount-table";
+import { listAlarmsThatAreOn } from "../aws/alarms.ts";
+import { describeSecurityGroups, type MountTargetDescription } from "../aws/file-system.ts";
+import { readParameter } from "../aws/parameter.ts";
+import { describeService, listTaskZones } from "../aws/service.ts";
+import { candidatesOf, type PublishedTable, type Surroundings } from "../decide/scale-in.ts";
+import type { Run } from "../run.ts";
+import type { ScaleInSettings } from "../settings.ts";
+import type { Account } from "./account.ts";
+
+/** Asks about the mount targets that might be taken away. @throws {AwsCallError} */
+export async function observeSurroundings(
+  run: Run,
+  account: Account,
+  settings: ScaleInSettings,
+): Promise<Surroundings> {
+  const { aws } = run;
+  const { service: name, keepsTaskZones, alarmTopicArn } = settings;
+  const [securityGroupIds, table, service, taskZones, alarms] = await Promise.all([
+    securityGroupsOf(run, candidatesOf(account, settings)),
+    readTable(run),
+    describeService(aws, name),
+    keepsTaskZones ? listTaskZones(aws, name) : [],
+    alarmTopicArn === undefined ? [] : listAlarmsThatAreOn(aws, alarmTopicArn),
+  ]);
+  return { securityGroupIds, table, service, taskZones, alarms };
+}
+
+async function securityGroupsOf(
+  { aws }: Run,
+  mountTargets: readonly MountTargetDescription[],
+): Promise<Map<string, readonly string[]>> {
+  const entries = mountTargets.map(
+    async ({ mountTargetId }) => [mountTargetId, await describeSecurityGroups(aws, mountTargetId)] as const,
+  );
+  return new Map(await Promise.all(entries));
+}
+
+async function readTable({ aws, settings }: Run): Promise<PublishedTable | undefined> {
+  const parameter = await readParameter(aws, settings.parameterName);
+  if (parameter === undefined) return undefined;
+  try {
+    const { mount_targets: targets } = parseMountTable(parameter.value);
+    const retiring = targets.flatMap(({ mount_target_id: id, retiring_since: since }) =>
+      since === undefined ? [] : [[id, since] as const],
+    );
+    return { writtenAt: parameter.lastModified, retiringSince: new Map(retiring) };
+  } catch (error) {
+    // What comes next in the run mends it.
+    if (error instanceof MountTableError) return undefined;
+    throw error;
+  }
+}
