@@ -1,9 +1,11 @@
 /**
- * AWS on one loopback port: EFS, EC2, SSM, ECS, Secrets Manager and CloudWatch Logs' groups, as their unmodified clients expect them.
+ * AWS on one loopback port: EFS, EC2, SSM, ECS, Secrets Manager, CloudWatch's alarms and CloudWatch Logs' groups, as their
+ * unmodified clients expect them.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { AwsError } from "./aws-error.ts";
+import { cloudwatch } from "./cloudwatch.ts";
 import { ec2 } from "./ec2.ts";
 import { ecs } from "./ecs.ts";
 import { efs } from "./efs.ts";
@@ -17,7 +19,7 @@ import type { AwsState } from "./state.ts";
 
 /** A call as it came in. The names are those that IAM uses: `ssm:GetParameter`. */
 export interface Call {
-  readonly service: "elasticfilesystem" | "ec2" | "ssm" | "ecs" | "secretsmanager" | "logs";
+  readonly service: "elasticfilesystem" | "ec2" | "ssm" | "ecs" | "secretsmanager" | "logs" | "cloudwatch";
   readonly operation: string;
   readonly input: unknown;
   readonly requestId: string;
@@ -79,6 +81,7 @@ const OPERATIONS: Record<Call["service"], ReadonlyMap<string, Operation>> = {
   ecs: new Map(Object.entries(ecs)),
   secretsmanager: new Map(Object.entries(secretsManager)),
   logs: new Map(Object.entries(logs)),
+  cloudwatch: new Map(Object.entries(cloudwatch)),
 };
 
 const EFS_ROUTES = [
@@ -104,11 +107,12 @@ const EFS_ROUTES = [
   },
 ] as const;
 
-const JSON_SERVICES: Readonly<Record<string, "ssm" | "ecs" | "secretsmanager" | "logs">> = {
+const JSON_SERVICES: Readonly<Record<string, "ssm" | "ecs" | "secretsmanager" | "logs" | "cloudwatch">> = {
   AmazonSSM: "ssm",
   AmazonEC2ContainerServiceV20141113: "ecs",
   secretsmanager: "secretsmanager",
   Logs_20140328: "logs",
+  GraniteServiceVersion20100801: "cloudwatch",
 };
 
 /** Starts the control plane. */

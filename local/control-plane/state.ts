@@ -18,6 +18,7 @@ export interface AwsState {
   readonly services: readonly Service[];
   readonly tasks: readonly Task[];
   readonly logGroups: readonly LogGroup[];
+  readonly alarms: readonly Alarm[];
 }
 
 export interface Subnet {
@@ -94,6 +95,13 @@ export interface SecretVersion {
   /** Staging labels: AWSCURRENT, AWSPREVIOUS. */
   readonly stages: readonly string[];
   readonly createdDate: Date;
+}
+
+export interface Alarm {
+  readonly alarmName: string;
+  /** ARNs of whom it tells. */
+  readonly alarmActions: readonly string[];
+  readonly stateValue: "OK" | "ALARM" | "INSUFFICIENT_DATA";
 }
 
 export interface LogGroup {
@@ -193,6 +201,7 @@ export interface Task {
   readonly lastStatus: TaskStatus;
   readonly desiredStatus: "RUNNING" | "STOPPED";
   readonly healthStatus: "UNKNOWN" | "HEALTHY" | "UNHEALTHY";
+  readonly availabilityZone?: string;
   readonly createdAt: Date;
   readonly startedAt?: Date;
   readonly stoppingAt?: Date;
@@ -219,5 +228,6 @@ export function emptyState(accountId: string, region: string): AwsState {
     services: [],
     tasks: [],
     logGroups: [],
+    alarms: [],
   };
 }

@@ -87,7 +87,7 @@ export function decideScaleIn(
   const candidates = candidatesOf(seen, settings);
   const mountTarget = candidates.find((one) => whyItStays(one, surroundings, settings) === undefined);
   if (mountTarget === undefined) {
-    const reasons = candidates.map((one) => `${one.mountTargetId} ${whyItStays(one, surroundings, settings)}`);
+    const reasons = candidates.map((one) => whyItStays(one, surroundings, settings));
     return { action: "none", reason: reasons.join(", ") };
   }
   const reason = `every run of the last ${inWords(settings.window)} has found fewer than ${stability.fewFiles} files`;
@@ -149,8 +149,11 @@ function whyItStays(
   { securityGroupIds, taskZones }: Surroundings,
   { securityGroupId }: ScaleInSettings,
 ): string | undefined {
-  if (!securityGroupIds.get(mountTargetId)?.includes(securityGroupId)) return "was made by somebody else";
-  return taskZones.includes(availabilityZone) ? `is in ${availabilityZone}, where tasks run` : undefined;
+  if (!securityGroupIds.get(mountTargetId)?.includes(securityGroupId))
+    return `${mountTargetId} was made by somebody else`;
+  return taskZones.includes(availabilityZone)
+    ? `${mountTargetId} is in ${availabilityZone}, where tasks run`
+    : undefined;
 }
 
 /** Whether every router has taken over the table that was published last, and none is being replaced. */
