@@ -6,9 +6,10 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { isScheduleExpression } from "./components/schedule-expression.ts";
+import { isScheduleExpression, longestPauseMinutes } from "./components/schedule-expression.ts";
 import { DEFAULT_LOAD_FACTOR, ROUTING_STRATEGIES } from "./fargate-app/src/routing/strategies.ts";
 import { THRESHOLD_MODES } from "./functions/file-monitor/forecast/threshold.ts";
+import { SCALE_IN_MODES } from "./functions/file-monitor/settings.ts";
 
 /** The namespace of the keys: the project's name in `Pulumi.yaml`. */
 export const PROJECT = "efs-mount-autoscaling";
@@ -258,6 +259,18 @@ const keys = z.object({
   forecastHorizonMinutes: wholeNumber(60, "minutes", 5, 1440).describe(
     "Maximum minutes that the forecast looks ahead; it looks as far as adding a mount target takes.",
   ),
+  scaleIn: choice("off", ...SCALE_IN_MODES).describe(
+    "Whether the monitor deletes mount targets that are no longer needed, one at a time, after the routers have stopped using them; observe only says what it would do.",
+  ),
+  scaleInPercent: wholeNumber(70, "percent", 10, 90).describe(
+    "Percent of fileCountThreshold below which a mount target is no longer needed.",
+  ),
+  scaleInMinutes: wholeNumber(60, "minutes", 15, 10_080).describe(
+    "Minutes for which every count has to be below scaleInPercent.",
+  ),
+  scaleInMinimumAgeHours: wholeNumber(24, "hours", 24, 8760).describe(
+    "Hours that a mount target stays at least; as long, no other one is added or deleted before it goes, and fileCountThreshold is not passed.",
+  ),
   scheduleExpression: key(
     "rate(5 minutes)",
     "an EventBridge expression such as rate(5 minutes) or cron(0/5 * * * ? *)",
@@ -447,6 +460,17 @@ const RULES: readonly {
       countTimeBudgetSeconds + mountTargetTimeoutSeconds > 870
         ? `must leave mountTargetTimeoutSeconds (${mountTargetTimeoutSeconds}) room in the function's 15 minutes: at most ${870 - mountTargetTimeoutSeconds}`
         : undefined,
+  },
+  {
+    about: "scaleInMinutes",
+    reads: ["scaleIn", "scaleInMinutes", "scheduleExpression"],
+    broken: ({ scaleIn, scaleInMinutes, scheduleExpression }) => {
+      // Runs further apart than half of it leave a gap, of which nothing is known.
+      const min = 3 * longestPauseMinutes(scheduleExpression);
+      return scaleIn !== "off" && scaleInMinutes < min
+        ? `must be at least ${min}, three times the longest pause of scheduleExpression`
+        : undefined;
+    },
   },
   {
     about: "taskMemory",

@@ -23,7 +23,7 @@ import { MountTargetSweeper } from "./components/mount-target-sweeper.ts";
 import { Network } from "./components/network.ts";
 import { refuseOtherPartitions } from "./components/partition.ts";
 import { Roles } from "./components/roles.ts";
-import { listenerPort, ROUTER_PORT, RouterService } from "./components/router-service.ts";
+import { listenerPort, ROUTER_PORT, RouterService, secondsToLetGo } from "./components/router-service.ts";
 import { SecurityGroups } from "./components/security-groups.ts";
 import { tagAwsResources } from "./components/tags.ts";
 import { VpcEndpoints, zonesOfEndpointServices } from "./components/vpc-endpoints.ts";
@@ -57,13 +57,15 @@ const adopted =
 
 const roles = new Roles("roles", { maintenance: config.maintenance });
 
+const needs = { maintenance: config.maintenance, scaleIn: config.scaleIn !== "off" };
+
 const network = new Network("network", {
   vpcId: config.vpcId,
   privateSubnetIds: config.privateSubnetIds,
   cidrBlock: config.vpcCidr,
   availabilityZones: config.availabilityZones,
   availabilityZoneCount: config.availabilityZoneCount,
-  zonesOfServices: config.createVpcEndpoints ? zonesOfEndpointServices({ maintenance: config.maintenance }) : {},
+  zonesOfServices: config.createVpcEndpoints ? zonesOfEndpointServices(needs) : {},
 });
 const subnetIds = network.subnets.map(({ id }) => id);
 
@@ -86,6 +88,7 @@ const vpcEndpoints = config.createVpcEndpoints
       monitor: securityGroups.monitor,
       tasks: securityGroups.tasks,
       maintenance: securityGroups.maintenance,
+      scaleIn: needs.scaleIn,
       otherClients: config.vpcId === undefined ? undefined : network.cidrBlocks,
     })
   : undefined;
@@ -163,6 +166,9 @@ const accessLogs = config.accessLogs
   ? new AccessLogs("access-logs", { days: config.logArchiveDays, retain })
   : undefined;
 
+/** Routers that are replaced with each table read it once. */
+const refreshSeconds = config.rollout === "hot-reload" ? config.mountTableRefreshSeconds : 0;
+
 const router = new RouterService("router", {
   family: stackName,
   clusterName: stackName,
@@ -194,8 +200,7 @@ const router = new RouterService("router", {
     HOT_SPOT_PERCENT: config.hotSpotShare,
     RATE_LIMIT_PER_MINUTE: config.requestsPerMinutePerClient,
     NFS_DETECTION_TIMEOUT_SECONDS: config.detectionTimeoutSeconds,
-    // Routers that are replaced with each table read it once.
-    MOUNT_TABLE_REFRESH_SECONDS: config.rollout === "hot-reload" ? config.mountTableRefreshSeconds : 0,
+    MOUNT_TABLE_REFRESH_SECONDS: refreshSeconds,
   },
   startTimeoutSeconds: config.startTimeoutSeconds,
   drainSeconds: config.drainSeconds,
@@ -229,7 +234,7 @@ const monitor = new FileMonitor("file-monitor", {
   role: roles.monitor,
   memory: config.monitorMemory,
   scheduleExpression: config.scheduleExpression,
-  failureTopicArn: topic.arn,
+  topicArn: topic.arn,
   logGroupName: `/aws/lambda/efs-mount-autoscaling-file-monitor${config.nameSuffix}`,
   logRetentionDays: config.logRetentionDays,
   countConcurrency: config.countConcurrency,
@@ -261,6 +266,19 @@ const monitor = new FileMonitor("file-monitor", {
   rollout: config.rollout,
   cluster: router.cluster,
   service: router.service,
+  scaleIn:
+    config.scaleIn === "off"
+      ? undefined
+      : {
+          mode: config.scaleIn,
+          percent: config.scaleInPercent,
+          minutes: config.scaleInMinutes,
+          minimumAgeHours: config.scaleInMinimumAgeHours,
+          minMountTargets: config.initialMountTargets,
+          keptMountTargetIds: storage.mountTargets.map(({ id }) => id),
+          drainSeconds: secondsToLetGo(refreshSeconds, config.drainSeconds),
+          routingStrategy: config.routingStrategy,
+        },
   retain,
   outlivedBy: [...connections, ...storage.ownMountTargets, sweeper],
 });

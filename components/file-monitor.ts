@@ -25,6 +25,26 @@ const EVENT_AGE_SECONDS = 2 * (TIMEOUT_SECONDS + 300);
 
 type MonitorEnvironment = Environment<typeof environmentSchema>;
 
+/** How mount targets that are no longer needed are taken away. */
+export interface ScaleInArgs {
+  /** `observe` only says what it would do. */
+  readonly mode: "observe" | "on";
+  /** Of the threshold. Example: 70. */
+  readonly percent: number;
+  /** For how long the count has to be so low. Example: 60. */
+  readonly minutes: number;
+  /** For how long nothing else must have changed. Example: 24. */
+  readonly minimumAgeHours: number;
+  /** That always stay. Example: 2. */
+  readonly minMountTargets: number;
+  /** Those of the stack, and those that it has adopted. */
+  readonly keptMountTargetIds: readonly pulumi.Input<string>[];
+  /** How long a router may still work through a mount target that its table no longer gives it. */
+  readonly drainSeconds: number;
+  /** Where a task's own Availability Zone comes first, it keeps its mount target. */
+  readonly routingStrategy: string;
+}
+
 export interface FileMonitorArgs {
   /** The folder of the function's bundle, with `index.cjs` in it. Example: `dist/file-monitor`. */
   readonly bundle: string;
@@ -33,8 +53,8 @@ export interface FileMonitorArgs {
   readonly memory: number;
   /** An EventBridge expression. Example: `rate(5 minutes)`. */
   readonly scheduleExpression: string;
-  /** Where runs that fail are reported. */
-  readonly failureTopicArn: pulumi.Input<string>;
+  /** Where runs that fail are reported, and all alarms. */
+  readonly topicArn: pulumi.Input<string>;
   /** Example: `/aws/lambda/efs-mount-autoscaling-file-monitor`. */
   readonly logGroupName: string;
   readonly logRetentionDays: number;
@@ -73,6 +93,9 @@ export interface FileMonitorArgs {
   readonly rollout: "rolling-deployment" | "hot-reload";
   readonly cluster: aws.ecs.Cluster;
   readonly service: aws.ecs.Service;
+
+  /** Default: a mount target stays. */
+  readonly scaleIn?: ScaleInArgs | undefined;
 
   /** Leave the bucket of the count in the account when it leaves the stack. */
   readonly retain: boolean;
@@ -159,6 +182,7 @@ export class FileMonitor extends pulumi.ComponentResource {
       // Without it, S3 refuses to say that an object is missing.
       { Sid: "SeeWhetherCountIsKept", Effect: "Allow", Action: "s3:ListBucket", Resource: this.#trees.bucket.arn },
       ...(args.rollout === "rolling-deployment" ? [rollStatement(args.service)] : []),
+      ...(args.scaleIn === undefined ? [] : this.#scaleIn(args, args.scaleIn)),
       ...(args.parameterKeyArn === undefined
         ? []
         : [
@@ -173,9 +197,74 @@ export class FileMonitor extends pulumi.ComponentResource {
     ];
   }
 
+  /** What the function looks at before it takes a mount target away, and the right to do so. */
+  #scaleIn(args: FileMonitorArgs, { mode, routingStrategy }: ScaleInArgs): aws.iam.PolicyStatement[] {
+    const { cluster } = args;
+    return [
+      ...(mode === "on"
+        ? [
+            {
+              Sid: "DeleteMountTargets",
+              Effect: "Allow" as const,
+              // EFS deletes the network interface in the caller's name, which the function may do for Lambda already.
+              Action: "elasticfilesystem:DeleteMountTarget",
+              Resource: args.fileSystemArn,
+            },
+          ]
+        : []),
+      {
+        Sid: "SeeWhoseMountTargets",
+        Effect: "Allow",
+        Action: "elasticfilesystem:DescribeMountTargetSecurityGroups",
+        Resource: args.fileSystemArn,
+      },
+      // EFS asks for it in the caller's name; EC2 has no resource to name for calls that only describe.
+      {
+        Sid: "SeeSecurityGroups",
+        Effect: "Allow",
+        Action: "ec2:DescribeNetworkInterfaceAttribute",
+        Resource: "*",
+      },
+      // Which alarms tell the topic is known only when they are listed.
+      {
+        Sid: "SeeAlarms",
+        Effect: "Allow",
+        Action: "cloudwatch:DescribeAlarms",
+        Resource: this.#arnOf("cloudwatch")("alarm:*"),
+      },
+      ...(args.rollout === "hot-reload"
+        ? [
+            {
+              Sid: "SeeDeployments",
+              Effect: "Allow" as const,
+              Action: "ecs:DescribeServices",
+              Resource: args.service.arn,
+            },
+          ]
+        : []),
+      ...(routingStrategy === "zone-aware"
+        ? [
+            {
+              Sid: "FindTasks",
+              Effect: "Allow" as const,
+              Action: "ecs:ListTasks",
+              Resource: "*",
+              Condition: { ArnEquals: { "ecs:cluster": cluster.arn } },
+            },
+            {
+              Sid: "SeeZonesOfTasks",
+              Effect: "Allow" as const,
+              Action: "ecs:DescribeTasks",
+              Resource: this.#arnOf("ecs")(pulumi.interpolate`task/${cluster.name}/*`),
+            },
+          ]
+        : []),
+    ];
+  }
+
   /** What AWS services do in the function's name: Lambda runs it in the VPC, EFS makes a mount target's interface. */
   #serviceCalls(args: FileMonitorArgs): aws.iam.PolicyStatement[] {
-    const arn = this.#ec2Arn();
+    const arn = this.#arnOf("ec2");
     const networkInterfaces = arn("network-interface/*");
     const subnets = args.mountTargetSubnetIds.map((id) => arn(pulumi.interpolate`subnet/${id}`));
     const groups = [args.functionSecurityGroupId, args.mountTargetSecurityGroupId].map((id) =>
@@ -210,16 +299,16 @@ export class FileMonitor extends pulumi.ComponentResource {
         Resource: [networkInterfaces, arn("*/*")],
       },
       { Sid: "SeeNetworkInterfaces", Effect: "Allow", Action: "ec2:DescribeNetworkInterfaces", Resource: "*" },
-      { Sid: "ReportFailures", Effect: "Allow", Action: "sns:Publish", Resource: args.failureTopicArn },
+      { Sid: "ReportFailures", Effect: "Allow", Action: "sns:Publish", Resource: args.topicArn },
     ];
   }
 
-  /** ARNs of EC2 resources in the stack's account and region. */
-  #ec2Arn(): (resource: pulumi.Input<string>) => pulumi.Output<string> {
+  /** ARNs of a service's resources in the stack's account and region. */
+  #arnOf(service: "cloudwatch" | "ec2" | "ecs"): (resource: pulumi.Input<string>) => pulumi.Output<string> {
     const { partition } = aws.getPartitionOutput({}, { parent: this });
     const { region } = aws.getRegionOutput({}, { parent: this });
     const { accountId } = aws.getCallerIdentityOutput({}, { parent: this });
-    return (resource) => pulumi.interpolate`arn:${partition}:ec2:${region}:${accountId}:${resource}`;
+    return (resource) => pulumi.interpolate`arn:${partition}:${service}:${region}:${accountId}:${resource}`;
   }
 
   #createFunction(args: FileMonitorArgs, policy: aws.iam.RolePolicy): aws.lambda.Function {
@@ -240,6 +329,7 @@ export class FileMonitor extends pulumi.ComponentResource {
       ...(args.rollout === "hot-reload"
         ? { ROLLOUT: args.rollout }
         : { ROLLOUT: args.rollout, ECS_CLUSTER_NAME: args.cluster.name, ECS_SERVICE_NAME: args.service.name }),
+      ...(args.scaleIn === undefined ? {} : scaleInEnvironment(args, args.scaleIn)),
       ...args.environment,
     };
     return new aws.lambda.Function(
@@ -274,14 +364,14 @@ export class FileMonitor extends pulumi.ComponentResource {
   }
 
   /** No retries: the next run does what this one did not. */
-  #reportFailures({ failureTopicArn }: FileMonitorArgs): void {
+  #reportFailures({ topicArn }: FileMonitorArgs): void {
     new aws.lambda.FunctionEventInvokeConfig(
       this.#name,
       {
         functionName: this.function.name,
         maximumRetryAttempts: 0,
         maximumEventAgeInSeconds: EVENT_AGE_SECONDS,
-        destinationConfig: { onFailure: { destination: failureTopicArn } },
+        destinationConfig: { onFailure: { destination: topicArn } },
       },
       { parent: this },
     );
@@ -327,6 +417,25 @@ function nfsEnvironment(args: FileMonitorArgs): Partial<MonitorEnvironment> {
     NFS_TLS_SERVER_NAME: args.fileSystemDnsName,
     EFS_ACCESS_POINT_ID: args.accessPoint.id,
     EFS_IAM_AUTHORIZATION: args.efsIamAuthorization ? "on" : "off",
+  };
+}
+
+function scaleInEnvironment(args: FileMonitorArgs, scaleIn: ScaleInArgs): Partial<Omit<MonitorEnvironment, "ROLLOUT">> {
+  const listed = (ids: readonly pulumi.Input<string>[]) => pulumi.all([...ids]).apply((all) => all.join(","));
+  return {
+    SCALE_IN: scaleIn.mode,
+    SCALE_IN_PERCENT: scaleIn.percent,
+    SCALE_IN_MINUTES: scaleIn.minutes,
+    SCALE_IN_MINIMUM_AGE_HOURS: scaleIn.minimumAgeHours,
+    INITIAL_MOUNT_TARGETS: scaleIn.minMountTargets,
+    KEPT_MOUNT_TARGET_IDS: listed(scaleIn.keptMountTargetIds),
+    // Where the function mounts, Lambda needs a mount target in each of their Availability Zones.
+    MOUNTED_SUBNET_IDS: args.countVia === "mount" ? listed(args.functionSubnetIds) : undefined,
+    DRAIN_SECONDS: scaleIn.drainSeconds,
+    ALARM_TOPIC_ARN: args.topicArn,
+    ROUTING_STRATEGY: scaleIn.routingStrategy,
+    ECS_CLUSTER_NAME: args.cluster.name,
+    ECS_SERVICE_NAME: args.service.name,
   };
 }
 

@@ -22,6 +22,15 @@ export const ROUTER_PORT = 8000;
 const SHUTDOWN_SECONDS = 30;
 const STOP_SECONDS = SHUTDOWN_SECONDS + 10;
 
+/** Seconds that a running router has for what is in flight at a mount target that its table no longer gives it. */
+const MOUNT_TARGET_DRAIN_SECONDS = 300;
+
+/** For clocks that differ, and for what AWS takes to stop a task. */
+const MARGIN_SECONDS = 60;
+
+/** How many polls of the mount table may fail one after the other. */
+const FAILED_POLLS = 2;
+
 /** Seconds from the first mount target that a router reaches until the load balancer calls it healthy, at most. */
 const REGISTRATION_SECONDS = 60;
 
@@ -226,6 +235,7 @@ export class RouterService extends pulumi.ComponentResource {
       PORT: ROUTER_PORT,
       START_TIMEOUT_SECONDS: args.startTimeoutSeconds,
       SHUTDOWN_TIMEOUT_SECONDS: SHUTDOWN_SECONDS,
+      MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS: MOUNT_TARGET_DRAIN_SECONDS,
       KEEP_ALIVE_TIMEOUT_SECONDS: KEEP_ALIVE_SECONDS,
       TRUSTED_PROXIES: args.loadBalancerCidr,
       MAX_MEMORY_BYTES: Math.floor(args.taskMemory * MEMORY_SHARE) * 2 ** 20,
@@ -445,4 +455,15 @@ export class RouterService extends pulumi.ComponentResource {
 /** The load balancer's port: HTTPS where it has a certificate, else HTTP. */
 export function listenerPort(certificateArn: string | undefined): number {
   return certificateArn === undefined ? 80 : 443;
+}
+
+/**
+ * Seconds after which no router works any more on what its table no longer has: since the table was written, for routers
+ * that poll it, and since their deployment was completed, for routers that are replaced.
+ *
+ * @param refreshSeconds between two polls; 0 for routers that are replaced.
+ */
+export function secondsToLetGo(refreshSeconds: number, drainSeconds: number): number {
+  if (refreshSeconds === 0) return drainSeconds + STOP_SECONDS + MARGIN_SECONDS;
+  return (1 + FAILED_POLLS) * refreshSeconds + MOUNT_TARGET_DRAIN_SECONDS + MARGIN_SECONDS;
 }

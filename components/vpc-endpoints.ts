@@ -17,25 +17,33 @@ const INTERFACE_SERVICES = [
 /** What ECS Exec goes through, which only the maintenance task has. */
 const EXEC_SERVICE = "ssmmessages";
 
-function interfaceServices({ maintenance }: { readonly maintenance: boolean }): string[] {
-  return [...INTERFACE_SERVICES, ...(maintenance ? [EXEC_SERVICE] : [])];
+/** What the monitor sees alarms through, before it takes a mount target away. */
+const ALARM_SERVICE = "monitoring";
+
+/** Who needs more than all do. */
+interface Needs {
+  /** Whether there is a task for maintenance. */
+  readonly maintenance: boolean;
+  /** Whether mount targets may be taken away. */
+  readonly scaleIn: boolean;
+}
+
+function interfaceServices({ maintenance, scaleIn }: Needs): string[] {
+  return [...INTERFACE_SERVICES, ...(maintenance ? [EXEC_SERVICE] : []), ...(scaleIn ? [ALARM_SERVICE] : [])];
 }
 
 /**
  * The Availability Zones that have the services of the interface endpoints, by service. An endpoint cannot be made in a
  * subnet of another zone, and few services are in all of them; what a zone is called differs by account.
  */
-export function zonesOfEndpointServices(needed: {
-  /** Whether there is a task for maintenance. */
-  readonly maintenance: boolean;
-}): pulumi.Output<Record<string, string[]>> {
+export function zonesOfEndpointServices(needs: Needs): pulumi.Output<Record<string, string[]>> {
   const { region } = aws.getRegionOutput();
   const zonesOf = (service: string) =>
     aws.ec2.getVpcEndpointServiceOutput({
       serviceName: pulumi.interpolate`com.amazonaws.${region}.${service}`,
       serviceType: "Interface",
     }).availabilityZones;
-  return pulumi.output(Object.fromEntries(interfaceServices(needed).map((service) => [service, zonesOf(service)])));
+  return pulumi.output(Object.fromEntries(interfaceServices(needs).map((service) => [service, zonesOf(service)])));
 }
 
 export interface VpcEndpointsArgs {
@@ -47,6 +55,8 @@ export interface VpcEndpointsArgs {
   readonly tasks: aws.ec2.SecurityGroup;
   /** The maintenance task, where there is one. */
   readonly maintenance?: aws.ec2.SecurityGroup | undefined;
+  /** Whether mount targets may be taken away. */
+  readonly scaleIn: boolean;
   /**
    * Who else may use them, as IPv4 ranges. With private DNS, the services' names lead everyone in the VPC to the
    * endpoints, so in a VPC with other clients that is all of it. Default: nobody.
@@ -101,14 +111,16 @@ export class VpcEndpoints extends pulumi.ComponentResource {
   }
 
   #createInterfaces(args: VpcEndpointsArgs, region: pulumi.Output<string>, group: aws.ec2.SecurityGroup): void {
-    for (const service of interfaceServices({ maintenance: args.maintenance !== undefined })) {
+    const needs = { maintenance: args.maintenance !== undefined, scaleIn: args.scaleIn };
+    for (const service of interfaceServices(needs)) {
       new aws.ec2.VpcEndpoint(
         `${this.#name}-${service.replace(".", "-")}`,
         {
           vpcId: args.vpcId,
           serviceName: pulumi.interpolate`com.amazonaws.${region}.${service}`,
           vpcEndpointType: "Interface",
-          subnetIds: [...args.subnetIds],
+          // Without alarms to see, every mount target stays: one Availability Zone does, and costs less.
+          subnetIds: service === ALARM_SERVICE ? args.subnetIds.slice(0, 1) : [...args.subnetIds],
           securityGroupIds: [group.id],
           privateDnsEnabled: true,
         },
