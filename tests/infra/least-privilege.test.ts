@@ -16,6 +16,8 @@ type Role = "file-monitor" | "router-task" | "router-execution" | "maintenance-t
 /** What an AWS service does in a role's name: no bundle makes these calls, so no run records them. */
 interface ServiceCall {
   readonly role: Role;
+  /** Whether only stacks that scale in need it. */
+  readonly scaleIn?: boolean;
   readonly reason: string;
   readonly requests: (arns: Arns) => IamRequest[];
 }
@@ -51,6 +53,21 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
       const memory = `${treeBucket}/${fileSystem.split("/").at(-1)}/forecast`;
       return [request("s3:GetObject", memory), request("s3:PutObject", memory)];
     },
+  },
+  {
+    role: "file-monitor",
+    scaleIn: true,
+    reason: "The function takes a mount target away: tests/unit/file-monitor/scale-in.test.ts makes these calls",
+    requests: ({ fileSystem, networkInterface, alarm, cluster, task }) => [
+      request("elasticfilesystem:DescribeMountTargetSecurityGroups", fileSystem),
+      // EFS API reference, DescribeMountTargetSecurityGroups and DeleteMountTarget.
+      request("ec2:DescribeNetworkInterfaceAttribute", "*"),
+      request("elasticfilesystem:DeleteMountTarget", fileSystem),
+      request("ec2:DeleteNetworkInterface", networkInterface),
+      request("cloudwatch:DescribeAlarms", alarm),
+      request("ecs:ListTasks", "*", { "ecs:cluster": cluster }),
+      request("ecs:DescribeTasks", task),
+    ],
   },
   {
     role: "file-monitor",
@@ -167,9 +184,12 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
 
 /** Of each service, or for one action, a call that no role here may make: on a resource of its own, and on none. */
 const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly onNone?: string }>> = {
+  cloudwatch: { onResource: "cloudwatch:DeleteAlarms" },
   ec2: { onResource: "ec2:CreateTags", onNone: "ec2:DescribeInstances" },
   ecr: { onResource: "ecr:PutImage", onNone: "ecr:DescribeRegistry" },
   ecs: { onResource: "ecs:DeleteService" },
+  "ecs:DescribeTasks": { onResource: "ecs:StopTask" },
+  "ecs:ListTasks": { onResource: "ecs:ListTasks", onNone: "ecs:ListServices" },
   elasticfilesystem: { onResource: "elasticfilesystem:DeleteFileSystem" },
   kms: { onResource: "kms:ScheduleKeyDeletion" },
   logs: { onResource: "logs:DeleteLogStream", onNone: "logs:DescribeDestinations" },
@@ -239,7 +259,22 @@ describe.each(["defaults", "everything", "maintenance"] as const)("with %s", (co
     }
   });
 
-  const ofThisStack = ({ role }: ServiceCall) => configuration === "maintenance" || !role.startsWith("maintenance-");
+  const ofThisStack = ({ role, scaleIn }: ServiceCall) =>
+    (configuration === "maintenance" || !role.startsWith("maintenance-")) &&
+    (configuration === "everything" || scaleIn !== true);
+
+  test("only scaleIn on gives the right to delete mount targets", async () => {
+    for (const [scaleIn, expected] of [
+      ["off", "ImplicitlyDenied"],
+      ["observe", "ImplicitlyDenied"],
+      ["on", "Allowed"],
+    ] as const) {
+      const { resources } = await registerStack({ ...CONFIGURATIONS[configuration], scaleIn });
+      const ofMonitor = policiesOf(resources).get("file-monitor") ?? [];
+      const deletion = request("elasticfilesystem:DeleteMountTarget", arns.fileSystem);
+      expect((await simulate(ofMonitor, deletion)).result, scaleIn).toBe(expected);
+    }
+  });
 
   test("maintenance gives its own roles rights, and no other", async () => {
     const { resources } = await registerStack({ ...CONFIGURATIONS[configuration], maintenance: "false" });
@@ -290,6 +325,9 @@ interface Arns extends StackArns {
   readonly errorLogStream: string;
   readonly archivedObject: string;
   readonly treeBucket: string;
+  readonly alarm: string;
+  readonly cluster: string;
+  readonly task: string;
 }
 
 function arnsOf(resources: readonly Registered[]): Arns {
@@ -325,6 +363,9 @@ function arnsOf(resources: readonly Registered[]): Arns {
     logRouterLogStream: `${arnOf("LogGroup", "log-router-firelens")}:log-stream:firelens/log-router/0e0e0e0e`,
     errorLogStream: `${arnOf("LogGroup", "log-router-errors")}:log-stream:fargate-router-firelens-0e0e0e0e`,
     treeBucket: arnOf("Bucket", "file-monitor-trees"),
+    alarm: arnOf("MetricAlarm", "alarms-io-limit"),
+    cluster: arnOf("Cluster", "routers"),
+    task: `${arnOf("Cluster", "routers").replace(":cluster/", ":task/")}/0e0e0e0e`,
     archivedObject: `${arnOf("Bucket", "log-router-logs")}/logs/year=2026/month=01/day=31/hour=23/235959-0e0e0e0e.gz`,
   };
 }
@@ -365,7 +406,7 @@ function another(text: string): string {
   // A prefix of a bucket: the neighbour is another prefix.
   if (/^arn:aws:s3:.*\/\*$/.test(text)) return text.replace(/[^/]*\/\*$/, "other/object");
   // All of a kind in the account: the neighbour is another account's.
-  if (/\/\*$/.test(text)) return concrete(text).replace(ACCOUNT_ID, "999999999999");
+  if (/\/\*$|:alarm:\*$/.test(text)) return concrete(text).replace(ACCOUNT_ID, "999999999999");
   return /:\*$/.test(text) ? `${text.slice(0, -2)}-other:log-stream:one` : `${text}0`;
 }
 
