@@ -65,9 +65,10 @@ async function reconcile(run: Run, report: Report): Promise<Outcome> {
 
 function reportScaleIn({ settings }: Run, decision: Decision, report: Report): void {
   if (settings.scaleIn === undefined) return;
+  const { action } = decision;
   report.scaleIn =
-    decision.action === "retire" || decision.action === "delete"
-      ? decision
+    action === "retire" || action === "delete"
+      ? { action, mountTarget: decision.mountTarget, reason: decision.reason }
       : { action: "none", reason: "reason" in decision ? decision.reason : "a mount target is wanted" };
 }
 

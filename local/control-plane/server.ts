@@ -159,7 +159,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   async function respond(request: FastifyRequest, reply: FastifyReply, protocol: Protocol, parse: () => Named) {
     const requestId = randomUUID();
     try {
-      const call: Call = { ...parse(), requestId, accessKeyId: accessKeyId(request) };
+      const call: Call = { ...parse(), requestId, accessKeyId: accessKeyId(request.headers.authorization) };
       const fault = await options.onCall?.(call);
       if (fault !== undefined && "asOf" in fault) {
         return send(reply, protocol.success(call.operation, read(call, fault.asOf), requestId));
@@ -269,8 +269,8 @@ function toObject(value: unknown): object {
 }
 
 /** Signature Version 4 names the key: `AWS4-HMAC-SHA256 Credential=KEY/20250101/REGION/SERVICE/aws4_request, …`. */
-function accessKeyId(request: FastifyRequest): string | undefined {
-  return /Credential=([^/,]+)\//.exec(request.headers.authorization ?? "")?.[1];
+export function accessKeyId(authorization = ""): string | undefined {
+  return /Credential=([^/,]+)\//.exec(authorization)?.[1];
 }
 
 function newId(prefix: string, digits: number): string {

@@ -10,7 +10,7 @@ import { XMLBuilder, XMLParser } from "fast-xml-parser";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { z } from "zod";
 import { AwsError } from "../control-plane/aws-error.ts";
-import type { Fault } from "../control-plane/server.ts";
+import { accessKeyId, type Fault } from "../control-plane/server.ts";
 import { makeCertificate } from "../machine/certificate.ts";
 import { md5Of, ObjectStore } from "./object-store.ts";
 
@@ -19,6 +19,8 @@ interface S3Call {
   readonly operation: OperationName;
   readonly bucket: string;
   readonly key: string;
+  /** Who calls: the key in the signature. The signature itself is not checked. */
+  readonly accessKeyId: string | undefined;
 }
 
 interface LocalS3Options {
@@ -151,7 +153,12 @@ export async function startLocalS3(options: LocalS3Options): Promise<LocalS3> {
     try {
       const input = readInput(request);
       const operation = operationOf(request.method, input);
-      const fault = await options.onCall?.({ operation, bucket: input.bucket, key: input.key });
+      const fault = await options.onCall?.({
+        operation,
+        bucket: input.bucket,
+        key: input.key,
+        accessKeyId: accessKeyId(request.headers.authorization),
+      });
       const outcome = fault === undefined || fault.takesEffect ? await OPERATIONS[operation](store, input) : {};
       if (fault === undefined) return send(reply, outcome);
       if (fault.response instanceof AwsError) throw fault.response;

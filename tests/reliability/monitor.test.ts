@@ -14,10 +14,19 @@ import {
 import { efs, setLifeCycleState } from "../../local/control-plane/efs.ts";
 import type { Environment } from "../../local/control-plane/operation.ts";
 import { ssm } from "../../local/control-plane/ssm.ts";
-import type { AwsState, Service, Subnet } from "../../local/control-plane/state.ts";
+import type { Alarm, AwsState, Service, Subnet } from "../../local/control-plane/state.ts";
 import { PARAMETER_NAME } from "../../local/environments.ts";
 import { disagreementsOf } from "../support/monitor-rules.ts";
-import { CLEAN_RUN, FAULTS, MonitorWorld, READS, type Read, type RunPlan } from "../support/monitor-world.ts";
+import {
+  ALARM_TOPIC,
+  CLEAN_RUN,
+  CLEAN_RUN_OF_FEW_FILES,
+  FAULTS,
+  MonitorWorld,
+  READS,
+  type Read,
+  type RunPlan,
+} from "../support/monitor-world.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 
 let world: MonitorWorld;
@@ -79,7 +88,7 @@ function deleteMountTarget(nth: number): Change {
 }
 
 /** In an Availability Zone that has none. */
-function createMountTarget(nth: number): Change {
+function createMountTarget(nth: number, securityGroups: readonly string[] = [SECURITY_GROUP_ID]): Change {
   return (state, environment) => {
     const taken = new Set(state.mountTargets.map((target) => target.availabilityZoneName));
     const free = state.subnets.filter(
@@ -88,7 +97,7 @@ function createMountTarget(nth: number): Change {
     );
     const subnet = free[nth % Math.max(1, free.length)];
     if (subnet === undefined) return state;
-    const input = { FileSystemId: FILE_SYSTEM_ID, SubnetId: subnet.subnetId, SecurityGroups: [SECURITY_GROUP_ID] };
+    const input = { FileSystemId: FILE_SYSTEM_ID, SubnetId: subnet.subnetId, SecurityGroups: securityGroups };
     return efs.CreateMountTarget(state, input, environment).state;
   };
 }
@@ -120,13 +129,13 @@ function changeService(change: (service: Service, environment: Environment) => S
 
 const deploy = changeService((service, environment) => startDeployment(service, service.taskDefinition, environment));
 
-const completeDeployment = changeService((service, { now }) =>
-  finishServiceDeployment(
-    updateDeployment(service, primaryDeployment(service).id, now, { rolloutState: "COMPLETED" }),
-    "SUCCESSFUL",
-    now,
-  ),
-);
+/** The tasks of earlier ones are gone by then. */
+const completeDeployment = changeService((service, { now }) => {
+  const { id } = primaryDeployment(service);
+  const completed = updateDeployment(service, id, now, { rolloutState: "COMPLETED" });
+  const alone = { ...completed, deployments: completed.deployments.filter((one) => one.id === id) };
+  return finishServiceDeployment(alone, "SUCCESSFUL", now);
+});
 
 const failDeployment = changeService((service, { now }) =>
   finishServiceDeployment(
@@ -135,6 +144,10 @@ const failDeployment = changeService((service, { now }) =>
     now,
   ),
 );
+
+function setAlarm(stateValue: Alarm["stateValue"]): Change {
+  return (state) => ({ ...state, alarms: [{ alarmName: "io-limit", alarmActions: [ALARM_TOPIC], stateValue }] });
+}
 
 function isDeploying(): boolean {
   const [newest] = world.state.services[0]?.serviceDeployments ?? [];
@@ -163,21 +176,30 @@ function restore(model: Model, real: MonitorWorld): void {
   model.removedService = undefined;
 }
 
+const FEW: Partial<RunPlan> = { isThresholdPassed: false, hasFewFiles: true };
+
+/** What a retirement takes when nothing fails: its mark, the tasks that take it over, and the deletion. */
+const scaleIn = command("scale in", async (_model, real) => {
+  await real.run(CLEAN_RUN_OF_FEW_FILES);
+  if (isDeploying()) real.change(completeDeployment);
+  await real.run(CLEAN_RUN_OF_FEW_FILES);
+});
+
 /**
  * A run takes each fact from two sources, and here at most one of them is stale at a time. What happens when both are is
  * shown by tests of their own, below.
  */
 const runPlan: fc.Arbitrary<RunPlan> = fc
   .record({
-    isThresholdPassed: fc.boolean(),
-    faults: fc.array(fc.tuple(fc.nat(14), fc.constantFrom(...FAULTS)), { maxLength: 4 }),
+    load: fc.constantFrom<Partial<RunPlan>>({}, { isThresholdPassed: false }, FEW, FEW),
+    faults: fc.array(fc.tuple(fc.nat(24), fc.constantFrom(...FAULTS)), { maxLength: 4 }),
     stale: fc.option(
       fc.record({ reads: fc.constantFrom(...READS).map((read) => [read]), changes: fc.integer({ min: 1, max: 8 }) }),
       { nil: undefined },
     ),
     maxAttempts: fc.constantFrom(1, 1, 1, 2),
   })
-  .map((plan) => ({ ...plan, faults: new Map(plan.faults) }))
+  .map(({ load, ...plan }) => ({ isThresholdPassed: true, ...load, ...plan, faults: new Map(plan.faults) }))
   // Without the history of deployments, a service that is seen late is deployed twice.
   .map((plan) => (plan.stale?.reads.includes("DescribeServices") ? { ...plan, faults: new Map() } : plan));
 
@@ -214,6 +236,10 @@ const commands = fc.commands(
     overlappingRuns,
     fc.nat(5).map((nth) => byHand(`delete mount target ${nth}`, deleteMountTarget(nth))),
     fc.nat(5).map((nth) => byHand(`create mount target ${nth}`, createMountTarget(nth))),
+    fc.nat(5).map((nth) => byHand(`create mount target ${nth} of somebody else`, createMountTarget(nth, []))),
+    fc.constant(scaleIn),
+    fc.constant(scaleIn),
+    fc.constantFrom<Alarm["stateValue"]>("ALARM", "OK").map((state) => byHand(`alarm ${state}`, setAlarm(state))),
     fc.nat(5).map((nth) => byHand(`update mount target ${nth}`, setMountTarget(nth, "updating"))),
     fc.nat(5).map((nth) => byHand(`end the update of mount target ${nth}`, setMountTarget(nth, "available"))),
     fc.nat(5).map((nth) =>
@@ -322,6 +348,39 @@ test("breaks nothing at any time, and three clean runs later all agrees", { time
   );
   expect(world.counts["mount targets created"]).toBeGreaterThan(5);
   expect(world.counts.deployments).toBeGreaterThan(5);
+  expect(world.counts["mount targets deleted"]).toBeGreaterThan(0);
+});
+
+test("of few files, all that may go goes, one after the other, whatever fails on the way", {
+  timeout: 300_000,
+}, async () => {
+  const faultyRun = fc
+    .array(fc.tuple(fc.nat(24), fc.constantFrom(...FAULTS)), { minLength: 1, maxLength: 3 })
+    .map((faults): RunPlan => ({ ...CLEAN_RUN_OF_FEW_FILES, faults: new Map(faults) }));
+  await fc.assert(
+    fc.asyncProperty(fc.array(faultyRun, { maxLength: 6 }), async (plans) => {
+      world.reset({ zones: ["a", "b", "c", "d"], occupied: ["a", "b"], maxMountTargets: undefined });
+      const first = world.state.mountTargets;
+      const settle = () => void (isDeploying() && world.change(completeDeployment));
+      for (let run = 0; run < 2; run++) {
+        await world.run(CLEAN_RUN);
+        settle();
+      }
+      expect(world.state.mountTargets).toHaveLength(4);
+      for (const plan of plans) {
+        await world.run(plan);
+        settle();
+      }
+      for (let run = 0; run < 5; run++) {
+        await world.run(CLEAN_RUN_OF_FEW_FILES);
+        settle();
+      }
+      expect(world.violations).toEqual([]);
+      expect(disagreementsOf(world.state)).toEqual([]);
+      expect(world.state.mountTargets).toEqual(first);
+    }),
+    { numRuns: rounds(10, 100), seed, endOnFailure: true },
+  );
 });
 
 /** Clean runs until all agrees, which must be by the third; from then on a run that adds nothing changes nothing. */

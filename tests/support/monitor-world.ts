@@ -1,14 +1,19 @@
 /**
  * Runs of the monitor whose calls fail as planned, in an account where every change is watched.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { MonitorResult } from "../../functions/file-monitor/result.ts";
+import { ACCOUNT_ID, FILE_SYSTEM_ID, REGION } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
 import type { Environment } from "../../local/control-plane/operation.ts";
 import type { Call, Fault, StaleRead } from "../../local/control-plane/server.ts";
 import type { AwsState } from "../../local/control-plane/state.ts";
+import { type LocalS3, startLocalS3 } from "../../local/s3/server.ts";
 import { Interleaving } from "./interleaving.ts";
 import { type Deployed, MonitorAccount } from "./monitor-account.ts";
-import { violationsOf } from "./monitor-rules.ts";
+import { deletionsOf, isUnmarked, marksOf, violationsOf } from "./monitor-rules.ts";
 
 /** What goes wrong with a call. After a death none of the run's calls is carried out. */
 export const FAULTS = [
@@ -32,11 +37,15 @@ export const READS = [
   "GetParameter",
   "DescribeServices",
   "ListServiceDeployments",
+  "DescribeMountTargetSecurityGroups",
+  "DescribeAlarms",
 ] as const;
 export type Read = (typeof READS)[number];
 
 export interface RunPlan {
   readonly isThresholdPassed: boolean;
+  /** Whether there are so few files that a mount target may go. */
+  readonly hasFewFiles?: boolean;
   /** What goes wrong with the nth call. */
   readonly faults: ReadonlyMap<number, FaultKind>;
   /** Calls that see the account as it was some changes ago. */
@@ -46,6 +55,12 @@ export interface RunPlan {
 }
 
 export const CLEAN_RUN: RunPlan = { isThresholdPassed: true, faults: new Map(), maxAttempts: 1 };
+export const CLEAN_RUN_OF_FEW_FILES: RunPlan = { ...CLEAN_RUN, isThresholdPassed: false, hasFewFiles: true };
+
+/** Whom the account's alarms tell. */
+export const ALARM_TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT_ID}:alarms`;
+
+const BUCKET = "count-bucket";
 
 export interface Scenario extends Deployed {
   readonly maxMountTargets: number | undefined;
@@ -71,6 +86,8 @@ export class MonitorWorld {
     "changes by hand": 0,
     "AWS calls": 0,
     "mount targets created": 0,
+    "mount targets deleted": 0,
+    "retirements taken back": 0,
     "tables written": 0,
     deployments: 0,
   };
@@ -78,10 +95,14 @@ export class MonitorWorld {
   /** What must not happen and did, in this scenario. */
   readonly violations: string[] = [];
   readonly #account: MonitorAccount;
+  readonly #s3: LocalS3;
+  readonly #directory: string;
   readonly #runs = new Map<string, InFlightRun>();
   /** Every state of the account in this scenario, the present one last. */
   readonly #states: AwsState[] = [];
   #maxMountTargets: number | undefined;
+  /** The ids of the mount targets that there are from the start. */
+  #first: readonly string[] = [];
   #interleaving: Interleaving | undefined;
   /** How many runs are in flight at the same time, or were when the first of them began. */
   #runsTogether = 1;
@@ -89,17 +110,28 @@ export class MonitorWorld {
 
   static async start(): Promise<MonitorWorld> {
     let world: MonitorWorld | undefined;
-    world = new MonitorWorld(await MonitorAccount.start(async (call) => await world?.disturb(call)));
+    const directory = mkdtempSync(join(tmpdir(), "monitor-world-"));
+    const account = await MonitorAccount.start(async (call) => await world?.disturb(call));
+    const s3 = await startLocalS3({
+      directory,
+      buckets: [BUCKET],
+      onCall: async ({ accessKeyId }) => await world?.disturbBucket(accessKeyId),
+    });
+    world = new MonitorWorld(account, s3, directory);
     return world;
   }
 
-  private constructor(account: MonitorAccount) {
+  private constructor(account: MonitorAccount, s3: LocalS3, directory: string) {
     this.#account = account;
+    this.#s3 = s3;
+    this.#directory = directory;
     account.subscribe(() => this.#onChange());
   }
 
-  close(): Promise<void> {
-    return this.#account.close();
+  async close(): Promise<void> {
+    await this.#account.close();
+    await this.#s3.close();
+    rmSync(this.#directory, { recursive: true });
   }
 
   get state(): AwsState {
@@ -114,6 +146,8 @@ export class MonitorWorld {
   /** An account as `pulumi up` leaves it. */
   reset({ maxMountTargets, ...deployed }: Scenario): void {
     this.#byHand(() => this.#account.reset(deployed));
+    rmSync(join(this.#directory, BUCKET, FILE_SYSTEM_ID), { recursive: true, force: true });
+    this.#first = this.state.mountTargets.map(({ mountTargetId }) => mountTargetId);
     this.#states.splice(0, this.#states.length, this.state);
     this.#maxMountTargets = maxMountTargets;
     this.violations.length = 0;
@@ -134,7 +168,7 @@ export class MonitorWorld {
 
   /** Runs the monitor once, as the handler does. */
   async run(plan: RunPlan): Promise<MonitorResult> {
-    const { isThresholdPassed, faults, stale, maxAttempts } = plan;
+    const { isThresholdPassed, hasFewFiles = false, faults, stale, maxAttempts } = plan;
     this.counts.runs += 1;
     const name = `RUN-${this.counts.runs}`;
     const death = new AbortController();
@@ -144,8 +178,18 @@ export class MonitorWorld {
         name,
         maxAttempts,
         signal: death.signal,
+        s3Endpoint: this.#s3.url,
         environment: {
-          FILE_COUNT_THRESHOLD: isThresholdPassed ? "2" : "3",
+          FILE_COUNT_THRESHOLD: isThresholdPassed ? "2" : hasFewFiles ? "100" : "3",
+          COUNT_TREE_BUCKET: BUCKET,
+          // Time is no condition here: what keeps requests safe must do so without it.
+          SCALE_IN: "on",
+          SCALE_IN_MINUTES: "0",
+          SCALE_IN_MINIMUM_AGE_HOURS: "0",
+          DRAIN_SECONDS: "0",
+          INITIAL_MOUNT_TARGETS: String(Math.max(1, this.#first.length)),
+          KEPT_MOUNT_TARGET_IDS: this.#first.join(","),
+          ALARM_TOPIC_ARN: ALARM_TOPIC,
           MAX_MOUNT_TARGETS: this.#maxMountTargets === undefined ? "" : String(this.#maxMountTargets),
           // Only what disturbs a run can keep the mount target it added out of its sight: it need not wait long for that.
           MOUNT_TARGET_TIMEOUT_SECONDS: faults.size > 0 || stale !== undefined ? "0.15" : "5",
@@ -172,18 +216,9 @@ export class MonitorWorld {
 
   /** What becomes of a call. */
   async disturb(call: Call): Promise<Fault | StaleRead | undefined> {
+    const fault = await this.disturbBucket(call.accessKeyId);
     const run = this.#runs.get(call.accessKeyId ?? "");
-    const number = run === undefined ? 0 : run.calls++;
-    this.counts["AWS calls"] += 1;
-    await this.#interleaving?.turn();
-    // It comes from a run that has died, or gave up waiting for this very response.
-    if (run === undefined || run.death.signal.aborted) return { takesEffect: false, response: "connection-closed" };
-    const kind = run.plan.faults.get(number);
-    if (kind !== undefined) {
-      this.#count(kind);
-      if (kind.startsWith("death")) run.death.abort();
-      return faultOf(kind);
-    }
+    if (fault !== undefined || run === undefined) return fault;
     const { stale } = run.plan;
     if (stale === undefined || !stale.reads.some((read) => read === call.operation)) return undefined;
     const index = Math.max(0, this.#states.length - 1 - stale.changes);
@@ -194,12 +229,29 @@ export class MonitorWorld {
     return { asOf };
   }
 
+  /** What becomes of a call to the bucket, where nothing is stale: S3 is strongly consistent. */
+  async disturbBucket(accessKeyId = ""): Promise<Fault | undefined> {
+    const run = this.#runs.get(accessKeyId);
+    const number = run === undefined ? 0 : run.calls++;
+    this.counts["AWS calls"] += 1;
+    await this.#interleaving?.turn();
+    // It comes from a run that has died, or gave up waiting for this very response.
+    if (run === undefined || run.death.signal.aborted) return { takesEffect: false, response: "connection-closed" };
+    const kind = run.plan.faults.get(number);
+    if (kind === undefined) return undefined;
+    this.#count(kind);
+    if (kind.startsWith("death")) run.death.abort();
+    return faultOf(kind);
+  }
+
   #onChange(): void {
     const before = this.#states.at(-1);
     const after = this.state;
     this.#states.push(after);
     if (this.#isByHand || before === undefined) return;
     if (after.mountTargets.length > before.mountTargets.length) this.counts["mount targets created"] += 1;
+    this.counts["mount targets deleted"] += deletionsOf(before, after).length;
+    this.counts["retirements taken back"] += marksOf(before).filter((id) => isUnmarked(after, id)).length;
     if (after.parameters !== before.parameters) this.counts["tables written"] += 1;
     if (after.services !== before.services) this.counts.deployments += 1;
     const oldestView = Math.min(...[...this.#runs.values()].map((run) => run.oldestView));
@@ -209,6 +261,8 @@ export class MonitorWorld {
       seen: this.#states.slice(oldestView, -1),
       maxMountTargets: this.#maxMountTargets,
       runs: this.#runsTogether,
+      history: this.#states,
+      first: this.#first,
     });
     this.violations.push(...violations);
   }

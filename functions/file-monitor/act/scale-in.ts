@@ -81,7 +81,10 @@ export async function scaleIn(
   }
   if (!isDeletion) {
     log.info("A mount target is retiring", { ...mountTarget, reason });
-    return unchanged;
+    return {
+      ...unchanged,
+      outcome: { statusCode: 200, message: `Mount target ${mountTarget.mountTargetId} is retiring` },
+    };
   }
   report.deleted = null;
   report.deletionFailed = false;
@@ -95,7 +98,7 @@ export async function scaleIn(
     report.deleted = mountTarget;
     const message = `Mount target ${mountTarget.mountTargetId} deleted in ${mountTarget.availabilityZone}`;
     log.info("A mount target is deleted", { ...mountTarget, reason });
-    return { outcome: { statusCode: 200, message }, account, forecast, marked };
+    return { outcome: { statusCode: 200, message }, account, forecast, marked: undefined };
   } catch (error) {
     log.error("The retired mount target could not be deleted", { ...mountTarget, error });
     report.deletionFailed = true;
