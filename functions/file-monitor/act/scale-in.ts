@@ -6,8 +6,7 @@
  */
 import type { Decision, Observation } from "../decide/decide.ts";
 import type { Marked } from "../decide/mount-table.ts";
-import type { ScaleInDecision } from "../decide/scale-in.ts";
-import type { Retirement } from "../decide/stability.ts";
+import { retirementAfter, type ScaleInDecision } from "../decide/scale-in.ts";
 import { withdrawAlarm } from "../forecast/alarms.ts";
 import type { ForecastMemory } from "../forecast/memory.ts";
 import { observeAccount } from "../observe/account.ts";
@@ -32,26 +31,13 @@ export async function keepRetirement(
   if (run.settings.scaleIn === undefined) return undefined;
   if (kept === "unknown" || scaleIn === undefined) return "unknown";
   const { stability, now } = scaleIn;
-  const retirement = run.settings.scaleIn.isObserved ? undefined : retirementBy(decision, stability.retirement, now);
+  const retirement = run.settings.scaleIn.isObserved ? undefined : retirementAfter(decision, stability.retirement, now);
   const before = stability.retirement;
   if (before !== undefined && retirement === undefined && decision.action !== "delete") {
     run.log.info("A retirement ends", { mountTargetId: before.mountTargetId, reason: reasonOf(decision) });
   }
   const saved = await saveStability(run, kept, { ...stability, retirement });
   return saved === undefined ? "unknown" : retirement;
-}
-
-function retirementBy(decision: Decision, before: Retirement | undefined, now: number): Retirement | undefined {
-  switch (decision.action) {
-    case "retire": {
-      const { mountTargetId } = decision.mountTarget;
-      return before?.mountTargetId === mountTargetId ? before : { mountTargetId, since: now, isFinal: false };
-    }
-    case "delete":
-      return before && { ...before, isFinal: true };
-    default:
-      return undefined;
-  }
 }
 
 function reasonOf(decision: Decision): string {

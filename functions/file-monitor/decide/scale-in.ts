@@ -121,6 +121,24 @@ export function whyNotNow(
   return undefined;
 }
 
+/** What is being retired by a decision: nothing by any that is not about it. */
+export function retirementAfter(
+  decision: ScaleInDecision | { readonly action: "create" | "await" | "none" },
+  before: Retirement | undefined,
+  now: number,
+): Retirement | undefined {
+  switch (decision.action) {
+    case "retire": {
+      const { mountTargetId } = decision.mountTarget;
+      return before?.mountTargetId === mountTargetId ? before : { mountTargetId, since: now, isFinal: false };
+    }
+    case "delete":
+      return before && { ...before, isFinal: true };
+    default:
+      return undefined;
+  }
+}
+
 /** Those that might be taken away, in the order to take them: the last Availability Zones were added last. */
 export function candidatesOf(
   { mountTargets, subnets }: Pick<Account, "mountTargets" | "subnets">,
