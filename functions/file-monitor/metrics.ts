@@ -25,7 +25,7 @@
  * | MountTargetCreated | Count | 1 when a mount target became available in the run, else 0 |
  * | MountTargetCreationFailed | Count | 1 when one was wanted but could not be added, else 0 |
  * | ScaleInWanted | Count | 1 when a mount target is retired or deleted, or with scaleIn observe would be, else 0; only with scaleIn |
- * | RetiringMountTargets | Count | mount targets that the table marks as retiring |
+ * | RetiringMountTargets | Count | mount targets that the table marks as retiring; only with scaleIn |
  * | MountTargetDeleted | Count | 1 when a retired mount target was deleted in the run, 0 when that failed |
  * | MountTargetDeletionFailed | Count | 1 when a retired mount target could not be deleted, else 0 |
  * | TableUpdated | Count | 1 when the mount table was written, else 0 |

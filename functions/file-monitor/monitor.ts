@@ -59,7 +59,7 @@ async function reconcile(run: Run, report: Report): Promise<Outcome> {
   if (remembered !== undefined && isAllInUse(report, roll)) {
     await saveForecast(run, remembered, endScaleOut(remembered.memory, Date.now()));
   }
-  if (marked !== "unknown") report.retiring = marked?.mountTargetId ?? null;
+  if (settings.scaleIn !== undefined && marked !== "unknown") report.retiring = marked?.mountTargetId ?? null;
   return outcome;
 }
 
