@@ -1,0 +1,266 @@
+/** Runs of the monitor that take a mount target away, on the local control plane, with no time between the steps. */
+
+import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Memory } from "../../../functions/file-monitor/run.ts";
+import { ACCOUNT_ID, CLUSTER_NAME, REGION, SERVICE_NAME } from "../../../local/account.ts";
+import { AwsError } from "../../../local/control-plane/aws-error.ts";
+import {
+  finishServiceDeployment,
+  primaryDeployment,
+  updateDeployment,
+} from "../../../local/control-plane/ecs-deployments.ts";
+import { setLifeCycleState } from "../../../local/control-plane/efs.ts";
+import type { Call, Fault } from "../../../local/control-plane/server.ts";
+import type { Alarm, Task } from "../../../local/control-plane/state.ts";
+import { MonitorAccount } from "../../support/monitor-account.ts";
+
+const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT_ID}:alarms`;
+
+let aws: MonitorAccount;
+let faults: Map<string, Fault>;
+let memory: Memory;
+/** The id of the mount target in the last Availability Zone, which is not the stack's own. */
+let surplus: string;
+
+beforeAll(async () => {
+  aws = await MonitorAccount.start(({ operation }) => faults.get(operation));
+});
+
+afterAll(() => aws.close());
+
+beforeEach(() => {
+  faults = new Map();
+  memory = { unsupportedZones: new Set() };
+  aws.reset({ zones: ["a", "b", "c"], occupied: ["a", "b", "c"] });
+  completeDeployment();
+  surplus = aws.state.mountTargets[2]?.mountTargetId ?? "";
+});
+
+function completeDeployment(): void {
+  aws.change((state, { now }) => ({
+    ...state,
+    services: state.services.map((service) => {
+      const { id } = primaryDeployment(service);
+      const completed = updateDeployment(service, id, now, { rolloutState: "COMPLETED" });
+      const alone = { ...completed, deployments: completed.deployments.filter((one) => one.id === id) };
+      return finishServiceDeployment(alone, "SUCCESSFUL", now);
+    }),
+  }));
+}
+
+function run(environment: Readonly<Record<string, string>> = {}) {
+  aws.calls.length = 0;
+  return aws.run({
+    memory,
+    mustCount: true,
+    environment: {
+      FILE_COUNT_THRESHOLD: "100",
+      SCALE_IN: "on",
+      SCALE_IN_MINUTES: "0",
+      SCALE_IN_MINIMUM_AGE_HOURS: "0",
+      DRAIN_SECONDS: "0",
+      INITIAL_MOUNT_TARGETS: "2",
+      ALARM_TOPIC_ARN: TOPIC,
+      ...environment,
+    },
+  });
+}
+
+const alarm = (stateValue: Alarm["stateValue"], ...alarmActions: string[]) =>
+  aws.change((state) => ({
+    ...state,
+    alarms: [...state.alarms, { alarmName: `alarm-${stateValue}`, alarmActions, stateValue }],
+  }));
+
+const published = () => parseMountTable(aws.state.parameters[0]?.value ?? "").mount_targets;
+const marked = () => published().flatMap((one) => (one.retiring_since === undefined ? [] : one.mount_target_id));
+const operations = (calls: readonly Call[]) => [
+  ...new Set(calls.map(({ service, operation }) => `${service}:${operation}`)),
+];
+
+describe.each(["rolling-deployment", "hot-reload"])("with %s", (ROLLOUT) => {
+  test("one is marked, deleted by a later run, and no more go than there were at first", async () => {
+    const first = await run({ ROLLOUT });
+    expect(first).toMatchObject({
+      statusCode: 200,
+      message: `Mount target ${surplus} is retiring`,
+      scaleIn: { action: "retire", mountTarget: { mountTargetId: surplus } },
+      retiring: surplus,
+      tableUpdated: true,
+      deployed: ROLLOUT === "rolling-deployment",
+    });
+    expect(marked()).toEqual([surplus]);
+    expect(aws.state.mountTargets).toHaveLength(3);
+    completeDeployment();
+
+    expect(await run({ ROLLOUT })).toMatchObject({
+      message: `Mount target ${surplus} deleted in c`,
+      scaleIn: { action: "delete" },
+      deleted: { mountTargetId: surplus },
+      deletionFailed: false,
+      retiring: null,
+      mountTargets: [{ state: "available" }, { state: "available" }],
+      tableUpdated: true,
+    });
+    expect(
+      published()
+        .map((one) => one.availability_zone)
+        .sort(),
+    ).toEqual(["a", "b"]);
+    completeDeployment();
+
+    expect(await run({ ROLLOUT })).toMatchObject({
+      message: "No action needed",
+      scaleIn: { action: "none", reason: expect.stringContaining("INITIAL_MOUNT_TARGETS (2) stay") },
+      tableUpdated: false,
+    });
+  });
+});
+
+test("while the routers are being replaced, it stays marked", async () => {
+  await run();
+  const before = aws.state.parameters;
+  expect(await run()).toMatchObject({
+    scaleIn: { action: "retire", reason: "routers may still use it" },
+    tableUpdated: false,
+  });
+  expect(aws.state.parameters).toBe(before);
+});
+
+test("it makes these calls, which tests/infra/least-privilege.test.ts allows it", async () => {
+  const task: Task = {
+    taskId: "0e0e",
+    clusterName: CLUSTER_NAME,
+    serviceName: SERVICE_NAME,
+    deploymentId: "ecs-svc/1",
+    taskDefinition: aws.state.services[0]?.taskDefinition ?? "",
+    lastStatus: "RUNNING",
+    desiredStatus: "RUNNING",
+    healthStatus: "HEALTHY",
+    availabilityZone: "c",
+    createdAt: new Date(),
+  };
+  aws.change((state) => ({ ...state, tasks: [task] }));
+  expect(await run({ ROUTING_STRATEGY: "zone-aware" })).toMatchObject({
+    scaleIn: { action: "retire", mountTarget: { availabilityZone: "b" } },
+  });
+  completeDeployment();
+  const made = operations(aws.calls);
+  await run({ ROUTING_STRATEGY: "zone-aware" });
+  expect(new Set([...made, ...operations(aws.calls)])).toEqual(
+    new Set([
+      "elasticfilesystem:DescribeFileSystems",
+      "elasticfilesystem:DescribeMountTargets",
+      "elasticfilesystem:DescribeMountTargetSecurityGroups",
+      "elasticfilesystem:DeleteMountTarget",
+      "ec2:DescribeSubnets",
+      "ssm:GetParameter",
+      "ssm:PutParameter",
+      "ecs:DescribeServices",
+      "ecs:ListServiceDeployments",
+      "ecs:UpdateService",
+      "ecs:ListTasks",
+      "ecs:DescribeTasks",
+      "cloudwatch:DescribeAlarms",
+    ]),
+  );
+});
+
+test("observe says what it would do, and does nothing", async () => {
+  const before = aws.state;
+  const result = await run({ SCALE_IN: "observe" });
+  expect(result).toMatchObject({ message: "No action needed", scaleIn: { action: "retire" }, retiring: null });
+  expect(result.log.map(({ message }) => message)).toContain("With scaleIn on, a mount target would be retired");
+  expect(aws.state).toBe(before);
+});
+
+test.each(["off", "observe"])("%s takes a retirement back", async (SCALE_IN) => {
+  await run();
+  expect(await run({ SCALE_IN })).toMatchObject({ tableUpdated: true });
+  expect(marked()).toEqual([]);
+});
+
+test("more files take it back, and past the threshold another one is added besides", async () => {
+  aws.change((state) => ({
+    ...state,
+    subnets: state.subnets.flatMap((one, index) =>
+      index > 0 ? one : [one, { ...one, subnetId: "subnet-d", availabilityZone: "d", addresses: ["10.0.9.4"] }],
+    ),
+  }));
+  await run();
+  expect(await run({ FILE_COUNT_THRESHOLD: "2" })).toMatchObject({
+    created: { availabilityZone: "d" },
+    scaleIn: { action: "none" },
+  });
+  expect(marked()).toEqual([]);
+  expect(published()).toHaveLength(4);
+});
+
+test("an alarm of the topic keeps it, and no other alarm does", async () => {
+  alarm("OK", TOPIC);
+  alarm("ALARM", `${TOPIC.replace("alarms", "others")}`);
+  expect(await run()).toMatchObject({ scaleIn: { action: "retire" } });
+  alarm("ALARM", TOPIC);
+  expect(await run()).toMatchObject({
+    scaleIn: { action: "none", reason: expect.stringContaining("alarms are on: alarm-ALARM") },
+  });
+  expect(marked()).toEqual([]);
+});
+
+test("one that somebody else has made stays", async () => {
+  aws.change((state) => ({
+    ...state,
+    mountTargets: state.mountTargets.map((one) => ({ ...one, securityGroups: [] })),
+  }));
+  expect(await run()).toMatchObject({
+    scaleIn: { action: "none", reason: expect.stringContaining("was made by somebody else") },
+  });
+});
+
+test("one that is deleted by hand ends its retirement", async () => {
+  await run();
+  completeDeployment();
+  aws.change((state) => setLifeCycleState(state, surplus, "deleting"));
+  await expect.poll(() => aws.state.mountTargets).toHaveLength(2);
+  expect(await run()).toMatchObject({ scaleIn: { action: "none" }, retiring: null, tableUpdated: true });
+  expect(memory.stability?.retirement).toBeUndefined();
+});
+
+const refused: Fault = { takesEffect: false, response: new AwsError("AccessDeniedException", 400, "Refused") };
+
+test.each(["DescribeAlarms", "DescribeMountTargetSecurityGroups"])(
+  "where %s is refused, the run goes on, nothing begins, and what has begun stays as it is",
+  async (operation) => {
+    faults.set(operation, refused);
+    expect(await run()).toMatchObject({ statusCode: 200, scaleIn: { action: "none" } });
+    faults.clear();
+    await run();
+    completeDeployment();
+    faults.set(operation, refused);
+    const result = await run();
+    expect(result).toMatchObject({
+      statusCode: 200,
+      scaleIn: { action: "retire" },
+      retiring: surplus,
+      tableUpdated: false,
+    });
+    expect(result.log.map(({ message }) => message)).toContain(
+      "It can't be seen whether a mount target may be taken away",
+    );
+  },
+);
+
+test("a deletion that is refused is retried, whatever has come meanwhile", async () => {
+  await run();
+  completeDeployment();
+  faults.set("DeleteMountTarget", refused);
+  expect(await run()).toMatchObject({ statusCode: 500, deleted: null, deletionFailed: true, retiring: surplus });
+  faults.clear();
+  alarm("ALARM", TOPIC);
+  expect(await run({ FILE_COUNT_THRESHOLD: "2" })).toMatchObject({
+    scaleIn: { action: "delete" },
+    deleted: { mountTargetId: surplus },
+  });
+  expect(published()).toHaveLength(2);
+});
