@@ -277,7 +277,7 @@ const monitor = new FileMonitor("file-monitor", {
           minMountTargets: config.initialMountTargets,
           keptMountTargetIds: storage.mountTargets.map(({ id }) => id),
           drainSeconds: secondsToLetGo(refreshSeconds, config.drainSeconds),
-          routingStrategy: config.routingStrategy,
+          taskSecurityGroupId: config.routingStrategy === "zone-aware" ? securityGroups.tasks.id : undefined,
         },
   retain,
   outlivedBy: [...connections, ...storage.ownMountTargets, sweeper],

@@ -41,8 +41,8 @@ export interface ScaleInArgs {
   readonly keptMountTargetIds: readonly pulumi.Input<string>[];
   /** How long a router may still work through a mount target that its table no longer gives it. */
   readonly drainSeconds: number;
-  /** Where a task's own Availability Zone comes first, it keeps its mount target. */
-  readonly routingStrategy: string;
+  /** That of the tasks, where an Availability Zone with tasks keeps its mount target. */
+  readonly taskSecurityGroupId?: pulumi.Input<string> | undefined;
 }
 
 export interface FileMonitorArgs {
@@ -198,8 +198,7 @@ export class FileMonitor extends pulumi.ComponentResource {
   }
 
   /** What the function looks at before it takes a mount target away, and the right to do so. */
-  #scaleIn(args: FileMonitorArgs, { mode, routingStrategy }: ScaleInArgs): aws.iam.PolicyStatement[] {
-    const { cluster } = args;
+  #scaleIn(args: FileMonitorArgs, { mode }: ScaleInArgs): aws.iam.PolicyStatement[] {
     return [
       ...(mode === "on"
         ? [
@@ -239,23 +238,6 @@ export class FileMonitor extends pulumi.ComponentResource {
               Effect: "Allow" as const,
               Action: "ecs:DescribeServices",
               Resource: args.service.arn,
-            },
-          ]
-        : []),
-      ...(routingStrategy === "zone-aware"
-        ? [
-            {
-              Sid: "FindTasks",
-              Effect: "Allow" as const,
-              Action: "ecs:ListTasks",
-              Resource: "*",
-              Condition: { ArnEquals: { "ecs:cluster": cluster.arn } },
-            },
-            {
-              Sid: "SeeZonesOfTasks",
-              Effect: "Allow" as const,
-              Action: "ecs:DescribeTasks",
-              Resource: this.#arnOf("ecs")(pulumi.interpolate`task/${cluster.name}/*`),
             },
           ]
         : []),
@@ -304,7 +286,7 @@ export class FileMonitor extends pulumi.ComponentResource {
   }
 
   /** ARNs of a service's resources in the stack's account and region. */
-  #arnOf(service: "cloudwatch" | "ec2" | "ecs"): (resource: pulumi.Input<string>) => pulumi.Output<string> {
+  #arnOf(service: "cloudwatch" | "ec2"): (resource: pulumi.Input<string>) => pulumi.Output<string> {
     const { partition } = aws.getPartitionOutput({}, { parent: this });
     const { region } = aws.getRegionOutput({}, { parent: this });
     const { accountId } = aws.getCallerIdentityOutput({}, { parent: this });
@@ -433,7 +415,7 @@ function scaleInEnvironment(args: FileMonitorArgs, scaleIn: ScaleInArgs): Partia
     MOUNTED_SUBNET_IDS: args.countVia === "mount" ? listed(args.functionSubnetIds) : undefined,
     DRAIN_SECONDS: scaleIn.drainSeconds,
     ALARM_TOPIC_ARN: args.topicArn,
-    ROUTING_STRATEGY: scaleIn.routingStrategy,
+    TASK_SECURITY_GROUP_ID: scaleIn.taskSecurityGroupId,
     ECS_CLUSTER_NAME: args.cluster.name,
     ECS_SERVICE_NAME: args.service.name,
   };

@@ -44,8 +44,8 @@ export interface ScaleInSettings {
   readonly drainTime: number;
   /** No mount target is taken away while an alarm is on that is sent there. */
   readonly alarmTopicArn: string | undefined;
-  /** Whether an Availability Zone with tasks keeps its mount target. */
-  readonly keepsTaskZones: boolean;
+  /** That of the routers' tasks, where an Availability Zone with tasks keeps its mount target. */
+  readonly taskSecurityGroupId: string | undefined;
   /** The routers'. */
   readonly service: ServiceName;
   /** Whether running routers read the mount table again. */
@@ -149,6 +149,8 @@ function ids(form: RegExp, allowed: string) {
     .transform(list);
 }
 
+const securityGroupId = text(/^sg-[0-9a-f]+$/, "a security group id like sg-0123abcd");
+
 const subnetIds = ids(/^subnet-[0-9a-f]+$/, "subnet ids like subnet-0123abcd, separated by commas");
 
 const ecsName = text(/^[\w-]{1,255}$/, "the name of an ECS cluster or service (letters, digits, - and _), not an ARN");
@@ -213,7 +215,7 @@ const scaleInSchema = z
     MOUNTED_SUBNET_IDS: subnetIds.default([]),
     DRAIN_SECONDS: seconds(0, SECONDS_IN_A_DAY).default(600_000),
     ALARM_TOPIC_ARN: text(/^arn:[^:]+:sns:[^:]+:\d+:.+$/, "the ARN of an SNS topic").optional(),
-    ROUTING_STRATEGY: z.string().optional(),
+    TASK_SECURITY_GROUP_ID: securityGroupId.optional(),
     ECS_CLUSTER_NAME: ecsName.optional(),
     ECS_SERVICE_NAME: ecsName.optional(),
   })
@@ -247,7 +249,7 @@ export const environmentSchema = z.intersection(
     COUNT_TREE_FILE: absolutePath.optional(),
     COUNT_TREE_BUCKET: text(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the name of an S3 bucket").optional(),
     EFS_FILE_SYSTEM_ID: text(/^fs-[0-9a-f]+$/, "an EFS file system id like fs-0123abcd"),
-    EFS_SECURITY_GROUP_ID: text(/^sg-[0-9a-f]+$/, "a security group id like sg-0123abcd"),
+    EFS_SECURITY_GROUP_ID: securityGroupId,
     VPC_ID: text(/^vpc-[0-9a-f]+$/, "a VPC id like vpc-0123abcd"),
     SUBNET_IDS: subnetIds.optional(),
     MAX_MOUNT_TARGETS: wholeNumber(1, 1000).optional(),
@@ -295,7 +297,7 @@ function toScaleIn(environment: MonitorEnvironment): ScaleInSettings | undefined
     mountedSubnetIds: environment.MOUNTED_SUBNET_IDS,
     drainTime: environment.DRAIN_SECONDS,
     alarmTopicArn: environment.ALARM_TOPIC_ARN,
-    keepsTaskZones: environment.ROUTING_STRATEGY === "zone-aware",
+    taskSecurityGroupId: environment.TASK_SECURITY_GROUP_ID,
     service: { clusterName: ECS_CLUSTER_NAME, serviceName: ECS_SERVICE_NAME },
     isHotReload: environment.ROLLOUT === "hot-reload",
   };

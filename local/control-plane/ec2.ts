@@ -1,7 +1,7 @@
 /**
- * Amazon EC2: subnets.
+ * Amazon EC2: subnets, and the network interfaces of tasks.
  *
- * Rules, errors and names: EC2 API reference, DescribeSubnets.
+ * Rules, errors and names: EC2 API reference, DescribeSubnets, DescribeNetworkInterfaces.
  */
 import { z } from "zod";
 import { AwsError } from "./aws-error.ts";
@@ -47,8 +47,41 @@ const describeSubnets = query(
   },
 );
 
+const describeNetworkInterfaces = query(
+  z.object({
+    Filter: z.array(z.object({ Name: z.literal("group-id"), Value: z.array(z.string()) })).default([]),
+    MaxResults: z.coerce.number().int().min(5).max(1000).optional(),
+    NextToken: z.string().optional(),
+  }),
+  (state, { Filter, MaxResults, NextToken }, { maxPageSize }) => {
+    const found = state.tasks.flatMap(({ taskId, lastStatus, networkInterface }) =>
+      lastStatus !== "STOPPED" &&
+      networkInterface !== undefined &&
+      Filter.every(({ Value }) => networkInterface.securityGroups.some((group) => Value.includes(group)))
+        ? { networkInterfaceId: `eni-${taskId}`, ...networkInterface }
+        : [],
+    );
+    try {
+      const limit = Math.min(MaxResults ?? Number.POSITIVE_INFINITY, maxPageSize);
+      const { items, nextToken } = page(found, (one) => one.networkInterfaceId, limit, NextToken);
+      return {
+        networkInterfaceSet: {
+          item: items.map(({ networkInterfaceId, availabilityZone, securityGroups }) => ({
+            networkInterfaceId,
+            availabilityZone,
+            groupSet: { item: securityGroups.map((groupId) => ({ groupId })) },
+          })),
+        },
+        nextToken,
+      };
+    } catch (cause) {
+      throw new AwsError("InvalidNextToken", 400, "The specified NextToken is invalid", { cause });
+    }
+  },
+);
+
 /** EC2's operations by their API names. */
-export const ec2 = { DescribeSubnets: describeSubnets };
+export const ec2 = { DescribeNetworkInterfaces: describeNetworkInterfaces, DescribeSubnets: describeSubnets };
 
 /** A filter names one property; any of its values may match, with the wildcards `*` and `?`. */
 function matches(state: AwsState, subnet: Subnet, name: string, values: readonly string[]): boolean {

@@ -299,7 +299,7 @@ function describeTask(state: AwsState, task: Task): object {
   const definition = findTaskDefinition(state, task.taskDefinition);
   const { lastStatus, desiredStatus, healthStatus, createdAt, startedAt, stoppingAt, stoppedAt, stoppedReason } = task;
   return {
-    availabilityZone: task.availabilityZone,
+    availabilityZone: task.networkInterface?.availabilityZone,
     taskArn: taskArn(state, task),
     clusterArn: clusterArn(state, task.clusterName),
     taskDefinitionArn: task.taskDefinition,

@@ -201,7 +201,8 @@ export interface Task {
   readonly lastStatus: TaskStatus;
   readonly desiredStatus: "RUNNING" | "STOPPED";
   readonly healthStatus: "UNKNOWN" | "HEALTHY" | "UNHEALTHY";
-  readonly availabilityZone?: string;
+  /** Where it is in the VPC; a task of a local run is nowhere there. */
+  readonly networkInterface?: { readonly availabilityZone: string; readonly securityGroups: readonly string[] };
   readonly createdAt: Date;
   readonly startedAt?: Date;
   readonly stoppingAt?: Date;

@@ -58,15 +58,14 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
     role: "file-monitor",
     scaleIn: true,
     reason: "The function takes a mount target away: tests/unit/file-monitor/scale-in.test.ts makes these calls",
-    requests: ({ fileSystem, networkInterface, alarm, cluster, task }) => [
+    requests: ({ fileSystem, networkInterface, alarm }) => [
       request("elasticfilesystem:DescribeMountTargetSecurityGroups", fileSystem),
       // EFS API reference, DescribeMountTargetSecurityGroups and DeleteMountTarget.
       request("ec2:DescribeNetworkInterfaceAttribute", "*"),
       request("elasticfilesystem:DeleteMountTarget", fileSystem),
       request("ec2:DeleteNetworkInterface", networkInterface),
       request("cloudwatch:DescribeAlarms", alarm),
-      request("ecs:ListTasks", "*", { "ecs:cluster": cluster }),
-      request("ecs:DescribeTasks", task),
+      request("ec2:DescribeNetworkInterfaces", "*"),
     ],
   },
   {
@@ -188,8 +187,6 @@ const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly
   ec2: { onResource: "ec2:CreateTags", onNone: "ec2:DescribeInstances" },
   ecr: { onResource: "ecr:PutImage", onNone: "ecr:DescribeRegistry" },
   ecs: { onResource: "ecs:DeleteService" },
-  "ecs:DescribeTasks": { onResource: "ecs:StopTask" },
-  "ecs:ListTasks": { onResource: "ecs:ListTasks", onNone: "ecs:ListServices" },
   elasticfilesystem: { onResource: "elasticfilesystem:DeleteFileSystem" },
   kms: { onResource: "kms:ScheduleKeyDeletion" },
   logs: { onResource: "logs:DeleteLogStream", onNone: "logs:DescribeDestinations" },
@@ -326,8 +323,6 @@ interface Arns extends StackArns {
   readonly archivedObject: string;
   readonly treeBucket: string;
   readonly alarm: string;
-  readonly cluster: string;
-  readonly task: string;
 }
 
 function arnsOf(resources: readonly Registered[]): Arns {
@@ -364,8 +359,6 @@ function arnsOf(resources: readonly Registered[]): Arns {
     errorLogStream: `${arnOf("LogGroup", "log-router-errors")}:log-stream:fargate-router-firelens-0e0e0e0e`,
     treeBucket: arnOf("Bucket", "file-monitor-trees"),
     alarm: arnOf("MetricAlarm", "alarms-io-limit"),
-    cluster: arnOf("Cluster", "routers"),
-    task: `${arnOf("Cluster", "routers").replace(":cluster/", ":task/")}/0e0e0e0e`,
     archivedObject: `${arnOf("Bucket", "log-router-logs")}/logs/year=2026/month=01/day=31/hour=23/235959-0e0e0e0e.gz`,
   };
 }

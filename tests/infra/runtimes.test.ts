@@ -48,6 +48,29 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     expect(settings.subnetIds).toHaveLength(3);
   });
 
+  test("the monitor knows which mount targets it must never take away", () => {
+    const { environment } = inputsOf("Function", "file-monitor") as {
+      environment: { variables: Record<string, string> };
+    };
+    const { scaleIn } = readMonitorSettings({ ...environment.variables, AWS_REGION: "ap-northeast-1" });
+    if (!("scaleIn" in CONFIGURATIONS[name])) return expect(scaleIn).toBeUndefined();
+    const isEverything = name === "everything";
+    expect(scaleIn).toMatchObject({
+      isObserved: !isEverything,
+      share: isEverything ? 0.6 : 0.7,
+      window: (isEverything ? 90 : 60) * 60_000,
+      rest: (isEverything ? 48 : 24) * 3_600_000,
+      minMountTargets: 2,
+      isHotReload: hotReload(name),
+      // Tasks that are replaced have 600 seconds, 40 to stop, and a minute; others three polls, five minutes, and a minute.
+      drainTime: (isEverything ? 600 + 40 + 60 : 3 * 10 + 300 + 60) * 1000,
+      alarmTopicArn: expect.stringMatching(/^arn:aws:sns:/),
+    });
+    expect(scaleIn?.keptMountTargetIds).toHaveLength(2);
+    expect(scaleIn?.mountedSubnetIds).toHaveLength(isEverything ? 0 : 2);
+    expect(typeof scaleIn?.taskSecurityGroupId).toBe(isEverything ? "string" : "undefined");
+  });
+
   test("the router accepts its environment", () => {
     const [router] = JSON.parse(String(inputsOf("TaskDefinition", "router").containerDefinitions));
     const environment = Object.fromEntries(
@@ -57,7 +80,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     expect(readRouterSettings(environment)).toMatchObject({
       port: 8000,
       rootDirectory: "/",
-      routingStrategy: "rendezvous",
+      routingStrategy: name === "everything" ? "zone-aware" : "rendezvous",
       shutdownTimeout: 30_000,
       mountTableRefreshInterval: hotReload(name) ? 10_000 : 0,
       nfsTls: {

@@ -33,7 +33,7 @@ const SCALE_IN: ScaleInSettings = {
   mountedSubnetIds: ["subnet-a", "subnet-b"],
   drainTime: 3 * MINUTE,
   alarmTopicArn: undefined,
-  keepsTaskZones: false,
+  taskSecurityGroupId: undefined,
   service: { clusterName: "cluster", serviceName: "router" },
   isHotReload: false,
 };

@@ -3,10 +3,8 @@
  */
 import {
   DescribeServicesCommand,
-  DescribeTasksCommand,
   ListServiceDeploymentsCommand,
   type ListServiceDeploymentsCommandOutput,
-  paginateListTasks,
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs";
 import * as z from "zod";
@@ -133,33 +131,4 @@ export async function deployService(
       abortSignal: signal,
     }),
   );
-}
-
-/** DescribeTasks takes at most so many. */
-const MAX_TASKS = 100;
-
-const tasksSchema = z.array(z.object({ availabilityZone: z.string() }));
-
-/** The Availability Zones in which tasks of the service run, or start. @throws {AwsCallError} */
-export async function listTaskZones(
-  { ecs, signal }: AwsSession,
-  { clusterName: cluster, serviceName }: ServiceName,
-): Promise<string[]> {
-  const arns = await call("ListTasks", z.array(z.string()), async () => {
-    const listed = [];
-    const options = { client: ecs, stopOnSameToken: true };
-    for await (const page of paginateListTasks(options, { cluster, serviceName }, { abortSignal: signal })) {
-      listed.push(...(page.taskArns ?? []));
-    }
-    return listed;
-  });
-  const tasks = await call("DescribeTasks", tasksSchema, async () => {
-    const described = [];
-    for (let first = 0; first < arns.length; first += MAX_TASKS) {
-      const command = new DescribeTasksCommand({ cluster, tasks: arns.slice(first, first + MAX_TASKS) });
-      described.push(...((await ecs.send(command, { abortSignal: signal })).tasks ?? []));
-    }
-    return described;
-  });
-  return [...new Set(tasks.map(({ availabilityZone }) => availabilityZone))];
 }

@@ -4,8 +4,9 @@
 import { MountTableError, parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { listAlarmsThatAreOn } from "../aws/alarms.ts";
 import { describeSecurityGroups, type MountTargetDescription } from "../aws/file-system.ts";
+import { listZonesOf } from "../aws/network-interfaces.ts";
 import { readParameter } from "../aws/parameter.ts";
-import { describeService, listTaskZones } from "../aws/service.ts";
+import { describeService } from "../aws/service.ts";
 import { candidatesOf, type PublishedTable, type Surroundings } from "../decide/scale-in.ts";
 import type { Run } from "../run.ts";
 import type { ScaleInSettings } from "../settings.ts";
@@ -18,12 +19,12 @@ export async function observeSurroundings(
   settings: ScaleInSettings,
 ): Promise<Surroundings> {
   const { aws } = run;
-  const { service: name, keepsTaskZones, alarmTopicArn } = settings;
+  const { service: name, taskSecurityGroupId, alarmTopicArn } = settings;
   const [securityGroupIds, table, service, taskZones, alarms] = await Promise.all([
     securityGroupsOf(run, candidatesOf(account, settings)),
     readTable(run),
     describeService(aws, name),
-    keepsTaskZones ? listTaskZones(aws, name) : [],
+    taskSecurityGroupId === undefined ? [] : listZonesOf(aws, taskSecurityGroupId),
     alarmTopicArn === undefined ? [] : listAlarmsThatAreOn(aws, alarmTopicArn),
   ]);
   return { securityGroupIds, table, service, taskZones, alarms };

@@ -15,6 +15,7 @@ import type { Call, Fault } from "../../../local/control-plane/server.ts";
 import type { Alarm, Task } from "../../../local/control-plane/state.ts";
 import { MonitorAccount } from "../../support/monitor-account.ts";
 
+const TASK_GROUP = "sg-0e0e0e0e";
 const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT_ID}:alarms`;
 
 let aws: MonitorAccount;
@@ -138,16 +139,16 @@ test("it makes these calls, which tests/infra/least-privilege.test.ts allows it"
     lastStatus: "RUNNING",
     desiredStatus: "RUNNING",
     healthStatus: "HEALTHY",
-    availabilityZone: "c",
+    networkInterface: { availabilityZone: "c", securityGroups: [TASK_GROUP] },
     createdAt: new Date(),
   };
   aws.change((state) => ({ ...state, tasks: [task] }));
-  expect(await run({ ROUTING_STRATEGY: "zone-aware" })).toMatchObject({
+  expect(await run({ TASK_SECURITY_GROUP_ID: TASK_GROUP })).toMatchObject({
     scaleIn: { action: "retire", mountTarget: { availabilityZone: "b" } },
   });
   completeDeployment();
   const made = operations(aws.calls);
-  await run({ ROUTING_STRATEGY: "zone-aware" });
+  await run({ TASK_SECURITY_GROUP_ID: TASK_GROUP });
   expect(new Set([...made, ...operations(aws.calls)])).toEqual(
     new Set([
       "elasticfilesystem:DescribeFileSystems",
@@ -160,8 +161,7 @@ test("it makes these calls, which tests/infra/least-privilege.test.ts allows it"
       "ecs:DescribeServices",
       "ecs:ListServiceDeployments",
       "ecs:UpdateService",
-      "ecs:ListTasks",
-      "ecs:DescribeTasks",
+      "ec2:DescribeNetworkInterfaces",
       "cloudwatch:DescribeAlarms",
     ]),
   );

@@ -101,3 +101,61 @@ test("a rollout that does not exist is named with those that do", () => {
     'ROLLOUT is "canary" but must be rolling-deployment or hot-reload',
   );
 });
+
+const scaleIn = { ...required, SCALE_IN: "on", INITIAL_MOUNT_TARGETS: "2" };
+
+test("mount targets stay unless the environment says otherwise", () => {
+  expect(readSettings({ ...scaleIn, SCALE_IN: "off" }).scaleIn).toBeUndefined();
+  expect(readSettings(scaleIn).scaleIn).toEqual({
+    isObserved: false,
+    share: 0.7,
+    window: 3_600_000,
+    rest: 86_400_000,
+    minMountTargets: 2,
+    keptMountTargetIds: [],
+    securityGroupId: "sg-0123abcd",
+    mountedSubnetIds: [],
+    drainTime: 600_000,
+    alarmTopicArn: undefined,
+    taskSecurityGroupId: undefined,
+    service: { clusterName: "cluster", serviceName: "router" },
+    isHotReload: false,
+  });
+});
+
+test("minutes and hours may be fractions, and ids have commas", () => {
+  const settings = readSettings({
+    ...scaleIn,
+    ROLLOUT: "hot-reload",
+    SCALE_IN: "observe",
+    SCALE_IN_PERCENT: "50",
+    SCALE_IN_MINUTES: "0.05",
+    SCALE_IN_MINIMUM_AGE_HOURS: "0.001",
+    DRAIN_SECONDS: "0.5",
+    KEPT_MOUNT_TARGET_IDS: "fsmt-0a,fsmt-0b",
+    MOUNTED_SUBNET_IDS: "subnet-0a, subnet-0b",
+  });
+  expect(settings.scaleIn).toMatchObject({
+    isObserved: true,
+    share: 0.5,
+    window: 3_000,
+    rest: 3_600,
+    drainTime: 500,
+    keptMountTargetIds: ["fsmt-0a", "fsmt-0b"],
+    mountedSubnetIds: ["subnet-0a", "subnet-0b"],
+    isHotReload: true,
+  });
+});
+
+test("to take mount targets away, the monitor must know how many stay, and the routers' service", () => {
+  const { ECS_CLUSTER_NAME: _, ...nameless } = scaleIn;
+  expect(() => readSettings({ ...nameless, ROLLOUT: "hot-reload" })).toThrow(
+    "ECS_CLUSTER_NAME is missing; it must be the name of the routers' cluster",
+  );
+  expect(() => readSettings({ ...scaleIn, INITIAL_MOUNT_TARGETS: "" })).toThrow(
+    "INITIAL_MOUNT_TARGETS is missing; it must be the number of mount targets that always stay",
+  );
+  expect(() => readSettings({ ...scaleIn, KEPT_MOUNT_TARGET_IDS: "fsmt-0a,x", SCALE_IN_PERCENT: "100" })).toThrow(
+    /SCALE_IN_PERCENT is "100" but must be a whole number from 1 to 95.*KEPT_MOUNT_TARGET_IDS is "fsmt-0a,x" but must be mount target ids like fsmt-0123abcd, separated by commas/,
+  );
+});

@@ -26,7 +26,7 @@ const settings: ScaleInSettings = {
   mountedSubnetIds: ["subnet-a"],
   drainTime: 10 * MINUTE,
   alarmTopicArn: undefined,
-  keepsTaskZones: false,
+  taskSecurityGroupId: undefined,
   service: { clusterName: "cluster", serviceName: "router" },
   isHotReload: false,
 };
