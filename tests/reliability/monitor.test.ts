@@ -16,6 +16,7 @@ import type { Environment } from "../../local/control-plane/operation.ts";
 import { ssm } from "../../local/control-plane/ssm.ts";
 import type { Alarm, AwsState, Service, Subnet } from "../../local/control-plane/state.ts";
 import { PARAMETER_NAME } from "../../local/environments.ts";
+import { completeDeployment } from "../support/monitor-account.ts";
 import { disagreementsOf } from "../support/monitor-rules.ts";
 import {
   ALARM_TOPIC,
@@ -128,14 +129,6 @@ function changeService(change: (service: Service, environment: Environment) => S
 }
 
 const deploy = changeService((service, environment) => startDeployment(service, service.taskDefinition, environment));
-
-/** The tasks of earlier ones are gone by then. */
-const completeDeployment = changeService((service, { now }) => {
-  const { id } = primaryDeployment(service);
-  const completed = updateDeployment(service, id, now, { rolloutState: "COMPLETED" });
-  const alone = { ...completed, deployments: completed.deployments.filter((one) => one.id === id) };
-  return finishServiceDeployment(alone, "SUCCESSFUL", now);
-});
 
 const failDeployment = changeService((service, { now }) =>
   finishServiceDeployment(

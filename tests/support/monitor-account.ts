@@ -14,6 +14,11 @@ import type { MonitorResult } from "../../functions/file-monitor/result.ts";
 import type { Memory } from "../../functions/file-monitor/run.ts";
 import { readSettings } from "../../functions/file-monitor/settings.ts";
 import { createAccount, REGION, VPC_ID } from "../../local/account.ts";
+import {
+  finishServiceDeployment,
+  primaryDeployment,
+  updateDeployment,
+} from "../../local/control-plane/ecs-deployments.ts";
 import type { Environment } from "../../local/control-plane/operation.ts";
 import {
   type Call,
@@ -201,6 +206,17 @@ export class MonitorAccount {
     while (this.newMountTargets === "creating" && !this.#isClosed) await sleep(2);
     if (this.newMountTargets === "error") throw new Error("This mount target is broken");
   }
+}
+
+/** The service's newest deployment is over, and the tasks of earlier ones are gone. */
+export function completeDeployment(state: AwsState, { now }: Environment): AwsState {
+  const services = state.services.map((service) => {
+    const { id } = primaryDeployment(service);
+    const completed = updateDeployment(service, id, now, { rolloutState: "COMPLETED" });
+    const alone = { ...completed, deployments: completed.deployments.filter((one) => one.id === id) };
+    return finishServiceDeployment(alone, "SUCCESSFUL", now);
+  });
+  return { ...state, services };
 }
 
 function subnet(zone: string, index: number): Subnet {

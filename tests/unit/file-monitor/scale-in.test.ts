@@ -5,15 +5,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { Memory } from "../../../functions/file-monitor/run.ts";
 import { ACCOUNT_ID, CLUSTER_NAME, REGION, SERVICE_NAME } from "../../../local/account.ts";
 import { AwsError } from "../../../local/control-plane/aws-error.ts";
-import {
-  finishServiceDeployment,
-  primaryDeployment,
-  updateDeployment,
-} from "../../../local/control-plane/ecs-deployments.ts";
 import { setLifeCycleState } from "../../../local/control-plane/efs.ts";
 import type { Call, Fault } from "../../../local/control-plane/server.ts";
 import type { Alarm, Task } from "../../../local/control-plane/state.ts";
-import { MonitorAccount } from "../../support/monitor-account.ts";
+import { completeDeployment, MonitorAccount } from "../../support/monitor-account.ts";
 
 const TASK_GROUP = "sg-0e0e0e0e";
 const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT_ID}:alarms`;
@@ -34,21 +29,9 @@ beforeEach(() => {
   faults = new Map();
   memory = { unsupportedZones: new Set() };
   aws.reset({ zones: ["a", "b", "c"], occupied: ["a", "b", "c"] });
-  completeDeployment();
+  aws.change(completeDeployment);
   surplus = aws.state.mountTargets[2]?.mountTargetId ?? "";
 });
-
-function completeDeployment(): void {
-  aws.change((state, { now }) => ({
-    ...state,
-    services: state.services.map((service) => {
-      const { id } = primaryDeployment(service);
-      const completed = updateDeployment(service, id, now, { rolloutState: "COMPLETED" });
-      const alone = { ...completed, deployments: completed.deployments.filter((one) => one.id === id) };
-      return finishServiceDeployment(alone, "SUCCESSFUL", now);
-    }),
-  }));
-}
 
 function run(environment: Readonly<Record<string, string>> = {}) {
   aws.calls.length = 0;
@@ -93,7 +76,7 @@ describe.each(["rolling-deployment", "hot-reload"])("with %s", (ROLLOUT) => {
     });
     expect(marked()).toEqual([surplus]);
     expect(aws.state.mountTargets).toHaveLength(3);
-    completeDeployment();
+    aws.change(completeDeployment);
 
     expect(await run({ ROLLOUT })).toMatchObject({
       message: `Mount target ${surplus} deleted in c`,
@@ -109,7 +92,7 @@ describe.each(["rolling-deployment", "hot-reload"])("with %s", (ROLLOUT) => {
         .map((one) => one.availability_zone)
         .sort(),
     ).toEqual(["a", "b"]);
-    completeDeployment();
+    aws.change(completeDeployment);
 
     expect(await run({ ROLLOUT })).toMatchObject({
       message: "No action needed",
@@ -146,7 +129,7 @@ test("it makes these calls, which tests/infra/least-privilege.test.ts allows it"
   expect(await run({ TASK_SECURITY_GROUP_ID: TASK_GROUP })).toMatchObject({
     scaleIn: { action: "retire", mountTarget: { availabilityZone: "b" } },
   });
-  completeDeployment();
+  aws.change(completeDeployment);
   const made = operations(aws.calls);
   await run({ TASK_SECURITY_GROUP_ID: TASK_GROUP });
   expect(new Set([...made, ...operations(aws.calls)])).toEqual(
@@ -220,7 +203,7 @@ test("one that somebody else has made stays", async () => {
 
 test("one that is deleted by hand ends its retirement", async () => {
   await run();
-  completeDeployment();
+  aws.change(completeDeployment);
   aws.change((state) => setLifeCycleState(state, surplus, "deleting"));
   await expect.poll(() => aws.state.mountTargets).toHaveLength(2);
   expect(await run()).toMatchObject({ scaleIn: { action: "none" }, retiring: null, tableUpdated: true });
@@ -236,7 +219,7 @@ test.each(["DescribeAlarms", "DescribeMountTargetSecurityGroups"])(
     expect(await run()).toMatchObject({ statusCode: 200, scaleIn: { action: "none" } });
     faults.clear();
     await run();
-    completeDeployment();
+    aws.change(completeDeployment);
     faults.set(operation, refused);
     const result = await run();
     expect(result).toMatchObject({
@@ -253,7 +236,7 @@ test.each(["DescribeAlarms", "DescribeMountTargetSecurityGroups"])(
 
 test("a deletion that is refused is retried, whatever has come meanwhile", async () => {
   await run();
-  completeDeployment();
+  aws.change(completeDeployment);
   faults.set("DeleteMountTarget", refused);
   expect(await run()).toMatchObject({ statusCode: 500, deleted: null, deletionFailed: true, retiring: surplus });
   faults.clear();

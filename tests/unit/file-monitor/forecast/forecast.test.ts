@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { additionsUntil } from "../../../../functions/file-monitor/forecast/additions.ts";
-import { raiseAlarm, reviewAlarm } from "../../../../functions/file-monitor/forecast/alarms.ts";
+import { forgetUnfoundedAlarm, raiseAlarm, reviewAlarm } from "../../../../functions/file-monitor/forecast/alarms.ts";
 import { mayPassWithinWarningTime } from "../../../../functions/file-monitor/forecast/capacity-warning.ts";
 import { forecast, learnFrom } from "../../../../functions/file-monitor/forecast/forecast.ts";
 import {
@@ -173,6 +173,21 @@ describe("the threshold", () => {
     expect(decideThreshold(lookAhead(memory, nowOf(history), HOUR), memory, settings).threshold).toBe(files + 300);
     const proven = reviewAlarm(memory, nowOf(history) + HOUR, true);
     expect(decideThreshold(lookAhead(proven, nowOf(history), HOUR), proven, settings).threshold).toBeLessThan(files);
+  });
+
+  test("forgets a scale-out that was never begun, and no other", () => {
+    const memory = beginScaleOut(raiseAlarm({ ...EMPTY_MEMORY, falseAlarms: 1 }, START, 2), START);
+    expect(forgetUnfoundedAlarm(memory, START + 21 * MINUTE, 2)).toEqual({ ...EMPTY_MEMORY, falseAlarms: 1 });
+    for (const [now, mountTargets, what] of [
+      [START + 20 * MINUTE, 2, "a run may still be creating it"],
+      [START + 21 * MINUTE, 3, "it is there"],
+    ] as const) {
+      expect(forgetUnfoundedAlarm(memory, now, mountTargets), what).toBe(memory);
+    }
+    const unknown = raiseAlarm(EMPTY_MEMORY, START);
+    expect(forgetUnfoundedAlarm(unknown, START + DAY, 0), "of an earlier version").toBe(unknown);
+    const proven = reviewAlarm(memory, START + 2 * DAY, false);
+    expect(forgetUnfoundedAlarm(proven, START + 2 * DAY, 2), "it was false, and taken away since").toBe(proven);
   });
 
   test("looks as far ahead as scale-outs took, and two runs more, but no further than allowed", () => {

@@ -26,7 +26,7 @@ import {
 import type { Fault, StaleRead } from "../../../../local/control-plane/server.ts";
 import { monitorEnvironment } from "../../../../local/environments.ts";
 import { type LocalS3, startLocalS3 } from "../../../../local/s3/server.ts";
-import { MonitorAccount, type RunOptions } from "../../../support/monitor-account.ts";
+import { completeDeployment, MonitorAccount, type RunOptions } from "../../../support/monitor-account.ts";
 
 const BUCKET = "forecast-bucket";
 const FILES = 400;
@@ -65,7 +65,7 @@ beforeEach(() => {
   aws.reset({ zones: ["a", "b", "c"], occupied: ["a"] });
 });
 
-afterEach(() => rm(objectFile(), { force: true }));
+afterEach(() => rm(join(directory, "s3", BUCKET, FILE_SYSTEM_ID), { recursive: true, force: true }));
 
 const objectFile = () => join(directory, "s3", BUCKET, FILE_SYSTEM_ID, "forecast");
 
@@ -328,7 +328,15 @@ describe("with no Availability Zone left", () => {
 });
 
 describe("false alarms", () => {
-  const alarmed = (falseAlarms: number) => raiseAlarm({ ...grown(), falseAlarms }, Date.now() - DAY - 5 * MINUTE);
+  test("are none where the run died before it created the mount target: a later one adds it", async () => {
+    await keep(raiseAlarm(grown(), Date.now() - 5 * MINUTE, 1));
+    expect(await run("forecast")).toMatchObject({ created: null, forecastFalseAlarms: 0 });
+    await keep(raiseAlarm(grown(), Date.now() - 2 * DAY, 1));
+    expect(await run("forecast")).toMatchObject({ created: { availabilityZone: "b" }, forecastFalseAlarms: 0 });
+    expect((await kept()).alarm).toMatchObject({ mountTargetsBefore: 1, wasFalse: false });
+  });
+
+  const alarmed = (falseAlarms: number) => raiseAlarm({ ...grown(), falseAlarms }, Date.now() - DAY - 5 * MINUTE, 0);
 
   test("the third suspends the forecast, with one warning", async () => {
     await keep(alarmed(2));
@@ -346,5 +354,54 @@ describe("false alarms", () => {
     expect(await run("forecast")).toMatchObject({ created: null });
     expect(await run("fixed")).toMatchObject({ forecastFalseAlarms: 0 });
     expect(await run("forecast")).toMatchObject({ created: { availabilityZone: "b" } });
+  });
+});
+
+describe("scaling in", () => {
+  /** Without time between the steps, so that only the forecast keeps a mount target. */
+  const scaleIn = (environment: Record<string, string>) =>
+    run("forecast", {
+      SCALE_IN: "on",
+      SCALE_IN_PERCENT: "90",
+      SCALE_IN_MINUTES: "0",
+      SCALE_IN_MINIMUM_AGE_HOURS: "0",
+      DRAIN_SECONDS: "0",
+      INITIAL_MOUNT_TARGETS: "1",
+      ...environment,
+    });
+
+  beforeEach(() => {
+    aws.reset({ zones: ["a", "b", "c"], occupied: ["a", "b"] });
+    aws.change(completeDeployment);
+  });
+
+  test("takes none away that the forecast would add again", async () => {
+    // 400 files are fewer than nine tenths of 446, but not of what the forecast would make of it.
+    await keep(raiseAlarm(grown(), Date.now() - 60 * MINUTE, 1));
+    expect(await scaleIn({ FILE_COUNT_THRESHOLD: "446" })).toMatchObject({
+      effectiveThreshold: 446,
+      scaleIn: { action: "none", reason: expect.stringContaining("not certain that there are fewer than 402 files") },
+    });
+  });
+
+  test("lets forecasts add another one once it is gone", async () => {
+    await keep(raiseAlarm(grown(25, 0), Date.now() - 60 * MINUTE, 1));
+    expect(await scaleIn({ FILE_COUNT_THRESHOLD: "1000" })).toMatchObject({ scaleIn: { action: "retire" } });
+    expect((await kept()).alarm).toBeDefined();
+    aws.change(completeDeployment);
+    expect(await scaleIn({ FILE_COUNT_THRESHOLD: "1000" })).toMatchObject({ deleted: { availabilityZone: "b" } });
+    expect(await kept()).toMatchObject({ alarm: undefined, falseAlarms: 1 });
+  });
+
+  test("deletes nothing where that could not be kept", async () => {
+    await keep(raiseAlarm(grown(25, 0), Date.now() - 60 * MINUTE, 1));
+    await scaleIn({ FILE_COUNT_THRESHOLD: "1000" });
+    aws.change(completeDeployment);
+    s3Faults = (operation) =>
+      operation === "PutObject" ? { takesEffect: false, response: new AwsError("SlowDown", 503, "") } : undefined;
+    expect(await scaleIn({ FILE_COUNT_THRESHOLD: "1000" })).toMatchObject({ statusCode: 200, deleted: null });
+    expect(aws.state.mountTargets).toHaveLength(2);
+    s3Faults = undefined;
+    expect(await scaleIn({ FILE_COUNT_THRESHOLD: "1000" })).toMatchObject({ deleted: { availabilityZone: "b" } });
   });
 });
