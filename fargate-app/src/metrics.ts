@@ -82,6 +82,12 @@ export class Metrics {
       "Mean latency of reads lately.",
       ({ meter }) => (meter.latency.mean ?? Number.NaN) / 1_000,
     );
+    this.#show(
+      files,
+      "retiring",
+      "1 for a mount target that is going to be deleted, and gets nothing new, else 0.",
+      ({ isRetiring }) => (isRetiring ? 1 : 0),
+    );
     if (files.ownZone !== undefined) {
       this.#show(files, "in_own_zone", "1 for a mount target in the router's Availability Zone, else 0.", ({ zone }) =>
         zone === files.ownZone ? 1 : 0,

@@ -72,13 +72,18 @@ export interface MemoryRouter {
   targetOf(server: MemoryServer): Target;
 }
 
+interface MemoryRouterOptions extends Partial<RoutedFilesOptions> {
+  /** The table to start with. Default: all of the network's servers. */
+  readonly table?: MountTable;
+}
+
 /** A router over `network`, with timeouts that suit tests. */
 export async function startMemoryRouter(
   network = new MemoryNetwork(3),
-  options: Partial<RoutedFilesOptions> = {},
+  { table = network.table, ...options }: MemoryRouterOptions = {},
 ): Promise<MemoryRouter> {
   const { log, lines } = memoryLog();
-  const router = await RoutedFiles.start(network.table, {
+  const router = await RoutedFiles.start(table, {
     connect: network.connect,
     connectTimeout: 200,
     operationTimeout: 2_000,

@@ -289,7 +289,7 @@ export class RoutedFiles {
 
   /** See {@link NfsClient.removeOrphans}. Does not hold up the draining of its target: it fails, and there is a next time. */
   async removeOrphans(options: OrphanOptions): Promise<OrphanReport> {
-    const connection = this.targets.map((target) => target.connection).find((each) => each !== undefined);
+    const connection = this.#pool.anyConnection;
     if (connection === undefined) throw new UnavailableError("No mount target can be reached");
     return connection.client.removeOrphans(this.#absolute(ROOT), options);
   }

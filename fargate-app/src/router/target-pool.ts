@@ -9,12 +9,12 @@ import type { Connection, Fencing } from "./connection.ts";
 import { UnavailableError, verdictOn } from "./failures.ts";
 import { PathWriters } from "./path-writers.ts";
 import type { OperationName } from "./statistics.ts";
-import { Target, type TargetOptions } from "./target.ts";
+import { isRetiring, Target, type TargetOptions } from "./target.ts";
 
 export interface TargetPoolOptions extends TargetOptions {
   readonly routing?: BalancerOptions;
   readonly hotSpots: HotSpots;
-  /** Milliseconds that in-flight operations have at a mount target that the table no longer lists. */
+  /** Milliseconds that in-flight operations have at a mount target that retires, or that the table no longer lists. */
   readonly drainTimeout: number;
 }
 
@@ -45,6 +45,15 @@ interface Unfenced {
   readonly settle: (fenced: boolean) => void;
 }
 
+/** The targets of a table, as new operations see them. */
+interface Roles {
+  /** Those that paths are spread over. */
+  readonly serving: readonly Target[];
+  readonly balancer: Balancer<Target>;
+  /** The others. */
+  readonly retiring: readonly Target[];
+}
+
 /** Lost sessions to remember while no target responds. By then the leases of the oldest have ended. */
 const MAX_UNFENCED = 100;
 
@@ -60,14 +69,18 @@ const GRACE_SHARE = 1 / 16;
 /**
  * Every path prefers one target; the ones that follow it in the path's ranking stand in while it is away. Targets that
  * are lost come back by themselves, and another table may take their place at any time.
+ *
+ * A target that retires keeps its session, and gets new operations only while no other target is connected.
  */
 export class TargetPool {
   readonly #options: TargetPoolOptions;
   #targets: readonly Target[];
-  #balancer: Balancer<Target>;
+  #roles: Roles;
   readonly #writers = new PathWriters<Target>();
   /** No longer in the table, with operations in flight. */
   readonly #draining = new Set<Target>();
+  /** When what is in flight at a target that retires has had its time. */
+  readonly #handOvers = new WeakMap<Target, NodeJS.Timeout>();
   readonly #waiting = new Set<() => void>();
   readonly #unfenced = new Set<Unfenced>();
   /** Asked whether they answer. */
@@ -79,7 +92,7 @@ export class TargetPool {
   private constructor(table: MountTable, options: TargetPoolOptions) {
     this.#options = options;
     this.#targets = table.mount_targets.map((mountTarget) => this.#newTarget(mountTarget));
-    this.#balancer = new Balancer(this.#targets, options.routing);
+    this.#roles = rolesOf(this.#targets, options);
   }
 
   /**
@@ -98,9 +111,15 @@ export class TargetPool {
     throw new UnavailableError(`None of the ${this.targets.length} mount targets could be connected to`);
   }
 
-  /** Those that new operations go to. */
+  /** Those of the table in use. */
   get targets(): readonly Target[] {
     return this.#targets;
+  }
+
+  /** A connection for what prefers no target. */
+  get anyConnection(): Connection | undefined {
+    const { serving, retiring } = this.#roles;
+    return [...serving, ...retiring].find(isConnected)?.connection;
   }
 
   /** Some target is connected, or was and stalls: requests are answered, now or when it goes on. */
@@ -113,9 +132,9 @@ export class TargetPool {
   }
 
   /**
-   * Goes over to another table, without a failed operation. A target that is listed as it was keeps its session; one at
-   * another address is another target. New ones are tried before paths go to them; those that are gone get no new
-   * operations, and are closed when theirs are over.
+   * Goes over to another table, without a failed operation. A target that is listed at the same address keeps its session,
+   * also when it begins to retire or no longer does; one at another address is another target. New ones are tried before
+   * paths go to them; those that are gone get no new operations, and are closed when theirs are over.
    *
    * Where nothing of the table can be reached, the connected targets of the table before stand in, until the next call.
    *
@@ -123,9 +142,11 @@ export class TargetPool {
    */
   async useTable(table: MountTable): Promise<void> {
     const before = this.#targets;
-    const listed = table.mount_targets.map(
-      (mountTarget) => before.find((target) => target.matches(mountTarget)) ?? this.#newTarget(mountTarget),
-    );
+    const entries = table.mount_targets.map((mountTarget) => {
+      const target = before.find((each) => each.matches(mountTarget)) ?? this.#newTarget(mountTarget);
+      return { mountTarget, target };
+    });
+    const listed = entries.map(({ target }) => target);
     const added = listed.filter((target) => !before.includes(target));
     await Promise.all(added.map((target) => target.probe()));
     if (this.#closed) {
@@ -137,9 +158,12 @@ export class TargetPool {
       : before.filter((target) => isThere(target) && !listed.includes(target));
     const targets = [...listed, ...standIns];
     const removed = before.filter((target) => !targets.includes(target));
-    if (added.length === 0 && removed.length === 0) return;
+    const marked = entries.filter(({ target, mountTarget }) => target.isRetiring !== isRetiring(mountTarget));
+    for (const { target, mountTarget } of entries) target.update(mountTarget);
+    if (added.length === 0 && removed.length === 0 && marked.length === 0) return;
     this.#targets = targets;
-    this.#balancer = new Balancer(targets, this.#options.routing);
+    this.#roles = rolesOf(targets, this.#options);
+    for (const { target } of marked) this.#limitRetirement(target);
     this.#wake();
     // Those that were connected to above were not among the targets then.
     this.#fenceAll();
@@ -181,7 +205,7 @@ export class TargetPool {
       const failures: { busy?: unknown; lost?: unknown } = {};
       for (const target of this.#order(operation, path)) {
         const { connection } = target;
-        if (connection === undefined) continue;
+        if (connection === undefined || this.#isHeldBack(target)) continue;
         const { client } = connection;
         const fenceable = this.#isFenceable(target, client);
         const signal = changes ? connection.lostForChanges : connection.lost;
@@ -191,7 +215,7 @@ export class TargetPool {
         const begin = performance.now();
         try {
           const result = await target.run(operation, connection, () => task(attempt));
-          if (MEASURES.has(operation)) this.#balancer.measure(target, performance.now() - begin);
+          if (MEASURES.has(operation)) this.#roles.balancer.measure(target, performance.now() - begin);
           return result;
         } catch (error) {
           const verdict = verdictOn(error);
@@ -217,15 +241,23 @@ export class TargetPool {
     return this.#targets.some((other) => other !== target && other.serverOwner === serverOwner);
   }
 
+  /** It retires, and others are there. */
+  #isHeldBack(target: Target): boolean {
+    const { serving, retiring } = this.#roles;
+    return retiring.includes(target) && serving.some(isConnected);
+  }
+
   /**
    * The targets in the order in which to try them. While a path is being changed, further changes go to the same target,
    * so that their order does not depend on which target is faster.
    */
   #order(operation: OperationName, path: DirectoryPath): Target[] {
-    const ranked = this.#balancer.rank(path, {
+    const { balancer, retiring } = this.#roles;
+    const request = {
       measures: MEASURES.has(operation),
       hot: operation === "read" && this.#options.hotSpots.isHot(path),
-    });
+    };
+    const ranked = [...balancer.rank(path, request), ...retiring];
     const writer = CHANGES.has(operation) ? this.#writers.targetOf(path) : undefined;
     return writer === undefined ? ranked : [writer, ...ranked.filter((target) => target !== writer)];
   }
@@ -359,10 +391,27 @@ export class TargetPool {
     this.#draining.delete(target);
   }
 
+  /** What is in flight at a target that begins to retire has as much time as at one that is no longer listed. */
+  #limitRetirement(target: Target): void {
+    clearTimeout(this.#handOvers.get(target));
+    const { connection } = target;
+    if (!target.isRetiring || connection === undefined) return;
+    const handOver = () => {
+      if (this.#isHeldBack(target)) target.handOver(connection);
+    };
+    this.#handOvers.set(target, setTimeout(handOver, this.#options.drainTimeout).unref());
+  }
+
   #logChange(added: readonly Target[], removed: readonly Target[], standIns: readonly Target[]): void {
     const { log } = this.#options;
-    const change = { added: added.map(idOf), removed: removed.map(idOf), mountTargets: this.#targets.map(idOf) };
-    const counts = `mount targets added: ${added.length}, removed: ${removed.length}`;
+    const retiring = this.#targets.filter((target) => target.isRetiring);
+    const change = {
+      added: added.map(idOf),
+      removed: removed.map(idOf),
+      retiring: retiring.map(idOf),
+      mountTargets: this.#targets.map(idOf),
+    };
+    const counts = `mount targets added: ${added.length}, removed: ${removed.length}, retiring: ${retiring.length}`;
     if (standIns.length === 0) log.info(change, `The mount table has changed: ${counts}`);
     else
       log.warn(
@@ -370,6 +419,14 @@ export class TargetPool {
         `No mount target in the new mount table can be reached: the connected ones of the table before stay in use`,
       );
   }
+}
+
+/** Where all targets retire, each of them is as good as the others. */
+function rolesOf(targets: readonly Target[], { routing }: TargetPoolOptions): Roles {
+  const retiring = targets.filter((target) => target.isRetiring);
+  const others = targets.filter((target) => !retiring.includes(target));
+  const serving = others.length === 0 ? targets : others;
+  return { serving, balancer: new Balancer(serving, routing), retiring: others.length === 0 ? [] : retiring };
 }
 
 /** Whether a lost target no longer does a change, or it does not matter when it does: see {@link TargetPool.attempt}. */

@@ -50,12 +50,12 @@ const WORTH_WAITING = 10;
 
 export class Target implements Measured {
   readonly id: string;
-  readonly mountTarget: MountTarget;
   readonly port: number;
   readonly statistics = new TargetStatistics();
   readonly meter = new LoadMeter();
   readonly #options: TargetOptions;
   readonly #events: TargetEvents;
+  #mountTarget: MountTarget;
   #state = FIRST_STATE;
   #since = Date.now();
   #reason: string | undefined;
@@ -80,11 +80,21 @@ export class Target implements Measured {
 
   constructor(mountTarget: MountTarget, options: TargetOptions, events: TargetEvents) {
     this.id = mountTarget.mount_target_id;
-    this.mountTarget = mountTarget;
+    this.#mountTarget = mountTarget;
     this.port = portOf(mountTarget.port, options);
     this.#sessionTimeout = options.connectTimeout;
     this.#options = options;
     this.#events = events;
+  }
+
+  /** What the table says of it. */
+  get mountTarget(): MountTarget {
+    return this.#mountTarget;
+  }
+
+  /** Whether it is going to be deleted: it takes new operations only while no other target can. */
+  get isRetiring(): boolean {
+    return isRetiring(this.#mountTarget);
   }
 
   get state(): TargetState {
@@ -139,6 +149,13 @@ export class Target implements Measured {
   matches({ mount_target_id, ip_address, port }: MountTarget): boolean {
     const samePort = portOf(port, this.#options) === this.port;
     return mount_target_id === this.id && ip_address === this.mountTarget.ip_address && samePort;
+  }
+
+  /** Takes over what another table says of this target. */
+  update(mountTarget: MountTarget): void {
+    // That it stays away is news again.
+    if (this.isRetiring && !isRetiring(mountTarget)) this.#failures = 0;
+    this.#mountTarget = mountTarget;
   }
 
   /**
@@ -227,9 +244,14 @@ export class Target implements Measured {
     this.#stop();
     const connection = this.#connection;
     if (connection === undefined) return;
-    const timer = setTimeout(() => this.#lose(connection, "Draining took too long"), timeout).unref();
+    const timer = setTimeout(() => this.handOver(connection), timeout).unref();
     await connection.drain();
     clearTimeout(timer);
+  }
+
+  /** Ends a session that was to drain: what can go on at another target does, and the rest fails. */
+  handOver(connection: Connection): void {
+    this.#lose(connection, "Draining took too long");
   }
 
   /** Ends the session and all probing. */
@@ -332,12 +354,18 @@ export class Target implements Measured {
     if (event === "silence" || event === "heard") return;
     if (to === "connected") log.info(change, `Mount target ${this.id} is connected`);
     else if (to === "probing") log.debug(change, `Mount target ${this.id} is being probed`);
-    else if (this.#failures === 1) log.error(change, `Mount target ${this.id} failed: ${reason}`);
-    else if (from === "connected" || from === "silent")
-      log.warn(change, `Mount target ${this.id} failed again: ${reason}`);
     // A target that stays away is news only once.
-    else log.debug(change, `Mount target ${this.id} is still failing: ${reason}`);
+    else if (this.#failures > 1 && from === "probing")
+      log.debug(change, `Mount target ${this.id} is still failing: ${reason}`);
+    // To go away is what it retires for.
+    else if (this.isRetiring) log.info(change, `Mount target ${this.id}, which is retiring, was lost: ${reason}`);
+    else if (this.#failures === 1) log.error(change, `Mount target ${this.id} failed: ${reason}`);
+    else log.warn(change, `Mount target ${this.id} failed again: ${reason}`);
   }
+}
+
+export function isRetiring({ retiring_since }: MountTarget): boolean {
+  return retiring_since !== undefined;
 }
 
 function portOf(given: number | undefined, { nfsPort = DEFAULT_NFS_PORT }: TargetOptions): number {

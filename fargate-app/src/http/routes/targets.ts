@@ -21,6 +21,7 @@ export const targetList = z.object({
       state: z.enum(TARGET_STATES),
       since: z.iso.datetime().describe("When the state last changed."),
       reason: z.string().optional().describe("Why the target failed."),
+      retiring: z.boolean().describe("Whether it is going to be deleted, and gets nothing new while others are there."),
       inOwnZone: z.boolean().optional().describe("Whether it is in this router's zone, where that is known."),
       share: z.number().describe("Of the requests of all these targets, from 0 to 1."),
       inFlight: z.number().describe("Operations in flight."),
@@ -56,7 +57,8 @@ export const targetRoutes: FastifyPluginAsyncZod<TargetRoutesOptions> = async (a
 type TargetDescription = z.infer<typeof targetList>["targets"][number];
 
 function describe(target: Target, allRequests: number, ownZone: string | undefined): TargetDescription {
-  const { id, mountTarget, port, zone, state, since, reason, connection, statistics, meter, compounds } = target;
+  const { id, mountTarget, port, zone, state, since, reason, isRetiring, connection, statistics, meter, compounds } =
+    target;
   const { requests, errors, bytesRead, bytesWritten, latency } = statistics;
   const inOwnZone = ownZone === undefined ? undefined : zone === ownZone;
   return {
@@ -67,6 +69,7 @@ function describe(target: Target, allRequests: number, ownZone: string | undefin
     state,
     since: new Date(since).toISOString(),
     reason,
+    retiring: isRetiring,
     inOwnZone,
     share: allRequests === 0 ? 0 : requests / allRequests,
     inFlight: connection?.active ?? 0,
