@@ -27,13 +27,11 @@ afterEach(async () => {
   for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
 });
 
-test("mount targets are taken out of the table and put back under load, and no request fails", {
-  timeout: 240_000,
-}, async () => {
-  const random = randomNumbers(seed);
+/** So many servers over one directory, and a router that reads its table when it is told to. */
+async function startRouterOver(count: number) {
   const directory = await mkdtemp(join(tmpdir(), "hot-reload-"));
   cleanups.push(() => rm(directory, { recursive: true, force: true }));
-  const servers = await Promise.all([0, 1, 2].map(() => startNfsServer({ directory, durable: false })));
+  const servers = await Promise.all(Array.from({ length: count }, () => startNfsServer({ directory, durable: false })));
   cleanups.push(() => Promise.all(servers.map((server) => server.close())));
   const controlPlane = await startControlPlane({ state: createAccount(new Date()) });
   cleanups.push(() => controlPlane.close());
@@ -51,7 +49,33 @@ test("mount targets are taken out of the table and put back under load, and no r
     MOUNT_TABLE_REFRESH_SECONDS: "0",
   });
   cleanups.push(() => router.stop());
-  const ids = async () => (await router.targets()).map(({ id }) => id);
+  /** Publishes a table, and waits until the router uses it. */
+  const use = async (mount_targets: typeof table) => {
+    await publish(mount_targets);
+    router.child.kill("SIGHUP");
+    const inUse = async () => (await router.targets()).map(({ id, retiring }) => ({ id, retiring }));
+    const expected = mount_targets.map(({ mount_target_id: id, retiring_since }) => ({
+      id,
+      retiring: retiring_since !== undefined,
+    }));
+    await vi.waitFor(async () => expect(await inUse()).toEqual(expected), { timeout: 20_000, interval: 10 });
+  };
+  /** Ends a server, and returns what starts it anew at the same address. */
+  const stop = async (index: number) => {
+    const server = servers[index];
+    await server?.close();
+    return async () => {
+      servers[index] = await startNfsServer({ directory, port: server?.port ?? 0, durable: false });
+    };
+  };
+  return { servers, table, router, use, stop };
+}
+
+test("mount targets are taken out of the table and put back under load, and no request fails", {
+  timeout: 240_000,
+}, async () => {
+  const random = randomNumbers(seed);
+  const { servers, table, router, use } = await startRouterOver(3);
 
   const load = startHttpLoad(router.url, 32);
   const slow = Buffer.alloc(2 ** 24, "slow");
@@ -74,21 +98,14 @@ test("mount targets are taken out of the table and put back under load, and no r
     const next = listed.length > 0 ? listed : table.slice(0, 1);
     if (next.length !== before.length || next.some((target) => !before.includes(target))) differences += 1;
     before = next;
-    await publish(next);
-    router.child.kill("SIGHUP");
-    await vi.waitFor(async () => expect(await ids()).toEqual(next.map(({ mount_target_id }) => mount_target_id)), {
-      timeout: 20_000,
-      interval: 10,
-    });
+    await use(next);
     const metrics = await (await fetch(`${router.url}/metrics`)).text();
     for (const target of table) {
       expect(metrics.includes(`target="${target.mount_target_id}"`)).toBe(next.includes(target));
     }
     await sleep(50);
   }
-  await publish(table);
-  router.child.kill("SIGHUP");
-  await vi.waitFor(async () => expect(await ids()).toHaveLength(3), { timeout: 20_000 });
+  await use(table);
   await vi.waitFor(
     async () => expect(Math.min(...(await router.targets()).map((each) => each.requests))).toBeGreaterThan(0),
     { timeout: 20_000 },
@@ -110,6 +127,51 @@ test("mount targets are taken out of the table and put back under load, and no r
   await vi.waitFor(() => expect(servers.map((server) => server.statistics().connections)).toEqual([1, 1, 1]), {
     timeout: 20_000,
   });
+  expect(await router.stop()).toBe(0);
+});
+
+test("mount targets retire under load, are taken back or deleted, and no request fails", {
+  timeout: 240_000,
+}, async () => {
+  const random = randomNumbers(seed);
+  const { table, router, use, stop } = await startRouterOver(3);
+  const load = startHttpLoad(router.url, 32);
+  const retirements = rounds(10, 100);
+  let deletions = 0;
+  for (let retirement = 0; retirement < retirements; retirement++) {
+    const chosen = Math.floor(random() * table.length);
+    const seen = async () => (await router.targets())[chosen];
+    const retiring_since = new Date().toISOString();
+    await use(table.map((target, index) => (index === chosen ? { ...target, retiring_since } : target)));
+    await vi.waitFor(async () => expect((await seen())?.inFlight).toBe(0), { timeout: 20_000, interval: 10 });
+    const atRest = await seen();
+    await sleep(50);
+    expect((await seen())?.requests).toBe(atRest?.requests);
+    const isDeleted = random() < 0.5;
+    if (isDeleted) {
+      deletions += 1;
+      // As when EFS deletes it: it is gone before the table says so.
+      const restart = await stop(chosen);
+      await use(table.filter((_, index) => index !== chosen));
+      await restart();
+    }
+    await use(table);
+    const before = isDeleted ? 0 : (atRest?.requests ?? 0);
+    await vi.waitFor(async () => expect((await seen())?.requests).toBeGreaterThan(before), {
+      timeout: 20_000,
+      interval: 10,
+    });
+  }
+  const { failures, requests, slowest } = await load.stop();
+  Object.assign(counts, {
+    retirements,
+    "mount targets deleted": deletions,
+    "requests during retirements": requests,
+    "failed during retirements": failures.length,
+    "slowest during retirements, ms": Math.round(slowest),
+  });
+  expect(failures).toEqual([]);
+  expect(router.lines.filter(({ level, target }) => level !== "INFO" && target !== undefined)).toEqual([]);
   expect(await router.stop()).toBe(0);
 });
 
