@@ -14,6 +14,9 @@ export const PARAMETER_NAME = "/efs-mount-autoscaling/mount-targets";
 /** The secret with the API's token, where the local stack has one. */
 export const API_TOKEN_SECRET_ID = `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:api-token-AbCdEf`;
 
+/** Where the monitor keeps what it remembers from one run to the next. */
+export const TREE_BUCKET = "file-monitor-trees";
+
 /** The directory of the file system that is counted and served. */
 export const TARGET_DIRECTORY = "/data";
 

@@ -8,6 +8,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ACCOUNT_ID, CLUSTER_NAME, createAccount, REGION, SERVICE_NAME, SUBNETS } from "./account.ts";
+import { type Clock, timeOn } from "./clock.ts";
 import { findService } from "./control-plane/ecs.ts";
 import { primaryDeployment } from "./control-plane/ecs-deployments.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane/server.ts";
@@ -20,6 +21,7 @@ import {
   type Rollout,
   routerEnvironment,
   TARGET_DIRECTORY,
+  TREE_BUCKET,
 } from "./environments.ts";
 import { startSchedule } from "./eventbridge/schedule.ts";
 import { addApiToken, addMountTargets, addService, putMountTable } from "./initial-deployment.ts";
@@ -31,6 +33,8 @@ import { Cleanups } from "./machine/cleanups.ts";
 import { findCommonPort } from "./machine/loopback.ts";
 import { makeTemporaryDirectory } from "./machine/temporary-directory.ts";
 import { startMountTargetServers } from "./mount-targets/servers.ts";
+import type { ObjectStore } from "./s3/object-store.ts";
+import { startLocalS3 } from "./s3/server.ts";
 
 /** Paths of the bundles. */
 interface Bundles {
@@ -44,6 +48,10 @@ export interface StackOptions {
   /** Mount targets to begin with, of the three that the Availability Zones allow. */
   readonly mountTargets: number;
   readonly fileCountThreshold: number;
+  /** Further variables of the monitor's environment. */
+  readonly monitorSettings?: Readonly<Record<string, string>>;
+  /** The clock of the monitor and of AWS; the time when absent. */
+  readonly clock?: Clock;
   /** How routers get a changed mount table; by new tasks when absent. */
   readonly rollout?: Rollout;
   /** Seconds after which routers read the mount table again, with hot-reload. Default: 0.5. */
@@ -52,6 +60,8 @@ export interface StackOptions {
   readonly monitorInterval: number;
   /** Milliseconds that a new mount target is `creating`. */
   readonly mountTargetCreationDelay: number;
+  /** Milliseconds that a mount target is `deleting`. Default: 0. */
+  readonly mountTargetDeletionDelay?: number;
   /** The bandwidth of each mount target; unlimited when absent. */
   readonly bytesPerSecond?: number;
   /** The latency of each NFS request, in milliseconds; none when absent. */
@@ -62,6 +72,8 @@ export interface StackOptions {
   readonly port?: number;
   /** Receives what tasks, monitor and NFS servers print. */
   readonly log: LogSink;
+  /** Whether the monitor runs from the start, or only from {@link Stack.startMonitor} on. Default: true. */
+  readonly startsMonitor?: boolean;
   /** Sees how each run of the monitor ended. */
   readonly onMonitorRun: (invocation: Invocation) => void;
   /** What the tasks and the monitor run; the bundles that `npm run build` makes when absent. */
@@ -78,8 +90,12 @@ export interface Stack {
   readonly controlPlane: ControlPlane;
   /** Where the file system is on this machine. */
   readonly fileSystemPath: string;
+  /** S3, where the monitor keeps what it remembers. */
+  readonly objects: ObjectStore;
   /** The URLs of the tasks that take requests. */
   taskUrls(): string[];
+  /** Lets the monitor run, from now on. */
+  startMonitor(): void;
   /** Stops everything and removes every file, once however often it is called. */
   close(): Promise<void>;
 }
@@ -117,10 +133,12 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
   const {
     log,
     signal,
+    clock,
     apiToken,
     bundles = BUNDLES,
     rollout = "rolling-deployment",
     mountTableRefreshSeconds = 0.5,
+    startsMonitor = true,
   } = options;
   requireBundles(bundles);
   const nfsPort = await findCommonPort(SUBNETS.flatMap((subnet) => subnet.addresses));
@@ -146,7 +164,9 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
   signal.throwIfAborted();
   const controlPlane = await startControlPlane({
     state: createAccount(new Date()),
+    ...(clock && { clock: () => new Date(timeOn(clock)) }),
     mountTargetCreationDelay: options.mountTargetCreationDelay,
+    mountTargetDeletionDelay: options.mountTargetDeletionDelay ?? 0,
     onMountTargetAvailable: ({ ipAddress }) => mountTargetServers.start(ipAddress),
     onMountTargetDeleted: ({ ipAddress }) => mountTargetServers.stop(ipAddress),
     onError: (error) => log({ source: "control-plane", stream: "stderr", text: String(error) }),
@@ -185,32 +205,50 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
   cleanups.add(() => loadBalancer.close());
   await waitUntilSteady(controlPlane, { timeout: START_TIMEOUT, signal });
 
+  const objects = await makeTemporaryDirectory("efs-mount-autoscaling-objects-");
+  cleanups.add(() => objects.remove());
+  const s3 = await startLocalS3({ directory: objects.path, buckets: [TREE_BUCKET] });
+  cleanups.add(() => s3.close());
+
+  signal.throwIfAborted();
   const monitor = createLambdaFunction({
     functionName: "efs-mount-autoscaling-file-monitor",
     region: REGION,
     accountId: ACCOUNT_ID,
     bundle: bundles.monitor,
     handler: "handler",
-    environment: monitorEnvironment(controlPlane.url, fileSystem.path, options.fileCountThreshold, rollout),
+    environment: {
+      ...monitorEnvironment(controlPlane.url, fileSystem.path, options.fileCountThreshold, rollout),
+      AWS_ENDPOINT_URL_S3: s3.url,
+      COUNT_TREE_BUCKET: TREE_BUCKET,
+      INITIAL_MOUNT_TARGETS: String(options.mountTargets),
+      ...options.monitorSettings,
+    },
     timeout: MONITOR_TIMEOUT,
     memorySize: 512,
+    clock,
     log,
   });
-  const schedule = startSchedule({
-    target: monitor,
-    every: options.monitorInterval,
-    ruleName: "efs-mount-autoscaling-file-monitor",
-    accountId: ACCOUNT_ID,
-    region: REGION,
-    onInvocation: options.onMonitorRun,
-  });
-  cleanups.add(() => Promise.all([schedule.close(), monitor.close()]));
+  const startMonitor = () => {
+    const schedule = startSchedule({
+      target: monitor,
+      every: options.monitorInterval,
+      ruleName: "efs-mount-autoscaling-file-monitor",
+      accountId: ACCOUNT_ID,
+      region: REGION,
+      onInvocation: options.onMonitorRun,
+    });
+    cleanups.add(() => Promise.all([schedule.close(), monitor.close()]));
+  };
+  if (startsMonitor) startMonitor();
 
   return {
     url: loadBalancer.url,
     controlPlane,
     fileSystemPath: fileSystem.path,
+    objects: s3.store,
     taskUrls: () => taskUrls(controlPlane),
+    startMonitor,
     close: () => cleanups.run(),
   };
 }

@@ -9,12 +9,13 @@ export class RequestError extends Error {
 export interface FileClient {
   get(path: string): Promise<Buffer>;
   put(path: string, body: Buffer): Promise<void>;
+  delete(path: string): Promise<void>;
   close(): void;
 }
 
 const TIMEOUT = 30_000;
 
-/** @throws {RequestError} from `get` and `put`. */
+/** @throws {RequestError} from `get`, `put` and `delete`. */
 export function createFileClient(url: string): FileClient {
   const { hostname, port } = new URL(url);
   const agent = new Agent({ keepAlive: true });
@@ -45,6 +46,9 @@ export function createFileClient(url: string): FileClient {
     get: (path) => send("GET", path),
     put: async (path, body) => {
       await send("PUT", path, body);
+    },
+    delete: async (path) => {
+      await send("DELETE", path);
     },
     close: () => agent.destroy(),
   };

@@ -1,5 +1,6 @@
 /** What the demo found, whether that is good, and how it is shown. */
 import Table from "cli-table3";
+import { count, percent, round } from "./figures.ts";
 import { shares, type TargetCounts } from "./target-report.ts";
 
 /** One measurement: all files read by many clients at once. */
@@ -93,16 +94,4 @@ function share({ targets }: Measurement, id: string): string {
 function megabytes({ targets }: Measurement, id: string): string {
   const target = targets.find((one) => one.id === id);
   return target === undefined ? "-" : (target.bytes / 1e6).toFixed(1);
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
-}
-
-function round(value: number, digits: number): number {
-  return Number(value.toFixed(digits));
-}
-
-export function count(value: number): string {
-  return value.toLocaleString("en-US");
 }

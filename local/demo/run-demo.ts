@@ -8,12 +8,13 @@ import { waitForState } from "../control-plane/wait.ts";
 import type { LogSink } from "../logs/log-line.ts";
 import { describeMonitorRun } from "../monitor-run.ts";
 import { type Stack, startStack, waitUntilSteady } from "../stack.ts";
+import { count } from "./figures.ts";
 import { createFileClient } from "./file-client.ts";
-import { count, type DemoResult, type Measurement } from "./result.ts";
+import type { DemoResult, Measurement } from "./result.ts";
 import type { Screen } from "./screen.ts";
-import { type Selection, SourceError, type SourceFile, selectFiles } from "./source-files.ts";
+import { chooseFiles, describeSelection, type SourceFile, totalBytes } from "./source-files.ts";
 import { areConnected, countsBetween, countTargets } from "./target-report.ts";
-import { copyIn, readAll, startTraffic, type Workload } from "./workload.ts";
+import { copyIn, newWorkload, readAll, startTraffic, type Workload } from "./workload.ts";
 
 interface DemoOptions {
   /** The directory whose files are copied in. */
@@ -26,10 +27,6 @@ interface DemoOptions {
   readonly signal: AbortSignal;
 }
 
-/** With fewer files, an unfair share of a mount target could be chance. */
-export const MIN_FILES = 2_000;
-/** A few large files would decide which mount target has most to do. */
-const MAX_FILE_BYTES = 128 * 1024;
 /** The part of the files after which the count passes the threshold. */
 const THRESHOLD_SHARE = 0.9;
 const TASKS = 2;
@@ -52,16 +49,11 @@ const CONNECT_TIMEOUT = 10_000;
 /** Runs the demo, and stops everything it started. */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const { source, maxFiles, screen, log, signal } = options;
-  const selection = await selectFiles(source, { maxFiles, maxFileBytes: MAX_FILE_BYTES });
+  const selection = await chooseFiles(source, maxFiles);
   const { files } = selection;
-  if (files.length < MIN_FILES) {
-    throw new SourceError(
-      `${source} has ${count(files.length)} files of at most 128 KiB; the demo needs ${count(MIN_FILES)}${describePassedOver(selection)}`,
-    );
-  }
   const fileCountThreshold = Math.floor(files.length * THRESHOLD_SHARE);
   const bytesPerSecond = Math.ceil(FILES_PER_SECOND * (totalBytes(files) / files.length + OVERHEAD_BYTES));
-  screen.say(describeSelection(source, selection, fileCountThreshold));
+  screen.say(describeSelection(selection, fileCountThreshold));
   const stack = await startStack({
     tasks: TASKS,
     mountTargets: MOUNT_TARGETS,
@@ -95,8 +87,8 @@ async function runOn(
   { first, rest }: { readonly first: readonly SourceFile[]; readonly rest: readonly SourceFile[] },
 ): Promise<DemoResult> {
   const client = createFileClient(stack.url);
-  const tally = { requests: 0, failed: 0, failures: [], mismatched: new Set<string>() };
-  const work: Workload = { client, tally, hashes: new Map(), signal };
+  const work = newWorkload(client, signal);
+  const { tally } = work;
   const copy = (files: readonly SourceFile[], onFile: () => void) =>
     copyIn(work, files, { source, concurrency: COPY_CONCURRENCY, onFile });
   const sayHowFast = ({ targets, readMBps }: Measurement) =>
@@ -192,28 +184,4 @@ function primary(state: AwsState) {
 
 function countStopped({ tasks }: AwsState, deploymentId: string): number {
   return tasks.filter((task) => task.deploymentId === deploymentId && task.lastStatus === "STOPPED").length;
-}
-
-function describeSelection(source: string, selection: Selection, threshold: number): string {
-  const { files, available } = selection;
-  const megabytes = totalBytes(files) / 1e6;
-  const taken = `Taking ${count(files.length)} of the ${count(available)} files in ${source}, ${megabytes.toFixed(1)} MB`;
-  return `${taken}; the threshold is ${count(threshold)} files${describePassedOver(selection)}`;
-}
-
-/** Entries that are named. */
-const MAX_NAMED = 5;
-
-/** Lines to add; none where nothing was passed over. */
-function describePassedOver({ passedOver }: Selection): string {
-  if (passedOver.length === 0) return "";
-  const named = passedOver.slice(0, MAX_NAMED).map((entry) => `\n  ${entry}`);
-  const others = passedOver.length - named.length;
-  const rest = others > 0 ? `\n  and ${count(others)} more` : "";
-  const all = passedOver.length === 1 ? "1 entry is" : `${count(passedOver.length)} entries are`;
-  return `\n${all} passed over:${named.join("")}${rest}`;
-}
-
-function totalBytes(files: readonly SourceFile[]): number {
-  return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }

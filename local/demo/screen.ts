@@ -1,4 +1,4 @@
-/** What the demo shows: lines, and one progress bar at a time. */
+/** What a demo shows: lines, and one progress bar at a time. */
 import { SingleBar } from "cli-progress";
 
 export class Screen {
@@ -11,9 +11,14 @@ export class Screen {
   };
 
   /** Shows how far `run` is; it calls `onStep` for each of `total` steps. */
-  async progress(what: string, total: number, run: (onStep: () => void) => Promise<void>): Promise<void> {
+  async progress(
+    what: string,
+    total: number,
+    run: (onStep: () => void) => Promise<void>,
+    unit = "files",
+  ): Promise<void> {
     const bar = new SingleBar({
-      format: `${what} {bar} {value}/{total} files`,
+      format: `${what} {bar} {value}/{total} ${unit}`,
       stream: process.stdout,
       noTTYOutput: true,
       notTTYSchedule: 5_000,

@@ -1,7 +1,8 @@
-/** Which files of a directory the demo takes. */
+/** Which files of a directory a demo takes. */
 import { isUtf8 } from "node:buffer";
 import type { Dirent } from "node:fs";
 import { access, constants, readdir, stat } from "node:fs/promises";
+import { count } from "./figures.ts";
 
 export interface SourceFile {
   /** Below the source directory, with `/` between the names. */
@@ -10,6 +11,7 @@ export interface SourceFile {
 }
 
 export interface Selection {
+  readonly directory: string;
   readonly files: readonly SourceFile[];
   /** How many files the source has in all, as far as it could be read. */
   readonly available: number;
@@ -23,9 +25,49 @@ interface SelectionLimits {
   readonly maxFileBytes: number;
 }
 
-/** The source itself can't be read. */
+/** With fewer files, an unfair share of a mount target could be chance. */
+export const MIN_FILES = 2_000;
+
+/** A few large files would decide which mount target has most to do. */
+const MAX_FILE_BYTES = 128 * 1024;
+
+/** The source itself can't be read, or has too few files. */
 export class SourceError extends Error {
   override readonly name = "SourceError";
+}
+
+/** Chooses as many files as a demo may take. @throws {SourceError} when there are fewer than {@link MIN_FILES}. */
+export async function chooseFiles(directory: string, maxFiles: number): Promise<Selection> {
+  const selection = await selectFiles(directory, { maxFiles, maxFileBytes: MAX_FILE_BYTES });
+  if (selection.files.length >= MIN_FILES) return selection;
+  throw new SourceError(
+    `${directory} has ${count(selection.files.length)} files of at most 128 KiB; the demo needs ${count(MIN_FILES)}${describePassedOver(selection)}`,
+  );
+}
+
+/** What is taken, in a line, and what is not, in further ones. */
+export function describeSelection(selection: Selection, threshold: number): string {
+  const { directory, files, available } = selection;
+  const megabytes = totalBytes(files) / 1e6;
+  const taken = `Taking ${count(files.length)} of the ${count(available)} files in ${directory}, ${megabytes.toFixed(1)} MB`;
+  return `${taken}; the threshold is ${count(threshold)} files${describePassedOver(selection)}`;
+}
+
+/** Entries that are named. */
+const MAX_NAMED = 5;
+
+/** Lines to add; none where nothing was passed over. */
+function describePassedOver({ passedOver }: Selection): string {
+  if (passedOver.length === 0) return "";
+  const named = passedOver.slice(0, MAX_NAMED).map((entry) => `\n  ${entry}`);
+  const others = passedOver.length - named.length;
+  const rest = others > 0 ? `\n  and ${count(others)} more` : "";
+  const all = passedOver.length === 1 ? "1 entry is" : `${count(passedOver.length)} entries are`;
+  return `\n${all} passed over:${named.join("")}${rest}`;
+}
+
+export function totalBytes(files: readonly SourceFile[]): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /**
@@ -43,7 +85,7 @@ export async function selectFiles(directory: string, { maxFiles, maxFileBytes }:
     const bytes = await source.sizeOf(path);
     if (bytes !== undefined && bytes <= maxFileBytes) files.push({ path, bytes });
   }
-  return { files: evenly(files, maxFiles), available: paths.length, passedOver: source.passedOver };
+  return { directory, files: evenly(files, maxFiles), available: paths.length, passedOver: source.passedOver };
 }
 
 class Source {

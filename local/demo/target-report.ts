@@ -7,6 +7,7 @@ const responseSchema = z.object({
       id: z.string(),
       availabilityZone: z.string(),
       state: z.string(),
+      retiring: z.boolean(),
       requests: z.number(),
       bytesRead: z.number(),
       bytesWritten: z.number(),

@@ -1,7 +1,8 @@
-/** What the demo does with its files: copy them in, read them, and keep at it while the system changes. */
+/** What a demo does with its files: copy them in, read and delete them, and keep at it while the system changes. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FileClient } from "./file-client.ts";
 import type { SourceFile } from "./source-files.ts";
 
@@ -24,6 +25,11 @@ export interface Workload {
   /** SHA-256 of each file as it was copied in. */
   readonly hashes: Map<string, string>;
   readonly signal: AbortSignal;
+}
+
+export function newWorkload(client: FileClient, signal: AbortSignal): Workload {
+  const tally = { requests: 0, failed: 0, failures: [], mismatched: new Set<string>() };
+  return { client, tally, hashes: new Map(), signal };
 }
 
 /** Copies the files in, `concurrency` at a time. */
@@ -63,14 +69,29 @@ export async function readAll(
   return bytes / 1000 / (performance.now() - started);
 }
 
-/** Every so many requests of the traffic is a write. */
-const WRITE_EVERY = 8;
-
-/** Reads the files in turn, and rewrites some of them unchanged, until it is stopped. */
-export function startTraffic(
+/** Deletes the files, `concurrency` at a time. */
+export async function remove(
   work: Workload,
   files: readonly SourceFile[],
   { concurrency }: { readonly concurrency: number },
+): Promise<void> {
+  await inParallel(work.signal, concurrency, files.values(), async ({ path }) => {
+    await attempt(work.tally, () => work.client.delete(path));
+  });
+}
+
+/** Every so many requests of the traffic is a write. */
+const WRITE_EVERY = 8;
+
+/**
+ * Reads the files in turn, and rewrites some of them unchanged, until it is stopped.
+ *
+ * @param pause Milliseconds that each of `concurrency` clients waits after a request.
+ */
+export function startTraffic(
+  work: Workload,
+  files: readonly SourceFile[],
+  { concurrency, pause = 0 }: { readonly concurrency: number; readonly pause?: number },
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const rounds = (function* () {
@@ -82,6 +103,7 @@ export function startTraffic(
   const running = inParallel(work.signal, concurrency, rounds, async ({ path, write }) => {
     const content = await readOne(work, path);
     if (write && content !== undefined) await attempt(work.tally, () => work.client.put(path, content));
+    if (pause > 0) await sleep(pause);
   });
   running.catch(() => {});
   return {

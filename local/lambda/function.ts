@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import type { Clock } from "../clock.ts";
 import type { LogSink } from "../logs/log-line.ts";
 import { type ManagedProcess, startProcess } from "../machine/process.ts";
 import { typescriptProgram } from "../machine/typescript-program.ts";
@@ -22,6 +23,8 @@ interface LambdaFunctionOptions {
   readonly timeout: number;
   /** MiB. The function can read it; nothing enforces it here. */
   readonly memorySize: number;
+  /** What the function takes for the time; the time when absent. */
+  readonly clock?: Clock | undefined;
   readonly log: LogSink;
 }
 
@@ -101,9 +104,10 @@ export function createLambdaFunction(options: LambdaFunctionOptions): LambdaFunc
 
 /** What Lambda adds to a function's own environment (Lambda developer guide, "Defined runtime environment variables"). */
 function environmentOf(options: LambdaFunctionOptions): Record<string, string> {
-  const { functionName, region, accountId, memorySize, environment } = options;
+  const { functionName, region, accountId, memorySize, clock, environment } = options;
   return {
     ...environment,
+    ...(clock && { LOCAL_CLOCK: JSON.stringify(clock) }),
     AWS_REGION: region,
     AWS_LAMBDA_FUNCTION_NAME: functionName,
     AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",

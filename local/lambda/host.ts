@@ -5,9 +5,13 @@
  * process that started it does.
  */
 import { createRequire } from "node:module";
+import { clockSchema, goBy } from "../clock.ts";
 import { type Invocation, type ToHost, toHostSchema } from "./messages.ts";
 
 const [bundle = "", handlerName = ""] = process.argv.slice(2);
+/** For deadlines, which are on the clock of the process that started this one. */
+const realTime = Date.now;
+if (process.env.LOCAL_CLOCK !== undefined) goBy(clockSchema.parse(JSON.parse(process.env.LOCAL_CLOCK)));
 const handler = loadHandler();
 
 process.on("disconnect", () => process.exit());
@@ -44,6 +48,6 @@ function contextOf({ requestId, deadline }: Omit<ToHost, "event">): object {
     logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
     callbackWaitsForEmptyEventLoop: true,
-    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+    getRemainingTimeInMillis: () => Math.max(0, deadline - realTime()),
   };
 }

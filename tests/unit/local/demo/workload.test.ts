@@ -31,6 +31,9 @@ function work(change: Partial<FileClient> = {}): Workload {
     put: async (path, body) => {
       stored.set(path, body);
     },
+    delete: async (path) => {
+      if (!stored.delete(path)) throw new RequestError(`no ${path}`);
+    },
     close: () => {},
     ...change,
   };
