@@ -1,13 +1,18 @@
-/** `npm run demo`: shows the whole loop, and exits 1 when something about it was not as it should be. */
+/** `npm run demo`: shows the whole loop, or one scenario of it, and exits 1 when something was not as it should be. */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError } from "commander";
-import { problemsOf, toJson, toTable } from "./demo/result.ts";
+import { Command, InvalidArgumentError, Option } from "commander";
+import * as demoResult from "./demo/result.ts";
 import { runDemo } from "./demo/run-demo.ts";
+import { drawChart } from "./demo/scenario/chart.ts";
+import * as scenarioResult from "./demo/scenario/result.ts";
+import { runScenario } from "./demo/scenario/run-scenario.ts";
+import { SCENARIOS, type ScenarioName } from "./demo/scenario/scenarios.ts";
 import { Screen } from "./demo/screen.ts";
 import { MIN_FILES } from "./demo/source-files.ts";
 import { describeArrived, NO_FLUENT_BIT, startLogPipeline } from "./firelens/log-pipeline.ts";
 import { isTrouble } from "./logs/log-level.ts";
+import type { LogLine, LogSink } from "./logs/log-line.ts";
 import { RecentLines } from "./logs/recent-lines.ts";
 import { runProgram } from "./machine/program.ts";
 
@@ -18,6 +23,7 @@ interface Options {
   readonly files: number;
   readonly seconds: number;
   readonly json: boolean;
+  readonly scenario?: ScenarioName;
 }
 
 await new Command("npm run demo --")
@@ -32,31 +38,39 @@ await new Command("npm run demo --")
   )
   .option("--files <n>", `how many files to take at most, at least ${MIN_FILES}`, parseFiles, 3_000)
   .option("--seconds <n>", "how long each of the two measurements takes at least", parseSeconds, 8)
+  .addOption(
+    new Option("--scenario <name>", "show instead what becomes of a number of files, with time compressed").choices(
+      Object.keys(SCENARIOS),
+    ),
+  )
   .option("--json", "end with one line of JSON", false)
   .action((options: Options) => runProgram((signal) => demo(options, signal)))
   .parseAsync();
 
-async function demo({ source, files, seconds, json }: Options, signal: AbortSignal): Promise<number> {
+/** What a demo has to show. */
+interface Shown {
+  /** For people. */
+  readonly text: string;
+  /** For programs. */
+  readonly json: string;
+  /** One sentence for each. */
+  readonly problems: readonly string[];
+}
+
+async function demo(options: Options, signal: AbortSignal): Promise<number> {
   const trouble = new RecentLines(20);
   const logPipeline = await startLogPipeline(() => {});
+  const log = (line: LogLine) => {
+    logPipeline?.write(line);
+    if (isTrouble(line)) trouble.add(line);
+  };
   try {
-    const result = await runDemo({
-      source,
-      maxFiles: files,
-      measureSeconds: seconds,
-      screen: new Screen(),
-      log: (line) => {
-        logPipeline?.write(line);
-        if (isTrouble(line)) trouble.add(line);
-      },
-      signal,
-    });
+    const { text, json, problems } = await show(options, log, signal);
     console.log(logPipeline === undefined ? NO_FLUENT_BIT : describeArrived(await logPipeline.close()));
-    const problems = problemsOf(result);
-    console.log(toTable(result));
+    console.log(text);
     for (const problem of problems) console.error(problem);
     if (problems.length > 0) console.error(`${trouble}`);
-    if (json) console.log(toJson(result));
+    if (options.json) console.log(json);
     return problems.length === 0 ? 0 : 1;
   } catch (error) {
     if (!signal.aborted) console.error(`${trouble}`);
@@ -64,6 +78,19 @@ async function demo({ source, files, seconds, json }: Options, signal: AbortSign
   } finally {
     await logPipeline?.close();
   }
+}
+
+async function show({ source, files, seconds, scenario }: Options, log: LogSink, signal: AbortSignal): Promise<Shown> {
+  const options = { source, maxFiles: files, screen: new Screen(), log, signal };
+  if (scenario === undefined) {
+    const { problemsOf, toJson, toTable } = demoResult;
+    const result = await runDemo({ ...options, measureSeconds: seconds });
+    return { text: toTable(result), json: toJson(result), problems: problemsOf(result) };
+  }
+  const { problemsOf, toJson, toTable } = scenarioResult;
+  const result = await runScenario(SCENARIOS[scenario], options);
+  const text = `${drawChart(result.moments, result.threshold)}\n${toTable(result)}`;
+  return { text, json: toJson(result), problems: problemsOf(result) };
 }
 
 function parseFiles(text: string): number {

@@ -2,11 +2,16 @@
 import { z } from "zod";
 import type { Invocation } from "./lambda/messages.ts";
 
+const zoned = z.object({ availabilityZone: z.string() });
+
 const resultSchema = z.object({
   statusCode: z.number(),
   error: z.string().optional(),
   fileCount: z.number().optional(),
-  created: z.object({ availabilityZone: z.string() }).nullish(),
+  created: zoned.nullish(),
+  deleted: zoned.nullish(),
+  scaleIn: z.object({ action: z.string(), mountTarget: zoned.optional() }).optional(),
+  tableUpdated: z.boolean().optional(),
   deployed: z.boolean().optional(),
 });
 
@@ -15,10 +20,14 @@ export function describeMonitorRun(invocation: Invocation): string[] {
   if (invocation.outcome === "failed") {
     return [`The monitor failed: ${invocation.errorType}: ${invocation.errorMessage}`];
   }
-  const { statusCode, error, fileCount = 0, created, deployed } = resultSchema.parse(invocation.payload);
+  const result = resultSchema.parse(invocation.payload);
+  const { statusCode, error, fileCount = 0, created, deleted, scaleIn, tableUpdated, deployed } = result;
+  const retiring = scaleIn?.action === "retire" && tableUpdated ? scaleIn.mountTarget : undefined;
   if (statusCode !== 200) return [`The monitor failed: ${error}`];
   const actions = [
     ...(created ? [`created a mount target in ${created.availabilityZone}`] : []),
+    ...(retiring ? [`began to retire the mount target in ${retiring.availabilityZone}`] : []),
+    ...(deleted ? [`deleted the mount target in ${deleted.availabilityZone}`] : []),
     ...(deployed ? ["started a deployment"] : []),
   ];
   if (actions.length === 0) return [];

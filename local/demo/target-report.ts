@@ -33,6 +33,23 @@ async function askTasks(taskUrls: readonly string[]): Promise<Targets[]> {
   );
 }
 
+/** Mount targets as the tasks see them. */
+export interface TargetsInUse {
+  /** To which every task sends its requests. */
+  readonly serving: number;
+  /** To which some task sends nothing new, because they are going to be deleted. */
+  readonly retiring: number;
+}
+
+export async function countInUse(taskUrls: readonly string[]): Promise<TargetsInUse> {
+  const reports = await askTasks(taskUrls);
+  const count = (of: (target: Targets[number]) => boolean) => reports.map((targets) => targets.filter(of).length);
+  return {
+    serving: Math.min(...count(({ state, retiring }) => state === "connected" && !retiring)),
+    retiring: Math.max(...count(({ retiring }) => retiring)),
+  };
+}
+
 /** Whether each task is connected to so many mount targets. */
 export async function areConnected(taskUrls: readonly string[], mountTargets: number): Promise<boolean> {
   const reports = await askTasks(taskUrls);

@@ -73,10 +73,11 @@ export async function readAll(
 export async function remove(
   work: Workload,
   files: readonly SourceFile[],
-  { concurrency }: { readonly concurrency: number },
+  { concurrency, onFile }: { readonly concurrency: number; onFile: () => void },
 ): Promise<void> {
   await inParallel(work.signal, concurrency, files.values(), async ({ path }) => {
     await attempt(work.tally, () => work.client.delete(path));
+    onFile();
   });
 }
 
