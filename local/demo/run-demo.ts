@@ -53,7 +53,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const { files } = selection;
   const fileCountThreshold = Math.floor(files.length * THRESHOLD_SHARE);
   const bytesPerSecond = Math.ceil(FILES_PER_SECOND * (totalBytes(files) / files.length + OVERHEAD_BYTES));
-  screen.say(describeSelection(selection, fileCountThreshold));
+  screen.say(describeSelection(source, selection, fileCountThreshold));
   const stack = await startStack({
     tasks: TASKS,
     mountTargets: MOUNT_TARGETS,

@@ -11,7 +11,6 @@ export interface SourceFile {
 }
 
 export interface Selection {
-  readonly directory: string;
   readonly files: readonly SourceFile[];
   /** How many files the source has in all, as far as it could be read. */
   readonly available: number;
@@ -46,8 +45,8 @@ export async function chooseFiles(directory: string, maxFiles: number): Promise<
 }
 
 /** What is taken, in a line, and what is not, in further ones. */
-export function describeSelection(selection: Selection, threshold: number): string {
-  const { directory, files, available } = selection;
+export function describeSelection(directory: string, selection: Selection, threshold: number): string {
+  const { files, available } = selection;
   const megabytes = totalBytes(files) / 1e6;
   const taken = `Taking ${count(files.length)} of the ${count(available)} files in ${directory}, ${megabytes.toFixed(1)} MB`;
   return `${taken}; the threshold is ${count(threshold)} files${describePassedOver(selection)}`;
@@ -85,7 +84,7 @@ export async function selectFiles(directory: string, { maxFiles, maxFileBytes }:
     const bytes = await source.sizeOf(path);
     if (bytes !== undefined && bytes <= maxFileBytes) files.push({ path, bytes });
   }
-  return { directory, files: evenly(files, maxFiles), available: paths.length, passedOver: source.passedOver };
+  return { files: evenly(files, maxFiles), available: paths.length, passedOver: source.passedOver };
 }
 
 class Source {

@@ -105,6 +105,40 @@ describe("npm run demo", () => {
     expect(await readdir(temporary)).toEqual([]);
   }, 240_000);
 
+  test("--scenario shrink takes the third mount target away again, and says when", async () => {
+    const { output, exited } = run("local/demo.ts", "--json", "--source", source, "--scenario", "shrink");
+    const code = await exited;
+    expect({ code, output }).toMatchObject({ code: 0 });
+    const text = output.join("\n");
+    expect(text).toContain("Time is compressed: one second is 6 minutes for the monitor and for AWS.");
+    expect(text).toContain("began to retire the mount target in ap-northeast-1d");
+    expect(text).toContain("deleted the mount target in ap-northeast-1d");
+    const result = JSON.parse(output.at(-1) ?? "");
+    expect(result).toEqual({
+      scenario: "shrink",
+      minutesPerSecond: 6,
+      threshold: 1_818,
+      files: 909,
+      failedRequests: 0,
+      mismatchedFiles: 0,
+      targetsBySecond: expect.any(Array),
+      thresholdPassedAtSecond: expect.any(Number),
+      thirdTargetAtSecond: expect.any(Number),
+      retiredAtSecond: expect.any(Number),
+    });
+    // An hour of few files is ten seconds.
+    expect(result.retiredAtSecond - result.thirdTargetAtSecond).toBeGreaterThan(10);
+    expect(new Set(result.targetsBySecond)).toEqual(new Set([2, 3]));
+    expect(result.targetsBySecond.at(-1)).toBe(2);
+    expect(await readdir(temporary)).toEqual([]);
+  }, 240_000);
+
+  test("a scenario that there is none of is refused", async () => {
+    const { output, exited } = run("local/demo.ts", "--scenario", "decline");
+    expect(await exited).toBe(1);
+    expect(output.join("\n")).toContain("Allowed choices are growth, shrink, season.");
+  }, 60_000);
+
   test.each(["Taking 2,000", "Copying in", "being rolled"])(
     "interrupted after “%s” it leaves no process and no file",
     async (text) => {

@@ -136,7 +136,7 @@ test("mount targets retire under load, are taken back or deleted, and no request
   const random = randomNumbers(seed);
   const { table, router, use, stop } = await startRouterOver(3);
   const load = startHttpLoad(router.url, 32);
-  const retirements = rounds(10, 100);
+  const retirements = rounds(8, 50);
   let deletions = 0;
   for (let retirement = 0; retirement < retirements; retirement++) {
     const chosen = Math.floor(random() * table.length);

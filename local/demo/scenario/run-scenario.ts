@@ -48,7 +48,7 @@ export async function runScenario(scenario: Scenario, options: ScenarioOptions):
   const { source, maxFiles, screen, log, signal } = options;
   const selection = await chooseFiles(source, maxFiles);
   const threshold = thresholdFor(selection.files.length);
-  screen.say(describeSelection(selection, threshold));
+  screen.say(describeSelection(source, selection, threshold));
   screen.say(describe(scenario));
   const began = Date.now();
   const clock: Clock = { shows: began - MONITOR_CLOCK_BEHIND, began, speed: scenario.minutesPerSecond * 60 };

@@ -2,6 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
+import { z } from "zod";
+import type { Clock } from "../../../local/clock.ts";
 import { startSchedule } from "../../../local/eventbridge/schedule.ts";
 import { createLambdaFunction, TooManyRequestsError } from "../../../local/lambda/function.ts";
 import type { Invocation } from "../../../local/lambda/messages.ts";
@@ -21,11 +23,12 @@ const BUNDLE = `
     if (event.do === "exit") process.exit(7);
     if (event.do === "hang") await new Promise(() => setInterval(() => {}, 1000));
     console.log(JSON.stringify({ level: "INFO", message: "ran" }));
-    return { pid: process.pid, invocations, event, context, remaining: context.getRemainingTimeInMillis(), env: process.env };
+    const times = [Date.now(), new Date().getTime(), Date.parse(Date()), new Date(5).getTime(), new Date() instanceof Date];
+    return { pid: process.pid, invocations, event, context, remaining: context.getRemainingTimeInMillis(), env: process.env, times };
   };
 `;
 
-async function start({ timeout = 20_000 } = {}) {
+async function start({ timeout = 20_000, clock }: { timeout?: number; clock?: Clock } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "schedule-test-"));
   cleanups.push(() => rm(directory, { recursive: true }));
   const bundle = join(directory, "index.cjs");
@@ -40,6 +43,7 @@ async function start({ timeout = 20_000 } = {}) {
     environment: { TARGET_DIRECTORY: "/data" },
     timeout,
     memorySize: 512,
+    clock,
     log: (line) => lines.push(line),
   });
   cleanups.push(() => monitor.close());
@@ -135,4 +139,26 @@ test("a schedule sends scheduled events, one after the other, until it is closed
   expect(seen[2]).toMatchObject({ payload: { invocations: 3 } });
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(seen).toHaveLength(count);
+});
+
+test("a function with a fast clock takes that for the time, and has as much time as any other", async () => {
+  const shows = Date.parse("2026-11-01T00:00:00Z");
+  const { monitor } = await start({ clock: { shows, began: Date.now() - 1_000, speed: 3_600 } });
+  const { payload } = z
+    .object({
+      payload: z.object({
+        remaining: z.number(),
+        times: z.tuple([z.number(), z.number(), z.number(), z.number(), z.boolean()]),
+      }),
+    })
+    .parse(await monitor.invoke({}));
+  const [now, created, printed, given, isDate] = payload.times;
+  // More than the hour of the first second, and less than a day: the process starts within seconds.
+  for (const time of [now, created, printed]) {
+    expect(time).toBeGreaterThanOrEqual(shows + 3_600_000);
+    expect(time).toBeLessThan(shows + 86_400_000);
+  }
+  expect([given, isDate]).toEqual([5, true]);
+  expect(payload.remaining).toBeGreaterThan(10_000);
+  expect(payload.remaining).toBeLessThanOrEqual(20_000);
 });

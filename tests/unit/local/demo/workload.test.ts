@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type FileClient, RequestError } from "../../../../local/demo/file-client.ts";
 import type { SourceFile } from "../../../../local/demo/source-files.ts";
-import { copyIn, readAll, startTraffic, type Workload } from "../../../../local/demo/workload.ts";
+import { copyIn, readAll, remove, startTraffic, type Workload } from "../../../../local/demo/workload.ts";
 
 let source: string;
 let files: SourceFile[];
@@ -51,6 +51,16 @@ test("every file is copied in as it is, and read back", async () => {
   expect(megabytesPerSecond).toBeGreaterThan(0);
   expect(all.tally).toMatchObject({ requests: 40, failed: 0 });
   expect(all.tally.mismatched.size).toBe(0);
+});
+
+test("files are deleted, and one that is not there is a failed request", async () => {
+  const all = work();
+  await copyIn(all, files, { source, concurrency: 3, onFile: () => {} });
+  const onFile = vi.fn();
+  await remove(all, [...files.slice(5), { path: "never-written", bytes: 1 }], { concurrency: 3, onFile });
+  expect([...stored.keys()]).toEqual(files.slice(0, 5).map(({ path }) => path));
+  expect(onFile).toHaveBeenCalledTimes(16);
+  expect(all.tally).toMatchObject({ requests: 36, failed: 1, failures: ["no never-written"] });
 });
 
 test("the speed is that of all the bytes that were read", async () => {
