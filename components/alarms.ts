@@ -73,6 +73,7 @@ export class Alarms extends pulumi.ComponentResource {
     if (args.bursting) this.#alarm("burst-credits-low", args, this.#burstCreditsLow(args));
     if (args.meteredGibPerDay > 0) this.#alarm("metered-above-budget", args, this.#meteredAboveBudget(args));
     this.#alarm("mount-target-creation-failed", args, this.#creationFailed(args));
+    this.#alarm("counts-wrong", args, this.#countsWrong(args));
     this.#alarm("no-room-to-grow", args, this.#noRoomToGrow(args));
     this.#alarm("tasks-below-desired", args, this.#tasksBelowDesired(args));
     this.#alarm("tasks-unhealthy", args, this.#tasksUnhealthy(args));
@@ -179,6 +180,20 @@ export class Alarms extends pulumi.ComponentResource {
     return {
       alarmDescription: "A mount target was wanted but could not be created. See the file monitor's log, and the VPC.",
       ...monitorMetric("MountTargetCreationFailed", fileSystemId),
+      statistic: "Maximum",
+      period: 5 * MINUTE,
+      evaluationPeriods: 1,
+      comparisonOperator: "GreaterThanThreshold",
+      threshold: 0,
+    };
+  }
+
+  /** Only full counts say, which run once in `fullCountHours`. */
+  #countsWrong({ fileSystemId }: AlarmsArgs): Watch {
+    return {
+      alarmDescription:
+        "A full count found other files than the counts before it had: an error of the program. See the file monitor's log.",
+      ...monitorMetric("WrongDirectories", fileSystemId),
       statistic: "Maximum",
       period: 5 * MINUTE,
       evaluationPeriods: 1,

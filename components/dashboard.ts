@@ -31,7 +31,7 @@ interface Graph {
   readonly rightAxis?: string;
 }
 
-/** One page that shows, from top to bottom: file counts, throughput, requests, tasks, errors. */
+/** One page that shows, from top to bottom: scaling, counting, throughput, requests, tasks, errors. */
 export class Dashboard extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
 
@@ -39,7 +39,13 @@ export class Dashboard extends pulumi.ComponentResource {
     super("efs-mount-autoscaling:index:Dashboard", name, {}, opts);
 
     const region = aws.getRegionOutput({}, { parent: this }).region;
-    const rows = [this.#scaling(args), this.#fileSystem(args), this.#requests(args), this.#tasks(args)];
+    const rows = [
+      this.#scaling(args),
+      this.#counting(args),
+      this.#fileSystem(args),
+      this.#requests(args),
+      this.#tasks(args),
+    ];
     const widgets = [
       ...rows.flatMap((graphs, row) =>
         graphs.map((graph, index) => graphWidget(graph, row, index, graphs.length, region)),
@@ -60,8 +66,7 @@ export class Dashboard extends pulumi.ComponentResource {
   }
 
   #scaling({ fileSystemId }: DashboardArgs): Graph[] {
-    const line = (metric: string, options: Record<string, unknown> = {}) =>
-      metricLine(monitorMetric(metric, fileSystemId), options);
+    const line = monitorLines(fileSystemId);
     return [
       {
         title: "Files against the threshold",
@@ -74,6 +79,7 @@ export class Dashboard extends pulumi.ComponentResource {
           line("EffectiveThreshold", { label: "By the forecast", color: "#ff9896" }),
           line("ForecastFileCount", { label: "Files expected at most", color: "#aec7e8" }),
           line("MountTargets", { label: "Mount targets", yAxis: "right", color: "#7f7f7f" }),
+          line("RetiringMountTargets", { label: "Retiring", yAxis: "right", color: "#c7c7c7" }),
         ],
       },
       {
@@ -82,7 +88,20 @@ export class Dashboard extends pulumi.ComponentResource {
         lines: [
           line("MountTargets", { label: "Available" }),
           line("AvailabilityZonesLeft", { label: "Could be added" }),
+          line("RetiringMountTargets", { label: "Retiring" }),
           line("MountTargetCreated", { label: "Created", stat: "Sum" }),
+          line("MountTargetCreationFailed", { label: "Not created", stat: "Sum" }),
+          line("MountTargetDeleted", { label: "Deleted", stat: "Sum" }),
+          line("MountTargetDeletionFailed", { label: "Not deleted", stat: "Sum" }),
+        ],
+      },
+      {
+        title: "What is decided",
+        stat: "Maximum",
+        lines: [
+          line("ThresholdExceeded", { label: "The threshold is passed" }),
+          line("ForecastFalseAlarms", { label: "False alarms of the forecast, in a row" }),
+          line("ScaleInWanted", { label: "A mount target could go" }),
         ],
       },
       {
@@ -90,13 +109,39 @@ export class Dashboard extends pulumi.ComponentResource {
         stat: "Sum",
         lines: [
           line("RunFailed", { label: "Failed runs" }),
+          line("TableUpdated", { label: "Tables written" }),
           line("DeploymentStarted", { label: "Deployments started" }),
         ],
       },
+    ];
+  }
+
+  #counting({ fileSystemId }: DashboardArgs): Graph[] {
+    const line = monitorLines(fileSystemId);
+    return [
       {
         title: "Count (ms)",
         stat: "Maximum",
         lines: [line("CountDuration", { label: "Duration" }), line("CountAge", { label: "Age" })],
+      },
+      {
+        title: "Directories read",
+        stat: "Maximum",
+        lines: [line("DirectoriesRead", { label: "New or changed; in a full count, all" })],
+      },
+      {
+        title: "Files in the largest directory",
+        stat: "Maximum",
+        lines: [line("LargestDirectory", { label: "Directly in it" })],
+      },
+      {
+        title: "Counts that are not right",
+        stat: "Maximum",
+        lines: [
+          line("CountIncomplete", { label: "Time ran out" }),
+          line("SkippedEntries", { label: "Could not be read" }),
+          line("WrongDirectories", { label: "Kept wrongly: an error of the program" }),
+        ],
       },
     ];
   }
@@ -203,6 +248,12 @@ interface Metric {
   readonly namespace: string;
   readonly metricName: string;
   readonly dimensions: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+/** Makes the lines of the monitor's metrics. */
+function monitorLines(fileSystemId: pulumi.Input<string>) {
+  return (metric: string, options: Record<string, unknown> = {}) =>
+    metricLine(monitorMetric(metric, fileSystemId), options);
 }
 
 function metricLine({ namespace, metricName, dimensions }: Metric, options: Record<string, unknown>): Line {

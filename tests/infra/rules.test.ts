@@ -505,6 +505,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       ).toEqual(
         [
           ...[
+            "counts-wrong",
             "io-limit",
             "load-balancer-errors",
             "monitor-error-rate",

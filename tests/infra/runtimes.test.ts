@@ -121,6 +121,11 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     expect(new Set(asked).size).toBeGreaterThan(5);
     for (const metric of asked) expect(written).toContain(metric);
   });
+
+  test("the dashboard has a line for every metric that the monitor writes", () => {
+    const dashboards = resources.filter(({ type }) => type.endsWith(":Dashboard"));
+    for (const { inputs } of dashboards) expect(new Set(monitorMetricsIn(inputs))).toEqual(new Set(metricsWritten()));
+  });
 });
 
 test("what the stack builds and bundles is there", () => {
@@ -146,12 +151,19 @@ function metricsWritten(): string[] {
       countComplete: true,
       countDuration: 1,
       countAge: 0,
+      fullCount: true,
+      directoriesRead: 1,
+      wrongDirectories: { count: 0, examples: [] },
       largestDirectory: { path: "/", files: 1 },
       skipped: { count: 0, examples: [] },
       mountTargets: [],
       availabilityZonesLeft: 1,
       created: null,
       creationFailed: false,
+      scaleIn: { action: "none", reason: "there are many files" },
+      retiring: null,
+      deleted: null,
+      deletionFailed: true,
       tableUpdated: false,
       deployed: false,
     });
