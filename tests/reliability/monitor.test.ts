@@ -22,6 +22,7 @@ import {
   ALARM_TOPIC,
   CLEAN_RUN,
   CLEAN_RUN_OF_FEW_FILES,
+  CLEAN_RUN_WITH_FORESIGHT,
   FAULTS,
   MonitorWorld,
   READS,
@@ -170,6 +171,7 @@ function restore(model: Model, real: MonitorWorld): void {
 }
 
 const FEW: Partial<RunPlan> = { isThresholdPassed: false, hasFewFiles: true };
+const FORESEEN: Partial<RunPlan> = { isThresholdPassed: false, isThresholdForeseen: true };
 
 /** What a retirement takes when nothing fails: its mark, the tasks that take it over, and the deletion. */
 const scaleIn = command("scale in", async (_model, real) => {
@@ -189,7 +191,7 @@ const retireAndTakeBack = command("retire and take back", async (_model, real) =
  */
 const runPlan: fc.Arbitrary<RunPlan> = fc
   .record({
-    load: fc.constantFrom<Partial<RunPlan>>({}, { isThresholdPassed: false }, FEW, FEW),
+    load: fc.constantFrom<Partial<RunPlan>>({}, { isThresholdPassed: false }, FEW, FEW, FORESEEN),
     faults: fc.array(fc.tuple(fc.nat(24), fc.constantFrom(...FAULTS)), { maxLength: 4 }),
     stale: fc.option(
       fc.record({ reads: fc.constantFrom(...READS).map((read) => [read]), changes: fc.integer({ min: 1, max: 8 }) }),
@@ -380,6 +382,34 @@ test("of few files, all that may go goes, one after the other, whatever fails on
     { numRuns: rounds(10, 100), seed, endOnFailure: true },
   );
   expect(world.counts["mount targets deleted"]).toBeGreaterThan(5);
+});
+
+test("ahead of time one mount target comes, and no second one before the threshold is passed, whatever fails on the way", {
+  timeout: 300_000,
+}, async () => {
+  const faultyRun = fc
+    .array(fc.tuple(fc.nat(24), fc.constantFrom(...FAULTS)), { maxLength: 3 })
+    .map((faults): RunPlan => ({ ...CLEAN_RUN_WITH_FORESIGHT, faults: new Map(faults) }));
+  const together = fc.record({
+    plans: fc.array(faultyRun, { minLength: 1, maxLength: 3 }),
+    choices: fc.array(fc.nat(5), { minLength: 1, maxLength: 30 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(together, { maxLength: 4 }), async (steps) => {
+      world.reset({ zones: ["a", "b", "c", "d"], occupied: ["a", "b"], maxMountTargets: undefined });
+      for (const { plans, choices } of steps) await world.runTogether(plans, choices, () => {});
+      await world.run(CLEAN_RUN_WITH_FORESIGHT);
+      expect(world.violations).toEqual([]);
+      const ahead = world.state.mountTargets.length;
+      // Where a run died after it had written down what it was about to do, the threshold itself has to be passed.
+      if (steps.length === 0) expect(ahead).toBe(3);
+      expect(ahead).toBeLessThanOrEqual(3);
+      await agree();
+      expect(world.state.mountTargets).toHaveLength(4);
+    }),
+    { numRuns: rounds(10, 100), seed, endOnFailure: true },
+  );
+  expect(world.counts["mount targets created ahead of time"]).toBeGreaterThan(5);
 });
 
 /** Clean runs until all agrees, which must be by the third; from then on a run that adds nothing changes nothing. */

@@ -1,9 +1,11 @@
 /**
  * Runs of the monitor whose calls fail as planned, in an account where every change is watched.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { addCount, type History, HOUR } from "../../functions/file-monitor/forecast/history.ts";
+import { EMPTY_MEMORY, encodeMemory, type ForecastMemory } from "../../functions/file-monitor/forecast/memory.ts";
 import type { MonitorResult } from "../../functions/file-monitor/result.ts";
 import { ACCOUNT_ID, FILE_SYSTEM_ID, REGION } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
@@ -46,6 +48,8 @@ export interface RunPlan {
   readonly isThresholdPassed: boolean;
   /** Whether there are so few files that a mount target may go. */
   readonly hasFewFiles?: boolean;
+  /** Whether the threshold is not passed yet, but a forecast says that it will be within the hour. */
+  readonly isThresholdForeseen?: boolean;
   /** What goes wrong with the nth call. */
   readonly faults: ReadonlyMap<number, FaultKind>;
   /** Calls that see the account as it was some changes ago. */
@@ -56,6 +60,7 @@ export interface RunPlan {
 
 export const CLEAN_RUN: RunPlan = { isThresholdPassed: true, faults: new Map(), maxAttempts: 1 };
 export const CLEAN_RUN_OF_FEW_FILES: RunPlan = { ...CLEAN_RUN, isThresholdPassed: false, hasFewFiles: true };
+export const CLEAN_RUN_WITH_FORESIGHT: RunPlan = { ...CLEAN_RUN, isThresholdPassed: false, isThresholdForeseen: true };
 
 /** Whom the account's alarms tell. */
 export const ALARM_TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT_ID}:alarms`;
@@ -86,6 +91,7 @@ export class MonitorWorld {
     "changes by hand": 0,
     "AWS calls": 0,
     "mount targets created": 0,
+    "mount targets created ahead of time": 0,
     "mount targets deleted": 0,
     "retirements taken back": 0,
     "tables written": 0,
@@ -107,6 +113,8 @@ export class MonitorWorld {
   /** How many runs are in flight at the same time, or were when the first of them began. */
   #runsTogether = 1;
   #isByHand = false;
+  /** Mount targets that were created ahead of time, since a run could see that the threshold was passed, or one deleted. */
+  #aheadOfTime = 0;
 
   static async start(): Promise<MonitorWorld> {
     let world: MonitorWorld | undefined;
@@ -146,7 +154,11 @@ export class MonitorWorld {
   /** An account as `pulumi up` leaves it. */
   reset({ maxMountTargets, ...deployed }: Scenario): void {
     this.#byHand(() => this.#account.reset(deployed));
-    rmSync(join(this.#directory, BUCKET, FILE_SYSTEM_ID), { recursive: true, force: true });
+    const kept = join(this.#directory, BUCKET, FILE_SYSTEM_ID);
+    rmSync(kept, { recursive: true, force: true });
+    mkdirSync(kept);
+    writeFileSync(join(kept, "forecast"), encodeMemory(memoryOfRisesEveryDay(Date.now())));
+    this.#aheadOfTime = 0;
     this.#first = this.state.mountTargets.map(({ mountTargetId }) => mountTargetId);
     this.#states.splice(0, this.#states.length, this.state);
     this.#maxMountTargets = maxMountTargets;
@@ -168,7 +180,8 @@ export class MonitorWorld {
 
   /** Runs the monitor once, as the handler does. */
   async run(plan: RunPlan): Promise<MonitorResult> {
-    const { isThresholdPassed, hasFewFiles = false, faults, stale, maxAttempts } = plan;
+    const { isThresholdPassed, hasFewFiles = false, isThresholdForeseen = false, faults, stale, maxAttempts } = plan;
+    if (isThresholdPassed) this.#aheadOfTime = 0;
     this.counts.runs += 1;
     const name = `RUN-${this.counts.runs}`;
     const death = new AbortController();
@@ -180,7 +193,8 @@ export class MonitorWorld {
         signal: death.signal,
         s3Endpoint: this.#s3.url,
         environment: {
-          FILE_COUNT_THRESHOLD: isThresholdPassed ? "2" : hasFewFiles ? "100" : "3",
+          FILE_COUNT_THRESHOLD: isThresholdPassed ? "2" : hasFewFiles ? "100" : isThresholdForeseen ? "4" : "3",
+          THRESHOLD_MODE: isThresholdForeseen ? "forecast" : "fixed",
           COUNT_TREE_BUCKET: BUCKET,
           // Time is no condition here: what keeps requests safe must do so without it.
           SCALE_IN: "on",
@@ -249,8 +263,10 @@ export class MonitorWorld {
     const after = this.state;
     this.#states.push(after);
     if (this.#isByHand || before === undefined) return;
-    if (after.mountTargets.length > before.mountTargets.length) this.counts["mount targets created"] += 1;
-    this.counts["mount targets deleted"] += deletionsOf(before, after).length;
+    const deleted = deletionsOf(before, after).length;
+    if (after.mountTargets.length > before.mountTargets.length) this.#onCreation();
+    if (deleted > 0) this.#aheadOfTime = 0;
+    this.counts["mount targets deleted"] += deleted;
     this.counts["retirements taken back"] += marksOf(before).filter((id) => isUnmarked(after, id)).length;
     if (after.parameters !== before.parameters) this.counts["tables written"] += 1;
     if (after.services !== before.services) this.counts.deployments += 1;
@@ -267,9 +283,27 @@ export class MonitorWorld {
     this.violations.push(...violations);
   }
 
+  /** The threshold is what it was for the runs in flight. */
+  #onCreation(): void {
+    this.counts["mount targets created"] += 1;
+    if ([...this.#runs.values()].some(({ plan }) => plan.isThresholdPassed)) return;
+    this.counts["mount targets created ahead of time"] += 1;
+    this.#aheadOfTime += 1;
+    if (this.#aheadOfTime > 1) this.violations.push(`${this.#aheadOfTime} mount targets created ahead of time`);
+  }
+
   #count(kind: string): void {
     this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1);
   }
+}
+
+/** For six days, three files have become eight at this time of the day, and three again twelve hours later. */
+function memoryOfRisesEveryDay(now: number): ForecastMemory {
+  let history: History = [];
+  for (let hoursAgo = 6 * 24; hoursAgo > 0; hoursAgo--) {
+    history = addCount(history, { time: now - hoursAgo * HOUR, files: hoursAgo % 24 > 12 ? 8 : 3 });
+  }
+  return { ...EMPTY_MEMORY, history, leadTimes: [HOUR] };
 }
 
 function faultOf(kind: FaultKind): Fault {
