@@ -22,7 +22,7 @@ export function drawChart(moments: readonly Moment[], threshold: number): string
   const [lowest, highest] = [Math.min(threshold, ...values), Math.max(threshold, ...values)];
   const step = Math.max(1, (highest - lowest) / (ROWS - 1));
   const rowOf = (value: number) => Math.round((value - lowest) / step);
-  const labelWidth = Math.max(count(Math.round(highest)).length, "targets".length);
+  const labelWidth = Math.max(count(Math.round(highest)).length, "retiring".length);
   const lines = Array.from({ length: ROWS }, (_, index) => {
     const row = ROWS - 1 - index;
     const cells = columns.map(({ files, possibleFiles = files, effectiveThreshold }) => {
@@ -46,7 +46,7 @@ export function drawChart(moments: readonly Moment[], threshold: number): string
     ...lines,
     strip("targets", ({ serving }) => String(serving)),
     ...(columns.some(({ retiring }) => retiring > 0)
-      ? [strip("retire", ({ retiring }) => (retiring > 0 ? String(retiring) : " "))]
+      ? [strip("retiring", ({ retiring }) => (retiring > 0 ? String(retiring) : " "))]
       : []),
     `${" ".repeat(labelWidth)}  ${legend.join("   ")}`,
   ].join("\n");

@@ -24,13 +24,15 @@ interface LiveOptions {
 const LOOK_INTERVAL = 200;
 /** Milliseconds between two changes of the number of files. */
 const CHANGE_INTERVAL = 100;
+/** Seconds in which a request through the mount target that is gone would still fail. */
+const AFTERMATH = 2;
 
 /** How long it takes at most. */
 export function secondsOf({ hours, minutesPerSecond }: Scenario): number {
   return Math.ceil((hours * 60) / minutesPerSecond);
 }
 
-/** Ends with the scenario, or as soon as there is nothing more to come of it. @returns what was seen, in order. */
+/** Ends with the scenario, or soon after its last mount target is taken away. @returns what was seen, in order. */
 export async function live(options: LiveOptions): Promise<readonly Moment[]> {
   const { stack, scenario, threshold, stock, outlook, onSecond, signal } = options;
   const began = performance.now();
@@ -39,7 +41,8 @@ export async function live(options: LiveOptions): Promise<readonly Moment[]> {
   const failed = new AbortController();
   const isOver = () => {
     if (failed.signal.aborted || second() >= secondsOf(scenario)) return true;
-    return scenario.isTakenAway && milestonesOf(moments, threshold).retired !== undefined;
+    const { retired } = milestonesOf(moments, threshold);
+    return scenario.isTakenAway && retired !== undefined && second() - retired.second >= AFTERMATH;
   };
 
   async function followScenario(): Promise<void> {
