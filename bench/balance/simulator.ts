@@ -2,6 +2,7 @@
  * Many routers over the mount targets of one file system, simulated event by event: the routing is that of the router,
  * the network and the targets are models. Each router sees only its own requests, as it does in truth.
  */
+import { createHistogram } from "node:perf_hooks";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Balancer, type Measured } from "../../fargate-app/src/routing/balancer.ts";
 import { LoadMeter } from "../../fargate-app/src/routing/load-meter.ts";
@@ -14,10 +15,28 @@ export interface Simulation {
   readonly strategy: RoutingStrategy;
   readonly requests: number;
   readonly routers: number;
+  /** Requests a second at each router. */
+  readonly rate: number;
   /** Each has one mount target, and its share of the routers. */
   readonly zones: number;
-  /** Of the paths, by a Zipf law. */
+  /** Requests in service, of all that the mount targets can serve at a time. */
+  readonly utilization: number;
+  /** Of the paths, by a Zipf law; 0: all alike. */
   readonly zipfExponent: number;
+  readonly latency: Latencies;
+  /** Milliseconds that do not count: until then, little has been measured. */
+  readonly warmUp: number;
+}
+
+/** Milliseconds. */
+export interface Latencies {
+  /** That a target needs for a request: the mean of an exponential distribution. */
+  readonly service: number;
+  /** Of a round trip. */
+  readonly withinZone: number;
+  readonly acrossZones: number;
+  /** Of a round trip to the first zone's target, whichever zone it is from; absent: it is like the others. */
+  readonly slowTarget?: number;
 }
 
 export interface SimulationResult {
@@ -27,28 +46,22 @@ export interface SimulationResult {
   readonly busiestInASecond: number;
   /** Of all requests. */
   readonly shareAcrossZones: number;
+  /** Of requests, in milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
 }
 
 const PATHS = 100_000;
 const SEED = 13;
-/** Requests that a target serves at a time. */
-const PARALLEL = 64;
-/** Milliseconds, exponentially distributed. */
-const MEAN_SERVICE = 2;
-/** Milliseconds of a round trip. */
-const WITHIN_ZONE = 0.3;
-const ACROSS_ZONES = 1;
-/** Of what all targets can serve. */
-const UTILIZATION = 0.6;
 /** A path with a larger share of the requests is hot: the router's default. */
 const HOT_SHARE = 0.05;
-/** Milliseconds that do not count: until then, nothing has been measured. */
-const WARM_UP = 2_000;
 /** Events between two looks at whether anyone still wants the result. */
 const SLICE = 200_000;
 
 interface SimulatedTarget {
   readonly zone: string;
+  /** Requests that it serves at a time. */
+  readonly parallel: number;
   /** When each of the requests that it serves will be done. */
   readonly busyUntil: EventQueue<true>;
 }
@@ -72,7 +85,7 @@ interface Arrival {
 }
 
 export async function simulate(
-  { strategy, requests, routers: count, zones, zipfExponent }: Simulation,
+  { strategy, requests, routers: count, rate, zones, utilization, zipfExponent, latency, warmUp }: Simulation,
   signal: AbortSignal,
 ): Promise<SimulationResult> {
   const random = seededRandom(SEED);
@@ -80,20 +93,18 @@ export async function simulate(
   const drawPath = zipf(PATHS, zipfExponent, random);
   const paths = Array.from({ length: PATHS }, (_, index) => filePath(`data/${index % 100}/file-${index}`));
   const hot = hotPaths(paths, zipfExponent);
+  const interval = 1_000 / (rate * count);
+  const parallel = Math.ceil(latency.service / interval / zones / utilization);
   const targets = Array.from(
     { length: zones },
-    (_, index): SimulatedTarget => ({
-      zone: `zone-${index}`,
-      busyUntil: new EventQueue<true>(),
-    }),
+    (_, index): SimulatedTarget => ({ zone: `zone-${index}`, parallel, busyUntil: new EventQueue<true>() }),
   );
   const clock = { now: 0 };
   const routers = Array.from({ length: count }, (_, index) =>
     newRouter(strategy, `zone-${index % zones}`, targets, clock, random),
   );
-  const interval = MEAN_SERVICE / (PARALLEL * zones * UTILIZATION);
 
-  const figures = new Figures(zones);
+  const figures = new Figures(zones, warmUp);
   const replies = new EventQueue<Arrival>();
   let nextRequest = exponential(interval);
   for (let sent = 0, events = 0; sent < requests || replies.size > 0; events++) {
@@ -111,8 +122,9 @@ export async function simulate(
       const [target] = router.balancer.rank(path, { measures: true, hot: hot.has(path) });
       if (target === undefined) continue;
       const across = target.target.zone !== router.zone;
-      const network = across ? ACROSS_ZONES : WITHIN_ZONE;
-      const served = serve(target.target, clock.now + network / 2, exponential(MEAN_SERVICE));
+      const ownNetwork = across ? latency.acrossZones : latency.withinZone;
+      const network = target.index === 0 ? (latency.slowTarget ?? ownNetwork) : ownNetwork;
+      const served = serve(target.target, clock.now + network / 2, exponential(latency.service));
       replies.push(served + network / 2, { router, target, start: clock.now, end: target.meter.begin() });
       figures.sent(target.index, across, clock.now);
     } else {
@@ -120,7 +132,9 @@ export async function simulate(
       const arrival = replies.shift();
       if (arrival === undefined) continue;
       arrival.end();
-      arrival.router.balancer.measure(arrival.target, clock.now - arrival.start);
+      const took = clock.now - arrival.start;
+      arrival.router.balancer.measure(arrival.target, took);
+      figures.answered(took, clock.now);
     }
   }
   return figures.result();
@@ -153,10 +167,10 @@ function newRouter(
 }
 
 /** @returns when the request is done that arrives at `time`: first come, first served. */
-function serve({ busyUntil }: SimulatedTarget, time: number, duration: number): number {
+function serve({ parallel, busyUntil }: SimulatedTarget, time: number, duration: number): number {
   while (busyUntil.nextTime <= time) busyUntil.shift();
   let start = time;
-  if (busyUntil.size >= PARALLEL) {
+  if (busyUntil.size >= parallel) {
     start = busyUntil.nextTime;
     busyUntil.shift();
   }
@@ -171,14 +185,17 @@ class Figures {
   #secondCounts: number[];
   #worstSecond = 0;
   #across = 0;
+  readonly #warmUp: number;
+  readonly #microseconds = createHistogram({ figures: 3 });
 
-  constructor(targets: number) {
+  constructor(targets: number, warmUp: number) {
+    this.#warmUp = warmUp;
     this.#counts = new Array<number>(targets).fill(0);
     this.#secondCounts = [...this.#counts];
   }
 
   sent(target: number, across: boolean, now: number): void {
-    if (now < WARM_UP) return;
+    if (now < this.#warmUp) return;
     const second = Math.floor(now / 1000);
     if (second !== this.#second) {
       this.#worstSecond = Math.max(this.#worstSecond, busiest(this.#secondCounts));
@@ -190,12 +207,18 @@ class Figures {
     if (across) this.#across += 1;
   }
 
+  answered(took: number, now: number): void {
+    if (now >= this.#warmUp) this.#microseconds.record(Math.max(1, Math.round(took * 1_000)));
+  }
+
   result(): SimulationResult {
     const total = this.#counts.reduce((sum, count) => sum + count, 0);
     return {
       busiest: busiest(this.#counts),
       busiestInASecond: this.#worstSecond,
       shareAcrossZones: this.#across / total,
+      p50: this.#microseconds.percentile(50) / 1_000,
+      p99: this.#microseconds.percentile(99) / 1_000,
     };
   }
 }

@@ -42,6 +42,9 @@ const PROBE_EVERY = 128;
 /** As {@link PROBE_EVERY}, for a target that little is known of yet. */
 const FIRST_PROBE_EVERY = 16;
 
+/** Of the requests, one in so many measures a target that is slow: too few for the 99th percentile to show them. */
+const SLOW_PROBE_EVERY = 512;
+
 export class Balancer<Target extends Measured> {
   readonly #targets: readonly Target[];
   readonly #ranking: Ranking<Target>;
@@ -52,7 +55,10 @@ export class Balancer<Target extends Measured> {
   #speeds: readonly number[];
   #near = true;
   #stay: ZoneStay = FIRST_STAY;
-  #sinceProbe = 0;
+  /** Requests so far that could measure a target; and as which of them the last probes were sent, of each target. */
+  #measurable = 0;
+  readonly #probes: number[];
+  #lastProbe = 0;
 
   constructor(targets: readonly Target[], options: BalancerOptions = {}) {
     const { strategy = "rendezvous", loadFactor = DEFAULT_LOAD_FACTOR, ownZone } = options;
@@ -63,6 +69,7 @@ export class Balancer<Target extends Measured> {
     this.#now = options.now ?? (() => performance.now());
     this.#random = options.random ?? Math.random;
     this.#speeds = targets.map(() => 1);
+    this.#probes = targets.map(() => 0);
     this.#judge();
   }
 
@@ -101,15 +108,19 @@ export class Balancer<Target extends Measured> {
 
   /** A target that nothing has been heard of for a while, and that nothing is on its way to. */
   #dueProbe(now: number): number | undefined {
-    this.#sinceProbe += 1;
-    if (this.#sinceProbe < FIRST_PROBE_EVERY) return undefined;
-    const due = this.#targets.findIndex(({ meter: { latency, inFlight }, isConnected }) => {
+    this.#measurable += 1;
+    const since = this.#measurable - this.#lastProbe;
+    if (since < FIRST_PROBE_EVERY) return undefined;
+    const due = this.#targets.findIndex(({ meter: { latency, inFlight }, isConnected }, index) => {
       if (!isConnected || inFlight > 0) return false;
       if (latency.mean === undefined) return true;
-      return this.#sinceProbe >= PROBE_EVERY && now - latency.lastSeen >= PROBE_AFTER;
+      if (since < PROBE_EVERY || now - latency.lastSeen < PROBE_AFTER) return false;
+      const isSlow = (this.#speeds[index] ?? 1) < 1;
+      return !isSlow || this.#measurable - (this.#probes[index] ?? 0) >= SLOW_PROBE_EVERY;
     });
     if (due < 0) return undefined;
-    this.#sinceProbe = 0;
+    this.#lastProbe = this.#measurable;
+    this.#probes[due] = this.#measurable;
     return due;
   }
 }

@@ -56,7 +56,7 @@ export class Latency {
     this.#batch.push(latency);
     const isComplete = this.#samples === 0 || this.#batch.length === BATCH || now - this.#batchStart >= MAX_BATCH_TIME;
     if (!isComplete) return false;
-    this.#sample(lowerMedian(this.#batch), now);
+    this.#sample(geometricMedian(this.#batch), now);
     this.#batch.length = 0;
     return true;
   }
@@ -73,6 +73,16 @@ export class Latency {
     this.#lastSample = latency;
     this.#lastSampleTime = now;
   }
+}
+
+/**
+ * The middle value; of an even number of values, the geometric mean of the two. Of two responses, the lower one alone
+ * would make targets that seldom respond look fast, and the mean, as latencies are skewed, slow.
+ */
+function geometricMedian(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[sorted.length >> 1] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : Math.sqrt(lowerMedian(values) * upper);
 }
 
 /** The middle value; of an even number of values, the lower one of the two. NaN of none. */

@@ -108,6 +108,19 @@ describe("a target that nothing is heard of", () => {
     expect(firsts(zoneOf, { measures: true }).filter((zone) => zone === "d")).toHaveLength(80);
   });
 
+  test("gets one of 512 while it is slow, and the others no fewer for it", () => {
+    const { wait, zoneOf, respond, targetOf } = balance({ strategy: "zone-aware", ownZone: "c" });
+    respond("a", 20, 75);
+    for (const zone of ["c", "d"]) respond(zone, 2, 75);
+    wait(1_000);
+    respond("c", 2);
+    const zones = firsts(zoneOf, { measures: true }, 5_120);
+    expect(zones.filter((zone) => zone === "a")).toHaveLength(10);
+    expect(zones.filter((zone) => zone === "d")).toHaveLength(30);
+    for (const zone of ["c", "d"]) targetOf(zone).meter.begin();
+    expect(firsts(zoneOf, { measures: true }, 5_120).filter((zone) => zone === "a")).toHaveLength(10);
+  });
+
   test("is not measured with requests that cannot, nor again within a second", () => {
     const { wait, zoneOf, respond } = balance({ strategy: "zone-aware", ownZone: "c" });
     expect(new Set(firsts(zoneOf, {}))).toEqual(new Set(["c"]));

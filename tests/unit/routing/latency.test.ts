@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { seededRandom } from "../../../bench/balance/random.ts";
 import { Latency } from "../../../fargate-app/src/routing/latency.ts";
 import { isNear, speedsOf } from "../../../fargate-app/src/routing/speed.ts";
 
@@ -43,6 +44,21 @@ describe("a latency", () => {
     latency.add(1, 0);
     for (let response = 0; response < 150; response++) latency.add(response % 3 === 0 ? 1_000 : 1, 0);
     expect([latency.peak, latency.mean]).toEqual([1, 1]);
+  });
+
+  test("is no lower for a target that responds now and then than for a busy one", () => {
+    const random = seededRandom(1);
+    // As latencies are: their logarithms are normally distributed, and half of them are above 2 ms.
+    const draw = () => 2 * Math.exp(Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()));
+    const ratios = Array.from({ length: 200 }, () => {
+      const [busy, rare] = [new Latency(), new Latency()];
+      for (let time = 0; time < 60_000; time += 10) busy.add(draw(), time);
+      for (let time = 0; time < 60_000; time += 2_500) rare.add(draw(), time);
+      return Math.log((rare.mean ?? Number.NaN) / (busy.mean ?? Number.NaN));
+    });
+    const mean = ratios.reduce((sum, ratio) => sum + ratio) / ratios.length;
+    expect(mean).toBeGreaterThan(Math.log(0.95));
+    expect(mean).toBeLessThan(Math.log(1.25));
   });
 
   test("does not wait for a full batch when responses are rare", () => {
