@@ -1,5 +1,6 @@
 /** Series made here, each of one kind: what is known of them is known exactly. */
 import { type Count, DAY, HOUR, MINUTE } from "../../functions/file-monitor/forecast/history.ts";
+import { seededRandom } from "../random.ts";
 
 export interface SyntheticSeries {
   readonly name: string;
@@ -36,7 +37,7 @@ export function syntheticSeries(): SyntheticSeries[] {
 }
 
 function accumulate(rate: Rate, seed: number): Count[] {
-  const chance = mulberry32(seed);
+  const chance = seededRandom(seed);
   const counts: Count[] = [];
   let files = 20_000;
   for (let step = 0; step * STEP <= DAYS * DAY; step++) {
@@ -44,15 +45,4 @@ function accumulate(rate: Rate, seed: number): Count[] {
     files = Math.max(0, files + rate(step / STEPS_AN_HOUR, chance) / STEPS_AN_HOUR);
   }
   return counts;
-}
-
-/** The same numbers for the same seed: Tommy Ettinger's generator, in the public domain. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

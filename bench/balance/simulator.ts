@@ -8,8 +8,8 @@ import { Balancer, type Measured } from "../../fargate-app/src/routing/balancer.
 import { LoadMeter } from "../../fargate-app/src/routing/load-meter.ts";
 import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
 import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
+import { seededRandom, zipf } from "../random.ts";
 import { EventQueue } from "./event-queue.ts";
-import { seededRandom, zipf } from "./random.ts";
 
 export interface Simulation {
   readonly strategy: RoutingStrategy;

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ROUTING_STRATEGIES, type RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
 import type { RouterProcess } from "../../tests/support/router-bundle.ts";
 import { type LoadSample, sendLoad } from "../balance/load.ts";
-import { seededRandom, zipf } from "../balance/random.ts";
 import { type SimulationResult, simulate } from "../balance/simulator.ts";
 import { startTaskMetadata } from "../balance/task-metadata.ts";
 import { type Address, type FileService, startFileService } from "../file-service.ts";
@@ -12,6 +11,7 @@ import { httpLoad } from "../http-load.ts";
 import { interleave } from "../interleave.ts";
 import { startDelayProxy } from "../nfs/delay-proxy.ts";
 import { compilePeer } from "../peers/compile.ts";
+import { seededRandom, zipf } from "../random.ts";
 import {
   type Bench,
   boundedFigure,

@@ -2,6 +2,7 @@
 
 import { connectNfs, NfsError, OutcomeUnknownError } from "nfs-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { seededRandom } from "../../bench/random.ts";
 import { UnavailableError } from "../../fargate-app/src/router/failures.ts";
 import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
 import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
@@ -9,7 +10,7 @@ import { FAULTS, type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { readFile } from "../support/read-file.ts";
-import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { tableOf } from "../support/router-bundle.ts";
 
 const ROUTERS = 8;
@@ -18,7 +19,7 @@ const FAULT_SHARE = rounds(0.02, 0.002);
 const OPERATION_TIMEOUT = 60_000;
 
 describeEachServer("appends from many routers to one file", (start, kind) => {
-  const random = randomNumbers(seed);
+  const random = seededRandom(seed);
   let server: TestServer;
   let proxies: FaultProxy[];
   let routers: RoutedFiles[];

@@ -7,9 +7,10 @@
 import fc from "fast-check";
 import { connectNfs, etagOf, isStatus, type NfsClient, NfsError, PreconditionError } from "nfs-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { seededRandom } from "../../bench/random.ts";
 import { FAULTS, type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
-import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 
 /**
  * Milliseconds each operation is given, and how much later than that it may come back: a write that fails at its very
@@ -253,7 +254,7 @@ describeEachServer("a client in a failing network", (start, kind) => {
         fc.nat(),
         async (plans, faultSeed) => {
           run += 1;
-          const random = randomNumbers(faultSeed);
+          const random = seededRandom(faultSeed);
           const choose = (): Fault | undefined =>
             random() < FAULT_SHARE ? FAULTS[Math.floor(random() * FAULTS.length)] : undefined;
           proxy.faults = choose;

@@ -41,10 +41,11 @@ import {
   XdrWriter,
 } from "nfs-client/wire";
 import { describe, expect, test } from "vitest";
+import { seededRandom } from "../../bench/random.ts";
 import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { MemoryNetwork } from "../support/memory-router.ts";
-import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 
 interface Captured {
   readonly reply: Buffer;
@@ -154,7 +155,7 @@ describe("a server's reply", () => {
 
   test("that was damaged is decoded or refused", { timeout: 300_000 }, async () => {
     const replies = await repliesOfARealServer();
-    const random = randomNumbers(seed);
+    const random = seededRandom(seed);
     const below = (limit: number) => Math.floor(random() * limit);
     const before = counts.decoded;
     for (let round = 0; round < rounds(30_000, 850_000); round++) {
@@ -229,7 +230,7 @@ describe("a mount table", () => {
       fc.property(fc.oneof(fc.json(), fc.string()), (text) => attempt(() => read(text), MountTableError)),
       { numRuns: rounds(2000, 20_000), seed },
     );
-    const random = randomNumbers(seed);
+    const random = seededRandom(seed);
     const below = (limit: number) => Math.floor(random() * limit);
     const pieces = [
       '"',

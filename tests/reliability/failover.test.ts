@@ -4,6 +4,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { connectNfs } from "nfs-client";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { seededRandom } from "../../bench/random.ts";
 import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
 import type { Target } from "../../fargate-app/src/router/target.ts";
 import { filePath } from "../../fargate-app/src/routing/path.ts";
@@ -13,7 +14,7 @@ import { Gate } from "../support/gate.ts";
 import { type LogLine, memoryLog } from "../support/memory-router.ts";
 import { type MountTargets, startLocalTargets } from "../support/mount-targets.ts";
 import { readFile } from "../support/read-file.ts";
-import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { describeRequiring } from "../support/requirements.ts";
 import { tableOf } from "../support/router-bundle.ts";
 import { RouterLoad } from "../support/router-load.ts";
@@ -108,7 +109,7 @@ function suite(kind: string, start: () => Promise<MountTargets>, strategy: Routi
 
   test("a mount target that is killed, frozen or restarted costs no request", { timeout: 240_000 }, async () => {
     await startRouter();
-    const load = new RouterLoad(router, CLIENTS, randomNumbers(seed));
+    const load = new RouterLoad(router, CLIENTS, seededRandom(seed));
     await sleep(500);
     const usual = await shares();
     load.takeSlowest();

@@ -7,13 +7,14 @@ import { PutParameterCommand } from "@aws-sdk/client-ssm";
 import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { afterEach, expect, test, vi } from "vitest";
+import { seededRandom } from "../../bench/random.ts";
 import { createAccount, SERVICE_NAME } from "../../local/account.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import { TARGET_DIRECTORY } from "../../local/environments.ts";
 import { startStack } from "../../local/stack.ts";
 import { clients } from "../support/aws-clients.ts";
 import { startHttpLoad } from "../support/http-load.ts";
-import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { startRouter, tableOf, targetsOf } from "../support/router-bundle.ts";
 
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
@@ -74,7 +75,7 @@ async function startRouterOver(count: number) {
 test("mount targets are taken out of the table and put back under load, and no request fails", {
   timeout: 240_000,
 }, async () => {
-  const random = randomNumbers(seed);
+  const random = seededRandom(seed);
   const { servers, table, router, use } = await startRouterOver(3);
 
   const load = startHttpLoad(router.url, 32);
@@ -133,7 +134,7 @@ test("mount targets are taken out of the table and put back under load, and no r
 test("mount targets retire under load, are taken back or deleted, and no request fails", {
   timeout: 240_000,
 }, async () => {
-  const random = randomNumbers(seed);
+  const random = seededRandom(seed);
   const { table, router, use, stop } = await startRouterOver(3);
   const load = startHttpLoad(router.url, 32);
   const retirements = rounds(8, 50);

@@ -9,12 +9,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { seededRandom } from "../../bench/random.ts";
 import { createAccount } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
 import { type ControlPlane, type Fault, startControlPlane } from "../../local/control-plane/server.ts";
 import { API_TOKEN_SECRET_ID } from "../../local/environments.ts";
 import { putToken, withTokenSecret } from "../support/api-token.ts";
-import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { type BundleLogLine, type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
 
 const counts = {
@@ -110,7 +111,7 @@ test("a rotation as operations.md describes it fails no request, and ends with t
   await putToken(controlPlane.url, token);
   const { url } = await start();
   let stopped = false;
-  const random = randomNumbers(seed);
+  const random = seededRandom(seed);
   const used = Array.from({ length: CLIENTS }, () => token);
   const clients = used.map(async (_, client) => {
     while (!stopped) {

@@ -8,12 +8,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs, type NfsClient, TEMPORARY_PREFIX } from "nfs-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { seededRandom } from "../../bench/random.ts";
 import { OrphanSweep, type OrphanSweepOptions } from "../../fargate-app/src/router/orphan-sweep.ts";
 import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
-import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { startRouter, tableOf } from "../support/router-bundle.ts";
 
 /** As the client names the files that it is writing. */
@@ -36,7 +37,7 @@ function sweptFiles(client: NfsClient, root: string, directory: string): OrphanS
 }
 
 describeEachServer("unfinished files that were left behind", (start, kind) => {
-  const random = randomNumbers(seed);
+  const random = seededRandom(seed);
   let server: TestServer;
   let client: NfsClient;
   const counts = { looked: 0, "left behind": 0, removed: 0, "removed that were not left behind": 0 };

@@ -5,13 +5,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectNfs, onDiagnostics } from "nfs-client";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { seededRandom } from "../../bench/random.ts";
 import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
 import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
 import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { type LocalMountTargets, startLocalTargets } from "../support/mount-targets.ts";
 import { readFile } from "../support/read-file.ts";
-import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { tableOf } from "../support/router-bundle.ts";
 import { RouterLoad } from "../support/router-load.ts";
 
@@ -86,7 +87,7 @@ describe.each(WORLDS)("client records of each $clientRecords", ({ clientRecords,
 
   test("a stall of the whole file system fails no request", { timeout: 400_000 }, async () => {
     await startRouter();
-    const random = randomNumbers(seed);
+    const random = seededRandom(seed);
     const load = new RouterLoad(router, CLIENTS, random);
     await sleep(500);
     // A busy machine adds to every latency: writes and their failover take a few of the usual ones.
@@ -141,7 +142,7 @@ describe.each(WORLDS)("client records of each $clientRecords", ({ clientRecords,
 
   test("a mount target that hangs fails no request, and does nothing late", { timeout: 120_000 }, async () => {
     await startRouter();
-    const load = new RouterLoad(router, CLIENTS, randomNumbers(seed));
+    const load = new RouterLoad(router, CLIENTS, seededRandom(seed));
     const hangs = rounds(1, 6);
     let undone = 0;
     for (let hang = 0; hang < hangs; hang++) {
@@ -177,7 +178,7 @@ describe.each(WORLDS)("client records of each $clientRecords", ({ clientRecords,
     // Where only a connection knows its client, the lock of a lost append stays for as long as its lease.
     const losesLocks = clientRecords === "connection";
     await startRouter(losesLocks ? 5_000 : 30_000);
-    const load = new RouterLoad(router, CLIENTS, randomNumbers(seed));
+    const load = new RouterLoad(router, CLIENTS, seededRandom(seed));
     const lifetime = 700;
     await servers.changeDialect({ connectionLifetimeMs: lifetime });
     const connectsBefore = connects;

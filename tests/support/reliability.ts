@@ -12,17 +12,6 @@ export function rounds(short: number, long: number): number {
   return full ? long : short;
 }
 
-/** A random number from 0 to 1 at each call, the same ones for the same seed (mulberry32). */
-export function randomNumbers(from: number): () => number {
-  let state = from >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** What one suite counted, for the table at the end of the run. */
 export interface Counts {
   readonly name: string;

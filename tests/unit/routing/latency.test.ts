@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { seededRandom } from "../../../bench/balance/random.ts";
+import { seededRandom } from "../../../bench/random.ts";
 import { Latency } from "../../../fargate-app/src/routing/latency.ts";
 import { isNear, speedsOf } from "../../../fargate-app/src/routing/speed.ts";
 
