@@ -12,12 +12,14 @@ import { type RowResult, runRows } from "./run-rows.ts";
 
 interface Options {
   readonly quick: boolean;
+  readonly only?: readonly string[];
   readonly json: boolean;
   readonly chart?: string;
   readonly markdown?: string;
 }
 
 const names = rows.map(({ name }) => name);
+const parts = rows.flatMap(({ parts = [] }) => parts);
 
 await new Command("npm run bench --")
   .description(
@@ -25,6 +27,7 @@ await new Command("npm run bench --")
   )
   .argument("[names...]", `which rows to run: ${names.join(", ")} (default: all)`, collectNames)
   .option("--quick", "only the figures that do not depend on the machine; exit 1 when one misses its goal", false)
+  .option("--only <part>", `only this part of a row, and any other that is given so: ${parts.join(", ")}`, collectParts)
   .option("--json", "print one JSON document instead of the table", false)
   .option("--chart <dir>", "draw an SVG chart for each row")
   .option("--markdown <file>", "put the results into a document, between the marks it has for them")
@@ -33,14 +36,14 @@ await new Command("npm run bench --")
 
 async function bench(
   chosen: readonly string[],
-  { quick, json, chart, markdown }: Options,
+  { quick, only, json, chart, markdown }: Options,
   signal: AbortSignal,
 ): Promise<number> {
   const run: Run = {
     date: new Date().toISOString(),
     command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" "),
     machine: describeMachine(),
-    results: await runRows(select(chosen), { quick, signal, progress: (line) => console.error(line) }),
+    results: await runRows(select(chosen, only), { quick, only, signal, progress: (line) => console.error(line) }),
   };
   console.log(json ? toDocument(run) : toTable(run.results));
   if (chart !== undefined) await writeCharts(chart, run.results);
@@ -53,11 +56,20 @@ function hasFailed({ error, judgements }: RowResult, quick: boolean): boolean {
   return error !== undefined || (quick && judgements.some(({ verdict }) => verdict.kind === "missed"));
 }
 
-function select(chosen: readonly string[]): readonly Row[] {
-  return chosen.length === 0 ? rows : rows.filter(({ name }) => chosen.includes(name));
+function select(chosen: readonly string[], only: readonly string[] | undefined): readonly Row[] {
+  return rows.filter(
+    ({ name, parts = [] }) =>
+      (chosen.length === 0 || chosen.includes(name)) &&
+      (only === undefined || parts.some((part) => only.includes(part))),
+  );
 }
 
 function collectNames(name: string, earlier: string[] | undefined): string[] {
   if (!names.includes(name)) throw new InvalidArgumentError(`The rows are ${names.join(", ")}.`);
   return [...(earlier ?? []), name];
+}
+
+function collectParts(part: string, earlier: string[] | undefined): string[] {
+  if (!parts.includes(part)) throw new InvalidArgumentError(`The parts are ${parts.join(", ")}.`);
+  return [...(earlier ?? []), part];
 }

@@ -9,6 +9,8 @@ export interface Row {
   readonly what: string;
   /** Seconds the whole row takes on a quiet machine; it is given up after {@link PATIENCE} times as long. */
   readonly seconds: number;
+  /** What it consists of, where its parts can run alone: what `--only` takes. */
+  readonly parts?: readonly string[];
   /**
    * Figures that do not depend on the machine, in a few seconds; each has a goal. They are all that `--quick` runs, and
    * it fails when one misses its goal.
@@ -26,6 +28,8 @@ export interface Bench {
   readonly signal: AbortSignal;
   /** Undone when the row is over, however it ends. */
   readonly cleanups: Cleanups;
+  /** Whether this part of the row is to run. */
+  readonly wants: (part: string) => boolean;
   /** Tells whoever waits what goes on now. */
   readonly progress: (what: string) => void;
   /** A sentence that belongs to the row's figures: a peer that is missing, how something was set up. */

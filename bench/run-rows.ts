@@ -17,6 +17,8 @@ export interface RowResult {
 export interface RunOptions {
   /** Only what does not depend on the machine. */
   readonly quick: boolean;
+  /** The parts of rows that run; all when absent. */
+  readonly only?: readonly string[] | undefined;
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
 }
@@ -32,13 +34,14 @@ export async function runRows(rows: readonly Row[], options: RunOptions): Promis
   return results;
 }
 
-async function runRow(row: Row, { quick, signal, progress }: RunOptions): Promise<RowResult> {
+async function runRow(row: Row, { quick, only, signal, progress }: RunOptions): Promise<RowResult> {
   const notes: string[] = [];
   const cleanups = new Cleanups();
   const patience = AbortSignal.timeout(row.seconds * PATIENCE * 1000);
   const bench: Bench = {
     signal: AbortSignal.any([signal, patience]),
     cleanups,
+    wants: (part) => only === undefined || only.includes(part),
     progress: (what) => progress(`${row.name}: ${what}`),
     note: (sentence) => notes.push(sentence),
   };

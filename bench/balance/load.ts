@@ -9,8 +9,8 @@ export interface Load {
   /** Milliseconds. */
   readonly duration: number;
   readonly drawPath: () => string;
-  /** Requests a second of each client at most; unlimited when absent. */
-  readonly pace?: number;
+  /** Requests a second of each client, at random times; one after the other when absent. */
+  readonly pace?: number | undefined;
 }
 
 export interface LoadSample {
@@ -33,16 +33,20 @@ export async function sendLoad(
   const routers = urls.map(createFileClient);
   const work = async (_: unknown, index: number) => {
     const router = routers[index % routers.length];
+    let next = start;
     while (performance.now() < end && !signal.aborted) {
+      if (pace !== undefined) {
+        // All at once would be bursts.
+        next += (-1_000 / pace) * Math.log(1 - Math.random());
+        await sleep(next - performance.now());
+      }
       const begin = performance.now();
       try {
         await router?.get(drawPath());
       } catch {
         failed += 1;
       }
-      const time = performance.now() - begin;
-      times.push(time);
-      if (pace !== undefined) await sleep(Math.max(0, 1_000 / pace - time));
+      times.push(performance.now() - begin);
     }
   };
   await Promise.all(Array.from({ length: clients }, work));

@@ -1,9 +1,20 @@
 /** How evenly and how near the strategies route: real routers over three mount targets, and many routers simulated. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ROUTING_STRATEGIES, type RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
-import type { RouterProcess } from "../../tests/support/router-bundle.ts";
-import { type LoadSample, sendLoad } from "../balance/load.ts";
-import { type SimulationResult, simulate } from "../balance/simulator.ts";
+import { isByLoad, ROUTING_STRATEGIES, type RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
+import {
+  CLIENTS,
+  DURATION,
+  everyStrategy,
+  ROUNDS,
+  run,
+  type Sample,
+  type Samples,
+  type Scenario,
+  type Setup,
+  WARM_UP,
+  ZONES,
+} from "../balance/routers.ts";
+import { herding, slowTarget, zonesAtHalfLoad } from "../balance/simulated.ts";
 import { startTaskMetadata } from "../balance/task-metadata.ts";
 import { type Address, type FileService, startFileService } from "../file-service.ts";
 import { makeFileTree } from "../file-tree/file-tree.ts";
@@ -26,14 +37,13 @@ import {
 
 export const balance: Row = {
   name: "balance",
-  what: "Three routers in three zones, 96 clients, three mount targets: each strategy; and 300 routers in six zones, simulated",
-  seconds: 420,
+  what: "Three routers in three zones, 96 clients, three mount targets, with each strategy; and up to 300 routers, simulated",
+  seconds: 600,
+  parts: ["simulated", "even", "hot", "flapping", "slow", "zones"],
   check,
   measure,
 };
 
-const ZONES = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"];
-const CLIENTS = 96;
 const FILES = 1_000;
 const FILE_BYTES = 4 * 1024;
 /** More than is shared by readers of a hot file. */
@@ -44,88 +54,51 @@ const SLOW_NETWORK = 1e6;
 const FAST_NETWORK = 3e6;
 const ZIPF_EXPONENT = 1.1;
 /** Milliseconds. */
-const WARM_UP = 5_000;
-const DURATION = 2_500;
-const ROUNDS = 1;
 const FLAP = 400;
 /** Milliseconds of a round trip. */
 const DELAY = { healthy: 2, slow: 20, within: 0.3, across: 1 };
-/** Requests a second of all clients: about a half of what the mount targets and this machine can do. */
-const HALF_LOAD = 300;
-
-const SIMULATED = { routers: 300, zones: 6, zipfExponent: ZIPF_EXPONENT };
-const EXAMINED_STRATEGIES = ["rendezvous", "bounded-load", "zone-aware"] as const;
+/** Index of the one that is slow. */
+const SLOW_TARGET = 1;
+/** What the delays are measured with, so that the processor does not decide. */
+const FEW_CLIENTS = 24;
 
 async function check(bench: Bench): Promise<Figure[]> {
-  return simulated(bench, 400_000);
+  if (!bench.wants("simulated")) return [];
+  const { across } = await zonesAtHalfLoad(bench, 64);
+  return [...(await herding(bench, 400_000)), ...(await slowTarget(bench, 64)), ...across];
 }
 
-/** Many routers that each see only their own load: whether they run to the same target together. */
-async function simulated({ signal, progress }: Bench, requests: number): Promise<Figure[]> {
+async function measure(bench: Bench): Promise<Figure[]> {
+  const setup: Setup = { bench, zoneOf: await startTaskMetadata(bench) };
+  const parts: Readonly<Record<string, () => Promise<Figure[]>>> = {
+    simulated: () => simulated(bench),
+    even: () => evenly(setup),
+    hot: () => hotFiles(setup),
+    flapping: () => flapping(setup),
+    slow: () => oneSlow(setup),
+    zones: () => inZones(setup),
+  };
   const figures: Figure[] = [];
-  for (const strategy of EXAMINED_STRATEGIES) {
-    progress(`${requests.toLocaleString("en")} requests simulated, ${strategy}`);
-    const result: SimulationResult = await simulate({ ...SIMULATED, strategy, requests }, signal);
-    const goal = strategy === "rendezvous" ? {} : { goal: valueAtMost(1.3) };
-    const figure = (name: string, unit: string, value: number, more = {}): Figure => ({
-      name: `${strategy}, ${requests.toLocaleString("en")} simulated, ${name}`,
-      unit,
-      better: "lower",
-      ours: [value],
-      ...more,
-    });
-    figures.push(
-      figure("busiest target / mean", "", result.busiest, goal),
-      figure("busiest target / mean, worst second", "", result.busiestInASecond, goal),
-      figure("across zones", "%", result.shareAcrossZones * 100),
-    );
+  for (const [part, measurePart] of Object.entries(parts)) {
+    if (bench.wants(part)) figures.push(...(await measurePart()));
   }
   return figures;
 }
 
-interface Sample extends LoadSample {
-  /** Requests of the busiest target, as a multiple of the mean. */
-  readonly busiest: number;
-  /** Of the bytes, from 0 to 1. */
-  readonly acrossZones: number;
+async function simulated(bench: Bench): Promise<Figure[]> {
+  const { across, median } = await zonesAtHalfLoad(bench, 300);
+  return [...(await herding(bench, 10_000_000)), ...(await slowTarget(bench, 300)), ...across, median];
 }
 
-type Samples = Record<RoutingStrategy, Sample[]>;
-
-async function measure(bench: Bench): Promise<Figure[]> {
-  const zoneOf = await startTaskMetadata(bench);
-  const slowNetwork = await startFileService(bench, { mountTargets: ZONES.length, bytesPerSecond: SLOW_NETWORK });
-  const fastNetwork = await startFileService(bench, { mountTargets: ZONES.length, bytesPerSecond: FAST_NETWORK });
-  const unlimited = await startFileService(bench, { mountTargets: ZONES.length });
-  for (const { directory } of [slowNetwork, unlimited]) {
-    await makeFileTree(`${directory}/tree`, { files: FILES, bytes: FILE_BYTES });
-  }
-  await makeFileTree(`${fastNetwork.directory}/tree`, { files: LARGE_FILES, bytes: LARGE_BYTES });
-  const setup = { bench, zoneOf };
-  return [
-    ...(await simulated(bench, 10_000_000)),
-    ...(await evenly(setup, slowNetwork)),
-    ...(await hotFiles(setup, slowNetwork, fastNetwork)),
-    ...(await flapping(setup, unlimited)),
-    ...(await delayed(setup, unlimited)),
-  ];
-}
-
-interface Setup {
-  readonly bench: Bench;
-  readonly zoneOf: (zone: string) => string;
-}
-
-interface Scenario {
-  readonly what: string;
-  readonly service: FileService;
-  /** Where the routers of each zone find the mount targets; those of the service when absent. */
-  readonly addresses?: readonly (readonly Address[])[];
-  readonly drawPath: () => string;
-  readonly clients?: number;
-  readonly pace?: number;
-  /** Goes on beside the load, until the signal fires. */
-  readonly meanwhile?: (signal: AbortSignal) => Promise<void>;
+/** @param bytesPerSecond of each mount target; unlimited when absent. */
+async function startFiles({ bench }: Setup, bytesPerSecond?: number): Promise<FileService> {
+  const service = await startFileService(bench, {
+    mountTargets: ZONES.length,
+    ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+  });
+  await makeFileTree(`${service.directory}/tree`, { files: FILES, bytes: FILE_BYTES });
+  await makeFileTree(`${service.directory}/large`, { files: LARGE_FILES, bytes: LARGE_BYTES });
+  return service;
 }
 
 const uniform = () => drawFile(FILES, () => Math.floor(Math.random() * FILES));
@@ -134,11 +107,18 @@ function drawFile(count: number, draw: () => number): () => string {
   return () => `tree/file-${draw() % count}`;
 }
 
-async function evenly(setup: Setup, service: FileService): Promise<Figure[]> {
-  const even = await everyStrategy(setup, { what: "uniform", service, drawPath: uniform() });
+async function evenly(setup: Setup): Promise<Figure[]> {
+  const service = await startFiles(setup, SLOW_NETWORK);
+  const measured = (what: string, drawPath: () => string) =>
+    everyStrategy(setup, what, (strategy) => run(setup, { service, drawPath }, strategy));
+  const even = await measured("uniform", uniform());
   const drawPath = drawFile(FILES, zipf(FILES, ZIPF_EXPONENT, seededRandom(1)));
-  const skewed = await everyStrategy(setup, { what: "Zipf 1.1", service, drawPath });
-  const busiest = { unit: "", better: "lower", value: ({ busiest }: Sample) => busiest } as const;
+  const skewed = await measured("Zipf 1.1", drawPath);
+  const busiest = {
+    unit: "",
+    better: "lower",
+    value: ({ shares }: Sample) => Math.max(...shares) * shares.length,
+  } as const;
   return [
     ...figuresOf("uniform, busiest target / mean", even, busiest),
     ...figuresOf("Zipf 1.1, busiest target / mean", skewed, { ...busiest, goal: valueAtMost(1.3) }),
@@ -147,14 +127,15 @@ async function evenly(setup: Setup, service: FileService): Promise<Figure[]> {
       peer: { name: "bounded-load", values: even["bounded-load"].map(({ perSecond }) => perSecond) },
       goal: ratioAtLeast(0.97),
     },
-    noFailures("uniform and Zipf 1.1", even, skewed),
+    noFailures("uniform and Zipf 1.1", [even, skewed].flatMap(allOf)),
   ];
 }
 
-async function hotFiles(setup: Setup, small: FileService, large: FileService): Promise<Figure[]> {
-  const drawPath = () => "tree/file-0";
-  const spread = await everyStrategy(setup, { what: "one hot file", service: large, drawPath });
-  const shared = await hotSmallFile(setup, small);
+async function hotFiles(setup: Setup): Promise<Figure[]> {
+  const service = await startFiles(setup, FAST_NETWORK);
+  const scenario = { service, drawPath: () => "large/file-0" };
+  const spread = await everyStrategy(setup, "one hot file", (strategy) => run(setup, scenario, strategy));
+  const shared = await hotSmallFile(setup);
   const rendezvous = { name: "rendezvous", values: spread.rendezvous.map(({ perSecond }) => perSecond) };
   const figure = (strategy: RoutingStrategy, goal: Goal): Figure => ({
     ...perSecondOf(`one hot file of 128 KiB, ${strategy}`, spread[strategy]),
@@ -165,14 +146,16 @@ async function hotFiles(setup: Setup, small: FileService, large: FileService): P
     figure("bounded-load", ratioAtLeast(2.5)),
     figure("zone-aware", ratioAtLeast(2.5)),
     ...shared,
-    noFailures("one hot file", spread),
+    noFailures("one hot file", allOf(spread)),
   ];
 }
 
 /** With h2load, because one process of Node.js cannot ask so often. */
-async function hotSmallFile({ bench }: Setup, service: FileService): Promise<Figure[]> {
+async function hotSmallFile(setup: Setup): Promise<Figure[]> {
+  const { bench } = setup;
   const load = await httpLoad(bench);
   if (load === undefined) return [];
+  const service = await startFiles(setup, SLOW_NETWORK);
   const side = (environment: Record<string, string>) => async () => {
     const router = await service.startRouter(service.addresses, environment);
     const send = (duration: number) => load([`${router.url}/files/tree/file-0`], { connections: CLIENTS, duration });
@@ -198,7 +181,8 @@ async function hotSmallFile({ bench }: Setup, service: FileService): Promise<Fig
 }
 
 /** One target ends and comes back, over and over. */
-async function flapping(setup: Setup, service: FileService): Promise<Figure[]> {
+async function flapping(setup: Setup): Promise<Figure[]> {
+  const service = await startFiles(setup);
   const [, address] = service.addresses;
   if (address === undefined) return [];
   const meanwhile = async (signal: AbortSignal) => {
@@ -209,54 +193,71 @@ async function flapping(setup: Setup, service: FileService): Promise<Figure[]> {
       await sleep(FLAP);
     }
   };
-  const samples = await everyStrategy(setup, {
-    what: "one target flaps",
-    service,
-    drawPath: uniform(),
-    clients: 24,
-    meanwhile,
-  });
-  return [noFailures("one target flaps", samples)];
+  const scenario = { service, drawPath: uniform(), clients: FEW_CLIENTS, meanwhile };
+  const samples = await everyStrategy(setup, "one target flaps", (strategy) => run(setup, scenario, strategy));
+  return [noFailures("one target flaps", allOf(samples))];
 }
 
-/** What takes a delay in front of the mount targets: one that is slow, and zones. */
-async function delayed(setup: Setup, service: FileService): Promise<Figure[]> {
-  const { bench } = setup;
-  const program = await compilePeer(bench, "delay-proxy.c");
-  if (program === undefined) return [];
-  const proxyOf = async (address: Address, delay: number): Promise<Address> => {
-    const { port } = await startDelayProxy(bench, program, { ...address, path: "", directory: "" }, delay);
-    return { host: "127.0.0.1", port };
+/** One of three targets answers ten times as slowly. */
+async function oneSlow(setup: Setup): Promise<Figure[]> {
+  const service = await startFiles(setup);
+  const delays = await delaysOf(setup, service);
+  if (delays === undefined) return [];
+  const { healthy, slow } = DELAY;
+  const everywhere = async (...each: readonly number[]) => {
+    const addresses = await delays(each);
+    return ZONES.map(() => addresses);
   };
-  const proxies = (delays: readonly number[]) =>
-    Promise.all(service.addresses.map((address, index) => proxyOf(address, delays[index] ?? 0)));
-  const everyZone = (addresses: readonly Address[]) => ZONES.map(() => addresses);
-  const { healthy, slow, within, across } = DELAY;
-  const scenario = { service, drawPath: uniform(), clients: 24, pace: HALF_LOAD / 24 };
-
-  const allWell = everyZone(await proxies([healthy, healthy, healthy]));
-  const well = await everyStrategy(setup, { ...scenario, what: "three healthy targets", addresses: allWell });
-  const oneSlow = everyZone(await proxies([healthy, slow, healthy]));
-  const unwell = await everyStrategy(setup, { ...scenario, what: "one slow target", addresses: oneSlow });
-  const zoned = await Promise.all(ZONES.map((own) => proxies(ZONES.map((zone) => (zone === own ? within : across)))));
-  const zones = await everyStrategy(setup, { ...scenario, what: "zones", addresses: zoned });
-
-  const p99 = (samples: readonly Sample[]) => samples.map((sample) => sample.p99);
-  const slowFigure = (strategy: RoutingStrategy): Figure => ({
-    name: `one target 10 times slower, p99, ${strategy}`,
-    unit: "ms",
-    better: "lower",
-    ours: p99(unwell[strategy]),
-    peer: { name: "all healthy", values: p99(well[strategy]) },
-    ...(strategy === "rendezvous" || strategy === "modulo" ? {} : { goal: ratioAtMost(2) }),
+  const allHealthy = await atHalfLoad(setup, "three healthy targets", {
+    service,
+    addresses: await everywhere(healthy, healthy, healthy),
+    drawPath: uniform(),
   });
+  const slowed = { ...allHealthy, addresses: await everywhere(healthy, slow, healthy) };
+  const pairs = await everyStrategy(setup, "three healthy targets, and one slow one", async (strategy) => ({
+    well: await run(setup, allHealthy, strategy),
+    unwell: await run(setup, slowed, strategy),
+  }));
   return [
-    ...ROUTING_STRATEGIES.map(slowFigure),
-    ...figuresOf("zones, half load, bytes across zones", zones, {
-      unit: "%",
-      better: "lower",
-      value: ({ acrossZones }) => acrossZones * 100,
-    }).map((figure) => (figure.name.endsWith("zone-aware") ? { ...figure, goal: valueAtMost(5) } : figure)),
+    ...ROUTING_STRATEGIES.flatMap((strategy): Figure[] => [
+      {
+        name: `one target 10 times slower, half load, p99, ${strategy}`,
+        unit: "ms",
+        better: "lower",
+        ours: pairs[strategy].map(({ unwell }) => unwell.p99),
+        peer: { name: "all healthy", values: pairs[strategy].map(({ well }) => well.p99) },
+        ...(isByLoad(strategy) ? { goal: ratioAtMost(2) } : {}),
+      },
+      {
+        name: `one target 10 times slower, half load, its share of the requests, ${strategy}`,
+        unit: "%",
+        better: "lower",
+        ours: pairs[strategy].map(({ unwell }) => (unwell.shares[SLOW_TARGET] ?? 0) * 100),
+      },
+    ]),
+    noFailures(
+      "one slow target",
+      Object.values(pairs).flatMap((each) => each.flatMap(({ well, unwell }) => [well, unwell])),
+    ),
+  ];
+}
+
+/** The targets of other zones are further away. */
+async function inZones(setup: Setup): Promise<Figure[]> {
+  const service = await startFiles(setup);
+  const delays = await delaysOf(setup, service);
+  if (delays === undefined) return [];
+  const { within, across } = DELAY;
+  const addresses = await Promise.all(
+    ZONES.map((own) => delays(ZONES.map((zone) => (zone === own ? within : across)))),
+  );
+  const scenario = await atHalfLoad(setup, "zones", { service, addresses, drawPath: uniform() });
+  const zones = await everyStrategy(setup, "zones", (strategy) => run(setup, scenario, strategy));
+  const acrossZones = { unit: "%", better: "lower", value: (sample: Sample) => sample.acrossZones * 100 } as const;
+  return [
+    ...figuresOf("zones, half load, bytes across zones", zones, acrossZones).map((figure) =>
+      figure.name.endsWith("zone-aware") ? { ...figure, goal: valueAtMost(5) } : figure,
+    ),
     {
       name: "zones, half load, median, zone-aware",
       unit: "ms",
@@ -265,70 +266,31 @@ async function delayed(setup: Setup, service: FileService): Promise<Figure[]> {
       peer: { name: "rendezvous", values: zones.rendezvous.map(({ p50 }) => p50) },
       goal: ratioAtMost(0.6),
     },
-    noFailures("one slow target, and zones", well, unwell, zones),
+    noFailures("zones", allOf(zones)),
   ];
 }
 
-async function everyStrategy({ bench, zoneOf }: Setup, scenario: Scenario): Promise<Samples> {
-  const side = (strategy: RoutingStrategy) => () => run(bench, zoneOf, scenario, strategy);
-  return interleave<Record<RoutingStrategy, Sample>>(bench, scenario.what, ROUNDS, {
-    rendezvous: side("rendezvous"),
-    modulo: side("modulo"),
-    "bounded-load": side("bounded-load"),
-    "zone-aware": side("zone-aware"),
-  });
-}
-
-async function run(
-  { signal }: Bench,
-  zoneOf: Setup["zoneOf"],
-  { service, addresses, drawPath, clients = CLIENTS, pace, meanwhile }: Scenario,
-  strategy: RoutingStrategy,
-): Promise<Sample> {
-  const routers = await Promise.all(
-    ZONES.map((zone, index) =>
-      service.startRouter(addresses?.[index] ?? service.addresses, {
-        ROUTING_STRATEGY: strategy,
-        ECS_CONTAINER_METADATA_URI_V4: zoneOf(zone),
-      }),
-    ),
-  );
-  const load = { urls: routers.map(({ url }) => url), clients, drawPath, ...(pace === undefined ? {} : { pace }) };
-  await sendLoad({ ...load, duration: WARM_UP }, signal);
-  const before = await countsOf(routers);
-  const ended = new AbortController();
-  const beside = meanwhile?.(ended.signal);
-  const sample = await sendLoad({ ...load, duration: DURATION }, signal);
-  ended.abort();
-  await beside;
-  const after = await countsOf(routers);
-  await Promise.all(routers.map((router) => router.stop()));
-  const requests = after.requests.map((count, index) => count - (before.requests[index] ?? 0));
-  const mean = requests.reduce((sum, count) => sum + count, 0) / requests.length;
-  return {
-    ...sample,
-    busiest: Math.max(...requests) / mean,
-    acrossZones: (after.across - before.across) / (after.bytes - before.bytes),
+/** Mount targets as they are reached with these delays, in milliseconds; undefined when no delay can be made. */
+async function delaysOf(
+  { bench }: Setup,
+  { addresses }: FileService,
+): Promise<((delays: readonly number[]) => Promise<Address[]>) | undefined> {
+  const program = await compilePeer(bench, "delay-proxy.c");
+  if (program === undefined) return undefined;
+  const proxyOf = async (address: Address, delay: number): Promise<Address> => {
+    const { port } = await startDelayProxy(bench, program, { ...address, path: "", directory: "" }, delay);
+    return { host: "127.0.0.1", port };
   };
+  return (delays) => Promise.all(addresses.map((address, index) => proxyOf(address, delays[index] ?? 0)));
 }
 
-interface Counts {
-  /** Of each target, at all routers. */
-  readonly requests: readonly number[];
-  readonly bytes: number;
-  /** Of these, those that came from another zone. */
-  readonly across: number;
-}
-
-async function countsOf(routers: readonly RouterProcess[]): Promise<Counts> {
-  const lists = await Promise.all(routers.map((router) => router.targets()));
-  const all = lists.flat();
-  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-  return {
-    requests: ZONES.map((_, index) => sum(lists.map((targets) => targets[index]?.requests ?? 0))),
-    bytes: sum(all.map(({ bytesRead }) => bytesRead)),
-    across: sum(all.map(({ bytesAcrossZones = 0 }) => bytesAcrossZones)),
-  };
+/** The scenario with half of the requests that this machine does in it, whatever else it does. */
+async function atHalfLoad(setup: Setup, what: string, scenario: Scenario): Promise<Scenario> {
+  setup.bench.progress(`${what}, full load`);
+  const few = { ...scenario, clients: FEW_CLIENTS };
+  const { perSecond } = await run(setup, few, "rendezvous");
+  setup.bench.note(`Half load of ${what}: ${Math.round(perSecond / 2)} requests a second.`);
+  return { ...few, pace: perSecond / 2 / FEW_CLIENTS };
 }
 
 interface FigureForm {
@@ -345,7 +307,7 @@ function figuresOf(name: string, samples: Samples, { unit, better, value, goal }
     unit,
     better,
     ours: samples[strategy].map(value),
-    ...(goal === undefined || strategy === "rendezvous" || strategy === "modulo" ? {} : { goal }),
+    ...(goal !== undefined && isByLoad(strategy) ? { goal } : {}),
   }));
 }
 
@@ -353,8 +315,11 @@ function perSecondOf(name: string, samples: readonly Sample[]): Figure & { reado
   return { name, unit: "/s", better: "higher", ours: samples.map(({ perSecond }) => perSecond) };
 }
 
-function noFailures(name: string, ...all: readonly Samples[]): Figure {
-  const samples = all.flatMap((each) => Object.values(each).flat());
+function allOf(samples: Samples): Sample[] {
+  return Object.values(samples).flat();
+}
+
+function noFailures(name: string, samples: readonly Sample[]): Figure {
   return boundedFigure(
     `${name}, failed requests of ${samples.reduce((sum, { requests }) => sum + requests, 0).toLocaleString("en")}`,
     samples.reduce((sum, { failed }) => sum + failed, 0),

@@ -106,21 +106,31 @@ export class Balancer<Target extends Measured> {
     };
   }
 
-  /** A target that nothing has been heard of for a while, and that nothing is on its way to. */
+  /** Of the targets that nothing has been heard of for a while, and that nothing is on its way to, the one for longest. */
   #dueProbe(now: number): number | undefined {
     this.#measurable += 1;
     const since = this.#measurable - this.#lastProbe;
     if (since < FIRST_PROBE_EVERY) return undefined;
-    const due = this.#targets.findIndex(({ meter: { latency, inFlight }, isConnected }, index) => {
-      if (!isConnected || inFlight > 0) return false;
-      if (latency.mean === undefined) return true;
-      if (since < PROBE_EVERY || now - latency.lastSeen < PROBE_AFTER) return false;
-      const isSlow = (this.#speeds[index] ?? 1) < 1;
-      return !isSlow || this.#measurable - (this.#probes[index] ?? 0) >= SLOW_PROBE_EVERY;
-    });
-    if (due < 0) return undefined;
+    let due: number | undefined;
+    let longest = Number.POSITIVE_INFINITY;
+    for (const [index, { meter, isConnected }] of this.#targets.entries()) {
+      const { lastSeen } = meter.latency;
+      if (!isConnected || meter.inFlight > 0 || lastSeen >= longest || !this.#isDue(index, since, now)) continue;
+      due = index;
+      longest = lastSeen;
+    }
+    if (due === undefined) return undefined;
     this.#lastProbe = this.#measurable;
     this.#probes[due] = this.#measurable;
     return due;
+  }
+
+  /** @param since Requests since the last probe, of whichever target. */
+  #isDue(index: number, since: number, now: number): boolean {
+    const { latency } = this.#targets[index]?.meter ?? {};
+    if (latency?.mean === undefined) return true;
+    if (since < PROBE_EVERY || now - latency.lastSeen < PROBE_AFTER) return false;
+    const isSlow = (this.#speeds[index] ?? 1) < 1;
+    return !isSlow || this.#measurable - (this.#probes[index] ?? 0) >= SLOW_PROBE_EVERY;
   }
 }

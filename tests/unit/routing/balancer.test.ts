@@ -108,6 +108,20 @@ describe("a target that nothing is heard of", () => {
     expect(firsts(zoneOf, { measures: true }).filter((zone) => zone === "d")).toHaveLength(80);
   });
 
+  test("gets as many as any other that nothing is heard of", () => {
+    const { wait, zoneOf, respond } = balance({ strategy: "zone-aware", ownZone: "c" });
+    for (const zone of ["a", "c", "d"]) respond(zone, 2, 75);
+    const probed: (string | undefined)[] = [];
+    for (let request = 0; request < 12_800; request++) {
+      wait(10);
+      const zone = zoneOf("x", { measures: true }) ?? "";
+      respond(zone, 2, 1);
+      if (zone !== "c") probed.push(zone);
+    }
+    expect(probed.filter((zone) => zone === "a").length).toBe(probed.filter((zone) => zone === "d").length);
+    expect(probed.length).toBe(100);
+  });
+
   test("gets one of 512 while it is slow, and the others no fewer for it", () => {
     const { wait, zoneOf, respond, targetOf } = balance({ strategy: "zone-aware", ownZone: "c" });
     respond("a", 20, 75);
