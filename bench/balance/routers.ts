@@ -1,6 +1,7 @@
 /** Three routers in three zones, as processes: each strategy under the same load. */
 import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
 import type { RouterProcess } from "../../tests/support/router-bundle.ts";
+import type { TaskMetadata } from "../../tests/support/task-metadata.ts";
 import type { Address, FileService } from "../file-service.ts";
 import { interleave } from "../interleave.ts";
 import type { Bench } from "../row.ts";
@@ -18,7 +19,7 @@ export const ROUNDS = 1;
 
 export interface Setup {
   readonly bench: Bench;
-  readonly zoneOf: (zone: string) => string;
+  readonly metadata: TaskMetadata;
 }
 
 export interface Scenario {
@@ -58,7 +59,7 @@ export async function everyStrategy<Result>(
 
 /** Starts the routers, and ends them when they were measured. */
 export async function run(
-  { bench: { signal }, zoneOf }: Setup,
+  { bench: { signal }, metadata }: Setup,
   { service, addresses, drawPath, clients = CLIENTS, pace, meanwhile }: Scenario,
   strategy: RoutingStrategy,
 ): Promise<Sample> {
@@ -66,7 +67,7 @@ export async function run(
     ZONES.map((zone, index) =>
       service.startRouter(addresses?.[index] ?? service.addresses, {
         ROUTING_STRATEGY: strategy,
-        ECS_CONTAINER_METADATA_URI_V4: zoneOf(zone),
+        ECS_CONTAINER_METADATA_URI_V4: metadata.uriIn(zone),
       }),
     ),
   );

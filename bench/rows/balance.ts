@@ -1,6 +1,7 @@
 /** How evenly and how near the strategies route: real routers over three mount targets, and many routers simulated. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isByLoad, ROUTING_STRATEGIES, type RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
+import { startTaskMetadata } from "../../tests/support/task-metadata.ts";
 import {
   CLIENTS,
   DURATION,
@@ -15,7 +16,6 @@ import {
   ZONES,
 } from "../balance/routers.ts";
 import { herding, slowTarget, zonesAtHalfLoad } from "../balance/simulated.ts";
-import { startTaskMetadata } from "../balance/task-metadata.ts";
 import { type Address, type FileService, startFileService } from "../file-service.ts";
 import { makeFileTree } from "../file-tree/file-tree.ts";
 import { httpLoad } from "../http-load.ts";
@@ -69,7 +69,9 @@ async function check(bench: Bench): Promise<Figure[]> {
 }
 
 async function measure(bench: Bench): Promise<Figure[]> {
-  const setup: Setup = { bench, zoneOf: await startTaskMetadata(bench) };
+  const metadata = await startTaskMetadata();
+  bench.cleanups.add(() => metadata.close());
+  const setup: Setup = { bench, metadata };
   const parts: Readonly<Record<string, () => Promise<Figure[]>>> = {
     simulated: () => simulated(bench),
     even: () => evenly(setup),

@@ -6,11 +6,12 @@ import { seededRandom } from "../../bench/random.ts";
 import { UnavailableError } from "../../fargate-app/src/router/failures.ts";
 import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
 import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
+import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
 import { FAULTS, type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { readFile } from "../support/read-file.ts";
-import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed, strategies } from "../support/reliability.ts";
 import { tableOf } from "../support/router-bundle.ts";
 
 const ROUTERS = 8;
@@ -18,7 +19,15 @@ const TARGETS = 3;
 const FAULT_SHARE = rounds(0.02, 0.002);
 const OPERATION_TIMEOUT = 60_000;
 
-describeEachServer("appends from many routers to one file", (start, kind) => {
+const ZONES = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"];
+
+for (const strategy of strategies) {
+  describeEachServer(`appends from many routers to one file, ${strategy}`, (start, kind) =>
+    suite(start, kind, strategy),
+  );
+}
+
+function suite(start: () => Promise<TestServer>, kind: string, strategy: RoutingStrategy): void {
   const random = seededRandom(seed);
   let server: TestServer;
   let proxies: FaultProxy[];
@@ -36,7 +45,7 @@ describeEachServer("appends from many routers to one file", (start, kind) => {
     "wait for the lock of a client that vanished, ms": 0,
   };
 
-  reportAtEnd(`appends (${kind})`, () => ({
+  reportAtEnd(`appends (${kind}, ${strategy})`, () => ({
     ...counts,
     ...Object.fromEntries(FAULTS.map((fault) => [`faults: ${fault}`, injected(fault)])),
   }));
@@ -52,13 +61,14 @@ describeEachServer("appends from many routers to one file", (start, kind) => {
     server = await start();
     proxies = await Promise.all(Array.from({ length: TARGETS }, () => FaultProxy.start(server)));
     routers = await Promise.all(
-      Array.from({ length: ROUTERS }, () =>
+      Array.from({ length: ROUTERS }, (_, index) =>
         RoutedFiles.start(tableOf(proxies), {
           connect: connectNfs,
           connectTimeout: 2000,
           operationTimeout: OPERATION_TIMEOUT,
           detectionTimeout: 2000,
           drainTimeout: 1000,
+          routing: { strategy, ownZone: ZONES[index % ZONES.length] },
           rootDirectory: server.root,
           log: memoryLog().log,
         }),
@@ -164,4 +174,4 @@ describeEachServer("appends from many routers to one file", (start, kind) => {
     expect((await one.readFile(absolute)).data.toString()).toBe(`a${"b".repeat(10)}`);
     await Promise.all([one.close(), other.close()]);
   });
-});
+}

@@ -8,14 +8,16 @@ import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { afterEach, expect, test, vi } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
+import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
 import { createAccount, SERVICE_NAME } from "../../local/account.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import { TARGET_DIRECTORY } from "../../local/environments.ts";
 import { startStack } from "../../local/stack.ts";
 import { clients } from "../support/aws-clients.ts";
 import { startHttpLoad } from "../support/http-load.ts";
-import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed, strategies } from "../support/reliability.ts";
 import { startRouter, tableOf, targetsOf } from "../support/router-bundle.ts";
+import { startTaskMetadata } from "../support/task-metadata.ts";
 
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
 
@@ -29,7 +31,7 @@ afterEach(async () => {
 });
 
 /** So many servers over one directory, and a router that reads its table when it is told to. */
-async function startRouterOver(count: number) {
+async function startRouterOver(count: number, strategy: RoutingStrategy) {
   const directory = await mkdtemp(join(tmpdir(), "hot-reload-"));
   cleanups.push(() => rm(directory, { recursive: true, force: true }));
   const servers = await Promise.all(Array.from({ length: count }, () => startNfsServer({ directory, durable: false })));
@@ -43,8 +45,12 @@ async function startRouterOver(count: number) {
     await ssm.send(new PutParameterCommand({ Name: PARAMETER, Value, Type: "String", Overwrite: true }));
   };
   await publish(table);
+  const metadata = await startTaskMetadata();
+  cleanups.push(() => metadata.close());
   const router = await startRouter({
     AWS_ENDPOINT_URL: controlPlane.url,
+    ROUTING_STRATEGY: strategy,
+    ECS_CONTAINER_METADATA_URI_V4: metadata.uriIn("ap-northeast-1a"),
     NFS_DETECTION_TIMEOUT_SECONDS: "10",
     // Only a signal makes it look.
     MOUNT_TABLE_REFRESH_SECONDS: "0",
@@ -72,109 +78,117 @@ async function startRouterOver(count: number) {
   return { servers, table, router, use, stop };
 }
 
-test("mount targets are taken out of the table and put back under load, and no request fails", {
-  timeout: 240_000,
-}, async () => {
-  const random = seededRandom(seed);
-  const { servers, table, router, use } = await startRouterOver(3);
+test.each(strategies)(
+  "mount targets are taken out of the table and put back under load, and no request fails (%s)",
+  {
+    timeout: 240_000,
+  },
+  async (strategy) => {
+    const random = seededRandom(seed);
+    const { servers, table, router, use } = await startRouterOver(3, strategy);
 
-  const load = startHttpLoad(router.url, 32);
-  const slow = Buffer.alloc(2 ** 24, "slow");
-  await fetch(`${router.url}/files/slow`, { method: "PUT", body: slow });
-  let bytes = 0;
-  const reader = (async () => {
-    // Longer in the making than any table lives.
-    const response = await fetch(`${router.url}/files/slow`);
-    for await (const chunk of response.body ?? []) {
-      bytes += chunk.length;
-      await sleep(20);
-    }
-  })();
+    const load = startHttpLoad(router.url, 32);
+    const slow = Buffer.alloc(2 ** 24, "slow");
+    await fetch(`${router.url}/files/slow`, { method: "PUT", body: slow });
+    let bytes = 0;
+    const reader = (async () => {
+      // Longer in the making than any table lives.
+      const response = await fetch(`${router.url}/files/slow`);
+      for await (const chunk of response.body ?? []) {
+        bytes += chunk.length;
+        await sleep(20);
+      }
+    })();
 
-  const changes = rounds(15, 150);
-  let before = table;
-  let differences = 0;
-  for (let change = 0; change < changes; change++) {
-    const listed = table.filter(() => random() < 0.6);
-    const next = listed.length > 0 ? listed : table.slice(0, 1);
-    if (next.length !== before.length || next.some((target) => !before.includes(target))) differences += 1;
-    before = next;
-    await use(next);
-    const metrics = await (await fetch(`${router.url}/metrics`)).text();
-    for (const target of table) {
-      expect(metrics.includes(`target="${target.mount_target_id}"`)).toBe(next.includes(target));
-    }
-    await sleep(50);
-  }
-  await use(table);
-  await vi.waitFor(
-    async () => expect(Math.min(...(await router.targets()).map((each) => each.requests))).toBeGreaterThan(0),
-    { timeout: 20_000 },
-  );
-  await reader;
-  const { failures, requests, slowest } = await load.stop();
-  Object.assign(counts, {
-    "table changes": changes,
-    requests,
-    failed: failures.length,
-    "slowest, ms": Math.round(slowest),
-  });
-  expect(failures).toEqual([]);
-  expect(bytes).toBe(slow.length);
-  expect(router.lines.filter(({ level, target }) => level !== "INFO" && target !== undefined)).toEqual([]);
-  const lines = router.lines.filter(({ msg }) => msg.startsWith("The mount table has changed: "));
-  expect(lines).toHaveLength(before.length < table.length ? differences + 1 : differences);
-  // Every session that was opened is over, but for those in use.
-  await vi.waitFor(() => expect(servers.map((server) => server.statistics().connections)).toEqual([1, 1, 1]), {
-    timeout: 20_000,
-  });
-  expect(await router.stop()).toBe(0);
-});
-
-test("mount targets retire under load, are taken back or deleted, and no request fails", {
-  timeout: 240_000,
-}, async () => {
-  const random = seededRandom(seed);
-  const { table, router, use, stop } = await startRouterOver(3);
-  const load = startHttpLoad(router.url, 32);
-  const retirements = rounds(8, 50);
-  let deletions = 0;
-  for (let retirement = 0; retirement < retirements; retirement++) {
-    const chosen = Math.floor(random() * table.length);
-    const seen = async () => (await router.targets())[chosen];
-    const retiring_since = new Date().toISOString();
-    await use(table.map((target, index) => (index === chosen ? { ...target, retiring_since } : target)));
-    await vi.waitFor(async () => expect((await seen())?.inFlight).toBe(0), { timeout: 20_000, interval: 10 });
-    const atRest = await seen();
-    await sleep(50);
-    expect((await seen())?.requests).toBe(atRest?.requests);
-    const isDeleted = random() < 0.5;
-    if (isDeleted) {
-      deletions += 1;
-      // As when EFS deletes it: it is gone before the table says so.
-      const restart = await stop(chosen);
-      await use(table.filter((_, index) => index !== chosen));
-      await restart();
+    const changes = rounds(15, 150);
+    let before = table;
+    let differences = 0;
+    for (let change = 0; change < changes; change++) {
+      const listed = table.filter(() => random() < 0.6);
+      const next = listed.length > 0 ? listed : table.slice(0, 1);
+      if (next.length !== before.length || next.some((target) => !before.includes(target))) differences += 1;
+      before = next;
+      await use(next);
+      const metrics = await (await fetch(`${router.url}/metrics`)).text();
+      for (const target of table) {
+        expect(metrics.includes(`target="${target.mount_target_id}"`)).toBe(next.includes(target));
+      }
+      await sleep(50);
     }
     await use(table);
-    const before = isDeleted ? 0 : (atRest?.requests ?? 0);
-    await vi.waitFor(async () => expect((await seen())?.requests).toBeGreaterThan(before), {
-      timeout: 20_000,
-      interval: 10,
+    await vi.waitFor(
+      async () => expect(Math.min(...(await router.targets()).map((each) => each.requests))).toBeGreaterThan(0),
+      { timeout: 20_000 },
+    );
+    await reader;
+    const { failures, requests, slowest } = await load.stop();
+    Object.assign(counts, {
+      [`table changes, ${strategy}`]: changes,
+      [`requests, ${strategy}`]: requests,
+      [`failed, ${strategy}`]: failures.length,
+      [`slowest, ${strategy}, ms`]: Math.round(slowest),
     });
-  }
-  const { failures, requests, slowest } = await load.stop();
-  Object.assign(counts, {
-    retirements,
-    "mount targets deleted": deletions,
-    "requests during retirements": requests,
-    "failed during retirements": failures.length,
-    "slowest during retirements, ms": Math.round(slowest),
-  });
-  expect(failures).toEqual([]);
-  expect(router.lines.filter(({ level, target }) => level !== "INFO" && target !== undefined)).toEqual([]);
-  expect(await router.stop()).toBe(0);
-});
+    expect(failures).toEqual([]);
+    expect(bytes).toBe(slow.length);
+    expect(router.lines.filter(({ level, target }) => level !== "INFO" && target !== undefined)).toEqual([]);
+    const lines = router.lines.filter(({ msg }) => msg.startsWith("The mount table has changed: "));
+    expect(lines).toHaveLength(before.length < table.length ? differences + 1 : differences);
+    // Every session that was opened is over, but for those in use.
+    await vi.waitFor(() => expect(servers.map((server) => server.statistics().connections)).toEqual([1, 1, 1]), {
+      timeout: 20_000,
+    });
+    expect(await router.stop()).toBe(0);
+  },
+);
+
+test.each(strategies)(
+  "mount targets retire under load, are taken back or deleted, and no request fails (%s)",
+  {
+    timeout: 240_000,
+  },
+  async (strategy) => {
+    const random = seededRandom(seed);
+    const { table, router, use, stop } = await startRouterOver(3, strategy);
+    const load = startHttpLoad(router.url, 32);
+    const retirements = rounds(8, 50);
+    let deletions = 0;
+    for (let retirement = 0; retirement < retirements; retirement++) {
+      const chosen = Math.floor(random() * table.length);
+      const seen = async () => (await router.targets())[chosen];
+      const retiring_since = new Date().toISOString();
+      await use(table.map((target, index) => (index === chosen ? { ...target, retiring_since } : target)));
+      await vi.waitFor(async () => expect((await seen())?.inFlight).toBe(0), { timeout: 20_000, interval: 10 });
+      const atRest = await seen();
+      await sleep(50);
+      expect((await seen())?.requests).toBe(atRest?.requests);
+      const isDeleted = random() < 0.5;
+      if (isDeleted) {
+        deletions += 1;
+        // As when EFS deletes it: it is gone before the table says so.
+        const restart = await stop(chosen);
+        await use(table.filter((_, index) => index !== chosen));
+        await restart();
+      }
+      await use(table);
+      const before = isDeleted ? 0 : (atRest?.requests ?? 0);
+      await vi.waitFor(async () => expect((await seen())?.requests).toBeGreaterThan(before), {
+        timeout: 20_000,
+        interval: 10,
+      });
+    }
+    const { failures, requests, slowest } = await load.stop();
+    Object.assign(counts, {
+      [`retirements, ${strategy}`]: retirements,
+      [`mount targets deleted, ${strategy}`]: deletions,
+      [`requests during retirements, ${strategy}`]: requests,
+      [`failed during retirements, ${strategy}`]: failures.length,
+      [`slowest during retirements, ${strategy}, ms`]: Math.round(slowest),
+    });
+    expect(failures).toEqual([]);
+    expect(router.lines.filter(({ level, target }) => level !== "INFO" && target !== undefined)).toEqual([]);
+    expect(await router.stop()).toBe(0);
+  },
+);
 
 test("past the threshold, the new mount target serves without a task being replaced", {
   timeout: 120_000,

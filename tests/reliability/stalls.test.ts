@@ -12,7 +12,7 @@ import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { type LocalMountTargets, startLocalTargets } from "../support/mount-targets.ts";
 import { readFile } from "../support/read-file.ts";
-import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed, strategies } from "../support/reliability.ts";
 import { tableOf } from "../support/router-bundle.ts";
 import { RouterLoad } from "../support/router-load.ts";
 
@@ -30,9 +30,14 @@ const WORLDS = [
   { clientRecords: "connection", stall: 3_000 },
 ] as const;
 
-describe.each(WORLDS)("client records of each $clientRecords", ({ clientRecords, stall: shortStall }) => {
+const OWN_ZONE = "ap-northeast-1a";
+
+const CASES = strategies.flatMap((strategy) => WORLDS.map((world) => ({ ...world, strategy })));
+
+describe.each(CASES)("client records of each $clientRecords, $strategy", (world) => {
+  const { clientRecords, stall: shortStall, strategy } = world;
   const counts: Record<string, number | string> = {};
-  reportAtEnd(`failover, stalls (client records of each ${clientRecords})`, () => counts);
+  reportAtEnd(`failover, stalls (client records of each ${clientRecords}, ${strategy})`, () => counts);
 
   const cleanups: (() => unknown)[] = [];
   let servers: LocalMountTargets;
@@ -58,24 +63,32 @@ describe.each(WORLDS)("client records of each $clientRecords", ({ clientRecords,
       operationTimeout,
       detectionTimeout: DETECTION_TIMEOUT,
       drainTimeout: 1_000,
+      routing: { strategy, ownZone: OWN_ZONE },
       rootDirectory: "/data",
       log: memoryLog().log,
     });
     cleanups.push(() => router.close());
   }
 
+  /** Of the targets that paths prefer, one for each round in turns: in its own zone, a router prefers one alone. */
+  function preferred(round: number): number {
+    return strategy === "zone-aware" ? router.targets.findIndex(({ zone }) => zone === OWN_ZONE) : round % 3;
+  }
+
   /** A path that prefers the target. */
   function pathOf(index: number, name: string): FilePath {
-    const targets = router.targets.map(({ id }) => ({ id }));
+    const targets = router.targets.map(({ id, zone }) => ({ id, zone }));
+    const ranking = rankingOf(targets, strategy, { ownZone: OWN_ZONE });
     for (let attempt = 0; ; attempt++) {
       const path = filePath(`${name}-${attempt}`);
-      if (rankingOf(targets)(path)[0]?.id === targets[index]?.id) return path;
+      if (ranking(path)[0]?.id === targets[index]?.id) return path;
     }
   }
 
-  /** Writes one file of each target; resolves with the moment when all of them are written. */
+  /** Writes a file of each target that paths prefer; resolves with the moment when all of them are written. */
   async function writeToEach(name: string): Promise<number> {
-    await Promise.all(router.targets.map((_, index) => router.writeFile(pathOf(index, name), Buffer.from(name))));
+    const paths = router.targets.map((_, index) => pathOf(preferred(index), `${name}-${index}`));
+    await Promise.all(paths.map((path) => router.writeFile(path, Buffer.from(name))));
     return performance.now();
   }
 
@@ -146,7 +159,7 @@ describe.each(WORLDS)("client records of each $clientRecords", ({ clientRecords,
     const hangs = rounds(1, 6);
     let undone = 0;
     for (let hang = 0; hang < hangs; hang++) {
-      const index = hang % 3;
+      const index = preferred(hang);
       const [written, deleted] = [pathOf(index, `written-${hang}`), pathOf(index, `deleted-${hang}`)];
       for (const path of [written, deleted]) await router.writeFile(path, Buffer.from("old"));
       const duration = 3 * DETECTION_TIMEOUT;

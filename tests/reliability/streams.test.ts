@@ -10,8 +10,9 @@ import { connectNfs, MemoryBudget, type NfsClient, TEMPORARY_PREFIX } from "nfs-
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
-import { reportAtEnd, rounds } from "../support/reliability.ts";
+import { reportAtEnd, rounds, strategies } from "../support/reliability.ts";
 import { type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
+import { startTaskMetadata, type TaskMetadata } from "../support/task-metadata.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const GIBIBYTE = 1024 * MEBIBYTE;
@@ -113,10 +114,11 @@ describeEachServer("streams", (start) => {
   });
 });
 
-describe("streams over HTTP", () => {
+describe.each(strategies)("streams over HTTP (%s)", (strategy) => {
   let temporary: TemporaryDirectory;
   let directory: string;
   let servers: NfsServer[];
+  let metadata: TaskMetadata;
   let router: RouterProcess;
   let full: "NFS4ERR_NOSPC" | "NFS4ERR_DQUOT" | undefined;
   const counts = {
@@ -127,7 +129,7 @@ describe("streams over HTTP", () => {
   };
   const names = async () => readdir(join(directory, "data"));
 
-  reportAtEnd("streams over HTTP", () => counts);
+  reportAtEnd(`streams over HTTP (${strategy})`, () => counts);
 
   beforeEach(async () => {
     full = undefined;
@@ -136,9 +138,12 @@ describe("streams over HTTP", () => {
     servers = await Promise.all(
       [0, 1, 2].map(() => startNfsServer({ directory, durable: false, refuseWrite: () => full })),
     );
+    metadata = await startTaskMetadata();
     router = await startRouter({
       AWS_ENDPOINT_URL: "http://127.0.0.1:9",
       DEFAULT_MOUNT_TARGETS: JSON.stringify(tableOf(servers)),
+      ROUTING_STRATEGY: strategy,
+      ECS_CONTAINER_METADATA_URI_V4: metadata.uriIn("ap-northeast-1a"),
       NFS_DETECTION_TIMEOUT_SECONDS: "20",
     });
     expect(await put("kept", Buffer.from("old"))).toBe(201);
@@ -147,6 +152,7 @@ describe("streams over HTTP", () => {
   afterEach(async () => {
     router.child.kill("SIGKILL");
     await router.exited;
+    await metadata.close();
     await Promise.all(servers.map((server) => server.close()));
     await temporary.remove();
   });

@@ -1,5 +1,6 @@
 /** How long and with which random numbers the reliability suites run, and what they counted. */
 import { afterAll } from "vitest";
+import { ROUTING_STRATEGIES, type RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
 
 /** `npm run test:reliability` runs the long form; everything else the short one. */
 const full = process.env.RELIABILITY === "full";
@@ -11,6 +12,11 @@ export const seed = Number(process.env.RELIABILITY_SEED);
 export function rounds(short: number, long: number): number {
   return full ? long : short;
 }
+
+/** How the routers of a suite choose their mount targets: in the long form in each way, in the short one as the seed says. */
+export const strategies: readonly RoutingStrategy[] = ROUTING_STRATEGIES.filter(
+  (_, index) => full || index === Math.abs(seed) % ROUTING_STRATEGIES.length,
+);
 
 /** What one suite counted, for the table at the end of the run. */
 export interface Counts {
