@@ -1,10 +1,11 @@
 /**
  * The stack's whole life in the real Pulumi engine, without AWS: `npm run preview:offline`.
  *
- * A preview of each configuration, then one stack: up, up again, up over what version 0.1 left, a threshold edited,
- * maintenance on and off, the file system replaced, destroy; and the same stack on a file system in use. The program runs inline, in this process, so the engine needs no language host. The
- * providers are stand-ins, the backend is a temporary folder, and what the program and its dynamic resources call
- * themselves is the local control plane.
+ * A preview of each configuration, then one stack: up, up again, up over what version 0.1 left, a threshold and the
+ * routing strategy edited, maintenance on and off, the file system replaced, destroy; and the same stack on a file
+ * system in use. The program runs inline, in this process, so the engine needs no language host. The providers are
+ * stand-ins, the backend is a temporary folder, and what the program and its dynamic resources call themselves is the
+ * local control plane.
  */
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
@@ -176,6 +177,21 @@ async function run(engine: string): Promise<void> {
       edited.steps,
       [{ op: "update", type: "aws:lambda/function:Function", name: "file-monitor" }],
       "A threshold changes the function and nothing else",
+    );
+
+    await stack.setConfig(`${PROJECT}:routingStrategy`, { value: "zone-aware" });
+    const rerouted = await watch((onEvent) => stack.up({ onEvent }));
+    report("routing strategy edited", rerouted);
+    const taskDefinition = { type: "aws:ecs/taskDefinition:TaskDefinition", name: "router" };
+    assert.deepEqual(
+      rerouted.steps,
+      [
+        { op: "create-replacement", ...taskDefinition },
+        { op: "replace", ...taskDefinition },
+        { op: "update", type: "aws:ecs/service:Service", name: "router" },
+        { op: "delete-replaced", ...taskDefinition },
+      ],
+      "Another routing strategy rolls the tasks and does nothing else",
     );
 
     const before = await urnsOf(stack);

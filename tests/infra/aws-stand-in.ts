@@ -128,7 +128,9 @@ const SHAPES: Readonly<Record<string, Shape>> = {
     ({ name, inputs }) => `service/${String(inputs.cluster).split("/").at(-1)}/${name}`,
   ),
   "aws:ecs/taskDefinition:TaskDefinition": {
-    arn: ({ inputs }) => arn("ecs", `task-definition/${String(inputs.family)}:1`),
+    // Another definition is another revision.
+    arn: ({ digits, inputs }) =>
+      arn("ecs", `task-definition/${String(inputs.family)}:${Number.parseInt(digits.slice(0, 6), 16) + 1}`),
   },
   "aws:lb/loadBalancer:LoadBalancer": {
     ...arnAsId("elasticloadbalancing", ({ name, digits }) => `loadbalancer/app/${name}/${digits}`),
