@@ -5,6 +5,7 @@
  */
 
 const mountTable = "packages/mount-table/src/index.ts";
+const metering = "packages/metering/src/index.ts";
 const efsTls = "packages/efs-tls/src/index.ts";
 const nfsClient = "packages/nfs-client/src/index.ts";
 const nfsCommandLine = "packages/nfs-client/src/cli/index.ts";
@@ -19,10 +20,11 @@ const ARROWS = {
   "packages/mount-table/": [],
   "packages/nfs-client/": [],
   "packages/efs-tls/": [nfsClient],
+  "packages/metering/": [nfsClient],
   "packages/nfs-server/": [nfsWire],
-  "functions/": [mountTable, nfsClient, nfsWire, efsTls],
-  "fargate-app/": [mountTable, nfsClient, nfsCommandLine, firstContact, efsTls],
-  "(index|config|build).ts|components/": [...program, mountTable, ...product.slice(0, 2)],
+  "functions/": [mountTable, nfsClient, nfsWire, efsTls, metering],
+  "fargate-app/": [mountTable, nfsClient, nfsCommandLine, firstContact, efsTls, metering],
+  "(index|config|build).ts|components/": [...program, mountTable, metering, ...product.slice(0, 2)],
   "local/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2)],
   "bench/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2), "local/", "tests/support/"],
 };

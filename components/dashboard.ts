@@ -1,3 +1,4 @@
+import { type MeteredKind, meteredBytes, type Prices, pricesOf } from "@efs-mount-autoscaling/metering";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { monitorMetric } from "./metrics.ts";
@@ -22,7 +23,7 @@ export interface DashboardArgs {
 type Line = readonly pulumi.Input<string | Readonly<Record<string, unknown>>>[];
 
 interface Graph {
-  readonly title: string;
+  readonly title: pulumi.Input<string>;
   readonly lines: readonly Line[];
   /** Default: `Average`. */
   readonly stat?: string;
@@ -31,7 +32,7 @@ interface Graph {
   readonly rightAxis?: string;
 }
 
-/** One page that shows, from top to bottom: scaling, counting, throughput, requests, tasks, errors. */
+/** One page that shows, from top to bottom: scaling, counting, throughput, its cost, requests, tasks, errors. */
 export class Dashboard extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
 
@@ -43,6 +44,7 @@ export class Dashboard extends pulumi.ComponentResource {
       this.#scaling(args),
       this.#counting(args),
       this.#fileSystem(args),
+      this.#costs(args, region.apply(pricesOf)),
       this.#requests(args),
       this.#tasks(args),
     ];
@@ -177,6 +179,50 @@ export class Dashboard extends pulumi.ComponentResource {
     ];
   }
 
+  /** In dollars, or in metered GB where the prices of the region are not known. */
+  #costs({ fileSystemId }: DashboardArgs, prices: pulumi.Output<Prices | undefined>): Graph[] {
+    const unit = prices.apply((known) => (known === undefined ? "GB a day" : "USD a day"));
+    const aDay = (metered: (price: Prices) => string) =>
+      prices.apply((known) => `86400 / PERIOD(${ANY_METERED}) / 1000000000 * (${metered(known ?? UNPRICED)})`);
+    const operations = OPERATIONS.flatMap(({ id, metricName }) => {
+      const metric = { namespace: "AWS/EFS", metricName, dimensions: { FileSystemId: fileSystemId } };
+      return [
+        metricLine(metric, { id, stat: "Sum", visible: false }),
+        metricLine(metric, { id: `${id}Count`, stat: "SampleCount", visible: false }),
+      ];
+    });
+    const all = (bound: Bound) =>
+      aDay((price) => OPERATIONS.map((each) => `${price[each.price]} * ${metered(each, bound)}`).join(" + "));
+    const ofCount = (metricName: string, label: string) => {
+      const id = metricName.replace(/^C/, "c");
+      return [
+        metricLine(monitorMetric(metricName, fileSystemId), { id, stat: "Sum", visible: false }),
+        [{ expression: aDay(({ read }) => `${read} * FILL(${id}, 0)`), label }],
+      ];
+    };
+    return [
+      {
+        title: pulumi.interpolate`Throughput, if it is elastic (${unit})`,
+        lines: [
+          ...operations,
+          [{ expression: all("lower"), label: "At least" }],
+          [{ expression: all("upper"), label: "At most" }],
+        ],
+      },
+      {
+        title: pulumi.interpolate`Of it, the monitor's counts (${unit})`,
+        lines: [
+          metricLine(
+            { namespace: "AWS/EFS", metricName: "MetadataReadIOBytes", dimensions: { FileSystemId: fileSystemId } },
+            { id: ANY_METERED, stat: "Sum", visible: false },
+          ),
+          ...ofCount("CountMeteredBytesLower", "At least"),
+          ...ofCount("CountMeteredBytesUpper", "At most"),
+        ],
+      },
+    ];
+  }
+
   #requests({ loadBalancer, targetGroup }: DashboardArgs): Graph[] {
     const line = (metricName: string, options: Record<string, unknown> = {}) =>
       metricLine(
@@ -242,6 +288,39 @@ export class Dashboard extends pulumi.ComponentResource {
       },
     ];
   }
+}
+
+type Bound = "lower" | "upper";
+
+interface Operation {
+  /** In expressions. */
+  readonly id: string;
+  readonly metricName: string;
+  readonly kind: MeteredKind;
+  readonly price: "read" | "write";
+}
+
+/** Their sum is bytes, and their number that of operations (EFS user guide, "CloudWatch metrics for Amazon EFS"). */
+const OPERATIONS: readonly Operation[] = [
+  { id: "dataRead", metricName: "DataReadIOBytes", kind: "data-read", price: "read" },
+  { id: "dataWrite", metricName: "DataWriteIOBytes", kind: "data-write", price: "write" },
+  { id: "metadataRead", metricName: "MetadataReadIOBytes", kind: "metadata-read", price: "read" },
+  { id: "metadataWrite", metricName: "MetadataWriteIOBytes", kind: "metadata-write", price: "write" },
+];
+
+/** A metric that tells the period. */
+const ANY_METERED = "metadataRead";
+
+const UNPRICED: Prices = { read: 1, write: 1, acrossZones: 1 };
+
+/**
+ * Bytes that are metered of operations of a kind, of which only the number and the sum of their bytes are known. Each is
+ * metered as its bytes or the minimum, whichever is more: so all of them as no less than either sum, and no more than both.
+ */
+function metered({ id, kind }: Operation, bound: Bound): string {
+  const bytes = `FILL(${id}, 0)`;
+  const minima = `${meteredBytes(kind, 0)} * FILL(${id}Count, 0)`;
+  return bound === "upper" ? `(${bytes} + ${minima})` : `IF(${bytes} > ${minima}, ${bytes}, ${minima})`;
 }
 
 interface Metric {

@@ -1,7 +1,7 @@
 /** The router's metrics for Prometheus. Labels have few values: mount targets, operations, methods, routes, statuses. */
+
+import { METERED_KINDS, type Meter, type Metered } from "@efs-mount-autoscaling/metering";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Meter } from "./metering/meter.ts";
-import { METERED_KINDS, type Metered } from "./metering/metering.ts";
 import type { RoutedFiles } from "./router/routed-files.ts";
 import { OPERATIONS, type OperationObserver } from "./router/statistics.ts";
 import type { Target } from "./router/target.ts";

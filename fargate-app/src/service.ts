@@ -1,6 +1,7 @@
 /** The lifecycle of the router: settings, mount table, mount targets, server, and an orderly end. */
 
 import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
+import { Meter } from "@efs-mount-autoscaling/metering";
 import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { ApiTokens, type TokenSource } from "./authentication/api-tokens.ts";
@@ -8,7 +9,6 @@ import { taskZone } from "./ecs/task-zone.ts";
 import { HotSpots } from "./hot-spots/hot-spots.ts";
 import type { DocsAssets } from "./http/routes/docs/routes.ts";
 import { closeServer, createServer } from "./http/server.ts";
-import { Meter } from "./metering/meter.ts";
 import { Metrics } from "./metrics.ts";
 import { MountTableRefresh } from "./router/mount-table-refresh.ts";
 import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";

@@ -15,6 +15,8 @@
  * | ForecastFalseAlarms | Count | mount targets in a row that a forecast has added and the count has not needed within a day |
  * | CountDuration | Milliseconds | time the count took; only of runs that counted |
  * | CountAge | Milliseconds | time since the count began; 0 when the run counted |
+ * | CountMeteredBytesLower | Bytes | what EFS meters of the count with elastic throughput, at least; only of runs that counted |
+ * | CountMeteredBytesUpper | Bytes | the same, at most |
  * | CountIncomplete | Count | 1 when the time for counting ran out, else 0 |
  * | DirectoriesRead | Count | directories that were read, because they were new or had changed; only of runs that counted |
  * | WrongDirectories | Count | directories that were kept wrongly: an error of the program; only of full counts |
@@ -60,7 +62,7 @@ type Measurement = readonly [
 
 function measure(result: MonitorResult): Measurement[] {
   const { fileCount, threshold, created, mountTargets, countComplete, countAge, scaleIn, retiring, deleted } = result;
-  const { Count, Milliseconds, Percent } = MetricUnit;
+  const { Bytes, Count, Milliseconds, Percent } = MetricUnit;
   return [
     ["RunFailed", Count, result.statusCode === 500],
     ["FileCount", Count, fileCount],
@@ -71,6 +73,8 @@ function measure(result: MonitorResult): Measurement[] {
     ["ForecastFalseAlarms", Count, result.forecastFalseAlarms],
     ["CountDuration", Milliseconds, countAge === 0 ? result.countDuration : undefined],
     ["CountAge", Milliseconds, countAge],
+    ["CountMeteredBytesLower", Bytes, countAge === 0 ? result.countMeteredBytes?.lower : undefined],
+    ["CountMeteredBytesUpper", Bytes, countAge === 0 ? result.countMeteredBytes?.upper : undefined],
     ["CountIncomplete", Count, countComplete === undefined ? undefined : !countComplete],
     ["DirectoriesRead", Count, countAge === 0 ? result.directoriesRead : undefined],
     ["WrongDirectories", Count, countAge === 0 && result.fullCount ? result.wrongDirectories?.count : undefined],

@@ -1,6 +1,7 @@
 /**
  * The result of a run: what the function returns, and the source of its metrics.
  */
+import type { DollarBounds } from "@efs-mount-autoscaling/metering";
 import type { MountTargetDescription } from "./aws/file-system.ts";
 import type { Skipped, WrongDirectories } from "./observe/count/count-tree.ts";
 
@@ -37,6 +38,10 @@ export interface Report {
   countDuration?: number;
   /** Milliseconds since the count began; 0 where this run has counted. */
   countAge?: number;
+  /** Bytes that EFS meters of the count with elastic throughput, at least and at most. Estimated, where a mount is read. */
+  countMeteredBytes?: { readonly lower: number; readonly upper: number };
+  /** What these bytes cost, in US dollars; absent in regions whose prices are not known here. */
+  countDollars?: DollarBounds | undefined;
   /** Whether the count read every directory; otherwise only those that had changed since the count before. */
   fullCount?: boolean;
   /** Directories that the count has read. */
@@ -100,7 +105,8 @@ export type CountReport = Required<
     | "largestDirectory"
     | "skipped"
   >
->;
+> &
+  Pick<Report, "countMeteredBytes" | "countDollars">;
 
 /** What there is to say about the threshold. */
 export type ThresholdReport = Required<

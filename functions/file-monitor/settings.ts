@@ -73,6 +73,8 @@ export interface Settings {
   /** How far ahead the forecast may look. */
   readonly forecastHorizon: number;
   readonly fileSystemId: string;
+  /** What a count costs depends on it, and is not told where it is not known. */
+  readonly region: string | undefined;
   readonly securityGroupId: string;
   readonly vpcId: string;
   /** The only subnets that may get a mount target; all of the VPC's when absent. */
@@ -317,6 +319,7 @@ function toSettings(environment: MonitorEnvironment): Settings {
     thresholdMode: environment.THRESHOLD_MODE,
     forecastHorizon: environment.FORECAST_HORIZON_MINUTES,
     fileSystemId: environment.EFS_FILE_SYSTEM_ID,
+    region: environment.AWS_REGION,
     securityGroupId: environment.EFS_SECURITY_GROUP_ID,
     vpcId: environment.VPC_ID,
     subnetIds: environment.SUBNET_IDS,

@@ -154,6 +154,7 @@ function metricsWritten(): string[] {
       fullCount: true,
       directoriesRead: 1,
       wrongDirectories: { count: 0, examples: [] },
+      countMeteredBytes: { lower: 1, upper: 2 },
       largestDirectory: { path: "/", files: 1 },
       skipped: { count: 0, examples: [] },
       mountTargets: [],

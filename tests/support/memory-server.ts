@@ -1,8 +1,9 @@
 /** The HTTP server over a router over NFS servers in memory. */
+
+import { Meter } from "@efs-mount-autoscaling/metering";
 import type { FastifyInstance } from "fastify";
 import type { HttpLimits } from "../../fargate-app/src/http/limits.ts";
 import { createServer, type ServerOptions } from "../../fargate-app/src/http/server.ts";
-import { Meter } from "../../fargate-app/src/metering/meter.ts";
 import { Metrics } from "../../fargate-app/src/metrics.ts";
 import type { RoutedFilesOptions } from "../../fargate-app/src/router/routed-files.ts";
 import { readSettings } from "../../fargate-app/src/settings.ts";

@@ -1,6 +1,12 @@
+import {
+  METERED_KINDS,
+  meterCompound,
+  meteredBytes,
+  pricesOf,
+  throughputCost,
+  zoneCost,
+} from "@efs-mount-autoscaling/metering";
 import { describe, expect, test } from "vitest";
-import { METERED_KINDS, meterCompound, meteredBytes } from "../../fargate-app/src/metering/metering.ts";
-import { pricesOf, throughputCost, zoneCost } from "../../fargate-app/src/metering/prices.ts";
 
 const KIB = 1_024;
 const none = { "data-read": 0, "data-write": 0, "metadata-read": 0, "metadata-write": 0 };
@@ -65,7 +71,9 @@ describe("what that costs", () => {
     const prices = pricesOf("eu-west-1");
     if (prices === undefined) throw new Error("The prices are missing");
     const metered = { "data-read": 1e9, "metadata-read": 1e9, "data-write": 1e9, "metadata-write": 0 };
-    expect(throughputCost(metered, prices)).toBeCloseTo(0.03 + 0.03 + 0.07);
+    const { lower, upper } = throughputCost({ lower: metered, upper: metered }, prices);
+    expect(lower).toBeCloseTo(0.03 + 0.03 + 0.07);
+    expect(upper).toBe(lower);
     expect(zoneCost(1e9, prices)).toBeCloseTo(0.02);
   });
 

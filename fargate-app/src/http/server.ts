@@ -2,11 +2,11 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Meter } from "@efs-mount-autoscaling/metering";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { ApiTokens } from "../authentication/api-tokens.ts";
-import type { Meter } from "../metering/meter.ts";
 import type { Metrics } from "../metrics.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import { type HttpLimits, serverOptions } from "./limits.ts";

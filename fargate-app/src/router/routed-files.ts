@@ -135,6 +135,12 @@ export class RoutedFiles {
     return this.ownZone === undefined ? undefined : this.#bytesAcrossZones;
   }
 
+  /** As {@link bytesAcrossZones}, at one target. */
+  bytesAcrossZonesAt({ zone, statistics }: Target): number | undefined {
+    if (this.ownZone === undefined) return undefined;
+    return zone === this.ownZone ? 0 : statistics.bytesRead + statistics.bytesWritten;
+  }
+
   /** Readers that got what had been read for another one. */
   get sharedReads(): number {
     return this.#sharedReads.shared;

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
+import { Meter, type MeteredBounds, pricesOf, throughputCost } from "@efs-mount-autoscaling/metering";
 import { listMountTargets } from "../aws/file-system.ts";
 import { deadlineIn } from "../deadline.ts";
 import { isCountDue } from "../decide/count-schedule.ts";
@@ -9,6 +10,7 @@ import type { CountVia, Settings } from "../settings.ts";
 import { countTree, type KeptTree } from "./count/count-tree.ts";
 import type { Directories } from "./count/directories.ts";
 import { loadTree, saveTree } from "./count/kept-tree.ts";
+import { MeteredMount } from "./count/metered-mount.ts";
 import { MountedDirectories } from "./count/mounted-directories.ts";
 import { NfsDirectories } from "./count/nfs-directories.ts";
 import type { TreeSource } from "./count/tree-file.ts";
@@ -48,7 +50,7 @@ async function count(run: Run): Promise<CountReport> {
   const source = treeSource(settings);
   const saved = await loadTree(run, source);
   const readAll = saved === undefined || isFullCountDue(startedAt, saved, settings);
-  const result = await withDirectories(run, signal, (directories) =>
+  const { result, metered } = await withDirectories(run, signal, (directories) =>
     countTree(directories, { concurrency: settings.countConcurrency, signal, kept: saved, readAll }),
   );
   if (result.clockIsBehind) {
@@ -65,6 +67,7 @@ async function count(run: Run): Promise<CountReport> {
     countComplete: complete,
     countDuration: Math.round(performance.now() - start),
     countAge: 0,
+    ...costOf(metered, settings),
     fullCount: readAll,
     directoriesRead,
     wrongDirectories: {
@@ -94,22 +97,41 @@ function treeSource({ fileSystemId, targetDirectory, countVia }: Settings): Tree
   return { fileSystemId, directory: targetDirectory, via: countVia.kind };
 }
 
+/** What elastic throughput meters of a count, and what that costs; the other modes bill none of it. */
+function costOf(metered: MeteredBounds, { region }: Settings): Pick<CountReport, "countMeteredBytes" | "countDollars"> {
+  const bytes = (bound: keyof MeteredBounds) => Object.values(metered[bound]).reduce((sum, each) => sum + each, 0);
+  const prices = pricesOf(region);
+  return {
+    countMeteredBytes: { lower: bytes("lower"), upper: bytes("upper") },
+    countDollars: prices && throughputCost(metered, prices),
+  };
+}
+
+interface Metered<Result> {
+  readonly result: Result;
+  readonly metered: MeteredBounds;
+}
+
 async function withDirectories<Result>(
   run: Run,
   signal: AbortSignal,
   use: (directories: Directories) => Promise<Result>,
-): Promise<Result> {
+): Promise<Metered<Result>> {
   const { settings } = run;
   const { countVia } = settings;
   if (countVia.kind === "mount") {
     const options = { concurrency: settings.countConcurrency, signal };
-    return await use(new MountedDirectories(countVia.countedPath, options));
+    const directories = new MeteredMount(new MountedDirectories(countVia.countedPath, options));
+    return { result: await use(directories), metered: directories.metered };
   }
-  const directories = await openNfs(run, countVia, signal);
+  const meter = new Meter();
+  let directories: NfsDirectories | undefined;
   try {
-    return await use(directories);
+    directories = await openNfs(run, countVia, signal);
+    return { result: await use(directories), metered: meter.total };
   } finally {
-    await directories.close();
+    await directories?.close();
+    meter.stop();
   }
 }
 

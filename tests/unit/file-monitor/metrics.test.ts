@@ -28,6 +28,13 @@ test("with a forecast, what is expected and the threshold that follows are measu
   expect(published({ ...FIXED, forecast })).toMatchObject(measured);
 });
 
+test("what EFS meters of a count is measured, where the run has counted", () => {
+  const countMeteredBytes = { lower: 8_192, upper: 20_480 };
+  const measured = { CountMeteredBytesLower: 8_192, CountMeteredBytesUpper: 20_480 };
+  expect(published({ ...FIXED, countAge: 0, countMeteredBytes })).toMatchObject(measured);
+  expect(published({ ...FIXED, countAge: 300_000, countMeteredBytes })).not.toHaveProperty("CountMeteredBytesLower");
+});
+
 test("without one, the threshold is the configured one", () => {
   const measured = published({ ...FIXED, forecast: undefined });
   expect(measured).toMatchObject({ EffectiveThreshold: 100, FileCountPercentOfThreshold: 80 });

@@ -864,7 +864,9 @@ describe("operations", () => {
       meteredBytes: { lower: { "data-read": 0 }, upper: { "data-read": 0 } },
       pricesAsOf: expect.stringMatching(/^\d{4}-\d\d$/),
       dollars: { throughput: { lower: 0, upper: 0 } },
+      dollarsADay: { throughput: { lower: 0, upper: 0 }, byKind: { "data-read": { lower: 0, upper: 0 } } },
       dollarsAMonth: { throughput: { lower: 0, upper: 0 } },
+      targets: [{ id: "fsmt-0" }, { id: "fsmt-1" }, { id: "fsmt-2" }],
     });
     await restart(undefined, { region: "ap-northeast-1" });
     expect(await (await send("GET", "/costs")).json()).not.toHaveProperty("dollars");

@@ -1,9 +1,17 @@
-/** `/costs`: what this router has cost at EFS and between zones so far, and would in a month. */
+/** `/costs`: what this router has cost at EFS and between zones so far, and would in a day and in a month. */
+import {
+  kindCost,
+  METERED_KINDS,
+  type Meter,
+  type MeteredKind,
+  PRICES_AS_OF,
+  type Prices,
+  pricesOf,
+  throughputCost,
+  zoneCost,
+} from "@efs-mount-autoscaling/metering";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
-import type { Meter } from "../../metering/meter.ts";
-import { METERED_KINDS } from "../../metering/metering.ts";
-import { PRICES_AS_OF, pricesOf, throughputCost, zoneCost } from "../../metering/prices.ts";
 import type { RoutedFiles } from "../../router/routed-files.ts";
 
 interface CostRoutesOptions {
@@ -12,12 +20,14 @@ interface CostRoutesOptions {
   readonly region: string | undefined;
 }
 
+const SECONDS_IN_A_DAY = 24 * 3_600;
 const SECONDS_IN_A_MONTH = 730 * 3_600;
 
 const bounds = z.object({ lower: z.number(), upper: z.number() });
 const bytes = z.record(z.enum(METERED_KINDS), z.number());
 const dollars = z.object({
   throughput: bounds.describe("Of EFS with elastic throughput; the other modes bill none of it."),
+  byKind: z.record(z.enum(METERED_KINDS), bounds).describe("The same, by what was done."),
   acrossZones: z.number().optional().describe("Unknown where the router does not know its zone."),
 });
 
@@ -27,8 +37,19 @@ const costs = z.object({
     .object({ lower: bytes, upper: bytes })
     .describe("How EFS meters a COMPOUND is not documented in full."),
   bytesAcrossZones: z.number().optional(),
+  targets: z
+    .array(
+      z.object({
+        id: z.string(),
+        availabilityZone: z.string(),
+        bytesAcrossZones: z.number().optional(),
+        dollarsAcrossZones: z.number().optional(),
+      }),
+    )
+    .describe("The mount targets in use: those of other zones cost."),
   pricesAsOf: z.string(),
   dollars: dollars.optional().describe("Absent in regions whose prices are not known here."),
+  dollarsADay: dollars.optional().describe("If it goes on as it did so far."),
   dollarsAMonth: dollars.optional().describe("If it goes on as it did so far."),
 });
 
@@ -43,25 +64,45 @@ export const costRoutes: FastifyPluginAsyncZod<CostRoutesOptions> = async (app, 
     },
     handler: async (): Promise<z.infer<typeof costs>> => {
       const seconds = process.uptime();
-      const { lower, upper } = meter.total;
-      const bytesAcrossZones = files.bytesAcrossZones;
       const prices = pricesOf(region);
-      const times = (factor: number) =>
-        prices && {
-          throughput: {
-            lower: throughputCost(lower, prices) * factor,
-            upper: throughputCost(upper, prices) * factor,
-          },
-          acrossZones: bytesAcrossZones === undefined ? undefined : zoneCost(bytesAcrossZones, prices) * factor,
-        };
+      const used = { meteredBytes: meter.total, bytesAcrossZones: files.bytesAcrossZones };
       return {
         seconds,
-        meteredBytes: { lower, upper },
-        bytesAcrossZones,
+        ...used,
+        targets: files.targets.map((target) => {
+          const crossed = files.bytesAcrossZonesAt(target);
+          return {
+            id: target.id,
+            availabilityZone: target.zone,
+            bytesAcrossZones: crossed,
+            dollarsAcrossZones: prices && crossed !== undefined ? zoneCost(crossed, prices) : undefined,
+          };
+        }),
         pricesAsOf: PRICES_AS_OF,
-        dollars: times(1),
-        dollarsAMonth: times(SECONDS_IN_A_MONTH / seconds),
+        dollars: prices && dollarsOf(used, prices),
+        dollarsADay: prices && dollarsOf(used, prices, SECONDS_IN_A_DAY / seconds),
+        dollarsAMonth: prices && dollarsOf(used, prices, SECONDS_IN_A_MONTH / seconds),
       };
     },
   });
 };
+
+type Used = Pick<z.infer<typeof costs>, "meteredBytes" | "bytesAcrossZones">;
+
+function dollarsOf({ meteredBytes, bytesAcrossZones }: Used, prices: Prices, factor = 1): z.infer<typeof dollars> {
+  const { lower, upper } = throughputCost(meteredBytes, prices);
+  const ofKind = (kind: MeteredKind) => ({
+    lower: kindCost(kind, meteredBytes.lower[kind], prices) * factor,
+    upper: kindCost(kind, meteredBytes.upper[kind], prices) * factor,
+  });
+  return {
+    throughput: { lower: lower * factor, upper: upper * factor },
+    byKind: {
+      "data-read": ofKind("data-read"),
+      "data-write": ofKind("data-write"),
+      "metadata-read": ofKind("metadata-read"),
+      "metadata-write": ofKind("metadata-write"),
+    },
+    acrossZones: bytesAcrossZones === undefined ? undefined : zoneCost(bytesAcrossZones, prices) * factor,
+  };
+}

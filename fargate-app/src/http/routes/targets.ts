@@ -49,18 +49,17 @@ export const targetRoutes: FastifyPluginAsyncZod<TargetRoutesOptions> = async (a
     },
     handler: async () => {
       const requests = files.targets.reduce((sum, { statistics }) => sum + statistics.requests, 0);
-      return { targets: files.targets.map((target) => describe(target, requests, files.ownZone)) };
+      return { targets: files.targets.map((target) => describe(target, requests, files)) };
     },
   });
 };
 
 type TargetDescription = z.infer<typeof targetList>["targets"][number];
 
-function describe(target: Target, allRequests: number, ownZone: string | undefined): TargetDescription {
+function describe(target: Target, allRequests: number, files: RoutedFiles): TargetDescription {
   const { id, mountTarget, port, zone, state, since, reason, isRetiring, connection, statistics, meter, compounds } =
     target;
   const { requests, errors, bytesRead, bytesWritten, latency } = statistics;
-  const inOwnZone = ownZone === undefined ? undefined : zone === ownZone;
   return {
     id,
     ipAddress: mountTarget.ip_address,
@@ -70,7 +69,7 @@ function describe(target: Target, allRequests: number, ownZone: string | undefin
     since: new Date(since).toISOString(),
     reason,
     retiring: isRetiring,
-    inOwnZone,
+    inOwnZone: files.ownZone === undefined ? undefined : zone === files.ownZone,
     share: allRequests === 0 ? 0 : requests / allRequests,
     inFlight: connection?.active ?? 0,
     load: meter.inFlight,
@@ -79,7 +78,7 @@ function describe(target: Target, allRequests: number, ownZone: string | undefin
     errors,
     bytesRead,
     bytesWritten,
-    bytesAcrossZones: inOwnZone === undefined ? undefined : inOwnZone ? 0 : bytesRead + bytesWritten,
+    bytesAcrossZones: files.bytesAcrossZonesAt(target),
     compounds,
     latency,
   };

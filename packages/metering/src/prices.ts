@@ -4,7 +4,7 @@
  * https://aws.amazon.com/efs/pricing/ and https://aws.amazon.com/ec2/pricing/on-demand/ ("Data Transfer within the same
  * AWS Region")
  */
-import type { Metered } from "./metering.ts";
+import { METERED_KINDS, type Metered, type MeteredBounds, type MeteredKind } from "./metering.ts";
 
 export interface Prices {
   readonly read: number;
@@ -27,11 +27,22 @@ export function pricesOf(region: string | undefined): Prices | undefined {
   return region === undefined ? undefined : PRICES.get(region);
 }
 
+/** Dollars, at least and at most. */
+export interface DollarBounds {
+  readonly lower: number;
+  readonly upper: number;
+}
+
+/** Dollars of what elastic throughput meters of one kind. */
+export function kindCost(kind: MeteredKind, bytes: number, { read, write }: Prices): number {
+  return (bytes * (kind === "data-read" || kind === "metadata-read" ? read : write)) / GIGABYTE;
+}
+
 /** Dollars of what elastic throughput meters. */
-export function throughputCost(metered: Metered, { read, write }: Prices): number {
-  const reads = metered["data-read"] + metered["metadata-read"];
-  const writes = metered["data-write"] + metered["metadata-write"];
-  return (reads * read + writes * write) / GIGABYTE;
+export function throughputCost({ lower, upper }: MeteredBounds, prices: Prices): DollarBounds {
+  const cost = (metered: Metered) =>
+    METERED_KINDS.reduce((sum, kind) => sum + kindCost(kind, metered[kind], prices), 0);
+  return { lower: cost(lower), upper: cost(upper) };
 }
 
 /** Dollars of bytes between Availability Zones. */
