@@ -37,6 +37,12 @@ async function list(path: string): Promise<DirectoryPage> {
   return directoryPage.parse(await (await send("GET", path)).json());
 }
 
+const crossing = z.object({
+  bytesAcrossZones: z.number(),
+  targets: z.array(z.object({ bytesAcrossZones: z.number(), dollarsAcrossZones: z.number() })),
+  dollars: z.object({ acrossZones: z.number() }),
+});
+
 const openApi = z.object({
   paths: z.record(
     z.string(),
@@ -870,6 +876,18 @@ describe("operations", () => {
     });
     await restart(undefined, { region: "ap-northeast-1" });
     expect(await (await send("GET", "/costs")).json()).not.toHaveProperty("dollars");
+  });
+
+  test("/costs, with what crosses zones at each target where the router knows its zone", async () => {
+    const elsewhere = { strategy: "rendezvous", ownZone: "ap-northeast-1b" } as const;
+    await restart(undefined, { region: "us-east-1", routing: elsewhere });
+    for (let file = 0; file < 9; file++) await put(`/files/file-${file}`, "x".repeat(1_000));
+    const { targets, bytesAcrossZones, dollars } = crossing.parse(await (await send("GET", "/costs")).json());
+    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+    expect(bytesAcrossZones).toBe(9_000);
+    expect(sum(targets.map((target) => target.bytesAcrossZones))).toBe(9_000);
+    expect(sum(targets.map((target) => target.dollarsAcrossZones))).toBeCloseTo(dollars.acrossZones, 12);
+    expect(dollars.acrossZones).toBeCloseTo(9_000 * 0.02e-9, 12);
   });
 
   test("/metrics, with labels that do not grow with the number of files", async () => {
