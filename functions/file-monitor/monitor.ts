@@ -4,6 +4,7 @@
  * Each step asks AWS again before it acts and acts only where something differs, so a run may be repeated, may overlap
  * another, and may die between any two calls.
  */
+import { type Prospect, publishStatus } from "./act/publish-status.ts";
 import { publishTable } from "./act/publish-table.ts";
 import { type Roll, rollService } from "./act/roll-service.ts";
 import { keepRetirement, scaleIn } from "./act/scale-in.ts";
@@ -27,8 +28,15 @@ import type { Run } from "./run.ts";
 export async function monitor(run: Run): Promise<MonitorResult> {
   // Filled step by step, so that a failed run still reports what it saw.
   const report: Report = {};
+  const prospect: Prospect = {};
+  const result = await resultOf(run, report, prospect);
+  await publishStatus(run, result, prospect);
+  return result;
+}
+
+async function resultOf(run: Run, report: Report, prospect: Prospect): Promise<MonitorResult> {
   try {
-    const outcome = await reconcile(run, report);
+    const outcome = await reconcile(run, report, prospect);
     return { ...outcome, ...report };
   } catch (error) {
     run.log.error("The run failed", { error });
@@ -36,14 +44,14 @@ export async function monitor(run: Run): Promise<MonitorResult> {
   }
 }
 
-async function reconcile(run: Run, report: Report): Promise<Outcome> {
+async function reconcile(run: Run, report: Report, prospect: Prospect): Promise<Outcome> {
   const { settings } = run;
   const kept: Kept = { forecast: await loadForecast(run), stability: await loadStability(run) };
-  let seen = await observe(run, kept, report);
+  let seen = await observe(run, kept, report, prospect);
   let decision = decide(seen.observation, settings);
   if (isChange(decision) && report.countAge !== 0) {
     // Files may have been added or deleted since the last count: only a count of this run may change a mount target.
-    seen = await observe({ ...run, mustCount: true }, kept, report);
+    seen = await observe({ ...run, mustCount: true }, kept, report, prospect);
     decision = decide(seen.observation, settings);
   }
   reportScaleIn(run, decision, report);
@@ -89,14 +97,15 @@ interface Seen {
   readonly memory: ForecastMemory;
 }
 
-async function observe(run: Run, kept: Kept, report: Report): Promise<Seen> {
+async function observe(run: Run, kept: Kept, report: Report, prospect: Prospect): Promise<Seen> {
   const { log } = run;
   const files = await observeFiles(run);
   Object.assign(report, files);
   const account = await observeAccount(run);
   report.mountTargets = account.mountTargets;
   const before = forgetUnfoundedAlarm(kept.forecast.memory, Date.now(), countMountTargets(account));
-  const { memory, report: threshold, thresholdAfterScaleIn } = observeThreshold(run, before, files);
+  const { memory, forecast, report: threshold, thresholdAfterScaleIn } = observeThreshold(run, before, files);
+  Object.assign(prospect, { history: memory.history, forecast });
   Object.assign(report, threshold);
   log.info(files.countAge === 0 ? "The files are counted" : "The last count is recent enough", { ...report });
   const { effectiveThreshold, thresholdPassed } = threshold;

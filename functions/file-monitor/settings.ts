@@ -84,6 +84,8 @@ export interface Settings {
   readonly mountTargetPollInterval: number;
   readonly mountTargetTimeout: number;
   readonly parameterName: string;
+  /** The parameter in which a run says what it saw and did; it says so nowhere where undefined. */
+  readonly statusParameterName: string | undefined;
   /** The KMS key of a SecureString parameter; Parameter Store's own key (aws/ssm) when absent. */
   readonly parameterKeyId: string | undefined;
   readonly rollout: Rollout;
@@ -261,6 +263,10 @@ export const environmentSchema = z.intersection(
       "/efs-mount-autoscaling/mount-targets",
     ),
     SSM_KMS_KEY_ID: z.string().optional(),
+    STATUS_PARAMETER_NAME: text(
+      /^[\w./-]{1,1011}$/,
+      "the name of an SSM parameter (letters, digits, . - _ /)",
+    ).optional(),
   }),
 );
 
@@ -328,6 +334,7 @@ function toSettings(environment: MonitorEnvironment): Settings {
     mountTargetTimeout: environment.MOUNT_TARGET_TIMEOUT_SECONDS,
     parameterName: environment.SSM_PARAMETER_NAME,
     parameterKeyId: environment.SSM_KMS_KEY_ID,
+    statusParameterName: environment.STATUS_PARAMETER_NAME,
     rollout:
       environment.ROLLOUT === "hot-reload"
         ? { kind: "hot-reload" }

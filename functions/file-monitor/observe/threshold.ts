@@ -1,4 +1,5 @@
 import { isThresholdPassed } from "../decide/decide.ts";
+import type { Forecast } from "../forecast/forecast.ts";
 import { foresee } from "../forecast/foresight.ts";
 import type { ForecastMemory } from "../forecast/memory.ts";
 import type { CountReport, ThresholdReport } from "../result.ts";
@@ -10,6 +11,8 @@ export interface ThresholdOfRun {
   readonly memory: ForecastMemory;
   /** What a mount target that is taken away must not be needed for: the threshold that would hold then. */
   readonly thresholdAfterScaleIn: number;
+  /** Absent where nothing is forecast. */
+  readonly forecast: Forecast | undefined;
 }
 
 /** Finds the number of files above which this run adds a mount target. */
@@ -40,6 +43,7 @@ export function observeThreshold(
   return {
     memory,
     thresholdAfterScaleIn: thresholdWithoutAlarm,
+    forecast: outlook?.forecast,
     report: {
       threshold: settings.fileCountThreshold,
       thresholdPassed,

@@ -1,0 +1,43 @@
+/**
+ * What the file monitor last saw and did, for people: it writes it to an SSM parameter of its own, and routers show it.
+ * Nothing depends on it.
+ *
+ * By zod's small variant: browsers read it, too. Times are milliseconds since 1970.
+ */
+import * as z from "zod/mini";
+
+export const monitorStatusSchema = z.object({
+  /** When the run ended. */
+  time: z.number(),
+  succeeded: z.boolean(),
+  /** What it did or why it failed, in words. */
+  outcome: z.string(),
+  threshold: z.optional(z.number()),
+  /** The number of files above which a mount target is added now: the threshold, or less by the forecast. */
+  effectiveThreshold: z.optional(z.number()),
+  /** Why, in words. */
+  thresholdReason: z.optional(z.string()),
+  fileCount: z.optional(z.number()),
+  countComplete: z.optional(z.boolean()),
+  countedAt: z.optional(z.number()),
+  /** Time and number of files, oldest first. */
+  counts: z.array(z.tuple([z.number(), z.number()])),
+  /** Quantiles of the number of files at a time to come. */
+  forecast: z.optional(
+    z.object({ time: z.number(), q05: z.number(), q50: z.number(), q90: z.number(), q95: z.number() }),
+  ),
+  /** The Availability Zone of the mount target that was added. */
+  createdIn: z.optional(z.string()),
+  deployed: z.optional(z.boolean()),
+  availabilityZonesLeft: z.optional(z.number()),
+});
+
+export type MonitorStatus = z.infer<typeof monitorStatusSchema>;
+
+/** The value of the parameter before the first run. */
+export const NO_MONITOR_STATUS = "{}";
+
+/** Undefined before the first run. @throws where the text is something else. */
+export function parseMonitorStatus(text: string): MonitorStatus | undefined {
+  return text === NO_MONITOR_STATUS ? undefined : monitorStatusSchema.parse(JSON.parse(text));
+}

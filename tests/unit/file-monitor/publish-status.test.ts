@@ -1,0 +1,75 @@
+import { parseMonitorStatus } from "@efs-mount-autoscaling/mount-table/monitor-status";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { statusOf } from "../../../functions/file-monitor/act/publish-status.ts";
+import { AwsError } from "../../../local/control-plane/aws-error.ts";
+import type { Fault } from "../../../local/control-plane/server.ts";
+import { STATUS_PARAMETER_NAME } from "../../../local/environments.ts";
+import { MonitorAccount } from "../../support/monitor-account.ts";
+
+let fault: Fault | undefined;
+let account: MonitorAccount;
+
+beforeAll(async () => {
+  account = await MonitorAccount.start(({ operation, input }) =>
+    operation === "PutParameter" && JSON.stringify(input).includes(STATUS_PARAMETER_NAME) ? fault : undefined,
+  );
+});
+afterEach(() => {
+  fault = undefined;
+});
+afterAll(() => account.close());
+
+const ZONES = ["a", "c", "d"].map((zone) => `ap-northeast-1${zone}`);
+
+test("a run says what it saw and did, in a parameter of its own", async () => {
+  account.reset({ zones: ZONES, occupied: ZONES.slice(0, 1) });
+  const result = await account.run({ environment: { STATUS_PARAMETER_NAME } });
+  expect(result.statusCode).toBe(200);
+  const value = account.state.parameters.find(({ name }) => name === STATUS_PARAMETER_NAME)?.value ?? "";
+  expect(parseMonitorStatus(value)).toMatchObject({
+    succeeded: true,
+    fileCount: 3,
+    threshold: 2,
+    createdIn: ZONES[1],
+    deployed: true,
+    availabilityZonesLeft: 1,
+    counts: [[expect.any(Number), 3]],
+  });
+});
+
+test("that it cannot say so fails no run", async () => {
+  account.reset({ zones: ZONES, occupied: ZONES });
+  fault = { takesEffect: false, response: new AwsError("AccessDeniedException", 400, "no") };
+  const { log, ...result } = await account.run({ environment: { STATUS_PARAMETER_NAME } });
+  expect(result).toMatchObject({ statusCode: 200, message: "No action needed" });
+  expect(log.filter(({ level }) => level === "WARN").map(({ message }) => message)).toContain(
+    "The status of this run could not be published",
+  );
+});
+
+test("with the longest of everything it fits into a standard parameter", () => {
+  const text = "x".repeat(10_000);
+  const quantile = 123_456_789.123;
+  const status = statusOf(
+    {
+      statusCode: 500,
+      error: text,
+      thresholdReason: text,
+      fileCount: 1e9,
+      threshold: 1e9,
+      effectiveThreshold: 1e9,
+      countComplete: true,
+      countAge: 1e6,
+      created: null,
+      deployed: false,
+      availabilityZonesLeft: 6,
+    },
+    {
+      history: Array.from({ length: 500 }, (_, index) => ({ time: 1.8e12 + index, files: 1e9 })),
+      forecast: { time: 1.8e12, q05: quantile, q50: quantile, q90: quantile, q95: quantile },
+    },
+    1.8e12,
+  );
+  expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(4_096);
+  expect(parseMonitorStatus(JSON.stringify(status))).toEqual(status);
+});
