@@ -6,6 +6,7 @@
 
 const mountTable = "packages/mount-table/src/index.ts";
 const metering = "packages/metering/src/index.ts";
+const monitorStatus = "packages/mount-table/src/monitor-status.ts";
 const efsTls = "packages/efs-tls/src/index.ts";
 const nfsClient = "packages/nfs-client/src/index.ts";
 const nfsCommandLine = "packages/nfs-client/src/cli/index.ts";
@@ -22,11 +23,11 @@ const ARROWS = {
   "packages/efs-tls/": [nfsClient],
   "packages/metering/": [nfsClient],
   "packages/nfs-server/": [nfsWire],
-  "functions/": [mountTable, nfsClient, nfsWire, efsTls, metering],
-  "fargate-app/": [mountTable, nfsClient, nfsCommandLine, firstContact, efsTls, metering],
-  "(index|config|build).ts|components/": [...program, mountTable, metering, ...product.slice(0, 2)],
-  "local/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2)],
-  "bench/": [mountTable, nfsClient, nfsServer, ...product.slice(0, 2), "local/", "tests/support/"],
+  "functions/": [mountTable, monitorStatus, nfsClient, nfsWire, efsTls, metering],
+  "fargate-app/": [mountTable, monitorStatus, nfsClient, nfsCommandLine, firstContact, efsTls, metering],
+  "(index|config|build).ts|components/": [...program, mountTable, monitorStatus, metering, ...product.slice(0, 2)],
+  "local/": [mountTable, monitorStatus, nfsClient, nfsServer, ...product.slice(0, 2)],
+  "bench/": [mountTable, monitorStatus, nfsClient, nfsServer, ...product.slice(0, 2), "local/", "tests/support/"],
 };
 
 const beginsWith = (paths) => paths.map((path) => `^${path.replaceAll(".", "\\.")}`);

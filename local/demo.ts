@@ -1,4 +1,5 @@
 /** `npm run demo`: shows the whole loop, or one scenario of it, and exits 1 when something was not as it should be. */
+import { once } from "node:events";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -24,6 +25,7 @@ interface Options {
   readonly seconds: number;
   readonly json: boolean;
   readonly scenario?: ScenarioName;
+  readonly keep: boolean;
 }
 
 await new Command("npm run demo --")
@@ -43,6 +45,7 @@ await new Command("npm run demo --")
       Object.keys(SCENARIOS),
     ),
   )
+  .option("--keep", "leave the system running in the end, until Ctrl-C; not with --scenario", false)
   .option("--json", "end with one line of JSON", false)
   .action((options: Options) => runProgram((signal) => demo(options, signal)))
   .parseAsync();
@@ -67,7 +70,7 @@ async function demo(options: Options, signal: AbortSignal): Promise<number> {
   try {
     const { text, json, problems } = await show(options, log, signal);
     console.log(logPipeline === undefined ? NO_FLUENT_BIT : describeArrived(await logPipeline.close()));
-    console.log(text);
+    if (!options.keep || options.scenario !== undefined) console.log(text);
     for (const problem of problems) console.error(problem);
     if (problems.length > 0) console.error(`${trouble}`);
     if (options.json) console.log(json);
@@ -80,17 +83,29 @@ async function demo(options: Options, signal: AbortSignal): Promise<number> {
   }
 }
 
-async function show({ source, files, seconds, scenario }: Options, log: LogSink, signal: AbortSignal): Promise<Shown> {
-  const options = { source, maxFiles: files, screen: new Screen(), log, signal };
+async function show(options: Options, log: LogSink, signal: AbortSignal): Promise<Shown> {
+  const { source, files, seconds, scenario, keep } = options;
+  const common = { source, maxFiles: files, screen: new Screen(), log, signal };
   if (scenario === undefined) {
     const { problemsOf, toJson, toTable } = demoResult;
-    const result = await runDemo({ ...options, measureSeconds: seconds });
+    const result = await runDemo({
+      ...common,
+      measureSeconds: seconds,
+      ...(keep && { beforeStop: (result, url) => stay(toTable(result), url, signal) }),
+    });
     return { text: toTable(result), json: toJson(result), problems: problemsOf(result) };
   }
   const { problemsOf, toJson, toTable } = scenarioResult;
-  const result = await runScenario(SCENARIOS[scenario], options);
+  const result = await runScenario(SCENARIOS[scenario], common);
   const text = `${drawChart(result.moments, result.threshold)}\n${toTable(result)}`;
   return { text, json: toJson(result), problems: problemsOf(result) };
+}
+
+/** Leaves all running until Ctrl-C. */
+async function stay(table: string, url: string, signal: AbortSignal): Promise<void> {
+  console.log(table);
+  console.log(`Look at it in a browser, and disturb it: ${url}\nCtrl-C stops everything and removes every file.`);
+  if (!signal.aborted) await once(signal, "abort");
 }
 
 function parseFiles(text: string): number {

@@ -11,6 +11,9 @@ import {
 
 export const PARAMETER_NAME = "/efs-mount-autoscaling/mount-targets";
 
+/** In which the monitor says what its last run saw and did. */
+export const STATUS_PARAMETER_NAME = `${PARAMETER_NAME}.status`;
+
 /** The secret with the API's token, where the local stack has one. */
 export const API_TOKEN_SECRET_ID = `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:api-token-AbCdEf`;
 

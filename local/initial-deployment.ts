@@ -1,5 +1,6 @@
 /** What `pulumi up` leaves in the account: the first mount targets, the mount table, the service. */
 import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
+import { NO_MONITOR_STATUS } from "@efs-mount-autoscaling/mount-table/monitor-status";
 import { CLUSTER_NAME, FILE_SYSTEM_ID, SECURITY_GROUP_ID, SERVICE_NAME } from "./account.ts";
 import { taskDefinitionArn } from "./control-plane/ecs.ts";
 import { startDeployment } from "./control-plane/ecs-deployments.ts";
@@ -8,7 +9,7 @@ import type { Environment } from "./control-plane/operation.ts";
 import { secretsManager } from "./control-plane/secrets-manager.ts";
 import { ssm } from "./control-plane/ssm.ts";
 import type { AwsState, Service, Subnet, TaskDefinition } from "./control-plane/state.ts";
-import { API_TOKEN_SECRET_ID, PARAMETER_NAME } from "./environments.ts";
+import { API_TOKEN_SECRET_ID, PARAMETER_NAME, STATUS_PARAMETER_NAME } from "./environments.ts";
 
 /** Adds a mount target in each subnet. They are available at once: their servers must be running. */
 export function addMountTargets(state: AwsState, subnets: readonly Subnet[], environment: Environment): AwsState {
@@ -38,6 +39,12 @@ export function putMountTable(state: AwsState, environment: Environment): AwsSta
     })),
   });
   return ssm.PutParameter(state, { Name: PARAMETER_NAME, Value: table, Type: "String" }, environment).state;
+}
+
+/** Adds the parameter for the status of the monitor, which has not run yet. */
+export function addMonitorStatus(state: AwsState, environment: Environment): AwsState {
+  const input = { Name: STATUS_PARAMETER_NAME, Value: NO_MONITOR_STATUS, Type: "String" };
+  return ssm.PutParameter(state, input, environment).state;
 }
 
 /** Adds the secret with the API's token. */

@@ -67,7 +67,8 @@ async function localWith(
 
 function welcome(url: string, awsUrl: string, taskUrls: readonly string[], threshold: number, every: number): string {
   return `
-File API   ${url}          (its documentation: ${url}/docs)
+Look       ${url}          (in a browser: its state as it changes, and buttons to disturb it)
+File API   ${url}/files/   (its documentation: ${url}/docs)
 Tasks      ${taskUrls.join(" ")}
 AWS        ${awsUrl}
 

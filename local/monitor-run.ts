@@ -6,6 +6,7 @@ const zoned = z.object({ availabilityZone: z.string() });
 
 const resultSchema = z.object({
   statusCode: z.number(),
+  message: z.string().optional(),
   error: z.string().optional(),
   fileCount: z.number().optional(),
   created: zoned.nullish(),
@@ -14,6 +15,23 @@ const resultSchema = z.object({
   tableUpdated: z.boolean().optional(),
   deployed: z.boolean().optional(),
 });
+
+/** How a run ended, for people. */
+export interface LastRun {
+  /** When it ended, in milliseconds since 1970. */
+  readonly time: number;
+  readonly succeeded: boolean;
+  readonly text: string;
+}
+
+export function summarizeMonitorRun(invocation: Invocation): LastRun {
+  const time = Date.now();
+  if (invocation.outcome === "failed") return { time, succeeded: false, text: invocation.errorMessage };
+  const { statusCode, message, error, fileCount = 0 } = resultSchema.parse(invocation.payload);
+  const files = fileCount === 1 ? "file" : "files";
+  const text = `${fileCount.toLocaleString("en-US")} ${files}: ${message ?? error ?? ""}`;
+  return { time, succeeded: statusCode === 200, text };
+}
 
 /** One line for a run that changed something or failed, none for the others. */
 export function describeMonitorRun(invocation: Invocation): string[] {

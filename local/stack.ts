@@ -9,29 +9,33 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ACCOUNT_ID, CLUSTER_NAME, createAccount, REGION, SERVICE_NAME, SUBNETS } from "./account.ts";
 import { type Clock, timeOn } from "./clock.ts";
+import { CONSOLE_PREFIX, CONSOLE_SCRIPT, Console } from "./console/console.ts";
 import { findService } from "./control-plane/ecs.ts";
 import { primaryDeployment } from "./control-plane/ecs-deployments.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane/server.ts";
 import { waitForState } from "./control-plane/wait.ts";
 import { startEcsRunner } from "./ecs/runner.ts";
+import { startTaskMetadata } from "./ecs/task-metadata.ts";
 import type { HealthCheck } from "./ecs/task-run.ts";
 import {
   API_TOKEN_SECRET_ID,
   monitorEnvironment,
   type Rollout,
   routerEnvironment,
+  STATUS_PARAMETER_NAME,
   TARGET_DIRECTORY,
   TREE_BUCKET,
 } from "./environments.ts";
 import { startSchedule } from "./eventbridge/schedule.ts";
-import { addApiToken, addMountTargets, addService, putMountTable } from "./initial-deployment.ts";
-import { createLambdaFunction } from "./lambda/function.ts";
+import { addApiToken, addMonitorStatus, addMountTargets, addService, putMountTable } from "./initial-deployment.ts";
+import { createLambdaFunction, type LambdaFunction } from "./lambda/function.ts";
 import type { Invocation } from "./lambda/messages.ts";
 import { startLoadBalancer } from "./load-balancer/load-balancer.ts";
 import type { LogSink } from "./logs/log-line.ts";
 import { Cleanups } from "./machine/cleanups.ts";
 import { findCommonPort } from "./machine/loopback.ts";
 import { makeTemporaryDirectory } from "./machine/temporary-directory.ts";
+import { type LastRun, summarizeMonitorRun } from "./monitor-run.ts";
 import { startMountTargetServers } from "./mount-targets/servers.ts";
 import type { ObjectStore } from "./s3/object-store.ts";
 import { startLocalS3 } from "./s3/server.ts";
@@ -175,7 +179,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
   cleanups.add(() => controlPlane.close());
   controlPlane.update((state, environment) => {
     const withTargets = addMountTargets(state, initialSubnets, environment);
-    const withTable = putMountTable(withTargets, environment);
+    const withTable = addMonitorStatus(putMountTable(withTargets, environment), environment);
     const withToken = apiToken === undefined ? withTable : addApiToken(withTable, apiToken, environment);
     const definition = {
       family: "router",
@@ -185,6 +189,8 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
       environment: {
         ...routerEnvironment(controlPlane.url, nfsPort, rollout === "hot-reload" ? mountTableRefreshSeconds : 0),
         ...(apiToken === undefined ? {} : { API_TOKEN_SECRET_ID }),
+        STATUS_PARAMETER_NAME,
+        STATUS_PAGE_EXTENSION: CONSOLE_SCRIPT,
       },
       stopTimeout: STOP_TIMEOUT,
     };
@@ -192,53 +198,62 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
   });
 
   signal.throwIfAborted();
-  const loadBalancer = await startLoadBalancer({ port: options.port ?? 0 });
+  let lastRun: LastRun | undefined;
+  const noteRun = (invocation: Invocation) => {
+    lastRun = summarizeMonitorRun(invocation);
+    options.onMonitorRun(invocation);
+  };
+  const objects = await makeTemporaryDirectory("efs-mount-autoscaling-objects-");
+  cleanups.add(() => objects.remove());
+  const s3 = await startLocalS3({ directory: objects.path, buckets: [TREE_BUCKET] });
+  cleanups.add(() => s3.close());
+  const monitor = createMonitor(options, bundles, {
+    ...monitorEnvironment(controlPlane.url, fileSystem.path, options.fileCountThreshold, rollout),
+    AWS_ENDPOINT_URL_S3: s3.url,
+    COUNT_TREE_BUCKET: TREE_BUCKET,
+    STATUS_PARAMETER_NAME,
+    INITIAL_MOUNT_TARGETS: String(options.mountTargets),
+    ...options.monitorSettings,
+  });
+  cleanups.add(() => monitor.close());
+  let schedule: ReturnType<typeof startSchedule> | undefined;
+  const ownConsole = new Console({
+    controlPlane,
+    servers: mountTargetServers,
+    nextRun: () => schedule?.nextAt(),
+    lastRun: () => lastRun,
+    runMonitor: async () => noteRun(await monitor.invoke({ source: "console" })),
+    requestFile: (path, text) => requestFile(`${loadBalancer.url}/files/${path}`, text, apiToken),
+  });
+  const metadata = await startTaskMetadata(controlPlane);
+  cleanups.add(() => metadata.close());
+  const loadBalancer = await startLoadBalancer({
+    port: options.port ?? 0,
+    own: { prefix: CONSOLE_PREFIX, respond: ownConsole.respond },
+  });
   const runner = startEcsRunner({
     controlPlane,
     loadBalancer,
     clusterName: CLUSTER_NAME,
     serviceName: SERVICE_NAME,
     healthCheck: HEALTH_CHECK,
+    metadataUri: metadata.uri,
     log,
   });
   cleanups.add(() => runner.close());
   cleanups.add(() => loadBalancer.close());
   await waitUntilSteady(controlPlane, { timeout: START_TIMEOUT, signal });
 
-  const objects = await makeTemporaryDirectory("efs-mount-autoscaling-objects-");
-  cleanups.add(() => objects.remove());
-  const s3 = await startLocalS3({ directory: objects.path, buckets: [TREE_BUCKET] });
-  cleanups.add(() => s3.close());
-
-  signal.throwIfAborted();
-  const monitor = createLambdaFunction({
-    functionName: "efs-mount-autoscaling-file-monitor",
-    region: REGION,
-    accountId: ACCOUNT_ID,
-    bundle: bundles.monitor,
-    handler: "handler",
-    environment: {
-      ...monitorEnvironment(controlPlane.url, fileSystem.path, options.fileCountThreshold, rollout),
-      AWS_ENDPOINT_URL_S3: s3.url,
-      COUNT_TREE_BUCKET: TREE_BUCKET,
-      INITIAL_MOUNT_TARGETS: String(options.mountTargets),
-      ...options.monitorSettings,
-    },
-    timeout: MONITOR_TIMEOUT,
-    memorySize: 512,
-    clock,
-    log,
-  });
   const startMonitor = () => {
-    const schedule = startSchedule({
+    schedule = startSchedule({
       target: monitor,
       every: options.monitorInterval,
       ruleName: "efs-mount-autoscaling-file-monitor",
       accountId: ACCOUNT_ID,
       region: REGION,
-      onInvocation: options.onMonitorRun,
+      onInvocation: noteRun,
     });
-    cleanups.add(() => Promise.all([schedule.close(), monitor.close()]));
+    cleanups.add(() => Promise.all([schedule?.close(), monitor.close()]));
   };
   if (startsMonitor) startMonitor();
 
@@ -251,6 +266,41 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     startMonitor,
     close: () => cleanups.run(),
   };
+}
+
+/** The monitor's function. Its events wait for each other, as those of an asynchronous invocation do. */
+function createMonitor(
+  { clock, log }: StackOptions,
+  bundles: Bundles,
+  environment: Readonly<Record<string, string>>,
+): Pick<LambdaFunction, "invoke" | "close"> {
+  const lambda = createLambdaFunction({
+    functionName: "efs-mount-autoscaling-file-monitor",
+    region: REGION,
+    accountId: ACCOUNT_ID,
+    bundle: bundles.monitor,
+    handler: "handler",
+    environment,
+    timeout: MONITOR_TIMEOUT,
+    memorySize: 512,
+    clock,
+    log,
+  });
+  let before: Promise<unknown> = Promise.resolve();
+  const invoke = (event: unknown) => {
+    const invocation = before.then(() => lambda.invoke(event));
+    before = invocation.catch(() => {});
+    return invocation;
+  };
+  return { invoke, close: () => lambda.close() };
+}
+
+/** Writes a text; without one, reads, whether or not there is something. */
+async function requestFile(url: string, text: string | undefined, token: string | undefined): Promise<void> {
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const response = await fetch(url, { headers, ...(text !== undefined && { method: "PUT", body: text }) });
+  await response.arrayBuffer();
+  if (!response.ok && response.status !== 404) throw new Error(`${url} responded with status ${response.status}`);
 }
 
 /** Waits until the service's latest deployment is completed, and throws when it has failed. */

@@ -110,11 +110,12 @@ const listTasks = query(
   z.object({
     cluster: clusterInput,
     serviceName: z.string().optional(),
+    family: z.string().optional(),
     desiredStatus: z.enum(["RUNNING", "PENDING", "STOPPED"]).default("RUNNING"),
     maxResults: z.int().min(1).max(100).default(100),
     nextToken: z.string().optional(),
   }),
-  (state, { cluster: clusterInput, serviceName, desiredStatus, maxResults, nextToken }, { maxPageSize }) => {
+  (state, { cluster: clusterInput, serviceName, family, desiredStatus, maxResults, nextToken }, { maxPageSize }) => {
     const cluster = findCluster(state, clusterInput);
     const service = serviceName === undefined ? undefined : serviceOf(state, cluster, serviceName);
     if (serviceName !== undefined && service === undefined) {
@@ -124,6 +125,7 @@ const listTasks = query(
       (task) =>
         task.clusterName === cluster.clusterName &&
         (service === undefined || task.serviceName === service.serviceName) &&
+        (family === undefined || findTaskDefinition(state, task.taskDefinition).family === family) &&
         task.desiredStatus === desiredStatus,
     );
     try {
@@ -292,6 +294,22 @@ function describeServiceDeployment(state: AwsState, { clusterName, serviceName }
     startedAt: one.createdAt,
     finishedAt: one.finishedAt,
     status: one.status,
+  };
+}
+
+/** What the task metadata endpoint says of a task; undefined where there is none. */
+export function describeTaskMetadata(state: AwsState, taskId: string): object | undefined {
+  const task = state.tasks.find((one) => one.taskId === taskId);
+  if (task === undefined) return undefined;
+  const { family, revision } = findTaskDefinition(state, task.taskDefinition);
+  return {
+    Cluster: clusterArn(state, task.clusterName),
+    TaskARN: taskArn(state, task),
+    Family: family,
+    Revision: String(revision),
+    DesiredStatus: task.desiredStatus,
+    AvailabilityZone: task.networkInterface?.availabilityZone,
+    LaunchType: "FARGATE",
   };
 }
 

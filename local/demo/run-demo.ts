@@ -24,6 +24,8 @@ interface DemoOptions {
   readonly measureSeconds: number;
   readonly screen: Screen;
   readonly log: LogSink;
+  /** Called before what was started is stopped, with the address of the file API and of its status page. */
+  readonly beforeStop?: (result: DemoResult, url: string) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -71,11 +73,14 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   screen.say(
     `Started ${MOUNT_TARGETS} mount targets, each of which lets ${limit} through, and ${TASKS} tasks behind ${stack.url}`,
   );
+  screen.say(`Look at it in a browser: ${stack.url}`);
   try {
-    return await runOn(stack, options, {
+    const result = await runOn(stack, options, {
       first: files.slice(0, fileCountThreshold),
       rest: files.slice(fileCountThreshold),
     });
+    await options.beforeStop?.(result, stack.url);
+    return result;
   } finally {
     await stack.close();
   }

@@ -27,6 +27,8 @@ export interface TaskRunOptions {
   readonly controlPlane: Pick<ControlPlane, "update">;
   readonly loadBalancer: Pick<LoadBalancer, "register" | "deregister">;
   readonly healthCheck: HealthCheck;
+  /** Where a task learns of itself. */
+  readonly metadataUri: (taskId: string) => string;
   readonly log: LogSink;
 }
 
@@ -40,12 +42,17 @@ const HOST = "127.0.0.1";
 export async function runTask(
   { taskId }: Task,
   definition: TaskDefinition,
-  { controlPlane, loadBalancer, healthCheck, log }: TaskRunOptions,
+  { controlPlane, loadBalancer, healthCheck, metadataUri, log }: TaskRunOptions,
   stopping: AbortSignal,
 ): Promise<void> {
   const target: Target = { host: HOST, port: await findCommonPort([HOST]) };
   const child = startProcess(definition.command, {
-    env: { ...definition.environment, HOST, PORT: String(target.port) },
+    env: {
+      ...definition.environment,
+      HOST,
+      PORT: String(target.port),
+      ECS_CONTAINER_METADATA_URI_V4: metadataUri(taskId),
+    },
     onLine: (text, stream) => log({ source: `${definition.containerName}/${taskId.slice(0, 8)}`, stream, text }),
   });
   controlPlane.update((state, environment) => taskStarted(state, taskId, target, environment));

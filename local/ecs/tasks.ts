@@ -27,9 +27,20 @@ export function addTask(state: AwsState, service: Service, { now, newId }: Envir
     lastStatus: "PENDING",
     desiredStatus: "RUNNING",
     healthStatus: "UNKNOWN",
+    // Which security groups it has matters to nobody here.
+    networkInterface: { availabilityZone: emptiestZone(state), securityGroups: [] },
     createdAt: now,
   };
   return { ...state, tasks: [...state.tasks, task] };
+}
+
+/** Tasks are spread over the Availability Zones. */
+function emptiestZone({ subnets, tasks }: AwsState): string {
+  const live = tasks.filter(({ desiredStatus }) => desiredStatus === "RUNNING");
+  const count = (zone: string) =>
+    live.filter(({ networkInterface }) => networkInterface?.availabilityZone === zone).length;
+  const zones = subnets.map(({ availabilityZone }) => availabilityZone);
+  return zones.reduce((best, zone) => (count(zone) < count(best) ? zone : best), zones[0] ?? "");
 }
 
 /** Its process runs. */

@@ -5,7 +5,7 @@ import type { LambdaFunction } from "../lambda/function.ts";
 import type { Invocation } from "../lambda/messages.ts";
 
 interface ScheduleOptions {
-  readonly target: LambdaFunction;
+  readonly target: Pick<LambdaFunction, "invoke">;
   /** Milliseconds from the start of one event to that of the next. A run that takes longer delays the next one. */
   readonly every: number;
   readonly ruleName: string;
@@ -16,6 +16,8 @@ interface ScheduleOptions {
 }
 
 interface Schedule {
+  /** When the next event is sent, in milliseconds since 1970; in the past while the last one is being handled. */
+  nextAt(): number;
   /** Sends no event any more. Does not end an invocation that runs: close the function for that. */
   close(): Promise<void>;
 }
@@ -23,16 +25,19 @@ interface Schedule {
 /** Starts the schedule. The first event is sent at once. */
 export function startSchedule({ target, every, onInvocation, ...rule }: ScheduleOptions): Schedule {
   const closing = new AbortController();
+  let nextAt = Date.now();
   async function run(): Promise<void> {
     while (!closing.signal.aborted) {
       const started = Date.now();
       const invocation = await target.invoke(scheduledEvent(rule, new Date(started)));
       if (!closing.signal.aborted) onInvocation(invocation);
-      await sleep(Math.max(0, started + every - Date.now()), undefined, { signal: closing.signal }).catch(() => {});
+      nextAt = Math.max(Date.now(), started + every);
+      await sleep(nextAt - Date.now(), undefined, { signal: closing.signal }).catch(() => {});
     }
   }
   const running = run();
   return {
+    nextAt: () => nextAt,
     close: async () => {
       closing.abort();
       await running;

@@ -29,6 +29,11 @@ interface LoadBalancerOptions {
   readonly idleTimeout?: number;
   /** Milliseconds that a deregistered target has to finish its requests. */
   readonly deregistrationDelay?: number;
+  /** Responds itself to what begins with a prefix. */
+  readonly own?: {
+    readonly prefix: string;
+    readonly respond: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  };
 }
 
 export interface LoadBalancer {
@@ -64,11 +69,12 @@ const HOP_BY_HOP = new Set([
 
 /** Starts the load balancer, with no target yet: it responds with 503 until one is registered. */
 export async function startLoadBalancer(options: LoadBalancerOptions = {}): Promise<LoadBalancer> {
-  const { host = "127.0.0.1", port = 0, idleTimeout = 60_000, deregistrationDelay = 30_000 } = options;
+  const { host = "127.0.0.1", port = 0, idleTimeout = 60_000, deregistrationDelay = 30_000, own } = options;
   let upstreams: readonly Upstream[] = [];
   let requests = 0;
 
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT, requestTimeout: 0 }, (request, response) => {
+    if (own !== undefined && request.url?.startsWith(own.prefix)) return void own.respond(request, response);
     const upstream = upstreams[requests++ % upstreams.length];
     if (upstream === undefined) return refuse(request, response, 503, "No task is ready.");
     const finished = forward(upstream, request, response, idleTimeout).finally(() =>
@@ -111,7 +117,10 @@ async function drain({ agent, unfinished }: Upstream, delay: number): Promise<vo
   agent.destroy();
 }
 
-/** Forwards one request, and its response. Resolves when both are over, however they ended. */
+/**
+ * Forwards one request, and its response. Resolves when both are over, however they ended; for a stream of events, when it
+ * has begun: it lasts as long as somebody listens, who connects again when it is cut off.
+ */
 function forward(
   { target, agent }: Upstream,
   request: IncomingMessage,
@@ -131,6 +140,7 @@ function forward(
     outgoing.on("response", (incoming) => {
       response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, endToEnd(incoming.headers));
       pipeline(incoming, response, () => resolve());
+      if (incoming.headers["content-type"] === "text/event-stream") resolve();
     });
     outgoing.on("error", (error) => {
       if (response.headersSent) response.destroy();

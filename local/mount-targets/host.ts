@@ -39,6 +39,9 @@ async function carryOut(command: Command): Promise<void> {
     case "stall":
       for (const server of serversAt(command.host)) server.stall(command.milliseconds);
       return;
+    case "delay operations":
+      for (const server of serversAt(command.host)) server.delayOperations(command.milliseconds);
+      return;
     case "refuse connections":
       for (const server of serversAt(command.host)) server.refuseConnections(command.milliseconds);
       return;

@@ -14,6 +14,7 @@ export const commandSchema = z.discriminatedUnion("action", [
   z.object({ id, action: z.literal("stop"), host }),
   z.object({ id, action: z.literal("change dialect"), host: hostOrAll, changes: dialectChangesSchema }),
   z.object({ id, action: z.literal("stall"), host: hostOrAll, milliseconds }),
+  z.object({ id, action: z.literal("delay operations"), host: hostOrAll, milliseconds }),
   z.object({ id, action: z.literal("refuse connections"), host: hostOrAll, milliseconds }),
 ]);
 

@@ -16,6 +16,8 @@ interface MountTargetServers {
   changeDialect(changes: Partial<Dialect>, host?: string): Promise<void>;
   /** Has a server answer nothing for so many milliseconds, or all of them at once; 0 ends it. */
   stall(milliseconds: number, host?: string): Promise<void>;
+  /** Has every request to a server take so many milliseconds longer, or to all of them; until it is started again. */
+  delay(milliseconds: number, host?: string): Promise<void>;
   /** Has a server refuse new connections for so many milliseconds, or all of them. */
   refuseConnections(milliseconds: number, host?: string): Promise<void>;
   /** Closes all of them, and ends the process. */
@@ -83,6 +85,7 @@ export function startMountTargetServers(
     stop: (host) => send({ action: "stop", host }),
     changeDialect: (changes, host) => send({ action: "change dialect", changes, ...at(host) }),
     stall: (milliseconds, host) => send({ action: "stall", milliseconds, ...at(host) }),
+    delay: (milliseconds, host) => send({ action: "delay operations", milliseconds, ...at(host) }),
     refuseConnections: (milliseconds, host) => send({ action: "refuse connections", milliseconds, ...at(host) }),
     close: async () => {
       await child.stop(STOP_TIMEOUT);

@@ -1,5 +1,4 @@
 /** Lets a scenario go by on a system of this machine, while other traffic goes on, and records what happens. */
-import { once } from "node:events";
 import { Readable } from "node:stream";
 import { z } from "zod";
 import { DAY } from "../../../functions/file-monitor/forecast/history.ts";
@@ -54,7 +53,6 @@ export async function runScenario(scenario: Scenario, options: ScenarioOptions):
   const began = Date.now();
   const clock: Clock = { shows: began - MONITOR_CLOCK_BEHIND, began, speed: scenario.minutesPerSecond * 60 };
   let outlook: Outlook = { possibleFiles: undefined, effectiveThreshold: threshold };
-  const firstRun = new AbortController();
   const stack = await startStack({
     tasks: TASKS,
     mountTargets: MOUNT_TARGETS,
@@ -71,7 +69,6 @@ export async function runScenario(scenario: Scenario, options: ScenarioOptions):
     onMonitorRun: (invocation) => {
       for (const line of describeMonitorRun(invocation)) screen.say(line);
       outlook = outlookOf(invocation) ?? outlook;
-      firstRun.abort();
     },
     signal,
   });
@@ -82,10 +79,8 @@ export async function runScenario(scenario: Scenario, options: ScenarioOptions):
     const filesAtBegin = filesAt(scenario, threshold, 0);
     await screen.progress("Copying in", filesAtBegin, (onFile) => stock.become(filesAtBegin, onFile));
     await remember(stack, memoryOfThePast(scenario, threshold, timeOn(clock)));
-    stack.startMonitor();
-    // The function starts with it, which takes seconds: too long for a time that is compressed.
-    await once(firstRun.signal, "abort", { signal });
     const traffic = startTraffic(work, stock.files.slice(0, ALWAYS_THERE), TRAFFIC);
+    stack.startMonitor();
     let moments: readonly Moment[] = [];
     const show = async (onSecond: () => void) => {
       moments = await live({ stack, scenario, threshold, stock, outlook: () => outlook, onSecond, signal });

@@ -4,8 +4,8 @@ import type { Scenario } from "./scenario.ts";
 const COURSE = [
   [0, 0.97],
   [0.3, 1.03],
-  [1.2, 1.03],
-  [1.6, 0.5],
+  [0.6, 1.03],
+  [1, 0.5],
 ] as const;
 
 /** Files come and go: the third mount target is taken away again. */
@@ -15,7 +15,7 @@ export const shrink: Scenario = {
     "The threshold is passed, and a mount target added. Then half of the files are deleted, and it is taken away again.",
   minutesPerSecond: 6,
   hoursBefore: 0,
-  hours: 8,
+  hours: 4,
   shareAt,
   monitorInterval: 5,
   leadTimes: [],

@@ -11,7 +11,8 @@ export interface ConnectionOptions {
   /** Bytes of the longest message that is read at all. */
   readonly maximumMessage: number;
   readonly bandwidth: Bandwidth | undefined;
-  readonly operationDelayMs: number;
+  /** It may change. */
+  operationDelayMs: number;
   readonly stall: Stall;
   readonly onBytes: (received: number, sent: number) => void;
 }

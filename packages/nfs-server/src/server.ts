@@ -54,6 +54,8 @@ export interface NfsServer {
    * is executed afterwards, even when its connection is gone by then. 0 ends a stall.
    */
   stall(milliseconds: number): void;
+  /** Every request takes so many milliseconds longer from now on. */
+  delayOperations(milliseconds: number): void;
   /** Refuses new connections for so many milliseconds from now; open ones stay. */
   refuseConnections(milliseconds: number): void;
   /** Stops listening and breaks all connections; resolves when nothing runs any more. */
@@ -147,6 +149,10 @@ class TcpServer implements NfsServer {
     this.#mountTarget.speak({ ...before, ...changes }, this.#connections.values());
     if (this.dialect.connectionLifetimeMs === before.connectionLifetimeMs) return;
     for (const connection of this.#connections.values()) connection.limitLifetime(this.dialect.connectionLifetimeMs);
+  }
+
+  delayOperations(milliseconds: number): void {
+    this.#connectionOptions.operationDelayMs = milliseconds;
   }
 
   stall(milliseconds: number): void {

@@ -3,12 +3,9 @@ import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { decodeMemory } from "../../../functions/file-monitor/forecast/memory.ts";
-import { FILE_SYSTEM_ID } from "../../../local/account.ts";
-import { PARAMETER_NAME, TARGET_DIRECTORY, TREE_BUCKET } from "../../../local/environments.ts";
+import { PARAMETER_NAME, TARGET_DIRECTORY } from "../../../local/environments.ts";
 import type { Invocation } from "../../../local/lambda/messages.ts";
 import type { LogLine } from "../../../local/logs/log-line.ts";
 import { type StackOptions, startStack } from "../../../local/stack.ts";
@@ -98,29 +95,6 @@ test("files above the threshold bring the third mount target, the new table and 
   await expectNothingLeft(before);
   await expect(fetch(stack.url)).rejects.toThrow();
 });
-
-test("a monitor that waits runs from when it is started, by the clock and the settings given, and remembers in the bucket", async () => {
-  const before = children();
-  const shows = Date.parse("2026-11-01T00:00:00Z");
-  const { starting, runs } = await start(READY_ROUTER, {
-    startsMonitor: false,
-    clock: { shows, began: Date.now(), speed: 3_600 },
-    monitorSettings: { FILE_COUNT_THRESHOLD: "7" },
-  });
-  const stack = await starting;
-  await sleep(500);
-  expect(runs).toEqual([]);
-  stack.startMonitor();
-  await vi.waitFor(() => expect(runs.length).toBeGreaterThan(1), { timeout: 20_000 });
-  expect(runs[0]).toMatchObject({ outcome: "returned", payload: { statusCode: 200, threshold: 7 } });
-  const kept = await stack.objects.listObjects(TREE_BUCKET, "");
-  expect(kept.map(({ key }) => key)).toEqual([`${FILE_SYSTEM_ID}/forecast`, `${FILE_SYSTEM_ID}/tree`]);
-  const memory = decodeMemory((await stack.objects.getObject(TREE_BUCKET, `${FILE_SYSTEM_ID}/forecast`)).toString());
-  expect(memory.history[0]?.time).toBeGreaterThanOrEqual(shows);
-  expect(memory.history[0]?.time).toBeLessThan(shows + 86_400_000);
-  await stack.close();
-  await expectNothingLeft(before);
-}, 60_000);
 
 test("a router that does not start is an error that says so, and leaves nothing", async () => {
   const before = children();
