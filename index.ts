@@ -18,6 +18,7 @@ import { FileStorage } from "./components/file-storage.ts";
 import { findByFormerNames } from "./components/former-names.ts";
 import { LogRouter } from "./components/log-router.ts";
 import { Maintenance } from "./components/maintenance.ts";
+import { MonitorStatusParameter } from "./components/monitor-status.ts";
 import { MountTable } from "./components/mount-table.ts";
 import { MountTargetSweeper } from "./components/mount-target-sweeper.ts";
 import { Network } from "./components/network.ts";
@@ -127,6 +128,7 @@ const mountTable = new MountTable(
     aliases: config.existingFileSystemId === undefined ? [] : [{ name: `mount-table-${config.existingFileSystemId}` }],
   },
 );
+const monitorStatus = new MonitorStatusParameter("monitor-status", { tableParameterName: parameterName(config) });
 const parameterKeyArn = config.parameterType === "SecureString" ? config.kmsKeyArn : undefined;
 /** How routers and the maintenance task find the file system. */
 const fileSystemClient = {
@@ -193,6 +195,7 @@ const router = new RouterService("router", {
   efsIamAuthorization: config.efsIamAuthorization,
   apiTokenSecretArn: apiToken?.secretArn,
   apiTokenKeyArn: config.kmsKeyArn,
+  monitorStatus,
   loadBalancerCidr: network.cidrBlock,
   environment: {
     ROUTING_STRATEGY: config.routingStrategy,
@@ -263,6 +266,7 @@ const monitor = new FileMonitor("file-monitor", {
   parameterName: mountTable.parameterName,
   parameterArn: mountTable.parameterArn,
   parameterKeyArn,
+  status: monitorStatus,
   rollout: config.rollout,
   cluster: router.cluster,
   service: router.service,

@@ -2,6 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { environmentSchema } from "../functions/file-monitor/settings.ts";
 import { type Environment, variablesOf } from "./environment.ts";
+import type { MonitorStatusParameter } from "./monitor-status.ts";
 import { policyDocument, useKeyThrough } from "./policy.ts";
 import { createPrivateBucket, type PrivateBucket } from "./private-bucket.ts";
 
@@ -89,6 +90,9 @@ export interface FileMonitorArgs {
   /** The customer-managed key of a SecureString parameter. */
   readonly parameterKeyArn?: string | undefined;
 
+  /** The parameter in which a run says what it saw and did. */
+  readonly status: Pick<MonitorStatusParameter, "parameterName" | "parameterArn">;
+
   /** How routers get a changed mount table: by a deployment of their service, or by themselves. */
   readonly rollout: "rolling-deployment" | "hot-reload";
   readonly cluster: aws.ecs.Cluster;
@@ -173,6 +177,7 @@ export class FileMonitor extends pulumi.ComponentResource {
         Action: ["ssm:GetParameter", "ssm:PutParameter"],
         Resource: args.parameterArn,
       },
+      { Sid: "PublishStatus", Effect: "Allow", Action: "ssm:PutParameter", Resource: args.status.parameterArn },
       {
         Sid: "KeepCount",
         Effect: "Allow",
@@ -308,6 +313,7 @@ export class FileMonitor extends pulumi.ComponentResource {
       SUBNET_IDS: pulumi.all([...args.mountTargetSubnetIds]).apply((ids) => ids.join(",")),
       SSM_PARAMETER_NAME: args.parameterName,
       SSM_KMS_KEY_ID: args.parameterKeyArn,
+      STATUS_PARAMETER_NAME: args.status.parameterName,
       ...(args.rollout === "hot-reload"
         ? { ROLLOUT: args.rollout }
         : { ROLLOUT: args.rollout, ECS_CLUSTER_NAME: args.cluster.name, ECS_SERVICE_NAME: args.service.name }),

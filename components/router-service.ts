@@ -5,6 +5,7 @@ import { type Environment, variablesOf } from "./environment.ts";
 import { POSIX_USER } from "./file-storage.ts";
 import { clientEnvironment, type FileSystemClient, findMountTargetsStatements } from "./file-system-client.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
+import type { MonitorStatusParameter } from "./monitor-status.ts";
 import {
   logInToRegistryStatement,
   mountStatement,
@@ -88,6 +89,8 @@ export interface RouterServiceArgs extends FileSystemClient {
   readonly apiTokenSecretArn?: pulumi.Input<string> | undefined;
   /** The secret's customer-managed key. */
   readonly apiTokenKeyArn?: string | undefined;
+  /** The parameter in which the file monitor says what its last run saw and did. */
+  readonly monitorStatus: Pick<MonitorStatusParameter, "parameterName" | "parameterArn">;
   /** Where the load balancer calls the routers from. Example: `10.0.0.0/16`. */
   readonly loadBalancerCidr: pulumi.Input<string>;
   /** Variables besides those that follow from the rest. Example: `{ ROUTING_STRATEGY: "modulo" }`. */
@@ -136,6 +139,7 @@ export class RouterService extends pulumi.ComponentResource {
     super("efs-mount-autoscaling:index:RouterService", name, {}, opts);
     this.#name = name;
 
+    this.cluster = this.#createCluster(args);
     this.errorLogGroup = args.logSidecar?.errorLogGroup ?? this.#createLogGroup(args);
     const policies = [this.#allowTask(args), this.#allowExecution(args)];
     const taskDefinition = this.#defineTask(args);
@@ -146,7 +150,6 @@ export class RouterService extends pulumi.ComponentResource {
     this.#addToDns(args);
     this.url = pulumi.interpolate`${args.certificateArn === undefined ? "http" : "https"}://${args.domainName ?? this.loadBalancer.dnsName}`;
 
-    this.cluster = this.#createCluster(args);
     this.service = this.#createService(args, taskDefinition, [...args.outlivedBy, listener, ...policies]);
     this.#scale(args);
 
@@ -169,6 +172,7 @@ export class RouterService extends pulumi.ComponentResource {
         role: args.taskRole.id,
         policy: policyDocument([
           ...findMountTargetsStatements(args, { parent: this }),
+          ...this.#showStatusStatements(args),
           ...(args.efsIamAuthorization
             ? [mountStatement("MountFileSystem", "read-write", args.fileSystemArn, args.accessPoint)]
             : []),
@@ -190,6 +194,23 @@ export class RouterService extends pulumi.ComponentResource {
       },
       { parent: this },
     );
+  }
+
+  /** What the status page is made of: ECS names the other routers of the cluster, the parameter the monitor's last run. */
+  #showStatusStatements({ monitorStatus }: RouterServiceArgs): aws.iam.PolicyStatement[] {
+    const Condition = { ArnEquals: { "ecs:cluster": this.cluster.arn } };
+    return [
+      // It is authorized on container instances, of which Fargate has none to name: the condition names the cluster.
+      { Sid: "ListRouters", Effect: "Allow", Action: "ecs:ListTasks", Resource: "*", Condition },
+      {
+        Sid: "FindRouters",
+        Effect: "Allow",
+        Action: "ecs:DescribeTasks",
+        Resource: pulumi.interpolate`${this.cluster.arn.apply((arn) => arn.replace(":cluster/", ":task/"))}/*`,
+        Condition,
+      },
+      { Sid: "ReadMonitorStatus", Effect: "Allow", Action: "ssm:GetParameter", Resource: monitorStatus.parameterArn },
+    ];
   }
 
   #allowExecution(args: RouterServiceArgs): aws.iam.RolePolicy {
@@ -241,6 +262,7 @@ export class RouterService extends pulumi.ComponentResource {
       MAX_MEMORY_BYTES: Math.floor(args.taskMemory * MEMORY_SHARE) * 2 ** 20,
       TRANSFER_MEMORY_BYTES: Math.floor(args.taskMemory * TRANSFER_SHARE) * 2 ** 20,
       API_TOKEN_SECRET_ID: args.apiTokenSecretArn,
+      STATUS_PARAMETER_NAME: args.monitorStatus.parameterName,
       ...args.environment,
     };
     return {

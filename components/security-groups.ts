@@ -61,6 +61,8 @@ export class SecurityGroups extends pulumi.ComponentResource {
       );
     }
     this.#connect("load-balancer-to-tasks", this.loadBalancer, this.tasks, args.routerPort);
+    // For the status page, each of them asks the others how they are.
+    this.#connect("tasks-to-tasks", this.tasks, this.tasks, args.routerPort);
     for (const [client, group] of clients) {
       if (group === undefined) continue;
       if (args.httpsToAnywhere) this.#httpsToAnywhere(client, group);

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { CLUSTER_NAME, FILE_SYSTEM_ID, REGION, SECURITY_GROUP_ID, SERVICE_NAME, SUBNETS } from "../../local/account.ts";
 import type { Call } from "../../local/control-plane/server.ts";
-import { API_TOKEN_SECRET_ID, PARAMETER_NAME } from "../../local/environments.ts";
+import { API_TOKEN_SECRET_ID, PARAMETER_NAME, STATUS_PARAMETER_NAME } from "../../local/environments.ts";
 
 /** One question to IAM. */
 export interface IamRequest {
@@ -15,6 +15,10 @@ export interface IamRequest {
 export interface StackArns {
   readonly fileSystem: string;
   readonly parameter: string;
+  readonly statusParameter: string;
+  /** Any task of the cluster, and the cluster itself. */
+  readonly task: string;
+  readonly cluster: string;
   readonly service: string;
   readonly subnets: readonly string[];
   readonly mountTargetSecurityGroup: string;
@@ -35,7 +39,8 @@ const inputs = {
     SecurityGroups: z.tuple([z.literal(SECURITY_GROUP_ID)]),
   }),
   apiToken: z.looseObject({ SecretId: z.literal(API_TOKEN_SECRET_ID) }),
-  parameter: z.looseObject({ Name: z.literal(PARAMETER_NAME) }),
+  parameter: z.looseObject({ Name: z.enum([PARAMETER_NAME, STATUS_PARAMETER_NAME]) }),
+  tasks: z.looseObject({ cluster: z.string().endsWith(`:cluster/${CLUSTER_NAME}`) }),
   services: z.looseObject({ cluster: z.literal(CLUSTER_NAME), services: z.tuple([z.literal(SERVICE_NAME)]) }),
   service: z.looseObject({ cluster: z.literal(CLUSTER_NAME), service: z.literal(SERVICE_NAME) }),
 };
@@ -71,9 +76,15 @@ export function iamRequestsOf({ service, operation, input }: Call, arns: StackAr
     }
     case "ec2:DescribeSubnets":
       return [ask("*")];
+    case "ecs:ListTasks":
+    case "ecs:DescribeTasks": {
+      inputs.tasks.parse(input);
+      const resource = operation === "ListTasks" ? "*" : arns.task;
+      return [ask(resource, `ecs:${operation}`, { "ecs:cluster": arns.cluster })];
+    }
     case "ssm:GetParameter":
     case "ssm:PutParameter": {
-      inputs.parameter.parse(input);
+      if (inputs.parameter.parse(input).Name === STATUS_PARAMETER_NAME) return [ask(arns.statusParameter)];
       const key = operation === "GetParameter" ? "kms:Decrypt" : "kms:Encrypt";
       const context = { "kms:ViaService": `ssm.${REGION}.amazonaws.com` };
       return [ask(arns.parameter), ...(arns.parameterKey === undefined ? [] : [ask(arns.parameterKey, key, context)])];

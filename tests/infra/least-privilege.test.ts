@@ -186,7 +186,8 @@ const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly
   cloudwatch: { onResource: "cloudwatch:DeleteAlarms" },
   ec2: { onResource: "ec2:CreateTags", onNone: "ec2:DescribeInstances" },
   ecr: { onResource: "ecr:PutImage", onNone: "ecr:DescribeRegistry" },
-  ecs: { onResource: "ecs:DeleteService" },
+  ecs: { onResource: "ecs:DeleteService", onNone: "ecs:ListClusters" },
+  "ecs:DescribeTasks": { onResource: "ecs:StopTask" },
   elasticfilesystem: { onResource: "elasticfilesystem:DeleteFileSystem" },
   kms: { onResource: "kms:ScheduleKeyDeletion" },
   logs: { onResource: "logs:DeleteLogStream", onNone: "logs:DescribeDestinations" },
@@ -220,6 +221,8 @@ test("the run made the calls it is about", () => {
     "ssm:PutParameter",
   ]);
   expect(names(recorded.router)).toEqual([
+    "ecs:DescribeTasks",
+    "ecs:ListTasks",
     "elasticfilesystem:DescribeMountTargets",
     "secretsmanager:GetSecretValue",
     "ssm:GetParameter",
@@ -343,6 +346,9 @@ function arnsOf(resources: readonly Registered[]): Arns {
     maintenanceLogStream:
       maintenanceLog === undefined ? undefined : `${maintenanceLog}:log-stream:maintenance/maintenance/0e0e0e0e`,
     parameter: arnOf("Parameter", "mount-table"),
+    statusParameter: arnOf("Parameter", "monitor-status"),
+    cluster: arnOf("Cluster", "routers"),
+    task: `${arnOf("Cluster", "routers").replace(":cluster/", ":task/")}/0e0e0e0e`,
     parameterKey: keyOf(resources, "mount-table", "keyId"),
     apiToken: arnOf("Secret", "api-token"),
     apiTokenKey: keyOf(resources, "api-token", "kmsKeyId"),

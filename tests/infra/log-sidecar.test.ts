@@ -39,6 +39,7 @@ beforeAll(async () => {
     family: "router",
     clusterName: "routers",
     tags: {},
+    monitorStatus: { parameterName: pulumi.output("status"), parameterArn: pulumi.output("arn") },
     vpcId: "vpc-1",
     subnetIds: ["subnet-1", "subnet-2"],
     taskSecurityGroupId: "sg-1",

@@ -9,6 +9,7 @@ import { startStack, waitUntilSteady } from "../../local/stack.ts";
 
 const TIMEOUT = 60_000;
 const THRESHOLD = 3;
+const TOKEN = "token-of-the-recorded-run-0123456789abcdef";
 
 /** The calls of a run, by the bundle that made them. */
 export interface RecordedCalls {
@@ -28,7 +29,7 @@ export async function recordCalls(): Promise<RecordedCalls> {
   const stack = await startStack({
     tasks: 1,
     mountTargets: 2,
-    apiToken: "token-of-the-recorded-run-0123456789abcdef",
+    apiToken: TOKEN,
     fileCountThreshold: THRESHOLD,
     monitorInterval: 500,
     mountTargetCreationDelay: 200,
@@ -48,6 +49,7 @@ export async function recordCalls(): Promise<RecordedCalls> {
     for (let file = 0; file <= THRESHOLD; file += 1) {
       await writeFile(join(stack.fileSystemPath, TARGET_DIRECTORY, `file-${file}`), "");
     }
+    await lookAtStatus(stack.url, abort.signal);
     await waitForState(stack.controlPlane, ({ services }) => (services[0]?.deployments.length ?? 0) > 1, {
       what: "A deployment",
       timeout: TIMEOUT,
@@ -59,4 +61,13 @@ export async function recordCalls(): Promise<RecordedCalls> {
   }
   const by = (accessKeyId: string) => calls.filter((call) => call.accessKeyId === accessKeyId);
   return { monitor: by("FILE-MONITOR"), router: by("ROUTER") };
+}
+
+/** As a browser does, until it is told how the service is. */
+async function lookAtStatus(url: string, signal: AbortSignal): Promise<void> {
+  const response = await fetch(`${url}/status/events`, { headers: { authorization: `Bearer ${TOKEN}` }, signal });
+  for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    if (chunk.includes("event: status")) return;
+  }
+  throw new Error(`The stream ended, with status ${response.status}`);
 }

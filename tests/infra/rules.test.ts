@@ -69,7 +69,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     });
 
     test("a secret parameter, and the backups, use the customer's key where there is one", () => {
-      expect(one("Parameter").inputs.keyId).toBe(
+      expect(one("Parameter", "mount-table").inputs.keyId).toBe(
         config.parameterType === "SecureString" ? config.kmsKeyArn : undefined,
       );
       for (const { inputs } of all("Vault")) expect(inputs.kmsKeyArn).toBe(config.kmsKeyArn);
@@ -221,6 +221,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         [
           ...cidrs.map((cidr) => `${cidr} > load-balancer:${port}`),
           "load-balancer > router-tasks:8000",
+          "router-tasks > router-tasks:8000",
           "router-tasks > mount-targets:2049",
           "file-monitor > mount-targets:2049",
           ...(endpoints ? ["router-tasks > vpc-endpoints:443", "file-monitor > vpc-endpoints:443"] : []),
@@ -236,6 +237,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(flows("SecurityGroupEgressRule")).toEqual(
         [
           "load-balancer > router-tasks:8000",
+          "router-tasks > router-tasks:8000",
           "router-tasks > mount-targets:2049",
           "file-monitor > mount-targets:2049",
           ...(endpoints
@@ -317,7 +319,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     });
 
     test("the first mount table lists the first mount targets", () => {
-      const table = parseMountTable(String(one("Parameter").inputs.value));
+      const table = parseMountTable(String(one("Parameter", "mount-table").inputs.value));
       const made = all("MountTarget").map(({ outputs }) => outputs.id);
       const first = [...(inUse ? ["fsmt-0e0e0e01"] : []), ...made].sort();
       expect(table.mount_targets.map(({ mount_target_id }) => mount_target_id).sort()).toEqual(first);
@@ -330,12 +332,15 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
 
     test("another file system gets another table, once no schedule runs the function for the old one", () => {
       const fileSystemId = one("AccessPoint", "file-storage-directory").inputs.fileSystemId;
-      expect(one("Parameter")).toMatchObject({ replacementTrigger: fileSystemId, deleteBeforeReplace: true });
+      expect(one("Parameter", "mount-table")).toMatchObject({
+        replacementTrigger: fileSystemId,
+        deleteBeforeReplace: true,
+      });
       expect(one("EventTarget", "file-monitor").inputs.targetId).toBe(fileSystemId);
     });
 
     test("pulumi up leaves alone what the monitor, the autoscaling and AWS change, and nothing else", () => {
-      expect(one("Parameter").ignoreChanges).toEqual(["value"]);
+      expect(all("Parameter").map(({ ignoreChanges }) => ignoreChanges)).toEqual([["value"], ["value"]]);
       expect(one("Service").ignoreChanges).toEqual(["desiredCount"]);
       for (const { name: subnet, ignoreChanges } of all("Subnet")) {
         expect(ignoreChanges, subnet).toEqual(config.availabilityZones === undefined ? ["availabilityZone"] : []);
@@ -380,6 +385,13 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
             expect(action, where).not.toContain("*");
             const [service = "", operation = ""] = action.split(":");
             if (await isWildcardOnlyAction(service, operation)) continue;
+            // It is authorized on container instances, of which Fargate has none.
+            if (action === "ecs:ListTasks") {
+              expect(statement.Condition, where).toEqual({
+                ArnEquals: { "ecs:cluster": one("Cluster", "routers").outputs.arn },
+              });
+              continue;
+            }
             expect(resource, where).not.toContain("*");
             for (const arn of resource) {
               if (isAskedOfNoResource(action, arn)) continue;
@@ -700,15 +712,17 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         .filter(({ type }) => !/^docker-build:|:(NamedQuery|CatalogTable)$/.test(type))
         .filter(({ inputs }) => inputs.name !== undefined)
         .map(({ inputs }) => inputs.name);
+      const table = ownFileSystem
+        ? `/efs-mount-autoscaling${suffix}/mount-targets`
+        : `/efs-mount-autoscaling${suffix}/${config.existingFileSystemId}/mount-targets`;
       expect(fixed.sort()).toEqual(
         [
           `/aws/lambda/efs-mount-autoscaling-file-monitor${suffix}`,
           ...list(config.domainName),
           "efs-mount-autoscaling-test",
           ...(maintenance ? [`/ecs/efs-mount-autoscaling-maintenance${suffix}`] : []),
-          ownFileSystem
-            ? `/efs-mount-autoscaling${suffix}/mount-targets`
-            : `/efs-mount-autoscaling${suffix}/${config.existingFileSystemId}/mount-targets`,
+          table,
+          `${table}.status`,
           ...(logRouter
             ? [
                 `/ecs/backend/errors${suffix}`,
