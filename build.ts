@@ -5,14 +5,19 @@
  */
 import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 interface Bundle {
   readonly entry: string;
   readonly output: string;
   /** Default true. */
   readonly hasSourceMap?: boolean;
+  /** Default: for Node.js. */
+  readonly runsInBrowsers?: boolean;
 }
+
+/** Style sheets that a page imports are bundled beside it. */
+const PAGE = { runsInBrowsers: true, hasSourceMap: false };
 
 const bundles: readonly Bundle[] = [
   { entry: "functions/file-monitor/handler.ts", output: "dist/file-monitor/index.cjs" },
@@ -21,7 +26,28 @@ const bundles: readonly Bundle[] = [
   { entry: "fargate-app/src/maintenance/main.ts", output: "dist/router/nfs.cjs", hasSourceMap: false },
   // Nearly half of the router, which few of its processes are ever asked for.
   { entry: "fargate-app/src/http/routes/docs/assets.ts", output: "dist/router/docs-assets.cjs" },
+  // For those of its processes whose status page somebody looks at.
+  { entry: "fargate-app/src/ecs/service-tasks.ts", output: "dist/router/service-tasks.cjs" },
+  { entry: "fargate-app/web/page.tsx", output: "dist/router/status/page.js", ...PAGE },
+  { entry: "local/console/web/console.tsx", output: "dist/local/console.js", ...PAGE },
 ];
+
+const FOR_NODE: BuildOptions = {
+  platform: "node",
+  target: "node20",
+  format: "cjs",
+  // The ES modules of the packages: of those, esbuild can leave out what is not used.
+  mainFields: ["module", "main"],
+};
+
+const FOR_BROWSERS: BuildOptions = {
+  platform: "browser",
+  target: ["chrome120", "firefox121", "safari17"],
+  format: "esm",
+  minify: true,
+  jsx: "automatic",
+  jsxImportSource: "preact",
+};
 
 /** Where a source imports the entry of another bundle, its own bundle loads that one, from beside itself. */
 const otherBundles: Plugin = {
@@ -64,16 +90,12 @@ export async function buildBundles(folders: readonly string[] = []): Promise<Map
   }
   const wanted = folders.length === 0 ? bundles : folders.flatMap((folder) => bundles.filter(isIn(folder)));
   const sizes = new Map<string, number>();
-  for (const { entry, output, hasSourceMap = true } of wanted) {
+  for (const { entry, output, hasSourceMap = true, runsInBrowsers = false } of wanted) {
     const { metafile } = await build({
       entryPoints: [entry],
       outfile: output,
       bundle: true,
-      platform: "node",
-      target: "node20",
-      format: "cjs",
-      // The ES modules of the packages: of those, esbuild can leave out what is not used.
-      mainFields: ["module", "main"],
+      ...(runsInBrowsers ? FOR_BROWSERS : FOR_NODE),
       // Not the identifiers: logs name errors by their class. To restore names that were cut short (`keepNames`), each
       // function would name itself whenever it is made, at the start and in each request.
       minifyWhitespace: true,

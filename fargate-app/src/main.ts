@@ -1,7 +1,9 @@
 /** `node dist/router/main.cjs`: runs the router until SIGTERM or SIGINT; SIGHUP makes it read the mount table again. */
 import { EventEmitter } from "node:events";
+import { dirname, join } from "node:path";
 import { connectNfs } from "nfs-client";
 import { secretSource } from "./authentication/secret.ts";
+import { loadStatusAssets } from "./http/routes/status/assets.ts";
 import { createLog } from "./log.ts";
 import { mountTableSources } from "./router/mount-table-sources.ts";
 import { run } from "./service.ts";
@@ -32,6 +34,9 @@ run({
   mountTableSources,
   // A bundle of their own (build.ts), which is not loaded before someone wants to see them.
   loadDocsAssets: async () => (await import("./http/routes/docs/assets.ts")).loadDocsAssets(),
+  // Beside this bundle.
+  loadStatusAssets: () => loadStatusAssets(join(dirname(process.argv[1] ?? ""), "status")),
+  serviceTasks: async (options) => (await import("./ecs/service-tasks.ts")).serviceTasks(options),
   stop,
   onReload,
 }).then((code) => process.exit(code));

@@ -1,13 +1,16 @@
 /** The lifecycle of the router: settings, mount table, mount targets, server, and an orderly end. */
 
+import { hostname } from "node:os";
 import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
 import { Meter } from "@efs-mount-autoscaling/metering";
 import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { ApiTokens, type TokenSource } from "./authentication/api-tokens.ts";
-import { taskZone } from "./ecs/task-zone.ts";
+import type { ServiceTasksOptions } from "./ecs/service-tasks.ts";
+import { type ThisTask, thisTask } from "./ecs/this-task.ts";
 import { HotSpots } from "./hot-spots/hot-spots.ts";
 import type { DocsAssets } from "./http/routes/docs/routes.ts";
+import type { StatusAssets } from "./http/routes/status/assets.ts";
 import { closeServer, createServer } from "./http/server.ts";
 import { Metrics } from "./metrics.ts";
 import { MountTableRefresh } from "./router/mount-table-refresh.ts";
@@ -16,6 +19,10 @@ import { OrphanSweep } from "./router/orphan-sweep.ts";
 import { RoutedFiles } from "./router/routed-files.ts";
 import type { Connect } from "./router/target.ts";
 import { readSettings, type Settings } from "./settings.ts";
+import { Changes } from "./status/changes.ts";
+import { monitorStatusSource } from "./status/monitor-source.ts";
+import { type ServiceTasks, ServiceWatch } from "./status/service-watch.ts";
+import { TaskReport } from "./status/task-report.ts";
 
 /** What the service needs of the world. */
 export interface World {
@@ -27,6 +34,9 @@ export interface World {
   /** Where the mount table can be, best first. */
   readonly mountTableSources: (settings: Settings) => readonly MountTableSource[];
   readonly loadDocsAssets: () => Promise<DocsAssets>;
+  readonly loadStatusAssets: () => Promise<StatusAssets>;
+  /** The other tasks of the service, for the status page. */
+  readonly serviceTasks: (options: ServiceTasksOptions) => Promise<ServiceTasks>;
   /** Resolves with the reason when the service is to stop. */
   readonly stop: Promise<string>;
   /** Calls the listener whenever the service is to read the mount table again. */
@@ -81,18 +91,21 @@ async function start(world: World): Promise<Service> {
 }
 
 async function startService(
-  { log, connect, mountTableSources, loadDocsAssets, onReload }: World,
+  world: World,
   settings: Settings,
   starting: Promise<ApiTokens | undefined>,
 ): Promise<Service> {
+  const { log, connect, mountTableSources, loadDocsAssets, onReload } = world;
   const sources = mountTableSources(settings);
-  const [current, tls, ownZone, tokens] = await Promise.all([
+  const [current, tls, task, tokens] = await Promise.all([
     loadMountTable(sources, log),
     settings.nfsTls && mountTargetTls(settings.nfsTls),
-    taskZone(settings.taskMetadataUri, log),
+    thisTask(settings.taskMetadataUri, log),
     starting,
   ]);
   const metrics = new Metrics();
+  const id = task.arn === undefined ? hostname() : task.arn.slice(task.arn.lastIndexOf("/") + 1);
+  const changes = new Changes();
   const { startTimeout } = settings;
   const files = await RoutedFiles.open(current.table, {
     connect: (options) => connect({ ...options, tls }),
@@ -101,16 +114,19 @@ async function startService(
     operationTimeout: settings.nfsOperationTimeout,
     detectionTimeout: settings.nfsDetectionTimeout,
     rootDirectory: settings.rootDirectory,
-    routing: { strategy: settings.routingStrategy, loadFactor: settings.loadFactor, ownZone },
+    routing: { strategy: settings.routingStrategy, loadFactor: settings.loadFactor, ownZone: task.zone },
     hotSpots: new HotSpots({ share: settings.hotSpotShare, log }),
     drainTimeout: settings.mountTargetDrainTimeout,
     memory: new MemoryBudget(settings.transferMemory),
     onOperation: metrics.observeOperation,
+    onStateChange: (target, state, reason) => changes.note(target, state, reason),
     log,
   });
   const meter = new Meter();
   metrics.watch(files);
   metrics.watchCosts(files, meter);
+  const report = new TaskReport({ id, files, meter, region: settings.region, changes });
+  const watch = watchService(world, settings, task, report);
 
   let stopping = false;
   try {
@@ -126,7 +142,25 @@ async function startService(
     const { accessLog, httpLimits: limits, host, port } = settings;
     const isStopping = () => stopping;
     const { region } = settings;
-    const options = { files, metrics, meter, region, log, accessLog, limits, tokens, isStopping, loadDocsAssets };
+    const statusPage = {
+      report,
+      watch,
+      loadAssets: world.loadStatusAssets,
+      extension: settings.statusPageExtension,
+    };
+    const options = {
+      files,
+      metrics,
+      meter,
+      region,
+      log,
+      accessLog,
+      limits,
+      tokens,
+      isStopping,
+      loadDocsAssets,
+      statusPage,
+    };
     const app = createServer(options);
     await app.listen({ host, port });
     const refresh = new MountTableRefresh({
@@ -151,15 +185,32 @@ async function startService(
       const cutOff = await closeServer(app, settings.shutdownTimeout);
       if (cutOff > 0)
         log.warn(`${cutOff} requests were still in flight after SHUTDOWN_TIMEOUT_SECONDS, and were cut off`);
+      watch.stop();
+      report.stop();
       await files.close();
       meter.stop();
     };
     return { connected, stop };
   } catch (error) {
+    watch.stop();
+    report.stop();
     await files.close();
     meter.stop();
     throw error;
   }
+}
+
+function watchService({ serviceTasks }: World, settings: Settings, task: ThisTask, report: TaskReport): ServiceWatch {
+  const { fileSystemId, port, monitorStatusParameter } = settings;
+  const { cluster, family } = task;
+  return new ServiceWatch({
+    fileSystemId,
+    ownId: report.id,
+    own: (options) => report.now(options),
+    loadTasks:
+      cluster !== undefined && family !== undefined ? () => serviceTasks({ cluster, family, port }) : undefined,
+    readMonitor: monitorStatusParameter === undefined ? undefined : monitorStatusSource(monitorStatusParameter),
+  });
 }
 
 async function startTokens(world: World, settings: Settings): Promise<ApiTokens | undefined> {

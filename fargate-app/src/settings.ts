@@ -29,6 +29,10 @@ export interface Settings {
   readonly hotSpotShare: number | undefined;
   /** Where a task learns of itself, in ECS. */
   readonly taskMetadataUri: string | undefined;
+  /** The SSM parameter in which the file monitor says what it last saw and did; undefined where it does not. */
+  readonly monitorStatusParameter: string | undefined;
+  /** The path of a script, at the same host, that adds a section to the status page. */
+  readonly statusPageExtension: string | undefined;
   /** The AWS region. */
   readonly region: string | undefined;
   readonly logLevel: LogLevel;
@@ -128,6 +132,10 @@ const variables = z.object({
   SSM_PARAMETER_NAME: text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)").default(
     "/efs-mount-autoscaling/mount-targets",
   ),
+  STATUS_PARAMETER_NAME: text(
+    /^[\w./-]{1,1011}$/,
+    "the name of an SSM parameter (letters, digits, . - _ /)",
+  ).optional(),
   EFS_FILE_SYSTEM_ID: text(/^fs-[0-9a-f]+$/, "an EFS file system id like fs-0123abcd"),
   DEFAULT_MOUNT_TARGETS: z.string().transform(toMountTable).optional(),
   HOST: z.string().default("0.0.0.0"),
@@ -137,6 +145,7 @@ const variables = z.object({
   LOAD_FACTOR: decimal(1.05, 10).default(DEFAULT_LOAD_FACTOR),
   HOT_SPOT_PERCENT: wholeNumber(0, 100).default(5),
   ECS_CONTAINER_METADATA_URI_V4: text(/^http:\/\//, "an http URL").optional(),
+  STATUS_PAGE_EXTENSION: text(/^(\/[\w.-]+)+\.js$/, "the path of a script, such as /local/console.js").optional(),
   LOG_LEVEL: oneOf(LOG_LEVELS).default("info"),
   ACCESS_LOG: ON_OFF.default("off"),
   NFS_PORT: wholeNumber(1, 65_535).default(DEFAULT_NFS_PORT),
@@ -231,6 +240,8 @@ function toSettings(environment: Environment): Settings {
     loadFactor: environment.LOAD_FACTOR,
     hotSpotShare: environment.HOT_SPOT_PERCENT === 0 ? undefined : environment.HOT_SPOT_PERCENT / 100,
     taskMetadataUri: environment.ECS_CONTAINER_METADATA_URI_V4,
+    monitorStatusParameter: environment.STATUS_PARAMETER_NAME,
+    statusPageExtension: environment.STATUS_PAGE_EXTENSION,
     region: environment.AWS_REGION,
     logLevel: environment.LOG_LEVEL,
     accessLog: environment.ACCESS_LOG === "on",

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { fixedSource } from "../../fargate-app/src/router/mount-table-sources.ts";
 import { type ExitCode, run } from "../../fargate-app/src/service.ts";
 import { MemoryNetwork, memoryLog } from "../support/memory-router.ts";
+import { noStatusPage } from "../support/status-page.ts";
 
 const ENVIRONMENT = {
   EFS_FILE_SYSTEM_ID: "fs-1",
@@ -27,6 +28,7 @@ async function runOnce(network: MemoryNetwork) {
     tokenSource: (name) => ({ name, load: async () => [] }),
     mountTableSources: () => [fixedSource("the test", network.table)],
     loadDocsAssets: async () => ({ css: "", script: "" }),
+    ...noStatusPage,
     stop: stopped,
     onReload: () => {},
   }).then((code) => {

@@ -7,7 +7,11 @@ import { createServer, type ServerOptions } from "../../fargate-app/src/http/ser
 import { Metrics } from "../../fargate-app/src/metrics.ts";
 import type { RoutedFilesOptions } from "../../fargate-app/src/router/routed-files.ts";
 import { readSettings } from "../../fargate-app/src/settings.ts";
+import { Changes } from "../../fargate-app/src/status/changes.ts";
+import { ServiceWatch } from "../../fargate-app/src/status/service-watch.ts";
+import { TaskReport } from "../../fargate-app/src/status/task-report.ts";
 import { type MemoryNetwork, type MemoryRouter, memoryLog, startMemoryRouter } from "./memory-router.ts";
+import { noStatusPage } from "./status-page.ts";
 
 export interface MemoryHttpServer extends MemoryRouter {
   readonly app: FastifyInstance;
@@ -24,10 +28,23 @@ export async function startMemoryServer(
   }: Partial<Omit<ServerOptions, "limits"> & RoutedFilesOptions> & { limits?: Partial<HttpLimits> } = {},
 ): Promise<MemoryHttpServer> {
   const metrics = new Metrics();
-  const started = await startMemoryRouter(network, { onOperation: metrics.observeOperation, ...options });
+  const changes = new Changes();
+  const started = await startMemoryRouter(network, {
+    onOperation: metrics.observeOperation,
+    onStateChange: (...change) => changes.note(...change),
+    ...options,
+  });
   metrics.watch(started.router);
   const meter = new Meter();
   metrics.watchCosts(started.router, meter);
+  const report = new TaskReport({ id: "task", files: started.router, meter, region: options.region, changes });
+  const watch = new ServiceWatch({
+    fileSystemId: "fs-1",
+    ownId: report.id,
+    own: (how) => report.now(how),
+    loadTasks: undefined,
+    readMonitor: undefined,
+  });
   const { log, lines } = memoryLog();
   const app = createServer({
     files: started.router,
@@ -38,6 +55,7 @@ export async function startMemoryServer(
     limits: { ...readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits, ...limits },
     isStopping: () => false,
     loadDocsAssets: async () => ({ css: "css", script: "script" }),
+    statusPage: { report, watch, loadAssets: noStatusPage.loadStatusAssets },
     ...options,
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
@@ -45,6 +63,8 @@ export async function startMemoryServer(
     // Clients of tests keep connections, and open some that they never use.
     app.server.closeAllConnections();
     await app.close();
+    watch.stop();
+    report.stop();
     await started.router.close();
     meter.stop();
   };

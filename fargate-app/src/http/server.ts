@@ -30,6 +30,7 @@ import { writeRoutes } from "./routes/files/write.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { hotSpotRoutes } from "./routes/hot-spots.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import { type StatusPageOptions, statusRoutes } from "./routes/status/routes.ts";
 import { targetRoutes } from "./routes/targets.ts";
 
 export interface ServerOptions {
@@ -46,6 +47,7 @@ export interface ServerOptions {
   readonly tokens?: ApiTokens | undefined;
   readonly isStopping: () => boolean;
   readonly loadDocsAssets: () => Promise<DocsAssets>;
+  readonly statusPage: StatusPageOptions;
 }
 
 /** Names of requests that clients may choose; others get one of ours. */
@@ -59,7 +61,7 @@ const CLOSE_POLL_INTERVAL = 20;
 
 /** The hooks of the plugins run in the order in which the plugins are registered. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { files, metrics, meter, region, accessLog, limits, tokens, isStopping, loadDocsAssets } = options;
+  const { files, metrics, meter, region, accessLog, limits, tokens, isStopping, loadDocsAssets, statusPage } = options;
   const log: FastifyBaseLogger = options.log;
   const app = Fastify({
     ...serverOptions(limits),
@@ -107,6 +109,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(costRoutes, { files, meter, region });
   app.register(metricsRoutes, { metrics });
   app.register(docsRoutes, { loadAssets: loadDocsAssets });
+  app.register(statusRoutes, { ...statusPage, files, tokens });
   return app;
 }
 

@@ -121,6 +121,11 @@ export class RoutedFiles {
     return this.#pool.ready;
   }
 
+  /** See {@link TargetPool.rank}. */
+  rank(path: DirectoryPath): Target[] {
+    return this.#pool.rank(path);
+  }
+
   /** See {@link TargetPool.useTable}. */
   useTable(table: MountTable): Promise<void> {
     return this.#pool.useTable(table);

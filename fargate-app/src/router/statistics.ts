@@ -1,5 +1,6 @@
 /** What a router counts of one mount target, since it started. */
 import { createHistogram } from "node:perf_hooks";
+import { LatencyCounter } from "./latency-counts.ts";
 
 export const OPERATIONS = ["read", "write", "append", "stat", "delete", "list"] as const;
 
@@ -25,11 +26,13 @@ export class TargetStatistics {
   errors = 0;
   bytesRead = 0;
   bytesWritten = 0;
+  readonly latencies = new LatencyCounter();
   readonly #microseconds = createHistogram({ lowest: 1, highest: ONE_HOUR, figures: 2 });
 
   record(seconds: number, failed: boolean): void {
     this.requests += 1;
     if (failed) this.errors += 1;
+    this.latencies.add(seconds * 1_000);
     this.#microseconds.record(Math.min(ONE_HOUR, Math.max(1, Math.round(seconds * MICROSECONDS_PER_SECOND))));
   }
 

@@ -163,12 +163,24 @@ export class TargetPool {
     if (added.length === 0 && removed.length === 0 && marked.length === 0) return;
     this.#targets = targets;
     this.#roles = rolesOf(targets, this.#options);
-    for (const { target } of marked) this.#limitRetirement(target);
+    for (const { target } of marked) {
+      if (target.isRetiring) this.#options.onStateChange?.(target.id, "retiring");
+      this.#limitRetirement(target);
+    }
     this.#wake();
     // Those that were connected to above were not among the targets then.
     this.#fenceAll();
     this.#logChange(added, removed, standIns);
-    for (const target of removed) void this.#drain(target);
+    for (const target of removed) {
+      this.#options.onStateChange?.(target.id, "removed");
+      void this.#drain(target);
+    }
+  }
+
+  /** The targets in the order in which an operation on `path` would try them now. */
+  rank(path: DirectoryPath): Target[] {
+    const { balancer, retiring } = this.#roles;
+    return [...balancer.rank(path), ...retiring];
   }
 
   async close(): Promise<void> {

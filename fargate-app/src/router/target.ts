@@ -27,7 +27,12 @@ export interface TargetOptions {
   readonly memory: MemoryBudget;
   readonly log: Logger;
   readonly onOperation?: OperationObserver;
+  /** Called after each change of a target's state. */
+  readonly onStateChange?: StateObserver;
 }
+
+/** `retiring`, `removed`: the table says that it is going to be deleted, or no longer lists it. */
+export type StateObserver = (target: string, state: TargetState | "retiring" | "removed", reason?: string) => void;
 
 /** What a target tells the router. */
 export interface TargetEvents {
@@ -348,8 +353,9 @@ export class Target implements Measured {
     this.#state = to;
     this.#since = Date.now();
     this.#reason = reason;
-    const { log } = this.#options;
+    const { log, onStateChange } = this.#options;
     const change = { target: this.id, from, to, reason };
+    onStateChange?.(this.id, to, reason);
     // What matters is that all of them are silent, which the pool says, or that one is given up for it.
     if (event === "silence" || event === "heard") return;
     if (to === "connected") log.info(change, `Mount target ${this.id} is connected`);

@@ -6,6 +6,7 @@ import { describe, expect, test, vi } from "vitest";
 import { fixedSource, type MountTableSource } from "../../../fargate-app/src/router/mount-table-sources.ts";
 import { run } from "../../../fargate-app/src/service.ts";
 import { MemoryNetwork, memoryLog } from "../../support/memory-router.ts";
+import { noStatusPage } from "../../support/status-page.ts";
 
 const network = new MemoryNetwork(1);
 const table = fixedSource("the test", network.table);
@@ -48,6 +49,7 @@ test.each([
     },
     mountTableSources: () => sources,
     loadDocsAssets: async () => ({ css: "", script: "" }),
+    ...noStatusPage,
     stop: new Promise(() => {}),
     onReload: () => {},
   });
@@ -68,6 +70,7 @@ test("a router that is told to stop answers what comes over open connections, an
     tokenSource: (name) => ({ name, load: async () => [] }),
     mountTableSources: () => [table],
     loadDocsAssets: async () => ({ css: "", script: "" }),
+    ...noStatusPage,
     stop: new Promise((resolve) => {
       stop = resolve;
     }),
@@ -117,6 +120,7 @@ describe("a router whose mount targets cannot be reached yet", () => {
       tokenSource: (name) => ({ name, load: async () => [] }),
       mountTableSources: () => [table],
       loadDocsAssets: async () => ({ css: "", script: "" }),
+      ...noStatusPage,
       stop: new Promise((resolve) => {
         stop = resolve;
       }),

@@ -1,8 +1,9 @@
 /** Bearer tokens in requests (RFC 6750 §2.1). */
 import fp from "fastify-plugin";
 import type { ApiTokens } from "../../authentication/api-tokens.ts";
-import { isOpen } from "../route-access.ts";
+import { isOpen, takesCookie } from "../route-access.ts";
 import { ProblemError } from "../semantics/problem.ts";
+import { bearerTokenOf, tokenOf } from "../session.ts";
 
 interface BearerTokenOptions {
   readonly tokens: ApiTokens;
@@ -17,7 +18,7 @@ export const bearerToken = fp<BearerTokenOptions>(
   async (app, { tokens }) => {
     app.addHook("onRequest", (request, _reply, done) => {
       if (isOpen(request)) return done();
-      const [, token] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "") ?? [];
+      const token = takesCookie(request) ? tokenOf(request) : bearerTokenOf(request);
       if (token !== undefined && tokens.accepts(token)) return done();
       const challenge = token === undefined ? "Bearer" : 'Bearer error="invalid_token"';
       const detail = token === undefined ? "A token is needed: Authorization: Bearer …" : "The token is not valid";

@@ -28,11 +28,13 @@ export class InFlightResponses {
       const responses = this.#byConnection.get(socket) ?? this.#track(socket);
       responses.add(response);
       this.#count += 1;
-      response.once("close", () => {
-        responses.delete(response);
-        this.#count -= 1;
-      });
+      response.once("close", () => this.release(response));
     });
+  }
+
+  /** Counts a response no more: it is over, or nobody is to wait for its end. */
+  release(response: ServerResponse): void {
+    if (this.#byConnection.get(response.req.socket)?.delete(response)) this.#count -= 1;
   }
 
   get count(): number {

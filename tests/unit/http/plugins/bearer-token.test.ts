@@ -41,7 +41,10 @@ describe("without a token", () => {
     ["GET", "/targets"],
     ["GET", "/metrics"],
     ["GET", "/nothing"],
-    ["GET", "/healthz/.."],
+    ["GET", "/healthz/../targets"],
+    ["GET", "/status/task"],
+    ["GET", "/status/events"],
+    ["POST", "/status/session"],
     ["POST", "/healthz"],
   ])("%s %s is refused, and nothing is done or told", async (method, path) => {
     const response = await send(method, path);
@@ -53,13 +56,20 @@ describe("without a token", () => {
     expect(server.network.files.read("/data/a").toString()).toBe("content");
   });
 
-  test.each(["/livez", "/healthz", "/readyz", "/docs", "/docs/start.js", "/openapi.json"])(
-    "%s is open",
-    async (path) => {
-      expect((await send("GET", path)).status).toBe(200);
-      expect((await send("HEAD", path)).status).toBe(200);
-    },
-  );
+  test.each([
+    "/",
+    "/status",
+    "/status/page.js",
+    "/livez",
+    "/healthz",
+    "/readyz",
+    "/docs",
+    "/docs/start.js",
+    "/openapi.json",
+  ])("%s is open", async (path) => {
+    expect((await send("GET", path)).status).toBe(200);
+    expect((await send("HEAD", path)).status).toBe(200);
+  });
 });
 
 test.each([

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { taskZone } from "../../../fargate-app/src/ecs/task-zone.ts";
+import { thisTask } from "../../../fargate-app/src/ecs/this-task.ts";
 import { memoryLog } from "../../support/memory-router.ts";
 
 /** An endpoint that gives each of these responses in turn, and then the last one again. */
@@ -25,7 +25,7 @@ test("the zone of a task is the one that the metadata endpoint names, when it do
     { body: JSON.stringify({ Cluster: "default", AvailabilityZone: "ap-northeast-1c" }) },
   );
   const { log, lines } = memoryLog();
-  expect(await taskZone(uri, log)).toBe("ap-northeast-1c");
+  expect((await thisTask(uri, log)).zone).toBe("ap-northeast-1c");
   expect(paths).toEqual(["/v4/task-id/task", "/v4/task-id/task"]);
   expect(lines).toEqual([]);
 });
@@ -37,13 +37,13 @@ test.each([
 ])("a router starts without its zone, with one WARN, when $because", async ({ response }) => {
   const { uri, paths } = await endpoint(response);
   const { log, lines } = memoryLog();
-  expect(await taskZone(uri, log)).toBeUndefined();
+  expect((await thisTask(uri, log)).zone).toBeUndefined();
   expect(paths).toHaveLength(3);
   expect(lines.map(({ level }) => level)).toEqual(["WARN"]);
 });
 
 test("outside ECS there is no zone, and nothing to warn of", async () => {
   const { log, lines } = memoryLog();
-  expect(await taskZone(undefined, log)).toBeUndefined();
+  expect((await thisTask(undefined, log)).zone).toBeUndefined();
   expect(lines).toEqual([]);
 });

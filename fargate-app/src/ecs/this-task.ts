@@ -1,0 +1,53 @@
+/**
+ * What this task is, from the task metadata endpoint, version 4.
+ *
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html
+ */
+import { messageOf } from "nfs-client";
+import type { Logger } from "pino";
+import * as z from "zod";
+
+const taskMetadata = z.looseObject({
+  AvailabilityZone: z.string().min(1),
+  Cluster: z.string().optional(),
+  TaskARN: z.string().optional(),
+  Family: z.string().optional(),
+});
+
+/** What is not known is absent: all of it outside ECS. */
+export interface ThisTask {
+  /** The Availability Zone's name, as in the mount table. */
+  readonly zone?: string | undefined;
+  /** An ARN or a name. */
+  readonly cluster?: string | undefined;
+  readonly arn?: string | undefined;
+  /** Of its task definition. */
+  readonly family?: string | undefined;
+}
+
+const ATTEMPTS = 3;
+
+/** Milliseconds of an attempt. The endpoint is on the same machine. */
+const TIMEOUT = 1_000;
+
+/**
+ * That nothing can be learnt is a WARN: a router serves without it just as well.
+ *
+ * @param metadataUri `ECS_CONTAINER_METADATA_URI_V4`, which ECS sets in every container.
+ */
+export async function thisTask(metadataUri: string | undefined, log: Pick<Logger, "warn">): Promise<ThisTask> {
+  if (metadataUri === undefined) return {};
+  let failure: unknown;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    try {
+      const response = await fetch(`${metadataUri}/task`, { signal: AbortSignal.timeout(TIMEOUT) });
+      if (!response.ok) throw new Error(`The endpoint responded with status ${response.status}`);
+      const { AvailabilityZone, Cluster, TaskARN, Family } = taskMetadata.parse(await response.json());
+      return { zone: AvailabilityZone, cluster: Cluster, arn: TaskARN, family: Family };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  log.warn({ err: failure }, `The Availability Zone of this task is not known: ${messageOf(failure)}`);
+  return {};
+}

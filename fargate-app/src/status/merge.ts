@@ -1,0 +1,218 @@
+/** What all routers of the service together say, from what each of them says. */
+import { addCounts, countsSince, percentile } from "../router/latency-counts.ts";
+import {
+  type Change,
+  type Costs,
+  type HotSpot,
+  type HotSpots,
+  MAX_CHANGES,
+  type ServiceStatus,
+  type SharedChange,
+  type TargetOfTask,
+  type TargetStatus,
+  type TaskOfService,
+  type TaskStatus,
+} from "./document.ts";
+
+/** A task as ECS lists it. */
+export interface TaskRecord {
+  readonly id: string;
+  readonly zone?: string | undefined;
+  /** As ECS calls it: `RUNNING`. */
+  readonly status: string;
+  /** The deployment that started it. */
+  readonly deployment?: string | undefined;
+  readonly createdAt?: number | undefined;
+  readonly startedAt?: number | undefined;
+  readonly address?: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** What is known of one task. */
+export interface Reading {
+  readonly record: TaskRecord;
+  readonly isSelf: boolean;
+  /** What it said, or why it said nothing. */
+  readonly now?: TaskStatus | undefined;
+  readonly problem?: string | undefined;
+  /** What it said some seconds ago, for rates. */
+  readonly before?: TaskStatus | undefined;
+}
+
+const HOT_SPOT_RANKS = 10;
+
+/** Milliseconds. */
+const SAME_CHANGE = 3_000;
+
+/** Worst first. Any other state is worse than being connected, and better than being silent. */
+const SEVERITY: readonly string[] = ["failed", "silent", "probing"];
+
+type Merged = Omit<ServiceStatus, "time" | "fileSystemId" | "aloneBecause" | "monitor">;
+
+export function mergeReadings(readings: readonly Reading[]): Merged {
+  const deltas = readings.flatMap(deltasOf);
+  const ids = [...new Set(deltas.map(({ now }) => now.id))].sort();
+  const requests = deltas.reduce((sum, delta) => sum + delta.requestsPerSecond, 0);
+  const said = readings.flatMap(({ now }) => now ?? []);
+  return {
+    targets: ids.map((id) =>
+      mergeTarget(
+        deltas.filter(({ now }) => now.id === id),
+        requests,
+      ),
+    ),
+    total: {
+      requestsPerSecond: requests,
+      bytesPerSecond: deltas.reduce((sum, delta) => sum + delta.readPerSecond + delta.writtenPerSecond, 0),
+      errorsPerSecond: deltas.reduce((sum, delta) => sum + delta.errorsPerSecond, 0),
+      inFlight: deltas.reduce((sum, { now }) => sum + now.inFlight, 0),
+      ...percentiles(deltas),
+    },
+    tasks: mergeTasks(readings),
+    hotSpots: mergeHotSpots(said.map(({ hotSpots }) => hotSpots)),
+    costs: mergeCosts(said.map(({ costs }) => costs)),
+    changes: mergeChanges(said.flatMap(({ changes }) => changes)),
+  };
+}
+
+/** What one router did at one target lately, a second. */
+interface Delta {
+  readonly now: TargetOfTask;
+  readonly requestsPerSecond: number;
+  readonly readPerSecond: number;
+  readonly writtenPerSecond: number;
+  readonly errorsPerSecond: number;
+  readonly latencies: Record<number, number>;
+}
+
+function deltasOf({ now, before }: Reading): Delta[] {
+  if (now === undefined) return [];
+  const seconds = before === undefined ? 0 : (now.time - before.time) / 1_000;
+  return now.targets.map((target) => {
+    const last = before?.targets.find(({ id }) => id === target.id);
+    // A target that left the table and came back counts anew.
+    const rate = (count: "requests" | "bytesRead" | "bytesWritten" | "errors") =>
+      last === undefined || seconds <= 0 ? 0 : Math.max(0, target[count] - last[count]) / seconds;
+    return {
+      now: target,
+      requestsPerSecond: rate("requests"),
+      readPerSecond: rate("bytesRead"),
+      writtenPerSecond: rate("bytesWritten"),
+      errorsPerSecond: rate("errors"),
+      latencies: last === undefined ? {} : countsSince(target.latencies, last.latencies),
+    };
+  });
+}
+
+function percentiles(deltas: readonly Delta[]): { p50: number | undefined; p99: number | undefined } {
+  const counts = addCounts(deltas.map(({ latencies }) => latencies));
+  return { p50: percentile(counts, 0.5), p99: percentile(counts, 0.99) };
+}
+
+function mergeTarget(deltas: readonly Delta[], allRequests: number): TargetStatus {
+  const seen = deltas.map(({ now }) => now).sort((a, b) => severity(a.state) - severity(b.state));
+  const [worst] = seen;
+  if (worst === undefined) throw new Error("A target that no router sees cannot be merged");
+  const alike = seen.filter(({ state }) => state === worst.state);
+  const sum = (of: (delta: Delta) => number) => deltas.reduce((total, delta) => total + of(delta), 0);
+  const requestsPerSecond = sum((delta) => delta.requestsPerSecond);
+  return {
+    id: worst.id,
+    address: worst.address,
+    zone: worst.zone,
+    state: worst.state,
+    since: Math.min(...alike.map(({ since }) => since)),
+    reason: worst.reason,
+    seenBy: alike.length,
+    routers: seen.length,
+    share: allRequests === 0 ? 0 : requestsPerSecond / allRequests,
+    requestsPerSecond,
+    readPerSecond: sum((delta) => delta.readPerSecond),
+    writtenPerSecond: sum((delta) => delta.writtenPerSecond),
+    inFlight: sum(({ now }) => now.inFlight),
+    errors: sum(({ now }) => now.errors),
+    errorsPerSecond: sum((delta) => delta.errorsPerSecond),
+    ...percentiles(deltas),
+  };
+}
+
+function severity(state: string): number {
+  const rank = SEVERITY.indexOf(state);
+  if (rank >= 0) return rank;
+  return state === "connected" ? SEVERITY.length + 1 : SEVERITY.length;
+}
+
+function mergeTasks(readings: readonly Reading[]): TaskOfService[] {
+  const newest = readings
+    .map(({ record }) => record)
+    .reduce<TaskRecord | undefined>((a, b) => ((a?.createdAt ?? -1) >= (b.createdAt ?? 0) ? a : b), undefined);
+  return readings
+    .map((reading): TaskOfService => {
+      const { record, now, problem, isSelf } = reading;
+      const deltas = deltasOf(reading);
+      return {
+        id: record.id,
+        zone: record.zone ?? now?.zone,
+        status: record.status,
+        isCurrent: record.deployment === newest?.deployment,
+        startedAt: record.startedAt ?? now?.startedAt,
+        isSelf,
+        problem,
+        ...(now && {
+          requestsPerSecond: deltas.reduce((sum, delta) => sum + delta.requestsPerSecond, 0),
+          inFlight: now.targets.reduce((sum, { inFlight }) => sum + inFlight, 0),
+          memory: now.memory,
+        }),
+      };
+    })
+    .sort((a, b) => (a.startedAt ?? Number.MAX_VALUE) - (b.startedAt ?? Number.MAX_VALUE));
+}
+
+function mergeHotSpots(all: readonly HotSpots[]): HotSpots {
+  return {
+    hot: [...new Set(all.flatMap(({ hot }) => hot))],
+    paths: mergeRanks(all.map(({ paths }) => paths)),
+    directories: mergeRanks(all.map(({ directories }) => directories)),
+  };
+}
+
+function mergeRanks(ranks: readonly (readonly HotSpot[])[]): HotSpot[] {
+  // What all requests of a router are, follows from any of its ranks.
+  const total = ranks.reduce((sum, [first]) => sum + (first === undefined ? 0 : first.perSecond / first.share), 0);
+  const rates = new Map<string, number>();
+  for (const { path, perSecond } of ranks.flat()) rates.set(path, (rates.get(path) ?? 0) + perSecond);
+  return [...rates]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, HOT_SPOT_RANKS)
+    .map(([path, perSecond]) => ({ path, perSecond, share: total === 0 ? 0 : perSecond / total }));
+}
+
+function mergeCosts(all: readonly Costs[]): Costs | undefined {
+  return all.reduce<Costs | undefined>((a, b) => {
+    if (a === undefined) return b;
+    return {
+      meteredBytes: add(a.meteredBytes, b.meteredBytes),
+      dollars: a.dollars && b.dollars && add(a.dollars, b.dollars),
+      dollarsAMonth: a.dollarsAMonth && b.dollarsAMonth && add(a.dollarsAMonth, b.dollarsAMonth),
+      pricesAsOf: a.pricesAsOf,
+    };
+  }, undefined);
+}
+
+function add(a: Costs["meteredBytes"], b: Costs["meteredBytes"]): Costs["meteredBytes"] {
+  return { lower: a.lower + b.lower, upper: a.upper + b.upper };
+}
+
+/** Routers see the same change at about the same time: it is shown once. */
+function mergeChanges(changes: readonly Change[]): SharedChange[] {
+  const merged: SharedChange[] = [];
+  for (const change of changes.toSorted((a, b) => b.time - a.time)) {
+    const index = merged.findIndex(
+      ({ time, target, state }) =>
+        target === change.target && state === change.state && time - change.time < SAME_CHANGE,
+    );
+    const same = merged[index];
+    if (same === undefined) merged.push({ ...change, seenBy: 1 });
+    else merged[index] = { ...same, seenBy: same.seenBy + 1 };
+  }
+  return merged.slice(0, MAX_CHANGES);
+}

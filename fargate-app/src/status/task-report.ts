@@ -1,0 +1,118 @@
+/** What this router says of itself. */
+import type { Meter } from "../metering/meter.ts";
+import { METERED_KINDS, type Metered } from "../metering/metering.ts";
+import { PRICES_AS_OF, pricesOf, throughputCost, zoneCost } from "../metering/prices.ts";
+import type { RoutedFiles } from "../router/routed-files.ts";
+import type { Changes } from "./changes.ts";
+import type { Bounds, Costs, HotSpot, TaskStatus } from "./document.ts";
+import { HISTORY_STEP, StatusHistory } from "./history.ts";
+
+interface TaskReportOptions {
+  /** Of the task, or whatever else names this process. */
+  readonly id: string;
+  readonly files: RoutedFiles;
+  readonly meter: Meter;
+  readonly region: string | undefined;
+  readonly changes: Changes;
+}
+
+const HOT_SPOT_RANKS = 10;
+const SECONDS_IN_A_MONTH = 730 * 3_600;
+
+export class TaskReport {
+  readonly #options: TaskReportOptions;
+  readonly #history = new StatusHistory();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: TaskReportOptions) {
+    this.#options = options;
+    this.#remember();
+    this.#timer = setInterval(() => this.#remember(), HISTORY_STEP).unref();
+  }
+
+  get id(): string {
+    return this.#options.id;
+  }
+
+  now({ withHistory = false } = {}): TaskStatus {
+    const { id, files, changes } = this.#options;
+    const time = Date.now();
+    const { hot, paths, directories } = files.hotSpots.report(HOT_SPOT_RANKS);
+    return {
+      id,
+      zone: files.ownZone,
+      time,
+      startedAt: time - process.uptime() * 1_000,
+      memory: process.memoryUsage.rss(),
+      targets: files.targets.map(
+        ({ id, mountTarget, zone, isRetiring, state, since, reason, connection, statistics }) => ({
+          id,
+          address: mountTarget.ip_address,
+          zone,
+          state: isRetiring && state === "connected" ? "retiring" : state,
+          since,
+          reason,
+          inFlight: connection?.active ?? 0,
+          requests: statistics.requests,
+          errors: statistics.errors,
+          bytesRead: statistics.bytesRead,
+          bytesWritten: statistics.bytesWritten,
+          latencies: { ...statistics.latencies.counts },
+        }),
+      ),
+      hotSpots: {
+        hot,
+        paths: paths.byRequests.map(withoutError),
+        directories: directories.byRequests.map(withoutError),
+      },
+      costs: this.#costs(),
+      changes: [...changes.latest],
+      ...(withHistory && { history: this.#history.points }),
+    };
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #remember(): void {
+    this.#history.add(
+      Date.now(),
+      this.#options.files.targets.map(({ id, statistics }) => ({
+        id,
+        requests: statistics.requests,
+        bytes: statistics.bytesRead + statistics.bytesWritten,
+        latencies: statistics.latencies.counts,
+      })),
+    );
+  }
+
+  #costs(): Costs {
+    const { files, meter, region } = this.#options;
+    const { lower, upper } = meter.total;
+    const prices = pricesOf(region);
+    const acrossZones = prices === undefined ? 0 : zoneCost(files.bytesAcrossZones ?? 0, prices);
+    const dollars = prices && {
+      lower: throughputCost(lower, prices) + acrossZones,
+      upper: throughputCost(upper, prices) + acrossZones,
+    };
+    return {
+      meteredBytes: { lower: sum(lower), upper: sum(upper) },
+      dollars,
+      dollarsAMonth: dollars && times(dollars, SECONDS_IN_A_MONTH / process.uptime()),
+      pricesAsOf: PRICES_AS_OF,
+    };
+  }
+}
+
+function withoutError({ path, perSecond, share }: HotSpot): HotSpot {
+  return { path, perSecond, share };
+}
+
+function sum(metered: Metered): number {
+  return METERED_KINDS.reduce((bytes, kind) => bytes + metered[kind], 0);
+}
+
+function times({ lower, upper }: Bounds, factor: number): Bounds {
+  return { lower: lower * factor, upper: upper * factor };
+}
