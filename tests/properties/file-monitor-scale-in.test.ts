@@ -83,9 +83,9 @@ function simulate(counts: readonly number[], zones = ZONES): Change[] {
       scaleIn: {
         now,
         stability,
+        table: { writtenAt: new Date(writtenAt), retiringSince: new Map(marks) },
         surroundings: {
           securityGroupIds: new Map(mountTargets.map(({ mountTargetId }) => [mountTargetId, ["sg-monitor"]])),
-          table: { writtenAt: new Date(writtenAt), retiringSince: new Map(marks) },
           service: {
             status: "ACTIVE",
             otherDeployments: 0,

@@ -48,10 +48,14 @@ export interface RunPlan {
   readonly isThresholdPassed: boolean;
   /** Whether there are so few files that a mount target may go. */
   readonly hasFewFiles?: boolean;
+  /** Default: on. */
+  readonly scaleIn?: "off" | "observe";
   /** Whether the threshold is not passed yet, but a forecast says that it will be within the hour. */
   readonly isThresholdForeseen?: boolean;
   /** What goes wrong with the nth call. */
   readonly faults: ReadonlyMap<number, FaultKind>;
+  /** The call that the run doesn't come to: it dies. */
+  readonly deathBefore?: string;
   /** Calls that see the account as it was some changes ago. */
   readonly stale?: { readonly reads: readonly Read[]; readonly changes: number } | undefined;
   /** How often the SDK sends a call. */
@@ -197,7 +201,7 @@ export class MonitorWorld {
           THRESHOLD_MODE: isThresholdForeseen ? "forecast" : "fixed",
           COUNT_TREE_BUCKET: BUCKET,
           // Time is no condition here: what keeps requests safe must do so without it.
-          SCALE_IN: "on",
+          SCALE_IN: plan.scaleIn ?? "on",
           SCALE_IN_MINUTES: "0",
           SCALE_IN_MINIMUM_AGE_HOURS: "0",
           DRAIN_SECONDS: "0",
@@ -233,7 +237,11 @@ export class MonitorWorld {
     const fault = await this.disturbBucket(call.accessKeyId);
     const run = this.#runs.get(call.accessKeyId ?? "");
     if (fault !== undefined || run === undefined) return fault;
-    const { stale } = run.plan;
+    const { stale, deathBefore } = run.plan;
+    if (deathBefore === call.operation) {
+      run.death.abort();
+      return faultOf("death before");
+    }
     if (stale === undefined || !stale.reads.some((read) => read === call.operation)) return undefined;
     const index = Math.max(0, this.#states.length - 1 - stale.changes);
     const asOf = this.#states[index];

@@ -30,6 +30,8 @@ export interface ScaleInObservation {
   readonly now: number;
   /** With what this run has seen. */
   readonly stability: Stability;
+  /** Undefined where there is none that can be read. */
+  readonly table: PublishedTable | "unknown" | undefined;
   /** What is around the mount targets. Asked for only where {@link whyNotNow} has no objection. */
   readonly surroundings?: Surroundings | undefined;
 }
@@ -37,7 +39,6 @@ export interface ScaleInObservation {
 export interface Surroundings {
   /** By the id of the mount target. Where EFS doesn't say, it has none. */
   readonly securityGroupIds: ReadonlyMap<string, readonly string[]>;
-  readonly table: PublishedTable | undefined;
   /** The routers'; undefined where there is none. */
   readonly service: Service | undefined;
   /** The Availability Zones in which tasks run, where those must keep their mount targets. */
@@ -49,8 +50,8 @@ export interface Surroundings {
 /** The mount table as it was read. */
 export interface PublishedTable {
   readonly writtenAt: Date;
-  /** Since when mount targets are retiring, by id, as the table has it. */
-  readonly retiringSince: ReadonlyMap<string, string>;
+  /** Since when mount targets are retiring, by id, as the table has it; undefined for those that routers are to use. */
+  readonly retiringSince: ReadonlyMap<string, string | undefined>;
 }
 
 type Seen = Account & { readonly scaleIn?: ScaleInObservation | undefined };
@@ -62,10 +63,15 @@ export function decideScaleIn(
 ): ScaleInDecision | { readonly action: "none"; readonly reason?: string | undefined } {
   const { scaleIn: known, mountTargets } = seen;
   if (settings === undefined || known === undefined) return { action: "none" };
-  const { stability, surroundings, now } = known;
+  const { stability, table, surroundings, now } = known;
   const { retirement } = stability;
   const retiring = mountTargets.find((one) => one.mountTargetId === retirement?.mountTargetId && isAvailable(one));
-  if (retirement?.isFinal && retiring !== undefined) {
+  if (table === "unknown") {
+    const reason = "the mount table can't be read";
+    return retiring === undefined ? { action: "none", reason } : { action: "retire", mountTarget: retiring, reason };
+  }
+  // Only a run without scale-in gives it to routers again.
+  if (retirement?.isFinal && retiring !== undefined && !isGivenToRouters(retiring, table)) {
     return { action: "delete", mountTarget: retiring, isFinal: true, reason: "its deletion has begun" };
   }
   const objection = whyNotNow(seen, settings) ?? (surroundings && whyNotAmong(surroundings));
@@ -78,12 +84,12 @@ export function decideScaleIn(
   if (retirement !== undefined && retiring !== undefined) {
     const reason = whyItStays(retiring, surroundings, settings);
     if (reason !== undefined) return { action: "none", reason };
-    return isUnused(retirement, surroundings, now, settings)
+    return isUnused(retirement, table, surroundings, now, settings)
       ? { action: "delete", mountTarget: retiring, isFinal: false, reason: "no router uses it any more" }
       : { action: "retire", mountTarget: retiring, reason: "routers may still use it" };
   }
 
-  if (!isPublished(surroundings, settings)) return { action: "none", reason: "the routers are being deployed" };
+  if (!isPublished(table, surroundings, settings)) return { action: "none", reason: "the routers are being deployed" };
   const candidates = candidatesOf(seen, settings);
   const mountTarget = candidates.find((one) => whyItStays(one, surroundings, settings) === undefined);
   if (mountTarget === undefined) {
@@ -175,19 +181,32 @@ function whyItStays(
 }
 
 /** Whether every router has taken over the table that was published last, and none is being replaced. */
-function isPublished({ service, table }: Surroundings, { isHotReload }: ScaleInSettings): boolean {
+function isPublished(
+  table: PublishedTable | undefined,
+  { service }: Surroundings,
+  { isHotReload }: ScaleInSettings,
+): table is PublishedTable {
   if (table === undefined || service === undefined || !isSteady(service)) return false;
   return isHotReload || !mayTasksUseOlderTable(table.writtenAt, service.primary);
 }
 
 /** Whether no router can have anything in flight there: all know that it is retiring, and had time to finish. */
-function isUnused(retirement: Retirement, surroundings: Surroundings, now: number, settings: ScaleInSettings): boolean {
-  const { table, service } = surroundings;
-  const markedSince = table?.retiringSince.get(retirement.mountTargetId);
-  if (table === undefined || markedSince !== retirementTime(retirement)) return false;
-  if (!isPublished(surroundings, settings)) return false;
-  const takenOverAt = settings.isHotReload ? table.writtenAt : (service?.primary?.updatedAt ?? table.writtenAt);
-  return now - takenOverAt.getTime() >= settings.drainTime;
+function isUnused(
+  retirement: Retirement,
+  table: PublishedTable | undefined,
+  surroundings: Surroundings,
+  now: number,
+  settings: ScaleInSettings,
+): boolean {
+  if (!isPublished(table, surroundings, settings)) return false;
+  if (table.retiringSince.get(retirement.mountTargetId) !== retirementTime(retirement)) return false;
+  const takenOverAt = settings.isHotReload ? undefined : surroundings.service?.primary?.updatedAt;
+  return now - (takenOverAt ?? table.writtenAt).getTime() >= settings.drainTime;
+}
+
+function isGivenToRouters({ mountTargetId }: MountTargetDescription, table: PublishedTable | undefined): boolean {
+  if (table === undefined) return false;
+  return table.retiringSince.has(mountTargetId) && table.retiringSince.get(mountTargetId) === undefined;
 }
 
 function isAvailable({ state }: MountTargetDescription): boolean {

@@ -42,10 +42,13 @@ export interface StabilitySighting extends Pick<Stability, "fewFiles"> {
 /** Runs further apart than this share of the window leave a gap between them, of which nothing is known. */
 const MAX_GAP_SHARE = 0.5;
 
+/** Milliseconds: four times the longest run. */
+const MIN_ABSENCE = 3_600_000;
+
 /** @param window milliseconds for which few files have to be found. */
 export function takeNotice(before: Stability | undefined, seen: StabilitySighting, window: number): Stability {
   const { now, hasFewFiles, isThresholdPassed, fewFiles } = seen;
-  const retirement = before?.retirement;
+  const retirement = before && isAbsence(before.seenAt, now, window) ? undefined : before?.retirement;
   const mountTargetIds = seen.mountTargetIds.filter((id) => id !== retirement?.mountTargetId).sort();
   const known = before !== undefined && isWithoutGap(before.seenAt, now, window) ? before : undefined;
   const isSame = known?.fewFiles === fewFiles && String(known.mountTargetIds) === String(mountTargetIds);
@@ -57,6 +60,11 @@ export function takeNotice(before: Stability | undefined, seen: StabilitySightin
     fewFiles,
     retirement,
   };
+}
+
+/** Whether nobody has looked for so long that a retirement is over, such as after a time without scale-in. */
+function isAbsence(seenAt: number, now: number, window: number): boolean {
+  return Math.abs(now - seenAt) > Math.max(MIN_ABSENCE, MAX_GAP_SHARE * window);
 }
 
 /** A clock that was set back leaves one, too. */

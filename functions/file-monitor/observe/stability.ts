@@ -1,5 +1,7 @@
+import { MountTableError, parseMountTable } from "@efs-mount-autoscaling/mount-table";
+import { readParameter } from "../aws/parameter.ts";
 import { AwsCallError } from "../aws/session.ts";
-import { type ScaleInObservation, whyNotNow } from "../decide/scale-in.ts";
+import { type PublishedTable, type ScaleInObservation, whyNotNow } from "../decide/scale-in.ts";
 import { takeNotice } from "../decide/stability.ts";
 import type { CountReport } from "../result.ts";
 import type { Run } from "../run.ts";
@@ -33,9 +35,11 @@ export async function observeStability(
     fewFiles: Math.ceil(scaleIn.share * settings.fileCountThreshold),
     mountTargetIds: account.mountTargets.map(({ mountTargetId }) => mountTargetId),
   };
-  const observation = { now, stability: takeNotice(kept.stability, sighting, scaleIn.window) };
-  if (whyNotNow({ ...account, scaleIn: observation }, scaleIn) !== undefined) return observation;
+  const stability = takeNotice(kept.stability, sighting, scaleIn.window);
+  let observation: ScaleInObservation = { now, stability, table: "unknown" };
   try {
+    observation = { ...observation, table: await readTable(run) };
+    if (whyNotNow({ ...account, scaleIn: observation }, scaleIn) !== undefined) return observation;
     return { ...observation, surroundings: await observeSurroundings(run, account, scaleIn) };
   } catch (error) {
     if (!(error instanceof AwsCallError)) throw error;
@@ -48,4 +52,18 @@ export async function observeStability(
 function hasFewFiles(counted: Counted, { share }: ScaleInSettings): boolean {
   const { fileCount, countComplete, skipped, thresholdAfterScaleIn } = counted;
   return countComplete && skipped.count === 0 && fileCount < share * thresholdAfterScaleIn;
+}
+
+async function readTable({ aws, settings }: Run): Promise<PublishedTable | undefined> {
+  const parameter = await readParameter(aws, settings.parameterName);
+  if (parameter === undefined) return undefined;
+  try {
+    const { mount_targets: targets } = parseMountTable(parameter.value);
+    const retiringSince = new Map(targets.map((target) => [target.mount_target_id, target.retiring_since]));
+    return { writtenAt: parameter.lastModified, retiringSince };
+  } catch (error) {
+    // What comes next in the run mends it.
+    if (error instanceof MountTableError) return undefined;
+    throw error;
+  }
 }

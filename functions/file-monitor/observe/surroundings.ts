@@ -1,13 +1,11 @@
 /**
  * What is around the mount targets: all that a retirement must not disturb.
  */
-import { MountTableError, parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { listAlarmsThatAreOn } from "../aws/alarms.ts";
 import { describeSecurityGroups, type MountTargetDescription } from "../aws/file-system.ts";
 import { listZonesOf } from "../aws/network-interfaces.ts";
-import { readParameter } from "../aws/parameter.ts";
 import { describeService } from "../aws/service.ts";
-import { candidatesOf, type PublishedTable, type Surroundings } from "../decide/scale-in.ts";
+import { candidatesOf, type Surroundings } from "../decide/scale-in.ts";
 import type { Run } from "../run.ts";
 import type { ScaleInSettings } from "../settings.ts";
 import type { Account } from "./account.ts";
@@ -20,14 +18,13 @@ export async function observeSurroundings(
 ): Promise<Surroundings> {
   const { aws } = run;
   const { service: name, taskSecurityGroupId, alarmTopicArn } = settings;
-  const [securityGroupIds, table, service, taskZones, alarms] = await Promise.all([
+  const [securityGroupIds, service, taskZones, alarms] = await Promise.all([
     securityGroupsOf(run, candidatesOf(account, settings)),
-    readTable(run),
     describeService(aws, name),
     taskSecurityGroupId === undefined ? [] : listZonesOf(aws, taskSecurityGroupId),
     alarmTopicArn === undefined ? [] : listAlarmsThatAreOn(aws, alarmTopicArn),
   ]);
-  return { securityGroupIds, table, service, taskZones, alarms };
+  return { securityGroupIds, service, taskZones, alarms };
 }
 
 async function securityGroupsOf(
@@ -38,20 +35,4 @@ async function securityGroupsOf(
     async ({ mountTargetId }) => [mountTargetId, await describeSecurityGroups(aws, mountTargetId)] as const,
   );
   return new Map(await Promise.all(entries));
-}
-
-async function readTable({ aws, settings }: Run): Promise<PublishedTable | undefined> {
-  const parameter = await readParameter(aws, settings.parameterName);
-  if (parameter === undefined) return undefined;
-  try {
-    const { mount_targets: targets } = parseMountTable(parameter.value);
-    const retiring = targets.flatMap(({ mount_target_id: id, retiring_since: since }) =>
-      since === undefined ? [] : [[id, since] as const],
-    );
-    return { writtenAt: parameter.lastModified, retiringSince: new Map(retiring) };
-  } catch (error) {
-    // What comes next in the run mends it.
-    if (error instanceof MountTableError) return undefined;
-    throw error;
-  }
 }

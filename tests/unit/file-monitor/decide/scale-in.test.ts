@@ -56,18 +56,24 @@ const service = (primary: Deployment | undefined = deployment(), otherDeployment
 const retirement: Retirement = { mountTargetId: "fsmt-c", since: NOW - HOUR, isFinal: false };
 const markedAt = (writtenAt: number, marked: Retirement | null = retirement) => ({
   writtenAt: new Date(writtenAt),
-  retiringSince: new Map(marked === null ? [] : [[marked.mountTargetId, retirementTime(marked)]]),
+  retiringSince: new Map([
+    ...ZONES.map((zone): [string, undefined] => [`fsmt-${zone}`, undefined]),
+    ...(marked === null ? [] : [[marked.mountTargetId, retirementTime(marked)] as const]),
+  ]),
 });
+
+type Around = Partial<Surroundings> & Partial<Pick<ScaleInObservation, "table">>;
 
 interface Parts {
   readonly seen?: Partial<Observation>;
   readonly stability?: Partial<Stability>;
-  readonly surroundings?: Partial<Surroundings>;
+  readonly surroundings?: Around;
   readonly blind?: boolean;
   readonly settings?: Partial<ScaleInSettings>;
 }
 
-function observation({ seen, stability, surroundings, blind }: Parts): Observation {
+function observation({ seen, stability, surroundings = {}, blind }: Parts): Observation {
+  const { table = markedAt(NOW - 31 * HOUR, null), ...around } = surroundings;
   const scaleIn: ScaleInObservation = {
     now: NOW,
     stability: {
@@ -79,15 +85,15 @@ function observation({ seen, stability, surroundings, blind }: Parts): Observati
       retirement: undefined,
       ...stability,
     },
+    table: "table" in surroundings ? surroundings.table : table,
     surroundings: blind
       ? undefined
       : {
           securityGroupIds: new Map(ZONES.map((zone) => [`fsmt-${zone}`, ["sg-monitor"]])),
-          table: markedAt(NOW - 31 * HOUR, null),
           service: service(),
           taskZones: [],
           alarms: [],
-          ...surroundings,
+          ...around,
         },
   };
   return {
@@ -326,6 +332,19 @@ describe("while one is retiring", () => {
         blind: true,
       },
       "delete fsmt-c: its deletion has begun",
+    ],
+    [
+      "a deletion that has begun is not finished where routers use it again",
+      {
+        surroundings: { ...around, table: markedAt(written, null) },
+        stability: { retirement: { ...retirement, isFinal: true } },
+      },
+      stay,
+    ],
+    [
+      "nothing is deleted while the table can't be read",
+      { surroundings: { ...around, table: "unknown" }, stability: { retirement: { ...retirement, isFinal: true } } },
+      "retire fsmt-c: the mount table can't be read",
     ],
     [
       "once EFS deletes it, there is nothing more to do",

@@ -73,3 +73,14 @@ test("the mount target that is being retired is none of those that stay, from it
   const takenBack = takeNotice({ ...marked, retirement: undefined }, seen(70 * MINUTE), WINDOW);
   expect(takenBack).toMatchObject({ stableSince: 70 * MINUTE });
 });
+
+test("a retirement is over when nobody has looked for an hour, or for half the window", () => {
+  const retirement = { mountTargetId: "fsmt-b", since: 0, isFinal: true };
+  const before = { ...after(60), retirement };
+  const later = (minutes: number, window: number) =>
+    takeNotice(before, seen((60 + minutes) * MINUTE), window).retirement;
+  expect(later(60, WINDOW)).toEqual(retirement);
+  expect(later(61, WINDOW)).toBeUndefined();
+  expect(later(180, 6 * WINDOW)).toEqual(retirement);
+  expect(later(181, 6 * WINDOW)).toBeUndefined();
+});
