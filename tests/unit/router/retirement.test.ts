@@ -110,7 +110,7 @@ describe("a mount target that is retiring", () => {
       const network = new MemoryNetwork(3);
       const hotSpots = new HotSpots({ share: 0.05, log: memoryLog().log });
       const routing = { strategy, ownZone: "ap-northeast-1c" };
-      const { router, targetOf } = await start(network, { hotSpots, routing });
+      const { router, targetOf } = await start(network, { hotSpots, routing, drainTimeout: 60_000 });
       for (const server of network.servers) {
         await router.useTable(network.table);
         await useAll(router, 60);
