@@ -1,7 +1,13 @@
 /** What this router says of itself. */
-import type { Meter } from "../metering/meter.ts";
-import { METERED_KINDS, type Metered } from "../metering/metering.ts";
-import { PRICES_AS_OF, pricesOf, throughputCost, zoneCost } from "../metering/prices.ts";
+import {
+  METERED_KINDS,
+  type Meter,
+  type Metered,
+  PRICES_AS_OF,
+  pricesOf,
+  throughputCost,
+  zoneCost,
+} from "@efs-mount-autoscaling/metering";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import type { Changes } from "./changes.ts";
 import type { Bounds, Costs, HotSpot, TaskStatus } from "./document.ts";
