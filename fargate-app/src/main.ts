@@ -5,6 +5,7 @@ import { connectNfs } from "nfs-client";
 import { secretSource } from "./authentication/secret.ts";
 import { loadStatusAssets } from "./http/routes/status/assets.ts";
 import { createLog } from "./log.ts";
+import { regionSources } from "./region/sources.ts";
 import { mountTableSources } from "./router/mount-table-sources.ts";
 import { run } from "./service.ts";
 
@@ -32,6 +33,7 @@ run({
   connect: connectNfs,
   tokenSource: secretSource,
   mountTableSources,
+  regionSources,
   // A bundle of their own (build.ts), which is not loaded before someone wants to see them.
   loadDocsAssets: async () => (await import("./http/routes/docs/assets.ts")).loadDocsAssets(),
   // Beside this bundle.

@@ -1,7 +1,9 @@
 /** The router's metrics for Prometheus. Labels have few values: mount targets, operations, methods, routes, statuses. */
 
 import { METERED_KINDS, type Meter, type Metered } from "@efs-mount-autoscaling/metering";
+import { ROLES } from "@efs-mount-autoscaling/mount-table";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Region } from "./region/region.ts";
 import type { RoutedFiles } from "./router/routed-files.ts";
 import { OPERATIONS, type OperationObserver } from "./router/statistics.ts";
 import type { Target } from "./router/target.ts";
@@ -140,6 +142,54 @@ export class Metrics {
       collect() {
         this.reset();
         this.inc(files.bytesAcrossZones ?? 0);
+      },
+    });
+  }
+
+  /** Adds what this router may do as one of two regions. */
+  watchRegion(region: Region): void {
+    const registers = this.#registers;
+    new Gauge({
+      name: "router_region_role",
+      help: "1 for the role of this region, 0 for the others.",
+      labelNames: ["role"],
+      registers,
+      collect() {
+        for (const role of ROLES) this.set({ role }, region.role?.role === role ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: "router_region_epoch",
+      help: "The epoch of this region's role.",
+      registers,
+      collect() {
+        this.set(region.role?.epoch ?? Number.NaN);
+      },
+    });
+    new Gauge({
+      name: "router_region_writable",
+      help: "1 where this router may write, else 0.",
+      registers,
+      collect() {
+        this.set("until" in region.verdict ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: "router_replica_lag_seconds",
+      help: "How far the replica that a standby serves is behind, at most.",
+      registers,
+      collect() {
+        this.set((region.replicaLag ?? Number.NaN) / 1_000);
+      },
+    });
+    new Counter({
+      name: "router_writes_refused_total",
+      help: "Writes that were refused because of the role of this region.",
+      labelNames: ["reason"],
+      registers,
+      collect() {
+        this.reset();
+        for (const [reason, count] of region.refused) this.inc({ reason }, count);
       },
     });
   }

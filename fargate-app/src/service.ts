@@ -13,6 +13,8 @@ import type { DocsAssets } from "./http/routes/docs/routes.ts";
 import type { StatusAssets } from "./http/routes/status/assets.ts";
 import { closeServer, createServer } from "./http/server.ts";
 import { Metrics } from "./metrics.ts";
+import { Region } from "./region/region.ts";
+import type { RegionSources } from "./region/sources.ts";
 import { MountTableRefresh } from "./router/mount-table-refresh.ts";
 import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";
 import { OrphanSweep } from "./router/orphan-sweep.ts";
@@ -33,6 +35,8 @@ export interface World {
   readonly tokenSource: (secretId: string) => TokenSource;
   /** Where the mount table can be, best first. */
   readonly mountTableSources: (settings: Settings) => readonly MountTableSource[];
+  /** Where the role of the region is, in an SSM parameter of this name. */
+  readonly regionSources: (parameterName: string, settings: Settings) => RegionSources;
   readonly loadDocsAssets: () => Promise<DocsAssets>;
   readonly loadStatusAssets: () => Promise<StatusAssets>;
   /** The other tasks of the service, for the status page. */
@@ -97,11 +101,17 @@ async function startService(
 ): Promise<Service> {
   const { log, connect, mountTableSources, loadDocsAssets, onReload } = world;
   const sources = mountTableSources(settings);
+  const { regionParameterName, roleLease: lease, readAfterTimeout } = settings;
+  const ownRegion =
+    regionParameterName === undefined
+      ? undefined
+      : new Region({ sources: world.regionSources(regionParameterName, settings), lease, readAfterTimeout, log });
   const [current, tls, task, tokens] = await Promise.all([
     loadMountTable(sources, log),
     settings.nfsTls && mountTargetTls(settings.nfsTls),
     thisTask(settings.taskMetadataUri, log),
     starting,
+    ownRegion?.poll(),
   ]);
   const metrics = new Metrics();
   const id = task.arn === undefined ? hostname() : task.arn.slice(task.arn.lastIndexOf("/") + 1);
@@ -127,9 +137,11 @@ async function startService(
   metrics.watchCosts(files, meter);
   const report = new TaskReport({ id, files, meter, region: settings.region, changes });
   const watch = watchService(world, settings, task, report);
+  if (ownRegion !== undefined) metrics.watchRegion(ownRegion);
 
   let stopping = false;
   try {
+    ownRegion?.watch();
     // Mount targets are not reachable for up to minutes after they were created. Meanwhile the router listens, and says
     // that it lives, and is not ready.
     const connected = files.connected(startTimeout);
@@ -153,6 +165,7 @@ async function startService(
       metrics,
       meter,
       region,
+      ownRegion,
       log,
       accessLog,
       limits,
@@ -170,16 +183,22 @@ async function startService(
       use: (table) => files.useTable(table),
       log,
     });
-    onReload(() => refresh.now());
+    onReload(() => {
+      refresh.now();
+      void ownRegion?.poll();
+    });
     const orphanSweep = new OrphanSweep({
       interval: settings.orphanSweepInterval,
       olderThan: settings.orphanAge,
       files,
+      mayWrite: () => ownRegion === undefined || "until" in ownRegion.verdict,
       log,
     });
+    ownRegion?.onLoss(() => orphanSweep.interrupt());
     const stop = async () => {
       stopping = true;
       refresh.stop();
+      ownRegion?.stop();
       orphanSweep.stop();
       tokens?.stop();
       const cutOff = await closeServer(app, settings.shutdownTimeout);
@@ -194,6 +213,7 @@ async function startService(
   } catch (error) {
     watch.stop();
     report.stop();
+    ownRegion?.stop();
     await files.close();
     meter.stop();
     throw error;

@@ -62,6 +62,12 @@ export interface Settings {
   /** The secret with the token that clients must have. Everyone may use the API where undefined. */
   readonly apiTokenSecretId: string | undefined;
   readonly apiTokenRefreshInterval: number;
+  /** The SSM parameter with the role of this region. There is one region where undefined. */
+  readonly regionParameterName: string | undefined;
+  /** For which a router may write without confirming that its region is the primary. */
+  readonly roleLease: number;
+  /** For a read to wait until the replica has a write. */
+  readonly readAfterTimeout: number;
 }
 
 const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
@@ -128,14 +134,14 @@ const APPEND_SHARE = 1 / 4;
 
 const ON_OFF = oneOf(["on", "off"]);
 
+const PARAMETER_NAME = text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)");
+
 const variables = z.object({
-  SSM_PARAMETER_NAME: text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)").default(
-    "/efs-mount-autoscaling/mount-targets",
-  ),
-  STATUS_PARAMETER_NAME: text(
-    /^[\w./-]{1,1011}$/,
-    "the name of an SSM parameter (letters, digits, . - _ /)",
-  ).optional(),
+  SSM_PARAMETER_NAME: PARAMETER_NAME.default("/efs-mount-autoscaling/mount-targets"),
+  STATUS_PARAMETER_NAME: PARAMETER_NAME.optional(),
+  REGION_PARAMETER_NAME: PARAMETER_NAME.optional(),
+  ROLE_LEASE_SECONDS: seconds(3600, 1).default(120_000),
+  READ_AFTER_TIMEOUT_SECONDS: seconds(60, 0).default(2_000),
   EFS_FILE_SYSTEM_ID: text(/^fs-[0-9a-f]+$/, "an EFS file system id like fs-0123abcd"),
   DEFAULT_MOUNT_TARGETS: z.string().transform(toMountTable).optional(),
   HOST: z.string().default("0.0.0.0"),
@@ -274,5 +280,8 @@ function toSettings(environment: Environment): Settings {
     },
     apiTokenSecretId: environment.API_TOKEN_SECRET_ID,
     apiTokenRefreshInterval: environment.API_TOKEN_REFRESH_SECONDS,
+    regionParameterName: environment.REGION_PARAMETER_NAME,
+    roleLease: environment.ROLE_LEASE_SECONDS,
+    readAfterTimeout: environment.READ_AFTER_TIMEOUT_SECONDS,
   };
 }

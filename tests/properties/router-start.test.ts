@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
+import { regionSources } from "../../fargate-app/src/region/sources.ts";
 import { fixedSource } from "../../fargate-app/src/router/mount-table-sources.ts";
 import { type ExitCode, run } from "../../fargate-app/src/service.ts";
 import { MemoryNetwork, memoryLog } from "../support/memory-router.ts";
@@ -27,6 +28,7 @@ async function runOnce(network: MemoryNetwork) {
     connect: network.connect,
     tokenSource: (name) => ({ name, load: async () => [] }),
     mountTableSources: () => [fixedSource("the test", network.table)],
+    regionSources,
     loadDocsAssets: async () => ({ css: "", script: "" }),
     ...noStatusPage,
     stop: stopped,

@@ -8,6 +8,7 @@ import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod
 import type { Logger } from "pino";
 import type { ApiTokens } from "../authentication/api-tokens.ts";
 import type { Metrics } from "../metrics.ts";
+import type { Region } from "../region/region.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import { type HttpLimits, serverOptions } from "./limits.ts";
 import { answerMalformedRequest } from "./malformed-request.ts";
@@ -22,6 +23,7 @@ import { problems, sendProblem } from "./plugins/problems.ts";
 import { protocolChecks } from "./plugins/protocol-checks.ts";
 import { rateLimit } from "./plugins/rate-limit.ts";
 import { securityHeaders } from "./plugins/security-headers.ts";
+import { twoRegions } from "./plugins/two-regions.ts";
 import { costRoutes } from "./routes/costs.ts";
 import { type DocsAssets, docsRoutes } from "./routes/docs/routes.ts";
 import { readRoutes } from "./routes/files/read.ts";
@@ -30,6 +32,7 @@ import { writeRoutes } from "./routes/files/write.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { hotSpotRoutes } from "./routes/hot-spots.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import { regionRoutes } from "./routes/region.ts";
 import { type StatusPageOptions, statusRoutes } from "./routes/status/routes.ts";
 import { targetRoutes } from "./routes/targets.ts";
 
@@ -39,6 +42,8 @@ export interface ServerOptions {
   readonly meter: Meter;
   /** The AWS region, whose prices count. */
   readonly region?: string | undefined;
+  /** What may be done as one of two regions. Everything where undefined: there is one. */
+  readonly ownRegion?: Region | undefined;
   readonly log: Logger;
   /** Log every request, not only those that fail. */
   readonly accessLog: boolean;
@@ -61,7 +66,7 @@ const CLOSE_POLL_INTERVAL = 20;
 
 /** The hooks of the plugins run in the order in which the plugins are registered. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { files, metrics, meter, region, accessLog, limits, tokens, isStopping, loadDocsAssets, statusPage } = options;
+  const { files, metrics, meter, region, ownRegion, accessLog, limits, tokens, isStopping, loadDocsAssets } = options;
   const log: FastifyBaseLogger = options.log;
   const app = Fastify({
     ...serverOptions(limits),
@@ -100,16 +105,18 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(protocolChecks);
   app.register(pipelining);
   app.register(openApi, { needsToken: tokens !== undefined });
+  if (ownRegion !== undefined) app.register(twoRegions, { region: ownRegion });
 
   app.register(readRoutes, { files });
-  app.register(writeRoutes, { files, limits });
+  app.register(writeRoutes, { files, limits, region: ownRegion });
   app.register(healthRoutes, { files, isStopping });
   app.register(targetRoutes, { files });
   app.register(hotSpotRoutes, { files });
   app.register(costRoutes, { files, meter, region });
+  if (ownRegion !== undefined) app.register(regionRoutes, { region: ownRegion });
   app.register(metricsRoutes, { metrics });
   app.register(docsRoutes, { loadAssets: loadDocsAssets });
-  app.register(statusRoutes, { ...statusPage, files, tokens });
+  app.register(statusRoutes, { ...options.statusPage, files, tokens });
   return app;
 }
 

@@ -16,6 +16,8 @@ export interface OrphanSweepOptions {
   /** Milliseconds without a write, after which a temporary file counts as orphaned. */
   readonly olderThan: number;
   readonly files: Pick<RoutedFiles, "openFile" | "writeFile" | "removeOrphans">;
+  /** Whether the file system may be written to now: no replica is swept. Absent: always. */
+  readonly mayWrite?: () => boolean;
   readonly log: Logger;
 }
 
@@ -47,6 +49,7 @@ export class OrphanSweep {
   readonly #options: OrphanSweepOptions;
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
+  #interrupted = new AbortController();
 
   constructor(options: OrphanSweepOptions) {
     this.#options = options;
@@ -58,6 +61,11 @@ export class OrphanSweep {
     clearTimeout(this.#timer);
   }
 
+  /** Ends a sweep in progress, where the file system may no longer be written to. */
+  interrupt(): void {
+    this.#interrupted.abort();
+  }
+
   #schedule(delay: number): void {
     this.#timer = setTimeout(async () => {
       await this.#sweepIfDue();
@@ -66,7 +74,9 @@ export class OrphanSweep {
   }
 
   async #sweepIfDue(): Promise<void> {
-    const { interval, files, log } = this.#options;
+    const { interval, files, mayWrite, log } = this.#options;
+    if (mayWrite?.() === false) return;
+    this.#interrupted = new AbortController();
     try {
       const before = await readClaim(files);
       if (before !== undefined && !isDue(before, interval)) return;
@@ -82,7 +92,8 @@ export class OrphanSweep {
 
   async #sweep(): Promise<void> {
     const { olderThan, files, log } = this.#options;
-    const report = await files.removeOrphans({ ...LIMITS, olderThan, signal: this.#stopped.signal });
+    const signal = AbortSignal.any([this.#stopped.signal, this.#interrupted.signal]);
+    const report = await files.removeOrphans({ ...LIMITS, olderThan, signal });
     const { examined, removed, complete } = report;
     const passedOver = report.passedOver.count;
     const examples = report.passedOver.examples.map(({ path, reason }) => `${path}: ${reason.message}`);

@@ -14,6 +14,7 @@ export {
   parseRegionRole,
   type RegionRole,
   RegionRoleError,
+  ROLES,
   type Role,
   serializeRegionRole,
   supersedes,

@@ -13,7 +13,7 @@
 import * as z from "zod";
 import { parseDocument, serializeDocument } from "./document.ts";
 
-const ROLES = ["primary", "standby", "frozen"] as const;
+export const ROLES = ["primary", "standby", "frozen"] as const;
 
 const TIME = "must be a time in UTC like 2026-11-29T00:00:00Z";
 const URL = "must be a URL like https://files.example";
@@ -67,8 +67,8 @@ export type Takeover = z.infer<typeof takeoverSchema>;
  * The whole document. Unknown keys are kept.
  *
  * - `epoch` counts the declarations of a primary: see {@link nextEpoch}. A standby's is the highest that it was told.
- * - `alone`: the peer cannot take over, since it has no replica of this file system, or is lost. Only then may a primary
- *   take writes without confirming its role.
+ * - `alone`: the two regions are no pair. A primary that is alone takes writes without confirming its role: the peer has no
+ *   replica of its file system, or is lost. A standby that is alone may lack what the primary has.
  * - `takeovers`: the latest ones, oldest first.
  * - `changed_at` increases with every change, also within an epoch.
  */

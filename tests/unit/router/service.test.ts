@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
+import { regionSources } from "../../../fargate-app/src/region/sources.ts";
 import { fixedSource, type MountTableSource } from "../../../fargate-app/src/router/mount-table-sources.ts";
 import { run } from "../../../fargate-app/src/service.ts";
 import { MemoryNetwork, memoryLog } from "../../support/memory-router.ts";
@@ -48,6 +49,7 @@ test.each([
       return { name, load };
     },
     mountTableSources: () => sources,
+    regionSources,
     loadDocsAssets: async () => ({ css: "", script: "" }),
     ...noStatusPage,
     stop: new Promise(() => {}),
@@ -69,6 +71,7 @@ test("a router that is told to stop answers what comes over open connections, an
     connect: network.connect,
     tokenSource: (name) => ({ name, load: async () => [] }),
     mountTableSources: () => [table],
+    regionSources,
     loadDocsAssets: async () => ({ css: "", script: "" }),
     ...noStatusPage,
     stop: new Promise((resolve) => {
@@ -119,6 +122,7 @@ describe("a router whose mount targets cannot be reached yet", () => {
       connect: network.connect,
       tokenSource: (name) => ({ name, load: async () => [] }),
       mountTableSources: () => [table],
+      regionSources,
       loadDocsAssets: async () => ({ css: "", script: "" }),
       ...noStatusPage,
       stop: new Promise((resolve) => {

@@ -11,6 +11,18 @@ interface OpenApiOptions {
 /** For the schema of a route that is open to everyone. */
 export const NO_SECURITY = [];
 
+const DESCRIPTION = `Files on one file system, over all of its mount targets.
+
+Where the file system is replicated to a second region, one region is the primary. The other one is a standby: it serves
+reads from its replica, and says in \`x-replica-lag-seconds\` how far that is behind at most. Everything else it answers
+with 403; \`primary\` in the problem document is the primary's address. While the regions change roles, writes are answered
+with 503 and \`Retry-After\`.
+
+To read your own writes in any region, keep \`x-write-token\` of the response to a write, and send it with reads as
+\`x-read-after\`. Where the replica does not have the write yet, the read waits for a short time, and is then redirected
+to the primary (307). A read is answered with 409 and the code \`WRITE_LOST\` where the write was made in a region that was
+lost before it was replicated.`;
+
 const BEARER_SECURITY = {
   components: { securitySchemes: { bearerAuth: { type: "http" as const, scheme: "bearer" } } },
   security: [{ bearerAuth: [] }],
@@ -35,7 +47,7 @@ export const openApi = fp<OpenApiOptions>(
         ...(needsToken ? BEARER_SECURITY : {}),
         info: {
           title: "efs-mount-autoscaling router",
-          description: "Files on one file system, over all of its mount targets.",
+          description: DESCRIPTION,
           version: "1",
         },
         tags: [{ name: "files" }, { name: "operations" }],

@@ -15,6 +15,7 @@ import {
   ProtocolError,
 } from "nfs-client";
 import * as z from "zod";
+import { NotPrimaryError } from "../../region/region.ts";
 import { UnavailableError } from "../../router/failures.ts";
 import { PathError } from "../../routing/path.ts";
 
@@ -27,7 +28,11 @@ const problemSchema = z.object({
   code: z
     .string()
     .optional()
-    .describe("What went wrong, for programs: an NFS status such as `NFS4ERR_NOENT`, or `OUTCOME_UNKNOWN`."),
+    .describe(
+      "What went wrong, for programs: an NFS status such as `NFS4ERR_NOENT`, `OUTCOME_UNKNOWN`, or `NOT_PRIMARY` and " +
+        "`WRITE_LOST` where there are two regions.",
+    ),
+  primary: z.url().optional().describe("Where there are two regions, and the other one is the primary: its address."),
 });
 
 type Problem = z.infer<typeof problemSchema>;
@@ -43,6 +48,7 @@ export const PROBLEM_RESPONSE = {
 interface ProblemOptions extends ErrorOptions {
   /** Of the response. */
   readonly headers?: Readonly<Record<string, string>>;
+  readonly code?: string;
 }
 
 /** A response other than the one that was asked for. */
@@ -50,11 +56,13 @@ export class ProblemError extends Error {
   override readonly name = "ProblemError";
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly code: string | undefined;
 
   constructor(status: number, detail: string, options: ProblemOptions = {}) {
     super(detail, options);
     this.status = status;
     this.headers = options.headers ?? {};
+    this.code = options.code;
   }
 }
 
@@ -130,8 +138,9 @@ export function problemOf(error: unknown): Problem {
     // Not 502 or 503: many clients and proxies retry by themselves after those.
     return problem(500, "A mount target was lost: the change may have been made, or not", "OUTCOME_UNKNOWN");
   }
+  if (error instanceof NotPrimaryError) return ofNotPrimary(error);
   const [status, detail] = statusAndDetailOf(error) ?? [500, "The router failed; its log says more"];
-  return problem(status, detail);
+  return problem(status, detail, error instanceof ProblemError ? error.code : undefined);
 }
 
 function statusAndDetailOf(error: unknown): StatusAndDetail | undefined {
@@ -149,6 +158,14 @@ function statusAndDetailOf(error: unknown): StatusAndDetail | undefined {
   }
   if (error instanceof DeadlineError) return [504, "The operation took too long"];
   return refusedByFastify(error);
+}
+
+/** 403 where the other region is to be asked; 503 where this one is to be asked again. */
+function ofNotPrimary({ refusal, message, primaryUrl: primary }: NotPrimaryError): Problem {
+  // As with a mount target that was lost: clients must not retry this by themselves.
+  if (refusal === "lost") return problem(500, message, "OUTCOME_UNKNOWN");
+  const status = refusal === "standby" || refusal === "superseded" ? 403 : 503;
+  return { ...problem(status, message, "NOT_PRIMARY"), ...(primary !== undefined && { primary }) };
 }
 
 /** Fastify's own errors say what was wrong with the request. */

@@ -4,10 +4,12 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { etagOf, type FileAttributes, isStatus, MemoryBudget } from "nfs-client";
 import * as z from "zod";
+import type { Region } from "../../../region/region.ts";
 import type { WriteCondition } from "../../../router/file-write.ts";
 import type { RoutedFiles } from "../../../router/routed-files.ts";
 import { type FilePath, filePath } from "../../../routing/path.ts";
 import type { HttpLimits } from "../../limits.ts";
+import { WRITE_TOKEN_HEADER } from "../../plugins/two-regions.ts";
 import { type ConditionalRequest, evaluate, isConditional } from "../../semantics/preconditions.ts";
 import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
 import { isEntityTagList, lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
@@ -17,6 +19,7 @@ import { FILES_URL, fileOf, resourceOf } from "./resource.ts";
 interface WriteRoutesOptions {
   readonly files: RoutedFiles;
   readonly limits: HttpLimits;
+  readonly region: Region | undefined;
 }
 
 const tags = ["files"];
@@ -32,7 +35,7 @@ const withoutAppend = z.looseObject({}).refine(({ append }) => append === undefi
   error: "is not for PUT, which replaces the file: POST appends",
 });
 
-export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app, { files, limits }) => {
+export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app, { files, limits, region }) => {
   const { memory } = files;
   const appendMemory = new MemoryBudget(limits.appendMemory);
 
@@ -56,11 +59,11 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     handler: async (request, reply) => {
       const path = fileOf(request.originalUrl);
       refuseParts(request.headers);
-      const condition = await uploadCondition(files, path, request);
-      const { attributes, created } = await withBody(reply.raw, limits, memory, (body) =>
-        files.writeFile(path, body, condition),
-      );
-      return describe(reply.code(created ? 201 : 204), attributes).send();
+      const { attributes, created } = await asPrimary(region, async () => {
+        const condition = await uploadCondition(files, path, request);
+        return withBody(reply.raw, limits, memory, (body) => files.writeFile(path, body, condition));
+      });
+      return describe(reply.code(created ? 201 : 204), attributes, region).send();
     },
   });
 
@@ -81,11 +84,13 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
       if (request.query.append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
       const path = fileOf(request.originalUrl);
       refuseParts(request.headers);
-      const condition = await uploadCondition(files, path, request);
-      const attributes = await withWholeBody(reply.raw, limits, { allowance: appendMemory, shared: memory }, (body) =>
-        files.appendFile(path, body, condition),
-      );
-      return describe(reply.code(204), attributes).send();
+      const attributes = await asPrimary(region, async () => {
+        const condition = await uploadCondition(files, path, request);
+        return withWholeBody(reply.raw, limits, { allowance: appendMemory, shared: memory }, (body) =>
+          files.appendFile(path, body, condition),
+        );
+      });
+      return describe(reply.code(204), attributes, region).send();
     },
   });
 
@@ -101,16 +106,25 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     handler: async (request, reply) => {
       const resource = resourceOf(request.originalUrl);
       const path = filePath(resource.path);
-      if (resource.kind === "directory") await requireDirectory(files, path);
-      const condition = await writeCondition(files, path, request);
-      if (condition === "absent") {
-        throw (await files.exists(path)) ? preconditionFailed() : new ProblemError(404, `There is no file at ${path}`);
-      }
-      await files.deleteFile(path, condition);
-      return reply.code(204).send();
+      await asPrimary(region, async () => {
+        if (resource.kind === "directory") await requireDirectory(files, path);
+        const condition = await writeCondition(files, path, request);
+        if (condition === "absent") {
+          throw (await files.exists(path))
+            ? preconditionFailed()
+            : new ProblemError(404, `There is no file at ${path}`);
+        }
+        await files.deleteFile(path, condition);
+      });
+      return withToken(reply.code(204), region).send();
     },
   });
 };
+
+/** One region is always the primary. */
+function asPrimary<Result>(region: Region | undefined, change: () => Promise<Result>): Promise<Result> {
+  return region === undefined ? change() : region.write(change);
+}
 
 async function requireDirectory(files: RoutedFiles, path: FilePath): Promise<void> {
   const { type } = await files.stat(path);
@@ -183,7 +197,13 @@ async function currentVersion(files: RoutedFiles, path: FilePath): Promise<FileA
   }
 }
 
-function describe(reply: FastifyReply, attributes: FileAttributes): FastifyReply {
+function describe(reply: FastifyReply, attributes: FileAttributes, region: Region | undefined): FastifyReply {
   const validators = validatorsOf(attributes);
-  return reply.headers({ etag: validators.etag, "last-modified": lastModifiedHeader(validators) });
+  reply.headers({ etag: validators.etag, "last-modified": lastModifiedHeader(validators) });
+  return withToken(reply, region, attributes.modifiedAt);
+}
+
+/** With two regions, a response to a change says what a read in the other one is to wait for. */
+function withToken(reply: FastifyReply, region: Region | undefined, modifiedAt?: number): FastifyReply {
+  return region === undefined ? reply : reply.header(WRITE_TOKEN_HEADER, region.tokenOf(modifiedAt));
 }

@@ -1,0 +1,413 @@
+/**
+ * What to do next: pure decisions.
+ *
+ * Nothing is remembered from one step to the next but what both regions themselves say. So a run may be ended at any
+ * step, by a crash or an operator, and another run of the same or of another command goes on from what it finds.
+ *
+ * Three rules make that safe:
+ * - Whoever is to be the next primary declares it first, in its own region, with a higher epoch. Routers of the old one
+ *   that see it stop at once; those that cannot see it stop when their lease ends. Only then the role is written.
+ * - A primary confirms its role again before it gets a replica, which somebody could promote. Only `standby-is-lost` ends
+ *   that, on the operator's word.
+ * - A region without the primary's data is not promoted before it is a complete replica.
+ */
+import { nextEpoch, type RegionRole } from "@efs-mount-autoscaling/mount-table";
+import { type Action, type Observation, otherSide, type RegionView, type Side } from "./observation.ts";
+
+export const COMMANDS = ["promote", "failback", "standby-is-lost"] as const;
+
+export interface Command {
+  readonly name: (typeof COMMANDS)[number];
+  /** The region that takes over, comes back, or goes on alone. */
+  readonly side: Side;
+  /** The operator knows that the old primary is gone, although it may seem to be there. */
+  readonly primaryIsLost: boolean;
+}
+
+/** Milliseconds. */
+export interface Limits {
+  /** For which a router may write without confirming that its region is the primary. */
+  readonly lease: number;
+  /** For a read of a parameter to be stale, and for clocks to differ. */
+  readonly margin: number;
+  /** The replica may be so far behind when writes are frozen: they stay frozen until it has caught up. */
+  readonly maxLag: number;
+  /** For the replication to be ended, and the replica to take writes. AWS says several minutes. */
+  readonly deletionTimeout: number;
+  /** For a replica to have everything for the first time. */
+  readonly firstSyncTimeout: number;
+  /** For a replica to have the last writes, while nobody may write. */
+  readonly lastSyncTimeout: number;
+}
+
+const MINUTE = 60_000;
+
+export const DEFAULT_LIMITS = {
+  margin: 5_000,
+  maxLag: 20 * MINUTE,
+  deletionTimeout: 30 * MINUTE,
+  firstSyncTimeout: 24 * 60 * MINUTE,
+  lastSyncTimeout: 60 * MINUTE,
+} as const;
+
+/** `say` is for the operator. */
+export type Decision =
+  | { readonly kind: "act"; readonly action: Action; readonly say: string }
+  /** Until the observation leads to another decision. */
+  | { readonly kind: "wait"; readonly say: string; readonly timeout: number }
+  | { readonly kind: "done"; readonly state: "paired" | "alone"; readonly primary: Side; readonly say: string }
+  | { readonly kind: "refuse"; readonly say: string };
+
+export function nextStep(command: Command, seen: Observation, limits: Limits): Decision {
+  return new Planner(seen, limits).next(command);
+}
+
+/** The takeovers that a document remembers. Tokens of writes before the oldest are years old. */
+const MAX_TAKEOVERS = 10;
+
+/** The region that was declared primary last, and may not be one yet; undefined where nobody was. */
+export function declaredSide(seen: Observation): Side | undefined {
+  const epoch = highestEpoch(seen);
+  if (epoch === 0) return undefined;
+  return owns(seen.home.name, seen.standby.name, epoch) ? "home" : "standby";
+}
+
+function highestEpoch({ home, standby }: Observation): number {
+  return Math.max(home.role?.epoch ?? 0, standby.role?.epoch ?? 0);
+}
+
+function owns(region: string, peer: string, epoch: number): boolean {
+  return epoch > 0 && nextEpoch(epoch - 1, region, peer) === epoch;
+}
+
+/** A region whose role is known. */
+type Known = RegionView & { readonly role: RegionRole };
+
+function isKnown(view: RegionView): view is Known {
+  return view.reachable && view.role !== undefined;
+}
+
+class Planner {
+  readonly #seen: Observation;
+  readonly #limits: Limits;
+
+  constructor(seen: Observation, limits: Limits) {
+    this.#seen = seen;
+    this.#limits = limits;
+  }
+
+  next(command: Command): Decision {
+    switch (command.name) {
+      case "promote":
+        return this.#promote(command.side, command.primaryIsLost);
+      case "failback":
+        return this.#failback(command.side);
+      case "standby-is-lost":
+        return this.#goOnAlone(command.side);
+    }
+  }
+
+  #promote(side: Side, primaryIsLost: boolean): Decision {
+    const target = this.#seen[side];
+    const other = this.#seen[otherSide(side)];
+    if (!isKnown(target)) return refuse(whyUnknown(target));
+    const isDeclared = declaredSide(this.#seen) === side && target.role.epoch === highestEpoch(this.#seen);
+    if (isDeclared && target.role.role === "primary") {
+      if (primaryIsLost && !other.reachable && !target.role.alone) return this.#goOnAlone(side);
+      return this.#demoteOther(side) ?? this.#unfence(side) ?? this.#done(side);
+    }
+    if (isDeclared && target.role.role === "standby") return this.#finishDeclared(side);
+    if (isDeclared && target.role.role === "frozen" && isKnown(other)) {
+      return this.#writeRole(side, { role: "primary" }, `Let ${target.name} take writes again`);
+    }
+    if (!primaryIsLost && (other.reachable || other.routersAnswer)) {
+      const what = other.reachable ? "APIs of" : "routers in";
+      return refuse(
+        `The ${what} ${other.name} still answer: to take over loses what is not replicated yet. ` +
+          "Use failback to change the primary without loss, or --primary-is-lost if that region cannot be used",
+      );
+    }
+    if (target.role.role === "standby" && !hasData(target, side)) {
+      return refuse(
+        `${target.name} does not have all that was written until epoch ${target.role.epoch}: its first sync is not over. ` +
+          `Use failback when ${other.name} can be reached, or restore a backup`,
+      );
+    }
+    if (other.reachable && other.fileSystem === "writable" && !other.fenced) {
+      return act({ kind: "fence", side: otherSide(side) }, `Deny writes to the file system in ${other.name}`);
+    }
+    return this.#declare(side, true);
+  }
+
+  /** Declares the next primary, before it is one: the old one must stop first. */
+  #declare(side: Side, isTakeover: boolean): Decision {
+    const target = this.#seen[side];
+    const epoch = nextEpoch(highestEpoch(this.#seen), target.name, this.#seen[otherSide(side)].name);
+    const until = target.role?.role === "standby" ? (target.replication?.replicatedUntil ?? 0) : target.roleModifiedAt;
+    const takeover = { epoch, replicated_until: new Date(until).toISOString() };
+    const takeovers = [...(target.role?.takeovers ?? []), ...(isTakeover ? [takeover] : [])].slice(-MAX_TAKEOVERS);
+    const loss = isTakeover ? `; what was written after ${takeover.replicated_until} is lost` : "";
+    return this.#writeRole(
+      side,
+      { role: "standby", epoch, takeovers, alone: false },
+      `Declare ${target.name} the next primary, at epoch ${epoch}${loss}`,
+    );
+  }
+
+  /** Makes a region the primary that was declared to be the next one. */
+  #finishDeclared(side: Side): Decision {
+    const target = this.#seen[side];
+    const other = this.#seen[otherSide(side)];
+    const { role } = target;
+    if (role === undefined) return refuse(whyUnknown(target));
+    const isTakeover = role.takeovers.at(-1)?.epoch === role.epoch;
+    // In a planned change the old primary is frozen, and asks its clients to retry, until the new one is there.
+    if (isTakeover) {
+      const demote = this.#demoteOther(side);
+      if (demote !== undefined) return demote;
+    }
+    const { replication } = target;
+    if (replication !== undefined && replication.destination === side && replication.status !== "deleting") {
+      return act(
+        { kind: "delete-replication", side, onlyHereIfNeeded: !other.reachable },
+        `End the replication to ${target.name}`,
+      );
+    }
+    if (target.fileSystem === "replica" || replication?.destination === side) {
+      return wait(`The file system in ${target.name} is becoming writable`, this.#limits.deletionTimeout);
+    }
+    if (target.fileSystem === "overwritable") {
+      return act({ kind: "protect", side }, `Protect the file system in ${target.name} from being overwritten`);
+    }
+    const unfence = this.#unfence(side);
+    if (unfence !== undefined) return unfence;
+    if (!this.#hasStopped(otherSide(side))) return this.#waitForLease(otherSide(side));
+    return this.#writeRole(
+      side,
+      { role: "primary", alone: true },
+      `Make ${target.name} the primary, at epoch ${role.epoch}`,
+    );
+  }
+
+  /** Whether no router of a region can have a lease any more, where the other region was declared primary. */
+  #hasStopped(side: Side): boolean {
+    const { lease, margin } = this.#limits;
+    const old = this.#seen[side];
+    const target = this.#seen[otherSide(side)];
+    if (isKnown(old) && old.role.role !== "primary" && old.roleAge >= lease + margin) return true;
+    const witness = (old.role ?? target.role)?.peer.parameter_name;
+    const since = witness === undefined ? target.replicationAge : target.roleAge;
+    return since >= lease + margin;
+  }
+
+  #waitForLease(side: Side): Decision {
+    const { lease, margin } = this.#limits;
+    return wait(
+      `The routers in ${this.#seen[side].name} stop taking writes within ${(lease + margin) / 1_000} s`,
+      2 * (lease + margin),
+    );
+  }
+
+  /** Tells the region that is not the primary, where it can be told, and does not know it. */
+  #demoteOther(primary: Side): Decision | undefined {
+    const side = otherSide(primary);
+    const { role } = this.#seen[primary];
+    const other = this.#seen[side];
+    if (role === undefined || !isKnown(other)) return undefined;
+    if (other.role.role === "standby" && other.role.epoch === role.epoch) return undefined;
+    return this.#writeRole(
+      side,
+      { role: "standby", epoch: role.epoch, takeovers: role.takeovers, alone: true },
+      `Make ${other.name} a standby, at epoch ${role.epoch}`,
+    );
+  }
+
+  #goOnAlone(side: Side): Decision {
+    const primary = this.#seen[side];
+    const other = this.#seen[otherSide(side)];
+    if (!isKnown(primary)) return refuse(whyUnknown(primary));
+    if (declaredSide(this.#seen) !== side || primary.role.role === "standby") {
+      return refuse(`${primary.name} is not the primary: it cannot go on without ${other.name}`);
+    }
+    if (primary.role.role === "primary" && primary.role.alone) return this.#done(side);
+    return this.#writeRole(
+      side,
+      { role: "primary", alone: true },
+      `Let ${primary.name} take writes without confirming in ${other.name} that it is the primary`,
+    );
+  }
+
+  #failback(home: Side): Decision {
+    for (const view of [this.#seen.home, this.#seen.standby]) if (!isKnown(view)) return refuse(whyUnknown(view));
+    const side = declaredSide(this.#seen);
+    if (side === undefined) return refuse("Neither region was ever the primary");
+    const declared = this.#seen[side];
+    if (declared.role?.epoch !== highestEpoch(this.#seen)) {
+      return refuse(
+        `${declared.name} does not know of epoch ${highestEpoch(this.#seen)}, at which it was declared primary`,
+      );
+    }
+    if (declared.role.role === "standby") return this.#finishDeclared(side);
+    const demote = this.#demoteOther(side);
+    if (demote !== undefined) return demote;
+    const unfence = this.#unfence(side);
+    if (unfence !== undefined) return unfence;
+    if (side === home) return this.#pair(side);
+    return declared.role.role === "frozen" ? this.#handOver(side) : this.#prepareHandOver(side);
+  }
+
+  /** Gives the primary a replica in the other region; undefined when it has one. */
+  #replicate(side: Side): Decision | undefined {
+    const primary = this.#seen[side];
+    const to = otherSide(side);
+    const replica = this.#seen[to];
+    for (const each of [side, to]) {
+      const { replication, name } = this.#seen[each];
+      if (replication === undefined || (replication.source === side && replication.destination === to)) continue;
+      if (replication.status === "deleting") return this.#waitForDeletion(name);
+      return act(
+        { kind: "delete-replication", side: each, onlyHereIfNeeded: true },
+        `End the replication that ${name} is part of`,
+      );
+    }
+    const halves = [primary.replication, replica.replication];
+    if (halves.some((half) => half?.status === "deleting")) return this.#waitForDeletion(primary.name);
+    if (halves.every((half) => half !== undefined)) return undefined;
+    if (halves.some((half) => half !== undefined)) {
+      // AWS shows it in both regions, unless it was deleted in one of them only.
+      const half = primary.replication === undefined ? to : side;
+      if (this.#seen[half].replicationAge < this.#limits.margin) {
+        return wait("The replication is being set up in both regions", this.#limits.deletionTimeout);
+      }
+      return act(
+        { kind: "delete-replication", side: half, onlyHereIfNeeded: true },
+        `End the half of a replication that is left in ${this.#seen[half].name}`,
+      );
+    }
+    // From here on the other region may be promoted: no router of this one may write without confirming its role.
+    const confirm = this.#requireConfirmation(side);
+    if (confirm !== undefined) return confirm;
+    if (primary.roleAge < this.#limits.lease + this.#limits.margin) {
+      return wait(
+        `The routers in ${primary.name} go back to confirming their role`,
+        2 * (this.#limits.lease + this.#limits.margin),
+      );
+    }
+    if (replica.fileSystem === "writable") {
+      return act({ kind: "allow-overwrite", side: to }, `Allow the file system in ${replica.name} to be overwritten`);
+    }
+    return act({ kind: "create-replication", from: side }, `Replicate ${primary.name} to ${replica.name}`);
+  }
+
+  #waitForDeletion(name: string): Decision {
+    return wait(`The old replication of ${name} is being ended`, this.#limits.deletionTimeout);
+  }
+
+  #requireConfirmation(side: Side): Decision | undefined {
+    const { role, name } = this.#seen[side];
+    if (role?.role !== "primary" || !role.alone) return undefined;
+    return this.#writeRole(side, { alone: false }, `Let ${name} confirm its role again before it takes writes`);
+  }
+
+  #unfence(side: Side): Decision | undefined {
+    const { fenced, name } = this.#seen[side];
+    return fenced ? act({ kind: "unfence", side }, `Allow writes to the file system in ${name}`) : undefined;
+  }
+
+  /** Waits until the replica has everything once, and notes that; undefined when it is noted. */
+  #awaitFirstSync(side: Side): Decision | undefined {
+    const to = otherSide(side);
+    const { replication, name, role } = this.#seen[to];
+    if (replication?.status === "error" || replication?.status === "paused") {
+      return refuse(`The replication to ${name} is in the state ${replication.status}: the EFS console says why`);
+    }
+    if (replication?.status === "enabled" && replication.replicatedUntil !== undefined) {
+      return role?.alone === true ? this.#writeRole(to, { alone: false }, `Note that ${name} is a replica`) : undefined;
+    }
+    return wait(`The first sync to ${name} is in progress`, this.#limits.firstSyncTimeout);
+  }
+
+  #pair(side: Side): Decision {
+    const { name } = this.#seen[side];
+    if (this.#seen[side].role?.role === "frozen") {
+      return this.#writeRole(side, { role: "primary" }, `Let ${name} take writes again`);
+    }
+    return (
+      this.#replicate(side) ??
+      this.#requireConfirmation(side) ??
+      this.#unfence(otherSide(side)) ??
+      this.#awaitFirstSync(side) ??
+      this.#done(side)
+    );
+  }
+
+  #prepareHandOver(side: Side): Decision {
+    const { name } = this.#seen[side];
+    const replica = this.#seen[otherSide(side)];
+    const step = this.#replicate(side) ?? this.#requireConfirmation(side) ?? this.#awaitFirstSync(side);
+    if (step !== undefined) return step;
+    const lag = this.#seen.now - (replica.replication?.replicatedUntil ?? 0);
+    if (lag > this.#limits.maxLag) {
+      return wait(`${replica.name} is ${Math.round(lag / 1_000)} s behind`, this.#limits.firstSyncTimeout);
+    }
+    return this.#writeRole(side, { role: "frozen" }, `Freeze writes in ${name}`);
+  }
+
+  /** Nobody writes any more: whatever was acknowledged is replicated, and the other region takes over. */
+  #handOver(side: Side): Decision {
+    const { lease, margin } = this.#limits;
+    const { name, role, roleAge, roleModifiedAt } = this.#seen[side];
+    const to = otherSide(side);
+    const { replication } = this.#seen[to];
+    if (role === undefined) return refuse(whyUnknown(this.#seen[side]));
+    if (replication?.source !== side || replication.status !== "enabled") {
+      return this.#writeRole(side, { role: "primary" }, `Let ${name} take writes again: it has no replica`);
+    }
+    if (roleAge < lease + margin) return this.#waitForLease(side);
+    if ((replication.replicatedUntil ?? 0) <= roleModifiedAt + lease + margin) {
+      return wait(`The last writes are being replicated to ${this.#seen[to].name}`, this.#limits.lastSyncTimeout);
+    }
+    return this.#declare(to, false);
+  }
+
+  #done(side: Side): Decision {
+    const { name, role } = this.#seen[side];
+    const replica = this.#seen[otherSide(side)];
+    const isPaired = role?.alone === false && replica.role?.alone === false && replica.replication?.source === side;
+    return isPaired
+      ? { kind: "done", state: "paired", primary: side, say: `${name} is the primary, and ${replica.name} its standby` }
+      : { kind: "done", state: "alone", primary: side, say: `${name} is the primary, without a standby` };
+  }
+
+  #writeRole(side: Side, changes: Partial<RegionRole>, say: string): Decision {
+    const { role: before } = this.#seen[side];
+    if (before === undefined) return refuse(whyUnknown(this.#seen[side]));
+    // Of two documents of one epoch the later one counts, whatever the clocks of two operators say.
+    const changedAt = Math.max(this.#seen.now, Date.parse(before.changed_at) + 1);
+    const role = { ...before, ...changes, changed_at: new Date(changedAt).toISOString() };
+    return act({ kind: "write-role", side, role }, say);
+  }
+}
+
+/** Whether a standby has a complete replica, or had one whose replication somebody has ended by hand. */
+function hasData({ role, replication }: Known, side: Side): boolean {
+  if (replication === undefined) return !role.alone;
+  return replication.destination === side && replication.replicatedUntil !== undefined;
+}
+
+function whyUnknown({ name, reachable, problem }: RegionView): string {
+  if (!reachable) return `The APIs of ${name} do not answer: ${problem ?? "no reason is known"}`;
+  return `${name} has no role: is its stack deployed, with replication?`;
+}
+
+function act(action: Action, say: string): Decision {
+  return { kind: "act", action, say };
+}
+
+function wait(say: string, timeout: number): Decision {
+  return { kind: "wait", say, timeout };
+}
+
+function refuse(say: string): Decision {
+  return { kind: "refuse", say };
+}

@@ -1,0 +1,61 @@
+/** What clients see of there being two regions: where to write, how old the replica is, and their own writes. */
+import type { FastifyRequest } from "fastify";
+import fp from "fastify-plugin";
+import type { Region } from "../../region/region.ts";
+import { parseWriteToken } from "../../region/write-token.ts";
+import { FILES_PREFIX } from "../routes/files/resource.ts";
+import { ProblemError } from "../semantics/problem.ts";
+
+/** Of a response to a write. */
+export const WRITE_TOKEN_HEADER = "x-write-token";
+
+/** Of a read: the token of a write that it is to see. */
+const READ_AFTER_HEADER = "x-read-after";
+
+const LAG_HEADER = "x-replica-lag-seconds";
+
+interface TwoRegionsOptions {
+  readonly region: Region;
+}
+
+export const twoRegions = fp<TwoRegionsOptions>(
+  async (app, { region }) => {
+    app.addHook("onRequest", (_request, reply, done) => {
+      const { replicaLag } = region;
+      if (replicaLag !== undefined) reply.header(LAG_HEADER, Math.ceil(replicaLag / 1_000));
+      done();
+    });
+    app.addHook("onRequest", async (request) => {
+      const { [READ_AFTER_HEADER]: header } = request.headers;
+      if (header !== undefined && isRead(request)) await readAfter(region, String(header), request.originalUrl);
+    });
+  },
+  // Only who has a token may make this router wait.
+  { name: "two-regions", fastify: "5.x", dependencies: ["problems"] },
+);
+
+function isRead({ method, originalUrl }: FastifyRequest): boolean {
+  return (method === "GET" || method === "HEAD") && originalUrl.startsWith(FILES_PREFIX);
+}
+
+async function readAfter(region: Region, header: string, url: string): Promise<void> {
+  const token = parseWriteToken(header);
+  if (token === undefined) {
+    throw new ProblemError(400, `${READ_AFTER_HEADER} must be the ${WRITE_TOKEN_HEADER} of a response to a write`);
+  }
+  const verdict = await region.readAfter(token);
+  if (verdict === "serve") return;
+  if (verdict === "lost") {
+    const detail = "The write was made in a region that was lost, before it was replicated: read without its token";
+    throw new ProblemError(409, detail, { code: "WRITE_LOST" });
+  }
+  const primary = region.role?.peer.url;
+  if (verdict === "undecided" || primary === undefined) {
+    throw new ProblemError(503, "The write is not here yet, and there is no other region to ask");
+  }
+  const location = primary.replace(/\/+$/, "") + url;
+  throw new ProblemError(307, `The write is not here yet: ask ${location}`, {
+    // Once the replica has the write, this is the place to ask again.
+    headers: { location, "cache-control": "no-store" },
+  });
+}
