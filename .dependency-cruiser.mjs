@@ -25,8 +25,9 @@ const ARROWS = {
   "packages/nfs-server/": [nfsWire],
   "functions/": [mountTable, monitorStatus, nfsClient, nfsWire, efsTls, metering],
   "fargate-app/": [mountTable, monitorStatus, nfsClient, nfsCommandLine, firstContact, efsTls, metering],
+  "failover/": [mountTable],
   "(index|config|build).ts|components/": [...program, mountTable, monitorStatus, metering, ...product.slice(0, 2)],
-  "local/": [mountTable, monitorStatus, nfsClient, nfsServer, ...product.slice(0, 2)],
+  "local/": [mountTable, monitorStatus, nfsClient, nfsServer, "failover/", ...product.slice(0, 2)],
   "bench/": [mountTable, monitorStatus, nfsClient, nfsServer, ...product.slice(0, 2), "local/", "tests/support/"],
 };
 

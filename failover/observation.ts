@@ -59,8 +59,11 @@ export type Action =
   /** Denies writes in the policy of the file system; the other statements stay. */
   | { readonly kind: "fence"; readonly side: Side }
   | { readonly kind: "unfence"; readonly side: Side }
-  /** Ends the replication that the side's file system is part of. */
-  | { readonly kind: "delete-replication"; readonly side: Side; readonly onlyHereIfNeeded: boolean }
+  /**
+   * Ends the replication that the side's file system is part of: in both regions, or only in this one. What is left in
+   * the other one is of no use, and has to be ended there.
+   */
+  | { readonly kind: "delete-replication"; readonly side: Side; readonly where: "everywhere" | "here" }
   | { readonly kind: "allow-overwrite"; readonly side: Side }
   | { readonly kind: "protect"; readonly side: Side }
   | { readonly kind: "create-replication"; readonly from: Side };

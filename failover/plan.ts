@@ -133,6 +133,9 @@ class Planner {
           `Use failback when ${other.name} can be reached, or restore a backup`,
       );
     }
+    // It may not be reachable any more when it is to stop.
+    const confirm = this.#requireConfirmation(otherSide(side));
+    if (confirm !== undefined) return confirm;
     if (other.reachable && other.fileSystem === "writable" && !other.fenced) {
       return act({ kind: "fence", side: otherSide(side) }, `Deny writes to the file system in ${other.name}`);
     }
@@ -168,9 +171,13 @@ class Planner {
     }
     const { replication } = target;
     if (replication !== undefined && replication.destination === side && replication.status !== "deleting") {
+      return act({ kind: "delete-replication", side, where: "everywhere" }, `End the replication to ${target.name}`);
+    }
+    const { lease, margin } = this.#limits;
+    if (replication?.status === "deleting" && !other.reachable && target.replicationAge > lease + margin) {
       return act(
-        { kind: "delete-replication", side, onlyHereIfNeeded: !other.reachable },
-        `End the replication to ${target.name}`,
+        { kind: "delete-replication", side, where: "here" },
+        `End the replication in ${target.name} alone, since ${other.name} does not answer`,
       );
     }
     if (target.fileSystem === "replica" || replication?.destination === side) {
@@ -266,7 +273,7 @@ class Planner {
       if (replication === undefined || (replication.source === side && replication.destination === to)) continue;
       if (replication.status === "deleting") return this.#waitForDeletion(name);
       return act(
-        { kind: "delete-replication", side: each, onlyHereIfNeeded: true },
+        { kind: "delete-replication", side: each, where: "everywhere" },
         `End the replication that ${name} is part of`,
       );
     }
@@ -280,7 +287,7 @@ class Planner {
         return wait("The replication is being set up in both regions", this.#limits.deletionTimeout);
       }
       return act(
-        { kind: "delete-replication", side: half, onlyHereIfNeeded: true },
+        { kind: "delete-replication", side: half, where: "here" },
         `End the half of a replication that is left in ${this.#seen[half].name}`,
       );
     }

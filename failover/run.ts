@@ -90,6 +90,9 @@ function identityOf(replication: ReplicationView | undefined): string {
   return JSON.stringify({ source, destination, ending: status === "deleting" });
 }
 
+/** Milliseconds in which an action is not repeated: AWS may not show yet what it has done. */
+const REPEAT_INTERVAL = 60_000;
+
 /** Steps of one run. A plan that needs more goes in circles. */
 const MAX_ACTIONS = 60;
 
@@ -119,8 +122,14 @@ export async function runCommand({
   const observer = new Observer(world, clock);
   let waiting: { readonly what: string; readonly since: number } | undefined;
   let actions = 0;
+  let last: { readonly action: string; readonly at: number } | undefined;
+  const takeEffect = (decision: Decision): Decision => {
+    if (decision.kind !== "act" || last?.action !== JSON.stringify(decision.action)) return decision;
+    if (clock.elapsed() - last.at >= REPEAT_INTERVAL) return decision;
+    return { kind: "wait", say: `${decision.say}: it takes effect`, timeout: limits.deletionTimeout };
+  };
   for (;;) {
-    const decision = nextStep(command, await observer.observe(), limits);
+    const decision = takeEffect(nextStep(command, await observer.observe(), limits));
     switch (decision.kind) {
       case "done":
         return decision;
@@ -134,6 +143,7 @@ export async function runCommand({
         report?.({ kind: "acting", say: decision.say, action: decision.action });
         const begin = clock.elapsed();
         await world.act(decision.action);
+        last = { action: JSON.stringify(decision.action), at: clock.elapsed() };
         report?.({ kind: "acted", seconds: (clock.elapsed() - begin) / 1_000 });
         break;
       }

@@ -14,6 +14,7 @@ import { LEASE, MARGIN, type SimulatedWrite, TwoRegions } from "../support/two-r
 
 const HISTORIES = rounds(100, 1_000);
 const EVENTS = 500;
+const READS_IN_A_ROW = 25;
 const KEYS = ["a", "b", "c", "d", "e", "f"] as const;
 const LIMITS: Limits = { ...DEFAULT_LIMITS, lease: LEASE, margin: MARGIN };
 /** Of a session that ends in an error, as an operator would. */
@@ -93,7 +94,7 @@ class History {
     const dice = this.#random();
     if (dice < 0.25) regions.beginWrite(this.#pick(SIDES), this.#pick(KEYS));
     else if (dice < 0.5) regions.continueWrite();
-    else if (dice < 0.6) this.#read();
+    else if (dice < 0.6) for (let read = 0; read < READS_IN_A_ROW; read++) this.#read();
     else if (dice < 0.75) regions.advance(this.#random() * 3_000);
     else if (dice < 0.93) await this.#operate();
     else if (dice < 0.945) regions.restartRouter(this.#pick(SIDES));
@@ -123,7 +124,7 @@ class History {
     counts["steps of the failover program"] += 1;
     if (decision.kind === "act") {
       const crash = this.#random();
-      if (crash < 0.05) return this.#abandon();
+      if (crash < 0.05 || (command.name !== "failback" && !this.#isAllowed(command.side))) return this.#abandon();
       const { action } = decision;
       const before = SIDES.map((side) => this.#regions.roleOf(side));
       await world.act(action).catch(() => this.#abandon());
@@ -207,7 +208,7 @@ class History {
   #revive(side: Side): void {
     this.#regions.revive(side);
     if (this.#regions.regions[side].alive) return;
-    this.#regions.advance(MAX_SOURCE_LAG + LEASE);
+    this.#regions.advance(MAX_SOURCE_LAG + 2 * LEASE);
     this.#regions.revive(side);
   }
 

@@ -35,6 +35,7 @@ interface Content {
 }
 
 interface Half {
+  readonly id: number;
   readonly source: Side;
   readonly destination: Side;
   status: "enabling" | "enabled" | "deleting";
@@ -59,6 +60,7 @@ interface SimulatedRegion {
   half: Half | undefined;
   /** When its half is gone. */
   deletedAt: number;
+  waitsForOther: boolean;
   routers: SimulatedRouter[];
 }
 
@@ -94,6 +96,7 @@ export class TwoRegions {
   readonly #random: () => number;
   #sync: Sync | undefined;
   #writes = 0;
+  #replications = 0;
   readonly #minimumOutage: number;
 
   /**
@@ -122,7 +125,8 @@ export class TwoRegions {
         protection: role === "primary" ? "writable" : "replica",
         fenced: false,
         half: undefined,
-        deletedAt: Number.POSITIVE_INFINITY,
+        deletedAt: 0,
+        waitsForOther: false,
         routers: [this.#newRouter(), this.#newRouter()],
       };
     };
@@ -253,7 +257,11 @@ export class TwoRegions {
   }
 
   #newHalf(source: Side): Half {
-    return { source, destination: otherSide(source), status: "enabling", replicatedUntil: undefined };
+    this.#replications += 1;
+    return {
+      ...{ id: this.#replications, source, destination: otherSide(source) },
+      ...{ status: "enabling", replicatedUntil: undefined },
+    };
   }
 
   #poll(side: Side, router: SimulatedRouter): void {
@@ -287,7 +295,9 @@ export class TwoRegions {
   #replicate(): void {
     for (const side of SIDES) {
       const region = this.regions[side];
-      if (!region.alive || region.half?.status !== "deleting" || this.now < region.deletedAt) continue;
+      if (!region.alive || region.half?.status !== "deleting") continue;
+      this.#tellOther(side);
+      if (region.waitsForOther || this.now < region.deletedAt) continue;
       if (region.half.destination === side) region.protection = "writable";
       region.half = undefined;
     }
@@ -363,26 +373,28 @@ export class TwoRegions {
         if (region.protection === "overwritable") region.protection = "writable";
         return;
       case "delete-replication":
-        this.#deleteReplication(side, action.onlyHereIfNeeded);
+        this.#deleteReplication(side, action.where);
         return;
       case "create-replication":
         this.#createReplication(side);
     }
   }
 
-  #deleteReplication(side: Side, onlyHereIfNeeded: boolean): void {
+  /** A deletion in both regions waits for the other one. */
+  #deleteReplication(side: Side, where: "everywhere" | "here"): void {
+    const region = this.regions[side];
+    if (region.half === undefined) return;
+    region.half = { ...region.half, status: "deleting" };
+    region.waitsForOther = where === "everywhere";
+    region.deletedAt = this.now + this.#random() * DELETION;
+  }
+
+  #tellOther(side: Side): void {
+    const region = this.regions[side];
     const other = this.regions[otherSide(side)];
-    const canReachOther = other.alive && this.linked;
-    if (!canReachOther && !onlyHereIfNeeded) throw new Error("The replication cannot be deleted in both regions");
-    const { half } = this.regions[side];
-    if (half === undefined) return;
-    const end = (region: SimulatedRegion) => {
-      if (region.half?.status === "deleting") return;
-      region.half = { ...half, status: "deleting" };
-      region.deletedAt = this.now + this.#random() * DELETION;
-    };
-    if (canReachOther && other.half === half) end(other);
-    end(this.regions[side]);
+    if (region.half?.status !== "deleting" || !region.waitsForOther || !other.alive || !this.linked) return;
+    region.waitsForOther = false;
+    if (other.half?.id === region.half.id) this.#deleteReplication(otherSide(side), "here");
   }
 
   #createReplication(from: Side): void {

@@ -44,6 +44,9 @@ async function readRole(
   }
 }
 
+/** Of a replication that the other region has ended, or is ending. */
+const ENDED: ReadonlySet<string | undefined> = new Set(["DELETING", "ERROR"]);
+
 const NO_REPLICATION: Replication = { isSource: false, isDestination: false, replicatedUntil: undefined };
 
 /** A file system is part of one replication at most (EFS, DescribeReplicationConfigurations). */
@@ -59,7 +62,7 @@ async function readReplication(fileSystemId: string, abortSignal: AbortSignal): 
     // There is one destination.
     const [destination] = replication?.Destinations ?? [];
     return {
-      isSource: replication?.SourceFileSystemId === fileSystemId && destination?.Status !== "DELETING",
+      isSource: replication?.SourceFileSystemId === fileSystemId && !ENDED.has(destination?.Status),
       isDestination: destination?.FileSystemId === fileSystemId,
       replicatedUntil: destination?.LastReplicatedTimestamp?.getTime(),
     };

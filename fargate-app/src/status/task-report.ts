@@ -98,10 +98,8 @@ export class TaskReport {
     const { lower, upper } = meter.total;
     const prices = pricesOf(region);
     const acrossZones = prices === undefined ? 0 : zoneCost(files.bytesAcrossZones ?? 0, prices);
-    const dollars = prices && {
-      lower: throughputCost(lower, prices) + acrossZones,
-      upper: throughputCost(upper, prices) + acrossZones,
-    };
+    const throughput = prices && throughputCost({ lower, upper }, prices);
+    const dollars = throughput && { lower: throughput.lower + acrossZones, upper: throughput.upper + acrossZones };
     return {
       meteredBytes: { lower: sum(lower), upper: sum(upper) },
       dollars,

@@ -1,0 +1,247 @@
+/** The two regions in AWS. Each call goes to the region that it is about, or to its endpoint. */
+import {
+  CreateReplicationConfigurationCommand,
+  DeleteFileSystemPolicyCommand,
+  DeleteReplicationConfigurationCommand,
+  DescribeFileSystemPolicyCommand,
+  DescribeFileSystemsCommand,
+  DescribeReplicationConfigurationsCommand,
+  EFSClient,
+  PolicyNotFound,
+  PutFileSystemPolicyCommand,
+  type ReplicationConfigurationDescription,
+  ReplicationNotFound,
+  UpdateFileSystemProtectionCommand,
+} from "@aws-sdk/client-efs";
+import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { parseRegionRole, type RegionRole, serializeRegionRole } from "@efs-mount-autoscaling/mount-table";
+import { type Action, otherSide, type ReplicationView, SIDES, type Side } from "./observation.ts";
+import { isFenced, withFence, withoutFence } from "./policy.ts";
+import type { RegionDescription } from "./regions.ts";
+import { FailoverError, fileSystemState, type Glimpse, type World } from "./run.ts";
+
+/** For the SDK's clients: a region that is lost must be noticed soon, and not for the first request that fails. */
+const CLIENT_OPTIONS = {
+  maxAttempts: 3,
+  requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
+} as const;
+
+/** Milliseconds for a request and its retries. */
+const CALL_TIMEOUT = 20_000;
+
+/** Milliseconds for the routers to answer. */
+const ROUTER_TIMEOUT = 5_000;
+
+interface Clients {
+  readonly efs: EFSClient;
+  readonly ssm: SSMClient;
+}
+
+export function awsWorld(regions: Readonly<Record<Side, RegionDescription>>): World & { readonly close: () => void } {
+  const clients = { home: clientsOf(regions.home), standby: clientsOf(regions.standby) };
+  return {
+    look: (side) => look(clients[side], side, regions),
+    act: (action) => act(clients, action, regions),
+    close: () => {
+      for (const { efs, ssm } of Object.values(clients)) {
+        efs.destroy();
+        ssm.destroy();
+      }
+    },
+  };
+}
+
+function clientsOf({ region, endpoint }: RegionDescription): Clients {
+  const options = { ...CLIENT_OPTIONS, region, ...(endpoint !== undefined && { endpoint }) };
+  return { efs: new EFSClient(options), ssm: new SSMClient(options) };
+}
+
+function deadline(): { readonly abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(CALL_TIMEOUT) };
+}
+
+type Regions = Readonly<Record<Side, RegionDescription>>;
+
+async function look({ efs, ssm }: Clients, side: Side, regions: Regions): Promise<Glimpse> {
+  const { region: name, fileSystemId, regionParameterName, url } = regions[side];
+  const routersAnswer = await answers(url);
+  const unknown = { role: undefined, roleModifiedAt: 0, fileSystem: undefined, fenced: false, replication: undefined };
+  try {
+    const [role, state, policy, replication] = await Promise.all([
+      readRole(ssm, regionParameterName),
+      readProtection(efs, fileSystemId),
+      readPolicy(efs, fileSystemId),
+      readReplication(efs, fileSystemId),
+    ]);
+    return {
+      ...{ name, reachable: true, routersAnswer, role: role?.role, roleModifiedAt: role?.modifiedAt ?? 0 },
+      ...{ fileSystem: fileSystemState(state), fenced: isFenced(policy) },
+      replication: replication && viewOf(replication, regions),
+    };
+  } catch (error) {
+    if (isAnswer(error)) throw error;
+    return { name, reachable: false, problem: messageOf(error), routersAnswer, ...unknown };
+  }
+}
+
+/** Whether AWS has answered, and refused: such a region is not lost, and what is wrong is to be put right. */
+function isAnswer(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (!("$metadata" in error)) return error.name.endsWith("RoleError") || error.name === "CredentialsProviderError";
+  const { $metadata } = error;
+  const status =
+    typeof $metadata === "object" && $metadata !== null && "httpStatusCode" in $metadata
+      ? $metadata.httpStatusCode
+      : undefined;
+  return typeof status === "number" && status >= 400 && status < 500 && status !== 429;
+}
+
+async function answers(url: string | undefined): Promise<boolean> {
+  if (url === undefined) return false;
+  try {
+    const response = await fetch(new URL("/region", url), { signal: AbortSignal.timeout(ROUTER_TIMEOUT) });
+    await response.body?.cancel();
+    // A load balancer without routers answers, too.
+    return response.status < 500;
+  } catch {
+    return false;
+  }
+}
+
+interface ReadRole {
+  readonly role: RegionRole;
+  readonly modifiedAt: number;
+}
+
+async function readRole(ssm: SSMClient, name: string): Promise<ReadRole | undefined> {
+  try {
+    const { Parameter } = await ssm.send(new GetParameterCommand({ Name: name }), deadline());
+    return { role: parseRegionRole(Parameter?.Value ?? ""), modifiedAt: Parameter?.LastModifiedDate?.getTime() ?? 0 };
+  } catch (error) {
+    if (error instanceof ParameterNotFound) return undefined;
+    throw error;
+  }
+}
+
+async function readProtection(efs: EFSClient, fileSystemId: string): Promise<string | undefined> {
+  const { FileSystems } = await efs.send(new DescribeFileSystemsCommand({ FileSystemId: fileSystemId }), deadline());
+  return FileSystems?.[0]?.FileSystemProtection?.ReplicationOverwriteProtection;
+}
+
+async function readPolicy(efs: EFSClient, fileSystemId: string): Promise<string | undefined> {
+  try {
+    return (await efs.send(new DescribeFileSystemPolicyCommand({ FileSystemId: fileSystemId }), deadline())).Policy;
+  } catch (error) {
+    if (error instanceof PolicyNotFound) return undefined;
+    throw error;
+  }
+}
+
+async function readReplication(
+  efs: EFSClient,
+  fileSystemId: string,
+): Promise<ReplicationConfigurationDescription | undefined> {
+  try {
+    const command = new DescribeReplicationConfigurationsCommand({ FileSystemId: fileSystemId });
+    return (await efs.send(command, deadline())).Replications?.[0];
+  } catch (error) {
+    if (error instanceof ReplicationNotFound) return undefined;
+    throw error;
+  }
+}
+
+const STATUSES: Readonly<Record<string, ReplicationView["status"]>> = {
+  ENABLED: "enabled",
+  ENABLING: "enabling",
+  DELETING: "deleting",
+  PAUSED: "paused",
+  PAUSING: "paused",
+  ERROR: "error",
+};
+
+function viewOf(
+  { SourceFileSystemId, Destinations }: ReplicationConfigurationDescription,
+  regions: Regions,
+): ReplicationView {
+  const [destination] = Destinations ?? [];
+  const sideOf = (fileSystemId: string | undefined) =>
+    SIDES.find((side) => regions[side].fileSystemId === fileSystemId);
+  return {
+    source: sideOf(SourceFileSystemId),
+    destination: sideOf(destination?.FileSystemId),
+    status: STATUSES[destination?.Status ?? ""] ?? "error",
+    replicatedUntil: destination?.LastReplicatedTimestamp?.getTime(),
+  };
+}
+
+async function act(clients: Readonly<Record<Side, Clients>>, action: Action, regions: Regions): Promise<void> {
+  const side = action.kind === "create-replication" ? action.from : action.side;
+  const { efs, ssm } = clients[side];
+  const { fileSystemId, regionParameterName } = regions[side];
+  switch (action.kind) {
+    case "write-role":
+      return writeRole(ssm, regionParameterName, action.role);
+    case "fence": {
+      const policy = withFence(await readPolicy(efs, fileSystemId));
+      await efs.send(new PutFileSystemPolicyCommand({ FileSystemId: fileSystemId, Policy: policy }), deadline());
+      return;
+    }
+    case "unfence":
+      return unfence(efs, fileSystemId);
+    case "allow-overwrite":
+    case "protect": {
+      const protection = action.kind === "protect" ? "ENABLED" : "DISABLED";
+      const input = { FileSystemId: fileSystemId, ReplicationOverwriteProtection: protection } as const;
+      await efs.send(new UpdateFileSystemProtectionCommand(input), deadline());
+      return;
+    }
+    case "delete-replication":
+      return deleteReplication(efs, fileSystemId, action.where);
+    case "create-replication": {
+      const { region, fileSystemId: destination } = regions[otherSide(side)];
+      const Destinations = [{ Region: region, FileSystemId: destination }];
+      const command = new CreateReplicationConfigurationCommand({ SourceFileSystemId: fileSystemId, Destinations });
+      await efs.send(command, deadline());
+    }
+  }
+}
+
+/** Parameter Store has no condition on writes: the version tells whether somebody else has written in between. */
+async function writeRole(ssm: SSMClient, name: string, role: RegionRole): Promise<void> {
+  const { Parameter } = await ssm.send(new GetParameterCommand({ Name: name }), deadline());
+  const input = { Name: name, Value: serializeRegionRole(role), Type: "String", Overwrite: true } as const;
+  const { Version } = await ssm.send(new PutParameterCommand(input), deadline());
+  if (Version !== undefined && Version !== (Parameter?.Version ?? 0) + 1) {
+    throw new FailoverError(
+      `Somebody else has written the role in ${name}, too: find out who, and run the command again`,
+    );
+  }
+}
+
+async function unfence(efs: EFSClient, fileSystemId: string): Promise<void> {
+  const before = await readPolicy(efs, fileSystemId);
+  if (before === undefined) return;
+  const policy = withoutFence(before);
+  const input = { FileSystemId: fileSystemId };
+  if (policy === undefined) await efs.send(new DeleteFileSystemPolicyCommand(input), deadline());
+  else await efs.send(new PutFileSystemPolicyCommand({ ...input, Policy: policy }), deadline());
+}
+
+/** The source's id names the replication in both regions (EFS, DeleteReplicationConfiguration). */
+async function deleteReplication(efs: EFSClient, fileSystemId: string, where: "everywhere" | "here"): Promise<void> {
+  const replication = await readReplication(efs, fileSystemId);
+  if (replication?.SourceFileSystemId === undefined) return;
+  const input = {
+    SourceFileSystemId: replication.SourceFileSystemId,
+    deletionMode: where === "here" ? "LOCAL_CONFIGURATION_ONLY" : "ALL_CONFIGURATIONS",
+  } as const;
+  try {
+    await efs.send(new DeleteReplicationConfigurationCommand(input), deadline());
+  } catch (error) {
+    if (!(error instanceof ReplicationNotFound)) throw error;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}

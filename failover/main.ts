@@ -1,0 +1,124 @@
+/** `npm run failover -- status|promote|failback|standby-is-lost`: changes which of two regions is the primary. */
+import { readFile } from "node:fs/promises";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { awsWorld } from "./aws.ts";
+import { SIDES, type Side } from "./observation.ts";
+import { type COMMANDS, DEFAULT_LIMITS, type Limits } from "./plan.ts";
+import { parseRegionDescription, type RegionDescription, RegionDescriptionError } from "./regions.ts";
+import { FailoverError, runCommand } from "./run.ts";
+import { Screen, showStatus } from "./screen.ts";
+
+interface Flags {
+  readonly home: string;
+  readonly standby: string;
+  readonly json: boolean;
+  readonly poll: number;
+  readonly timeout: number | undefined;
+}
+
+const program = new Command("failover")
+  .description("Changes which of two regions is the primary. Each command may be ended, and run again, at any time.")
+  .requiredOption("--home <file>", "what `pulumi stack output --json` prints of the stack that is normally the primary")
+  .requiredOption("--standby <file>", "the same of the other stack")
+  .option("--json", "end with one line of JSON", false)
+  .option("--poll <seconds>", "between two looks while it waits", seconds, 5_000)
+  .option("--timeout <seconds>", "for each wait; default: half an hour to a day, by what is waited for", seconds)
+  .showHelpAfterError();
+
+program
+  .command("status")
+  .description("shows both regions")
+  .action(async () => {
+    const flags = program.opts<Flags>();
+    const world = awsWorld(await regionsOf(flags));
+    try {
+      const [home, standby] = await Promise.all(SIDES.map((side) => world.look(side)));
+      if (home !== undefined && standby !== undefined) showStatus({ home, standby }, flags.json);
+    } finally {
+      world.close();
+    }
+  });
+
+const SIDE = new Option("--region <side>", "the region that takes over or goes on").choices(SIDES);
+
+program
+  .command("promote")
+  .description("makes a region the primary, with what is replicated there; the other one is lost, or will be a standby")
+  .addOption(new Option(SIDE.flags, SIDE.description).choices(SIDES).default("standby"))
+  .option("--primary-is-lost", "also where the old primary seems to be there", false)
+  .action(({ region, primaryIsLost }: { region: Side; primaryIsLost: boolean }) =>
+    change("promote", region, primaryIsLost),
+  );
+
+program
+  .command("failback")
+  .description("makes the home region the primary, without any loss, and the other one its standby")
+  .action(() => change("failback", "home", false));
+
+program
+  .command("standby-is-lost")
+  .description("lets the primary take writes although it cannot confirm its role in the other region")
+  .addOption(new Option(SIDE.flags, SIDE.description).choices(SIDES).default("home"))
+  .action(({ region }: { region: Side }) => change("standby-is-lost", region, false));
+
+async function change(name: (typeof COMMANDS)[number], side: Side, primaryIsLost: boolean): Promise<void> {
+  const flags = program.opts<Flags>();
+  const regions = await regionsOf(flags);
+  const world = awsWorld(regions);
+  const screen = new Screen(process.stderr);
+  const begin = performance.now();
+  try {
+    const {
+      kind: _,
+      say,
+      ...done
+    } = await runCommand({
+      command: { name, side, primaryIsLost },
+      world,
+      limits: limitsOf(regions, flags),
+      pollInterval: flags.poll,
+      report: (progress) => screen.show(progress),
+    });
+    const seconds = (performance.now() - begin) / 1_000;
+    screen.end(`${say}. It took ${seconds.toFixed(1)} s.`);
+    if (flags.json)
+      console.log(JSON.stringify({ command: name, ...done, region: regions[done.primary].region, seconds }));
+  } catch (error) {
+    screen.end();
+    throw error;
+  } finally {
+    world.close();
+  }
+}
+
+function limitsOf({ home, standby }: Readonly<Record<Side, RegionDescription>>, { timeout }: Flags): Limits {
+  const lease = 1_000 * Math.max(home.roleLeaseSeconds, standby.roleLeaseSeconds);
+  const timeouts =
+    timeout === undefined ? {} : { deletionTimeout: timeout, firstSyncTimeout: timeout, lastSyncTimeout: timeout };
+  return { ...DEFAULT_LIMITS, ...timeouts, lease };
+}
+
+async function regionsOf({ home, standby }: Flags): Promise<Record<Side, RegionDescription>> {
+  const [first, second] = await Promise.all(
+    [home, standby].map(async (path) => parseRegionDescription(await readFile(path, "utf8"), path)),
+  );
+  if (first === undefined || second === undefined) throw new RegionDescriptionError("Two regions are needed");
+  if (first.region === second.region || first.fileSystemId === second.fileSystemId) {
+    throw new RegionDescriptionError(`${home} and ${standby} describe the same region`);
+  }
+  return { home: first, standby: second };
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("It must be a number of seconds above 0.");
+  return 1_000 * value;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const isExpected = error instanceof FailoverError || error instanceof RegionDescriptionError;
+  console.error(isExpected ? `failover: ${error.message}` : error);
+  process.exitCode = 1;
+}

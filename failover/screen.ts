@@ -1,0 +1,87 @@
+/** What the operator sees: each step as it is done, what is waited for, and both regions. */
+import type { WriteStream } from "node:tty";
+import Table from "cli-table3";
+import { SIDES, type Side } from "./observation.ts";
+import type { Glimpse, Progress } from "./run.ts";
+
+/** Milliseconds between two lines about a wait, where lines cannot be replaced. */
+const LINE_INTERVAL = 15_000;
+
+export class Screen {
+  readonly #output: WriteStream;
+  #lastWait: { readonly say: string; readonly at: number } | undefined;
+  #isOpen = false;
+
+  constructor(output: WriteStream) {
+    this.#output = output;
+  }
+
+  show(progress: Progress): void {
+    if (progress.kind === "acting") this.#line(`→ ${progress.say}`);
+    else if (progress.kind === "waiting") this.#wait(progress.say, progress.seconds);
+  }
+
+  end(text?: string): void {
+    if (this.#isOpen) this.#output.write("\n");
+    this.#isOpen = false;
+    if (text !== undefined) this.#line(`✓ ${text}`);
+  }
+
+  #wait(say: string, seconds: number): void {
+    const text = `  ${say} … ${Math.round(seconds)} s`;
+    if (this.#output.isTTY) {
+      this.#output.write(`\r\u001B[2K${text.slice(0, this.#output.columns - 1)}`);
+      this.#isOpen = true;
+      return;
+    }
+    const now = performance.now();
+    if (this.#lastWait?.say === say && now - this.#lastWait.at < LINE_INTERVAL) return;
+    this.#lastWait = { say, at: now };
+    this.#line(text);
+  }
+
+  #line(text: string): void {
+    if (this.#isOpen) this.#output.write("\n");
+    this.#isOpen = false;
+    this.#output.write(`${text}\n`);
+  }
+}
+
+export function showStatus(regions: Readonly<Record<Side, Glimpse>>, asJson: boolean): void {
+  if (asJson) {
+    console.log(JSON.stringify(regions));
+    return;
+  }
+  const table = new Table({
+    head: ["", ...SIDES],
+    style: { head: [], border: [] },
+    wordWrap: true,
+    colWidths: [20, 44, 44],
+  });
+  const row = (name: string, of: (region: Glimpse) => string) =>
+    table.push([name, ...SIDES.map((side) => of(regions[side]))]);
+  row("region", ({ name }) => name);
+  row("APIs", ({ reachable, problem }) => (reachable ? "answer" : `do not answer: ${problem ?? "no reason is known"}`));
+  row("routers", ({ routersAnswer }) => (routersAnswer ? "answer" : "do not answer"));
+  row("role", ({ role }) => (role === undefined ? "unknown" : `${role.role}${role.alone ? ", alone" : ""}`));
+  row("epoch", ({ role }) => (role === undefined ? "" : `${role.epoch}, since ${role.changed_at}`));
+  row(
+    "file system",
+    ({ fileSystem, fenced }) => `${fileSystem ?? "unknown"}${fenced ? ", its policy denies writes" : ""}`,
+  );
+  row("replication", ({ replication }) =>
+    replication === undefined
+      ? "none"
+      : `${replication.source ?? "?"} → ${replication.destination ?? "?"}, ${replication.status}`,
+  );
+  row("replicated until", ({ replication }) =>
+    replication?.replicatedUntil === undefined
+      ? ""
+      : `${new Date(replication.replicatedUntil).toISOString()} (${ageOf(replication.replicatedUntil)})`,
+  );
+  console.log(table.toString());
+}
+
+function ageOf(time: number): string {
+  return `${Math.round((Date.now() - time) / 1_000)} s ago`;
+}
