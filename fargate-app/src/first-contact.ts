@@ -9,7 +9,9 @@ import { type MountTargetTlsSettings, mountTargetTls } from "@efs-mount-autoscal
 import { messageOf } from "nfs-client";
 import { type CommandOptions, runFirstContact } from "nfs-client/first-contact";
 import pino from "pino";
+import { AWS_REQUEST_TIMEOUT } from "./aws-client.ts";
 import { createLog } from "./log.ts";
+import { regionSources } from "./region/sources.ts";
 import { loadMountTable, mountTableSources } from "./router/mount-table-sources.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
@@ -47,6 +49,7 @@ function readArguments(args: readonly string[]): Pick<CommandOptions, "quick" | 
 
 async function optionsFor(settings: Settings): Promise<Omit<CommandOptions, "quick" | "json">> {
   const { nfsTls, nfsPort, nfsOperationTimeout, rootDirectory } = settings;
+  await requirePrimary(settings);
   // The standard output is the page's.
   const log = createLog(pino.destination({ fd: 2, sync: true }));
   const { table } = await loadMountTable(mountTableSources(settings), log);
@@ -65,6 +68,18 @@ async function optionsFor(settings: Settings): Promise<Omit<CommandOptions, "qui
     timeout: nfsOperationTimeout,
     invalidTls: nfsTls?.iamRegion === undefined ? undefined : await invalidlySigned(nfsTls),
   };
+}
+
+/** First contact writes files of its own, which a replica does not take. */
+async function requirePrimary(settings: Settings): Promise<void> {
+  const { regionParameterName } = settings;
+  if (regionParameterName === undefined) return;
+  const { role, region, peer } = await regionSources(regionParameterName, settings).role(
+    AbortSignal.timeout(AWS_REQUEST_TIMEOUT),
+  );
+  if (role !== "primary") {
+    throw new Error(`${region} is ${role}: first contact writes files, so ask the mount targets in ${peer.region}`);
+  }
 }
 
 /** The same connection, in the name of the same key, but signed with another secret. */
