@@ -14,7 +14,7 @@ import { LEASE, MARGIN, type SimulatedWrite, TwoRegions } from "../support/two-r
 
 const HISTORIES = rounds(100, 1_000);
 const EVENTS = 500;
-const READS_IN_A_ROW = 25;
+const READS_IN_A_ROW = 30;
 const KEYS = ["a", "b", "c", "d", "e", "f"] as const;
 const LIMITS: Limits = { ...DEFAULT_LIMITS, lease: LEASE, margin: MARGIN };
 /** Of a session that ends in an error, as an operator would. */
