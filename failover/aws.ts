@@ -7,14 +7,26 @@ import {
   DescribeFileSystemsCommand,
   DescribeReplicationConfigurationsCommand,
   EFSClient,
+  EFSServiceException,
   PolicyNotFound,
   PutFileSystemPolicyCommand,
   type ReplicationConfigurationDescription,
   ReplicationNotFound,
   UpdateFileSystemProtectionCommand,
 } from "@aws-sdk/client-efs";
-import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
-import { parseRegionRole, type RegionRole, serializeRegionRole } from "@efs-mount-autoscaling/mount-table";
+import {
+  GetParameterCommand,
+  ParameterNotFound,
+  PutParameterCommand,
+  SSMClient,
+  SSMServiceException,
+} from "@aws-sdk/client-ssm";
+import {
+  parseRegionRole,
+  type RegionRole,
+  RegionRoleError,
+  serializeRegionRole,
+} from "@efs-mount-autoscaling/mount-table";
 import { type Action, otherSide, type ReplicationView, SIDES, type Side } from "./observation.ts";
 import { isFenced, withFence, withoutFence } from "./policy.ts";
 import type { RegionDescription } from "./regions.ts";
@@ -22,7 +34,7 @@ import { FailoverError, fileSystemState, type Glimpse, type World } from "./run.
 
 /** For the SDK's clients: a region that is lost must be noticed soon, and not for the first request that fails. */
 const CLIENT_OPTIONS = {
-  maxAttempts: 3,
+  maxAttempts: 5,
   requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true },
 } as const;
 
@@ -79,21 +91,15 @@ async function look({ efs, ssm }: Clients, side: Side, regions: Regions): Promis
       replication: replication && viewOf(replication, regions),
     };
   } catch (error) {
-    if (isAnswer(error)) throw error;
+    if (isAnswer(error)) throw new FailoverError(`${name} refuses: ${messageOf(error)}`, { cause: error });
     return { name, reachable: false, problem: messageOf(error), routersAnswer, ...unknown };
   }
 }
 
 /** Whether AWS has answered, and refused: such a region is not lost, and what is wrong is to be put right. */
 function isAnswer(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (!("$metadata" in error)) return error.name.endsWith("RoleError") || error.name === "CredentialsProviderError";
-  const { $metadata } = error;
-  const status =
-    typeof $metadata === "object" && $metadata !== null && "httpStatusCode" in $metadata
-      ? $metadata.httpStatusCode
-      : undefined;
-  return typeof status === "number" && status >= 400 && status < 500 && status !== 429;
+  if (error instanceof EFSServiceException || error instanceof SSMServiceException) return error.$fault === "client";
+  return error instanceof RegionRoleError || (error instanceof Error && error.name === "CredentialsProviderError");
 }
 
 async function answers(url: string | undefined): Promise<boolean> {
@@ -243,5 +249,5 @@ async function deleteReplication(efs: EFSClient, fileSystemId: string, where: "e
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

@@ -363,14 +363,14 @@ class Planner {
   /** Nobody writes any more: whatever was acknowledged is replicated, and the other region takes over. */
   #handOver(side: Side): Decision {
     const { lease, margin } = this.#limits;
-    const { name, role, roleAge, roleModifiedAt } = this.#seen[side];
+    const { name, role, roleModifiedAt } = this.#seen[side];
     const to = otherSide(side);
     const { replication } = this.#seen[to];
     if (role === undefined) return refuse(whyUnknown(this.#seen[side]));
     if (replication?.source !== side || replication.status !== "enabled") {
       return this.#writeRole(side, { role: "primary" }, `Let ${name} take writes again: it has no replica`);
     }
-    if (roleAge < lease + margin) return this.#waitForLease(side);
+    // Until then a router may have acknowledged writes. Both times are by the clock of AWS.
     if ((replication.replicatedUntil ?? 0) <= roleModifiedAt + lease + margin) {
       return wait(`The last writes are being replicated to ${this.#seen[to].name}`, this.#limits.lastSyncTimeout);
     }
