@@ -197,8 +197,11 @@ async function act(clients: Readonly<Record<Side, Clients>>, action: Action, reg
     case "allow-overwrite":
     case "protect": {
       const protection = action.kind === "protect" ? "ENABLED" : "DISABLED";
-      const input = { FileSystemId: fileSystemId, ReplicationOverwriteProtection: protection } as const;
-      await efs.send(new UpdateFileSystemProtectionCommand(input), deadline());
+      const command = new UpdateFileSystemProtectionCommand({
+        FileSystemId: fileSystemId,
+        ReplicationOverwriteProtection: protection,
+      });
+      await efs.send(command, deadline());
       return;
     }
     case "delete-replication":
@@ -215,8 +218,13 @@ async function act(clients: Readonly<Record<Side, Clients>>, action: Action, reg
 /** Parameter Store has no condition on writes: the version tells whether somebody else has written in between. */
 async function writeRole(ssm: SSMClient, name: string, role: RegionRole): Promise<void> {
   const { Parameter } = await ssm.send(new GetParameterCommand({ Name: name }), deadline());
-  const input = { Name: name, Value: serializeRegionRole(role), Type: "String", Overwrite: true } as const;
-  const { Version } = await ssm.send(new PutParameterCommand(input), deadline());
+  const command = new PutParameterCommand({
+    Name: name,
+    Value: serializeRegionRole(role),
+    Type: "String",
+    Overwrite: true,
+  });
+  const { Version } = await ssm.send(command, deadline());
   if (Version !== undefined && Version !== (Parameter?.Version ?? 0) + 1) {
     throw new FailoverError(
       `Somebody else has written the role in ${name}, too: find out who, and run the command again`,
@@ -237,12 +245,12 @@ async function unfence(efs: EFSClient, fileSystemId: string): Promise<void> {
 async function deleteReplication(efs: EFSClient, fileSystemId: string, where: "everywhere" | "here"): Promise<void> {
   const replication = await readReplication(efs, fileSystemId);
   if (replication?.SourceFileSystemId === undefined) return;
-  const input = {
+  const command = new DeleteReplicationConfigurationCommand({
     SourceFileSystemId: replication.SourceFileSystemId,
-    deletionMode: where === "here" ? "LOCAL_CONFIGURATION_ONLY" : "ALL_CONFIGURATIONS",
-  } as const;
+    DeletionMode: where === "here" ? "LOCAL_CONFIGURATION_ONLY" : "ALL_CONFIGURATIONS",
+  });
   try {
-    await efs.send(new DeleteReplicationConfigurationCommand(input), deadline());
+    await efs.send(command, deadline());
   } catch (error) {
     if (!(error instanceof ReplicationNotFound)) throw error;
   }
