@@ -283,8 +283,10 @@ class Planner {
     if (halves.some((half) => half !== undefined)) {
       // AWS shows it in both regions, unless it was deleted in one of them only.
       const half = primary.replication === undefined ? to : side;
-      if (this.#seen[half].replicationAge < this.#limits.margin) {
-        return wait("The replication is being set up in both regions", this.#limits.deletionTimeout);
+      const { replication, replicationAge } = this.#seen[half];
+      const { margin, deletionTimeout } = this.#limits;
+      if (replicationAge < (replication?.status === "enabling" ? deletionTimeout : margin)) {
+        return wait("The replication is being set up in both regions", 2 * deletionTimeout);
       }
       return act(
         { kind: "delete-replication", side: half, where: "here" },
