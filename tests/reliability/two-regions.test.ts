@@ -4,12 +4,13 @@
  */
 import type { RegionRole, Takeover } from "@efs-mount-autoscaling/mount-table";
 import { expect, test } from "vitest";
+import { seededRandom } from "../../bench/random.ts";
 import type { Action, Side } from "../../failover/observation.ts";
 import { otherSide, SIDES } from "../../failover/observation.ts";
 import { type Command, DEFAULT_LIMITS, type Limits, nextStep } from "../../failover/plan.ts";
 import { FailoverError, Observer, runCommand } from "../../failover/run.ts";
 import { MAX_SOURCE_LAG } from "../../fargate-app/src/region/authority.ts";
-import { randomNumbers, reportAtEnd, rounds, seed } from "../support/reliability.ts";
+import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { LEASE, MARGIN, type SimulatedWrite, TwoRegions } from "../support/two-regions.ts";
 
 const HISTORIES = rounds(100, 1_000);
@@ -72,7 +73,7 @@ class History {
   #goesOnAlone: Side | undefined;
 
   constructor(seedOfHistory: number, confirmsByPeer: boolean) {
-    this.#random = randomNumbers(seedOfHistory);
+    this.#random = seededRandom(seedOfHistory);
     this.#regions = new TwoRegions(this.#random, confirmsByPeer);
     this.#mayCut = confirmsByPeer;
   }
