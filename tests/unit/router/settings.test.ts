@@ -9,6 +9,9 @@ describe("the settings of the router", () => {
   test("have the defaults that the contract names", () => {
     expect(readSettings({ ...REQUIRED, LOG_LEVEL: "" })).toEqual({
       parameterName: "/efs-mount-autoscaling/mount-targets",
+      regionParameterName: undefined,
+      roleLease: 120_000,
+      readAfterTimeout: 2_000,
       fileSystemId: "fs-1",
       defaultMountTable: undefined,
       host: "0.0.0.0",
