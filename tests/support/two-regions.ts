@@ -26,7 +26,7 @@ export const LEASE = 10_000;
 export const MARGIN = 5_000;
 const MAX_STALENESS = 2_000;
 const SYNC = 8_000;
-const SLOW_SYNC = 90_000;
+export const MAX_SYNC = 90_000;
 const DELETION = 20_000;
 /** By which routers make their tokens later: their clocks are wrong by less. */
 const CLOCK_TOLERANCE = 1_000;
@@ -313,7 +313,7 @@ export class TwoRegions {
     const source = this.regions[half.source];
     const destination = this.regions[half.destination];
     if (this.#sync === undefined) {
-      const endsAt = this.now + this.#random() * (this.#random() < 0.2 ? SLOW_SYNC : SYNC);
+      const endsAt = this.now + this.#random() * (this.#random() < 0.2 ? MAX_SYNC : SYNC);
       this.#sync = { of: half, from: this.now, snapshot: new Map(source.files), endsAt };
     } else if (this.now >= this.#sync.endsAt) {
       destination.files = new Map(this.#sync.snapshot);
