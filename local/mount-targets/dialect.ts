@@ -28,6 +28,7 @@ export const dialectChangesSchema = z.strictObject({
   clientRecords: z.enum(["file-system", "mount-target", "connection"]).exactOptional(),
   locks: z.enum(["file-system", "mount-target"]).exactOptional(),
   authorization: z.enum(["granted", "revoked", "revoked-until-reconnect"]).exactOptional(),
+  readOnly: yesOrNo,
   openFilesPerClient: wholeNumber,
   locksPerClient: wholeNumber,
   locksPerFile: wholeNumber,

@@ -5,12 +5,14 @@
  * started it does.
  */
 
-import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import { type Dialect, type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { messageOf } from "nfs-client";
 import { type Command, commandSchema, type Reply, settingsSchema } from "./messages.ts";
 
 const { bytesPerSecond, operationDelayMs, ...settings } = settingsSchema.parse(JSON.parse(process.argv[2] ?? ""));
 const servers = new Map<string, NfsServer>();
+/** What was changed of all of them, and of those that are still to come. */
+let common: Partial<Dialect> = settings.dialect ?? {};
 
 process.on("disconnect", () => process.exit());
 process.on("message", async (message) => {
@@ -35,6 +37,7 @@ async function carryOut(command: Command): Promise<void> {
       return;
     case "change dialect":
       for (const server of serversAt(command.host)) server.setDialect(command.changes);
+      if (command.host === undefined) common = { ...common, ...command.changes };
       return;
     case "stall":
       for (const server of serversAt(command.host)) server.stall(command.milliseconds);
@@ -51,6 +54,7 @@ async function carryOut(command: Command): Promise<void> {
 function start(host: string): Promise<NfsServer> {
   return startNfsServer({
     ...settings,
+    dialect: common,
     host,
     // The directory is removed with the stack, so nothing has to survive a crash.
     durable: false,

@@ -12,7 +12,7 @@ interface MountTargetServers {
   start(host: string): Promise<void>;
   /** Closes it, with its connections. */
   stop(host: string): Promise<void>;
-  /** Changes what a running server refuses, and its limits; of all of them when there is no host. */
+  /** Changes what a running server refuses, and its limits; of all of them, later ones too, when there is no host. */
   changeDialect(changes: Partial<Dialect>, host?: string): Promise<void>;
   /** Has a server answer nothing for so many milliseconds, or all of them at once; 0 ends it. */
   stall(milliseconds: number, host?: string): Promise<void>;

@@ -144,6 +144,11 @@ export class Compound {
     throw new StatusError(fits ? "NFS4ERR_REP_TOO_BIG_TO_CACHE" : "NFS4ERR_REP_TOO_BIG");
   }
 
+  /** @throws {StatusError} NFS4ERR_ROFS where nothing may be changed. */
+  requireWritable(): void {
+    if (this.dialect.readOnly) throw new StatusError("NFS4ERR_ROFS");
+  }
+
   /** Notes that the object was changed, for {@link makeDurable}. */
   changed(inode: Inode): void {
     if (inode.type === FileTypeCode.REGULAR || inode.type === FileTypeCode.DIRECTORY) this.#unsynced.add(inode);

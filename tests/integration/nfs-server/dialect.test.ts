@@ -1,4 +1,4 @@
-import { link as linkLocally, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { link as linkLocally, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Dialect, type NfsServer, PROFILES } from "@efs-mount-autoscaling/nfs-server";
@@ -19,7 +19,9 @@ import {
   putRootFileHandle,
   read,
   readBitmap,
+  remove,
   rename,
+  ShareAccess,
   type Stateid,
   saveFileHandle,
   toBitmap,
@@ -31,6 +33,7 @@ import {
 import { describe, expect, test } from "vitest";
 import { type RawSession, statusOf } from "./driver.ts";
 import {
+  access,
   freeStateid,
   getAttributesOf,
   listModes,
@@ -396,6 +399,57 @@ describe("the right to use a mount target", () => {
     expect(statusOf(await reconnected.compound([session.sequence({ sequenceId: 2 }), inRoot]))).toBe("NFS4_OK");
   });
 });
+
+describe("a mount target that is read-only", () => {
+  test("refuses every change with NFS4ERR_ROFS, reads on, and takes changes again when it is told to", async () => {
+    const directory = await temporaryDirectory();
+    await mkdir(join(directory, "directory"));
+    await writeFile(join(directory, "file"), "content");
+    const server = await speaking({}, directory);
+    const session = await temporarySession(server);
+    const { stateid, handle } = await openFile(session, "file");
+    const changes = (name: string) => [
+      [inRoot, open({ owner: owner(session), name, create: "unchecked" })],
+      [inRoot, open({ owner: owner(session, "writer"), name: "file", access: ShareAccess.WRITE })],
+      [putFileHandle(handle), write(stateid, text("changed"))],
+      [putFileHandle(handle), setModeAndTime(ANONYMOUS_STATEID, 0o600, 1)],
+      [inRoot, createDirectory(`${name}-directory`, undefined)],
+      [putFileHandle(handle), saveFileHandle, inRoot, link(`${name}-link`)],
+      [inRoot, saveFileHandle, rename(name, `${name}-renamed`)],
+      [inRoot, remove(`${name}-renamed`)],
+    ];
+    const before = await snapshot(directory);
+
+    server.setDialect({ readOnly: true });
+    for (const operations of changes("refused")) expect(await session.status(operations)).toBe("NFS4ERR_ROFS");
+    expect(await snapshot(directory)).toEqual(before);
+    const reading = open({ owner: owner(session, "reader"), name: "file", access: ShareAccess.READ });
+    expect((await session.result([inRoot, reading], read(CURRENT_STATEID, all))).data.toString()).toBe("content");
+    expect(await session.result([inRoot], access(ANY_RIGHT))).toBe(READ_RIGHTS);
+
+    server.setDialect({ readOnly: false });
+    for (const operations of changes("done")) expect(await session.status(operations)).toBe("NFS4_OK");
+    expect(await readFile(join(directory, "file"), "utf8")).toBe("changed");
+    expect(await session.result([inRoot], access(ANY_RIGHT))).toBe(ANY_RIGHT & ~EXECUTE_RIGHT);
+  });
+});
+
+/** ACCESS4_READ and LOOKUP; all of ACCESS4_*; ACCESS4_EXECUTE, which directories do not have (RFC 8881 §18.1). */
+const READ_RIGHTS = 0x3;
+const ANY_RIGHT = 0x3f;
+const EXECUTE_RIGHT = 0x20;
+
+/** Names, contents and modes. */
+async function snapshot(directory: string): Promise<unknown[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  return Promise.all(
+    entries.map(async (entry) => {
+      const path = join(directory, entry.name);
+      const { mode, mtimeMs } = await stat(path);
+      return [entry.name, mode, entry.isFile() ? [mtimeMs, await readFile(path, "utf8")] : "directory"];
+    }),
+  );
+}
 
 describe("a connection", () => {
   test("is closed at the end of its lifetime, also when that is set later", async () => {

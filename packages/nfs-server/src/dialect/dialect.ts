@@ -77,6 +77,11 @@ export interface Dialect {
    * when the right to mount is gone (guide, "Logging with CloudTrail": UpdateClientConnection). The status is assumed.
    */
   readonly authorization: "granted" | "revoked" | "revoked-until-reconnect";
+  /**
+   * Whether whatever would change something is NFS4ERR_ROFS, for COMPOUNDs that begin from then on: the destination of
+   * a replication (guide, "File system protection"), or a policy without the right to write. The status is assumed.
+   */
+  readonly readOnly: boolean;
 
   /** Opens of one client; one more is NFS4ERR_DQUOT. */
   readonly openFilesPerClient: number;

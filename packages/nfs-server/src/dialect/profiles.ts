@@ -29,6 +29,7 @@ const full: Dialect = {
   clientRecords: "file-system",
   locks: "file-system",
   authorization: "granted",
+  readOnly: false,
   ...EFS_QUOTAS,
   utf8Names: false,
   longFileHandles: false,

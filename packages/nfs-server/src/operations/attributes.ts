@@ -32,6 +32,7 @@ export async function setAttributesOfFile(compound: Compound, args: XdrReader): 
     const stateid = readStateid(args);
     const { attributes } = readAttributesToSet(args, compound.dialect);
     const inode = compound.current;
+    compound.requireWritable();
     compound.requireRoom(ResultSize.ATTRIBUTE_BITMAP);
     if (attributes.size !== undefined) {
       const state = findState(compound, stateid, inode);
@@ -74,7 +75,7 @@ export async function access(compound: Compound, args: XdrReader): Promise<void>
   const { read, write, execute } = permissionsOf(stat);
   let granted = 0;
   if (read) granted |= READ;
-  if (write) granted |= MODIFY | EXTEND | DELETE;
+  if (write && !compound.dialect.readOnly) granted |= MODIFY | EXTEND | DELETE;
   if (execute) granted |= isDirectory ? LOOKUP : EXECUTE;
   compound.requireRoom(8);
   compound.reply.uint32(supported).uint32(supported & granted);

@@ -47,6 +47,7 @@ export async function write(compound: Compound, args: XdrReader): Promise<void> 
   const { durable, refuseWrite } = compound.mountTarget.options;
   const refusal = refuseWrite();
   if (refusal !== undefined) throw new StatusError(refusal);
+  compound.requireWritable();
   compound.requireRoom(WRITE_RESULT);
   await withFile(compound, stateid, ShareAccess.WRITE, async (file) => {
     await writeFully(file.descriptor, data, Number(offset));

@@ -35,6 +35,7 @@ export async function create(compound: Compound, args: XdrReader): Promise<void>
   const name = readName(args, compound.dialect);
   const { attributes, numbers } = readAttributesToSet(args, compound.dialect);
   const directory = compound.current;
+  compound.requireWritable();
   compound.requireRoom(ResultSize.CHANGE_INFO + ResultSize.ATTRIBUTE_BITMAP);
   const { inode, info } = await createObject(compound.tree, directory, name, object, attributes, compound.dialect);
   compound.changed(directory);
@@ -66,6 +67,7 @@ function readNewObject(args: XdrReader, type: number): NewObject {
 export async function removeEntry(compound: Compound, args: XdrReader): Promise<void> {
   const name = readName(args, compound.dialect);
   const directory = compound.current;
+  compound.requireWritable();
   compound.requireRoom(ResultSize.CHANGE_INFO);
   const info = await remove(compound.tree, directory, name);
   compound.changed(directory);
@@ -75,6 +77,7 @@ export async function removeEntry(compound: Compound, args: XdrReader): Promise<
 export async function rename(compound: Compound, args: XdrReader): Promise<void> {
   const source = { directory: compound.saved, name: readName(args, compound.dialect) };
   const target = { directory: compound.current, name: readName(args, compound.dialect) };
+  compound.requireWritable();
   compound.requireRoom(2 * ResultSize.CHANGE_INFO);
   const changes = await renameEntry(compound.tree, source, target, compound.dialect);
   compound.changed(source.directory);
@@ -86,6 +89,7 @@ export async function rename(compound: Compound, args: XdrReader): Promise<void>
 export async function link(compound: Compound, args: XdrReader): Promise<void> {
   const name = readName(args, compound.dialect);
   const { saved: inode, current: directory } = compound;
+  compound.requireWritable();
   compound.requireRoom(ResultSize.CHANGE_INFO);
   const info = await linkEntry(compound.tree, inode, directory, name, compound.dialect);
   compound.changed(directory);

@@ -44,12 +44,14 @@ export async function open(compound: Compound, args: XdrReader): Promise<void> {
   if (access === 0 || (shareAccess & ~ShareAccessMask.ALL) !== 0) throw new StatusError("NFS4ERR_INVAL");
   // As Amazon EFS does (its user guide: unsupported NFSv4 features).
   if (shareDeny !== ShareDeny.NONE) throw new StatusError("NFS4ERR_NOTSUPP");
+  const forWriting = (access & ShareAccess.WRITE) !== 0;
+  if (forWriting || creation !== undefined) compound.requireWritable();
   const { client, current } = compound;
   if (!client.reclaimComplete) throw new StatusError("NFS4ERR_GRACE");
   compound.requireRoom(ResultSize.OPEN);
 
   const { files } = compound.state;
-  const opened = await openClaimed(compound, name, (access & ShareAccess.WRITE) !== 0, creation?.file);
+  const opened = await openClaimed(compound, name, forWriting, creation?.file);
   const { inode, file } = opened;
   const state = files.open({ client, owner, inode, file, access }, compound.dialect);
   if (opened.did === "create") compound.changed(current);
