@@ -1,18 +1,23 @@
 /**
- * Amazon EFS: mount targets and file systems.
+ * Amazon EFS: mount targets, and all of its operations by their names.
  *
  * Rules, errors and names: EFS API reference, CreateMountTarget, DescribeMountTargets, DeleteMountTarget,
- * DescribeMountTargetSecurityGroups, DescribeFileSystems, UpdateFileSystem, DescribeLifecycleConfiguration,
- * PutLifecycleConfiguration.
+ * DescribeMountTargetSecurityGroups.
  */
 import { z } from "zod";
 import { AwsError } from "./aws-error.ts";
-import { type Environment, operationsOf } from "./operation.ts";
-import { page } from "./page.ts";
+import {
+  efsFileSystems,
+  findFileSystem,
+  mountTargetsOf,
+  pageOf,
+  requireAvailable,
+  resourceId,
+} from "./efs-file-systems.ts";
+import { efsReplication } from "./efs-replication.ts";
+import { operationsOf } from "./operation.ts";
 import type { AwsState, FileSystem, LifeCycleState, MountTarget, Subnet } from "./state.ts";
 
-/** DescribeMountTargets and DescribeFileSystems give at most this many a page. */
-const PAGE_SIZE = 100;
 /** AWS's default quota. */
 const MAX_SECURITY_GROUPS = 5;
 
@@ -88,80 +93,14 @@ const deleteMountTarget = command(z.object({ MountTargetId: z.string() }), (stat
   return { state: setLifeCycleState(state, mountTarget.mountTargetId, "deleting"), output: {} };
 });
 
-const describeFileSystems = query(
-  z.object({
-    FileSystemId: z.string().optional(),
-    CreationToken: z.string().optional(),
-    MaxItems: z.coerce.number().int().min(1).optional(),
-    Marker: z.string().optional(),
-  }),
-  (state, { FileSystemId, CreationToken, MaxItems, Marker }, environment) => {
-    if (FileSystemId !== undefined && CreationToken !== undefined) {
-      throw badRequest("Request cannot contain both a file system ID and a creation token.");
-    }
-    const found =
-      FileSystemId !== undefined
-        ? [findFileSystem(state, FileSystemId)]
-        : state.fileSystems.filter((one) => CreationToken === undefined || one.creationToken === CreationToken);
-    const { items, nextToken } = pageOf(found, (one) => one.fileSystemId, MaxItems, Marker, environment);
-    return { Marker, FileSystems: items.map((one) => describeFileSystem(state, one)), NextMarker: nextToken };
-  },
-);
-
-const updateFileSystem = command(
-  z.object({
-    FileSystemId: z.string(),
-    ThroughputMode: z.enum(["bursting", "provisioned", "elastic"]).optional(),
-    ProvisionedThroughputInMibps: z.number().min(1).optional(),
-  }),
-  (state, { FileSystemId, ThroughputMode, ProvisionedThroughputInMibps }) => {
-    const before = findFileSystem(state, FileSystemId);
-    requireAvailable(before);
-    const throughputMode = ThroughputMode ?? before.throughputMode ?? "elastic";
-    const provisioned = ProvisionedThroughputInMibps ?? before.provisionedThroughputInMibps;
-    if (throughputMode === "provisioned" && provisioned === undefined) {
-      throw badRequest("ProvisionedThroughputInMibps is required with the throughput mode provisioned.");
-    }
-    const { provisionedThroughputInMibps: _, ...rest } = before;
-    const fileSystem: FileSystem = {
-      ...rest,
-      throughputMode,
-      ...(throughputMode === "provisioned" && provisioned !== undefined
-        ? { provisionedThroughputInMibps: provisioned }
-        : {}),
-    };
-    return { state: replaced(state, before, fileSystem), output: describeFileSystem(state, fileSystem) };
-  },
-);
-
-const describeLifecycleConfiguration = query(z.object({ FileSystemId: z.string() }), (state, { FileSystemId }) => ({
-  LifecyclePolicies: findFileSystem(state, FileSystemId).lifecyclePolicies ?? [],
-}));
-
-const putLifecycleConfiguration = command(
-  z.object({ FileSystemId: z.string(), LifecyclePolicies: z.array(z.record(z.string(), z.string())).max(3) }),
-  (state, { FileSystemId, LifecyclePolicies }) => {
-    const before = findFileSystem(state, FileSystemId);
-    requireAvailable(before);
-    const after = { ...before, lifecyclePolicies: LifecyclePolicies };
-    return { state: replaced(state, before, after), output: { LifecyclePolicies } };
-  },
-);
-
-function replaced(state: AwsState, before: FileSystem, after: FileSystem): AwsState {
-  return { ...state, fileSystems: state.fileSystems.map((each) => (each === before ? after : each)) };
-}
-
 /** EFS's operations by their API names. */
 export const efs = {
   CreateMountTarget: createMountTarget,
   DeleteMountTarget: deleteMountTarget,
-  DescribeFileSystems: describeFileSystems,
-  DescribeLifecycleConfiguration: describeLifecycleConfiguration,
   DescribeMountTargets: describeMountTargets,
   DescribeMountTargetSecurityGroups: describeMountTargetSecurityGroups,
-  PutLifecycleConfiguration: putLifecycleConfiguration,
-  UpdateFileSystem: updateFileSystem,
+  ...efsFileSystems,
+  ...efsReplication,
 };
 
 /** Moves a mount target on in its life: EFS does so by itself some time after a call. */
@@ -179,12 +118,6 @@ export function removeMountTarget(state: AwsState, mountTargetId: string): AwsSt
   return { ...state, mountTargets: state.mountTargets.filter((target) => target.mountTargetId !== mountTargetId) };
 }
 
-function findFileSystem(state: AwsState, id: string): FileSystem {
-  const found = state.fileSystems.find((one) => one.fileSystemId === resourceId(id));
-  if (found === undefined) throw new AwsError("FileSystemNotFound", 404, `File system '${id}' does not exist.`);
-  return found;
-}
-
 function findMountTarget(state: AwsState, id: string): MountTarget {
   const found = state.mountTargets.find((one) => one.mountTargetId === resourceId(id));
   if (found === undefined) throw new AwsError("MountTargetNotFound", 404, `Mount target '${id}' does not exist.`);
@@ -195,24 +128,6 @@ function findSubnet(state: AwsState, id: string): Subnet {
   const found = state.subnets.find((one) => one.subnetId === id);
   if (found === undefined) throw new AwsError("SubnetNotFound", 400, `The subnet ID '${id}' does not exist`);
   return found;
-}
-
-/** EFS takes an ARN wherever it takes an id. */
-function resourceId(idOrArn: string): string {
-  return idOrArn.slice(idOrArn.lastIndexOf("/") + 1);
-}
-
-function mountTargetsOf(state: AwsState, fileSystem: FileSystem): MountTarget[] {
-  return state.mountTargets.filter((target) => target.fileSystemId === fileSystem.fileSystemId);
-}
-
-function requireAvailable(fileSystem: FileSystem): void {
-  if (fileSystem.lifeCycleState === "available") return;
-  throw new AwsError(
-    "IncorrectFileSystemLifeCycleState",
-    409,
-    `File system '${fileSystem.fileSystemId}' is in life cycle state '${fileSystem.lifeCycleState}', not 'available'.`,
-  );
 }
 
 function requireZone(fileSystem: FileSystem, subnet: Subnet): void {
@@ -297,20 +212,6 @@ function chooseAddress(state: AwsState, subnet: Subnet, wanted: string | undefin
   return free;
 }
 
-function pageOf<T>(
-  items: readonly T[],
-  keyOf: (item: T) => string,
-  maxItems: number | undefined,
-  marker: string | undefined,
-  { maxPageSize }: Environment,
-) {
-  try {
-    return page(items, keyOf, Math.min(maxItems ?? PAGE_SIZE, PAGE_SIZE, maxPageSize), marker);
-  } catch (cause) {
-    throw new AwsError("BadRequest", 400, "Invalid Marker", { cause });
-  }
-}
-
 function describe(state: AwsState, target: MountTarget): object {
   return {
     OwnerId: state.accountId,
@@ -323,25 +224,5 @@ function describe(state: AwsState, target: MountTarget): object {
     AvailabilityZoneId: target.availabilityZoneId,
     AvailabilityZoneName: target.availabilityZoneName,
     VpcId: target.vpcId,
-  };
-}
-
-function describeFileSystem(state: AwsState, fileSystem: FileSystem): object {
-  return {
-    OwnerId: state.accountId,
-    CreationToken: fileSystem.creationToken,
-    FileSystemId: fileSystem.fileSystemId,
-    FileSystemArn: `arn:aws:elasticfilesystem:${state.region}:${state.accountId}:file-system/${fileSystem.fileSystemId}`,
-    CreationTime: fileSystem.creationTime,
-    LifeCycleState: fileSystem.lifeCycleState,
-    NumberOfMountTargets: mountTargetsOf(state, fileSystem).length,
-    SizeInBytes: { Value: 6144, ValueInIA: 0, ValueInStandard: 6144, ValueInArchive: 0 },
-    PerformanceMode: "generalPurpose",
-    Encrypted: true,
-    ThroughputMode: fileSystem.throughputMode ?? "elastic",
-    ProvisionedThroughputInMibps: fileSystem.provisionedThroughputInMibps,
-    AvailabilityZoneName: fileSystem.availabilityZoneName,
-    Tags: [],
-    FileSystemProtection: { ReplicationOverwriteProtection: "ENABLED" },
   };
 }

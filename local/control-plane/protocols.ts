@@ -21,7 +21,7 @@ export interface Protocol {
 /** restJson1, with the error body of EFS: `ErrorCode` and `Message`. */
 export const restJson: Protocol = {
   success: (operation, output, requestId) => ({
-    statusCode: operation.startsWith("Delete") ? 204 : 200,
+    statusCode: operation.startsWith("Delete") && operation !== "DeleteFileSystemPolicy" ? 204 : 200,
     headers: { "content-type": "application/json", "x-amzn-requestid": requestId },
     body: operation.startsWith("Delete") ? "" : stringify(output),
   }),

@@ -10,12 +10,13 @@ import { ec2 } from "./ec2.ts";
 import { ecs } from "./ecs.ts";
 import { efs } from "./efs.ts";
 import { type LifecycleOptions, startLifecycle } from "./efs-lifecycle.ts";
+import { commit, describeReplication, type Proposal, propose } from "./efs-replication.ts";
 import { logs } from "./logs.ts";
 import type { Environment, Operation } from "./operation.ts";
 import { ec2Query, type HttpResponse, json11, type Protocol, parseQueryForm, restJson } from "./protocols.ts";
 import { secretsManager } from "./secrets-manager.ts";
 import { ssm } from "./ssm.ts";
-import type { AwsState } from "./state.ts";
+import type { AwsState, Replication } from "./state.ts";
 
 /** A call as it came in. The names are those that IAM uses: `ssm:GetParameter`. */
 export interface Call {
@@ -55,6 +56,8 @@ export interface ControlPlaneOptions {
   readonly maxPageSize?: number;
   readonly onMountTargetAvailable?: LifecycleOptions["onMountTargetAvailable"];
   readonly onMountTargetDeleted?: LifecycleOptions["onMountTargetDeleted"];
+  /** Has the region of its destination accept a replication; every destination is refused when absent. */
+  readonly proposeReplication?: (proposal: Proposal) => Promise<Replication>;
   /** Sees every call before it takes effect, and may break it. */
   readonly onCall?: ((call: Call) => Disturbance | Promise<Disturbance>) | undefined;
   /** The time of what the calls do; the system's when absent. */
@@ -67,6 +70,8 @@ export interface ControlPlane {
   /** For `AWS_ENDPOINT_URL`. */
   readonly url: string;
   state(): AwsState;
+  /** Carries out an operation, and returns its response. @throws {AwsError} */
+  run(operation: Operation, input: unknown): object;
   /** Changes the account from inside, as AWS's own workers do. */
   update(change: (state: AwsState, environment: Environment) => AwsState): void;
   /** Calls the listener after every change, until the function it returns is called. */
@@ -83,6 +88,9 @@ const OPERATIONS: Record<Call["service"], ReadonlyMap<string, Operation>> = {
   logs: new Map(Object.entries(logs)),
   cloudwatch: new Map(Object.entries(cloudwatch)),
 };
+
+/** The one operation that two regions carry out together. */
+const CREATE_REPLICATION = "CreateReplicationConfiguration";
 
 const EFS_ROUTES = [
   { method: "POST", url: "/2015-02-01/mount-targets", operation: "CreateMountTarget" },
@@ -104,6 +112,25 @@ const EFS_ROUTES = [
     method: "PUT",
     url: "/2015-02-01/file-systems/:FileSystemId/lifecycle-configuration",
     operation: "PutLifecycleConfiguration",
+  },
+  { method: "GET", url: "/2015-02-01/file-systems/:FileSystemId/policy", operation: "DescribeFileSystemPolicy" },
+  { method: "PUT", url: "/2015-02-01/file-systems/:FileSystemId/policy", operation: "PutFileSystemPolicy" },
+  { method: "DELETE", url: "/2015-02-01/file-systems/:FileSystemId/policy", operation: "DeleteFileSystemPolicy" },
+  { method: "PUT", url: "/2015-02-01/file-systems/:FileSystemId/protection", operation: "UpdateFileSystemProtection" },
+  {
+    method: "GET",
+    url: "/2015-02-01/file-systems/replication-configurations",
+    operation: "DescribeReplicationConfigurations",
+  },
+  {
+    method: "POST",
+    url: "/2015-02-01/file-systems/:SourceFileSystemId/replication-configuration",
+    operation: CREATE_REPLICATION,
+  },
+  {
+    method: "DELETE",
+    url: "/2015-02-01/file-systems/:SourceFileSystemId/replication-configuration",
+    operation: "DeleteReplicationConfiguration",
   },
 ] as const;
 
@@ -144,10 +171,25 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 
   /** Runs the operation; the account is unchanged when it throws. */
-  function run(call: Call): object {
-    const outcome = operationOf(call)(state, call.input, environment());
+  function run(operation: Operation, input: unknown): object {
+    const outcome = operation(state, input, environment());
     setState(outcome.state);
     return outcome.output;
+  }
+
+  async function createReplication(input: unknown): Promise<object> {
+    const proposal = propose(state, input, environment());
+    if (options.proposeReplication === undefined) {
+      throw new AwsError("ValidationException", 400, `There is no Region '${proposal.destination.region}' here.`);
+    }
+    const replication = await options.proposeReplication(proposal);
+    setState(commit(state, replication));
+    return describeReplication(state, replication);
+  }
+
+  function carryOut(call: Call): object | Promise<object> {
+    const isCreation = call.service === "elasticfilesystem" && call.operation === CREATE_REPLICATION;
+    return isCreation ? createReplication(call.input) : run(operationOf(call), call.input);
   }
 
   function read(call: Call, asOf: AwsState): object {
@@ -164,7 +206,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       if (fault !== undefined && "asOf" in fault) {
         return send(reply, protocol.success(call.operation, read(call, fault.asOf), requestId));
       }
-      const output = fault === undefined || fault.takesEffect ? run(call) : {};
+      const output = fault === undefined || fault.takesEffect ? await carryOut(call) : {};
       if (fault === undefined) return send(reply, protocol.success(call.operation, output, requestId));
       if (fault.response instanceof AwsError) throw fault.response;
       reply.hijack();
@@ -206,6 +248,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   return {
     url,
     state: () => state,
+    run,
     update: (change) => setState(change(state, environment())),
     subscribe: (listener) => {
       listeners.add(listener);

@@ -11,6 +11,7 @@ export interface AwsState {
   readonly securityGroups: readonly SecurityGroup[];
   readonly fileSystems: readonly FileSystem[];
   readonly mountTargets: readonly MountTarget[];
+  readonly replications: readonly Replication[];
   readonly parameters: readonly Parameter[];
   readonly secrets: readonly Secret[];
   readonly clusters: readonly Cluster[];
@@ -55,6 +56,34 @@ export interface FileSystem {
   readonly provisionedThroughputInMibps?: number;
   /** Each is one transition, like `{ TransitionToIA: "AFTER_30_DAYS" }`. Default: none. */
   readonly lifecyclePolicies?: readonly Readonly<Record<string, string>>[];
+  /** Whether it may become a destination; that it is one, its replication says. Default: ENABLED. */
+  readonly replicationOverwriteProtection?: "ENABLED" | "DISABLED";
+  /** The resource policy, as JSON. Default: none, which lets everyone mount and write. */
+  readonly policy?: string;
+}
+
+export type ReplicationStatus = "ENABLED" | "ENABLING" | "DELETING" | "ERROR";
+
+/** A replication as one region knows it: both regions keep a copy, which can differ while they cannot reach each other. */
+export interface Replication {
+  /** The same in both regions, and never used again. EFS shows none: it tells replications of the same two apart. */
+  readonly id: string;
+  readonly source: RegionalFileSystem;
+  readonly destination: RegionalFileSystem;
+  readonly creationTime: Date;
+  readonly status: ReplicationStatus;
+  readonly statusMessage?: string;
+  /** Set while `DELETING`: whether the other region must have deleted it first. */
+  readonly deletionMode?: DeletionMode;
+  /** When the latest finished sync began: what was written before is at the destination. */
+  readonly lastReplicatedTimestamp?: Date;
+}
+
+export type DeletionMode = "ALL_CONFIGURATIONS" | "LOCAL_CONFIGURATION_ONLY";
+
+export interface RegionalFileSystem {
+  readonly region: string;
+  readonly fileSystemId: string;
 }
 
 export interface MountTarget {
@@ -222,6 +251,7 @@ export function emptyState(accountId: string, region: string): AwsState {
     securityGroups: [],
     fileSystems: [],
     mountTargets: [],
+    replications: [],
     parameters: [],
     secrets: [],
     clusters: [],

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inParallel } from "../machine/in-parallel.ts";
 import type { FileClient } from "./file-client.ts";
 import type { SourceFile } from "./source-files.ts";
 
@@ -38,7 +39,7 @@ export async function copyIn(
   files: readonly SourceFile[],
   { source, concurrency, onFile }: { readonly source: string; readonly concurrency: number; onFile: () => void },
 ): Promise<void> {
-  await inParallel(work.signal, concurrency, files.values(), async ({ path }) => {
+  await inParallel(work.signal, concurrency, files, async ({ path }) => {
     const content = await readFile(join(source, path));
     work.hashes.set(path, sha256(content));
     await attempt(work.tally, () => work.client.put(path, content));
@@ -75,7 +76,7 @@ export async function remove(
   files: readonly SourceFile[],
   { concurrency, onFile }: { readonly concurrency: number; onFile: () => void },
 ): Promise<void> {
-  await inParallel(work.signal, concurrency, files.values(), async ({ path }) => {
+  await inParallel(work.signal, concurrency, files, async ({ path }) => {
     await attempt(work.tally, () => work.client.delete(path));
     onFile();
   });
@@ -136,20 +137,4 @@ async function attempt<T>(tally: Tally, send: () => Promise<T>): Promise<T | und
 
 function sha256(content: Buffer): string {
   return createHash("sha256").update(content).digest("hex");
-}
-
-/** Takes the items one by one, so many at the same time. */
-async function inParallel<T>(
-  signal: AbortSignal,
-  concurrency: number,
-  items: Iterator<T>,
-  handle: (item: T) => Promise<void>,
-): Promise<void> {
-  const worker = async () => {
-    for (let next = items.next(); !next.done; next = items.next()) {
-      signal.throwIfAborted();
-      await handle(next.value);
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, worker));
 }
