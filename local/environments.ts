@@ -1,11 +1,13 @@
 /** The environments of the router's tasks and of the monitor, as the Pulumi program sets them on AWS. */
+import { DEFAULT_REGION_PARAMETER_NAME } from "@efs-mount-autoscaling/mount-table";
 import {
   ACCOUNT_ID,
   CLUSTER_NAME,
-  FILE_SYSTEM_ID,
+  type Location,
   REGION,
   SECURITY_GROUP_ID,
   SERVICE_NAME,
+  TOKYO,
   VPC_ID,
 } from "./account.ts";
 
@@ -13,6 +15,9 @@ export const PARAMETER_NAME = "/efs-mount-autoscaling/mount-targets";
 
 /** In which the monitor says what its last run saw and did. */
 export const STATUS_PARAMETER_NAME = `${PARAMETER_NAME}.status`;
+
+/** The role of the region, where there are two. */
+export const REGION_PARAMETER_NAME = DEFAULT_REGION_PARAMETER_NAME;
 
 /** The secret with the API's token, where the local stack has one. */
 export const API_TOKEN_SECRET_ID = `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:api-token-AbCdEf`;
@@ -27,10 +32,10 @@ export const TARGET_DIRECTORY = "/data";
 export type Rollout = "rolling-deployment" | "hot-reload";
 
 /** The access key names the caller: whoever watches the control plane's calls sees it. */
-function aws(endpoint: string, accessKeyId: string): Record<string, string> {
+function aws(endpoint: string, accessKeyId: string, region: string): Record<string, string> {
   return {
     AWS_ENDPOINT_URL: endpoint,
-    AWS_REGION: REGION,
+    AWS_REGION: region,
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: "local",
     // On AWS it is Node 24: the SDK's warning about older versions would only hide other lines.
@@ -43,11 +48,12 @@ export function routerEnvironment(
   endpoint: string,
   nfsPort: number,
   mountTableRefreshSeconds: number,
+  { region, fileSystemId }: Location = TOKYO,
 ): Record<string, string> {
   return {
-    ...aws(endpoint, "ROUTER"),
+    ...aws(endpoint, "ROUTER", region),
     SSM_PARAMETER_NAME: PARAMETER_NAME,
-    EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
+    EFS_FILE_SYSTEM_ID: fileSystemId,
     ROOT_DIRECTORY: TARGET_DIRECTORY,
     NFS_PORT: String(nfsPort),
     // Nothing stalls here that is not meant to, and what is broken should show.
@@ -61,13 +67,14 @@ export function monitorEnvironment(
   mountPath: string,
   fileCountThreshold: number,
   rollout: Rollout,
+  { region, fileSystemId }: Location = TOKYO,
 ): Record<string, string> {
   return {
-    ...aws(endpoint, "FILE-MONITOR"),
+    ...aws(endpoint, "FILE-MONITOR", region),
     TARGET_DIRECTORY,
     EFS_MOUNT_PATH: mountPath,
     FILE_COUNT_THRESHOLD: String(fileCountThreshold),
-    EFS_FILE_SYSTEM_ID: FILE_SYSTEM_ID,
+    EFS_FILE_SYSTEM_ID: fileSystemId,
     EFS_SECURITY_GROUP_ID: SECURITY_GROUP_ID,
     VPC_ID,
     SSM_PARAMETER_NAME: PARAMETER_NAME,

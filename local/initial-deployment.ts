@@ -1,7 +1,7 @@
 /** What `pulumi up` leaves in the account: the first mount targets, the mount table, the service. */
-import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
+import { type RegionRole, serializeMountTable, serializeRegionRole } from "@efs-mount-autoscaling/mount-table";
 import { NO_MONITOR_STATUS } from "@efs-mount-autoscaling/mount-table/monitor-status";
-import { CLUSTER_NAME, FILE_SYSTEM_ID, SECURITY_GROUP_ID, SERVICE_NAME } from "./account.ts";
+import { CLUSTER_NAME, SECURITY_GROUP_ID, SERVICE_NAME } from "./account.ts";
 import { taskDefinitionArn } from "./control-plane/ecs.ts";
 import { startDeployment } from "./control-plane/ecs-deployments.ts";
 import { efs, setLifeCycleState } from "./control-plane/efs.ts";
@@ -9,7 +9,7 @@ import type { Environment } from "./control-plane/operation.ts";
 import { secretsManager } from "./control-plane/secrets-manager.ts";
 import { ssm } from "./control-plane/ssm.ts";
 import type { AwsState, Service, Subnet, TaskDefinition } from "./control-plane/state.ts";
-import { API_TOKEN_SECRET_ID, PARAMETER_NAME, STATUS_PARAMETER_NAME } from "./environments.ts";
+import { API_TOKEN_SECRET_ID, PARAMETER_NAME, REGION_PARAMETER_NAME, STATUS_PARAMETER_NAME } from "./environments.ts";
 
 /** Adds a mount target in each subnet. They are available at once: their servers must be running. */
 export function addMountTargets(state: AwsState, subnets: readonly Subnet[], environment: Environment): AwsState {
@@ -17,7 +17,7 @@ export function addMountTargets(state: AwsState, subnets: readonly Subnet[], env
     (before, { subnetId }) =>
       efs.CreateMountTarget(
         before,
-        { FileSystemId: FILE_SYSTEM_ID, SubnetId: subnetId, SecurityGroups: [SECURITY_GROUP_ID] },
+        { FileSystemId: state.fileSystems[0]?.fileSystemId, SubnetId: subnetId, SecurityGroups: [SECURITY_GROUP_ID] },
         environment,
       ).state,
     state,
@@ -44,6 +44,12 @@ export function putMountTable(state: AwsState, environment: Environment): AwsSta
 /** Adds the parameter for the status of the monitor, which has not run yet. */
 export function addMonitorStatus(state: AwsState, environment: Environment): AwsState {
   const input = { Name: STATUS_PARAMETER_NAME, Value: NO_MONITOR_STATUS, Type: "String" };
+  return ssm.PutParameter(state, input, environment).state;
+}
+
+/** Writes the role of the region. */
+export function putRole(state: AwsState, role: RegionRole, environment: Environment): AwsState {
+  const input = { Name: REGION_PARAMETER_NAME, Value: serializeRegionRole(role), Type: "String" };
   return ssm.PutParameter(state, input, environment).state;
 }
 

@@ -7,12 +7,16 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ACCOUNT_ID, CLUSTER_NAME, createAccount, REGION, SERVICE_NAME, SUBNETS } from "./account.ts";
+import type { RegionRole } from "@efs-mount-autoscaling/mount-table";
+import { ACCOUNT_ID, CLUSTER_NAME, createAccount, type Location, SERVICE_NAME, TOKYO } from "./account.ts";
 import { type Clock, timeOn } from "./clock.ts";
 import { CONSOLE_PREFIX, CONSOLE_SCRIPT, Console } from "./console/console.ts";
 import { findService } from "./control-plane/ecs.ts";
 import { primaryDeployment } from "./control-plane/ecs-deployments.ts";
+import type { Environment } from "./control-plane/operation.ts";
+import { readSavedAccount, type SavedAccount, saveAccount } from "./control-plane/saved-account.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "./control-plane/server.ts";
+import type { AwsState, Subnet } from "./control-plane/state.ts";
 import { waitForState } from "./control-plane/wait.ts";
 import { startEcsRunner } from "./ecs/runner.ts";
 import { startTaskMetadata } from "./ecs/task-metadata.ts";
@@ -20,6 +24,7 @@ import type { HealthCheck } from "./ecs/task-run.ts";
 import {
   API_TOKEN_SECRET_ID,
   monitorEnvironment,
+  REGION_PARAMETER_NAME,
   type Rollout,
   routerEnvironment,
   STATUS_PARAMETER_NAME,
@@ -27,7 +32,14 @@ import {
   TREE_BUCKET,
 } from "./environments.ts";
 import { startSchedule } from "./eventbridge/schedule.ts";
-import { addApiToken, addMonitorStatus, addMountTargets, addService, putMountTable } from "./initial-deployment.ts";
+import {
+  addApiToken,
+  addMonitorStatus,
+  addMountTargets,
+  addService,
+  putMountTable,
+  putRole,
+} from "./initial-deployment.ts";
 import { createLambdaFunction, type LambdaFunction } from "./lambda/function.ts";
 import type { Invocation } from "./lambda/messages.ts";
 import { startLoadBalancer } from "./load-balancer/load-balancer.ts";
@@ -37,6 +49,7 @@ import { findCommonPort } from "./machine/loopback.ts";
 import { makeTemporaryDirectory } from "./machine/temporary-directory.ts";
 import { type LastRun, summarizeMonitorRun } from "./monitor-run.ts";
 import { startMountTargetServers } from "./mount-targets/servers.ts";
+import { proposeTo, type ReplicationOptions, startReplication } from "./replication/replication.ts";
 import type { ObjectStore } from "./s3/object-store.ts";
 import { startLocalS3 } from "./s3/server.ts";
 
@@ -44,6 +57,29 @@ import { startLocalS3 } from "./s3/server.ts";
 interface Bundles {
   readonly router: string;
   readonly monitor: string;
+}
+
+/** One of two regions. */
+export interface RegionOptions {
+  readonly location: Location;
+  /** What outlives an outage: the files, and what AWS keeps of the account. A region starts again from what it finds. */
+  readonly directory: string;
+  readonly ports: RegionPorts;
+  /** The role of a region that starts for the first time. */
+  readonly role: RegionRole;
+  /** The ports of other regions for their replications, by name. */
+  readonly peers: Readonly<Record<string, number>>;
+  readonly replication: Pick<ReplicationOptions, "syncInterval" | "deletionDelay">;
+  /** What the routers' environment has besides. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** The same after every start, since others know them. */
+export interface RegionPorts {
+  readonly nfs: number;
+  readonly controlPlane: number;
+  readonly loadBalancer: number;
+  readonly replication: number;
 }
 
 export interface StackOptions {
@@ -80,6 +116,8 @@ export interface StackOptions {
   readonly startsMonitor?: boolean;
   /** Sees how each run of the monitor ended. */
   readonly onMonitorRun: (invocation: Invocation) => void;
+  /** Makes it one of two regions; the only one when absent. */
+  readonly region?: RegionOptions;
   /** What the tasks and the monitor run; the bundles that `npm run build` makes when absent. */
   readonly bundles?: Bundles;
   /** Sees every call to AWS, and may break it. */
@@ -145,16 +183,18 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     startsMonitor = true,
   } = options;
   requireBundles(bundles);
-  const nfsPort = await findCommonPort(SUBNETS.flatMap((subnet) => subnet.addresses));
+  const { region } = options;
+  const location = region?.location ?? TOKYO;
+  const nfsPort = region?.ports.nfs ?? (await findCommonPort(location.subnets.flatMap((subnet) => subnet.addresses)));
 
   signal.throwIfAborted();
-  const fileSystem = await makeTemporaryDirectory("efs-mount-autoscaling-");
-  cleanups.add(() => fileSystem.remove());
-  await mkdir(join(fileSystem.path, TARGET_DIRECTORY));
+  const directory = region?.directory ?? (await temporaryDirectory(cleanups));
+  const fileSystemPath = directoriesOf(directory, location.fileSystemId).root;
+  await mkdir(join(fileSystemPath, TARGET_DIRECTORY), { recursive: true });
 
   const mountTargetServers = startMountTargetServers(
     {
-      directory: fileSystem.path,
+      directory: fileSystemPath,
       port: nfsPort,
       bytesPerSecond: options.bytesPerSecond,
       operationDelayMs: options.operationDelayMs,
@@ -162,35 +202,66 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     log,
   );
   cleanups.add(() => mountTargetServers.close());
-  const initialSubnets = SUBNETS.slice(0, options.mountTargets);
-  for (const { addresses } of initialSubnets) await mountTargetServers.start(addresses[0] ?? "");
+  const savedPath = join(directory, "account.json");
+  const saved = region === undefined ? undefined : readSavedAccount(savedPath);
+  const initialSubnets = location.subnets.slice(0, options.mountTargets);
+  for (const address of saved === undefined ? addressesOf(initialSubnets) : addressesInUse(saved)) {
+    await mountTargetServers.start(address);
+  }
 
   signal.throwIfAborted();
+  const onError = (error: unknown) => log({ source: "control-plane", stream: "stderr", text: String(error) });
+  const peers = Object.fromEntries(
+    Object.entries(region?.peers ?? {}).map(([name, port]) => [name, `http://127.0.0.1:${port}`]),
+  );
   const controlPlane = await startControlPlane({
-    state: createAccount(new Date()),
+    state: { ...createAccount(new Date(), location), ...saved },
+    port: region?.ports.controlPlane ?? 0,
     ...(clock && { clock: () => new Date(timeOn(clock)) }),
     mountTargetCreationDelay: options.mountTargetCreationDelay,
     mountTargetDeletionDelay: options.mountTargetDeletionDelay ?? 0,
     onMountTargetAvailable: ({ ipAddress }) => mountTargetServers.start(ipAddress),
     onMountTargetDeleted: ({ ipAddress }) => mountTargetServers.stop(ipAddress),
-    onError: (error) => log({ source: "control-plane", stream: "stderr", text: String(error) }),
+    proposeReplication: (proposal) => proposeTo(peers, proposal),
+    onError,
     onCall: options.onCall,
   });
   cleanups.add(() => controlPlane.close());
+  if (region !== undefined) {
+    saveAccount(controlPlane, savedPath);
+    const replication = await startReplication({
+      ...region.replication,
+      controlPlane,
+      port: region.ports.replication,
+      regions: peers,
+      directoriesOf: (fileSystemId) => directoriesOf(directory, fileSystemId),
+      setReadOnly: async (fileSystemId, readOnly) => {
+        if (fileSystemId === location.fileSystemId) await mountTargetServers.changeDialect({ readOnly });
+      },
+      onError,
+    });
+    cleanups.add(() => replication.close());
+  }
   controlPlane.update((state, environment) => {
-    const withTargets = addMountTargets(state, initialSubnets, environment);
-    const withTable = addMonitorStatus(putMountTable(withTargets, environment), environment);
-    const withToken = apiToken === undefined ? withTable : addApiToken(withTable, apiToken, environment);
+    const withDeployment =
+      saved === undefined ? deploy(state, { initialSubnets, role: region?.role }, environment) : state;
+    const withToken = apiToken === undefined ? withDeployment : addApiToken(withDeployment, apiToken, environment);
     const definition = {
       family: "router",
       revision: 1,
       containerName: "router",
       command: [process.execPath, "--enable-source-maps", bundles.router],
       environment: {
-        ...routerEnvironment(controlPlane.url, nfsPort, rollout === "hot-reload" ? mountTableRefreshSeconds : 0),
+        ...routerEnvironment(
+          controlPlane.url,
+          nfsPort,
+          rollout === "hot-reload" ? mountTableRefreshSeconds : 0,
+          location,
+        ),
         ...(apiToken === undefined ? {} : { API_TOKEN_SECRET_ID }),
         STATUS_PARAMETER_NAME,
         STATUS_PAGE_EXTENSION: CONSOLE_SCRIPT,
+        ...(region === undefined ? {} : { REGION_PARAMETER_NAME, ...region.environment }),
       },
       stopTimeout: STOP_TIMEOUT,
     };
@@ -203,12 +274,11 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     lastRun = summarizeMonitorRun(invocation);
     options.onMonitorRun(invocation);
   };
-  const objects = await makeTemporaryDirectory("efs-mount-autoscaling-objects-");
-  cleanups.add(() => objects.remove());
-  const s3 = await startLocalS3({ directory: objects.path, buckets: [TREE_BUCKET] });
+  const objects = region === undefined ? await temporaryDirectory(cleanups) : join(region.directory, "objects");
+  const s3 = await startLocalS3({ directory: objects, buckets: [TREE_BUCKET] });
   cleanups.add(() => s3.close());
-  const monitor = createMonitor(options, bundles, {
-    ...monitorEnvironment(controlPlane.url, fileSystem.path, options.fileCountThreshold, rollout),
+  const monitor = createMonitor(options, bundles, location, {
+    ...monitorEnvironment(controlPlane.url, fileSystemPath, options.fileCountThreshold, rollout, location),
     AWS_ENDPOINT_URL_S3: s3.url,
     COUNT_TREE_BUCKET: TREE_BUCKET,
     STATUS_PARAMETER_NAME,
@@ -228,7 +298,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
   const metadata = await startTaskMetadata(controlPlane);
   cleanups.add(() => metadata.close());
   const loadBalancer = await startLoadBalancer({
-    port: options.port ?? 0,
+    port: region?.ports.loadBalancer ?? options.port ?? 0,
     own: { prefix: CONSOLE_PREFIX, respond: ownConsole.respond },
   });
   const runner = startEcsRunner({
@@ -250,7 +320,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
       every: options.monitorInterval,
       ruleName: "efs-mount-autoscaling-file-monitor",
       accountId: ACCOUNT_ID,
-      region: REGION,
+      region: location.region,
       onInvocation: noteRun,
     });
     cleanups.add(() => Promise.all([schedule?.close(), monitor.close()]));
@@ -260,7 +330,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
   return {
     url: loadBalancer.url,
     controlPlane,
-    fileSystemPath: fileSystem.path,
+    fileSystemPath,
     objects: s3.store,
     taskUrls: () => taskUrls(controlPlane),
     startMonitor,
@@ -272,11 +342,12 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
 function createMonitor(
   { clock, log }: StackOptions,
   bundles: Bundles,
+  { region }: Location,
   environment: Readonly<Record<string, string>>,
 ): Pick<LambdaFunction, "invoke" | "close"> {
   const lambda = createLambdaFunction({
     functionName: "efs-mount-autoscaling-file-monitor",
-    region: REGION,
+    region,
     accountId: ACCOUNT_ID,
     bundle: bundles.monitor,
     handler: "handler",
@@ -301,6 +372,36 @@ async function requestFile(url: string, text: string | undefined, token: string 
   const response = await fetch(url, { headers, ...(text !== undefined && { method: "PUT", body: text }) });
   await response.arrayBuffer();
   if (!response.ok && response.status !== 404) throw new Error(`${url} responded with status ${response.status}`);
+}
+
+/** The directory of a file system's files, and one for what a replication has not carried completely. */
+function directoriesOf(directory: string, fileSystemId: string): { root: string; staging: string } {
+  return { root: join(directory, fileSystemId), staging: join(directory, `${fileSystemId}.incomplete`) };
+}
+
+async function temporaryDirectory(cleanups: Cleanups): Promise<string> {
+  const { path, remove } = await makeTemporaryDirectory("efs-mount-autoscaling-");
+  cleanups.add(remove);
+  return path;
+}
+
+function addressesOf(subnets: readonly Subnet[]): string[] {
+  return subnets.flatMap(({ addresses }) => addresses.slice(0, 1));
+}
+
+function addressesInUse({ mountTargets }: SavedAccount): string[] {
+  return mountTargets.flatMap(({ lifeCycleState, ipAddress }) => (lifeCycleState === "available" ? [ipAddress] : []));
+}
+
+/** What `pulumi up` leaves behind the first time. */
+function deploy(
+  state: AwsState,
+  { initialSubnets, role }: { readonly initialSubnets: readonly Subnet[]; readonly role: RegionRole | undefined },
+  environment: Environment,
+): AwsState {
+  const withTable = putMountTable(addMountTargets(state, initialSubnets, environment), environment);
+  const withStatus = addMonitorStatus(withTable, environment);
+  return role === undefined ? withStatus : putRole(withStatus, role, environment);
 }
 
 /** Waits until the service's latest deployment is completed, and throws when it has failed. */

@@ -50,6 +50,12 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
+/** Ends all of them and this process at once, without any of them noticing, as a power failure does. */
+export function killEverything(): void {
+  for (const child of alive) killGroup(child);
+  process.kill(process.pid, "SIGKILL");
+}
+
 /** Starts a process. */
 export function startProcess(command: readonly string[], options: ProcessOptions): ManagedProcess {
   const [program = "", ...parameters] = command;
