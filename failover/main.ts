@@ -14,6 +14,7 @@ interface Flags {
   readonly json: boolean;
   readonly poll: number;
   readonly timeout: number | undefined;
+  readonly margin: number;
 }
 
 const program = new Command("failover")
@@ -23,6 +24,7 @@ const program = new Command("failover")
   .option("--json", "end with one line of JSON", false)
   .option("--poll <seconds>", "between two looks while it waits", seconds, 5_000)
   .option("--timeout <seconds>", "for each wait; default: half an hour to a day, by what is waited for", seconds)
+  .option("--margin <seconds>", "for stale reads of a role and for clocks that differ", seconds, DEFAULT_LIMITS.margin)
   .showHelpAfterError();
 
 program
@@ -91,11 +93,11 @@ async function change(name: (typeof COMMANDS)[number], side: Side, primaryIsLost
   }
 }
 
-function limitsOf({ home, standby }: Readonly<Record<Side, RegionDescription>>, { timeout }: Flags): Limits {
+function limitsOf({ home, standby }: Readonly<Record<Side, RegionDescription>>, { timeout, margin }: Flags): Limits {
   const lease = 1_000 * Math.max(home.roleLeaseSeconds, standby.roleLeaseSeconds);
   const timeouts =
     timeout === undefined ? {} : { deletionTimeout: timeout, firstSyncTimeout: timeout, lastSyncTimeout: timeout };
-  return { ...DEFAULT_LIMITS, ...timeouts, lease };
+  return { ...DEFAULT_LIMITS, ...timeouts, margin, lease };
 }
 
 async function regionsOf({ home, standby }: Flags): Promise<Record<Side, RegionDescription>> {
