@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { demoRegions, parseRegions } from "./demo/regions/command.ts";
 import * as demoResult from "./demo/result.ts";
 import { runDemo } from "./demo/run-demo.ts";
 import { drawChart } from "./demo/scenario/chart.ts";
@@ -26,6 +27,7 @@ interface Options {
   readonly json: boolean;
   readonly scenario?: ScenarioName;
   readonly keep: boolean;
+  readonly regions: 1 | 2;
 }
 
 await new Command("npm run demo --")
@@ -45,9 +47,12 @@ await new Command("npm run demo --")
       Object.keys(SCENARIOS),
     ),
   )
-  .option("--keep", "leave the system running in the end, until Ctrl-C; not with --scenario", false)
+  .option("--keep", "leave the system running in the end, until Ctrl-C; not with --scenario or --regions", false)
+  .option("--regions <n>", "2: lose one of two regions instead, take over, and come back", parseRegions, 1)
   .option("--json", "end with one line of JSON", false)
-  .action((options: Options) => runProgram((signal) => demo(options, signal)))
+  .action((options: Options) =>
+    runProgram((signal) => (options.regions === 2 ? demoRegions(options.json, signal) : demo(options, signal))),
+  )
   .parseAsync();
 
 /** What a demo has to show. */

@@ -166,6 +166,32 @@ describe("npm run demo", () => {
     expect(await readdir(temporary)).toEqual([]);
   }, 120_000);
 
+  test("with two regions: one is lost and comes back, and what was promised is kept", async () => {
+    const { output, exited } = run("local/demo.ts", "--regions", "2", "--json");
+    const code = await exited;
+    expect({ code, output }).toMatchObject({ code: 0 });
+    expect(JSON.parse(output.at(-1) ?? "")).toEqual({
+      rtoSeconds: expect.any(Number),
+      rpoSeconds: expect.any(Number),
+      acknowledgedLost: expect.any(Number),
+      acknowledgedLostOlderThanLag: 0,
+      lostAtFailback: 0,
+      mismatchedFiles: 0,
+      twoWriters: 0,
+    });
+    expect(await readdir(temporary)).toEqual([]);
+  }, 360_000);
+
+  test("with two regions, interrupted while one of them is gone, it leaves no process and no file", async () => {
+    const { program, printed, exited } = run("local/demo.ts", "--regions", "2");
+    await printed("Taking over in Osaka");
+    const started = processesOf(program.pid);
+    program.kill("SIGINT");
+    expect(await exited).toBe(130);
+    await expectEnded(started);
+    expect(await readdir(temporary)).toEqual([]);
+  }, 240_000);
+
   test("a source with too few files is refused", async () => {
     const { output, exited } = run("local/demo.ts", "--source", join(source, "directory 1"));
     expect(await exited).toBe(1);
