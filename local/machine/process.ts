@@ -34,26 +34,28 @@ export interface ManagedProcess {
   send(message: object): void;
   /** SIGTERM, then SIGKILL after `timeout` milliseconds. Resolves when the process has ended. */
   stop(timeout: number): Promise<Exit>;
+  /** SIGKILL, for all processes of its group at once. Resolves when it has ended. */
+  kill(): Promise<Exit>;
 }
 
+let ownGroups = true;
 const alive = new Set<ChildProcess>();
 process.on("exit", () => {
   for (const child of alive) killGroup(child);
 });
 
-/** A process that is killed cannot stop those it started itself; they are in its group. */
+/** A process that is killed cannot stop those it started itself; they are in its group, where it has one. */
 function killGroup({ pid }: ChildProcess): void {
   try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+    if (pid !== undefined) process.kill(ownGroups ? -pid : pid, "SIGKILL");
   } catch {
     // All of them have ended.
   }
 }
 
-/** Ends all of them and this process at once, without any of them noticing, as a power failure does. */
-export function killEverything(): void {
-  for (const child of alive) killGroup(child);
-  process.kill(process.pid, "SIGKILL");
+/** Has the processes to come be in the group of this one: whoever kills the group kills them all. */
+export function shareGroup(): void {
+  ownGroups = false;
 }
 
 /** Starts a process. */
@@ -62,7 +64,7 @@ export function startProcess(command: readonly string[], options: ProcessOptions
   const child = spawn(program, parameters, {
     cwd: options.cwd,
     env: options.env,
-    detached: true,
+    detached: ownGroups,
     stdio: ["ignore", "pipe", "pipe", ...(options.onMessage === undefined ? [] : (["ipc"] as const))],
   });
   alive.add(child);
@@ -94,6 +96,10 @@ export function startProcess(command: readonly string[], options: ProcessOptions
       const exit = await exited;
       killing.abort();
       return exit;
+    },
+    kill: () => {
+      killGroup(child);
+      return exited;
     },
   };
 }

@@ -1,14 +1,15 @@
 /**
  * The process of one region: its AWS and its load balancer, and the parent of all its other processes.
  *
- * Started by region.ts, with its settings as argument. It ends when the process that started it does.
+ * Started by region.ts, with its settings as argument. All of them are in one group, which can be killed at once. It ends
+ * when the process that started it does.
  */
 import { once } from "node:events";
 import { parseRegionRole } from "@efs-mount-autoscaling/mount-table";
 import { OSAKA, TOKYO } from "../account.ts";
-import { killEverything } from "../machine/process.ts";
+import { shareGroup } from "../machine/process.ts";
 import { startStack } from "../stack.ts";
-import { orderSchema, type RegionEvent, settingsSchema } from "./messages.ts";
+import { type RegionEvent, settingsSchema } from "./messages.ts";
 
 const LOCATIONS = { tokyo: TOKYO, osaka: OSAKA };
 
@@ -16,13 +17,10 @@ const { name, directory, ports, role, peers, replication, environment, ...settin
   JSON.parse(process.argv[2] ?? ""),
 );
 const stopping = new AbortController();
+shareGroup();
 
 process.on("disconnect", () => process.exit());
-process.on("message", (message) => {
-  const { order } = orderSchema.parse(message);
-  if (order === "kill") killEverything();
-  else stopping.abort(new Error("stopped"));
-});
+process.on("SIGTERM", () => stopping.abort(new Error("stopped")));
 
 try {
   const stack = await startStack({

@@ -1,4 +1,4 @@
-/** The messages between a command and the process of a region: what it is to be, what is to be done, what happens. */
+/** The messages between a command and the process of a region: what it is to be, and what happens there. */
 import { z } from "zod";
 
 const port = z.int().min(1).max(65_535);
@@ -22,11 +22,6 @@ export const settingsSchema = z.object({
 });
 
 export type RegionSettings = z.infer<typeof settingsSchema>;
-
-/** `kill` is a power failure, `stop` an orderly end. */
-export const orderSchema = z.object({ order: z.enum(["kill", "stop"]) });
-
-export type Order = z.infer<typeof orderSchema>;
 
 export const eventSchema = z.discriminatedUnion("event", [
   z.object({ event: z.literal("ready") }),

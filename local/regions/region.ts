@@ -3,12 +3,12 @@ import { fileURLToPath } from "node:url";
 import type { LogSink } from "../logs/log-line.ts";
 import { type ManagedProcess, startProcess } from "../machine/process.ts";
 import { typescriptProgram } from "../machine/typescript-program.ts";
-import { eventSchema, type Order, type RegionSettings } from "./messages.ts";
+import { eventSchema, type RegionSettings } from "./messages.ts";
 
 const HOST_PROGRAM = fileURLToPath(new URL("host.ts", import.meta.url));
 const START_TIMEOUT = 90_000;
-/** Milliseconds that an orderly end may take. */
-const STOP_TIMEOUT = 15_000;
+/** Milliseconds from SIGTERM to SIGKILL. */
+const STOP_TIMEOUT = 30_000;
 
 export class Region {
   /** The file API. */
@@ -54,21 +54,11 @@ export class Region {
 
   /** Ends all its processes at once, with SIGKILL. */
   async kill(): Promise<void> {
-    await this.#order("kill");
+    await this.#process?.kill();
   }
 
   async stop(): Promise<void> {
-    await this.#order("stop");
-  }
-
-  async #order(order: Order["order"]): Promise<void> {
-    const child = this.#process;
-    if (child === undefined) return;
-    child.send({ order } satisfies Order);
-    const timer = setTimeout(() => void child.stop(0), STOP_TIMEOUT);
-    await child.exited;
-    clearTimeout(timer);
-    this.#process = undefined;
+    await this.#process?.stop(STOP_TIMEOUT);
   }
 
   #environment(): Record<string, string> {
