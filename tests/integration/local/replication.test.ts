@@ -64,11 +64,11 @@ async function synced(region: ReplicatedRegion): Promise<void> {
       const replicated = (await describeOne(region))?.Destinations?.[0]?.LastReplicatedTimestamp;
       expect(replicated?.getTime()).toBeGreaterThan(now);
     },
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
 }
 
-const until = (assertion: () => Promise<void> | void) => vi.waitFor(assertion, { timeout: 10_000 });
+const until = (assertion: () => Promise<void> | void) => vi.waitFor(assertion, { timeout: 60_000 });
 
 describe("a replication", () => {
   test("carries files to an existing file system, which is read-only until the replication is deleted", async () => {
