@@ -4,6 +4,7 @@
  * `npm run config` writes the keys into `Pulumi.yaml`, so that `pulumi config` shows them. Values are checked here and
  * not by the engine, so that one run names every bad key at once.
  */
+import { DEFAULT_REGION_PARAMETER_NAME } from "@efs-mount-autoscaling/mount-table";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { isScheduleExpression, longestPauseMinutes } from "./components/schedule-expression.ts";
@@ -114,6 +115,23 @@ function list(item: z.ZodType<string>, allowed: string) {
   });
 }
 
+function optionalObject<T extends z.ZodType>(shape: T, allowed: string) {
+  return key<z.output<T> | undefined>("", `empty, or ${allowed}`, (given) => {
+    if (given === "") return { value: undefined };
+    try {
+      return { value: shape.parse(JSON.parse(given)) };
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
+const REGION_NAME = "an AWS region such as ap-northeast-3";
+const DOMAIN_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/;
+const FILE_SYSTEM_ID = /^fs-[0-9a-f]+$/;
+const KMS_KEY_ARN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/;
+
 /** An IPv4 range whose address ends with the zeros that its prefix leaves: 10.0.0.0/16, not 10.0.0.1/16. */
 const range = z.cidrv4().refine((text) => {
   const [address = "", prefix] = text.split("/");
@@ -144,11 +162,35 @@ const keys = z.object({
   timeZone: key("Asia/Tokyo", "an IANA time zone such as Asia/Tokyo or UTC", (given) =>
     isTimeZone(given) ? { value: given } : undefined,
   ).describe("The time zone of the backups, which start at 03:00."),
-  kmsKeyArn: optionalText(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/, "the ARN of a KMS key").describe(
+  kmsKeyArn: optionalText(KMS_KEY_ARN, "the ARN of a KMS key").describe(
     "The customer-managed key for the file system, the backups and a SecureString parameter; empty for the AWS-managed keys.",
   ),
   dataOnDestroy: choice("delete", "delete", "retain").describe(
     "What pulumi destroy does with the file system, its backups, the log bucket and the audit bucket.",
+  ),
+
+  role: optionalChoice("primary", "standby").describe(
+    "What the stack is in a service of two regions: the primary takes writes, the standby replicates it and serves reads; empty for one region. A failover changes the roles, and this key follows it.",
+  ),
+  peerStack: optionalText(
+    /^[\w.-]+\/[\w.-]+\/[\w.-]+$/,
+    "a stack's full name such as organization/efs-mount-autoscaling/osaka",
+  ).describe("The stack in the other region, which is asked for what it has. Where role is set, this or peer must be."),
+  peer: optionalObject(
+    z.strictObject({
+      region: z.string().regex(REGION),
+      url: z.url({ protocol: /^https?$/ }),
+      fileSystemId: z.string().regex(FILE_SYSTEM_ID),
+    }),
+    'an object such as {"region":"ap-northeast-3","url":"https://files.example.com","fileSystemId":"fs-0123abcd"}',
+  ).describe(
+    "What there is in the other region, instead of peerStack: its region, and the outputs url and fileSystemId of its stack. Needed where that stack's state cannot be read.",
+  ),
+  replicaLagMinutes: wholeNumber(20, "minutes", 2, 1440).describe(
+    "Minutes without a complete sync of the replica after which an alarm goes off, where role is set.",
+  ),
+  roleLeaseSeconds: wholeNumber(120, "seconds", 10, 3600).describe(
+    "Seconds that a primary's routers take writes without having confirmed that it is still the primary, where role is set.",
   ),
 
   vpcId: optionalText(/^vpc-[0-9a-f]+$/, "a VPC id such as vpc-0123abcd").describe(
@@ -184,16 +226,21 @@ const keys = z.object({
   ).describe(
     "The load balancer's certificate, which makes it listen with HTTPS on 443; empty for HTTP on 80. Needs domainName.",
   ),
-  domainName: optionalText(
-    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/,
-    "a DNS name such as files.example.com",
-  ).describe(
+  domainName: optionalText(DOMAIN_NAME, "a DNS name such as files.example.com").describe(
     "The name that clients call the load balancer by, and that its certificate is for; empty for its own name.",
   ),
   hostedZoneId: optionalText(
     /^Z[A-Z0-9]{1,31}$/,
     "the id of a Route 53 hosted zone such as Z0123456789ABCDEFGHIJ",
-  ).describe("The hosted zone that gets domainName as an alias of the load balancer; empty where you make the record."),
+  ).describe(
+    "The hosted zone that gets domainName as an alias of the load balancer, and the names that two regions share; empty where you make the records.",
+  ),
+  sharedDomainName: optionalText(DOMAIN_NAME, "a DNS name such as files.example.com").describe(
+    "The name that both regions share, in hostedZoneId: it leads clients to the primary, or to the standby while no router of the primary is healthy. certificateArn must be for it, too. Needs role.",
+  ),
+  readDomainName: optionalText(DOMAIN_NAME, "a DNS name such as read.files.example.com").describe(
+    "Another name that both regions share, for reads: it leads each client to the nearer region with a healthy router. Needs role.",
+  ),
   deletionProtection: flag(false).describe(
     "Let nobody delete the load balancer, whose name clients may know; set it to false before pulumi destroy.",
   ),
@@ -207,7 +254,7 @@ const keys = z.object({
     "Maximum requests a minute of each client to each router; 0 for no limit.",
   ),
 
-  existingFileSystemId: optionalText(/^fs-[0-9a-f]+$/, "a file system id such as fs-0123abcd").describe(
+  existingFileSystemId: optionalText(FILE_SYSTEM_ID, "a file system id such as fs-0123abcd").describe(
     "A file system to serve that is there, such as a restored backup; empty for a new one. Mount targets that it has are used, and never changed or deleted; its file system policy is replaced by the one of the stack, which refuses clients without TLS.",
   ),
   openExistingMountTargets: flag(false).describe(
@@ -354,6 +401,15 @@ const keys = z.object({
   auditTrail: flag(false).describe("Record the management calls that write with CloudTrail, in a bucket of its own."),
   backup: flag(true).describe("Back up the file system every night."),
   backupRetentionDays: wholeNumber(30, "days", 1, 3650).describe("Days that backups are kept."),
+  backupCopyRegion: optionalText(REGION, REGION_NAME).describe(
+    "Another region that gets a copy of every backup, kept as long; empty for none.",
+  ),
+  backupCopyKmsKeyArn: optionalText(KMS_KEY_ARN, "the ARN of a KMS key").describe(
+    "The customer-managed key of the copies, in backupCopyRegion; empty for the AWS-managed one.",
+  ),
+  restoreTest: choice("never", "never", "weekly", "monthly").describe(
+    "How often AWS Backup restores the newest backup into a file system of its own, which it deletes a day later: an alarm tells when that fails.",
+  ),
 });
 
 type Values = z.output<typeof keys>;
@@ -401,9 +457,57 @@ const RULES: readonly {
   },
   {
     about: "hostedZoneId",
-    reads: ["domainName", "hostedZoneId"],
-    broken: ({ domainName, hostedZoneId }) =>
-      hostedZoneId !== undefined && domainName === undefined ? "must be empty without domainName" : undefined,
+    reads: ["domainName", "sharedDomainName", "hostedZoneId"],
+    broken: ({ domainName, sharedDomainName, hostedZoneId }) =>
+      hostedZoneId !== undefined && domainName === undefined && sharedDomainName === undefined
+        ? "must be empty without domainName or sharedDomainName"
+        : undefined,
+  },
+  {
+    about: "peerStack",
+    reads: ["role", "peerStack", "peer"],
+    broken: ({ role, peerStack, peer }) => {
+      if (role === undefined) return peerStack === undefined ? undefined : "must be empty without role";
+      return (peerStack === undefined) === (peer === undefined)
+        ? `must be set where role is ${role}, or peer, and not both`
+        : undefined;
+    },
+  },
+  {
+    about: "peer",
+    reads: ["role", "peer"],
+    broken: ({ role, peer }) => (role === undefined && peer !== undefined ? "must be empty without role" : undefined),
+  },
+  ...(["sharedDomainName", "readDomainName"] as const).map((about) => ({
+    about,
+    reads: ["role", "hostedZoneId", "domainName", "sharedDomainName", "readDomainName"] as const,
+    broken: (values: Values) => {
+      const { role, hostedZoneId, domainName, sharedDomainName, readDomainName } = values;
+      if (values[about] === undefined) return undefined;
+      if (role === undefined || hostedZoneId === undefined) return "must be empty without role and hostedZoneId";
+      const others = [domainName, about === "readDomainName" ? sharedDomainName : readDomainName];
+      return others.includes(values[about]) ? "must be a name that no other key has" : undefined;
+    },
+  })),
+  {
+    about: "backupCopyRegion",
+    reads: ["backup", "backupCopyRegion"],
+    broken: ({ backup, backupCopyRegion }) =>
+      backupCopyRegion !== undefined && !backup ? "must be empty where backup is false" : undefined,
+  },
+  {
+    about: "backupCopyKmsKeyArn",
+    reads: ["backupCopyRegion", "backupCopyKmsKeyArn"],
+    broken: ({ backupCopyRegion, backupCopyKmsKeyArn }) =>
+      backupCopyKmsKeyArn !== undefined && backupCopyKmsKeyArn.split(":")[3] !== backupCopyRegion
+        ? `must be a key in backupCopyRegion${backupCopyRegion === undefined ? ", which is empty" : ` (${backupCopyRegion})`}`
+        : undefined,
+  },
+  {
+    about: "restoreTest",
+    reads: ["backup", "restoreTest"],
+    broken: ({ backup, restoreTest }) =>
+      restoreTest !== "never" && !backup ? "must be never where backup is false" : undefined,
   },
   {
     about: "availabilityZones",
@@ -548,6 +652,11 @@ export function zoneCount(
 ): number {
   if (config.vpcId !== undefined) return config.privateSubnetIds.length;
   return config.availabilityZones.length || config.availabilityZoneCount;
+}
+
+/** The path of the parameter with the region's role. */
+export function roleParameterName({ nameSuffix }: Pick<Values, "nameSuffix">): string {
+  return nameSuffix === "" ? DEFAULT_REGION_PARAMETER_NAME : `/${PROJECT}${nameSuffix}/region`;
 }
 
 /** The path of the mount table's parameter. */

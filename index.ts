@@ -13,6 +13,7 @@ import { AuditTrail } from "./components/audit-trail.ts";
 import { Backup } from "./components/backup.ts";
 import { ContainerImage } from "./components/container-image.ts";
 import { Dashboard } from "./components/dashboard.ts";
+import { failoverPolicy } from "./components/failover-policy.ts";
 import { FileMonitor } from "./components/file-monitor.ts";
 import { FileStorage } from "./components/file-storage.ts";
 import { findByFormerNames } from "./components/former-names.ts";
@@ -23,12 +24,16 @@ import { MountTable } from "./components/mount-table.ts";
 import { MountTargetSweeper } from "./components/mount-target-sweeper.ts";
 import { Network } from "./components/network.ts";
 import { refuseOtherPartitions } from "./components/partition.ts";
+import { findPeer } from "./components/peer.ts";
+import { RegionRole } from "./components/region-role.ts";
+import { RegionalDns } from "./components/regional-dns.ts";
+import { RestoreTest } from "./components/restore-test.ts";
 import { Roles } from "./components/roles.ts";
 import { listenerPort, ROUTER_PORT, RouterService, secondsToLetGo } from "./components/router-service.ts";
 import { SecurityGroups } from "./components/security-groups.ts";
 import { tagAwsResources } from "./components/tags.ts";
 import { VpcEndpoints, zonesOfEndpointServices } from "./components/vpc-endpoints.ts";
-import { parameterName, readConfig } from "./config.ts";
+import { parameterName, readConfig, roleParameterName } from "./config.ts";
 
 const config = readConfig();
 await refuseOtherPartitions();
@@ -53,6 +58,17 @@ const adopted =
         initialMountTargets: config.initialMountTargets,
         opensMountTargets: config.openExistingMountTargets,
         tags: identity,
+        profile: aws.config.profile,
+      });
+
+const peer = findPeer(config);
+const regionRole =
+  config.role === undefined || peer === undefined
+    ? undefined
+    : new RegionRole("region-role", {
+        parameterName: roleParameterName(config),
+        role: config.role,
+        peer,
         profile: aws.config.profile,
       });
 
@@ -111,8 +127,19 @@ const storage = new FileStorage("file-storage", {
   throughputMode: config.throughputMode,
   provisionedThroughput: config.provisionedThroughput,
   transitionToIaDays: config.transitionToIaDays,
+  replication: peer && regionRole ? { role: regionRole.role, peer } : undefined,
   retain,
 });
+/** Which of the two file systems is the other one's replica. */
+const replication = peer &&
+  regionRole && {
+    ids: pulumi
+      .all([regionRole.role, storage.fileSystemId, peer.fileSystemId])
+      .apply(([role, own, its]) =>
+        role === "primary" ? { source: own, destination: its } : { source: its, destination: own },
+      ),
+    lagMinutes: config.replicaLagMinutes,
+  };
 
 const mountTable = new MountTable(
   "mount-table",
@@ -193,6 +220,11 @@ const router = new RouterService("router", {
   ...fileSystemClient,
   accessPoint: storage.accessPoint,
   efsIamAuthorization: config.efsIamAuthorization,
+  regionRole: regionRole && {
+    parameterName: regionRole.parameterName,
+    parameterArn: regionRole.parameterArn,
+    leaseSeconds: config.roleLeaseSeconds,
+  },
   apiTokenSecretArn: apiToken?.secretArn,
   apiTokenKeyArn: config.kmsKeyArn,
   monitorStatus,
@@ -293,9 +325,21 @@ const backup = config.backup
       timeZone: config.timeZone,
       retentionDays: config.backupRetentionDays,
       kmsKeyArn: config.kmsKeyArn,
+      copyRegion: config.backupCopyRegion,
+      copyKmsKeyArn: config.backupCopyKmsKeyArn,
       retain,
     })
   : undefined;
+
+if (backup && config.restoreTest !== "never") {
+  new RestoreTest("restore-test", {
+    every: config.restoreTest,
+    timeZone: config.timeZone,
+    fileSystemArn: storage.fileSystemArn,
+    vaultArn: backup.vaultArn,
+    roleArn: backup.roleArn,
+  });
+}
 
 new Alarms("alarms", {
   topicArn: topic.arn,
@@ -311,7 +355,9 @@ new Alarms("alarms", {
     config.throughputMode === "bursting" ||
     (config.throughputMode === undefined && config.existingFileSystemId !== undefined),
   meteredGibPerDay: config.meteredGibPerDay,
-  backupVaultName: backup?.vaultName,
+  replication,
+  backup,
+  restoreIsTested: config.restoreTest !== "never",
 });
 
 const dashboard = new Dashboard("dashboard", {
@@ -321,8 +367,21 @@ const dashboard = new Dashboard("dashboard", {
   loadBalancer: router.loadBalancer,
   targetGroup: router.targetGroup,
   fileSystemId: storage.fileSystemId,
+  replication,
   logGroupNames: [monitor.logGroup.name, router.errorLogGroup.name],
 });
+
+if (regionRole && config.hostedZoneId && (config.sharedDomainName || config.readDomainName)) {
+  new RegionalDns("regional-dns", {
+    hostedZoneId: config.hostedZoneId,
+    sharedDomainName: config.sharedDomainName,
+    readDomainName: config.readDomainName,
+    role: regionRole.role,
+    loadBalancer: router.loadBalancer,
+    targetGroup: router.targetGroup,
+    topicArn: topic.arn,
+  });
+}
 
 const maintenance =
   roles.maintenance && storage.rootAccessPoint && securityGroups.maintenance
@@ -353,6 +412,15 @@ export const url = router.url;
 /** The secret with its token. */
 export const apiTokenSecret = apiToken?.secretArn ?? "none";
 export const fileSystemId = storage.fileSystemId;
+/** With `url` and `fileSystemId`, what the stack in the other region asks for. */
+export const { region } = aws.getRegionOutput();
+/** The parameter with the region's role, and how long a router's lease is. The failover program reads both. */
+export const regionParameterName = regionRole?.parameterName ?? "none";
+export const roleLeaseSeconds = config.roleLeaseSeconds;
+/** The IAM policy that operators need in this region to fail over. */
+export const failoverPolicyDocument = regionRole
+  ? failoverPolicy({ parameterArn: regionRole.parameterArn, fileSystemArn: storage.fileSystemArn })
+  : "none";
 export const mountTableParameter = mountTable.parameterName;
 export const monitorFunction = monitor.function.name;
 export const clusterName = router.cluster.name;
@@ -368,6 +436,7 @@ export const logBucket = logRouter?.archive.bucketName ?? "none";
 export const accessLogBucket = accessLogs?.bucketName ?? "none";
 /** The vault and the role that a restore needs. */
 export const backupVault = backup?.vaultName ?? "none";
+export const backupCopyVault = backup?.copyVaultName ?? "none";
 export const backupRole = backup?.roleArn ?? "none";
 export const auditBucket = auditTrail?.bucketName ?? "none";
 /** Command lines of the AWS CLI: one starts the maintenance task, the other runs `nfs ls /` in it. */

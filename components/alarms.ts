@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { monitorMetric } from "./metrics.ts";
+import type { Backup } from "./backup.ts";
+import { lagMetric, monitorMetric } from "./metrics.ts";
 import { longestPauseMinutes } from "./schedule-expression.ts";
 
 const MINUTE = 60;
@@ -28,8 +29,20 @@ export interface AlarmsArgs {
   readonly bursting: boolean;
   /** GiB of metered throughput a day that are expected at most; 0 for any number. */
   readonly meteredGibPerDay: number;
-  /** Where the file system is backed up. Default: it is not. */
-  readonly backupVaultName?: pulumi.Input<string> | undefined;
+  /** The replica, and how old it may be. Default: there is one region. */
+  readonly replication?: Replication | undefined;
+  /** The file system's backup. Default: there is none. */
+  readonly backup?: Backup | undefined;
+  /** Whether restoring a backup is tested. */
+  readonly restoreIsTested: boolean;
+}
+
+/** A file system that is replicated. */
+export interface Replication {
+  /** Those of the file systems. */
+  readonly ids: pulumi.Output<{ readonly source: string; readonly destination: string }>;
+  /** Minutes without a complete sync that are too many. */
+  readonly lagMinutes: number;
 }
 
 /** What an alarm watches, and when it goes off. */
@@ -81,7 +94,13 @@ export class Alarms extends pulumi.ComponentResource {
     this.#tell("tasks-failed", args, this.#tasksFailed(args));
     this.#tell("tasks-replaced", args, this.#tasksReplaced(args));
     this.#tell("deployment-failed", args, this.#deploymentFailed(args));
-    if (args.backupVaultName !== undefined) this.#tell("backup-failed", args, this.#backupFailed(args.backupVaultName));
+    if (args.replication !== undefined) this.#alarm("replica-lag", args, this.#replicaLag(args.replication));
+    if (args.backup !== undefined) {
+      const { vaultName, vaultArn, copyVaultName, roleArn } = args.backup;
+      this.#tell("backup-failed", args, this.#backupFailed(vaultName));
+      if (copyVaultName !== undefined) this.#tell("backup-copy-failed", args, this.#backupCopyFailed(vaultArn));
+      if (args.restoreIsTested) this.#tell("restore-failed", args, this.#restoreFailed(roleArn));
+    }
 
     this.registerOutputs();
   }
@@ -199,6 +218,19 @@ export class Alarms extends pulumi.ComponentResource {
       evaluationPeriods: 1,
       comparisonOperator: "GreaterThanThreshold",
       threshold: 0,
+    };
+  }
+
+  /** EFS counts the seconds since the last sync that was complete. */
+  #replicaLag({ ids, lagMinutes }: Replication): Watch {
+    return {
+      alarmDescription: `The replica in the other region has not been complete for more than ${lagMinutes} minutes. See docs/disaster-recovery.md.`,
+      ...lagMetric(ids),
+      statistic: "Maximum",
+      period: 5 * MINUTE,
+      evaluationPeriods: 1,
+      comparisonOperator: "GreaterThanThreshold",
+      threshold: lagMinutes * MINUTE,
     };
   }
 
@@ -338,6 +370,34 @@ export class Alarms extends pulumi.ComponentResource {
       },
       paths: { job: "$.detail.backupJobId", state: "$.detail.state" },
       message: "Backup job <job> is <state>",
+    };
+  }
+
+  /** A copy of a backup in another region that failed. */
+  #backupCopyFailed(vaultArn: pulumi.Input<string>): Notice {
+    return {
+      description: "A copy of a backup to another region failed",
+      pattern: {
+        source: ["aws.backup"],
+        "detail-type": ["Copy Job State Change"],
+        detail: { sourceBackupVaultArn: [vaultArn], state: ["FAILED"] },
+      },
+      paths: { job: "$.detail.copyJobId", state: "$.detail.state" },
+      message: "Copy job <job> is <state>",
+    };
+  }
+
+  /** A restore that failed or was stopped: a test, or an operator's. */
+  #restoreFailed(roleArn: pulumi.Input<string>): Notice {
+    return {
+      description: "A restore of the file system failed",
+      pattern: {
+        source: ["aws.backup"],
+        "detail-type": ["Restore Job State Change"],
+        detail: { iamRoleArn: [roleArn], status: ["FAILED", "ABORTED"] },
+      },
+      paths: { job: "$.detail.restoreJobId", status: "$.detail.status" },
+      message: "Restore job <job> is <status>",
     };
   }
 

@@ -16,6 +16,10 @@ export interface BackupArgs {
   readonly retentionDays: number;
   /** The backups' KMS key. Default: the AWS-managed key of AWS Backup. */
   readonly kmsKeyArn?: string | undefined;
+  /** Another region, which gets a copy of every backup. Default: none does. Example: `ap-northeast-3`. */
+  readonly copyRegion?: string | undefined;
+  /** The copies' KMS key. Default: the AWS-managed key of AWS Backup. */
+  readonly copyKmsKeyArn?: string | undefined;
   /** Leave vault and backups in the account when they leave the stack; else they are deleted. */
   readonly retain: boolean;
 }
@@ -23,6 +27,9 @@ export interface BackupArgs {
 /** A backup of the file system every night at 03:00, which starts within an hour and has eight hours to finish. */
 export class Backup extends pulumi.ComponentResource {
   readonly vaultName: pulumi.Output<string>;
+  readonly vaultArn: pulumi.Output<string>;
+  /** Where the copies are. */
+  readonly copyVaultName: pulumi.Output<string> | undefined;
   /** The role that backs up, and that a restore needs. */
   readonly roleArn: pulumi.Output<string>;
   readonly #name: string;
@@ -32,10 +39,13 @@ export class Backup extends pulumi.ComponentResource {
     this.#name = name;
 
     const vault = this.#createVault(args);
+    const copyVault = this.#createCopyVault(args);
     const role = this.#createRole();
-    const plan = this.#planNights(args, vault);
+    const plan = this.#planNights(args, vault, copyVault);
     this.#selectFileSystem(args, plan, role);
     this.vaultName = vault.name;
+    this.vaultArn = vault.arn;
+    this.copyVaultName = copyVault?.name;
     this.roleArn = role.arn;
 
     this.registerOutputs();
@@ -45,6 +55,19 @@ export class Backup extends pulumi.ComponentResource {
     return new aws.backup.Vault(
       `${this.#name}-files`,
       { ...(kmsKeyArn === undefined ? {} : { kmsKeyArn }), forceDestroy: !retain },
+      { parent: this, retainOnDelete: retain },
+    );
+  }
+
+  #createCopyVault({ copyRegion, copyKmsKeyArn, retain }: BackupArgs): aws.backup.Vault | undefined {
+    if (copyRegion === undefined) return undefined;
+    return new aws.backup.Vault(
+      `${this.#name}-copies`,
+      {
+        region: copyRegion,
+        ...(copyKmsKeyArn === undefined ? {} : { kmsKeyArn: copyKmsKeyArn }),
+        forceDestroy: !retain,
+      },
       { parent: this, retainOnDelete: retain },
     );
   }
@@ -71,7 +94,12 @@ export class Backup extends pulumi.ComponentResource {
     return role;
   }
 
-  #planNights({ timeZone, retentionDays }: BackupArgs, vault: aws.backup.Vault): aws.backup.Plan {
+  #planNights(
+    { timeZone, retentionDays }: BackupArgs,
+    vault: aws.backup.Vault,
+    copyVault: aws.backup.Vault | undefined,
+  ): aws.backup.Plan {
+    const lifecycle = { deleteAfter: retentionDays };
     return new aws.backup.Plan(
       `${this.#name}-nightly`,
       {
@@ -83,7 +111,8 @@ export class Backup extends pulumi.ComponentResource {
             scheduleExpressionTimezone: timeZone,
             startWindow: 60,
             completionWindow: 480,
-            lifecycle: { deleteAfter: retentionDays },
+            lifecycle,
+            ...(copyVault === undefined ? {} : { copyActions: [{ destinationVaultArn: copyVault.arn, lifecycle }] }),
           },
         ],
       },

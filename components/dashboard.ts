@@ -1,7 +1,8 @@
 import { type MeteredKind, meteredBytes, type Prices, pricesOf } from "@efs-mount-autoscaling/metering";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { monitorMetric } from "./metrics.ts";
+import type { Replication } from "./alarms.ts";
+import { lagMetric, monitorMetric } from "./metrics.ts";
 
 /** CloudWatch's grid is 24 columns wide. */
 const COLUMNS = 24;
@@ -15,6 +16,8 @@ export interface DashboardArgs {
   readonly service: aws.ecs.Service;
   readonly loadBalancer: aws.lb.LoadBalancer;
   readonly targetGroup: aws.lb.TargetGroup;
+  /** The replica. Default: there is one region. */
+  readonly replication?: Replication | undefined;
   /** Where errors are looked for. */
   readonly logGroupNames: readonly pulumi.Input<string>[];
 }
@@ -223,7 +226,18 @@ export class Dashboard extends pulumi.ComponentResource {
     ];
   }
 
-  #requests({ loadBalancer, targetGroup }: DashboardArgs): Graph[] {
+  #replica({ ids, lagMinutes }: Replication): Graph {
+    return {
+      title: "Replica: since the last sync (s)",
+      stat: "Maximum",
+      lines: [
+        metricLine(lagMetric(ids), { label: "Lag", id: "lag" }),
+        [{ expression: `TIME_SERIES(${lagMinutes * 60})`, label: "Alarm", color: "#d62728" }],
+      ],
+    };
+  }
+
+  #requests({ loadBalancer, targetGroup, replication }: DashboardArgs): Graph[] {
     const line = (metricName: string, options: Record<string, unknown> = {}) =>
       metricLine(
         {
@@ -251,6 +265,7 @@ export class Dashboard extends pulumi.ComponentResource {
           line("HTTPCode_Target_4XX_Count", { label: "4xx" }),
         ],
       },
+      ...(replication === undefined ? [] : [this.#replica(replication)]),
     ];
   }
 

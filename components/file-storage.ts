@@ -3,7 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Adoption } from "./adoption.ts";
 import { FileSystemSettings } from "./file-system-settings.ts";
 import type { ZoneSubnet } from "./network.ts";
+import type { Peer } from "./peer.ts";
 import { denyWithoutTls, mountStatement, policyDocument } from "./policy.ts";
+import { Replica } from "./replica.ts";
 
 /** The user that all clients act as: `node` of the router's image. */
 export const POSIX_USER = { uid: 1000, gid: 1000 };
@@ -35,8 +37,16 @@ export interface FileStorageArgs {
   readonly provisionedThroughput: number;
   /** Days without access after which a file moves to Infrequent Access, 0 for never. Default: as `throughputMode`. */
   readonly transitionToIaDays?: number | undefined;
+  /** The other region's file system, and whether this one is its replica. Default: there is one region. */
+  readonly replication?: ReplicationArgs | undefined;
   /** Leave the new file system in the account when it leaves the stack. */
   readonly retain: boolean;
+}
+
+export interface ReplicationArgs {
+  /** Known once the region has it. */
+  readonly role: pulumi.Output<"primary" | "standby">;
+  readonly peer: Peer;
 }
 
 /** A mount target that clients can use from the start. */
@@ -76,13 +86,13 @@ export class FileStorage extends pulumi.ComponentResource {
     this.fileSystemArn = pulumi.output(fileSystem.arn);
     this.dnsName = pulumi.output(fileSystem.dnsName);
 
-    const settings = this.#applySettings(args);
+    const prepared = [...this.#applySettings(args), ...this.#replicate(args)];
     const subnets = args.subnets.slice(0, args.initialMountTargets);
-    this.ownMountTargets = this.#createMountTargets(args, subnets, settings);
+    this.ownMountTargets = this.#createMountTargets(args, subnets, prepared);
     this.mountTargets = [...args.adopted.mountTargets, ...this.ownMountTargets.map(asFirst)];
     this.coveredSubnetIds = subnets.map(({ id }) => id);
-    this.accessPoint = this.#createAccessPoint(args, settings);
-    this.rootAccessPoint = args.maintenanceRole && this.#createRootAccessPoint(settings);
+    this.accessPoint = this.#createAccessPoint(args, prepared);
+    this.rootAccessPoint = args.maintenanceRole && this.#createRootAccessPoint(prepared);
     this.#admit(args);
 
     this.registerOutputs();
@@ -105,6 +115,29 @@ export class FileStorage extends pulumi.ComponentResource {
       },
       { parent: this, retainOnDelete: args.retain },
     );
+  }
+
+  /**
+   * A standby's file system gets its first copy before it gets a mount target: by that a new one is known from one that
+   * has been written to, and what its clients look for is there.
+   */
+  #replicate({ replication, profile, retain }: FileStorageArgs): Replica[] {
+    if (replication === undefined) return [];
+    const { role, peer } = replication;
+    const source = pulumi
+      .all([role, peer.fileSystemId, peer.region])
+      .apply(([its, fileSystemId, region]) => (its === "standby" ? { fileSystemId, region } : undefined));
+    const replica = new Replica(
+      `${this.#name}-replica`,
+      {
+        fileSystemId: this.fileSystemId,
+        region: aws.getRegionOutput({}, { parent: this }).region,
+        source,
+        profile,
+      },
+      { parent: this, retainOnDelete: retain },
+    );
+    return [replica];
   }
 
   /** Gives an existing file system the settings that the configuration names; the others stay as they are. */

@@ -9,3 +9,15 @@ export function monitorMetric(metricName: string, fileSystemId: pulumi.Input<str
     dimensions: { service: SERVICE_NAME, FileSystemId: fileSystemId },
   };
 }
+
+/** Seconds since the last complete sync of a replica (EFS user guide, CloudWatch metrics). */
+export function lagMetric(ids: pulumi.Output<{ readonly source: string; readonly destination: string }>) {
+  return {
+    namespace: "AWS/EFS",
+    metricName: "TimeSinceLastSync",
+    dimensions: {
+      FileSystemId: ids.apply(({ source }) => source),
+      DestinationFileSystemId: ids.apply(({ destination }) => destination),
+    },
+  };
+}

@@ -53,6 +53,15 @@ const TRANSFER_SHARE = 1 / 8;
 
 type RouterEnvironment = Environment<typeof environmentSchema>;
 
+/** What routers of two regions go by. */
+export interface RoleOfRouters {
+  /** The parameter with the region's role. */
+  readonly parameterName: pulumi.Input<string>;
+  readonly parameterArn: pulumi.Input<string>;
+  /** Seconds that they take writes without having confirmed that the region is the primary. Example: 120. */
+  readonly leaseSeconds: number;
+}
+
 /** The root of `accessPoint` is `/` in the HTTP API. */
 export interface RouterServiceArgs extends FileSystemClient {
   /** The task definition's name in the account and region. Example: `efs-mount-autoscaling-dev`. */
@@ -84,6 +93,9 @@ export interface RouterServiceArgs extends FileSystemClient {
 
   readonly taskRole: aws.iam.Role;
   readonly executionRole: aws.iam.Role;
+
+  /** Default: there is one region, which takes writes. */
+  readonly regionRole?: RoleOfRouters | undefined;
 
   /** The secret with the token that clients must have. Default: the API is open to everyone who reaches it. */
   readonly apiTokenSecretArn?: pulumi.Input<string> | undefined;
@@ -176,6 +188,7 @@ export class RouterService extends pulumi.ComponentResource {
           ...(args.efsIamAuthorization
             ? [mountStatement("MountFileSystem", "read-write", args.fileSystemArn, args.accessPoint)]
             : []),
+          ...(args.regionRole === undefined ? [] : confirmRoleStatements(args.regionRole, args.fileSystemArn)),
           ...(args.apiTokenSecretArn === undefined
             ? []
             : [
@@ -263,6 +276,8 @@ export class RouterService extends pulumi.ComponentResource {
       TRANSFER_MEMORY_BYTES: Math.floor(args.taskMemory * TRANSFER_SHARE) * 2 ** 20,
       API_TOKEN_SECRET_ID: args.apiTokenSecretArn,
       STATUS_PARAMETER_NAME: args.monitorStatus.parameterName,
+      REGION_PARAMETER_NAME: args.regionRole?.parameterName,
+      ROLE_LEASE_SECONDS: args.regionRole?.leaseSeconds,
       ...args.environment,
     };
     return {
@@ -472,6 +487,22 @@ export class RouterService extends pulumi.ComponentResource {
       { parent: this },
     );
   }
+}
+
+/** What routers may ask to know whether their region still is what it was. */
+function confirmRoleStatements(
+  { parameterArn }: RoleOfRouters,
+  fileSystemArn: pulumi.Input<string>,
+): aws.iam.PolicyStatement[] {
+  return [
+    { Sid: "ReadRegionRole", Effect: "Allow", Action: "ssm:GetParameter", Resource: parameterArn },
+    {
+      Sid: "SeeReplication",
+      Effect: "Allow",
+      Action: "elasticfilesystem:DescribeReplicationConfigurations",
+      Resource: fileSystemArn,
+    },
+  ];
 }
 
 /** The load balancer's port: HTTPS where it has a certificate, else HTTP. */

@@ -1,0 +1,64 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+
+/** When the tests begin: a day after a backup at the latest. */
+const SCHEDULES = {
+  weekly: "cron(0 12 ? * SUN *)",
+  monthly: "cron(0 12 1 * ? *)",
+} as const;
+
+/** Days that the newest backup may be old. */
+const MAX_AGE_DAYS = 7;
+
+/** Hours that the restored file system is kept, to be looked at. */
+const KEEP_HOURS = 24;
+
+export interface RestoreTestArgs {
+  readonly every: keyof typeof SCHEDULES;
+  /** The time zone of the schedule. Example: `Asia/Tokyo`. */
+  readonly timeZone: string;
+  readonly fileSystemArn: pulumi.Input<string>;
+  readonly vaultArn: pulumi.Input<string>;
+  /** The role that restores. */
+  readonly roleArn: pulumi.Input<string>;
+}
+
+/** Restores the newest backup into a file system of its own, which AWS Backup deletes when it has been there for a day. */
+export class RestoreTest extends pulumi.ComponentResource {
+  constructor(name: string, args: RestoreTestArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("efs-mount-autoscaling:index:RestoreTest", name, {}, opts);
+
+    // AWS takes letters, digits and underscores; Pulumi would put a hyphen in.
+    const identifier = `${pulumi.getProject()}_${pulumi.getStack()}`.replaceAll(/[^A-Za-z0-9]/g, "_").slice(0, 50);
+    const plan = new aws.backup.RestoreTestingPlan(
+      name,
+      {
+        name: identifier,
+        scheduleExpression: SCHEDULES[args.every],
+        scheduleExpressionTimezone: args.timeZone,
+        startWindowHours: 1,
+        recoveryPointSelection: {
+          algorithm: "LATEST_WITHIN_WINDOW",
+          includeVaults: [args.vaultArn],
+          recoveryPointTypes: ["SNAPSHOT"],
+          selectionWindowDays: MAX_AGE_DAYS,
+        },
+      },
+      { parent: this },
+    );
+    new aws.backup.RestoreTestingSelection(
+      name,
+      {
+        name: "files",
+        restoreTestingPlanName: plan.name,
+        protectedResourceType: "EFS",
+        protectedResourceArns: [args.fileSystemArn],
+        iamRoleArn: args.roleArn,
+        validationWindowHours: KEEP_HOURS,
+      },
+      { parent: this },
+    );
+
+    this.registerOutputs();
+  }
+}
