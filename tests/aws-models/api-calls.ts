@@ -122,6 +122,8 @@ export const CALLS: Readonly<Record<string, Steps>> = {
       "rules.startWindow": named("StartWindowMinutes"),
       "rules.completionWindow": named("CompletionWindowMinutes"),
       "rules.lifecycle.deleteAfter": named("DeleteAfterDays"),
+      "rules.copyActions.destinationVaultArn": named("DestinationBackupVaultArn"),
+      "rules.copyActions.lifecycle.deleteAfter": named("DeleteAfterDays"),
     });
     return [
       {
@@ -132,6 +134,22 @@ export const CALLS: Readonly<Record<string, Steps>> = {
       },
     ];
   },
+  "aws:backup/restoreTestingPlan:RestoreTestingPlan": ({ properties: { Tags: _, ...plan }, inputs }) => [
+    {
+      service: "backup",
+      operation: "CreateRestoreTestingPlan",
+      parameters: { RestoreTestingPlan: plan, Tags: inputs.tags },
+    },
+  ],
+  "aws:backup/restoreTestingSelection:RestoreTestingSelection": ({
+    properties: { RestoreTestingPlanName, ...selection },
+  }) => [
+    {
+      service: "backup",
+      operation: "CreateRestoreTestingSelection",
+      parameters: { RestoreTestingPlanName, RestoreTestingSelection: selection },
+    },
+  ],
   "aws:backup/selection:Selection": same("backup", "CreateBackupSelection"),
   "aws:backup/vault:Vault": same("backup", "CreateBackupVault"),
   "aws:cloudtrail/trail:Trail": ({ properties: { TrailName, EventSelectors, Tags, IsLogging: _, ...rest } }) => [
@@ -274,11 +292,40 @@ export const CALLS: Readonly<Record<string, Steps>> = {
       parameters: { TargetGroupArn: outputs.arn, Attributes: TargetGroupAttributes },
     },
   ],
-  "aws:route53/record:Record": ({ properties: { HostedZoneId, ...record } }) => [
+  "aws:route53/healthCheck:HealthCheck": ({ properties: { HealthCheckTags, ...rest }, outputs }) => [
+    {
+      service: "route53",
+      operation: "CreateHealthCheck",
+      parameters: { ...rest, CallerReference: outputs.id },
+      gives: { id: "HealthCheck.Id" },
+    },
+    {
+      service: "route53",
+      operation: "ChangeTagsForResource",
+      parameters: { ResourceType: "healthcheck", ResourceId: outputs.id, AddTags: HealthCheckTags },
+    },
+  ],
+  "aws:route53/record:Record": ({ properties: { HostedZoneId, TTL: _, ResourceRecords, ...record }, inputs }) => [
     {
       service: "route53",
       operation: "ChangeResourceRecordSets",
-      parameters: { HostedZoneId, ChangeBatch: { Changes: [{ Action: "CREATE", ResourceRecordSet: record }] } },
+      parameters: {
+        HostedZoneId,
+        ChangeBatch: {
+          Changes: [
+            {
+              Action: "CREATE",
+              ResourceRecordSet: {
+                ...record,
+                ...(inputs.ttl === undefined ? {} : { TTL: inputs.ttl }),
+                ...(Array.isArray(ResourceRecords)
+                  ? { ResourceRecords: ResourceRecords.map((Value) => ({ Value })) }
+                  : {}),
+              },
+            },
+          ],
+        },
+      },
     },
   ],
   "aws:s3/bucket:Bucket": ({ properties: { BucketName, Tags } }) => [

@@ -16,6 +16,7 @@ import boto3
 import botocore.session
 import botocore.validate
 import jmespath
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from constraints import Constraints
@@ -76,6 +77,11 @@ class Moto:
             response = getattr(client, method)(**self.replaced(parameters))
         except NotImplementedError:
             return "not implemented"
+        except ClientError as error:
+            # How moto says it of an address that it does not know.
+            if error.response["Error"]["Message"] == "Not yet implemented":
+                return "not implemented"
+            return f"{type(error).__name__}: {error}"
         except Exception as error:  # Whatever it is, the test shows it.
             return f"{type(error).__name__}: {error}"
         self.replacements |= {value: jmespath.search(path, response) for value, path in gives.items()}

@@ -75,7 +75,16 @@ describe("the table of names and descriptions", () => {
 });
 
 /** Inputs that name another resource, or what AWS has. */
-const NAMES_OF_OTHERS = ["functionName", "databaseName", "logGroupName", "s3BucketName", "serviceName", "metricName"];
+const NAMES_OF_OTHERS = [
+  "functionName",
+  "databaseName",
+  "logGroupName",
+  "s3BucketName",
+  "serviceName",
+  "metricName",
+  "restoreTestingPlanName",
+  "cloudwatchAlarmName",
+];
 
 describe("documents", () => {
   test.each(SIZE_LIMITS)("$input of $type is no larger than $source takes", ({ type, input, largest }) => {

@@ -39,6 +39,14 @@ export const TEXT_LIMITS: readonly TextLimit[] = [
   limit("athena/workgroup:Workgroup", "description", ANYTHING, 1024, "CreateWorkGroup"),
   limit("backup/plan:Plan", "name", WORD_WITH_DOTS, 50, "CreateBackupPlan"),
   limit("backup/plan:Plan", "rules.ruleName", WORD_WITH_DOTS, 50, "CreateBackupPlan"),
+  limit("backup/restoreTestingPlan:RestoreTestingPlan", "name", /^[A-Za-z0-9_]+$/, 50, "RestoreTestingPlanForCreate"),
+  limit(
+    "backup/restoreTestingSelection:RestoreTestingSelection",
+    "name",
+    /^[A-Za-z0-9_]+$/,
+    50,
+    "RestoreTestingSelectionForCreate",
+  ),
   limit("backup/selection:Selection", "name", WORD_WITH_DOTS, 50, "CreateBackupSelection"),
   limit("backup/vault:Vault", "name", /^[A-Za-z0-9_-]{2,}$/, 50, "CreateBackupVault"),
   // No two of . _ - side by side.

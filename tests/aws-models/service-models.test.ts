@@ -11,7 +11,7 @@ import { motoAndBotocore, run } from "./programs.ts";
 import { judgedStacks, withInputs } from "./stacks.ts";
 
 /** What moto cannot do yet. */
-const NOT_IN_MOTO = ["CreateBackupSelection"];
+const NOT_IN_MOTO = ["CreateBackupSelection", "CreateRestoreTestingPlan", "CreateRestoreTestingSelection"];
 
 /** Faults that the models must find, put into the stack by hand. */
 const FAULTS = [

@@ -37,7 +37,15 @@ test("no input is lost on the way to the calls of AWS's APIs, but what Pulumi al
   expect(count).toBeGreaterThan(3000);
 });
 
-const READ_BY_PULUMI_ALONE = ["code", "forceDelete", "forceDestroy", "recoveryWindowInDays", "waitForSteadyState"];
+/** The region is where a call goes, and not in it. */
+const READ_BY_PULUMI_ALONE = [
+  "code",
+  "forceDelete",
+  "forceDestroy",
+  "recoveryWindowInDays",
+  "region",
+  "waitForSteadyState",
+];
 
 /**
  * Puts a mark into each input in turn, and expects it in what becomes of the resource.

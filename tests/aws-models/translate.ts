@@ -61,11 +61,20 @@ export const text = (name: string): Property =>
 export const inList = (name: string): Property => property(name, (value, byRule) => [byRule(value)]);
 
 /** The one item of this list. */
-export const onlyItem = (name: string): Property =>
-  property(name, (value, byRule) => {
+export const onlyItem = (name: string): Property => property(name, theItem(name));
+
+/** What is inside of the one item of a list takes its place. */
+export const spreadItem: Property = { to: [], write: theItem("A list that is spread") };
+
+function theItem(name: string): Property["write"] {
+  return (value, byRule) => {
     if (!Array.isArray(value) || value.length !== 1) throw new Error(`${name} must have one item in Pulumi`);
     return byRule(value[0]);
-  });
+  };
+}
+
+/** A number as text. */
+export const digits = (name: string): Property => property(name, String);
 
 /** A map as a list of names and values. */
 export const pairs = (name: string, key: "Name" | "Key"): Property =>

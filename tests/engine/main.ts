@@ -2,24 +2,17 @@
  * The stack's whole life in the real Pulumi engine, without AWS: `npm run preview:offline`.
  *
  * A preview of each configuration, then one stack: up, up again, up over what version 0.1 left, a threshold and the
- * routing strategy edited, maintenance on and off, the file system replaced, destroy; and the same stack on a file
- * system in use. The program runs inline, in this process, so the engine needs no language host. The providers are
- * stand-ins, the backend is a temporary folder, and what the program and its dynamic resources call themselves is the
- * local control plane.
+ * routing strategy edited, maintenance on and off, the file system replaced, destroy; the same stack on a file system in
+ * use; and two stacks in two regions (`two-regions.ts`). The program runs inline, in this process, so the engine needs no
+ * language host. The providers are stand-ins, the backend is a temporary folder, and what the program and its dynamic
+ * resources call themselves is the local control plane.
  */
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
-import {
-  CommandError,
-  type EngineEvent,
-  LocalWorkspace,
-  type OpMap,
-  type OpType,
-  type Stack,
-} from "@pulumi/pulumi/automation/index.js";
+import { CommandError, type EngineEvent, LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { parse } from "yaml";
 import { z } from "zod";
 import { PROJECT } from "../../config.ts";
@@ -37,30 +30,16 @@ import {
 import { CONFIGURATIONS } from "../infra/configurations.ts";
 import { EngineMissingError, findEngine } from "./engine.ts";
 import { asVersion01, lostResources } from "./former-names.ts";
+import { report, type Step, WIDTH, watch } from "./outcome.ts";
 import { runProgram } from "./program.ts";
 import { makeProject } from "./project.ts";
+import { liveInTwoRegions } from "./two-regions.ts";
 
 /** The program's keys without the project's name, as text. */
 type Values = Readonly<Record<string, string>>;
 
 /** A stack's configuration to begin with. */
 const EXAMPLE = "Pulumi.prod.yaml.example";
-
-/** The widest name of what is done, for the list of it. */
-const WIDTH = 32;
-
-/** What the engine did to a resource. */
-interface Step {
-  readonly op: OpType;
-  readonly type: string;
-  readonly name: string;
-}
-
-/** What an operation did: how many resources by what was done to them, and the steps that did something, in order. */
-interface Outcome {
-  readonly counts: OpMap;
-  readonly steps: readonly Step[];
-}
 
 /** The stack's file system: another performance mode makes another one. */
 const fileSystemOf = (performanceMode: string) =>
@@ -246,6 +225,7 @@ async function run(engine: string): Promise<void> {
         "destroy deletes what the monitor made of it, and leaves what someone else made",
       );
     });
+    await liveInTwoRegions(project);
     console.log(
       `preview:offline passed: ${created.counts.create} resources, swept ${foreignMountTargetOf(NEXT_FILE_SYSTEM_ID)}`,
     );
@@ -319,27 +299,6 @@ async function withConfig(stack: Stack, values: Values, operation: () => Promise
   await workspace.saveStackSettings(name, { ...own, config: { "aws:region": REGION, ...others } });
   await operation();
   await workspace.saveStackSettings(name, own);
-}
-
-/** Runs an operation and collects what the engine did. */
-async function watch(operation: (onEvent: (event: EngineEvent) => void) => Promise<unknown>): Promise<Outcome> {
-  let counts: OpMap = {};
-  const steps: Step[] = [];
-  await operation(({ resOutputsEvent, summaryEvent }) => {
-    if (summaryEvent !== undefined) counts = summaryEvent.resourceChanges;
-    if (resOutputsEvent === undefined || resOutputsEvent.metadata.op === "same") return;
-    const { op, type, urn } = resOutputsEvent.metadata;
-    // The engine's own note of the stack's configuration, kept for dynamic resources.
-    if (type.startsWith("pulumi:providers:")) return;
-    steps.push({ op, type, name: urn.split("::").at(-1) ?? "" });
-  });
-  return { counts, steps };
-}
-
-function report(what: string, { counts, steps }: Outcome): void {
-  const summary = Object.entries(counts).map(([op, count]) => `${count} ${op}`);
-  const updated = steps.filter(({ op }) => op === "update").map(({ type, name }) => `(${type} ${name})`);
-  console.log([what.padEnd(WIDTH), summary.join(", "), ...updated].join(" "));
 }
 
 function tokensOf({ secrets }: AwsState): string[] {

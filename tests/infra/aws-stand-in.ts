@@ -7,11 +7,12 @@ import { createHash } from "node:crypto";
 import type { ExistingMountTarget } from "../../components/existing-mount-targets.ts";
 
 export const ACCOUNT_ID = "123456789012";
-export const REGION = "ap-northeast-1";
-export const AVAILABILITY_ZONES = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"];
+/** The region of the stack; the real engine has stacks in two. */
+export const REGION = process.env.STAND_IN_REGION ?? "ap-northeast-1";
+export const AVAILABILITY_ZONES = [..."acd"].map((zone) => `${REGION}${zone}`);
 
 /** A zone that lacks a service: nothing of the stack may be there. */
-export const ZONE_WITHOUT_SSM = "ap-northeast-1b";
+export const ZONE_WITHOUT_SSM = `${REGION}b`;
 
 /** The addresses of every VPC that exists: it was given more than once. */
 export const EXISTING_VPC_CIDRS = ["10.20.0.0/16", "100.64.0.0/16"];
@@ -67,7 +68,8 @@ interface Made {
   readonly inputs: Properties;
 }
 
-const arn = (service: string, resource: string) => `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${resource}`;
+const arn = (service: string, resource: string, region = REGION) =>
+  `arn:aws:${service}:${region}:${ACCOUNT_ID}:${resource}`;
 
 const dnsNameOf = (fileSystemId: string) => `${fileSystemId}.efs.${REGION}.amazonaws.com`;
 
@@ -105,6 +107,13 @@ const SHAPES: Readonly<Record<string, Shape>> = {
       ipAddress: `10.0.1.${Number.parseInt(digits.slice(0, 2), 16) || 1}`,
       availabilityZoneName: AVAILABILITY_ZONES[Number(name.match(/\d+/)?.[0] ?? 1) - 1],
     }),
+  },
+  "aws:backup/vault:Vault": {
+    arn: ({ name, inputs }) => arn("backup", `backup-vault:${name}`, String(inputs.region ?? REGION)),
+  },
+  "aws:route53/healthCheck:HealthCheck": {
+    id: ({ digits }) => `${digits.slice(0, 8)}-0e0e-0e0e-0e0e-0e0e0e0e0e0e`,
+    arn: ({ digits }) => `arn:aws:route53:::healthcheck/${digits}`,
   },
   "aws:ssm/parameter:Parameter": { arn: ({ name }) => arn("ssm", `parameter${name}`) },
   "aws:iam/role:Role": { arn: ({ name }) => `arn:aws:iam::${ACCOUNT_ID}:role/${name}` },
@@ -172,10 +181,10 @@ export const FIXED_INPUTS: Readonly<Record<string, readonly string[]>> = {
  *
  * @param logicalName its name in the program, which its physical name begins with unless the inputs have one.
  */
-export function create(type: string, logicalName: string, inputs: Properties): Created {
+export function create(type: string, logicalName: string, inputs: Properties, region = REGION): Created {
   const fixed = (FIXED_INPUTS[type] ?? []).map((input) => inputs[input]);
   const digits = createHash("sha256")
-    .update(JSON.stringify([type, logicalName, fixed]))
+    .update(JSON.stringify([type, logicalName, fixed, region]))
     .digest("hex")
     .slice(0, 17);
   const name = typeof inputs.name === "string" ? inputs.name : `${logicalName}-${digits.slice(0, 7)}`;

@@ -5,6 +5,8 @@ import { ConfigError, declarations, parameterName, readConfig } from "../../conf
 import { projectFile } from "../../Pulumi.yaml.ts";
 import { CONFIGURATIONS } from "./configurations.ts";
 
+const TWO_REGIONS = CONFIGURATIONS["the primary of two regions"];
+
 const read = (values: Record<string, string>) =>
   readConfig(Object.fromEntries(Object.entries(values).map(([key, value]) => [`efs-mount-autoscaling:${key}`, value])));
 
@@ -142,6 +144,22 @@ describe("the stack's configuration", () => {
     [{ vpcCidr: "169.254.0.0/16" }, "vpcCidr"],
     [{ vpcCidr: "224.0.0.0/16" }, "vpcCidr"],
     [{ countConcurrency: "257" }, "countConcurrency"],
+    [{ role: "acting" }, "role"],
+    [{ role: "standby" }, "peerStack"],
+    [{ role: "primary", peerStack: "organization/files/osaka", peer: TWO_REGIONS.peer }, "peerStack"],
+    [{ peerStack: "organization/files/osaka" }, "peerStack"],
+    [{ role: "primary", peerStack: "osaka" }, "peerStack"],
+    [{ peer: TWO_REGIONS.peer }, "peer"],
+    [{ role: "primary", peer: '{"region":"osaka"}' }, "peer"],
+    [{ role: "primary", peer: "not JSON" }, "peer"],
+    [{ role: "primary", peer: TWO_REGIONS.peer, sharedDomainName: "files.example.com" }, "sharedDomainName"],
+    [{ hostedZoneId: "Z0123456789ABCDEFGHIJ", sharedDomainName: "files.example.com" }, "sharedDomainName"],
+    [{ ...TWO_REGIONS, domainName: TWO_REGIONS.readDomainName }, "readDomainName"],
+    [{ backup: "false", backupCopyRegion: "ap-northeast-3" }, "backupCopyRegion"],
+    [{ backupCopyRegion: "osaka" }, "backupCopyRegion"],
+    [{ backupCopyKmsKeyArn: TWO_REGIONS.backupCopyKmsKeyArn }, "backupCopyKmsKeyArn"],
+    [{ backupCopyRegion: "eu-west-1", backupCopyKmsKeyArn: TWO_REGIONS.backupCopyKmsKeyArn }, "backupCopyKmsKeyArn"],
+    [{ backup: "false", restoreTest: "weekly" }, "restoreTest"],
     [{ nameSuffix: "prod" }, "nameSuffix"],
     [{ nameSuffix: "-prod-" }, "nameSuffix"],
     [{ nameSuffix: "-prod--1" }, "nameSuffix"],
@@ -180,6 +198,7 @@ describe("the stack's configuration", () => {
     { parameterName: "/level".repeat(15) },
     { parameterName: "/team.1/mount_targets-2" },
     { scheduleExpression: "rate(1 minute)" },
+    { role: "standby", peerStack: "organization/efs-mount-autoscaling/osaka" },
     { scheduleExpression: "cron(0/5 * * * ? *)" },
     { scheduleExpression: "cron(0 3 ? * MON-FRI *)" },
     { scheduleExpression: "cron(0,30 8-18/2 L JAN,JUL ? 2026-2030)" },

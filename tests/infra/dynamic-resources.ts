@@ -7,6 +7,8 @@ export const DYNAMIC_RESOURCES = {
   "file-system-settings": "FileSystemSettings",
   "generated-token": "GeneratedToken",
   "mount-target-sweeper": "MountTargetSweeper",
+  replica: "Replica",
+  "role-follower": "RoleFollower",
   "task-stopper": "TaskStopper",
 };
 

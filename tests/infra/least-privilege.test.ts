@@ -2,13 +2,13 @@
  * Least privilege, by simulation: the roles' policies allow every call of a full run, deny the calls next to them, and
  * have no statement that nothing needs.
  */
-import { runSimulation } from "@cloud-copilot/iam-simulate";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ACCOUNT_ID, REGION } from "./aws-stand-in.ts";
 import { CONFIGURATIONS } from "./configurations.ts";
 import { type IamRequest, iamRequestsOf, type StackArns } from "./iam-requests.ts";
 import { policiesOf, type Statement } from "./policies.ts";
 import { type RecordedCalls, recordCalls } from "./recorded-calls.ts";
+import { simulate } from "./simulate.ts";
 import { type Registered, registerStack } from "./stack.ts";
 
 type Role = "file-monitor" | "router-task" | "router-execution" | "maintenance-task" | "maintenance-execution";
@@ -18,6 +18,8 @@ interface ServiceCall {
   readonly role: Role;
   /** Whether only stacks that scale in need it. */
   readonly scaleIn?: boolean;
+  /** Whether only stacks that have a second region need it. */
+  readonly twoRegions?: boolean;
   readonly reason: string;
   readonly requests: (arns: Arns) => IamRequest[];
 }
@@ -104,6 +106,15 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
           "elasticfilesystem:AccessPointArn": accessPoint,
         }),
       ),
+  },
+  {
+    role: "router-task",
+    twoRegions: true,
+    reason: "a router of two regions confirms its role: fargate-app/src/region/sources.ts makes these calls",
+    requests: ({ regionParameter = "", fileSystem }) => [
+      request("ssm:GetParameter", regionParameter),
+      request("elasticfilesystem:DescribeReplicationConfigurations", fileSystem),
+    ],
   },
   {
     role: "router-task",
@@ -229,7 +240,9 @@ test("the run made the calls it is about", () => {
   ]);
 });
 
-describe.each(["defaults", "everything", "maintenance"] as const)("with %s", (configuration) => {
+const JUDGED = ["defaults", "everything", "maintenance", "the standby of two regions"] as const;
+
+describe.each(JUDGED)("with %s", (configuration) => {
   let arns: Arns;
   let policies: Map<string, readonly Statement[]>;
   let used: Map<string, Set<string>>;
@@ -259,9 +272,10 @@ describe.each(["defaults", "everything", "maintenance"] as const)("with %s", (co
     }
   });
 
-  const ofThisStack = ({ role, scaleIn }: ServiceCall) =>
+  const ofThisStack = ({ role, scaleIn, twoRegions }: ServiceCall) =>
     (configuration === "maintenance" || !role.startsWith("maintenance-")) &&
-    (configuration === "everything" || scaleIn !== true);
+    (configuration === "everything" || scaleIn !== true) &&
+    (configuration === "the standby of two regions" || twoRegions !== true);
 
   test("only scaleIn on gives the right to delete mount targets", async () => {
     for (const [scaleIn, expected] of [
@@ -316,6 +330,8 @@ interface Arns extends StackArns {
   /** Those of maintenance, where there is any. */
   readonly rootAccessPoint: string | undefined;
   readonly maintenanceLogStream: string | undefined;
+  /** Where there are two regions. */
+  readonly regionParameter: string | undefined;
   readonly functionSubnet: string;
   readonly functionSecurityGroup: string;
   readonly topic: string;
@@ -338,6 +354,7 @@ function arnsOf(resources: readonly Registered[]): Arns {
   };
   const rootAccessPoint = find("AccessPoint", "file-storage-root");
   const maintenanceLog = find("LogGroup", "maintenance");
+  const regionParameter = find("Parameter", "region-role");
   const subnets = [1, 2, 3].map((number) => arnOf("Subnet", `network-private-${number}`));
   return {
     fileSystem: arnOf("FileSystem", "file-storage-files"),
@@ -349,6 +366,7 @@ function arnsOf(resources: readonly Registered[]): Arns {
     statusParameter: arnOf("Parameter", "monitor-status"),
     cluster: arnOf("Cluster", "routers"),
     task: `${arnOf("Cluster", "routers").replace(":cluster/", ":task/")}/0e0e0e0e`,
+    regionParameter: regionParameter === undefined ? undefined : String(regionParameter),
     parameterKey: keyOf(resources, "mount-table", "keyId"),
     apiToken: arnOf("Secret", "api-token"),
     apiTokenKey: keyOf(resources, "api-token", "kmsKeyId"),
@@ -416,44 +434,4 @@ function concrete(arn: string): string {
     .replace(/:\*\/\*$/, ":network-interface/*")
     .replace(/:\*$/, ":log-stream:one")
     .replace(/\/\*$/, "/eni-0e0e0e0e");
-}
-
-/** What AWS gives a key that says nothing else: IAM decides. */
-const KEY_POLICY = {
-  Version: "2012-10-17",
-  Statement: [
-    { Effect: "Allow", Principal: { AWS: `arn:aws:iam::${ACCOUNT_ID}:root` }, Action: "kms:*", Resource: "*" },
-  ],
-};
-
-interface Answer {
-  readonly result: string;
-  /** The statements that allowed it. */
-  readonly allowedBy: readonly string[];
-}
-
-async function simulate(statements: readonly Statement[], { action, resource, context }: IamRequest): Promise<Answer> {
-  const answer = await runSimulation(
-    {
-      request: {
-        principal: `arn:aws:iam::${ACCOUNT_ID}:role/any`,
-        action,
-        resource: { resource, accountId: ACCOUNT_ID },
-        contextVariables: context,
-      },
-      identityPolicies: [{ name: "role", policy: { Version: "2012-10-17", Statement: statements } }],
-      serviceControlPolicies: [],
-      resourceControlPolicies: [],
-      ...(action.startsWith("kms:") ? { resourcePolicy: KEY_POLICY } : {}),
-    },
-    {},
-  );
-  if (answer.resultType === "error") throw new Error(`${action} on ${resource}: ${JSON.stringify(answer.errors)}`);
-  const results = answer.resultType === "single" ? [answer.result] : answer.results;
-  return {
-    result: answer.overallResult,
-    allowedBy: results.flatMap(({ analysis }) =>
-      (analysis.identityAnalysis?.allowStatements ?? []).map(({ statement }) => statement.sid() ?? ""),
-    ),
-  };
 }

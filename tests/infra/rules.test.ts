@@ -4,8 +4,9 @@
  * These are rules and not snapshots: a new resource that breaks one fails without anyone listing it here.
  */
 import { isWildcardOnlyAction } from "@cloud-copilot/iam-simulate";
-import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
+import { parseMountTable, parseRegionRole } from "@efs-mount-autoscaling/mount-table";
 import { beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import {
   ACCOUNT_ID,
   AVAILABILITY_ZONES,
@@ -47,6 +48,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   const logRouter = config.logRouter !== "false";
   const scaleIn = (config.scaleIn ?? "off") !== "off";
   const maintenance = config.maintenance === "true";
+  const peer = config.peer === undefined ? undefined : z.record(z.string(), z.string()).parse(JSON.parse(config.peer));
+  /** Names that both regions have. */
+  const sharedNames = list(config.sharedDomainName).concat(list(config.readDomainName));
   /** What the file system had before: a mount target in the first zone, and one that a stack made. */
   const inUse = config.existingFileSystemId === FILE_SYSTEM_IN_USE;
 
@@ -72,7 +76,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(one("Parameter", "mount-table").inputs.keyId).toBe(
         config.parameterType === "SecureString" ? config.kmsKeyArn : undefined,
       );
-      for (const { inputs } of all("Vault")) expect(inputs.kmsKeyArn).toBe(config.kmsKeyArn);
+      expect(one("Vault", "backup-files").inputs.kmsKeyArn).toBe(config.kmsKeyArn);
     });
 
     test("every image repository is encrypted, and scans what it gets", () => {
@@ -172,7 +176,8 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       const { dnsName, zoneId } = one("LoadBalancer").outputs;
       const [scheme, host] = [config.certificateArn === undefined ? "http" : "https", config.domainName ?? dnsName];
       expect(outputs.url).toBe(`${scheme}://${host}`);
-      expect(all("Record").map(({ inputs }) => inputs)).toEqual(
+      const own = all("Record").filter(({ inputs }) => !sharedNames.includes(inputs.name));
+      expect(own.map(({ inputs }) => inputs)).toEqual(
         config.hostedZoneId === undefined
           ? []
           : [
@@ -340,7 +345,8 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     });
 
     test("pulumi up leaves alone what the monitor, the autoscaling and AWS change, and nothing else", () => {
-      expect(all("Parameter").map(({ ignoreChanges }) => ignoreChanges)).toEqual([["value"], ["value"]]);
+      for (const { name: parameter, ignoreChanges } of all("Parameter"))
+        expect(ignoreChanges, parameter).toEqual(["value"]);
       expect(one("Service").ignoreChanges).toEqual(["desiredCount"]);
       for (const { name: subnet, ignoreChanges } of all("Subnet")) {
         expect(ignoreChanges, subnet).toEqual(config.availabilityZones === undefined ? ["availabilityZone"] : []);
@@ -367,11 +373,149 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           schedule: "cron(0 3 * * ? *)",
           scheduleExpressionTimezone: "Asia/Tokyo",
           lifecycle: { deleteAfter: 30 },
+          ...(config.backupCopyRegion && {
+            copyActions: [
+              { destinationVaultArn: one("Vault", "backup-copies").outputs.arn, lifecycle: { deleteAfter: 30 } },
+            ],
+          }),
         }),
       ]);
       const fileSystem =
         all("FileSystem")[0]?.outputs.arn ?? expect.stringContaining(`file-system/${config.existingFileSystemId}`);
       expect(one("Selection").inputs.resources).toEqual([fileSystem]);
+    });
+  });
+
+  describe("second region", () => {
+    test("the parameter begins with the role and the peer, and then belongs to the failover program", () => {
+      if (peer === undefined) {
+        for (const type of ["Replica", "RoleFollower"]) expect(all(type), type).toEqual([]);
+        expect(all("Parameter").map(({ name: parameter }) => parameter)).toEqual(["mount-table"]);
+        expect(outputs).toMatchObject({ regionParameterName: "none", failoverPolicyDocument: "none" });
+        return;
+      }
+      const { inputs, outputs: made, ignoreChanges } = one("Parameter", "region-role");
+      expect(ignoreChanges).toEqual(["value"]);
+      // The primary's first epoch. Of the two regions, Tokyo (ap-northeast-1) has the odd ones.
+      const epoch = config.role === "primary" ? 1 : 2;
+      expect(parseRegionRole(String(inputs.value))).toMatchObject({
+        role: config.role,
+        epoch,
+        region: REGION,
+        alone: false,
+        peer: { region: peer.region, url: peer.url },
+      });
+      expect(one("RoleFollower").inputs).toMatchObject({
+        parameterName: made.name,
+        role: config.role,
+        region: REGION,
+        peerRegion: peer.region,
+        peerUrl: peer.url,
+      });
+      expect(outputs).toMatchObject({ regionParameterName: made.name, region: REGION });
+    });
+
+    test("routers know where their role is, and how long it holds", () => {
+      const variables = new Map(containers()[0]?.environment?.map(({ name: variable, value }) => [variable, value]));
+      const parameter = all("Parameter").find(({ name: each }) => each === "region-role")?.outputs.name;
+      expect(variables.get("REGION_PARAMETER_NAME")).toBe(parameter);
+      expect(variables.get("ROLE_LEASE_SECONDS")).toBe(peer && (config.roleLeaseSeconds ?? "120"));
+      // The failover program waits as long.
+      expect(outputs.roleLeaseSeconds).toBe(Number(config.roleLeaseSeconds ?? 120));
+    });
+
+    test("a stack replicates into its own file system or into none", () => {
+      // The one of the provider can be made again over a file system that has been promoted.
+      expect(all("ReplicationConfiguration")).toEqual([]);
+      // A refresh of a replica that names its protection fails: pulumi/pulumi-aws#6041.
+      for (const { inputs } of all("FileSystem")) expect(inputs.protection).toBeUndefined();
+      for (const { inputs, retainOnDelete } of all("Replica")) {
+        expect(inputs).toMatchObject({ fileSystemId: one("FileSystem").outputs.id, region: REGION });
+        expect(inputs.source).toEqual(
+          config.role === "standby" ? { fileSystemId: peer?.fileSystemId, region: peer?.region } : undefined,
+        );
+        expect(retainOnDelete, "a file system that stays is a replica still").toBe(retain);
+      }
+      expect(all("Replica")).toHaveLength(peer ? 1 : 0);
+    });
+
+    test("the lag of the replica is watched in both regions", () => {
+      const [alarm] = all("MetricAlarm").filter(({ name: each }) => each === "alarms-replica-lag");
+      const [source, destination] = [
+        one("AccessPoint", "file-storage-directory").inputs.fileSystemId,
+        peer?.fileSystemId,
+      ];
+      const dimensions =
+        config.role === "standby"
+          ? { FileSystemId: destination, DestinationFileSystemId: source }
+          : { FileSystemId: source, DestinationFileSystemId: destination };
+      expect(alarm?.inputs).toEqual(
+        peer &&
+          expect.objectContaining({
+            namespace: "AWS/EFS",
+            metricName: "TimeSinceLastSync",
+            dimensions,
+            statistic: "Maximum",
+            threshold: 60 * Number(config.replicaLagMinutes ?? 20),
+            comparisonOperator: "GreaterThanThreshold",
+          }),
+      );
+      expect(String(one("Dashboard").inputs.dashboardBody).includes("TimeSinceLastSync")).toBe(peer !== undefined);
+    });
+
+    test("names of both regions lead to a healthy one, within seconds", () => {
+      const [check] = all("HealthCheck");
+      const alarm = all("MetricAlarm").find(({ name: each }) => each === "regional-dns");
+      expect(all("HealthCheck")).toHaveLength(sharedNames.length > 0 ? 1 : 0);
+      expect(check?.inputs.cloudwatchAlarmName).toBe(alarm?.outputs.name);
+      // Route 53 follows no alarm of an extended statistic, such as a percentile.
+      expect(alarm?.inputs.statistic).toBe(check && "Maximum");
+      const records = all("Record").filter(({ inputs }) => sharedNames.includes(inputs.name));
+      expect(records.map(({ inputs }) => inputs)).toEqual(
+        sharedNames.map((shared) => ({
+          zoneId: config.hostedZoneId,
+          name: shared,
+          type: "CNAME",
+          ttl: 10,
+          records: [one("LoadBalancer").outputs.dnsName],
+          setIdentifier: REGION,
+          healthCheckId: check?.outputs.id,
+          ...(shared === config.sharedDomainName
+            ? { failoverRoutingPolicies: [{ type: "PRIMARY" }] }
+            : { latencyRoutingPolicies: [{ region: REGION }] }),
+        })),
+      );
+    });
+
+    test("copies of the backups are in the other region, under a key of that region", () => {
+      expect(all("Vault").map(({ inputs }) => inputs.region)).toEqual([undefined, ...list(config.backupCopyRegion)]);
+      const [, copies] = all("Vault");
+      expect(copies?.inputs.kmsKeyArn).toBe(config.backupCopyKmsKeyArn);
+      expect(outputs.backupCopyVault).toBe(copies?.outputs.name ?? "none");
+      const told = all("EventRule").map(({ name: rule }) => rule);
+      expect(told.includes("alarms-backup-copy-failed")).toBe(copies !== undefined);
+    });
+
+    test("restoring is tested with the newest backup, and a failure is told", () => {
+      const told = all("EventRule").map(({ name: rule }) => rule);
+      expect(told.includes("alarms-restore-failed")).toBe(config.restoreTest !== undefined);
+      expect(all("RestoreTestingPlan")).toHaveLength(config.restoreTest ? 1 : 0);
+      for (const { inputs } of all("RestoreTestingPlan")) {
+        expect(inputs.recoveryPointSelection).toMatchObject({
+          algorithm: "LATEST_WITHIN_WINDOW",
+          includeVaults: [one("Vault", "backup-files").outputs.arn],
+          recoveryPointTypes: ["SNAPSHOT"],
+        });
+      }
+      for (const { inputs } of all("RestoreTestingSelection")) {
+        expect(inputs).toMatchObject({
+          restoreTestingPlanName: one("RestoreTestingPlan").outputs.name,
+          protectedResourceType: "EFS",
+          protectedResourceArns: [one("FileSystem").outputs.arn],
+          iamRoleArn: one("Role", "backup").outputs.arn,
+          validationWindowHours: 24,
+        });
+      }
     });
   });
 
@@ -528,7 +672,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
             "tasks-unhealthy",
             ...(ownFileSystem || config.throughputMode ? [] : ["burst-credits-low"]),
             ...(config.meteredGibPerDay === undefined ? [] : ["metered-above-budget"]),
+            ...(peer ? ["replica-lag"] : []),
           ].map((alarm) => `alarms-${alarm}`),
+          ...(sharedNames.length > 0 ? ["regional-dns"] : []),
           ...(logRouter ? ["log-router-errors", "log-router-router-errors"] : []),
         ].sort(),
       );
@@ -545,7 +691,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         evaluationPeriods: 1,
       });
       const breaching = all("MetricAlarm").filter(({ inputs }) => inputs.treatMissingData === "breaching");
-      expect(breaching.map(({ name: alarm }) => alarm)).toEqual(["alarms-monitor-idle"]);
+      // A region whose load balancer says nothing is lost, too.
+      const ofDns = sharedNames.length > 0 ? ["regional-dns"] : [];
+      expect(breaching.map(({ name: alarm }) => alarm).sort()).toEqual(["alarms-monitor-idle", ...ofDns]);
     });
 
     test("a run of the monitor is one at a time, not retried, and reported when it fails", () => {
@@ -709,7 +857,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       const suffix = config.nameSuffix ?? "";
       const fixed = resources
         // A name that only a title is, or is only seen inside a named one, can be there twice.
-        .filter(({ type }) => !/^docker-build:|:(NamedQuery|CatalogTable)$/.test(type))
+        .filter(({ type }) => !/^docker-build:|:(NamedQuery|CatalogTable|RestoreTestingSelection)$/.test(type))
         .filter(({ inputs }) => inputs.name !== undefined)
         .map(({ inputs }) => inputs.name);
       const table = ownFileSystem
@@ -719,6 +867,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         [
           `/aws/lambda/efs-mount-autoscaling-file-monitor${suffix}`,
           ...list(config.domainName),
+          ...sharedNames,
+          ...(peer ? [`/efs-mount-autoscaling${suffix}/region`] : []),
+          ...(config.restoreTest ? ["efs_mount_autoscaling_test"] : []),
           "efs-mount-autoscaling-test",
           ...(maintenance ? [`/ecs/efs-mount-autoscaling-maintenance${suffix}`] : []),
           table,
