@@ -436,8 +436,9 @@ export const logBucket = logRouter?.archive.bucketName ?? "none";
 export const accessLogBucket = accessLogs?.bucketName ?? "none";
 /** The vault and the role that a restore needs. */
 export const backupVault = backup?.vaultName ?? "none";
-export const backupCopyVault = backup?.copyVaultName ?? "none";
 export const backupRole = backup?.roleArn ?? "none";
+/** The vault in the other region. */
+export const backupCopyVault = backup?.copyVaultName ?? "none";
 export const auditBucket = auditTrail?.bucketName ?? "none";
 /** Command lines of the AWS CLI: one starts the maintenance task, the other runs `nfs ls /` in it. */
 export const maintenanceTask = maintenance?.startCommand ?? "none";

@@ -72,7 +72,6 @@ export const CONFIGURATIONS = {
     hostedZoneId: "Z0123456789ABCDEFGHIJ",
     sharedDomainName: "files.example.com",
     readDomainName: "read.files.example.com",
-    rollout: "hot-reload",
     backupCopyRegion: "ap-northeast-3",
     backupCopyKmsKeyArn: "arn:aws:kms:ap-northeast-3:123456789012:key/11111111-2222-3333-4444-555555555555",
     restoreTest: "monthly",

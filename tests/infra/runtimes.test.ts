@@ -83,6 +83,8 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       routingStrategy: name === "everything" ? "zone-aware" : "rendezvous",
       shutdownTimeout: 30_000,
       mountTableRefreshInterval: hotReload(name) ? 10_000 : 0,
+      regionParameterName: "role" in CONFIGURATIONS[name] ? expect.stringMatching(/\/region$/) : undefined,
+      roleLease: name === "the standby of two regions" ? 60_000 : 120_000,
       nfsTls: {
         serverName: `${fileSystemId}.efs.ap-northeast-1.amazonaws.com`,
         fileSystemId,
