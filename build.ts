@@ -28,7 +28,8 @@ const bundles: readonly Bundle[] = [
   { entry: "fargate-app/src/http/routes/docs/assets.ts", output: "dist/router/docs-assets.cjs" },
   // For those of its processes whose status page somebody looks at.
   { entry: "fargate-app/src/ecs/service-tasks.ts", output: "dist/router/service-tasks.cjs" },
-  { entry: "fargate-app/web/page.tsx", output: "dist/router/status/page.js", ...PAGE },
+  { entry: "fargate-app/web/status/page.tsx", output: "dist/router/pages/status.js", ...PAGE },
+  { entry: "fargate-app/web/browser/page.tsx", output: "dist/router/pages/browser.js", ...PAGE },
   { entry: "local/console/web/console.tsx", output: "dist/local/console.js", ...PAGE },
 ];
 

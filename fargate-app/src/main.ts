@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import { dirname, join } from "node:path";
 import { connectNfs } from "nfs-client";
 import { secretSource } from "./authentication/secret.ts";
-import { loadStatusAssets } from "./http/routes/status/assets.ts";
+import { loadPageAssets } from "./http/routes/pages/assets.ts";
 import { createLog } from "./log.ts";
 import { regionSources } from "./region/sources.ts";
 import { mountTableSources } from "./router/mount-table-sources.ts";
@@ -37,7 +37,7 @@ run({
   // A bundle of their own (build.ts), which is not loaded before someone wants to see them.
   loadDocsAssets: async () => (await import("./http/routes/docs/assets.ts")).loadDocsAssets(),
   // Beside this bundle.
-  loadStatusAssets: () => loadStatusAssets(join(dirname(process.argv[1] ?? ""), "status")),
+  loadPageAssets: () => loadPageAssets(join(dirname(process.argv[1] ?? ""), "pages")),
   serviceTasks: async (options) => (await import("./ecs/service-tasks.ts")).serviceTasks(options),
   stop,
   onReload,

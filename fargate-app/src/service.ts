@@ -10,7 +10,7 @@ import type { ServiceTasksOptions } from "./ecs/service-tasks.ts";
 import { type ThisTask, thisTask } from "./ecs/this-task.ts";
 import { HotSpots } from "./hot-spots/hot-spots.ts";
 import type { DocsAssets } from "./http/routes/docs/routes.ts";
-import type { StatusAssets } from "./http/routes/status/assets.ts";
+import type { PageAssets } from "./http/routes/pages/assets.ts";
 import { closeServer, createServer } from "./http/server.ts";
 import { Metrics } from "./metrics.ts";
 import { Region } from "./region/region.ts";
@@ -38,7 +38,7 @@ export interface World {
   /** Where the role of the region is, in an SSM parameter of this name. */
   readonly regionSources: (parameterName: string, settings: Settings) => RegionSources;
   readonly loadDocsAssets: () => Promise<DocsAssets>;
-  readonly loadStatusAssets: () => Promise<StatusAssets>;
+  readonly loadPageAssets: () => Promise<PageAssets>;
   /** The other tasks of the service, for the status page. */
   readonly serviceTasks: (options: ServiceTasksOptions) => Promise<ServiceTasks>;
   /** Resolves with the reason when the service is to stop. */
@@ -99,7 +99,7 @@ async function startService(
   settings: Settings,
   starting: Promise<ApiTokens | undefined>,
 ): Promise<Service> {
-  const { log, connect, mountTableSources, loadDocsAssets, onReload } = world;
+  const { log, connect, mountTableSources, loadDocsAssets, loadPageAssets, onReload } = world;
   const sources = mountTableSources(settings);
   const { regionParameterName, roleLease: lease, readAfterTimeout } = settings;
   const ownRegion =
@@ -154,12 +154,7 @@ async function startService(
     const { accessLog, httpLimits: limits, host, port } = settings;
     const isStopping = () => stopping;
     const { region } = settings;
-    const statusPage = {
-      report,
-      watch,
-      loadAssets: world.loadStatusAssets,
-      extension: settings.statusPageExtension,
-    };
+    const statusPage = { report, watch, extension: settings.statusPageExtension };
     const options = {
       files,
       metrics,
@@ -172,6 +167,7 @@ async function startService(
       tokens,
       isStopping,
       loadDocsAssets,
+      loadPageAssets,
       statusPage,
     };
     const app = createServer(options);

@@ -55,7 +55,8 @@ export async function startMemoryServer(
     limits: { ...readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits, ...limits },
     isStopping: () => false,
     loadDocsAssets: async () => ({ css: "css", script: "script" }),
-    statusPage: { report, watch, loadAssets: noStatusPage.loadStatusAssets },
+    loadPageAssets: noStatusPage.loadPageAssets,
+    statusPage: { report, watch },
     ...options,
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });

@@ -3,6 +3,6 @@
 const asset = (text: string) => ({ plain: Buffer.from(text), gzipped: Buffer.from(text) });
 
 export const noStatusPage = {
-  loadStatusAssets: async () => ({ script: asset("script"), css: asset("css") }),
+  loadPageAssets: async () => new Map([["browser.js", asset("script")]]),
   serviceTasks: async () => ({ list: async () => [], ask: () => Promise.reject(new Error("There is none")) }),
 };

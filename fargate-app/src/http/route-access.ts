@@ -3,10 +3,10 @@ import type { FastifyRequest } from "fastify";
 
 /**
  * `probe`: what load balancers and health checks ask. Open to everyone, never limited, never shed: a router that is
- * busy is not one that is broken. `public`: open to everyone. `viewer`: clients with a token, which may be in the cookie
- * of the status page. Default: clients with a token.
+ * busy is not one that is broken. `public`: open to everyone. `session`: clients with a token, which may be in the cookie
+ * of the pages. Default: clients with a token.
  */
-type RouteAccess = "probe" | "public" | "viewer";
+type RouteAccess = "probe" | "public" | "session";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -24,7 +24,7 @@ export function isOpen({ routeOptions }: FastifyRequest): boolean {
   return access === "probe" || access === "public";
 }
 
-/** Whether the cookie of the status page will do. */
+/** Whether the cookie of the pages will do. */
 export function takesCookie({ routeOptions }: FastifyRequest): boolean {
-  return routeOptions.config.access === "viewer";
+  return routeOptions.config.access === "session";
 }

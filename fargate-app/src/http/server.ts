@@ -14,6 +14,7 @@ import { type HttpLimits, serverOptions } from "./limits.ts";
 import { answerMalformedRequest } from "./malformed-request.ts";
 import { bearerToken } from "./plugins/bearer-token.ts";
 import { connectionLimits } from "./plugins/connection-limits.ts";
+import { crossOrigin } from "./plugins/cross-origin.ts";
 import { inFlightResponses } from "./plugins/in-flight-responses.ts";
 import { loadShedding } from "./plugins/load-shedding.ts";
 import { observation } from "./plugins/observation.ts";
@@ -24,6 +25,7 @@ import { protocolChecks } from "./plugins/protocol-checks.ts";
 import { rateLimit } from "./plugins/rate-limit.ts";
 import { securityHeaders } from "./plugins/security-headers.ts";
 import { twoRegions } from "./plugins/two-regions.ts";
+import { BROWSER_PAGE_URL, browserRoutes, wantsBrowserPage } from "./routes/browser/routes.ts";
 import { costRoutes } from "./routes/costs.ts";
 import { type DocsAssets, docsRoutes } from "./routes/docs/routes.ts";
 import { readRoutes } from "./routes/files/read.ts";
@@ -32,7 +34,10 @@ import { writeRoutes } from "./routes/files/write.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { hotSpotRoutes } from "./routes/hot-spots.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import type { PageAssets } from "./routes/pages/assets.ts";
+import { pageRoutes } from "./routes/pages/routes.ts";
 import { regionRoutes } from "./routes/region.ts";
+import { sessionRoutes } from "./routes/session.ts";
 import { type StatusPageOptions, statusRoutes } from "./routes/status/routes.ts";
 import { targetRoutes } from "./routes/targets.ts";
 
@@ -52,6 +57,7 @@ export interface ServerOptions {
   readonly tokens?: ApiTokens | undefined;
   readonly isStopping: () => boolean;
   readonly loadDocsAssets: () => Promise<DocsAssets>;
+  readonly loadPageAssets: () => Promise<PageAssets>;
   readonly statusPage: StatusPageOptions;
 }
 
@@ -66,7 +72,7 @@ const CLOSE_POLL_INTERVAL = 20;
 
 /** The hooks of the plugins run in the order in which the plugins are registered. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { files, metrics, meter, region, ownRegion, accessLog, limits, tokens, isStopping, loadDocsAssets } = options;
+  const { files, metrics, meter, region, ownRegion, accessLog, limits, tokens, isStopping } = options;
   const log: FastifyBaseLogger = options.log;
   const app = Fastify({
     ...serverOptions(limits),
@@ -76,7 +82,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
-    rewriteUrl: ({ url }) => routedTarget(url),
+    rewriteUrl: (request) => (wantsBrowserPage(request) ? BROWSER_PAGE_URL : routedTarget(request.url)),
     routerOptions: { maxParamLength: MAX_URL_LENGTH },
     frameworkErrors: sendProblem,
   });
@@ -101,6 +107,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(securityHeaders);
   app.register(rateLimit, { requestsPerMinute });
   app.register(loadShedding, { maxMemory, maxEventLoopDelay });
+  app.register(crossOrigin);
   if (tokens !== undefined) app.register(bearerToken, { tokens });
   app.register(protocolChecks);
   app.register(pipelining);
@@ -115,8 +122,11 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(costRoutes, { files, meter, region });
   if (ownRegion !== undefined) app.register(regionRoutes, { region: ownRegion });
   app.register(metricsRoutes, { metrics });
-  app.register(docsRoutes, { loadAssets: loadDocsAssets });
-  app.register(statusRoutes, { ...options.statusPage, files, tokens });
+  app.register(docsRoutes, { loadAssets: options.loadDocsAssets });
+  app.register(pageRoutes, { loadAssets: options.loadPageAssets });
+  app.register(sessionRoutes, { tokens });
+  app.register(statusRoutes, { ...options.statusPage, files });
+  app.register(browserRoutes, { files });
   return app;
 }
 

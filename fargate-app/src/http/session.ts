@@ -1,11 +1,11 @@
 /**
- * The token of a request: in its Authorization header (RFC 6750 §2.1), or in the cookie of the status page, which the
- * browser keeps for it until it is closed. The cookie goes to the page's own URLs only, and from no other site.
+ * The token of a request: in its Authorization header (RFC 6750 §2.1), or in the cookie of the pages, which the browser
+ * keeps for them until it is closed. No script can read the cookie, and requests from other sites do not have it.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { ApiTokens } from "../authentication/api-tokens.ts";
 
-const COOKIE = "efs-status-token";
+const COOKIE = "efs-router-token";
 
 /** In the Authorization header. */
 export function bearerTokenOf({ headers }: FastifyRequest): string | undefined {
@@ -22,6 +22,11 @@ export function isSignedIn(request: FastifyRequest, tokens: ApiTokens): boolean 
   return token !== undefined && tokens.accepts(token);
 }
 
+/** Whether the request would be let in by nothing but what its browser sends with every request. */
+export function hasSession(request: FastifyRequest): boolean {
+  return bearerTokenOf(request) === undefined && cookieTokenOf(request) !== undefined;
+}
+
 /** Keeps the token that the request was let in with. */
 export function setSession(request: FastifyRequest, reply: FastifyReply): void {
   const token = bearerTokenOf(request);
@@ -34,7 +39,7 @@ export function clearSession(request: FastifyRequest, reply: FastifyReply): void
 
 function cookie({ protocol }: FastifyRequest, value: string): string {
   const secure = protocol === "https" ? "; Secure" : "";
-  return `${COOKIE}=${value}; Path=/status; HttpOnly; SameSite=Strict${secure}`;
+  return `${COOKIE}=${value}; Path=/; HttpOnly; SameSite=Strict${secure}`;
 }
 
 function cookieTokenOf({ headers }: FastifyRequest): string | undefined {

@@ -3,7 +3,7 @@ import { getHeapStatistics } from "node:v8";
 import underPressure from "@fastify/under-pressure";
 import fp from "fastify-plugin";
 import type { HttpLimits } from "../limits.ts";
-import { FILES_PREFIX } from "../routes/files/resource.ts";
+import { FILES_URL, PREVIEW_URL } from "../routes/files/resource.ts";
 import { ProblemError } from "../semantics/problem.ts";
 
 /** Of V8's own limit, at which the process ends. */
@@ -32,7 +32,7 @@ export const loadShedding = fp<Pick<HttpLimits, "maxMemory" | "maxEventLoopDelay
       maxHeapUsedBytes: HEAP_SHARE * getHeapStatistics().heap_size_limit,
       pressureHandler: async ({ routeOptions }, _reply, type) => {
         // Operators must be able to look at a busy router.
-        const isForFiles = routeOptions.url?.startsWith(FILES_PREFIX) ?? false;
+        const isForFiles = routeOptions.url === FILES_URL || routeOptions.url === PREVIEW_URL;
         if (!isForFiles || app.inFlight.count <= ALWAYS_SERVED) return;
         throw new ProblemError(503, `The router has too much to do: ${REASONS[type] ?? type}`);
       },

@@ -27,6 +27,7 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
   app.route({
     method: "GET",
     url: FILES_URL,
+    config: { access: "session" },
     exposeHeadRoute: false,
     attachValidation: true,
     schema: {
@@ -35,7 +36,8 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
       summary: "Read a file, or list a directory",
       description:
         "A path that ends in `/` is listed, page by page. Any other is a file; `Range` asks for a part of it. " +
-        "A directory without its `/` is redirected to (307).",
+        "A directory without its `/` is redirected to (307). Browsers, which prefer `text/html`, get a page that shows " +
+        "the directory.",
       response: {
         200: {
           description: "The file, or a page of the directory.",
@@ -43,6 +45,7 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
             // Streams are not validated; this is for the document.
             "application/octet-stream": { schema: z.any().meta({ type: "string", format: "binary" }) },
             "application/json": { schema: directoryPage },
+            "text/html": { schema: z.string() },
           },
         },
         ...PROBLEM_RESPONSE,
@@ -51,6 +54,7 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
     handler: async ({ originalUrl: url, headers, query, validationError }, reply) => {
       const { kind, path } = resourceOf(url);
       if (kind === "directory") {
+        reply.header("vary", "accept");
         if (validationError) throw validationError;
         return readPage(files, path, query);
       }
@@ -63,6 +67,7 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
   app.route({
     method: "HEAD",
     url: FILES_URL,
+    config: { access: "session" },
     attachValidation: true,
     schema: { tags: ["files"], querystring: pageQuery, summary: "The headers that GET would answer with" },
     handler: async ({ originalUrl: url, headers, validationError }, reply) => {
@@ -70,7 +75,7 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
       if (kind === "directory" && validationError) throw validationError;
       const attributes = await statAs(kind, files, path, url);
       // Without the length of the page: that takes the entries.
-      if (kind === "directory") return reply.type("application/json; charset=utf-8").send();
+      if (kind === "directory") return reply.type("application/json; charset=utf-8").header("vary", "accept").send();
       describe(reply, path, attributes, select({ method: "HEAD", headers }, attributes));
       return reply.send();
     },

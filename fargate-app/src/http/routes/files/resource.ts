@@ -12,16 +12,28 @@ const TARGET = /^(?:https?:\/\/[^/?#]*)?([^?#]*)([^#]*)/i;
 /** The pattern of the routes. */
 export const FILES_URL = `${FILES_PREFIX}*`;
 
-/**
- * What the routes are to see of a request target: of one below {@link FILES_PREFIX} not the path, since Fastify's router
- * refuses what is not UTF-8. Handlers read it from the request's `originalUrl`.
- */
-export function routedTarget(requestTarget = ""): string {
-  const [, encodedPath = "", query] = TARGET.exec(requestTarget) ?? [];
-  return encodedPath.startsWith(FILES_PREFIX) ? `${FILES_PREFIX}${query}` : requestTarget;
+/** Where previews of files are: what follows is the path. */
+export const PREVIEW_PREFIX = "/preview/";
+
+export const PREVIEW_URL = `${PREVIEW_PREFIX}*`;
+
+/** The path of a request target, as it is spelled there, and the query with its `?`. */
+export function partsOf(requestTarget = ""): { readonly encodedPath: string; readonly query: string } {
+  const [, encodedPath = "", query = ""] = TARGET.exec(requestTarget) ?? [];
+  return { encodedPath, query };
 }
 
-/** What a URL below {@link FILES_PREFIX} names; one that ends in `/` names a directory. */
+/**
+ * What the routes are to see of a request target: of one that names a file not the path, since Fastify's router refuses
+ * what is not UTF-8. Handlers read it from the request's `originalUrl`.
+ */
+export function routedTarget(requestTarget = ""): string {
+  const { encodedPath, query } = partsOf(requestTarget);
+  const prefix = [FILES_PREFIX, PREVIEW_PREFIX].find((each) => encodedPath.startsWith(each));
+  return prefix === undefined ? requestTarget : `${prefix}${query}`;
+}
+
+/** What a URL below a prefix names; one that ends in `/` names a directory. */
 type Resource =
   | { readonly kind: "file"; readonly path: FilePath }
   | { readonly kind: "directory"; readonly path: DirectoryPath };
@@ -33,26 +45,26 @@ type Resource =
  * @throws {PathError} when there is a fragment, a `%` is not followed by two hexadecimal digits, or a part contains an encoded slash, or is
  * refused by {@link directoryPath}.
  */
-export function resourceOf(requestTarget = ""): Resource {
-  const [, encodedPath = ""] = TARGET.exec(requestTarget) ?? [];
-  if (!encodedPath.startsWith(FILES_PREFIX)) throw new ProblemError(404, `There is nothing at ${encodedPath}`);
+export function resourceOf(requestTarget?: string, prefix = FILES_PREFIX): Resource {
+  const { encodedPath } = partsOf(requestTarget);
+  if (!encodedPath.startsWith(prefix)) throw new ProblemError(404, `There is nothing at ${encodedPath}`);
   // It has none (RFC 9112 §3.2): a client that sends one forgot to encode a name.
-  if (requestTarget.includes("#")) throw new PathError("The URL has a #: write %23 where it belongs to a name");
-  const path = encodedPath.slice(FILES_PREFIX.length).split("/").map(decodePart).join("/");
+  if (requestTarget?.includes("#")) throw new PathError("The URL has a #: write %23 where it belongs to a name");
+  const path = encodedPath.slice(prefix.length).split("/").map(decodePart).join("/");
   const endsInSlash = path === "" || path.endsWith("/");
   return endsInSlash ? { kind: "directory", path: directoryPath(path) } : { kind: "file", path: filePath(path) };
 }
 
 /** As {@link resourceOf}, where only a file will do. */
-export function fileOf(requestTarget?: string): FilePath {
-  const resource = resourceOf(requestTarget);
+export function fileOf(requestTarget?: string, prefix = FILES_PREFIX): FilePath {
+  const resource = resourceOf(requestTarget, prefix);
   if (resource.kind === "file") return resource.path;
   throw new PathError("The path ends in /, so it names a directory: it can only be listed and removed");
 }
 
 /** Sends the reader of a directory to the URL where it is listed. That may be a file later, so it is for this time only. */
-export function redirectToDirectory(requestTarget = ""): ProblemError {
-  const [, encodedPath, query] = TARGET.exec(requestTarget) ?? [];
+export function redirectToDirectory(requestTarget?: string): ProblemError {
+  const { encodedPath, query } = partsOf(requestTarget);
   const location = `${encodedPath}/${query}`;
   return new ProblemError(307, `There is a directory, which is listed at ${location}`, { headers: { location } });
 }

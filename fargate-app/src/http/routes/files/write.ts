@@ -42,6 +42,7 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
   app.route({
     method: "PUT",
     url: FILES_URL,
+    config: { access: "session" },
     schema: {
       tags,
       ...upload,
@@ -97,6 +98,7 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
   app.route({
     method: "DELETE",
     url: FILES_URL,
+    config: { access: "session" },
     schema: {
       tags,
       summary: "Remove a file or an empty directory",

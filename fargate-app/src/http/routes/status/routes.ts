@@ -1,27 +1,24 @@
 /** The status page, and what its script asks for. */
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
-import type { ApiTokens } from "../../../authentication/api-tokens.ts";
+import type { FastifyPluginAsync } from "fastify";
 import type { RoutedFiles } from "../../../router/routed-files.ts";
 import { directoryPath } from "../../../routing/path.ts";
 import type { ServiceWatch } from "../../../status/service-watch.ts";
 import type { TaskReport } from "../../../status/task-report.ts";
+import { prefersHtml } from "../../semantics/accept.ts";
 import { ProblemError } from "../../semantics/problem.ts";
-import { clearSession, isSignedIn, setSession, tokenOf } from "../../session.ts";
-import type { StatusAsset, StatusAssets } from "./assets.ts";
+import { tokenOf } from "../../session.ts";
+import { sendPage } from "../pages/page.ts";
 import { EVENT_STREAM_HEADERS, EventStream } from "./events.ts";
-import { ICON, INDEX, statusPage } from "./page.ts";
 
 export interface StatusPageOptions {
   readonly report: TaskReport;
   readonly watch: ServiceWatch;
-  readonly loadAssets: () => Promise<StatusAssets>;
   /** The path of a script that adds a section to the page. */
   readonly extension?: string | undefined;
 }
 
 interface StatusRoutesOptions extends StatusPageOptions {
   readonly files: RoutedFiles;
-  readonly tokens: ApiTokens | undefined;
 }
 
 /** Streams at once. */
@@ -30,50 +27,37 @@ const MAX_VIEWERS = 20;
 /** Milliseconds, after which a browser connects again, and shows its token again. */
 const MAX_STREAM_TIME = 15 * 60_000;
 
-const CACHE_CONTROL = "public, max-age=60";
+/** For programs that look around. */
+const INDEX = {
+  service: "efs-mount-autoscaling router",
+  links: {
+    files: "/files/",
+    documentation: "/docs",
+    openapi: "/openapi.json",
+    targets: "/targets",
+    hotSpots: "/hotspots",
+    costs: "/costs",
+    metrics: "/metrics",
+    ready: "/readyz",
+  },
+};
 
 const PUBLIC = { schema: { hide: true }, config: { access: "public" } } as const;
-const VIEWERS = { schema: { hide: true }, config: { access: "viewer" } } as const;
+const VIEWERS = { schema: { hide: true }, config: { access: "session" } } as const;
 
 export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app, options) => {
-  const { files, report, watch, tokens, loadAssets, extension } = options;
+  const { files, report, watch, extension } = options;
   const streams = new Set<EventStream>();
   app.addHook("preClose", async () => {
     for (const stream of streams) stream.end();
   });
 
   for (const url of ["/", "/status"]) {
-    app.get(url, PUBLIC, async (request, reply) => {
-      if (!wantsHtml(request)) return reply.header("vary", "accept").send(INDEX);
-      const { headers, html } = statusPage(extension);
-      return reply.headers(headers).type("text/html; charset=utf-8").send(html);
+    app.get(url, PUBLIC, async ({ raw }, reply) => {
+      if (!prefersHtml(raw)) return reply.header("vary", "accept").send(INDEX);
+      return sendPage(reply, { name: "status", alternatives: ["/targets", "/metrics"], extension });
     });
   }
-  app.get("/status/icon.svg", PUBLIC, async (_request, reply) =>
-    reply.type("image/svg+xml").header("cache-control", CACHE_CONTROL).send(ICON),
-  );
-  app.get("/status/page.js", PUBLIC, async (request, reply) =>
-    sendAsset(request, reply.type("text/javascript; charset=utf-8"), (await loadAssets()).script),
-  );
-  app.get("/status/page.css", PUBLIC, async (request, reply) =>
-    sendAsset(request, reply.type("text/css; charset=utf-8"), (await loadAssets()).css),
-  );
-
-  app.get("/status/session", PUBLIC, async (request, reply) => {
-    const needsToken = tokens !== undefined;
-    return reply
-      .header("cache-control", "no-store")
-      .send({ needsToken, signedIn: !needsToken || isSignedIn(request, tokens) });
-  });
-  // With the token in the Authorization header: who cannot send that cannot sign in.
-  app.post("/status/session", { schema: { hide: true } }, async (request, reply) => {
-    setSession(request, reply);
-    return reply.code(204).send();
-  });
-  app.delete("/status/session", PUBLIC, async (request, reply) => {
-    clearSession(request, reply);
-    return reply.code(204).send();
-  });
 
   app.get("/status/task", VIEWERS, async (request, reply) => {
     const withHistory = new URL(request.url, "http://router").searchParams.has("history");
@@ -106,14 +90,3 @@ export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app,
     return reply.headers(EVENT_STREAM_HEADERS).send(stream.body);
   });
 };
-
-/** A browser does; a program that takes anything does not. */
-function wantsHtml({ headers }: FastifyRequest): boolean {
-  return headers.accept?.includes("text/html") ?? false;
-}
-
-function sendAsset({ headers }: FastifyRequest, reply: FastifyReply, { plain, gzipped }: StatusAsset): FastifyReply {
-  reply.headers({ "cache-control": CACHE_CONTROL, vary: "accept-encoding" });
-  const takesGzip = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:\s*(?:,|$)))/i.test(String(headers["accept-encoding"] ?? ""));
-  return takesGzip ? reply.header("content-encoding", "gzip").send(gzipped) : reply.send(plain);
-}

@@ -1,0 +1,160 @@
+/** The file browser: shows the directory whose address the page has, and changes it. */
+import { render } from "preact";
+import "../common/common.css";
+import "./browser.css";
+import { Bar } from "../common/bar.tsx";
+import { formatOf } from "../common/format.ts";
+import { currentLanguage, type Language } from "../common/language.ts";
+import { currentSession, signOut } from "../common/session.ts";
+import { SignIn } from "../common/sign-in.tsx";
+import { type Entry, Listing, type Order, removeEntry, sorted } from "./listing.ts";
+import { nameOf, readable } from "./names.ts";
+import { Breadcrumbs } from "./sections/breadcrumbs.tsx";
+import { ConflictQuestion } from "./sections/conflict-question.tsx";
+import { DeleteQuestion } from "./sections/delete-question.tsx";
+import { Directory } from "./sections/directory.tsx";
+import { Preview } from "./sections/preview.tsx";
+import { UploadList } from "./sections/upload-list.tsx";
+import { Uploads } from "./uploads.ts";
+import { problemText } from "./view.ts";
+import { WORDS } from "./words/index.ts";
+
+const directory = location.pathname;
+
+const listing = new Listing(directory, draw);
+const uploads = new Uploads(directory, { onChange: draw, onIdle: () => void listing.load() });
+
+interface State {
+  readonly language: Language;
+  readonly phase: "starting" | "needs-token" | "ready";
+  readonly needsToken: boolean;
+  readonly order: Order;
+  readonly dialog?: { readonly kind: "preview" | "delete"; readonly entry: Entry } | undefined;
+  /** What has just happened, in words. */
+  readonly notice?: { readonly text: string; readonly isProblem: boolean } | undefined;
+}
+
+let state: State = {
+  language: currentLanguage(),
+  phase: "starting",
+  needsToken: false,
+  order: { column: "name", descending: false },
+};
+
+addEventListener("beforeunload", (event) => {
+  if (uploads.isBusy) event.preventDefault();
+});
+document.title = `${readable(nameOf(directory.split("/").at(-2) ?? ""))} – efs-mount-autoscaling`;
+draw();
+void start();
+
+async function start(): Promise<void> {
+  try {
+    const { needsToken, signedIn } = await currentSession();
+    change({ needsToken, phase: signedIn ? "ready" : "needs-token" });
+  } catch {
+    // The listing says what is wrong.
+    change({ phase: "ready" });
+  }
+  if (state.phase === "ready") await load();
+}
+
+async function load(): Promise<void> {
+  await listing.load();
+  if (listing.problem?.status === 401) change({ phase: "needs-token" });
+}
+
+async function remove(entry: Entry): Promise<void> {
+  const problem = await removeEntry(entry);
+  const words = WORDS[state.language];
+  if (problem === undefined) {
+    listing.remove(entry);
+    change({ dialog: undefined, notice: { text: words.deleted(readable(entry.name)), isProblem: false } });
+    return;
+  }
+  const text = problem.status === 404 ? words.gone : problemText(problem, words);
+  change({ dialog: undefined, notice: { text, isProblem: true } });
+  await load();
+}
+
+async function leave(): Promise<void> {
+  await signOut();
+  change({ phase: "needs-token" });
+}
+
+function change(changes: Partial<State>): void {
+  state = { ...state, ...changes };
+  draw();
+}
+
+function draw(): void {
+  document.documentElement.lang = state.language;
+  const place = document.getElementById("page");
+  if (place !== null) render(<Page {...state} />, place);
+}
+
+function Page({ language, phase, needsToken, order, dialog, notice }: State) {
+  const words = WORDS[language];
+  const view = { words, format: formatOf(language) };
+  const { question } = uploads;
+  const close = () => change({ dialog: undefined });
+  const open = (kind: "preview" | "delete") => (entry: Entry) => change({ dialog: { kind, entry }, notice: undefined });
+  return (
+    <>
+      <header>
+        <Bar
+          page="files"
+          language={language}
+          onLanguage={(chosen) => change({ language: chosen, notice: undefined })}
+          onSignOut={needsToken && phase === "ready" ? () => void leave() : undefined}
+        />
+        <Breadcrumbs {...view} directory={directory} />
+      </header>
+      <main>
+        {phase === "needs-token" && (
+          <SignIn
+            language={language}
+            onSignedIn={() => {
+              change({ phase: "ready" });
+              void load();
+            }}
+          />
+        )}
+        {phase === "ready" && (
+          <>
+            <p role="status" class={`notice ${notice?.isProblem ? "problem" : ""}`}>
+              {notice?.text}
+            </p>
+            <UploadList {...view} uploads={uploads} />
+            <Directory
+              {...view}
+              listing={listing}
+              entries={sorted(listing.entries, order)}
+              order={order}
+              onOrder={(chosen) => change({ order: chosen })}
+              onPreview={open("preview")}
+              onDelete={open("delete")}
+              onFiles={(files) => {
+                change({ notice: undefined });
+                uploads.add(files);
+              }}
+              onFolders={() => change({ notice: { text: words.noFolders, isProblem: true } })}
+            />
+          </>
+        )}
+      </main>
+      {dialog?.kind === "preview" && <Preview {...view} entry={dialog.entry} onClose={close} />}
+      {dialog?.kind === "delete" && (
+        <DeleteQuestion {...view} entry={dialog.entry} onDelete={() => remove(dialog.entry)} onClose={close} />
+      )}
+      {question && dialog === undefined && (
+        <ConflictQuestion
+          key={question.id}
+          {...view}
+          upload={question}
+          onAnswer={(answer, forAll) => uploads.answer(question, answer, forAll)}
+        />
+      )}
+    </>
+  );
+}

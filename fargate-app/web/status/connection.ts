@@ -1,0 +1,101 @@
+/** What the page hears from the router. */
+import { historySchema, type ServiceStatus, serviceStatusSchema } from "../../src/status/document.ts";
+import { currentSession, signOut } from "../common/session.ts";
+import { Timeline } from "./timeline.ts";
+
+export type Phase =
+  /** Nothing was heard yet. */
+  | "starting"
+  | "needs-token"
+  | "live"
+  /** It was live, and is being connected to again. */
+  | "lost";
+
+export interface State {
+  readonly phase: Phase;
+  readonly needsToken: boolean;
+  readonly status: ServiceStatus | undefined;
+}
+
+const RETRY = 2_000;
+
+/** Milliseconds without an event, after which the connection counts as lost. */
+const SILENCE = 5_000;
+
+export class Connection {
+  readonly timeline = new Timeline();
+  #state: State = { phase: "starting", needsToken: false, status: undefined };
+  readonly #onChange: (state: State) => void;
+  #source: EventSource | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(onChange: (state: State) => void) {
+    this.#onChange = onChange;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Asks for a token where one is needed, or else listens. */
+  async start(): Promise<void> {
+    try {
+      const { needsToken, signedIn } = await currentSession();
+      this.#set({ needsToken });
+      if (signedIn) this.listen();
+      else this.#set({ phase: "needs-token" });
+    } catch {
+      this.#startLater();
+    }
+  }
+
+  async signOut(): Promise<void> {
+    this.#close();
+    await signOut();
+    this.#set({ phase: "needs-token", status: undefined });
+  }
+
+  /** Once a valid token is there. */
+  listen(): void {
+    this.#close();
+    const source = new EventSource("status/events");
+    this.#source = source;
+    source.addEventListener("history", ({ data }) => this.timeline.recall(historySchema.parse(JSON.parse(data))));
+    source.addEventListener("status", ({ data }) => {
+      const status = serviceStatusSchema.parse(JSON.parse(data));
+      this.timeline.add(status);
+      this.#set({ phase: "live", status });
+      this.#watchSilence();
+    });
+    source.addEventListener("error", () => {
+      this.#set({ phase: this.#state.status === undefined ? "starting" : "lost" });
+      // The browser connects again by itself, unless it was refused: then the token may be no longer valid.
+      if (source.readyState === EventSource.CLOSED) this.#startLater();
+    });
+    this.#watchSilence();
+  }
+
+  #watchSilence(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      if (this.#state.phase === "live") this.#set({ phase: "lost" });
+      this.#startLater();
+    }, SILENCE);
+  }
+
+  #startLater(): void {
+    this.#close();
+    this.#silence = setTimeout(() => void this.start(), RETRY);
+  }
+
+  #close(): void {
+    clearTimeout(this.#silence);
+    this.#source?.close();
+    this.#source = undefined;
+  }
+
+  #set(change: Partial<State>): void {
+    this.#state = { ...this.#state, ...change };
+    this.#onChange(this.#state);
+  }
+}

@@ -1,0 +1,84 @@
+/** The status page: renders what the router says, whenever it says something. */
+import { render } from "preact";
+import "uplot/dist/uPlot.min.css";
+import "../common/common.css";
+import "./status.css";
+import { formatOf } from "../common/format.ts";
+import { currentLanguage } from "../common/language.ts";
+import { SignIn } from "../common/sign-in.tsx";
+import { Connection } from "./connection.ts";
+import { Changes } from "./sections/changes.tsx";
+import { Charts } from "./sections/charts.tsx";
+import { Costs } from "./sections/costs.tsx";
+import { Figures } from "./sections/figures.tsx";
+import { Header } from "./sections/header.tsx";
+import { HotSpots } from "./sections/hot-spots.tsx";
+import { PathRoute } from "./sections/path-route.tsx";
+import { Targets } from "./sections/targets.tsx";
+import { Tasks } from "./sections/tasks.tsx";
+import { Threshold } from "./sections/threshold.tsx";
+import { WORDS } from "./words/index.ts";
+
+let language = currentLanguage();
+
+const connection = new Connection(draw);
+draw();
+void connection.start();
+
+function draw(): void {
+  document.documentElement.lang = language;
+  const place = document.getElementById("page");
+  if (place !== null) render(<Page />, place);
+}
+
+function Page() {
+  const { phase, needsToken, status } = connection.state;
+  const words = WORDS[language];
+  const format = formatOf(language);
+  const view = status && { status, timeline: connection.timeline, words, format };
+  return (
+    <>
+      {view && (
+        <a class="skip" href="#targets">
+          {words.skip}
+        </a>
+      )}
+      <Header
+        phase={phase}
+        status={status}
+        words={words}
+        format={format}
+        language={language}
+        onLanguage={(chosen) => {
+          language = chosen;
+          draw();
+        }}
+        onSignOut={needsToken && phase !== "needs-token" ? () => void connection.signOut() : undefined}
+      />
+      {/* Nothing of this page: a script of the host may fill it. */}
+      <div id="extension" />
+      <main class={phase === "lost" ? "stale" : ""}>
+        {phase === "needs-token" && <SignIn language={language} onSignedIn={() => connection.listen()} />}
+        {view && (
+          <>
+            <Figures {...view} />
+            <Targets {...view} />
+            <Charts {...view} />
+            <div class="columns">
+              <div class="stack">
+                <Threshold {...view} />
+                <Costs {...view} />
+              </div>
+              <div class="stack">
+                <PathRoute {...view} />
+                <HotSpots {...view} />
+              </div>
+            </div>
+            <Tasks {...view} />
+            <Changes {...view} />
+          </>
+        )}
+      </main>
+    </>
+  );
+}
