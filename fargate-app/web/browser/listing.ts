@@ -32,7 +32,7 @@ export interface Entry {
 const PAGE_SIZE = 1_000;
 
 /** Entries that are shown at once; what follows takes their place. */
-const MAX_SHOWN = 10_000;
+const MAX_SHOWN = 5_000;
 
 export class Listing {
   entries: readonly Entry[] = [];

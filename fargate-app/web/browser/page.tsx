@@ -7,7 +7,7 @@ import { formatOf } from "../common/format.ts";
 import { currentLanguage, type Language } from "../common/language.ts";
 import { currentSession, signOut } from "../common/session.ts";
 import { SignIn } from "../common/sign-in.tsx";
-import { type Entry, Listing, type Order, removeEntry, sorted } from "./listing.ts";
+import { type Entry, Listing, type Order, removeEntry } from "./listing.ts";
 import { nameOf, readable } from "./names.ts";
 import { Breadcrumbs } from "./sections/breadcrumbs.tsx";
 import { ConflictQuestion } from "./sections/conflict-question.tsx";
@@ -129,7 +129,6 @@ function Page({ language, phase, needsToken, order, dialog, notice }: State) {
             <Directory
               {...view}
               listing={listing}
-              entries={sorted(listing.entries, order)}
               order={order}
               onOrder={(chosen) => change({ order: chosen })}
               onPreview={open("preview")}

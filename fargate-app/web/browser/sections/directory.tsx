@@ -1,12 +1,10 @@
-import { useState } from "preact/hooks";
-import type { Entry, Listing, Order } from "../listing.ts";
+import { useMemo, useState } from "preact/hooks";
+import { type Entry, type Listing, type Order, sorted } from "../listing.ts";
 import { problemText, type View } from "../view.ts";
 import { Entries } from "./entries.tsx";
 
 interface DirectoryProps extends View {
   readonly listing: Listing;
-  /** In their order. */
-  readonly entries: readonly Entry[];
   readonly order: Order;
   readonly onOrder: (order: Order) => void;
   readonly onPreview: (entry: Entry) => void;
@@ -16,10 +14,16 @@ interface DirectoryProps extends View {
 }
 
 /** The directory, which also takes the files that are dropped on it. */
-export function Directory({ listing, onFiles, onFolders, words, format, ...entries }: DirectoryProps) {
+export function Directory({ listing, onFiles, onFolders, words, format, ...table }: DirectoryProps) {
   const [isOver, setOver] = useState(false);
-  const { problem, isLoading, hasMore, isFull, passed } = listing;
-  const count = format.whole(entries.entries.length);
+  const { entries, problem, isLoading, hasMore, isFull, passed } = listing;
+  const { order } = table;
+  const count = format.whole(entries.length);
+  // Thousands of rows, which progress of an upload does not change.
+  const rows = useMemo(
+    () => <Entries {...table} entries={sorted(entries, order)} words={words} format={format} />,
+    [entries, order, words],
+  );
   const drop = (event: DragEvent) => {
     event.preventDefault();
     setOver(false);
@@ -57,7 +61,7 @@ export function Directory({ listing, onFiles, onFolders, words, format, ...entri
             />
             {words.upload}
           </label>
-          <span class="muted small">{isOver ? words.drop : words.dropHint}</span>
+          <span class="muted small hint">{isOver ? words.drop : words.dropHint}</span>
           <span class="muted small summary">
             {passed > 0 ? words.shownBehind(count, format.whole(passed)) : words.shown(count, hasMore)}
             {hasMore && <span class="note">{words.sortNote}</span>}
@@ -72,8 +76,8 @@ export function Directory({ listing, onFiles, onFolders, words, format, ...entri
           </button>
         </p>
       )}
-      {entries.entries.length > 0 && <Entries {...entries} words={words} format={format} />}
-      {entries.entries.length === 0 && !problem && <p class="muted">{isLoading ? words.loading : words.empty}</p>}
+      {entries.length > 0 && rows}
+      {entries.length === 0 && !problem && <p class="muted">{isLoading ? words.loading : words.empty}</p>}
       {(hasMore || passed > 0) && (
         <div class="buttons">
           {hasMore && (

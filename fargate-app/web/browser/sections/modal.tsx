@@ -12,10 +12,10 @@ interface ModalProps {
 export function Modal({ label, onClose, isWide = false, children }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    const element = dialog.current;
-    element?.showModal();
-    // Closed before it is removed, it gives the focus back.
-    return () => element?.close();
+    const { activeElement } = document;
+    dialog.current?.showModal();
+    // Removed, it does not give the focus back as it does when it is closed.
+    return () => activeElement instanceof HTMLElement && activeElement.focus();
   }, []);
   return (
     <dialog

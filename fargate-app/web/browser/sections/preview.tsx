@@ -11,7 +11,7 @@ interface PreviewProps extends View {
 }
 
 /** Bytes of text that the router sends. */
-const MAX_TEXT = 2 ** 18;
+const MAX_TEXT = 250_000;
 
 /** A file in a frame that can do nothing but show it: by its own attribute, and by the headers of what it shows. */
 export function Preview({ entry, onClose, words, format }: PreviewProps) {

@@ -8,7 +8,7 @@ import { ProblemError } from "../../semantics/problem.ts";
 import { bodyOf } from "../files/response-body.ts";
 
 /** Bytes. */
-const MAX_TEXT = 2 ** 18;
+const MAX_TEXT = 250_000;
 const MAX_IMAGE = 2 ** 25;
 
 /** Images that are pixels and nothing else. SVG has scripts and links: of it, people see the text. */

@@ -28,7 +28,7 @@ export function wantsBrowserPage(request: IncomingMessage): boolean {
  * A stored file is never more than something to look at: no script of it runs, it loads nothing, and it has an origin of
  * its own, whether it is framed or opened. Styles are those that browsers add to text and images themselves.
  */
-const PREVIEW_HEADERS = headersOf({
+const { "origin-agent-cluster": _, ...PREVIEW_HEADERS } = headersOf({
   useDefaults: false,
   directives: {
     sandbox: [],
@@ -50,6 +50,8 @@ export const browserRoutes: FastifyPluginAsync<BrowserRoutesOptions> = async (ap
     config: { access: "session" },
     handler: async ({ method, originalUrl }, reply) => {
       const { mediaType, body } = await previewOf(files, fileOf(originalUrl, PREVIEW_PREFIX));
+      // A document without an origin cannot share a process by its origin, which Chromium warns about.
+      reply.removeHeader("origin-agent-cluster");
       reply.headers(PREVIEW_HEADERS).header("cache-control", "no-store").type(mediaType);
       if (method === "GET") return reply.send(body);
       if (body instanceof Readable) body.destroy();
