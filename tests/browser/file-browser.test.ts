@@ -462,7 +462,7 @@ describeRequiring([chromiumProgram], "the file browser in a browser", ([command]
       "' onmouseover='alert(1)' x='",
       "javascript:alert(1)",
       "&lt;b&gt;&amp;",
-      "{{7*7}}${alert(1)}",
+      "{{7*7}}{alert(1)}",
       "line\nbreak\r\ttab",
       "\u001b[31mred\u0007",
       "invoice\u202egnp.exe",

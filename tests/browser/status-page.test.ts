@@ -241,7 +241,7 @@ describeRequiring([chromiumProgram], "the status page in a browser", ([command])
       await expect.poll(() => page.locator("[data-task] .number", { hasText: "MB" }).count(), SLOW).toBe(2);
       const [cookie, ...others] = await page.context().cookies(`${stack.url}/status/events`);
       expect(others).toEqual([]);
-      expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict", path: "/status", expires: -1 });
+      expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict", path: "/", expires: -1 });
 
       await page.reload();
       await page.locator("[data-target]").first().waitFor();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Timeline } from "../../../fargate-app/web/timeline.ts";
+import { Timeline } from "../../../fargate-app/web/status/timeline.ts";
 
 const status = (time: number, requestsPerSecond: number) => ({
   time,

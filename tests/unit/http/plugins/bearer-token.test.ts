@@ -44,7 +44,7 @@ describe("without a token", () => {
     ["GET", "/healthz/../targets"],
     ["GET", "/status/task"],
     ["GET", "/status/events"],
-    ["POST", "/status/session"],
+    ["POST", "/session"],
     ["POST", "/healthz"],
   ])("%s %s is refused, and nothing is done or told", async (method, path) => {
     const response = await send(method, path);
@@ -59,7 +59,7 @@ describe("without a token", () => {
   test.each([
     "/",
     "/status",
-    "/status/page.js",
+    "/pages/browser.js",
     "/livez",
     "/healthz",
     "/readyz",

@@ -104,23 +104,23 @@ test.each(["/status/events", "/status/task", "/status/route?path=a"])(
   async (path) => {
     const { url } = await startServer({ withToken: true });
     expect((await fetch(url + path)).status).toBe(401);
-    expect((await fetch(url + path, { headers: { cookie: "efs-status-token=wrong" } })).status).toBe(401);
+    expect((await fetch(url + path, { headers: { cookie: "efs-router-token=wrong" } })).status).toBe(401);
     expect((await fetch(url + path, { headers: { authorization: "Bearer wrong" } })).status).toBe(401);
   },
 );
 
 test("who signs in with the token gets a cookie that no script sees, for the page alone", async () => {
   const { url } = await startServer({ withToken: true });
-  expect((await fetch(`${url}/status/session`, { method: "POST" })).status).toBe(401);
-  expect(await (await fetch(`${url}/status/session`)).json()).toEqual({ needsToken: true, signedIn: false });
+  expect((await fetch(`${url}/session`, { method: "POST" })).status).toBe(401);
+  expect(await (await fetch(`${url}/session`)).json()).toEqual({ needsToken: true, signedIn: false });
   const authorization = `Bearer ${TOKEN}`;
-  const signedIn = await fetch(`${url}/status/session`, { method: "POST", headers: { authorization } });
+  const signedIn = await fetch(`${url}/session`, { method: "POST", headers: { authorization } });
   expect(signedIn.status).toBe(204);
   const [pair = "", ...attributes] = signedIn.headers.get("set-cookie")?.split("; ") ?? [];
-  expect(attributes).toEqual(["Path=/status", "HttpOnly", "SameSite=Strict"]);
+  expect(attributes).toEqual(["Path=/", "HttpOnly", "SameSite=Strict"]);
 
   const headers = { cookie: `other=1; ${pair}` };
-  expect(await (await fetch(`${url}/status/session`, { headers })).json()).toEqual({
+  expect(await (await fetch(`${url}/session`, { headers })).json()).toEqual({
     needsToken: true,
     signedIn: true,
   });
@@ -129,9 +129,9 @@ test("who signs in with the token gets a cookie that no script sees, for the pag
   for (const path of ["/files/", "/targets", "/metrics"]) {
     expect((await fetch(url + path, { headers })).status, path).toBe(401);
   }
-  expect((await fetch(`${url}/status/session`, { method: "POST", headers })).status).toBe(401);
+  expect((await fetch(`${url}/session`, { method: "POST", headers })).status).toBe(401);
 
-  const signedOut = await fetch(`${url}/status/session`, { method: "DELETE", headers });
+  const signedOut = await fetch(`${url}/session`, { method: "DELETE", headers });
   expect(signedOut.headers.get("set-cookie")).toContain("Max-Age=0");
 });
 
@@ -146,7 +146,7 @@ test("behind a load balancer with HTTPS the cookie is for HTTPS alone", async ()
     await server.close();
   });
   const headers = { authorization: `Bearer ${TOKEN}`, "x-forwarded-proto": "https", "x-forwarded-for": "10.0.0.1" };
-  const response = await fetch(`${server.url}/status/session`, { method: "POST", headers });
+  const response = await fetch(`${server.url}/session`, { method: "POST", headers });
   expect(response.headers.get("set-cookie")).toMatch(/; Secure$/);
 });
 
