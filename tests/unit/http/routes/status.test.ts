@@ -109,7 +109,7 @@ test.each(["/status/events", "/status/task", "/status/route?path=a"])(
   },
 );
 
-test("who signs in with the token gets a cookie that no script sees, for the page alone", async () => {
+test("who signs in with the token gets a cookie that no script sees, for the pages alone", async () => {
   const { url } = await startServer({ withToken: true });
   expect((await fetch(`${url}/session`, { method: "POST" })).status).toBe(401);
   expect(await (await fetch(`${url}/session`)).json()).toEqual({ needsToken: true, signedIn: false });
@@ -119,14 +119,15 @@ test("who signs in with the token gets a cookie that no script sees, for the pag
   const [pair = "", ...attributes] = signedIn.headers.get("set-cookie")?.split("; ") ?? [];
   expect(attributes).toEqual(["Path=/", "HttpOnly", "SameSite=Strict"]);
 
-  const headers = { cookie: `other=1; ${pair}` };
+  const headers = { cookie: `other=1; ${pair}`, origin: url };
   expect(await (await fetch(`${url}/session`, { headers })).json()).toEqual({
     needsToken: true,
     signedIn: true,
   });
   expect(taskStatusSchema.safeParse(await (await fetch(`${url}/status/task`, { headers })).json()).success).toBe(true);
-  // A browser does not send it there; who does so all the same gets nothing.
-  for (const path of ["/files/", "/targets", "/metrics"]) {
+  // It opens the files, too, which their page needs, and nothing else.
+  expect((await fetch(`${url}/files/missing`, { headers })).status).toBe(404);
+  for (const path of ["/targets", "/metrics", "/costs", "/hotspots"]) {
     expect((await fetch(url + path, { headers })).status, path).toBe(401);
   }
   expect((await fetch(`${url}/session`, { method: "POST", headers })).status).toBe(401);
