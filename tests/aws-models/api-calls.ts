@@ -208,7 +208,9 @@ export const CALLS: Readonly<Record<string, Steps>> = {
     { service: "ecs", operation: "CreateCluster", parameters: { ...rest, Settings: ClusterSettings } },
   ],
   "aws:ecs/service:Service": same("ecs", "CreateService"),
-  "aws:ecs/taskDefinition:TaskDefinition": same("ecs", "RegisterTaskDefinition"),
+  "aws:ecs/taskDefinition:TaskDefinition": same("ecs", "RegisterTaskDefinition", {
+    arn: "taskDefinition.taskDefinitionArn",
+  }),
   "aws:efs/accessPoint:AccessPoint": ({ properties: { AccessPointTags, ...rest }, outputs }) => [
     {
       service: "efs",
