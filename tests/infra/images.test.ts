@@ -120,6 +120,8 @@ async function filesOf(programs: readonly string[]): Promise<string[]> {
   for (const entry of entries) {
     const { metafile } = await build({
       entryPoints: [entry],
+      // Nothing is written; styles need a place to go to.
+      outdir: "dist",
       bundle: true,
       plugins: [foreignPackages],
       platform: "node",

@@ -390,7 +390,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     test("the parameter begins with the role and the peer, and then belongs to the failover program", () => {
       if (peer === undefined) {
         for (const type of ["Replica", "RoleFollower"]) expect(all(type), type).toEqual([]);
-        expect(all("Parameter").map(({ name: parameter }) => parameter)).toEqual(["mount-table"]);
+        expect(all("Parameter").map(({ name: parameter }) => parameter)).toEqual(["monitor-status", "mount-table"]);
         expect(outputs).toMatchObject({ regionParameterName: "none", failoverPolicyDocument: "none" });
         return;
       }
