@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import { runMonitorBundle } from "../support/monitor-bundle.ts";
 
 test("an environment that can't work is a failed run, which names all that is wrong with it", async () => {
@@ -12,12 +15,15 @@ test("an environment that can't work is a failed run, which names all that is wr
 });
 
 test("a run that can't reach AWS fails, and its metrics say what it counted", async () => {
+  const mountPath = await mkdtemp(join(tmpdir(), "file-monitor-bundle-"));
+  onTestFinished(() => rm(mountPath, { recursive: true }));
+  await writeFile(join(mountPath, "file"), "");
   const { result, metrics } = await runMonitorBundle({
     AWS_ENDPOINT_URL: "http://127.0.0.1:1",
     EFS_FILE_SYSTEM_ID: "fs-0123abcd",
     EFS_SECURITY_GROUP_ID: "sg-0123abcd",
-    EFS_MOUNT_PATH: process.cwd(),
-    TARGET_DIRECTORY: "/packages/mount-table/src",
+    EFS_MOUNT_PATH: mountPath,
+    TARGET_DIRECTORY: "/",
     VPC_ID: "vpc-0123abcd",
     ROLLOUT: "hot-reload",
   });
