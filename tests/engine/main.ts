@@ -374,7 +374,9 @@ function mountTargetsOf(fileSystemId: string, { mountTargets }: AwsState): strin
 /** The ids of the mount targets in the mount table, as Pulumi last wrote it. */
 async function mountTableOf(stack: Stack): Promise<string[]> {
   const { deployment } = await stack.exportStack();
-  const parameter = deployment.resources.find(({ type }: { readonly type: string }) => type.endsWith(":Parameter"));
+  const parameter = deployment.resources.find(({ urn }: { readonly urn: string }) =>
+    urn.endsWith(":Parameter::mount-table"),
+  );
   // A secret, as the engine exports it.
   const { inputs } = z.object({ inputs: z.object({ value: z.object({ plaintext: z.string() }) }) }).parse(parameter);
   const value = z.string().parse(JSON.parse(inputs.value.plaintext));
