@@ -10,7 +10,8 @@ import { timeToSettle } from "./time-to-settle.ts";
 /**
  * One that is still being deleted when the time ends needs no more attention: EFS goes on by itself.
  *
- * @returns the account as it is afterwards.
+ * @returns the account as it is afterwards: without the mount target as an available one, though an older list may still
+ *   have it so.
  * @throws {AwsCallError} when EFS refuses, or does not answer.
  */
 export async function removeMountTarget(run: Run, { mountTargetId }: MountTargetDescription): Promise<Account> {
@@ -23,5 +24,9 @@ export async function removeMountTarget(run: Run, { mountTargetId }: MountTarget
   while (wait.remaining() > 0 && (await isListed())) {
     await sleep(Math.min(settings.mountTargetPollInterval, wait.remaining()), undefined, { signal: aws.signal });
   }
-  return await observeAccount(run);
+  const account = await observeAccount(run);
+  const mountTargets = account.mountTargets.map((one) =>
+    one.mountTargetId === mountTargetId && one.state !== "deleted" ? { ...one, state: "deleting" } : one,
+  );
+  return { ...account, mountTargets };
 }

@@ -6,7 +6,7 @@ import type { Memory } from "../../../functions/file-monitor/run.ts";
 import { ACCOUNT_ID, CLUSTER_NAME, REGION, SERVICE_NAME } from "../../../local/account.ts";
 import { AwsError } from "../../../local/control-plane/aws-error.ts";
 import { setLifeCycleState } from "../../../local/control-plane/efs.ts";
-import type { Call, Fault } from "../../../local/control-plane/server.ts";
+import type { Call, Fault, StaleRead } from "../../../local/control-plane/server.ts";
 import type { Alarm, Task } from "../../../local/control-plane/state.ts";
 import { completeDeployment, MonitorAccount } from "../../support/monitor-account.ts";
 
@@ -14,19 +14,25 @@ const TASK_GROUP = "sg-0e0e0e0e";
 const TOPIC = `arn:aws:sns:${REGION}:${ACCOUNT_ID}:alarms`;
 
 let aws: MonitorAccount;
-let faults: Map<string, Fault>;
+let faults: Map<string, Fault | StaleRead>;
+/** Called before each call takes effect. */
+let onCall: (call: Call) => void;
 let memory: Memory;
 /** The id of the mount target in the last Availability Zone, which is not the stack's own. */
 let surplus: string;
 
 beforeAll(async () => {
-  aws = await MonitorAccount.start(({ operation }) => faults.get(operation));
+  aws = await MonitorAccount.start((call) => {
+    onCall(call);
+    return faults.get(call.operation);
+  });
 });
 
 afterAll(() => aws.close());
 
 beforeEach(() => {
   faults = new Map();
+  onCall = () => {};
   memory = { unsupportedZones: new Set() };
   aws.reset({ zones: ["a", "b", "c"], occupied: ["a", "b", "c"] });
   aws.change(completeDeployment);
@@ -246,4 +252,27 @@ test("a deletion that is refused is retried, whatever has come meanwhile", async
     deleted: { mountTargetId: surplus },
   });
   expect(published()).toHaveLength(2);
+});
+
+test("a list that still has the deleted one as available gives it to no router again", async () => {
+  await run();
+  aws.change(completeDeployment);
+  onCall = ({ operation }) => {
+    if (operation === "DeleteMountTarget") faults.set("DescribeMountTargets", { asOf: aws.state });
+  };
+  const zones = () =>
+    published()
+      .map((one) => one.availability_zone)
+      .sort();
+  for (let runs = 0; runs < 2; runs++) {
+    expect(await run({ MOUNT_TARGET_TIMEOUT_SECONDS: "0.05" })).toMatchObject({
+      deleted: { mountTargetId: surplus },
+      retiring: null,
+    });
+    expect(zones()).toEqual(["a", "b"]);
+  }
+  onCall = () => {};
+  faults.clear();
+  expect(await run()).toMatchObject({ scaleIn: { action: "none" }, tableUpdated: false });
+  expect(zones()).toEqual(["a", "b"]);
 });
