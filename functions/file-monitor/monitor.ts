@@ -23,6 +23,7 @@ import { observeStability } from "./observe/stability.ts";
 import { observeThreshold } from "./observe/threshold.ts";
 import { failure, type MonitorResult, type Outcome, type Report } from "./result.ts";
 import type { Run } from "./run.ts";
+import type { Settings } from "./settings.ts";
 
 /** Runs the monitor once. Never rejects: whatever fails is a result with statusCode 500. */
 export async function monitor(run: Run): Promise<MonitorResult> {
@@ -49,7 +50,7 @@ async function reconcile(run: Run, report: Report, prospect: Prospect): Promise<
   const kept: Kept = { forecast: await loadForecast(run), stability: await loadStability(run) };
   let seen = await observe(run, kept, report, prospect);
   let decision = decide(seen.observation, settings);
-  if (isChange(decision) && report.countAge !== 0) {
+  if (isChange(decision, seen.observation, settings) && report.countAge !== 0) {
     // Files may have been added or deleted since the last count: only a count of this run may change a mount target.
     seen = await observe({ ...run, mustCount: true }, kept, report, prospect);
     decision = decide(seen.observation, settings);
@@ -123,7 +124,18 @@ async function carryOut(run: Run, kept: Kept, seen: Seen, decision: Decision, re
   return { ...(await scaleOut(run, kept.forecast, seen, decision, report)), marked };
 }
 
-/** Whether a mount target is to be added or taken away. */
-function isChange({ action }: Decision): boolean {
-  return action === "create" || action === "retire" || action === "delete";
+/** Whether a mount target is to be added or taken away in this run, and the number of files is why. */
+function isChange(decision: Decision, { scaleIn }: Observation, { scaleIn: settings }: Settings): boolean {
+  switch (decision.action) {
+    case "create":
+      return true;
+    case "delete":
+      return settings?.isObserved === false && !decision.isFinal;
+    case "retire": {
+      const isNew = scaleIn?.stability.retirement?.mountTargetId !== decision.mountTarget.mountTargetId;
+      return settings?.isObserved === false && isNew;
+    }
+    default:
+      return false;
+  }
 }

@@ -39,11 +39,11 @@ beforeEach(() => {
   surplus = aws.state.mountTargets[2]?.mountTargetId ?? "";
 });
 
-function run(environment: Readonly<Record<string, string>> = {}) {
+function run(environment: Readonly<Record<string, string>> = {}, mustCount = true) {
   aws.calls.length = 0;
   return aws.run({
     memory,
-    mustCount: true,
+    mustCount,
     environment: {
       FILE_COUNT_THRESHOLD: "100",
       SCALE_IN: "on",
@@ -275,4 +275,45 @@ test("a list that still has the deleted one as available gives it to no router a
   faults.clear();
   expect(await run()).toMatchObject({ scaleIn: { action: "none" }, tableUpdated: false });
   expect(zones()).toEqual(["a", "b"]);
+});
+
+describe("where the last count is recent enough", () => {
+  const runWithoutCount = async (SCALE_IN: string) => {
+    const { lastCount } = memory;
+    if (lastCount !== undefined) {
+      const last = { ...lastCount.past.last, duration: 60_000 };
+      memory.lastCount = { ...lastCount, past: { last, before: last } };
+    }
+    return await run({ SCALE_IN, FILE_COUNT_THRESHOLD: "100000" }, false);
+  };
+
+  test("observe counts no more often than off", async () => {
+    await runWithoutCount("observe");
+    for (let runs = 0; runs < 2; runs++) {
+      const { countAge, scaleIn } = await runWithoutCount("observe");
+      expect(scaleIn).toMatchObject({ action: "retire" });
+      expect(countAge).toBeGreaterThan(0);
+    }
+  });
+
+  test("on counts before a retirement begins and before its deletion begins, and not in between", async () => {
+    await runWithoutCount("observe");
+    expect(await runWithoutCount("on")).toMatchObject({ scaleIn: { action: "retire" }, countAge: 0 });
+    const between = await runWithoutCount("on");
+    expect(between).toMatchObject({ scaleIn: { action: "retire", reason: "routers may still use it" } });
+    expect(between.countAge).toBeGreaterThan(0);
+    aws.change(completeDeployment);
+    expect(await runWithoutCount("on")).toMatchObject({ deleted: { mountTargetId: surplus }, countAge: 0 });
+  });
+
+  test("on counts no more for a deletion that has begun", async () => {
+    await runWithoutCount("on");
+    aws.change(completeDeployment);
+    faults.set("DeleteMountTarget", refused);
+    expect(await runWithoutCount("on")).toMatchObject({ deletionFailed: true });
+    faults.clear();
+    const { countAge, deleted } = await runWithoutCount("on");
+    expect(deleted).toMatchObject({ mountTargetId: surplus });
+    expect(countAge).toBeGreaterThan(0);
+  });
 });
