@@ -159,6 +159,8 @@ const subnetIds = ids(/^subnet-[0-9a-f]+$/, "subnet ids like subnet-0123abcd, se
 
 const ecsName = text(/^[\w-]{1,255}$/, "the name of an ECS cluster or service (letters, digits, - and _), not an ARN");
 
+const parameterName = text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)");
+
 const absolutePath = text(/^\//, "an absolute path").refine(
   (path) => !path.split("/").includes(".."),
   "an absolute path without ..",
@@ -259,14 +261,9 @@ export const environmentSchema = z.intersection(
     MAX_MOUNT_TARGETS: wholeNumber(1, 1000).optional(),
     MOUNT_TARGET_POLL_INTERVAL_SECONDS: seconds(0.001, 300).default(10_000),
     MOUNT_TARGET_TIMEOUT_SECONDS: seconds(0.001, 900).default(300_000),
-    SSM_PARAMETER_NAME: text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)").default(
-      "/efs-mount-autoscaling/mount-targets",
-    ),
+    SSM_PARAMETER_NAME: parameterName.default("/efs-mount-autoscaling/mount-targets"),
     SSM_KMS_KEY_ID: z.string().optional(),
-    STATUS_PARAMETER_NAME: text(
-      /^[\w./-]{1,1011}$/,
-      "the name of an SSM parameter (letters, digits, . - _ /)",
-    ).optional(),
+    STATUS_PARAMETER_NAME: parameterName.optional(),
   }),
 );
 
