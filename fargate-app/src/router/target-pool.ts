@@ -410,6 +410,7 @@ export class TargetPool {
     if (!target.isRetiring || connection === undefined) return;
     const handOver = () => {
       if (this.#isHeldBack(target)) target.handOver(connection);
+      else this.#limitRetirement(target);
     };
     this.#handOvers.set(target, setTimeout(handOver, this.#options.drainTimeout).unref());
   }

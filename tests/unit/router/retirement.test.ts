@@ -195,6 +195,25 @@ describe("a mount target that is retiring", () => {
     expect(lines.filter(({ level }) => level !== "INFO" && level !== "DEBUG")).toEqual([]);
   });
 
+  test("hands a stream over later where no other was connected when its time was over", async () => {
+    const network = new MemoryNetwork(2, { chunkSize: 2 });
+    const first = preferred(network);
+    const others = network.servers.filter((server) => server !== first);
+    for (const server of others) server.state = "down";
+    const { router, targetOf } = await start(network, { drainTimeout: 50 });
+    await router.writeFile(PATH, Buffer.from("0123456789"));
+    const { connection } = targetOf(first);
+    const { body } = await router.openFile(PATH);
+    await router.useTable(retiring(network, first));
+    await sleep(75);
+    expect(connection?.lost.aborted).toBe(false);
+    for (const server of others) server.state = "up";
+    await vi.waitFor(() => expect(connection?.lost.aborted).toBe(true));
+    const chunks: Buffer[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString()).toBe("0123456789");
+  });
+
   test("is taken back at once, with its session, and nothing is handed over later", async () => {
     const network = new MemoryNetwork(3, { chunkSize: 2 });
     const { router, targetOf } = await start(network, { drainTimeout: 50 });
