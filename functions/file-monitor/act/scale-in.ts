@@ -32,12 +32,13 @@ export async function keepRetirement(
   if (kept === "unknown" || scaleIn === undefined) return "unknown";
   const { stability, now } = scaleIn;
   const retirement = run.settings.scaleIn.isObserved ? undefined : retirementAfter(decision, stability.retirement, now);
+  const saved = await saveStability(run, kept, { ...stability, retirement });
+  if (saved === undefined) return "unknown";
   const before = stability.retirement;
   if (before !== undefined && retirement === undefined && decision.action !== "delete") {
     run.log.info("A retirement ends", { mountTargetId: before.mountTargetId, reason: reasonOf(decision) });
   }
-  const saved = await saveStability(run, kept, { ...stability, retirement });
-  return saved === undefined ? "unknown" : retirement;
+  return retirement;
 }
 
 function reasonOf(decision: Decision): string {
@@ -63,6 +64,10 @@ export async function scaleIn(
   const unchanged = { outcome: NO_ACTION, account: observation, forecast, marked };
   if (settings.scaleIn?.isObserved) {
     log.info("With scaleIn on, a mount target would be retired", { ...mountTarget, reason });
+    return unchanged;
+  }
+  if (!isDeletion && marked === "unknown") {
+    log.warn("A mount target is not retired: that could not be kept", { ...mountTarget });
     return unchanged;
   }
   if (!isDeletion) {
