@@ -106,6 +106,7 @@ export class Uploads {
     const status = await this.#put(upload, name, condition);
     if (status !== 412) return;
     const existing = await this.#existing(name);
+    if (!this.list.includes(upload)) return;
     if (existing === undefined) {
       this.#fail(upload, status, "What has the name already cannot be looked at");
       return;
