@@ -1,11 +1,12 @@
 /**
  * Refuses changes that a page from elsewhere makes the browser of its reader send (cross-site request forgery): the
- * browser would add the cookie, or the API is open. No page can make it add the Authorization header.
+ * browser would add the cookie, or the API is open. A bearer token is different: browsers add none by themselves, as
+ * they do with Basic credentials (RFC 7617) that they know.
  */
 import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import { ProblemError } from "../semantics/problem.ts";
-import { hasSession } from "../session.ts";
+import { bearerTokenOf, hasSession } from "../session.ts";
 
 export const crossOrigin = fp(
   async (app) => {
@@ -19,7 +20,7 @@ export const crossOrigin = fp(
 /** Browsers send Sec-Fetch-Site over HTTPS and to localhost, and Origin with whatever is neither GET nor HEAD. */
 function mayBeForged(request: FastifyRequest): boolean {
   const { method, headers } = request;
-  if (method === "GET" || method === "HEAD" || headers.authorization !== undefined) return false;
+  if (method === "GET" || method === "HEAD" || bearerTokenOf(request) !== undefined) return false;
   const { "sec-fetch-site": site, origin, host } = headers;
   if (site !== undefined) return site !== "same-origin" && site !== "none";
   if (origin !== undefined) return hostOf(origin) !== host?.toLowerCase();

@@ -92,6 +92,9 @@ describe("of an open API", () => {
     expect(await statusOf("POST", { origin: "https://evil.example" }, "/files/a?append")).toBe(403);
     expect(await statusOf("POST", { origin: "null" }, "/files/a?append")).toBe(403);
     expect(await statusOf("DELETE", { "sec-fetch-site": "cross-site" })).toBe(403);
+    // Browsers add a password that they know by themselves.
+    const known = { authorization: "Basic dXNlcjpwYXNz", origin: "https://evil.example" };
+    expect(await statusOf("POST", known, "/files/a?append")).toBe(403);
     expect(server.network.files.read("/data/a").toString()).toBe("b");
   });
 });
