@@ -61,6 +61,8 @@ export class ServiceWatch {
   #running = false;
   #tasks: ServiceTasks | undefined;
   #records: readonly TaskRecord[] = [];
+  /** The last list, perhaps in flight. */
+  #listing: Promise<void> | undefined;
   #listedAt = Number.NEGATIVE_INFINITY;
   #listProblem: string | undefined;
   #monitor: ServiceStatus["monitor"] = {};
@@ -160,9 +162,17 @@ export class ServiceWatch {
 
   async #list(): Promise<void> {
     const { loadTasks } = this.#options;
+    if (loadTasks === undefined) return;
     const now = performance.now();
-    if (loadTasks === undefined || now - this.#listedAt < LIST_INTERVAL) return;
-    this.#listedAt = now;
+    if (now - this.#listedAt >= LIST_INTERVAL) {
+      this.#listedAt = now;
+      this.#listing = this.#listNow(loadTasks);
+    }
+    await this.#listing;
+  }
+
+  /** Never fails. */
+  async #listNow(loadTasks: () => Promise<ServiceTasks>): Promise<void> {
     try {
       this.#tasks ??= await loadTasks();
       this.#records = await this.#tasks.list(this.#signal(AWS_TIMEOUT));

@@ -112,6 +112,19 @@ test("nothing is asked while nobody looks", async () => {
   expect(own.mock.calls.length).toBe(before);
 });
 
+test("who looks first gets the hour of all routers", async () => {
+  const tasks: ServiceTasks = {
+    list: async () => {
+      await sleep(50);
+      return [running("own"), running("a")];
+    },
+    ask: async ({ id }) => statusOf(id),
+  };
+  const watch = startWatch({ loadTasks: async () => tasks });
+  watch.subscribe(() => {}, undefined);
+  expect(await watch.history(undefined)).toEqual([{ time: 10_000, targets: { "fsmt-1": [2, 2, 1] } }]);
+});
+
 test("the hour of all routers is one, whoever does not tell", async () => {
   const tasks: ServiceTasks = {
     list: async () => [running("own"), running("a"), running("b")],
