@@ -25,7 +25,7 @@ export function SignIn({ language, onSignedIn }: SignInProps) {
         <input
           id="token"
           type="password"
-          autocomplete="current-password"
+          autocomplete="off"
           value={token}
           required
           aria-describedby="token-hint"
