@@ -164,7 +164,7 @@ export class TargetPool {
     this.#targets = targets;
     this.#roles = rolesOf(targets, this.#options);
     for (const { target } of marked) {
-      if (target.isRetiring) this.#options.onStateChange?.(target.id, "retiring");
+      this.#options.onStateChange?.(target.id, target.isRetiring ? "retiring" : target.state, target.reason);
       this.#limitRetirement(target);
     }
     this.#wake();

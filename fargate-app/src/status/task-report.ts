@@ -8,7 +8,9 @@ import {
   throughputCost,
   zoneCost,
 } from "@efs-mount-autoscaling/metering";
+import type { MountTarget } from "@efs-mount-autoscaling/mount-table";
 import type { RoutedFiles } from "../router/routed-files.ts";
+import type { TargetState } from "../router/target-state.ts";
 import type { Changes } from "./changes.ts";
 import type { Bounds, Costs, HotSpot, TaskStatus } from "./document.ts";
 import { HISTORY_STEP, StatusHistory } from "./history.ts";
@@ -50,22 +52,19 @@ export class TaskReport {
       time,
       startedAt: time - process.uptime() * 1_000,
       memory: process.memoryUsage.rss(),
-      targets: files.targets.map(
-        ({ id, mountTarget, zone, isRetiring, state, since, reason, connection, statistics }) => ({
-          id,
-          address: mountTarget.ip_address,
-          zone,
-          state: isRetiring && state === "connected" ? "retiring" : state,
-          since,
-          reason,
-          inFlight: connection?.active ?? 0,
-          requests: statistics.requests,
-          errors: statistics.errors,
-          bytesRead: statistics.bytesRead,
-          bytesWritten: statistics.bytesWritten,
-          latencies: { ...statistics.latencies.counts },
-        }),
-      ),
+      targets: files.targets.map(({ id, mountTarget, zone, state, since, reason, connection, statistics }) => ({
+        id,
+        address: mountTarget.ip_address,
+        zone,
+        ...shownState(mountTarget, state, since),
+        reason,
+        inFlight: connection?.active ?? 0,
+        requests: statistics.requests,
+        errors: statistics.errors,
+        bytesRead: statistics.bytesRead,
+        bytesWritten: statistics.bytesWritten,
+        latencies: { ...statistics.latencies.counts },
+      })),
       hotSpots: {
         hot,
         paths: paths.byRequests.map(withoutError),
@@ -107,6 +106,12 @@ export class TaskReport {
       pricesAsOf: PRICES_AS_OF,
     };
   }
+}
+
+/** A connected target that retires does so since the table says so, however long it is connected. */
+function shownState({ retiring_since }: MountTarget, state: TargetState, since: number) {
+  if (retiring_since === undefined || state !== "connected") return { state, since };
+  return { state: "retiring", since: Date.parse(retiring_since) };
 }
 
 function withoutError({ path, perSecond, share }: HotSpot): HotSpot {

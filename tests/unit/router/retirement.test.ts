@@ -7,6 +7,7 @@ import { HotSpots } from "../../../fargate-app/src/hot-spots/hot-spots.ts";
 import type { RoutedFiles } from "../../../fargate-app/src/router/routed-files.ts";
 import { filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";
 import { ROUTING_STRATEGIES } from "../../../fargate-app/src/routing/strategies.ts";
+import { Changes } from "../../../fargate-app/src/status/changes.ts";
 import type { MemoryServer } from "../../support/memory-nfs.ts";
 import { MemoryNetwork, memoryLog, startTestRouter as start, startMemoryRouter } from "../../support/memory-router.ts";
 import { startMemoryServer } from "../../support/memory-server.ts";
@@ -231,6 +232,19 @@ describe("a mount target that is retiring", () => {
     await router.stat(PATH);
     expect(first.log).toContain("stat /data/a/b.txt");
     expect(targetOf(first).connection).toBe(connection);
+  });
+
+  test("is among the changes each time that it begins and ends", async () => {
+    const network = new MemoryNetwork(2);
+    const changes = new Changes();
+    const { router } = await start(network, { onStateChange: (target, state) => changes.note(target, state) });
+    for (const table of [retiring(network, network.servers[0]), network.table]) {
+      await router.useTable(table);
+      await router.useTable(table);
+    }
+    await router.useTable(retiring(network, network.servers[0]));
+    const first = changes.latest.filter(({ target }) => target === "fsmt-0");
+    expect(first.map(({ state }) => state)).toEqual(["connected", "retiring", "connected", "retiring"]);
   });
 
   test.each(["down", "frozen"] as const)("serves while all others are %s, and only then", async (state) => {

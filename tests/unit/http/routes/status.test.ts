@@ -45,6 +45,15 @@ async function firstEvents(response: Response, ...names: string[]): Promise<Reco
   throw new Error(`The stream ended without ${names}: ${text}`);
 }
 
+test("a target retires since the table says so", async () => {
+  const { url, router, network } = await startServer();
+  const [first, ...others] = network.table.mount_targets;
+  if (first === undefined) throw new Error("There is no target");
+  await router.useTable({ mount_targets: [{ ...first, retiring_since: "2026-11-29T01:02:03Z" }, ...others] });
+  const { targets } = taskStatusSchema.parse(await (await fetch(`${url}/status/task`)).json());
+  expect(targets[0]).toMatchObject({ state: "retiring", since: Date.parse("2026-11-29T01:02:03Z") });
+});
+
 test.each(["/", "/status"])("%s is a page for browsers, and an index for programs", async (path) => {
   const { url } = await startServer();
   const page = await fetch(url + path, { headers: HTML });
