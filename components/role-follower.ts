@@ -26,7 +26,11 @@ export async function followRole(configured: ConfiguredRole, before: ConfiguredR
   const { parameterName: Name, role, region, peerRegion, peerUrl, profile } = configured;
   const [sdk, { z }] = await Promise.all([import("@aws-sdk/client-ssm"), import("zod")]);
   const ssm = new sdk.SSMClient({ region, ...(profile === undefined ? {} : { profile }) });
-  const schema = z.looseObject({ role: z.string(), peer: z.looseObject({ url: z.string().optional() }) });
+  const schema = z.looseObject({
+    role: z.string(),
+    peer: z.looseObject({ url: z.string().optional() }),
+    changed_at: z.iso.datetime(),
+  });
   try {
     const { Parameter } = await ssm.send(new sdk.GetParameterCommand({ Name }));
     const document = schema.parse(JSON.parse(Parameter?.Value ?? ""));
@@ -40,7 +44,8 @@ export async function followRole(configured: ConfiguredRole, before: ConfiguredR
     const next = {
       ...document,
       peer: { ...peer, region: peerRegion, url: peerUrl },
-      changed_at: new Date().toISOString(),
+      // Routers take a document for stale that is older than the one they have, whosever clock is wrong.
+      changed_at: new Date(Math.max(Date.now(), Date.parse(document.changed_at) + 1)).toISOString(),
     };
     await ssm.send(new sdk.PutParameterCommand({ Name, Value: JSON.stringify(next), Overwrite: true }));
   } finally {

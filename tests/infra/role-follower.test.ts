@@ -99,3 +99,10 @@ test("another address of the peer comes into the document, and all else stays", 
   });
   expect(Date.parse(document.changed_at)).toBeGreaterThan(Date.parse(CHANGED_AT));
 });
+
+test("a document never gets older, however wrong the clock is", async () => {
+  const changed_at = "2126-11-29T00:00:00.000Z";
+  write({ ...DOCUMENT, changed_at });
+  await followRole({ ...CONFIGURED, peerUrl: "https://files.example.com" }, CONFIGURED);
+  expect(Date.parse(written().document.changed_at)).toBeGreaterThan(Date.parse(changed_at));
+});

@@ -3,7 +3,9 @@
  *
  * A primary's authority is a lease. Each router renews it for itself, by reading that its region is the primary, and
  * that nobody has declared another one. Whoever takes over declares that first, and then waits until the lease of a
- * router that cannot see it has ended. So at no time two regions acknowledge writes, whatever is cut off from what.
+ * router that cannot see it has ended. Where routers read the other region's document, at no time two regions
+ * acknowledge writes, whatever is cut off from what. Where they see the replication of their own region only, one that is
+ * cut off may go on until its replica is {@link MAX_SOURCE_LAG} old.
  */
 import { type RegionRole, supersedes } from "@efs-mount-autoscaling/mount-table";
 

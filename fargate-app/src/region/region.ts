@@ -120,6 +120,8 @@ export class Region {
   async write<Result>(change: () => Promise<Result>): Promise<Result> {
     const { verdict } = this;
     if ("refusal" in verdict) throw this.#count(this.#refuse(verdict.refusal));
+    // A poll that has read the role may not have renewed the lease yet.
+    this.#lease = renewed(this.#lease, this.#known, verdict);
     const begun = this.#lease;
     let result: Result;
     try {
