@@ -46,6 +46,9 @@ export class NotPrimaryError extends Error {
 /** Polls in a lease: one that fails, or is late, does not end it. */
 const POLLS_IN_LEASE = 4;
 
+/** Milliseconds from one poll to the next at most, before the role was read for the first time: until then nothing is written. */
+const MAX_FIRST_POLL_INTERVAL = 1_000;
+
 /** Milliseconds, of which the clocks of a router and of the file system may differ, and their times may be rounded. */
 const CLOCK_TOLERANCE = 1_000;
 
@@ -177,10 +180,14 @@ export class Region {
 
   #schedule(): void {
     if (this.#stopped) return;
-    this.#timer = setTimeout(async () => {
-      await this.poll();
-      this.#schedule();
-    }, this.#options.lease / POLLS_IN_LEASE).unref();
+    const interval = this.#options.lease / POLLS_IN_LEASE;
+    this.#timer = setTimeout(
+      async () => {
+        await this.poll();
+        this.#schedule();
+      },
+      this.role === undefined ? Math.min(interval, MAX_FIRST_POLL_INTERVAL) : interval,
+    ).unref();
   }
 
   async #pollOnce(): Promise<void> {

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { primaryRole, RegionWorld, standbyRole, startRegion } from "../../support/region.ts";
 
 test("a write is acknowledged as soon as it is let in, while the rest of the poll is in flight", async () => {
@@ -21,4 +21,14 @@ test("a write is acknowledged as soon as it is let in, while the rest of the pol
   expect(await region.write(async () => "written")).toBe("written");
   proceed();
   await polling;
+});
+
+test("a role that could not be read at the start is read again within a second or two", async () => {
+  const world = new RegionWorld();
+  const { region } = await startRegion(world, { lease: 3_600_000 });
+  expect(region.verdict).toEqual({ refusal: "unknown" });
+  world.document = primaryRole({ alone: true });
+  region.watch();
+  onTestFinished(() => region.stop());
+  await expect.poll(() => region.verdict, { timeout: 20_000 }).toHaveProperty("until");
 });
