@@ -60,8 +60,12 @@ try {
   await run(await findEngine());
 } catch (error) {
   // CI has Go, which builds an engine: a skip there would hide that it no longer can.
-  if (!(error instanceof EngineMissingError) || process.env.CI) throw error;
-  console.log(`preview:offline skipped: ${error.message}`);
+  if (error instanceof EngineMissingError && !process.env.CI) console.log(`preview:offline skipped: ${error.message}`);
+  else {
+    // Not thrown: Pulumi's runtime handles what nobody catches, and the process would end with 0.
+    console.error(error);
+    process.exitCode = 1;
+  }
 }
 
 async function run(engine: string): Promise<void> {
