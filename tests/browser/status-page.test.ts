@@ -14,7 +14,7 @@ const TOKEN = "token-of-the-browser-suite-0123456789abcdef";
 const KIBIBYTE = 1_024;
 
 /** Milliseconds for what several processes do one after the other. */
-const SLOW = { timeout: 60_000 };
+const SLOW = { timeout: 120_000 };
 
 function startLocalStack(options: Partial<StackOptions> = {}): Promise<Stack> {
   return startStack({
@@ -197,7 +197,9 @@ describeRequiring([chromiumProgram], "the status page in a browser", ([command])
       await close();
     });
 
-    test("files are written until a mount target is added, and the tasks that use it come", async () => {
+    test("files are written until a mount target is added, and the tasks that use it come", {
+      timeout: 300_000,
+    }, async () => {
       const { page, complaints, close } = await openPage(browser, stack.url);
       await button(page, "Write 100 files").click();
       await button(page, "Write 100 files").click();

@@ -144,7 +144,11 @@ async function leave(tokyo: Region, osaka: Region): Promise<void> {
 
 async function leavesNothing(region: Region, other: Region): Promise<void> {
   const { counts } = await destroy(region);
-  assert.deepEqual(Object.keys(counts), ["delete"]);
+  // The reference to the other stack was only read, and is discarded.
+  assert.deepEqual(
+    Object.keys(counts).filter((op) => op !== "discard"),
+    ["delete"],
+  );
   assert.deepEqual((await region.stack.exportStack()).deployment.resources ?? [], [], `${region.name} leaves nothing`);
   assert.deepEqual(replicationsOf(region), []);
   await waitForState(other.controlPlane, ({ replications }) => replications.length === 0, {
