@@ -44,7 +44,7 @@ import { createLambdaFunction, type LambdaFunction } from "./lambda/function.ts"
 import type { Invocation } from "./lambda/messages.ts";
 import { startLoadBalancer } from "./load-balancer/load-balancer.ts";
 import type { LogSink } from "./logs/log-line.ts";
-import { Cleanups } from "./machine/cleanups.ts";
+import { type Cleanups, startWith } from "./machine/cleanups.ts";
 import { findCommonPort } from "./machine/loopback.ts";
 import { makeTemporaryDirectory } from "./machine/temporary-directory.ts";
 import { type LastRun, summarizeMonitorRun } from "./monitor-run.ts";
@@ -161,14 +161,8 @@ const STOP_TIMEOUT = 10;
  *
  * @throws {LoopbackAddressError} when the mount targets' addresses are not this machine's.
  */
-export async function startStack(options: StackOptions): Promise<Stack> {
-  const cleanups = new Cleanups();
-  try {
-    return await start(options, cleanups);
-  } catch (error) {
-    await cleanups.run();
-    throw error;
-  }
+export function startStack(options: StackOptions): Promise<Stack> {
+  return startWith((cleanups) => start(options, cleanups));
 }
 
 async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> {

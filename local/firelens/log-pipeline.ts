@@ -9,7 +9,7 @@ import { gunzipSync } from "node:zlib";
 import { ACCOUNT_ID, CLUSTER_NAME, REGION } from "../account.ts";
 import { startLocalCloudWatchLogs } from "../cloudwatch-logs/server.ts";
 import type { LogLine, LogSink } from "../logs/log-line.ts";
-import { Cleanups } from "../machine/cleanups.ts";
+import { type Cleanups, startWith } from "../machine/cleanups.ts";
 import { makeTemporaryDirectory } from "../machine/temporary-directory.ts";
 import { startLocalS3 } from "../s3/server.ts";
 import { type LogDriver, openLogDriver } from "./log-driver.ts";
@@ -44,13 +44,7 @@ const DRIVER_TIMEOUT = 5_000;
 /** Starts the pipeline; undefined where Fluent Bit is not on the PATH. */
 export async function startLogPipeline(onFluentBitLine: (line: string) => void): Promise<LogPipeline | undefined> {
   if (!(await isOnPath("fluent-bit"))) return undefined;
-  const cleanups = new Cleanups();
-  try {
-    return await start(cleanups, onFluentBitLine);
-  } catch (error) {
-    await cleanups.run();
-    throw error;
-  }
+  return startWith((cleanups) => start(cleanups, onFluentBitLine));
 }
 
 async function start(cleanups: Cleanups, onLine: (line: string) => void): Promise<LogPipeline> {

@@ -1,3 +1,14 @@
+/** Starts something out of parts. Where the start fails, the parts that were started by then are cleaned up. */
+export async function startWith<Started>(start: (cleanups: Cleanups) => Promise<Started>): Promise<Started> {
+  const cleanups = new Cleanups();
+  try {
+    return await start(cleanups);
+  } catch (error) {
+    await cleanups.run();
+    throw error;
+  }
+}
+
 /** What has to be undone, whatever happens in between: last in, first out. */
 export class Cleanups {
   readonly #steps: (() => Promise<unknown>)[] = [];

@@ -5,7 +5,7 @@ import { nextEpoch, type RegionRole, serializeRegionRole } from "@efs-mount-auto
 import { type Location, OSAKA, TOKYO } from "../account.ts";
 import { REGION_PARAMETER_NAME } from "../environments.ts";
 import type { LogSink } from "../logs/log-line.ts";
-import { Cleanups } from "../machine/cleanups.ts";
+import { type Cleanups, startWith } from "../machine/cleanups.ts";
 import { findCommonPort } from "../machine/loopback.ts";
 import { makeTemporaryDirectory } from "../machine/temporary-directory.ts";
 import type { RegionPorts } from "../stack.ts";
@@ -32,14 +32,8 @@ export interface TwoRegions {
 
 const LOOPBACK = ["127.0.0.1"];
 
-export async function startTwoRegions(options: TwoRegionsOptions): Promise<TwoRegions> {
-  const cleanups = new Cleanups();
-  try {
-    return await start(options, cleanups);
-  } catch (error) {
-    await cleanups.run();
-    throw error;
-  }
+export function startTwoRegions(options: TwoRegionsOptions): Promise<TwoRegions> {
+  return startWith((cleanups) => start(options, cleanups));
 }
 
 async function start(options: TwoRegionsOptions, cleanups: Cleanups): Promise<TwoRegions> {
