@@ -2,7 +2,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Cleanups } from "../../../local/machine/cleanups.ts";
+import { type Cleanups, startWith } from "../../../local/machine/cleanups.ts";
 import { makeTemporaryDirectory } from "../../../local/machine/temporary-directory.ts";
 import type { Command } from "../../support/programs.ts";
 import { basesOf, provideBase } from "./bases.ts";
@@ -47,18 +47,14 @@ export interface Compose {
 }
 
 /** Builds all images. */
-export async function openCompose(options: ComposeOptions): Promise<Compose> {
-  const cleanups = new Cleanups();
-  try {
+export function openCompose(options: ComposeOptions): Promise<Compose> {
+  return startWith(async (cleanups) => {
     const file = await readComposeFile(options.compose);
     const directory = await makeTemporaryDirectory("compose-");
     cleanups.add(() => directory.remove());
     const images = await buildImages(file, options, cleanups);
     return composeOf(file, images, options, directory.path, cleanups);
-  } catch (error) {
-    await cleanups.run();
-    throw error;
-  }
+  });
 }
 
 /** The images by their Dockerfiles. */
