@@ -2,10 +2,11 @@
  * Where the forecast's memory is kept between runs: in the bucket, beside the tree of the last count. Losing it costs a day
  * in which the threshold is the configured one, and nothing else, so no failure here fails a run.
  */
-import { type ObjectName, readObject, type StoredObject, writeObject } from "../aws/objects.ts";
+import { type ObjectName, readObject, type StoredObject } from "../aws/objects.ts";
 import { AwsCallError } from "../aws/session.ts";
 import { decodeMemory, EMPTY_MEMORY, encodeMemory, type ForecastMemory, MemoryError } from "../forecast/memory.ts";
 import type { Run } from "../run.ts";
+import { type KeptObject, keepObject } from "./kept-object.ts";
 
 type ForecastRun = Pick<Run, "aws" | "settings" | "log">;
 
@@ -14,12 +15,6 @@ export interface KeptForecast {
   readonly memory: ForecastMemory;
   /** Undefined where it cannot be kept. */
   readonly object: KeptObject | undefined;
-}
-
-interface KeptObject {
-  readonly name: ObjectName;
-  /** Undefined where there is none yet. */
-  readonly etag: string | undefined;
 }
 
 /** The memory of the last run; an empty one where there is none of any use, with a warning where it is missed. */
@@ -52,21 +47,13 @@ export async function loadForecast({ aws, settings, log }: ForecastRun): Promise
 
 /** @returns what is kept now; undefined where that is not `memory`. */
 export async function saveForecast(
-  { aws, log }: ForecastRun,
+  run: ForecastRun,
   { memory: before, object }: KeptForecast,
   memory: ForecastMemory,
 ): Promise<KeptForecast | undefined> {
   if (object === undefined) return undefined;
-  const { name, etag } = object;
   const text = encodeMemory(memory);
-  if (etag !== undefined && text === encodeMemory(before)) return { memory, object };
-  try {
-    const written = await writeObject(aws, name, new TextEncoder().encode(text), etag);
-    if (written !== undefined) return { memory, object: { name, etag: written } };
-    log.info("Another run has written the forecast's memory: this one's is not kept", { ...name });
-  } catch (error) {
-    if (!(error instanceof AwsCallError)) throw error;
-    log.warn("The forecast's memory can't be written", { ...name, error });
-  }
-  return undefined;
+  if (object.etag !== undefined && text === encodeMemory(before)) return { memory, object };
+  const written = await keepObject(run, object, text, "the forecast's memory");
+  return written && { memory, object: written };
 }

@@ -3,17 +3,18 @@
  * process. It says which mount target is being retired, and the table follows it, so each change is written here first.
  */
 import * as z from "zod";
-import { type ObjectName, readObject, writeObject } from "../aws/objects.ts";
+import { type ObjectName, readObject } from "../aws/objects.ts";
 import { AwsCallError } from "../aws/session.ts";
 import type { Stability } from "../decide/stability.ts";
 import type { Run } from "../run.ts";
+import { type KeptObject, keepObject } from "./kept-object.ts";
 
 /** The memory, as it was when it was last read or written. */
 export type KeptStability =
   | {
       /** Undefined where there is none yet. */
       readonly stability: Stability | undefined;
-      readonly place: { readonly name: ObjectName; readonly etag: string | undefined } | "process";
+      readonly place: KeptObject | "process";
     }
   /** It can't be read. */
   | "unknown";
@@ -76,24 +77,16 @@ function decode(text: string): Stability | undefined {
 
 /** @returns what is kept now; undefined where that is not `stability`. */
 export async function saveStability(
-  { aws, memory, log }: Run,
+  run: Run,
   kept: KeptStability,
   stability: Stability,
 ): Promise<KeptStability | undefined> {
   if (kept === "unknown") return undefined;
   const { place } = kept;
   if (place === "process") {
-    memory.stability = stability;
+    run.memory.stability = stability;
     return { stability, place };
   }
-  const { name, etag } = place;
-  try {
-    const written = await writeObject(aws, name, new TextEncoder().encode(encode(stability)), etag);
-    if (written !== undefined) return { stability, place: { name, etag: written } };
-    log.info("Another run has written scale-in's memory: this one's is not kept", { ...name });
-  } catch (error) {
-    if (!(error instanceof AwsCallError)) throw error;
-    log.warn("Scale-in's memory can't be written", { ...name, error });
-  }
-  return undefined;
+  const written = await keepObject(run, place, encode(stability), "scale-in's memory");
+  return written && { stability, place: written };
 }
