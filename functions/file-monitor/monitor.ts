@@ -47,7 +47,8 @@ async function resultOf(run: Run, report: Report, prospect: Prospect): Promise<M
 
 async function reconcile(run: Run, report: Report, prospect: Prospect): Promise<Outcome> {
   const { settings } = run;
-  const kept: Kept = { forecast: await loadForecast(run), stability: await loadStability(run) };
+  const [forecast, stability] = await Promise.all([loadForecast(run), loadStability(run)]);
+  const kept: Kept = { forecast, stability };
   let seen = await observe(run, kept, report, prospect);
   let decision = decide(seen.observation, settings);
   if (isChange(decision, seen.observation, settings) && report.countAge !== 0) {
