@@ -11,7 +11,7 @@ import type { RegionRole } from "@efs-mount-autoscaling/mount-table";
 import { ACCOUNT_ID, CLUSTER_NAME, createAccount, type Location, SERVICE_NAME, TOKYO } from "./account.ts";
 import { type Clock, timeOn } from "./clock.ts";
 import { CONSOLE_PREFIX, CONSOLE_SCRIPT, Console } from "./console/console.ts";
-import { findService } from "./control-plane/ecs.ts";
+import { describeTaskMetadata, findService } from "./control-plane/ecs.ts";
 import { primaryDeployment } from "./control-plane/ecs-deployments.ts";
 import type { Environment } from "./control-plane/operation.ts";
 import { readSavedAccount, type SavedAccount, saveAccount } from "./control-plane/saved-account.ts";
@@ -289,7 +289,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     runMonitor: async () => noteRun(await monitor.invoke({ source: "console" })),
     requestFile: (path, text) => requestFile(`${loadBalancer.url}/files/${path}`, text, apiToken),
   });
-  const metadata = await startTaskMetadata(controlPlane);
+  const metadata = await startTaskMetadata((taskId) => describeTaskMetadata(controlPlane.state(), taskId));
   cleanups.add(() => metadata.close());
   const loadBalancer = await startLoadBalancer({
     port: region?.ports.loadBalancer ?? options.port ?? 0,

@@ -1,7 +1,7 @@
 /** Three routers in three zones, as processes: each strategy under the same load. */
 import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
+import type { TaskMetadata } from "../../local/ecs/task-metadata.ts";
 import type { RouterProcess } from "../../tests/support/router-bundle.ts";
-import type { TaskMetadata } from "../../tests/support/task-metadata.ts";
 import type { Address, FileService } from "../file-service.ts";
 import { interleave } from "../interleave.ts";
 import type { Bench } from "../row.ts";
@@ -67,7 +67,7 @@ export async function run(
     ZONES.map((zone, index) =>
       service.startRouter(addresses?.[index] ?? service.addresses, {
         ROUTING_STRATEGY: strategy,
-        ECS_CONTAINER_METADATA_URI_V4: metadata.uriIn(zone),
+        ECS_CONTAINER_METADATA_URI_V4: metadata.uri(zone),
       }),
     ),
   );

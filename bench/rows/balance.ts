@@ -1,7 +1,7 @@
 /** How evenly and how near the strategies route: real routers over three mount targets, and many routers simulated. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isByLoad, ROUTING_STRATEGIES, type RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
-import { startTaskMetadata } from "../../tests/support/task-metadata.ts";
+import { startZoneMetadata } from "../../tests/support/task-metadata.ts";
 import {
   CLIENTS,
   DURATION,
@@ -69,7 +69,7 @@ async function check(bench: Bench): Promise<Figure[]> {
 }
 
 async function measure(bench: Bench): Promise<Figure[]> {
-  const metadata = await startTaskMetadata();
+  const metadata = await startZoneMetadata();
   bench.cleanups.add(() => metadata.close());
   const setup: Setup = { bench, metadata };
   const parts: Readonly<Record<string, () => Promise<Figure[]>>> = {

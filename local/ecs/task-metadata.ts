@@ -5,19 +5,18 @@
  */
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { describeTaskMetadata } from "../control-plane/ecs.ts";
-import type { ControlPlane } from "../control-plane/server.ts";
 
-interface TaskMetadata {
+export interface TaskMetadata {
   /** The value of `ECS_CONTAINER_METADATA_URI_V4` in a task. */
   uri(taskId: string): string;
   close(): Promise<void>;
 }
 
-export async function startTaskMetadata(controlPlane: Pick<ControlPlane, "state">): Promise<TaskMetadata> {
+/** @param describe The response about a task; undefined where there is none of this id. */
+export async function startTaskMetadata(describe: (taskId: string) => object | undefined): Promise<TaskMetadata> {
   const server = createServer(({ url = "" }, response) => {
     const [, , taskId = "", what] = url.split("/");
-    const metadata = what === "task" ? describeTaskMetadata(controlPlane.state(), taskId) : undefined;
+    const metadata = what === "task" ? describe(taskId) : undefined;
     response.writeHead(metadata === undefined ? 404 : 200, { "content-type": "application/json" });
     response.end(JSON.stringify(metadata ?? {}));
   }).listen(0, "127.0.0.1");

@@ -17,7 +17,7 @@ import { clients } from "../support/aws-clients.ts";
 import { startHttpLoad } from "../support/http-load.ts";
 import { reportAtEnd, rounds, seed, strategies } from "../support/reliability.ts";
 import { startRouter, tableOf, targetsOf } from "../support/router-bundle.ts";
-import { startTaskMetadata } from "../support/task-metadata.ts";
+import { startZoneMetadata } from "../support/task-metadata.ts";
 
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
 
@@ -45,12 +45,12 @@ async function startRouterOver(count: number, strategy: RoutingStrategy) {
     await ssm.send(new PutParameterCommand({ Name: PARAMETER, Value, Type: "String", Overwrite: true }));
   };
   await publish(table);
-  const metadata = await startTaskMetadata();
+  const metadata = await startZoneMetadata();
   cleanups.push(() => metadata.close());
   const router = await startRouter({
     AWS_ENDPOINT_URL: controlPlane.url,
     ROUTING_STRATEGY: strategy,
-    ECS_CONTAINER_METADATA_URI_V4: metadata.uriIn("ap-northeast-1a"),
+    ECS_CONTAINER_METADATA_URI_V4: metadata.uri("ap-northeast-1a"),
     NFS_DETECTION_TIMEOUT_SECONDS: "10",
     // Only a signal makes it look.
     MOUNT_TABLE_REFRESH_SECONDS: "0",

@@ -8,11 +8,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs, MemoryBudget, type NfsClient, TEMPORARY_PREFIX } from "nfs-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { TaskMetadata } from "../../local/ecs/task-metadata.ts";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { reportAtEnd, rounds, strategies } from "../support/reliability.ts";
 import { type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
-import { startTaskMetadata, type TaskMetadata } from "../support/task-metadata.ts";
+import { startZoneMetadata } from "../support/task-metadata.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const GIBIBYTE = 1024 * MEBIBYTE;
@@ -138,12 +139,12 @@ describe.each(strategies)("streams over HTTP (%s)", (strategy) => {
     servers = await Promise.all(
       [0, 1, 2].map(() => startNfsServer({ directory, durable: false, refuseWrite: () => full })),
     );
-    metadata = await startTaskMetadata();
+    metadata = await startZoneMetadata();
     router = await startRouter({
       AWS_ENDPOINT_URL: "http://127.0.0.1:9",
       DEFAULT_MOUNT_TARGETS: JSON.stringify(tableOf(servers)),
       ROUTING_STRATEGY: strategy,
-      ECS_CONTAINER_METADATA_URI_V4: metadata.uriIn("ap-northeast-1a"),
+      ECS_CONTAINER_METADATA_URI_V4: metadata.uri("ap-northeast-1a"),
       NFS_DETECTION_TIMEOUT_SECONDS: "20",
     });
     expect(await put("kept", Buffer.from("old"))).toBe(201);
