@@ -27,10 +27,10 @@ import {
   RegionRoleError,
   serializeRegionRole,
 } from "@efs-mount-autoscaling/mount-table";
-import { type Action, otherSide, type ReplicationView, SIDES, type Side } from "./observation.ts";
+import { type Action, type FileSystemState, otherSide, type ReplicationView, SIDES, type Side } from "./observation.ts";
 import { isFenced, withFence, withoutFence } from "./policy.ts";
 import type { RegionDescription } from "./regions.ts";
-import { FailoverError, fileSystemState, type Glimpse, type World } from "./run.ts";
+import { FailoverError, type Glimpse, type World } from "./run.ts";
 
 /** For the SDK's clients: a region that is lost must be noticed soon, and not for the first request that fails. */
 const CLIENT_OPTIONS = {
@@ -254,6 +254,12 @@ async function deleteReplication(efs: EFSClient, fileSystemId: string, where: "e
   } catch (error) {
     if (!(error instanceof ReplicationNotFound)) throw error;
   }
+}
+
+/** By the replication overwrite protection (EFS, FileSystemProtectionDescription). */
+function fileSystemState(protection: string | undefined): FileSystemState {
+  if (protection === "REPLICATING") return "replica";
+  return protection === "DISABLED" ? "overwritable" : "writable";
 }
 
 function messageOf(error: unknown): string {

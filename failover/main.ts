@@ -41,12 +41,10 @@ program
     }
   });
 
-const SIDE = new Option("--region <side>", "the region that takes over or goes on").choices(SIDES);
-
 program
   .command("promote")
   .description("makes a region the primary, with what is replicated there; the other one is lost, or will be a standby")
-  .addOption(new Option(SIDE.flags, SIDE.description).choices(SIDES).default("standby"))
+  .addOption(regionOption("standby"))
   .option("--primary-is-lost", "also where the old primary seems to be there", false)
   .action(({ region, primaryIsLost }: { region: Side; primaryIsLost: boolean }) =>
     change("promote", region, primaryIsLost),
@@ -60,8 +58,12 @@ program
 program
   .command("standby-is-lost")
   .description("lets the primary take writes although it cannot confirm its role in the other region")
-  .addOption(new Option(SIDE.flags, SIDE.description).choices(SIDES).default("home"))
+  .addOption(regionOption("home"))
   .action(({ region }: { region: Side }) => change("standby-is-lost", region, false));
+
+function regionOption(usual: Side): Option {
+  return new Option("--region <side>", "the region that takes over or goes on").choices(SIDES).default(usual);
+}
 
 async function change(name: (typeof COMMANDS)[number], side: Side, primaryIsLost: boolean): Promise<void> {
   const flags = program.opts<Flags>();

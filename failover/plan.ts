@@ -66,7 +66,7 @@ export function nextStep(command: Command, seen: Observation, limits: Limits): D
 const MAX_TAKEOVERS = 10;
 
 /** The region that was declared primary last, and may not be one yet; undefined where nobody was. */
-export function declaredSide(seen: Observation): Side | undefined {
+function declaredSide(seen: Observation): Side | undefined {
   const epoch = highestEpoch(seen);
   if (epoch === 0) return undefined;
   return owns(seen.home.name, seen.standby.name, epoch) ? "home" : "standby";

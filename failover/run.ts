@@ -1,7 +1,13 @@
 /** Observes, decides and acts, step by step, until a command is done. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Action, FileSystemState, Observation, RegionView, ReplicationView, Side } from "./observation.ts";
-import { SIDES } from "./observation.ts";
+import {
+  type Action,
+  type Observation,
+  type RegionView,
+  type ReplicationView,
+  SIDES,
+  type Side,
+} from "./observation.ts";
 import { type Command, type Decision, type Limits, nextStep } from "./plan.ts";
 
 /** What is seen of a region at one moment. */
@@ -21,7 +27,7 @@ export interface Clock {
   readonly sleep: (milliseconds: number) => Promise<unknown>;
 }
 
-export const REAL_CLOCK: Clock = {
+const REAL_CLOCK: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
   sleep: (milliseconds) => sleep(milliseconds),
@@ -33,7 +39,7 @@ export type Progress =
   | { readonly kind: "acted"; readonly seconds: number }
   | { readonly kind: "waiting"; readonly say: string; readonly seconds: number };
 
-export type Done = Extract<Decision, { kind: "done" }>;
+type Done = Extract<Decision, { kind: "done" }>;
 
 /** The command cannot go on: something is to be done first, or took too long. Nothing has to be undone. */
 export class FailoverError extends Error {
@@ -161,10 +167,4 @@ export async function runCommand({
       }
     }
   }
-}
-
-/** The state of a file system, in the words of EFS (FileSystemProtectionDescription). */
-export function fileSystemState(protection: string | undefined): FileSystemState {
-  if (protection === "REPLICATING") return "replica";
-  return protection === "DISABLED" ? "overwritable" : "writable";
 }
