@@ -10,6 +10,9 @@ import * as z from "zod/mini";
 /** How many changes of state are shown. */
 export const MAX_CHANGES = 50;
 
+/** How many of the hottest paths and directories are shown. */
+export const HOT_SPOT_RANKS = 10;
+
 const hotSpotSchema = z.object({
   path: z.string(),
   perSecond: z.number(),

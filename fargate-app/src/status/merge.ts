@@ -3,6 +3,7 @@ import { addCounts, countsSince, percentile } from "../router/latency-counts.ts"
 import {
   type Change,
   type Costs,
+  HOT_SPOT_RANKS,
   type HotSpot,
   type HotSpots,
   MAX_CHANGES,
@@ -37,8 +38,6 @@ export interface Reading {
   /** What it said some seconds ago, for rates. */
   readonly before?: TaskStatus | undefined;
 }
-
-const HOT_SPOT_RANKS = 10;
 
 /** Milliseconds. */
 const SAME_CHANGE = 3_000;

@@ -5,6 +5,7 @@ import {
   type Metered,
   PRICES_AS_OF,
   pricesOf,
+  SECONDS_IN_A_MONTH,
   throughputCost,
   zoneCost,
 } from "@efs-mount-autoscaling/metering";
@@ -12,7 +13,7 @@ import type { MountTarget } from "@efs-mount-autoscaling/mount-table";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import type { TargetState } from "../router/target-state.ts";
 import type { Changes } from "./changes.ts";
-import type { Bounds, Costs, HotSpot, TaskStatus } from "./document.ts";
+import { type Bounds, type Costs, HOT_SPOT_RANKS, type HotSpot, type TaskStatus } from "./document.ts";
 import { HISTORY_STEP, StatusHistory } from "./history.ts";
 
 interface TaskReportOptions {
@@ -23,9 +24,6 @@ interface TaskReportOptions {
   readonly region: string | undefined;
   readonly changes: Changes;
 }
-
-const HOT_SPOT_RANKS = 10;
-const SECONDS_IN_A_MONTH = 730 * 3_600;
 
 export class TaskReport {
   readonly #options: TaskReportOptions;
@@ -63,7 +61,7 @@ export class TaskReport {
         errors: statistics.errors,
         bytesRead: statistics.bytesRead,
         bytesWritten: statistics.bytesWritten,
-        latencies: { ...statistics.latencies.counts },
+        latencies: statistics.latencies.counts,
       })),
       hotSpots: {
         hot,

@@ -16,6 +16,7 @@ export {
   PRICES_AS_OF,
   type Prices,
   pricesOf,
+  SECONDS_IN_A_MONTH,
   throughputCost,
   zoneCost,
 } from "./prices.ts";

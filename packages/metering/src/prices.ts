@@ -23,6 +23,9 @@ const PRICES: ReadonlyMap<string, Prices> = new Map([
 
 const GIGABYTE = 1e9;
 
+/** A month of 730 hours, as AWS's calculator has it. */
+export const SECONDS_IN_A_MONTH = 730 * 3_600;
+
 export function pricesOf(region: string | undefined): Prices | undefined {
   return region === undefined ? undefined : PRICES.get(region);
 }

@@ -7,6 +7,7 @@ import {
   PRICES_AS_OF,
   type Prices,
   pricesOf,
+  SECONDS_IN_A_MONTH,
   throughputCost,
   zoneCost,
 } from "@efs-mount-autoscaling/metering";
@@ -21,7 +22,6 @@ interface CostRoutesOptions {
 }
 
 const SECONDS_IN_A_DAY = 24 * 3_600;
-const SECONDS_IN_A_MONTH = 730 * 3_600;
 
 const bounds = z.object({ lower: z.number(), upper: z.number() });
 const bytes = z.record(z.enum(METERED_KINDS), z.number());
