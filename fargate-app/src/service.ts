@@ -7,6 +7,7 @@ import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { ApiTokens, type TokenSource } from "./authentication/api-tokens.ts";
 import type { ServiceTasksOptions } from "./ecs/service-tasks.ts";
+import { taskIdOf } from "./ecs/task-id.ts";
 import { type ThisTask, thisTask } from "./ecs/this-task.ts";
 import { HotSpots } from "./hot-spots/hot-spots.ts";
 import type { DocsAssets } from "./http/routes/docs/routes.ts";
@@ -114,7 +115,7 @@ async function startService(
     ownRegion?.poll(),
   ]);
   const metrics = new Metrics();
-  const id = task.arn === undefined ? hostname() : task.arn.slice(task.arn.lastIndexOf("/") + 1);
+  const id = task.arn === undefined ? hostname() : taskIdOf(task.arn);
   const changes = new Changes();
   const { startTimeout } = settings;
   const files = await RoutedFiles.open(current.table, {

@@ -9,6 +9,7 @@ import { AWS_CLIENT_OPTIONS } from "../aws-client.ts";
 import { taskStatusSchema } from "../status/document.ts";
 import type { TaskRecord } from "../status/merge.ts";
 import type { ServiceTasks } from "../status/service-watch.ts";
+import { taskIdOf } from "./task-id.ts";
 
 export interface ServiceTasksOptions {
   readonly cluster: string;
@@ -73,7 +74,7 @@ export function serviceTasks({ cluster, family, port }: ServiceTasksOptions): Se
 
 function recordOf(task: z.infer<typeof taskSchema>, port: number): TaskRecord {
   return {
-    id: idOf(task.taskArn),
+    id: taskIdOf(task.taskArn),
     zone: task.availabilityZone,
     status: task.lastStatus,
     deployment: task.startedBy,
@@ -95,8 +96,4 @@ function addressOf({ containers }: z.infer<typeof taskSchema>, port: number): Ta
     }
   }
   return undefined;
-}
-
-function idOf(taskArn: string): string {
-  return taskArn.slice(taskArn.lastIndexOf("/") + 1);
 }

@@ -57,7 +57,7 @@ export function notePeer(known: Known, peer: RegionRole, begunAt: number): Known
 }
 
 /** What the own region shows of the replication of its file system. */
-export interface SourceState {
+interface SourceState {
   /** The own file system is the source, and the replication is not being ended. */
   readonly isSource: boolean;
   /** Milliseconds since the replica was complete; undefined before it is for the first time: nobody can take over. */

@@ -14,7 +14,7 @@ const STEPS = 154;
 export type LatencyCounts = Readonly<Record<number, number>>;
 
 /** The step that a duration in milliseconds belongs to. */
-export function stepOf(milliseconds: number): number {
+function stepOf(milliseconds: number): number {
   if (milliseconds <= FIRST) return 0;
   return Math.min(STEPS - 1, Math.ceil(Math.log(milliseconds / FIRST) / Math.log(FACTOR)));
 }

@@ -8,7 +8,7 @@ export class Changes {
   /** A target that is probed again and again while it is away has not changed. */
   note(target: string, state: string, reason?: string): void {
     if (state === "probing" || this.#states.get(target) === state) return;
-    if (state === REMOVED) this.#states.delete(target);
+    if (state === "removed") this.#states.delete(target);
     else this.#states.set(target, state);
     this.#changes.push({ time: Date.now(), target, state, ...(reason && { reason }) });
     if (this.#changes.length > MAX_CHANGES) this.#changes.shift();
@@ -19,6 +19,3 @@ export class Changes {
     return this.#changes;
   }
 }
-
-/** No longer in the mount table. */
-export const REMOVED = "removed";
