@@ -15,11 +15,14 @@ import { type ControlPlane, startControlPlane } from "../../local/control-plane/
 import { API_TOKEN_SECRET_ID } from "../../local/environments.ts";
 import { putToken, withTokenSecret } from "../support/api-token.ts";
 import {
+  BROWSERS,
   chromiumProgram,
   expectAccessible,
+  expectSuitable,
   type OpenPage,
   openBrowser,
   openPage,
+  optionsOf,
   screenshot,
 } from "../support/browser.ts";
 import { describeRequiring } from "../support/requirements.ts";
@@ -629,26 +632,19 @@ describeRequiring([chromiumProgram], "the file browser in a browser", ([command]
     });
   });
 
-  test.each([
-    { locale: "ja-JP", lang: "ja", upload: "ファイルをアップロード", colorScheme: "light" as const, width: 1_280 },
-    { locale: "en-GB", lang: "en", upload: "Upload files", colorScheme: "dark" as const, width: 1_280 },
-    { locale: "fr-FR", lang: "en", upload: "Upload files", colorScheme: "dark" as const, width: 390 },
-    { locale: "ja-JP", lang: "ja", upload: "ファイルをアップロード", colorScheme: "light" as const, width: 390 },
-  ])("a browser of $locale, $colorScheme, $width pixels wide", async ({ locale, lang, upload, colorScheme, width }) => {
+  const upload = { ja: "ファイルをアップロード", en: "Upload files" };
+  test.each(BROWSERS)("a browser of $locale, $colorScheme, $width pixels wide", async (visitor) => {
     await mkdir(join(data, "2026/reports"), { recursive: true });
     await mkdir(join(data, "2026/年次報告"), { recursive: true });
     await put("2026/notes.txt", "notes\n");
     await put("2026/measurements.csv", "1,2,3\n".repeat(40_000));
     await put("2026/a name that is long enough to need more than one line on a phone, and says little.txt");
     await put("2026/図.png", Buffer.alloc(345_678));
-    const options = { locale, colorScheme, viewport: { width, height: 844 } };
-    const { page, complaints, close } = await open("/files/2026/", options);
-    await page.getByLabel(upload).waitFor({ ...SLOW, state: "attached" });
+    const { lang, colorScheme, width } = visitor;
+    const { page, complaints, close } = await open("/files/2026/", optionsOf(visitor));
+    await page.getByLabel(upload[lang]).waitFor({ ...SLOW, state: "attached" });
     await row(page, "notes.txt").waitFor(SLOW);
-    expect(await page.locator("html").getAttribute("lang")).toBe(lang);
-    // Nothing is wider than the screen.
-    expect(await page.locator("html").evaluate(({ scrollWidth }) => scrollWidth)).toBeLessThanOrEqual(width);
-    await expectAccessible(page);
+    await expectSuitable(page, visitor);
     await screenshot(page, `files-${lang}-${colorScheme}-${width}`);
     expect(unexpected(complaints)).toEqual([]);
     await close();

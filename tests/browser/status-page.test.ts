@@ -5,7 +5,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { filePath } from "../../fargate-app/src/routing/path.ts";
 import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { type Stack, type StackOptions, startStack } from "../../local/stack.ts";
-import { chromiumProgram, expectAccessible, openBrowser, openPage, screenshot } from "../support/browser.ts";
+import {
+  BROWSERS,
+  chromiumProgram,
+  expectAccessible,
+  expectSuitable,
+  openBrowser,
+  openPage,
+  optionsOf,
+  screenshot,
+} from "../support/browser.ts";
 import { describeRequiring } from "../support/requirements.ts";
 
 const TASKS = 3;
@@ -129,30 +138,17 @@ describeRequiring([chromiumProgram], "the status page in a browser", ([command])
       await close();
     });
 
-    test.each([
-      { locale: "ja-JP", lang: "ja", heading: "マウントターゲット", colorScheme: "light" as const, width: 1_280 },
-      { locale: "en-GB", lang: "en", heading: "Mount targets", colorScheme: "dark" as const, width: 1_280 },
-      { locale: "fr-FR", lang: "en", heading: "Mount targets", colorScheme: "dark" as const, width: 390 },
-      { locale: "ja-JP", lang: "ja", heading: "マウントターゲット", colorScheme: "light" as const, width: 390 },
-    ])(
-      "a browser of $locale, $colorScheme, $width pixels wide",
-      async ({ locale, lang, heading, colorScheme, width }) => {
-        const { page, complaints, close } = await openPage(browser, stack.url, {
-          locale,
-          colorScheme,
-          viewport: { width, height: 844 },
-        });
-        await page.getByRole("heading", { name: heading, exact: true }).waitFor();
-        await page.locator(".chart").first().waitFor();
-        expect(await page.locator("html").getAttribute("lang")).toBe(lang);
-        // Nothing is wider than the screen.
-        expect(await page.locator("html").evaluate(({ scrollWidth }) => scrollWidth)).toBeLessThanOrEqual(width);
-        await expectAccessible(page);
-        await screenshot(page, `${lang}-${colorScheme}-${width}`);
-        expect(complaints).toEqual([]);
-        await close();
-      },
-    );
+    const heading = { ja: "マウントターゲット", en: "Mount targets" };
+    test.each(BROWSERS)("a browser of $locale, $colorScheme, $width pixels wide", async (visitor) => {
+      const { lang, colorScheme, width } = visitor;
+      const { page, complaints, close } = await openPage(browser, stack.url, optionsOf(visitor));
+      await page.getByRole("heading", { name: heading[lang], exact: true }).waitFor();
+      await page.locator(".chart").first().waitFor();
+      await expectSuitable(page, visitor);
+      await screenshot(page, `${lang}-${colorScheme}-${width}`);
+      expect(complaints).toEqual([]);
+      await close();
+    });
 
     test("the language can be chosen", async () => {
       const { page, close } = await openPage(browser, stack.url);

@@ -44,6 +44,25 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
   return { page, complaints, requests, close: () => context.close() };
 }
 
+/** Browsers of different people, and the language that they get. */
+export const BROWSERS = [
+  { locale: "ja-JP", lang: "ja", colorScheme: "light", width: 1_280 },
+  { locale: "en-GB", lang: "en", colorScheme: "dark", width: 1_280 },
+  { locale: "fr-FR", lang: "en", colorScheme: "dark", width: 390 },
+  { locale: "ja-JP", lang: "ja", colorScheme: "light", width: 390 },
+] as const;
+
+export function optionsOf({ locale, colorScheme, width }: (typeof BROWSERS)[number]): BrowserContextOptions {
+  return { locale, colorScheme, viewport: { width, height: 844 } };
+}
+
+/** Fails where a page is not in the language of the browser, is wider than its screen, or breaks a rule of axe. */
+export async function expectSuitable(page: Page, { lang, width }: (typeof BROWSERS)[number]): Promise<void> {
+  expect(await page.locator("html").getAttribute("lang")).toBe(lang);
+  expect(await page.locator("html").evaluate(({ scrollWidth }) => scrollWidth)).toBeLessThanOrEqual(width);
+  await expectAccessible(page);
+}
+
 export function screenshot(page: Page, name: string): Promise<Buffer> {
   return page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
 }
