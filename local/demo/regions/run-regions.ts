@@ -1,7 +1,6 @@
 /** The demo of two regions: one ends in mid-flow, the other one takes over, and gives back. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { DescribeReplicationConfigurationsCommand, EFSClient } from "@aws-sdk/client-efs";
-import { OSAKA } from "../../account.ts";
+import { z } from "zod";
 import type { LogSink } from "../../logs/log-line.ts";
 import { startTwoRegions, type TwoRegions } from "../../regions/two-regions.ts";
 import { count } from "../figures.ts";
@@ -150,19 +149,21 @@ async function firstWrite({ writes }: Clients, side: Side, from: number, signal:
   throw new Error(`The ${side} region took no write within ${FIRST_WRITE_TIMEOUT / 1000} s`);
 }
 
-/** When the last sync began that the replica's region knows to be finished, in milliseconds since 1970. */
+const replicationsSchema = z.object({
+  Replications: z.tuple([
+    z.object({
+      // Seconds since 1970.
+      Destinations: z.tuple([z.object({ LastReplicatedTimestamp: z.number() })]),
+    }),
+  ]),
+});
+
+/**
+ * When the last sync began that the replica's region knows to be finished, in milliseconds since 1970 (EFS,
+ * DescribeReplicationConfigurations). Asked without the SDK: every demo would load it at its start.
+ */
 async function lastReplicated(awsUrl: string): Promise<number> {
-  const efs = new EFSClient({
-    endpoint: awsUrl,
-    region: OSAKA.region,
-    credentials: { accessKeyId: "DEMO", secretAccessKey: "local" },
-  });
-  try {
-    const { Replications } = await efs.send(new DescribeReplicationConfigurationsCommand({}));
-    const timestamp = Replications?.[0]?.Destinations?.[0]?.LastReplicatedTimestamp;
-    if (timestamp === undefined) throw new Error("Nothing was replicated");
-    return timestamp.getTime();
-  } finally {
-    efs.destroy();
-  }
+  const response = await fetch(`${awsUrl}/2015-02-01/file-systems/replication-configurations`);
+  const { Replications } = replicationsSchema.parse(await response.json());
+  return Replications[0].Destinations[0].LastReplicatedTimestamp * 1_000;
 }
