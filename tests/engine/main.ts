@@ -12,7 +12,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
-import { CommandError, type EngineEvent, LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
+import { CommandError, type EngineEvent, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { parse } from "yaml";
 import { z } from "zod";
 import { PROJECT } from "../../config.ts";
@@ -30,8 +30,8 @@ import {
 import { CONFIGURATIONS } from "../infra/configurations.ts";
 import { EngineMissingError, findEngine } from "./engine.ts";
 import { asVersion01, lostResources } from "./former-names.ts";
+import { newStack, OFFLINE_ACCOUNT } from "./new-stack.ts";
 import { report, type Step, WIDTH, watch } from "./outcome.ts";
-import { runProgram } from "./program.ts";
 import { makeProject } from "./project.ts";
 import { liveInTwoRegions } from "./two-regions.ts";
 
@@ -73,28 +73,10 @@ async function run(engine: string): Promise<void> {
   const efs = await startControlPlane({ state: accountAfterScaleOut(), mountTargetDeletionDelay: 100 });
   try {
     process.env.PATH = [project.plugins, engine, process.env.PATH].join(":");
-    const account = {
-      AWS_ENDPOINT_URL: efs.url,
-      AWS_ACCESS_KEY_ID: "offline",
-      AWS_SECRET_ACCESS_KEY: "offline",
-      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
-    };
+    const account = { AWS_ENDPOINT_URL: efs.url, ...OFFLINE_ACCOUNT };
     // The program looks for mount targets of an existing file system itself.
     Object.assign(process.env, account);
-    const stack = await LocalWorkspace.createStack(
-      { stackName: "dev", projectName: PROJECT, program: runProgram },
-      {
-        workDir: project.folder,
-        pulumiHome: project.home,
-        envVars: {
-          PULUMI_BACKEND_URL: project.backend,
-          PULUMI_CONFIG_PASSPHRASE: "offline",
-          PULUMI_SKIP_UPDATE_CHECK: "true",
-          PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-          ...account,
-        },
-      },
-    );
+    const stack = await newStack(project, "dev", account);
 
     await refuses(stack, "bad values", { minTasks: "many", taskCpu: "lots" }, [
       /minTasks = "many": must be/,

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { parseRegionRole, type RegionRole, serializeRegionRole } from "@efs-mount-autoscaling/mount-table";
-import { CommandError, LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
+import { CommandError, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { z } from "zod";
 import { endReplication, startReplication } from "../../components/replica.ts";
 import { PROJECT } from "../../config.ts";
@@ -14,8 +14,8 @@ import { type AwsState, emptyState } from "../../local/control-plane/state.ts";
 import { waitForState } from "../../local/control-plane/wait.ts";
 import { ACCOUNT_ID, create } from "../infra/aws-stand-in.ts";
 import { startTwoRegions, type TwoRegions } from "../support/regional-control-planes.ts";
+import { newStack, OFFLINE_ACCOUNT } from "./new-stack.ts";
 import { type Outcome, report, type Step, watch } from "./outcome.ts";
-import { runProgram } from "./program.ts";
 import type { Project } from "./project.ts";
 
 const TOKYO = "ap-northeast-1";
@@ -161,24 +161,11 @@ async function leavesNothing(region: Region, other: Region): Promise<void> {
 async function regionOf(project: Project, regions: TwoRegions, name: string, region: string): Promise<Region> {
   const controlPlane = regions.controlPlanes.get(region);
   if (controlPlane === undefined) throw new Error(`There is no ${region}`);
-  const stack = await LocalWorkspace.createStack(
-    { stackName: name, projectName: PROJECT, program: runProgram },
-    {
-      workDir: project.folder,
-      pulumiHome: project.home,
-      envVars: {
-        PULUMI_BACKEND_URL: project.backend,
-        PULUMI_CONFIG_PASSPHRASE: "offline",
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-        STAND_IN_REGION: region,
-        AWS_ENDPOINT_URL: regions.url,
-        AWS_ACCESS_KEY_ID: "offline",
-        AWS_SECRET_ACCESS_KEY: "offline",
-        AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
-      },
-    },
-  );
+  const stack = await newStack(project, name, {
+    STAND_IN_REGION: region,
+    AWS_ENDPOINT_URL: regions.url,
+    ...OFFLINE_ACCOUNT,
+  });
   await stack.setAllConfig({ "aws:region": { value: region }, ...asConfig(SMALL) });
   return { name, stack, controlPlane, fileSystem: { fileSystemId: fileSystemIn(region), region } };
 }
