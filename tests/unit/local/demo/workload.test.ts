@@ -58,7 +58,7 @@ test("files are deleted, and one that is not there is a failed request", async (
   await copyIn(all, files, { source, concurrency: 3, onFile: () => {} });
   const onFile = vi.fn();
   await remove(all, [...files.slice(5), { path: "never-written", bytes: 1 }], { concurrency: 3, onFile });
-  expect([...stored.keys()]).toEqual(files.slice(0, 5).map(({ path }) => path));
+  expect(new Set(stored.keys())).toEqual(new Set(files.slice(0, 5).map(({ path }) => path)));
   expect(onFile).toHaveBeenCalledTimes(16);
   expect(all.tally).toMatchObject({ requests: 36, failed: 1, failures: ["no never-written"] });
 });
