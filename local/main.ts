@@ -1,10 +1,11 @@
 /** `npm run local`: the whole system on this machine, until Ctrl-C. */
 import { once } from "node:events";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { describeArrived, type LogPipeline, NO_FLUENT_BIT, startLogPipeline } from "./firelens/log-pipeline.ts";
 import { isTrouble } from "./logs/log-level.ts";
 import { runProgram } from "./machine/program.ts";
 import { describeMonitorRun } from "./monitor-run.ts";
+import { practise } from "./regions/practice.ts";
 import { startStack } from "./stack.ts";
 
 interface Options {
@@ -13,6 +14,7 @@ interface Options {
   readonly threshold: number;
   readonly every: number;
   readonly logs: boolean;
+  readonly regions: "1" | "2";
 }
 
 await new Command("npm run local --")
@@ -22,13 +24,33 @@ await new Command("npm run local --")
   .option("--threshold <n>", "files after which a mount target is added", wholeNumber(0, 1_000_000), 100)
   .option("--every <seconds>", "how often the monitor counts", wholeNumber(1, 3_600), 10)
   .option("--logs", "print every log line, not only warnings and errors", false)
-  .action((options: Options) => runProgram((signal) => local(options, signal)))
+  .addOption(
+    new Option("--regions <n>", "2: a primary and its standby, to practise a failover on")
+      .choices(["1", "2"])
+      .default("1")
+      .conflicts(["port", "tasks", "threshold", "every"]),
+  )
+  .action((options: Options) =>
+    runProgram((signal) => (options.regions === "2" ? localRegions(options, signal) : local(options, signal))),
+  )
   .parseAsync();
 
-async function local({ port, tasks, threshold, every, logs }: Options, signal: AbortSignal): Promise<number> {
+async function localRegions({ logs }: Options, signal: AbortSignal): Promise<number> {
+  await practise({
+    input: process.stdin,
+    say: (text) => console.log(text),
+    log: (line) => {
+      if (logs) console.error(`${line.source}: ${line.text}`);
+    },
+    signal,
+  });
+  return 0;
+}
+
+async function local(options: Options, signal: AbortSignal): Promise<number> {
   const logPipeline = await startLogPipeline(() => {});
   try {
-    return await localWith(logPipeline, { port, tasks, threshold, every, logs }, signal);
+    return await localWith(logPipeline, options, signal);
   } finally {
     if (logPipeline !== undefined) console.log(describeArrived(await logPipeline.close()));
   }

@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { LogSink } from "../../logs/log-line.ts";
+import { runFailover } from "../../regions/failover.ts";
 import { startTwoRegions, type TwoRegions } from "../../regions/two-regions.ts";
 import { count } from "../figures.ts";
 import type { Screen } from "../screen.ts";
 import { Clients } from "./clients.ts";
-import { runFailover } from "./failover.ts";
 import { findLoss, findTwoWriters, olderThan, recoveryPoint, type Side, type Write } from "./ledger.ts";
 import type { RegionsResult } from "./result.ts";
 

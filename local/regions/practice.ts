@@ -1,0 +1,91 @@
+/** `npm run local -- --regions 2`: a pair of regions to practise a failover on. Whoever practises says which one is lost. */
+import { once } from "node:events";
+import { createInterface } from "node:readline/promises";
+import type { Readable } from "node:stream";
+import type { LogSink } from "../logs/log-line.ts";
+import { makeTemporaryDirectory } from "../machine/temporary-directory.ts";
+import { FAST_FLAGS, runFailover } from "./failover.ts";
+import { writeOutputs } from "./outputs.ts";
+import { startTwoRegions, type TwoRegions } from "./two-regions.ts";
+
+interface PracticeOptions {
+  /** Commands, a line each. */
+  readonly input: Readable;
+  readonly say: (text: string) => void;
+  readonly log: LogSink;
+  readonly signal: AbortSignal;
+}
+
+const SYNC_INTERVAL = 5_000;
+const DELETION_DELAY = 3_000;
+const ROLE_LEASE_SECONDS = 10;
+
+/** Runs until the signal is aborted, and stops everything it started. */
+export async function practise({ input, say, log, signal }: PracticeOptions): Promise<void> {
+  say("Starting two regions, and replicating Tokyo to Osaka");
+  const directory = await makeTemporaryDirectory("efs-mount-autoscaling-practice-");
+  try {
+    const regions = await startTwoRegions({
+      ...{ syncInterval: SYNC_INTERVAL, deletionDelay: DELETION_DELAY, roleLeaseSeconds: ROLE_LEASE_SECONDS },
+      ...{ log, signal },
+    });
+    try {
+      const roleLeaseSeconds = ROLE_LEASE_SECONDS;
+      await runFailover({ regions, parameters: ["failback"], roleLeaseSeconds, say, signal });
+      const flags = await writeOutputs(regions, { directory: directory.path, roleLeaseSeconds });
+      say(welcome(regions, directory.path, [...flags, ...FAST_FLAGS]));
+      await obey(regions, { input, say, signal });
+    } finally {
+      await regions.close();
+    }
+  } finally {
+    await directory.remove();
+  }
+}
+
+/** Carries out one command after the other, until the signal is aborted. */
+async function obey(
+  { home, standby }: TwoRegions,
+  { input, say, signal }: Pick<PracticeOptions, "input" | "say" | "signal">,
+): Promise<void> {
+  const regions = { tokyo: home, osaka: standby };
+  const lost = new Set<string>();
+  for await (const line of createInterface({ input, signal })) {
+    const [, verb, name] = /^\s*(lose|restore)\s+(tokyo|osaka)\s*$/.exec(line.toLowerCase()) ?? [];
+    if (name !== "tokyo" && name !== "osaka") {
+      say(COMMANDS);
+    } else if (lost.has(name) === (verb === "lose")) {
+      say(`${name} is ${verb === "lose" ? "lost already" : "there"}`);
+    } else if (verb === "lose") {
+      await regions[name].kill();
+      lost.add(name);
+      say(`${name} is lost: all of its processes have ended`);
+    } else {
+      say(`${name} starts again`);
+      await regions[name].start(signal);
+      lost.delete(name);
+      say(`${name} is back, with the files that it had`);
+    }
+  }
+  if (!signal.aborted) await once(signal, "abort");
+}
+
+const COMMANDS = `Type here: lose tokyo, restore tokyo, lose osaka or restore osaka. Ctrl-C stops everything.`;
+
+function welcome({ home, standby }: TwoRegions, directory: string, flags: readonly string[]): string {
+  return `
+Tokyo, the primary   ${home.url}
+Osaka, its standby   ${standby.url}
+
+You are the operator. In another terminal, in this folder:
+  cd ${process.cwd()}
+  export AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=local
+  failover() { npm run --silent failover -- ${flags.join(" ")} "$@"; }
+  failover status
+  curl -T README.md ${home.url}/files/hello.md
+  curl -i ${standby.url}/files/hello.md
+
+The outputs of both stacks are in ${directory}. docs/disaster-recovery.md says what to do when a region is lost.
+${COMMANDS}
+`;
+}
