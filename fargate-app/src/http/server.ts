@@ -23,6 +23,7 @@ import { pipelining } from "./plugins/pipelining.ts";
 import { problems, sendProblem } from "./plugins/problems.ts";
 import { protocolChecks } from "./plugins/protocol-checks.ts";
 import { rateLimit } from "./plugins/rate-limit.ts";
+import { replicaLag } from "./plugins/replica-lag.ts";
 import { securityHeaders } from "./plugins/security-headers.ts";
 import { twoRegions } from "./plugins/two-regions.ts";
 import { BROWSER_PAGE_URL, browserRoutes, wantsBrowserPage } from "./routes/browser/routes.ts";
@@ -102,6 +103,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const { maxConnections, maxMemory, maxEventLoopDelay, requestsPerMinute } = limits;
   app.register(inFlightResponses);
   app.register(connectionLimits, { maxConnections });
+  // Before anything refuses a request.
+  if (ownRegion !== undefined) app.register(replicaLag, { region: ownRegion });
   app.register(problems);
   app.register(observation, { metrics, accessLog });
   app.register(securityHeaders);
@@ -125,7 +128,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(docsRoutes, { loadAssets: options.loadDocsAssets });
   app.register(pageRoutes, { loadAssets: options.loadPageAssets });
   app.register(sessionRoutes, { tokens });
-  app.register(statusRoutes, { ...options.statusPage, files });
+  app.register(statusRoutes, { ...options.statusPage, files, hasRegion: ownRegion !== undefined });
   app.register(browserRoutes, { files });
   return app;
 }

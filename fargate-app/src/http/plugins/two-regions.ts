@@ -1,4 +1,4 @@
-/** What clients see of there being two regions: where to write, how old the replica is, and their own writes. */
+/** Reading one's own writes: a read that brings the token of a write waits for it, or is sent where it is. */
 import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import type { Region } from "../../region/region.ts";
@@ -12,19 +12,12 @@ export const WRITE_TOKEN_HEADER = "x-write-token";
 /** Of a read: the token of a write that it is to see. */
 const READ_AFTER_HEADER = "x-read-after";
 
-const LAG_HEADER = "x-replica-lag-seconds";
-
 interface TwoRegionsOptions {
   readonly region: Region;
 }
 
 export const twoRegions = fp<TwoRegionsOptions>(
   async (app, { region }) => {
-    app.addHook("onRequest", (_request, reply, done) => {
-      const { replicaLag } = region;
-      if (replicaLag !== undefined) reply.header(LAG_HEADER, Math.ceil(replicaLag / 1_000));
-      done();
-    });
     app.addHook("onRequest", async (request) => {
       const { [READ_AFTER_HEADER]: header } = request.headers;
       if (header !== undefined && isRead(request)) await readAfter(region, String(header), request.originalUrl);

@@ -2,8 +2,10 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { json } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { ApiTokens } from "../../../../fargate-app/src/authentication/api-tokens.ts";
 import type { Region } from "../../../../fargate-app/src/region/region.ts";
+import { memoryLog } from "../../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../../support/memory-server.ts";
 import { primaryRole, RegionWorld, standbyRole, startRegion } from "../../../support/region.ts";
 
@@ -20,9 +22,12 @@ afterEach(async () => {
   await server.close();
 });
 
-async function start(options: Parameters<typeof startRegion>[1] = {}): Promise<void> {
+async function start(
+  options: Parameters<typeof startRegion>[1] = {},
+  serverOptions: Parameters<typeof startMemoryServer>[1] = {},
+): Promise<void> {
   ({ region } = await startRegion(world, options));
-  server = await startMemoryServer(undefined, { ownRegion: region });
+  server = await startMemoryServer(undefined, { ownRegion: region, ...serverOptions });
 }
 
 async function become(document: RegionWorld["document"]): Promise<void> {
@@ -62,6 +67,22 @@ describe("a standby", () => {
       expect(Number(response.headers.get("x-replica-lag-seconds"))).toBeGreaterThanOrEqual(90);
       expect(Number(response.headers.get("x-replica-lag-seconds"))).toBeLessThan(100);
     }
+  });
+
+  test("says so also where it refuses a request", async () => {
+    region.stop();
+    await server.close();
+    const source = { name: "the test", load: async () => ["the-token-0123456789abcdefghijklmn"] };
+    const tokens = await ApiTokens.start(source, { refreshInterval: 60_000, log: memoryLog().log });
+    onTestFinished(() => tokens.stop());
+    await start({}, { tokens, limits: { requestsPerMinute: 2 } });
+    const statuses: number[] = [];
+    for (const headers of [{}, { authorization: "Bearer the-token-0123456789abcdefghijklmn" }, {}]) {
+      const response = await send("PUT", "/files/a", headers);
+      statuses.push(response.status);
+      expect(Number(response.headers.get("x-replica-lag-seconds"))).toBeGreaterThanOrEqual(90);
+    }
+    expect(statuses).toEqual([401, 403, 429]);
   });
 
   test("says nothing of a lag that is not known", async () => {
