@@ -70,6 +70,7 @@ export class Region {
   #lookedAtReplicaAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
+  #leaseEnd: NodeJS.Timeout | undefined;
   #polling: Promise<void> | undefined;
   #pollAgain = false;
 
@@ -86,6 +87,7 @@ export class Region {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#leaseEnd);
   }
 
   /** The newest that was read; undefined before the first. */
@@ -109,7 +111,7 @@ export class Region {
     return this.#refused;
   }
 
-  /** Calls the listener whenever the region may no longer write. */
+  /** Calls the listener whenever the region may no longer write: at the latest when its lease ends. */
   onLoss(listener: () => void): void {
     this.#lossListeners.add(listener);
   }
@@ -252,11 +254,16 @@ export class Region {
     }
   }
 
-  /** Takes up what is known. */
+  /** Takes up what is known, now and when the lease ends: no poll may succeed by then. */
   #renew(): void {
     const { role } = this.#known;
     const { verdict } = this;
     this.#lease = renewed(this.#lease, this.#known, verdict);
+    clearTimeout(this.#leaseEnd);
+    if ("until" in verdict && !this.#stopped) {
+      const rest = Math.ceil(verdict.until - performance.now());
+      this.#leaseEnd = setTimeout(() => this.#renew(), rest).unref();
+    }
     const now = `${role?.epoch} ${role?.role} ${"refusal" in verdict ? verdict.refusal : "writes"}`;
     if (now === this.#lastVerdict) return;
     this.#lastVerdict = now;

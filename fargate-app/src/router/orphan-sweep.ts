@@ -63,7 +63,7 @@ export class OrphanSweep {
 
   /** Ends a sweep in progress, where the file system may no longer be written to. */
   interrupt(): void {
-    this.#interrupted.abort();
+    this.#interrupted.abort(new Error("This region may not write any more"));
   }
 
   #schedule(delay: number): void {
@@ -74,19 +74,35 @@ export class OrphanSweep {
   }
 
   async #sweepIfDue(): Promise<void> {
-    const { interval, files, mayWrite, log } = this.#options;
-    if (mayWrite?.() === false) return;
+    const { interval, files, log } = this.#options;
+    if (!this.#mayWrite()) return;
     this.#interrupted = new AbortController();
     try {
       const before = await readClaim(files);
       if (before !== undefined && !isDue(before, interval)) return;
-      const own = await write(files, SWEEPING, before ?? "absent");
+      const own = await this.#claim(SWEEPING, before ?? "absent");
       if (own === undefined) return;
       await this.#sweep();
-      await write(files, SWEPT, own);
+      await this.#claim(SWEPT, own);
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
       log.warn({ err: error }, `The orphaned temporary files could not be removed: ${messageOf(error)}`);
+    }
+  }
+
+  #mayWrite(): boolean {
+    return this.#options.mayWrite?.() !== false;
+  }
+
+  /** @returns what to replace next, or undefined when another router was first, or nothing may be written any more. */
+  async #claim(state: string, when: WriteCondition): Promise<Pick<Claim, "etag"> | undefined> {
+    if (!this.#mayWrite()) return undefined;
+    try {
+      const { attributes } = await this.#options.files.writeFile(CLAIM, Buffer.from(state), when);
+      return { etag: etagOf(attributes) };
+    } catch (error) {
+      if (error instanceof PreconditionError) return undefined;
+      throw error;
     }
   }
 
@@ -126,21 +142,6 @@ async function readClaim(files: OrphanSweepOptions["files"]): Promise<Claim | un
     };
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-/** @returns what to replace next, or undefined when another router was first. */
-async function write(
-  files: OrphanSweepOptions["files"],
-  state: string,
-  when: WriteCondition,
-): Promise<Pick<Claim, "etag"> | undefined> {
-  try {
-    const { attributes } = await files.writeFile(CLAIM, Buffer.from(state), when);
-    return { etag: etagOf(attributes) };
-  } catch (error) {
-    if (error instanceof PreconditionError) return undefined;
     throw error;
   }
 }

@@ -32,3 +32,14 @@ test("a role that could not be read at the start is read again within a second o
   onTestFinished(() => region.stop());
   await expect.poll(() => region.verdict, { timeout: 20_000 }).toHaveProperty("until");
 });
+
+test("whoever writes on its own is told when the lease ends, also where no poll is answered any more", async () => {
+  const world = new RegionWorld();
+  world.document = primaryRole();
+  world.peerDocument = standbyRole();
+  const { region } = await startRegion(world, { lease: 300 });
+  onTestFinished(() => region.stop());
+  const verdicts: unknown[] = [];
+  region.onLoss(() => verdicts.push(region.verdict));
+  await expect.poll(() => verdicts, { timeout: 10_000 }).toEqual([{ refusal: "unconfirmed" }]);
+});

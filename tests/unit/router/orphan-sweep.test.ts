@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CLAIM, OrphanSweep, type OrphanSweepOptions } from "../../../fargate-app/src/router/orphan-sweep.ts";
 import { filePath } from "../../../fargate-app/src/routing/path.ts";
 import { MemoryFileSystem } from "../../support/memory-file-system.ts";
@@ -50,7 +50,11 @@ async function removeOrphans({ signal }: { signal?: AbortSignal | undefined }) {
 }
 
 /** A router that looks for the first time after this part of a day. */
-function startRouter(part: number, removal: OrphanSweepOptions["files"]["removeOrphans"] = removeOrphans): OrphanSweep {
+function startRouter(
+  part: number,
+  removal: OrphanSweepOptions["files"]["removeOrphans"] = removeOrphans,
+  mayWrite?: () => boolean,
+): OrphanSweep {
   vi.spyOn(Math, "random").mockReturnValueOnce(part);
   const files: OrphanSweepOptions["files"] = {
     openFile: async (path) => {
@@ -67,7 +71,7 @@ function startRouter(part: number, removal: OrphanSweepOptions["files"]["removeO
     },
     removeOrphans: removal,
   };
-  const router = new OrphanSweep({ interval: DAY, olderThan: DAY, files, log });
+  const router = new OrphanSweep({ interval: DAY, olderThan: DAY, files, log, ...(mayWrite && { mayWrite }) });
   routers.push(router);
   return router;
 }
@@ -125,6 +129,48 @@ test("a claim from the future holds up nobody", async () => {
   startRouter(0);
   await pass(HOUR);
   expect(sweeps).toHaveLength(1);
+});
+
+describe("a router that may not write", () => {
+  const claim = () => shared.open(`/${CLAIM}`).read(0, 100).toString();
+
+  test("does not even claim the sweep", async () => {
+    startRouter(0, removeOrphans, () => false);
+    await pass(2 * DAY);
+    expect(sweeps).toEqual([]);
+    expect(() => claim()).toThrow();
+  });
+
+  test("claims nothing when it lost that right while it read who sweeps", async () => {
+    let asked = 0;
+    startRouter(0, removeOrphans, () => {
+      asked += 1;
+      return asked < 2;
+    });
+    await pass(HOUR);
+    expect([asked, sweeps]).toEqual([2, []]);
+    expect(() => claim()).toThrow();
+  });
+
+  test("ends a sweep in progress when it is told, and does not say that it is done", async () => {
+    let writable = true;
+    const router = startRouter(0, removeOrphans, () => writable);
+    await pass(1000);
+    expect([running, claim()]).toEqual([1, "sweeping"]);
+    writable = false;
+    router.interrupt();
+    await pass(HOUR);
+    expect([running, claim()]).toEqual([0, "sweeping"]);
+  });
+
+  test("does not say that a sweep is done which ended after that", async () => {
+    let writable = true;
+    startRouter(0, removeOrphans, () => writable);
+    await pass(1000);
+    writable = false;
+    await pass(HOUR);
+    expect([running, claim()]).toEqual([0, "sweeping"]);
+  });
 });
 
 test("no client can name the claim", () => {
