@@ -8,6 +8,10 @@ export interface ConfiguredRole {
   readonly peerRegion: string;
   /** Where the other region's routers are. */
   readonly peerUrl: string;
+  /** Where a primary's routers confirm their role: the other region's parameter. Default: by their own region's replication. */
+  readonly peerParameterName?: string | undefined;
+  /** The URL of Systems Manager there. Default: the public one. */
+  readonly peerEndpoint?: string | undefined;
   /** The AWS profile that the stack uses. Default: the one of the environment. */
   readonly profile?: string | undefined;
 }
@@ -23,31 +27,64 @@ export interface ConfiguredRole {
  * @throws when the region has another role; the message says what to run first.
  */
 export async function followRole(configured: ConfiguredRole, before: ConfiguredRole): Promise<void> {
-  const { parameterName: Name, role, region, peerRegion, peerUrl, profile } = configured;
+  const {
+    parameterName: Name,
+    role,
+    region,
+    peerRegion,
+    peerUrl,
+    peerParameterName,
+    peerEndpoint,
+    profile,
+  } = configured;
   const [sdk, { z }] = await Promise.all([import("@aws-sdk/client-ssm"), import("zod")]);
   const ssm = new sdk.SSMClient({ region, ...(profile === undefined ? {} : { profile }) });
   const schema = z.looseObject({
     role: z.string(),
-    peer: z.looseObject({ url: z.string().optional() }),
+    peer: z.looseObject({
+      region: z.string(),
+      url: z.string().optional(),
+      parameter_name: z.string().optional(),
+      endpoint: z.string().optional(),
+    }),
     changed_at: z.iso.datetime(),
   });
+  const read = async (name: string) => {
+    const { Parameter } = await ssm.send(new sdk.GetParameterCommand({ Name: name }));
+    return { document: schema.parse(JSON.parse(Parameter?.Value ?? "")), version: Parameter?.Version };
+  };
   try {
-    const { Parameter } = await ssm.send(new sdk.GetParameterCommand({ Name }));
-    const document = schema.parse(JSON.parse(Parameter?.Value ?? ""));
+    let { document, version } = await read(Name);
     if (role !== before.role && role !== document.role) {
       throw new Error(
         `role is ${role}, but ${region} is ${document.role}: change the roles first, with npm run failover -- ${role === "primary" ? "promote" : "failback"}`,
       );
     }
+    const named = { region: peerRegion, url: peerUrl, parameter_name: peerParameterName, endpoint: peerEndpoint };
     const { peer } = document;
-    if (peer.region === peerRegion && peer.url === peerUrl) return;
-    const next = {
-      ...document,
-      peer: { ...peer, region: peerRegion, url: peerUrl },
-      // Routers take a document for stale that is older than the one they have, whosever clock is wrong.
-      changed_at: new Date(Math.max(Date.now(), Date.parse(document.changed_at) + 1)).toISOString(),
-    };
-    await ssm.send(new sdk.PutParameterCommand({ Name, Value: JSON.stringify(next), Overwrite: true }));
+    const isNamed =
+      peer.region === named.region &&
+      peer.url === named.url &&
+      peer.parameter_name === named.parameter_name &&
+      peer.endpoint === named.endpoint;
+    if (isNamed) return;
+    // Routers take a document for stale that is older than the one they have, whosever clock is wrong.
+    let changedAt = Date.now();
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      changedAt = Math.max(changedAt, Date.parse(document.changed_at)) + 1;
+      const next = {
+        ...document,
+        peer: { ...document.peer, ...named },
+        changed_at: new Date(changedAt).toISOString(),
+      };
+      const put = new sdk.PutParameterCommand({ Name, Value: JSON.stringify(next), Overwrite: true });
+      const { Version } = await ssm.send(put);
+      if (Version === undefined || version === undefined || Version === version + 1) return;
+      // Parameter Store has no condition on writes. What the failover program wrote in between is newer, and comes back.
+      ({ document } = await read(`${Name}:${Version - 1}`));
+      version = Version;
+    }
+    throw new Error(`${Name} is written again and again: run pulumi up again when the failover program has ended`);
   } finally {
     ssm.destroy();
   }

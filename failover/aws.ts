@@ -26,6 +26,7 @@ import {
   type RegionRole,
   RegionRoleError,
   serializeRegionRole,
+  supersedes,
 } from "@efs-mount-autoscaling/mount-table";
 import { type Action, type FileSystemState, otherSide, type ReplicationView, SIDES, type Side } from "./observation.ts";
 import { isFenced, withFence, withoutFence } from "./policy.ts";
@@ -218,6 +219,8 @@ async function act(clients: Readonly<Record<Side, Clients>>, action: Action, reg
 /** Parameter Store has no condition on writes: the version tells whether somebody else has written in between. */
 async function writeRole(ssm: SSMClient, name: string, role: RegionRole): Promise<void> {
   const { Parameter } = await ssm.send(new GetParameterCommand({ Name: name }), deadline());
+  if (Parameter?.Value !== undefined && !supersedes(role, parseRegionRole(Parameter.Value)))
+    throw writtenByOthers(name);
   const command = new PutParameterCommand({
     Name: name,
     Value: serializeRegionRole(role),
@@ -225,11 +228,13 @@ async function writeRole(ssm: SSMClient, name: string, role: RegionRole): Promis
     Overwrite: true,
   });
   const { Version } = await ssm.send(command, deadline());
-  if (Version !== undefined && Version !== (Parameter?.Version ?? 0) + 1) {
-    throw new FailoverError(
-      `Somebody else has written the role in ${name}, too: find out who, and run the command again`,
-    );
-  }
+  if (Version !== undefined && Version !== (Parameter?.Version ?? 0) + 1) throw writtenByOthers(name);
+}
+
+function writtenByOthers(name: string): FailoverError {
+  return new FailoverError(
+    `Somebody else has written the role in ${name}, too: find out who, and run the command again`,
+  );
 }
 
 async function unfence(efs: EFSClient, fileSystemId: string): Promise<void> {

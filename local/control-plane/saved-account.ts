@@ -56,6 +56,7 @@ const parameter = z.object({
   value: z.string(),
   version: z.number(),
   lastModifiedDate: z.coerce.date(),
+  previousValue: z.string().exactOptional(),
 }) satisfies z.ZodType<Parameter>;
 
 const savedSchema = z.object({

@@ -17,10 +17,10 @@ const { query, command } = operationsOf(invalid);
 const getParameter = query(
   z.object({ Name: z.string(), WithDecryption: z.boolean().default(false) }),
   (state, { Name, WithDecryption }) => {
-    const name = parameterName(Name);
+    const { name, version } = parseName(Name);
     const parameter = state.parameters.find((one) => one.name === name);
     if (parameter === undefined) throw new AwsError("ParameterNotFound", 400, `Parameter ${Name} not found.`);
-    return { Parameter: describe(state, parameter, WithDecryption) };
+    return { Parameter: describe(state, ofVersion(parameter, version), WithDecryption) };
   },
 );
 
@@ -52,7 +52,10 @@ const putParameter = command(
     if (type === undefined) throw invalid("A parameter type is required when you create a parameter.");
     const tier = chooseTier(Tier, Value, before);
     const version = (before?.version ?? 0) + 1;
-    const parameter: Parameter = { name: Name, type, tier, value: Value, version, lastModifiedDate: now };
+    const parameter: Parameter = {
+      ...{ name: Name, type, tier, value: Value, version, lastModifiedDate: now },
+      ...(before && { previousValue: before.value }),
+    };
     return {
       state: { ...state, parameters: [...state.parameters.filter((one) => one.name !== Name), parameter] },
       output: { Version: version, Tier: tier },
@@ -63,10 +66,20 @@ const putParameter = command(
 /** Parameter Store's operations by their API names. */
 export const ssm = { GetParameter: getParameter, PutParameter: putParameter };
 
-/** GetParameter takes a name or an ARN. */
-function parameterName(nameOrArn: string): string {
-  const arn = /^arn:[^:]+:ssm:[^:]*:[^:]*:parameter(\/.+)$/.exec(nameOrArn);
-  return arn?.[1] ?? nameOrArn;
+/** GetParameter takes a name or an ARN, and either with a version after a colon. */
+function parseName(nameOrArn: string): { readonly name: string; readonly version: number | undefined } {
+  const [, name = nameOrArn, version] =
+    /^(?:arn:[^:]+:ssm:[^:]*:[^:]*:parameter)?([^:]+)(?::(\d+))?$/.exec(nameOrArn) ?? [];
+  return { name, version: version === undefined ? undefined : Number(version) };
+}
+
+function ofVersion(parameter: Parameter, version = parameter.version): Parameter {
+  if (version === parameter.version) return parameter;
+  if (version !== parameter.version - 1 || parameter.previousValue === undefined) {
+    const message = `Systems Manager could not find version ${version} of ${parameter.name}.`;
+    throw new AwsError("ParameterVersionNotFound", 400, message);
+  }
+  return { ...parameter, version, value: parameter.previousValue };
 }
 
 function chooseTier(

@@ -109,6 +109,8 @@ export interface Parameter {
   readonly value: string;
   readonly version: number;
   readonly lastModifiedDate: Date;
+  /** The value of the version before. AWS keeps a hundred of them. */
+  readonly previousValue?: string;
 }
 
 export interface Secret {

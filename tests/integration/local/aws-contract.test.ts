@@ -167,6 +167,14 @@ describeEachAws("the contract of AWS", (start) => {
       expect(await get({ Name: first?.ARN })).toMatchObject({ Value: "2", Version: 2, Type: "String" });
     });
 
+    test("a version before the last one can still be read, and one that is not there is an error", async () => {
+      await put({ Value: "one", Type: "String" });
+      await put({ Value: "two", Overwrite: true });
+      expect(await get({ Name: `${PARAMETER}:1` })).toMatchObject({ Value: "one", Version: 1 });
+      expect(await get({ Name: `${PARAMETER}:2` })).toMatchObject({ Value: "two", Version: 2 });
+      await expect(get({ Name: `${PARAMETER}:3` })).rejects.toThrow(ssm.ParameterVersionNotFound);
+    });
+
     test("a secure string is readable only with decryption", async () => {
       await put({ Value: "secret", Type: "SecureString" });
       expect((await get())?.Value).not.toBe("secret");
