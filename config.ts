@@ -129,6 +129,7 @@ function optionalObject<T extends z.ZodType>(shape: T, allowed: string) {
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/;
 const REGION_NAME = "an AWS region such as ap-northeast-3";
 const DOMAIN_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/;
+const VPC_ID = /^vpc-[0-9a-f]+$/;
 const FILE_SYSTEM_ID = /^fs-[0-9a-f]+$/;
 const KMS_KEY_ARN = /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[A-Za-z0-9-]+$/;
 
@@ -181,10 +182,21 @@ const keys = z.object({
       region: z.string().regex(REGION),
       url: z.url({ protocol: /^https?$/ }),
       fileSystemId: z.string().regex(FILE_SYSTEM_ID),
+      regionParameterName: z.string().startsWith("/").optional(),
+      vpcId: z.string().regex(VPC_ID).optional(),
+      vpcCidr: range.optional(),
+      ssmEndpoint: z.url({ protocol: /^https$/ }).optional(),
+      peeringConnectionId: z
+        .string()
+        .regex(/^pcx-[0-9a-f]+$/)
+        .optional(),
     }),
     'an object such as {"region":"ap-northeast-3","url":"https://files.example.com","fileSystemId":"fs-0123abcd"}',
   ).describe(
-    "What there is in the other region, instead of peerStack: its region, and the outputs url and fileSystemId of its stack. Needed where that stack's state cannot be read.",
+    "What there is in the other region, instead of peerStack: the outputs region, url and fileSystemId of its stack, and where confirmRoleBy is peer also regionParameterName, vpcId, vpcCidr, ssmEndpoint and peeringConnectionId, without those that are none. Needed where that stack's state cannot be read.",
+  ),
+  confirmRoleBy: choice("peer", "peer", "replication").describe(
+    "By what a primary's routers confirm that no other primary was declared: by the other region's role (peer), or by the replication in their own region, by which a primary that is cut off may go on for an hour. A new VPC gets a peering connection for it.",
   ),
   replicaLagMinutes: wholeNumber(20, "minutes", 2, 1440).describe(
     "Minutes without a complete sync of the replica after which an alarm goes off, where role is set.",
@@ -193,7 +205,7 @@ const keys = z.object({
     "Seconds that a primary's routers take writes without having confirmed that it is still the primary, where role is set.",
   ),
 
-  vpcId: optionalText(/^vpc-[0-9a-f]+$/, "a VPC id such as vpc-0123abcd").describe(
+  vpcId: optionalText(VPC_ID, "a VPC id such as vpc-0123abcd").describe(
     "An existing VPC; empty for a new one. Needs privateSubnetIds.",
   ),
   privateSubnetIds: list(z.string().regex(/^subnet-[0-9a-f]+$/), "subnet ids such as subnet-0123abcd").describe(
@@ -477,6 +489,14 @@ const RULES: readonly {
     about: "peer",
     reads: ["role", "peer"],
     broken: ({ role, peer }) => (role === undefined && peer !== undefined ? "must be empty without role" : undefined),
+  },
+  {
+    about: "confirmRoleBy",
+    reads: ["role", "confirmRoleBy", "vpcId", "createVpcEndpoints"],
+    broken: ({ role, confirmRoleBy, vpcId, createVpcEndpoints }) =>
+      role !== undefined && confirmRoleBy === "peer" && vpcId !== undefined && createVpcEndpoints
+        ? "must be replication in an existing VPC with createVpcEndpoints: its endpoints lead to no other region"
+        : undefined,
   },
   ...(["sharedDomainName", "readDomainName"] as const).map((about) => ({
     about,

@@ -25,6 +25,7 @@ import { MountTargetSweeper } from "./components/mount-target-sweeper.ts";
 import { Network } from "./components/network.ts";
 import { refuseOtherPartitions } from "./components/partition.ts";
 import { findPeer } from "./components/peer.ts";
+import { PeerAccess } from "./components/peer-access.ts";
 import { RegionRole } from "./components/region-role.ts";
 import { RegionalDns } from "./components/regional-dns.ts";
 import { RestoreTest } from "./components/restore-test.ts";
@@ -61,16 +62,9 @@ const adopted =
         profile: aws.config.profile,
       });
 
-const peer = findPeer(config);
-const regionRole =
-  config.role === undefined || peer === undefined
-    ? undefined
-    : new RegionRole("region-role", {
-        parameterName: roleParameterName(config),
-        role: config.role,
-        peer,
-        profile: aws.config.profile,
-      });
+const peer = await findPeer(config);
+/** Whether the routers need a way of their own to the other region. */
+const isPeered = config.vpcId === undefined && peer !== undefined && config.confirmRoleBy === "peer";
 
 const roles = new Roles("roles", { maintenance: config.maintenance });
 
@@ -107,10 +101,37 @@ const vpcEndpoints = config.createVpcEndpoints
       maintenance: securityGroups.maintenance,
       scaleIn: needs.scaleIn,
       otherClients: config.vpcId === undefined ? undefined : network.cidrBlocks,
+      peerCidr: isPeered ? peer?.vpcCidr : undefined,
     })
   : undefined;
 /** Without these, tasks and function can connect to nothing. */
 const connections = [securityGroups, vpcEndpoints].filter((each) => each !== undefined);
+
+const peerAccess =
+  peer && config.confirmRoleBy === "peer"
+    ? new PeerAccess("peer-access", {
+        peer,
+        taskRole: roles.task,
+        network: isPeered
+          ? {
+              vpcId: network.vpcId,
+              cidrBlock: config.vpcCidr,
+              routeTableId: network.routeTableIds().apply(([id = ""]) => id),
+              taskSecurityGroupId: securityGroups.tasks.id,
+            }
+          : undefined,
+      })
+    : undefined;
+const regionRole =
+  config.role === undefined || peer === undefined
+    ? undefined
+    : new RegionRole("region-role", {
+        parameterName: roleParameterName(config),
+        role: config.role,
+        peer,
+        peerAccess,
+        profile: aws.config.profile,
+      });
 
 const storage = new FileStorage("file-storage", {
   subnets: network.subnets,
@@ -414,9 +435,14 @@ export const apiTokenSecret = apiToken?.secretArn ?? "none";
 export const fileSystemId = storage.fileSystemId;
 /** With `url` and `fileSystemId`, what the stack in the other region asks for. */
 export const { region } = aws.getRegionOutput();
-/** The parameter with the region's role, and how long a router's lease is. The failover program reads both. */
-export const regionParameterName = regionRole?.parameterName ?? "none";
+/** The parameter that has the region's role or will have it, and how long a router's lease is, for the failover program. */
+export const regionParameterName = regionRole?.parameterName ?? roleParameterName(config);
 export const roleLeaseSeconds = config.roleLeaseSeconds;
+/** How the routers of the other region reach this region's role. */
+export const vpcId = network.vpcId;
+export const vpcCidr = network.cidrBlock;
+export const ssmEndpoint = vpcEndpoints?.ssmEndpoint ?? "none";
+export const peeringConnectionId = peerAccess?.peeringConnectionId ?? "none";
 /** The IAM policy that operators need in this region to fail over. */
 export const failoverPolicyDocument = regionRole
   ? failoverPolicy({ parameterArn: regionRole.parameterArn, fileSystemArn: storage.fileSystemArn })

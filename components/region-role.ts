@@ -2,6 +2,7 @@ import { nextEpoch, serializeRegionRole } from "@efs-mount-autoscaling/mount-tab
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { Peer } from "./peer.ts";
+import type { PeerAccess } from "./peer-access.ts";
 import { RoleFollower } from "./role-follower.ts";
 
 export interface RegionRoleArgs {
@@ -10,6 +11,8 @@ export interface RegionRoleArgs {
   /** What the region is at first. */
   readonly role: "primary" | "standby";
   readonly peer: Peer;
+  /** How routers read the other region's role. Default: they confirm theirs by their own region's replication. */
+  readonly peerAccess?: PeerAccess | undefined;
   /** The AWS profile that the stack uses. Default: the one of the environment. */
   readonly profile?: string | undefined;
 }
@@ -28,6 +31,8 @@ export class RegionRole extends pulumi.ComponentResource {
     super("efs-mount-autoscaling:index:RegionRole", name, {}, opts);
 
     const { region } = aws.getRegionOutput({}, { parent: this });
+    // Routers that cannot reach what their role names take no writes.
+    const dependsOn = args.peerAccess ?? [];
     const parameter = new aws.ssm.Parameter(
       name,
       {
@@ -36,7 +41,7 @@ export class RegionRole extends pulumi.ComponentResource {
         type: "String",
         value: firstRole(args, region),
       },
-      { parent: this, ignoreChanges: ["value"], deleteBeforeReplace: true },
+      { parent: this, dependsOn, ignoreChanges: ["value"], deleteBeforeReplace: true },
     );
     this.parameterName = parameter.name;
     this.parameterArn = parameter.arn;
@@ -48,9 +53,11 @@ export class RegionRole extends pulumi.ComponentResource {
         region,
         peerRegion: args.peer.region,
         peerUrl: args.peer.url,
+        peerParameterName: args.peerAccess?.parameterName,
+        peerEndpoint: args.peerAccess?.endpoint,
         profile: args.profile,
       },
-      { parent: this },
+      { parent: this, dependsOn },
     );
     this.role = follower.role;
 
@@ -59,13 +66,18 @@ export class RegionRole extends pulumi.ComponentResource {
 }
 
 /** Both begin with the primary's first epoch, so that a standby that never heard of it takes over at a later one. */
-function firstRole({ role, peer }: RegionRoleArgs, region: pulumi.Output<string>): pulumi.Output<string> {
-  return pulumi.all([region, peer.region, peer.url]).apply(([own, its, url]) =>
+function firstRole({ role, peer, peerAccess }: RegionRoleArgs, region: pulumi.Output<string>): pulumi.Output<string> {
+  return region.apply((own) =>
     serializeRegionRole({
       role,
-      epoch: role === "primary" ? nextEpoch(0, own, its) : nextEpoch(0, its, own),
+      epoch: role === "primary" ? nextEpoch(0, own, peer.region) : nextEpoch(0, peer.region, own),
       region: own,
-      peer: { region: its, url },
+      peer: {
+        region: peer.region,
+        url: peer.url,
+        ...(peerAccess && { parameter_name: peerAccess.parameterName }),
+        ...(peerAccess?.endpoint !== undefined && { endpoint: peerAccess.endpoint }),
+      },
       // The stacks are made in this order: the standby with its replica, then the primary's role.
       alone: false,
       takeovers: [],

@@ -2,9 +2,12 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { connect, HTTPS_PORT } from "./security-groups.ts";
 
+/** What has the parameters: the routers of another region read one, too. */
+const PARAMETER_SERVICE = "ssm";
+
 /** What the function and the tasks call, and what ECS calls for the tasks, from within the VPC. */
 const INTERFACE_SERVICES = [
-  "ssm",
+  PARAMETER_SERVICE,
   "ecs",
   "elasticfilesystem",
   "ec2",
@@ -62,6 +65,8 @@ export interface VpcEndpointsArgs {
    * endpoints, so in a VPC with other clients that is all of it. Default: nobody.
    */
   readonly otherClients?: pulumi.Output<string[]> | undefined;
+  /** The addresses of the VPC in the other region, whose routers read here what role this region has. Default: nobody. */
+  readonly peerCidr?: string | undefined;
 }
 
 /**
@@ -69,6 +74,8 @@ export interface VpcEndpointsArgs {
  * which the tasks' image layers are pulled, and where the monitor keeps its count.
  */
 export class VpcEndpoints extends pulumi.ComponentResource {
+  /** The URL of Systems Manager here, for who is not in the VPC, and reaches it. */
+  readonly ssmEndpoint: pulumi.Output<string>;
   readonly #name: string;
 
   constructor(name: string, args: VpcEndpointsArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -77,7 +84,12 @@ export class VpcEndpoints extends pulumi.ComponentResource {
 
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const securityGroup = this.#openToClients(args);
-    this.#createInterfaces(args, region, securityGroup);
+    const services = interfaceServices({ maintenance: args.maintenance !== undefined, scaleIn: args.scaleIn });
+    for (const service of services.filter((each) => each !== PARAMETER_SERVICE)) {
+      this.#createInterface(service, args, region, [securityGroup]);
+    }
+    const ssm = this.#createInterface(PARAMETER_SERVICE, args, region, [securityGroup, ...this.#openToPeer(args)]);
+    this.ssmEndpoint = ssm.dnsEntries.apply((entries) => `https://${regionalName(entries)}`);
     this.#createS3Gateway(args, region);
 
     this.registerOutputs();
@@ -110,23 +122,45 @@ export class VpcEndpoints extends pulumi.ComponentResource {
     );
   }
 
-  #createInterfaces(args: VpcEndpointsArgs, region: pulumi.Output<string>, group: aws.ec2.SecurityGroup): void {
-    const needs = { maintenance: args.maintenance !== undefined, scaleIn: args.scaleIn };
-    for (const service of interfaceServices(needs)) {
-      new aws.ec2.VpcEndpoint(
-        `${this.#name}-${service.replace(".", "-")}`,
-        {
-          vpcId: args.vpcId,
-          serviceName: pulumi.interpolate`com.amazonaws.${region}.${service}`,
-          vpcEndpointType: "Interface",
-          // Without alarms to see, every mount target stays: one Availability Zone does, and costs less.
-          subnetIds: service === ALARM_SERVICE ? args.subnetIds.slice(0, 1) : [...args.subnetIds],
-          securityGroupIds: [group.id],
-          privateDnsEnabled: true,
-        },
-        { parent: this },
-      );
-    }
+  /** A group of its own, for the one endpoint that the other region needs. */
+  #openToPeer({ vpcId, peerCidr }: VpcEndpointsArgs): aws.ec2.SecurityGroup[] {
+    if (peerCidr === undefined) return [];
+    const name = `${this.#name}-peer`;
+    const group = new aws.ec2.SecurityGroup(name, { vpcId, description: "The other region" }, { parent: this });
+    new aws.vpc.SecurityGroupIngressRule(
+      name,
+      {
+        securityGroupId: group.id,
+        description: "From the routers of the other region",
+        ipProtocol: "tcp",
+        fromPort: HTTPS_PORT,
+        toPort: HTTPS_PORT,
+        cidrIpv4: peerCidr,
+      },
+      { parent: this },
+    );
+    return [group];
+  }
+
+  #createInterface(
+    service: string,
+    { vpcId, subnetIds }: VpcEndpointsArgs,
+    region: pulumi.Output<string>,
+    groups: readonly aws.ec2.SecurityGroup[],
+  ): aws.ec2.VpcEndpoint {
+    return new aws.ec2.VpcEndpoint(
+      `${this.#name}-${service.replace(".", "-")}`,
+      {
+        vpcId,
+        serviceName: pulumi.interpolate`com.amazonaws.${region}.${service}`,
+        vpcEndpointType: "Interface",
+        // Without alarms to see, every mount target stays: one Availability Zone does, and costs less.
+        subnetIds: service === ALARM_SERVICE ? subnetIds.slice(0, 1) : [...subnetIds],
+        securityGroupIds: groups.map(({ id }) => id),
+        privateDnsEnabled: true,
+      },
+      { parent: this },
+    );
   }
 
   #createS3Gateway({ vpcId, routeTableIds, ...args }: VpcEndpointsArgs, region: pulumi.Output<string>): void {
@@ -162,4 +196,10 @@ export class VpcEndpoints extends pulumi.ComponentResource {
 /** The stack's own clients that there are, by name. */
 function clientsOf({ monitor, tasks, maintenance }: Pick<VpcEndpointsArgs, "monitor" | "tasks" | "maintenance">) {
   return Object.entries({ monitor, tasks, ...(maintenance && { maintenance }) });
+}
+
+/** An endpoint's own names are the regional one, and those of its zones, which have a zone more. The rest are private. */
+function regionalName(entries: readonly { readonly dnsName: string }[]): string {
+  const own = entries.map(({ dnsName }) => dnsName).filter((name) => name.endsWith(".vpce.amazonaws.com"));
+  return own.toSorted((a, b) => a.length - b.length)[0] ?? "";
 }

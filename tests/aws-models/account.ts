@@ -5,7 +5,7 @@ import {
   FILE_SYSTEM_IN_USE,
   type Properties,
 } from "../infra/aws-stand-in.ts";
-import { CONFIGURATIONS } from "../infra/configurations.ts";
+import { CONFIGURATIONS, PEER, PEERING_CONNECTION_ID } from "../infra/configurations.ts";
 import type { Call } from "./api-calls.ts";
 
 const { kmsKeyArn, certificateArn, domainName, hostedZoneId } = CONFIGURATIONS.everything;
@@ -44,6 +44,17 @@ export const ACCOUNT: readonly Call[] = [
   ),
   ...[existingFileSystemId, FILE_SYSTEM_IN_USE].map((id) =>
     existing(id, "efs", "CreateFileSystem", { CreationToken: id }, "FileSystemId"),
+  ),
+  {
+    ...existing(PEER.vpcId, "ec2", "CreateVpc", { CidrBlock: PEER.vpcCidr }, "Vpc.VpcId"),
+    region: PEER.region,
+  },
+  existing(
+    PEERING_CONNECTION_ID,
+    "ec2",
+    "CreateVpcPeeringConnection",
+    { VpcId: vpcId, PeerVpcId: PEER.vpcId, PeerRegion: PEER.region },
+    "VpcPeeringConnection.VpcPeeringConnectionId",
   ),
 ];
 

@@ -15,6 +15,8 @@ export interface Call {
   readonly resource: string;
   /** The service as botocore names it. Example: `elbv2`. */
   readonly service: string;
+  /** Default: the stack's. */
+  readonly region?: string;
   /** Example: `CreateTargetGroup`. */
   readonly operation: string;
   readonly parameters: Properties;
@@ -172,6 +174,7 @@ export const CALLS: Readonly<Record<string, Steps>> = {
     ec2("CreateRouteTable", "route-table", properties, "RouteTable.RouteTableId"),
   ],
   "aws:ec2/routeTableAssociation:RouteTableAssociation": same("ec2", "AssociateRouteTable"),
+  "aws:ec2/route:Route": same("ec2", "CreateRoute"),
   "aws:ec2/securityGroup:SecurityGroup": ({ properties: { GroupDescription, ...rest } }) => [
     ec2("CreateSecurityGroup", "security-group", { ...rest, Description: GroupDescription }, "GroupId"),
   ],
@@ -194,6 +197,22 @@ export const CALLS: Readonly<Record<string, Steps>> = {
   "aws:ec2/vpcEndpoint:VpcEndpoint": ({ properties }) => [
     ec2("CreateVpcEndpoint", "vpc-endpoint", properties, "VpcEndpoint.VpcEndpointId"),
   ],
+  "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": ({ properties }) => [
+    ec2(
+      "CreateVpcPeeringConnection",
+      "vpc-peering-connection",
+      properties,
+      "VpcPeeringConnection.VpcPeeringConnectionId",
+    ),
+  ],
+  "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter": ({ inputs }) => {
+    const region = String(inputs.region);
+    const id = inputs.vpcPeeringConnectionId;
+    return [
+      { service: "ec2", region, operation: "AcceptVpcPeeringConnection", parameters: { VpcPeeringConnectionId: id } },
+      { service: "ec2", region, operation: "CreateTags", parameters: { Resources: [id], Tags: tagList(inputs.tags) } },
+    ];
+  },
   "aws:ecr/lifecyclePolicy:LifecyclePolicy": ({ inputs }) => [
     {
       service: "ecr",

@@ -134,6 +134,7 @@ export const CLOUDFORMATION_TYPES: Readonly<Record<string, Translation>> = {
     },
     attributes: WITH_ARN,
   },
+  "aws:ec2/route:Route": { type: "AWS::EC2::Route" },
   "aws:ec2/routeTable:RouteTable": { type: "AWS::EC2::RouteTable", attributes: { id: "Ref" } },
   "aws:ec2/routeTableAssociation:RouteTableAssociation": { type: "AWS::EC2::SubnetRouteTableAssociation" },
   "aws:ec2/securityGroup:SecurityGroup": {
@@ -145,6 +146,23 @@ export const CLOUDFORMATION_TYPES: Readonly<Record<string, Translation>> = {
   "aws:ec2/subnet:Subnet": { type: "AWS::EC2::Subnet", attributes: { id: "Ref" } },
   "aws:ec2/vpc:Vpc": { type: "AWS::EC2::VPC", attributes: { id: "Ref" } },
   "aws:ec2/vpcEndpoint:VpcEndpoint": { type: "AWS::EC2::VPCEndpoint", attributes: { id: "Ref" } },
+  "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": {
+    type: "AWS::EC2::VPCPeeringConnection",
+    attributes: { id: "Ref" },
+  },
+  "aws:ec2/vpcPeeringConnectionAccepter:VpcPeeringConnectionAccepter": {
+    type: "AWS::EC2::VPCPeeringConnection",
+    partOf: {
+      type: "aws:ec2/vpcPeeringConnection:VpcPeeringConnection",
+      input: "vpcPeeringConnectionId",
+      output: "id",
+    },
+    leftOut: {
+      autoAccept: "CloudFormation accepts the connection as it makes it",
+      region: "where the other half is: CloudFormation has a stack in each region",
+      tags: "CloudFormation does not tag the other half; the service's model has the tags",
+    },
+  },
   "aws:ecr/lifecyclePolicy:LifecyclePolicy": {
     type: "AWS::ECR::Repository",
     partOf: { type: "aws:ecr/repository:Repository", input: "repository", output: "name" },

@@ -67,11 +67,11 @@ class Moto:
         self.clients = {}
         self.replacements = {}
 
-    def call(self, service, operation, parameters, gives):
+    def call(self, service, region, operation, parameters, gives):
         """@returns what moto has against the call, or None."""
-        if service not in self.clients:
-            self.clients[service] = SESSION.client(service, region_name=REGION)
-        client = self.clients[service]
+        if (service, region) not in self.clients:
+            self.clients[service, region] = SESSION.client(service, region_name=region)
+        client = self.clients[service, region]
         method = next(name for name, its in client.meta.method_to_api_mapping.items() if its == operation)
         try:
             response = getattr(client, method)(**self.replaced(parameters))
@@ -112,7 +112,7 @@ def judged(moto, call):
         "problems": constraints.problems,
         "values": constraints.values,
         "constraints": constraints.checked,
-        "moto": moto.call(service, operation, parameters, call["gives"]),
+        "moto": moto.call(service, call.get("region", REGION), operation, parameters, call["gives"]),
     }
 
 

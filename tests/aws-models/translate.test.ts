@@ -39,6 +39,7 @@ test("no input is lost on the way to the calls of AWS's APIs, but what Pulumi al
 
 /** The region is where a call goes, and not in it. */
 const READ_BY_PULUMI_ALONE = [
+  "autoAccept",
   "code",
   "forceDelete",
   "forceDestroy",

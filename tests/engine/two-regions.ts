@@ -23,9 +23,7 @@ const OSAKA = "ap-northeast-3";
 
 /** What makes a stack small: an operation of it takes a few seconds. */
 const SMALL = {
-  vpcId: "vpc-0e0e0e0e",
-  privateSubnetIds: '["subnet-0e0e0e01","subnet-0e0e0e02","subnet-0e0e0e03"]',
-  createVpcEndpoints: "false",
+  availabilityZoneCount: "2",
   logRouter: "false",
   apiToken: "false",
   rollout: "hot-reload",
@@ -66,7 +64,7 @@ export async function liveInTwoRegions(project: Project): Promise<void> {
 /** First the primary as it was with one region, then the standby with its replica, then the primary's role. */
 async function setUp(tokyo: Region, osaka: Region): Promise<void> {
   await up(tokyo, "up in Tokyo", {});
-  const standby = { role: "standby", peerStack: fullNameOf(tokyo), nameSuffix: "-osaka" };
+  const standby = { role: "standby", peerStack: fullNameOf(tokyo), nameSuffix: "-osaka", vpcCidr: "10.1.0.0/16" };
   await up(osaka, "up in Osaka, the standby", standby);
   const [replica] = replicationsOf(osaka);
   assert.deepEqual([replica?.source, replica?.destination], [tokyo.fileSystem, osaka.fileSystem]);
@@ -83,7 +81,36 @@ async function setUp(tokyo: Region, osaka: Region): Promise<void> {
     assert.deepEqual([document.role, document.epoch, document.region], [role, 1, region.fileSystem.region]);
     await unchanged(region, `up again in ${region.name}`);
   }
-  assert.equal(roleOf(tokyo).peer.url, (await osaka.stack.outputs()).url?.value);
+  for (const [region, other] of [
+    [tokyo, osaka],
+    [osaka, tokyo],
+  ] as const) {
+    const { url, regionParameterName, ssmEndpoint } = await other.stack.outputs();
+    const { peer } = roleOf(region);
+    assert.deepEqual(
+      [peer.url, peer.parameter_name, peer.endpoint],
+      [url?.value, regionParameterName?.value, ssmEndpoint?.value],
+      `The routers of ${region.name} know where ${other.name} has its role`,
+    );
+  }
+  await assertConnectedOnce(tokyo, osaka);
+}
+
+/** The stack that came second has made the connection, and both go through it. */
+async function assertConnectedOnce(tokyo: Region, osaka: Region): Promise<void> {
+  const [ofTokyo, ofOsaka] = await Promise.all([tokyo, osaka].map(({ stack }) => resourcesOf(stack)));
+  const made = [ofTokyo, ofOsaka].map((each) => each?.filter(({ type }) => type.endsWith(":VpcPeeringConnection")));
+  assert.deepEqual(
+    made.map((each) => each?.length),
+    [0, 1],
+  );
+  for (const resources of [ofTokyo, ofOsaka]) {
+    const routes = resources?.filter(({ type }) => type === "aws:ec2/route:Route") ?? [];
+    assert.deepEqual(
+      routes.map(({ outputs }) => outputs.vpcPeeringConnectionId),
+      [made[1]?.[0]?.id],
+    );
+  }
 }
 
 async function failOver(tokyo: Region, osaka: Region): Promise<void> {
@@ -315,13 +342,25 @@ function inUse({ controlPlane, fileSystem: { fileSystemId, region } }: Region): 
 
 /** What clients need comes after the first copy: they would find no directory to enter. */
 async function assertCopiedFirst(stack: Stack): Promise<void> {
-  const { deployment } = await stack.exportStack();
-  const resources = z
-    .array(z.object({ urn: z.string(), type: z.string(), dependencies: z.array(z.string()).default([]) }))
-    .parse(deployment.resources);
+  const resources = await resourcesOf(stack);
   const replica = resources.find(({ type }) => type.endsWith(":Replica"))?.urn ?? "";
   const after = resources.filter(({ type }) => /:(MountTarget|AccessPoint)$/.test(type));
   assert.equal(after.length, 3);
   for (const { urn, dependencies } of after)
     assert.ok(dependencies.includes(replica), `${urn} waits for the first copy`);
+}
+
+async function resourcesOf(stack: Stack) {
+  const { deployment } = await stack.exportStack();
+  return z
+    .array(
+      z.object({
+        urn: z.string(),
+        type: z.string(),
+        id: z.string().optional(),
+        dependencies: z.array(z.string()).default([]),
+        outputs: z.record(z.string(), z.unknown()).default({}),
+      }),
+    )
+    .parse(deployment.resources);
 }

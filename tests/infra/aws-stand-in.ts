@@ -73,6 +73,16 @@ const arn = (service: string, resource: string, region = REGION) =>
 
 const dnsNameOf = (fileSystemId: string) => `${fileSystemId}.efs.${REGION}.amazonaws.com`;
 
+/** In no order: a name in each zone, the regional one, and the private one. */
+const endpointNames = (id: string, serviceName: string) => {
+  const service = serviceName.split(".").slice(3).join(".");
+  return [
+    { dnsName: `${id}-${REGION}a.${service}.${REGION}.vpce.amazonaws.com`, hostedZoneId: "Z0E0E0E0E" },
+    { dnsName: `${service}.${REGION}.amazonaws.com`, hostedZoneId: "Z0E0E0E0F" },
+    { dnsName: `${id}.${service}.${REGION}.vpce.amazonaws.com`, hostedZoneId: "Z0E0E0E0E" },
+  ];
+};
+
 const ec2Resource = (kind: string, prefix: string) => ({
   id: ({ digits }: Made) => `${prefix}-${digits}`,
   arn: ({ digits }: Made) => arn("ec2", `${kind}/${prefix}-${digits}`),
@@ -90,8 +100,12 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   "aws:ec2/securityGroup:SecurityGroup": ec2Resource("security-group", "sg"),
   "aws:ec2/vpcEndpoint:VpcEndpoint": {
     ...ec2Resource("vpc-endpoint", "vpce"),
-    outputs: ({ digits }) => ({ prefixListId: `pl-${digits}` }),
+    outputs: ({ digits, inputs }) => ({
+      prefixListId: `pl-${digits}`,
+      dnsEntries: endpointNames(`vpce-${digits}-${digits.slice(0, 8)}`, String(inputs.serviceName)),
+    }),
   },
+  "aws:ec2/vpcPeeringConnection:VpcPeeringConnection": ec2Resource("vpc-peering-connection", "pcx"),
   "aws:efs/fileSystem:FileSystem": {
     id: ({ digits }) => `fs-${digits}`,
     arn: ({ digits }) => arn("elasticfilesystem", `file-system/fs-${digits}`),

@@ -1,3 +1,17 @@
+/** The outputs of the stack in the other region. */
+export const PEER = {
+  region: "ap-northeast-3",
+  url: "https://files.osaka.example.com",
+  fileSystemId: "fs-0a0a0a0a",
+  regionParameterName: "/efs-mount-autoscaling/region",
+  vpcId: "vpc-0a0a0a0a",
+  vpcCidr: "10.1.0.0/16",
+  ssmEndpoint: "https://vpce-0a0a0a0a-0a0a0a0a.ssm.ap-northeast-3.vpce.amazonaws.com",
+} as const;
+
+/** Where the other stack has made the connection. */
+export const PEERING_CONNECTION_ID = "pcx-0a0a0a0a";
+
 /** Configurations of the stack that between them make every resource it can have, by name. */
 export const CONFIGURATIONS = {
   defaults: {},
@@ -66,7 +80,7 @@ export const CONFIGURATIONS = {
   },
   "the primary of two regions": {
     role: "primary",
-    peer: '{"region":"ap-northeast-3","url":"https://files.osaka.example.com","fileSystemId":"fs-0a0a0a0a"}',
+    peer: JSON.stringify({ ...PEER, peeringConnectionId: PEERING_CONNECTION_ID }),
     certificateArn: "arn:aws:acm:ap-northeast-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
     domainName: "files.tokyo.example.com",
     hostedZoneId: "Z0123456789ABCDEFGHIJ",
@@ -78,7 +92,7 @@ export const CONFIGURATIONS = {
   },
   "the standby of two regions": {
     role: "standby",
-    peer: '{"region":"ap-northeast-3","url":"https://files.osaka.example.com","fileSystemId":"fs-0a0a0a0a"}',
+    peer: JSON.stringify(PEER),
     nameSuffix: "-standby",
     replicaLagMinutes: "30",
     roleLeaseSeconds: "60",

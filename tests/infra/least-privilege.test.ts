@@ -4,14 +4,20 @@
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ACCOUNT_ID, REGION } from "./aws-stand-in.ts";
-import { CONFIGURATIONS } from "./configurations.ts";
+import { CONFIGURATIONS, PEER } from "./configurations.ts";
 import { type IamRequest, iamRequestsOf, type StackArns } from "./iam-requests.ts";
 import { policiesOf, type Statement } from "./policies.ts";
 import { type RecordedCalls, recordCalls } from "./recorded-calls.ts";
 import { simulate } from "./simulate.ts";
 import { type Registered, registerStack } from "./stack.ts";
 
-type Role = "file-monitor" | "router-task" | "router-execution" | "maintenance-task" | "maintenance-execution";
+type Role =
+  | "file-monitor"
+  | "router-task"
+  | "peer-access-router-task"
+  | "router-execution"
+  | "maintenance-task"
+  | "maintenance-execution";
 
 /** What an AWS service does in a role's name: no bundle makes these calls, so no run records them. */
 interface ServiceCall {
@@ -114,6 +120,14 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
     requests: ({ regionParameter = "", fileSystem }) => [
       request("ssm:GetParameter", regionParameter),
       request("elasticfilesystem:DescribeReplicationConfigurations", fileSystem),
+    ],
+  },
+  {
+    role: "peer-access-router-task",
+    twoRegions: true,
+    reason: "it reads the other region's role: fargate-app/src/region/sources.ts makes this call",
+    requests: () => [
+      request("ssm:GetParameter", `arn:aws:ssm:${PEER.region}:${ACCOUNT_ID}:parameter${PEER.regionParameterName}`),
     ],
   },
   {

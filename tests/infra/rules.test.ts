@@ -49,6 +49,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   const scaleIn = (config.scaleIn ?? "off") !== "off";
   const maintenance = config.maintenance === "true";
   const peer = config.peer === undefined ? undefined : z.record(z.string(), z.string()).parse(JSON.parse(config.peer));
+  /** Whether routers read the other region's role over a peering connection. */
+  const isPeered = peer !== undefined && ownNetwork;
+  const peeringConnectionId = () => peer?.peeringConnectionId ?? one("VpcPeeringConnection").outputs.id;
   /** Names that both regions have. */
   const sharedNames = list(config.sharedDomainName).concat(list(config.readDomainName));
   /** What the file system had before: a mount target in the first zone, and one that a stack made. */
@@ -203,7 +206,18 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     });
 
     test("nothing can be reached from the internet, or leads there", () => {
-      for (const type of ["InternetGateway", "NatGateway", "Eip", "Route"]) expect(all(type), type).toEqual([]);
+      for (const type of ["InternetGateway", "NatGateway", "Eip"]) expect(all(type), type).toEqual([]);
+      expect(all("Route").map(({ inputs }) => inputs)).toEqual(
+        isPeered
+          ? [
+              {
+                routeTableId: one("RouteTable").outputs.id,
+                destinationCidrBlock: peer?.vpcCidr,
+                vpcPeeringConnectionId: peeringConnectionId(),
+              },
+            ]
+          : [],
+      );
       for (const { inputs } of all("Subnet")) expect(inputs.mapPublicIpOnLaunch).toBe(false);
       for (const { inputs } of all("LoadBalancer")) expect(inputs.internal).toBe(true);
       for (const { inputs } of all("Service")) {
@@ -235,6 +249,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           ...(inUse
             ? ["router-tasks", "file-monitor"].map((client) => `${client} > ${EXISTING_SECURITY_GROUP_ID}:2049`)
             : []),
+          ...(isPeered ? [`${peer?.vpcCidr} > vpc-endpoints-peer:443`] : []),
           // Private DNS leads all of an existing VPC to the endpoints.
           ...(endpoints && !ownNetwork ? EXISTING_VPC_CIDRS.map((cidr) => `${cidr} > vpc-endpoints:443`) : []),
         ].sort(),
@@ -253,6 +268,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
                 "file-monitor > s3:443",
               ]
             : ["router-tasks > 0.0.0.0/0:443", "file-monitor > 0.0.0.0/0:443"]),
+          ...(isPeered ? [`router-tasks > ${peer?.vpcCidr}:443`] : []),
           ...(maintenance ? ["maintenance > mount-targets:2049"] : []),
           ...(maintenance && endpoints ? ["maintenance > vpc-endpoints:443", "maintenance > s3:443"] : []),
           ...(maintenance && !endpoints ? ["maintenance > 0.0.0.0/0:443"] : []),
@@ -391,7 +407,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       if (peer === undefined) {
         for (const type of ["Replica", "RoleFollower"]) expect(all(type), type).toEqual([]);
         expect(all("Parameter").map(({ name: parameter }) => parameter)).toEqual(["monitor-status", "mount-table"]);
-        expect(outputs).toMatchObject({ regionParameterName: "none", failoverPolicyDocument: "none" });
+        // The stack that will be its standby asks for the name.
+        const regionParameterName = `/efs-mount-autoscaling${config.nameSuffix ?? ""}/region`;
+        expect(outputs).toMatchObject({ regionParameterName, failoverPolicyDocument: "none" });
         return;
       }
       const { inputs, outputs: made, ignoreChanges } = one("Parameter", "region-role");
@@ -403,7 +421,12 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         epoch,
         region: REGION,
         alone: false,
-        peer: { region: peer.region, url: peer.url },
+        peer: {
+          region: peer.region,
+          url: peer.url,
+          parameter_name: peer.regionParameterName,
+          endpoint: peer.ssmEndpoint,
+        },
       });
       expect(one("RoleFollower").inputs).toMatchObject({
         parameterName: made.name,
@@ -411,8 +434,57 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         region: REGION,
         peerRegion: peer.region,
         peerUrl: peer.url,
+        peerParameterName: peer.regionParameterName,
+        peerEndpoint: peer.ssmEndpoint,
       });
       expect(outputs).toMatchObject({ regionParameterName: made.name, region: REGION });
+    });
+
+    test("each stack puts out what the other one needs to read its role", () => {
+      const vpc = ownNetwork ? one("Vpc") : undefined;
+      expect(outputs).toMatchObject({
+        vpcId: vpc?.outputs.id ?? config.vpcId,
+        vpcCidr: vpc?.inputs.cidrBlock ?? EXISTING_VPC_CIDRS[0],
+      });
+      const { id } = endpoints ? one("VpcEndpoint", "vpc-endpoints-ssm").outputs : { id: undefined };
+      // The regional name: those of a zone are lost with it.
+      expect(outputs.ssmEndpoint).toMatch(
+        endpoints ? new RegExp(`^https://${id}-[0-9a-f]+\\.ssm\\.${REGION}\\.vpce\\.amazonaws\\.com$`) : /^none$/,
+      );
+      const [connection] = all("VpcPeeringConnection");
+      expect(outputs.peeringConnectionId).toBe(connection?.outputs.id ?? "none");
+    });
+
+    test("the stack that was deployed second connects the networks, and accepts that in the other region", () => {
+      const makes = isPeered && peer?.peeringConnectionId === undefined;
+      expect(all("VpcPeeringConnection").map(({ inputs }) => inputs)).toEqual(
+        makes
+          ? [
+              expect.objectContaining({
+                vpcId: one("Vpc").outputs.id,
+                peerVpcId: peer?.vpcId,
+                peerRegion: peer?.region,
+              }),
+            ]
+          : [],
+      );
+      expect(all("VpcPeeringConnectionAccepter").map(({ inputs }) => inputs)).toEqual(
+        makes
+          ? [
+              expect.objectContaining({
+                region: peer?.region,
+                vpcPeeringConnectionId: peeringConnectionId(),
+                autoAccept: true,
+              }),
+            ]
+          : [],
+      );
+    });
+
+    test("only the endpoint of Systems Manager is open to the other region", () => {
+      const [group] = all("SecurityGroup").filter(({ name: each }) => each === "vpc-endpoints-peer");
+      const open = all("VpcEndpoint").filter(({ inputs }) => list(inputs.securityGroupIds).includes(group?.outputs.id));
+      expect(open.map(({ name: each }) => each)).toEqual(isPeered ? ["vpc-endpoints-ssm"] : []);
     });
 
     test("routers know where their role is, and how long it holds", () => {
