@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { awsWorld } from "./aws.ts";
 import { SIDES, type Side } from "./observation.ts";
 import { type COMMANDS, DEFAULT_LIMITS, type Limits } from "./plan.ts";
+import { RefusalCount, type RefusedWrites, readRefusedWrites } from "./refused-writes.ts";
 import { parseRegionDescription, type RegionDescription, RegionDescriptionError } from "./regions.ts";
 import { FailoverError, runCommand } from "./run.ts";
 import { Screen, showStatus } from "./screen.ts";
@@ -69,6 +70,7 @@ async function change(name: (typeof COMMANDS)[number], side: Side, primaryIsLost
   const flags = program.opts<Flags>();
   const regions = await regionsOf(flags);
   const world = awsWorld(regions);
+  const refusals = new RefusalCount((each) => refusedWritesOf(regions[each]));
   const screen = new Screen(process.stderr);
   const begin = performance.now();
   try {
@@ -78,21 +80,35 @@ async function change(name: (typeof COMMANDS)[number], side: Side, primaryIsLost
       ...done
     } = await runCommand({
       command: { name, side, primaryIsLost },
-      world,
+      world: refusals.watch(world),
       limits: limitsOf(regions, flags),
       pollInterval: flags.poll,
       report: (progress) => screen.show(progress),
     });
     const seconds = (performance.now() - begin) / 1_000;
-    screen.end(`${say}. It took ${seconds.toFixed(1)} s.`);
-    if (flags.json)
-      console.log(JSON.stringify({ command: name, ...done, region: regions[done.primary].region, seconds }));
+    const refused = await refusals.refused();
+    screen.end(`${say}. It took ${seconds.toFixed(1)} s.${refused === undefined ? "" : ` ${inWords(refused)}`}`);
+    if (flags.json) {
+      const refusedWrites = refused !== undefined && "count" in refused ? refused.count : undefined;
+      const { region } = regions[done.primary];
+      console.log(JSON.stringify({ command: name, ...done, region, seconds, refusedWrites }));
+    }
   } catch (error) {
     screen.end();
     throw error;
   } finally {
     world.close();
   }
+}
+
+async function refusedWritesOf({ url, region }: RegionDescription): Promise<number> {
+  if (url === undefined) throw new Error(`the outputs of ${region} have no url`);
+  return readRefusedWrites(url, process.env.API_TOKEN);
+}
+
+function inWords(refused: RefusedWrites): string {
+  if ("count" in refused) return `Writes refused meanwhile: ${refused.count}.`;
+  return `How many writes were refused meanwhile is not known: ${refused.unknownBecause}.`;
 }
 
 function limitsOf({ home, standby }: Readonly<Record<Side, RegionDescription>>, { timeout, margin }: Flags): Limits {

@@ -71,7 +71,11 @@ test("a region is lost, the other one takes over, and the first one comes back w
   input.write("restore tokyo\n");
   await heard("tokyo is back");
   expect((await fetch(`${tokyo}/files/file`, { method: "PUT", body: "lost" })).ok).toBe(false);
-  expect(await failover("failback")).toContain("ap-northeast-1 is the primary, and ap-northeast-3 its standby");
+  const asked = setInterval(() => void fetch(`${osaka}/files/asked`, { method: "PUT", body: "x" }).catch(() => {}), 50);
+  const came = await failover("failback");
+  clearInterval(asked);
+  expect(came).toContain("ap-northeast-1 is the primary, and ap-northeast-3 its standby");
+  expect(came).toMatch(/Writes refused meanwhile: [1-9]\d*\./);
   expect(await (await fetch(`${tokyo}/files/file`)).text()).toBe("meanwhile");
   await write(tokyo, "afterwards");
   await replicated(osaka, "afterwards");
