@@ -136,7 +136,7 @@ async function startService(
   const meter = new Meter();
   metrics.watch(files);
   metrics.watchCosts(files, meter);
-  const report = new TaskReport({ id, files, meter, region: settings.region, changes });
+  const report = new TaskReport({ id, files, meter, region: settings.region, ownRegion, changes });
   const watch = watchService(world, settings, task, report);
   if (ownRegion !== undefined) metrics.watchRegion(ownRegion);
 

@@ -37,7 +37,8 @@ export async function startMemoryServer(
   metrics.watch(started.router);
   const meter = new Meter();
   metrics.watchCosts(started.router, meter);
-  const report = new TaskReport({ id: "task", files: started.router, meter, region: options.region, changes });
+  const { region, ownRegion } = options;
+  const report = new TaskReport({ id: "task", files: started.router, meter, region, ownRegion, changes });
   const watch = new ServiceWatch({
     fileSystemId: "fs-1",
     ownId: report.id,

@@ -127,7 +127,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(metricsRoutes, { metrics });
   app.register(docsRoutes, { loadAssets: options.loadDocsAssets });
   app.register(pageRoutes, { loadAssets: options.loadPageAssets });
-  app.register(sessionRoutes, { tokens });
+  app.register(sessionRoutes, { tokens, region: ownRegion });
   app.register(statusRoutes, { ...options.statusPage, files, hasRegion: ownRegion !== undefined });
   app.register(browserRoutes, { files });
   return app;

@@ -73,6 +73,30 @@ const targetOfTaskSchema = z.object({
   latencies: z.record(z.string(), z.number()),
 });
 
+const peerSchema = z.object({ region: z.string(), url: z.optional(z.string()) });
+
+/** What one router says of its region, where there are two. Absent is what it does not know. */
+const regionOfTaskSchema = z.object({
+  role: z.optional(z.string()),
+  epoch: z.optional(z.number()),
+  region: z.optional(z.string()),
+  peer: z.optional(peerSchema),
+  /** Whether it takes writes now, and why it takes none. */
+  writable: z.boolean(),
+  reason: z.optional(z.string()),
+  replicaLagSeconds: z.optional(z.number()),
+  /** Since it started, by why. */
+  refusedWrites: z.record(z.string(), z.number()),
+});
+
+/** What all routers say of their region together: the role of the highest epoch that one of them knows. */
+const regionSchema = z.extend(z.omit(regionOfTaskSchema, { writable: true, reason: true }), {
+  /** How many of the routers take writes, and why the others take none. */
+  writableRouters: z.number(),
+  routers: z.number(),
+  reasons: z.array(z.string()),
+});
+
 /** What one router says of itself. */
 export const taskStatusSchema = z.object({
   id: z.string(),
@@ -84,6 +108,7 @@ export const taskStatusSchema = z.object({
   hotSpots: hotSpotsSchema,
   costs: costsSchema,
   changes: z.array(changeSchema),
+  ownRegion: z.optional(regionOfTaskSchema),
   /** Where it was asked for. */
   history: z.optional(historySchema),
 });
@@ -145,6 +170,8 @@ export const serviceStatusSchema = z.object({
   aloneBecause: z.optional(z.string()),
   hotSpots: hotSpotsSchema,
   costs: z.optional(costsSchema),
+  /** Where there are two. */
+  ownRegion: z.optional(regionSchema),
   monitor: z.object({ status: z.optional(monitorStatusSchema), problem: z.optional(z.string()) }),
   /** Newest first. */
   changes: z.array(sharedChangeSchema),
@@ -153,8 +180,13 @@ export const serviceStatusSchema = z.object({
 /** Where a path goes. */
 export const routeSchema = z.object({ path: z.string(), targets: z.array(z.string()) });
 
-/** Whether the page needs a token, and has one. */
-export const sessionSchema = z.object({ needsToken: z.boolean(), signedIn: z.boolean() });
+/** What the reader of a page may do: whether it needs a token, and has one. */
+export const sessionSchema = z.object({
+  needsToken: z.boolean(),
+  signedIn: z.boolean(),
+  /** Why nobody may write through this router now, and where the primary is, if it is elsewhere. */
+  readOnly: z.optional(z.object({ reason: z.string(), primary: z.optional(z.string()) })),
+});
 
 export type Bounds = z.infer<typeof boundsSchema>;
 export type Change = z.infer<typeof changeSchema>;
@@ -167,5 +199,8 @@ export type HotSpots = z.infer<typeof hotSpotsSchema>;
 export type TargetOfTask = z.infer<typeof targetOfTaskSchema>;
 export type TaskStatus = z.infer<typeof taskStatusSchema>;
 export type TargetStatus = z.infer<typeof targetSchema>;
+export type Session = z.infer<typeof sessionSchema>;
+export type RegionOfTask = z.infer<typeof regionOfTaskSchema>;
+export type RegionStatus = z.infer<typeof regionSchema>;
 export type TaskOfService = z.infer<typeof taskSchema>;
 export type ServiceStatus = z.infer<typeof serviceStatusSchema>;

@@ -7,6 +7,8 @@ import {
   type HotSpot,
   type HotSpots,
   MAX_CHANGES,
+  type RegionOfTask,
+  type RegionStatus,
   type ServiceStatus,
   type SharedChange,
   type TargetOfTask,
@@ -70,6 +72,7 @@ export function mergeReadings(readings: readonly Reading[]): Merged {
     hotSpots: mergeHotSpots(said.map(({ hotSpots }) => hotSpots)),
     costs: mergeCosts(said.map(({ costs }) => costs)),
     changes: mergeChanges(said.flatMap(({ changes }) => changes)),
+    ownRegion: mergeRegions(said.flatMap(({ ownRegion }) => ownRegion ?? [])),
   };
 }
 
@@ -199,6 +202,24 @@ function mergeCosts(all: readonly Costs[]): Costs | undefined {
 
 function add(a: Costs["meteredBytes"], b: Costs["meteredBytes"]): Costs["meteredBytes"] {
   return { lower: a.lower + b.lower, upper: a.upper + b.upper };
+}
+
+function mergeRegions(all: readonly RegionOfTask[]): RegionStatus | undefined {
+  const [newest] = all.toSorted((a, b) => (b.epoch ?? -1) - (a.epoch ?? -1));
+  if (newest === undefined) return undefined;
+  const { role, epoch, region, peer } = newest;
+  const lags = all.flatMap(({ replicaLagSeconds }) => replicaLagSeconds ?? []);
+  const refusedWrites: Record<string, number> = {};
+  for (const [reason, count] of all.flatMap((each) => Object.entries(each.refusedWrites))) {
+    refusedWrites[reason] = (refusedWrites[reason] ?? 0) + count;
+  }
+  return {
+    ...{ role, epoch, region, peer, refusedWrites },
+    writableRouters: all.filter(({ writable }) => writable).length,
+    routers: all.length,
+    reasons: [...new Set(all.flatMap(({ reason }) => reason ?? []))].sort(),
+    replicaLagSeconds: lags.length === 0 ? undefined : Math.max(...lags),
+  };
 }
 
 /** Routers see the same change at about the same time: it is shown once. */

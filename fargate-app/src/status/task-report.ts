@@ -10,6 +10,8 @@ import {
   zoneCost,
 } from "@efs-mount-autoscaling/metering";
 import type { MountTarget } from "@efs-mount-autoscaling/mount-table";
+import type { Region } from "../region/region.ts";
+import { reportOn } from "../region/report.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import type { TargetState } from "../router/target-state.ts";
 import type { Changes } from "./changes.ts";
@@ -21,7 +23,10 @@ interface TaskReportOptions {
   readonly id: string;
   readonly files: RoutedFiles;
   readonly meter: Meter;
+  /** The AWS region, whose prices count. */
   readonly region: string | undefined;
+  /** Its role, where there are two. */
+  readonly ownRegion?: Region | undefined;
   readonly changes: Changes;
 }
 
@@ -41,7 +46,7 @@ export class TaskReport {
   }
 
   now({ withHistory = false } = {}): TaskStatus {
-    const { id, files, changes } = this.#options;
+    const { id, files, changes, ownRegion } = this.#options;
     const time = Date.now();
     const { hot, paths, directories } = files.hotSpots.report(HOT_SPOT_RANKS);
     return {
@@ -70,6 +75,7 @@ export class TaskReport {
       },
       costs: this.#costs(),
       changes: [...changes.latest],
+      ownRegion: ownRegion && { ...reportOn(ownRegion), refusedWrites: Object.fromEntries(ownRegion.refused) },
       ...(withHistory && { history: this.#history.points }),
     };
   }

@@ -119,8 +119,17 @@ export class Listing {
 }
 
 export async function problemOf(response: Response): Promise<Problem> {
-  const parsed = problemSchema.safeParse(await response.json().catch(() => undefined));
-  return parsed.success ? parsed.data : { status: response.status, detail: response.statusText };
+  const { status, detail, code } = problemIn(response.status, await response.text().catch(() => ""));
+  return { status, detail: detail || response.statusText, code };
+}
+
+/** What a response says of a problem; without words where it is none of ours. */
+export function problemIn(status: number, text: string): Problem {
+  try {
+    return { ...problemSchema.parse(JSON.parse(text)), status };
+  } catch {
+    return { status, detail: "" };
+  }
 }
 
 export type Column = "name" | "size" | "modifiedAt";

@@ -2,6 +2,7 @@
 import { render } from "preact";
 import "../common/common.css";
 import "./browser.css";
+import type { Session } from "../../src/status/document.ts";
 import { Bar } from "../common/bar.tsx";
 import { formatOf } from "../common/format.ts";
 import { currentLanguage, type Language } from "../common/language.ts";
@@ -14,6 +15,7 @@ import { ConflictQuestion } from "./sections/conflict-question.tsx";
 import { DeleteQuestion } from "./sections/delete-question.tsx";
 import { Directory } from "./sections/directory.tsx";
 import { Preview } from "./sections/preview.tsx";
+import { ReadOnly } from "./sections/read-only.tsx";
 import { UploadList } from "./sections/upload-list.tsx";
 import { Uploads } from "./uploads.ts";
 import { problemText } from "./view.ts";
@@ -22,12 +24,13 @@ import { WORDS } from "./words/index.ts";
 const directory = location.pathname;
 
 const listing = new Listing(directory, draw);
-const uploads = new Uploads(directory, { onChange: draw, onIdle: () => void listing.load() });
+const uploads = new Uploads(directory, { onChange: draw, onIdle: () => void reload() });
 
 interface State {
   readonly language: Language;
   readonly phase: "starting" | "needs-token" | "ready";
   readonly needsToken: boolean;
+  readonly readOnly?: Session["readOnly"];
   readonly order: Order;
   readonly dialog?: { readonly kind: "preview" | "delete"; readonly entry: Entry } | undefined;
   /** What has just happened, in words. */
@@ -50,8 +53,8 @@ void start();
 
 async function start(): Promise<void> {
   try {
-    const { needsToken, signedIn } = await currentSession();
-    change({ needsToken, phase: signedIn ? "ready" : "needs-token" });
+    const { needsToken, signedIn, readOnly } = await currentSession();
+    change({ needsToken, readOnly, phase: signedIn ? "ready" : "needs-token" });
   } catch {
     // The listing says what is wrong.
     change({ phase: "ready" });
@@ -64,6 +67,12 @@ async function load(): Promise<void> {
   if (listing.problem?.status === 401) change({ phase: "needs-token" });
 }
 
+/** After a change, or the attempt: the region may take none any more. */
+async function reload(): Promise<void> {
+  const [session] = await Promise.all([currentSession().catch(() => undefined), load()]);
+  if (session !== undefined) change({ readOnly: session.readOnly });
+}
+
 async function remove(entry: Entry): Promise<void> {
   const problem = await removeEntry(entry);
   const words = WORDS[state.language];
@@ -74,7 +83,7 @@ async function remove(entry: Entry): Promise<void> {
   }
   const text = problem.status === 404 ? words.gone : problemText(problem, words);
   change({ dialog: undefined, notice: { text, isProblem: true } });
-  await load();
+  await reload();
 }
 
 async function leave(): Promise<void> {
@@ -93,7 +102,7 @@ function draw(): void {
   if (place !== null) render(<Page {...state} />, place);
 }
 
-function Page({ language, phase, needsToken, order, dialog, notice }: State) {
+function Page({ language, phase, needsToken, readOnly, order, dialog, notice }: State) {
   const words = WORDS[language];
   const view = { words, format: formatOf(language) };
   const { question } = uploads;
@@ -125,10 +134,12 @@ function Page({ language, phase, needsToken, order, dialog, notice }: State) {
             <p role="status" class={`notice ${notice?.isProblem ? "problem" : ""}`}>
               {notice?.text}
             </p>
+            {readOnly && <ReadOnly {...view} readOnly={readOnly} directory={directory} />}
             <UploadList {...view} uploads={uploads} />
             <Directory
               {...view}
               listing={listing}
+              readOnly={readOnly !== undefined}
               order={order}
               onOrder={(chosen) => change({ order: chosen })}
               onPreview={open("preview")}

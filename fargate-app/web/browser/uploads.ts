@@ -1,4 +1,5 @@
 /** Files on their way to the directory that the page shows. None replaces another before somebody says so. */
+import { type Problem, problemIn } from "./listing.ts";
 import { numbered } from "./names.ts";
 
 export type Answer = "replace" | "keep-both" | "skip";
@@ -20,7 +21,7 @@ export interface Upload {
   sent: number;
   existing?: Existing;
   /** Where it failed: the status of the response, or 0 without any, and what the response says. */
-  problem?: { readonly status: number; readonly detail: string };
+  problem?: Problem;
   request?: XMLHttpRequest;
 }
 
@@ -108,7 +109,7 @@ export class Uploads {
     const existing = await this.#existing(name);
     if (!this.list.includes(upload)) return;
     if (existing === undefined) {
-      this.#fail(upload, status, "What has the name already cannot be looked at");
+      this.#fail(upload, { status, detail: "What has the name already cannot be looked at" });
       return;
     }
     upload.existing = existing;
@@ -122,25 +123,26 @@ export class Uploads {
     for (let number = 2; number <= MAX_NUMBER; number++) {
       if ((await this.#put(upload, numbered(upload.file.name, number), IS_NEW)) !== 412) return;
     }
-    this.#fail(upload, 412, `The numbers up to ${MAX_NUMBER} are taken`);
+    this.#fail(upload, { status: 412, detail: `The numbers up to ${MAX_NUMBER} are taken` });
   }
 
   /** @returns the status; of every other than 412, the upload is dealt with. */
   async #put(upload: Upload, name: string, condition: Condition): Promise<number> {
     upload.state = "sending";
-    const { status, detail } = await this.#request(upload, name, condition);
+    const problem = await this.#request(upload, name, condition);
+    const { status } = problem;
     if (!this.list.includes(upload)) return 0;
     if (status === 201 || status === 204) {
       this.finished++;
       this.#drop(upload);
     } else if (status !== 412) {
-      this.#fail(upload, status, detail);
+      this.#fail(upload, problem);
     }
     return status;
   }
 
   /** By XMLHttpRequest, which says how far it is. */
-  #request(upload: Upload, name: string, condition: Condition): Promise<{ status: number; detail: string }> {
+  #request(upload: Upload, name: string, condition: Condition): Promise<Problem> {
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();
       request.open("PUT", this.#url(name));
@@ -149,7 +151,7 @@ export class Uploads {
         upload.sent = loaded;
         this.#onChange();
       });
-      request.addEventListener("loadend", () => resolve({ status: request.status, detail: detailOf(request) }));
+      request.addEventListener("loadend", () => resolve(problemIn(request.status, request.responseText)));
       request.send(upload.file);
       upload.request = request;
     });
@@ -174,9 +176,9 @@ export class Uploads {
     return `${this.#directory}${encodeURIComponent(name.toWellFormed())}`;
   }
 
-  #fail(upload: Upload, status: number, detail: string): void {
+  #fail(upload: Upload, problem: Problem): void {
     upload.state = "failed";
-    upload.problem = { status, detail };
+    upload.problem = problem;
     this.#afterOne();
   }
 
@@ -188,14 +190,5 @@ export class Uploads {
   #afterOne(): void {
     if (this.isBusy) this.#pump();
     else this.#onIdle();
-  }
-}
-
-function detailOf({ responseText }: XMLHttpRequest): string {
-  try {
-    const problem: unknown = JSON.parse(responseText);
-    return typeof problem === "object" && problem !== null && "detail" in problem ? String(problem.detail) : "";
-  } catch {
-    return "";
   }
 }

@@ -13,5 +13,6 @@ export function problemText({ status, code, detail }: Problem, words: Words): st
   if (status === 0) return words.noConnection;
   if (status === 412) return words.changed;
   if (code === "NFS4ERR_NOTEMPTY") return words.notEmpty;
+  if (code === "NOT_PRIMARY") return status === 403 ? words.readOnly : words.readOnlyNow;
   return detail;
 }

@@ -1,12 +1,7 @@
 /** Whether the reader of a page is signed in. The token itself is in a cookie that no script can read. */
-import { sessionSchema } from "../../src/status/document.ts";
+import { type Session, sessionSchema } from "../../src/status/document.ts";
 
 const URL = "/session";
-
-export interface Session {
-  readonly needsToken: boolean;
-  readonly signedIn: boolean;
-}
 
 export async function currentSession(): Promise<Session> {
   const response = await fetch(URL);

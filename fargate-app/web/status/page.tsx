@@ -14,6 +14,7 @@ import { Figures } from "./sections/figures.tsx";
 import { Header } from "./sections/header.tsx";
 import { HotSpots } from "./sections/hot-spots.tsx";
 import { PathRoute } from "./sections/path-route.tsx";
+import { Region } from "./sections/region.tsx";
 import { Targets } from "./sections/targets.tsx";
 import { Tasks } from "./sections/tasks.tsx";
 import { Threshold } from "./sections/threshold.tsx";
@@ -61,6 +62,7 @@ function Page() {
         {phase === "needs-token" && <SignIn language={language} onSignedIn={() => connection.listen()} />}
         {view && (
           <>
+            <Region {...view} />
             <Figures {...view} />
             <Targets {...view} />
             <Charts {...view} />

@@ -4,6 +4,7 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
 import { REFUSALS } from "../../region/authority.ts";
 import type { Region } from "../../region/region.ts";
+import { reportOn } from "../../region/report.ts";
 import { NO_SECURITY } from "../plugins/openapi.ts";
 
 interface RegionRoutesOptions {
@@ -32,18 +33,6 @@ export const regionRoutes: FastifyPluginAsyncZod<RegionRoutesOptions> = async (a
       summary: "The role of this region, where there are two",
       response: { 200: regionStatus },
     },
-    handler: async () => {
-      const { role: document, verdict, replicaLag } = region;
-      const refused = "refusal" in verdict;
-      return {
-        writable: !refused,
-        reason: refused ? verdict.refusal : undefined,
-        role: document?.role,
-        epoch: document?.epoch,
-        region: document?.region,
-        peer: document && { region: document.peer.region, url: document.peer.url },
-        replicaLagSeconds: replicaLag === undefined ? undefined : replicaLag / 1_000,
-      };
-    },
+    handler: async () => reportOn(region),
   });
 };

@@ -5,6 +5,8 @@ import { Entries } from "./entries.tsx";
 
 interface DirectoryProps extends View {
   readonly listing: Listing;
+  /** Whether nothing can be changed. */
+  readonly readOnly: boolean;
   readonly order: Order;
   readonly onOrder: (order: Order) => void;
   readonly onPreview: (entry: Entry) => void;
@@ -14,19 +16,20 @@ interface DirectoryProps extends View {
 }
 
 /** The directory, which also takes the files that are dropped on it. */
-export function Directory({ listing, onFiles, onFolders, words, format, ...table }: DirectoryProps) {
+export function Directory({ listing, readOnly, onFiles, onFolders, words, format, ...table }: DirectoryProps) {
   const [isOver, setOver] = useState(false);
   const { entries, problem, isLoading, hasMore, isFull, passed } = listing;
   const { order } = table;
   const count = format.whole(entries.length);
   // Thousands of rows, which progress of an upload does not change.
   const rows = useMemo(
-    () => <Entries {...table} entries={sorted(entries, order)} words={words} format={format} />,
-    [entries, order, words],
+    () => <Entries {...table} readOnly={readOnly} entries={sorted(entries, order)} words={words} format={format} />,
+    [entries, order, words, readOnly],
   );
   const drop = (event: DragEvent) => {
     event.preventDefault();
     setOver(false);
+    if (readOnly) return;
     const { items = [] } = event.dataTransfer ?? {};
     const dropped = [...items].filter(({ kind }) => kind === "file");
     const files = dropped.filter((item) => item.webkitGetAsEntry()?.isDirectory !== true);
@@ -40,7 +43,7 @@ export function Directory({ listing, onFiles, onFolders, words, format, ...table
       aria-busy={isLoading}
       onDragOver={(event) => {
         event.preventDefault();
-        setOver(true);
+        setOver(!readOnly);
       }}
       onDragLeave={({ currentTarget, relatedTarget }) => {
         if (!(relatedTarget instanceof Node && currentTarget.contains(relatedTarget))) setOver(false);
@@ -49,19 +52,23 @@ export function Directory({ listing, onFiles, onFolders, words, format, ...table
     >
       {problem === undefined || problem.status !== 404 ? (
         <div class="tools">
-          <label class="button">
-            <input
-              type="file"
-              multiple
-              class="hidden"
-              onChange={({ currentTarget }) => {
-                onFiles([...(currentTarget.files ?? [])]);
-                currentTarget.value = "";
-              }}
-            />
-            {words.upload}
-          </label>
-          <span class="muted small hint">{isOver ? words.drop : words.dropHint}</span>
+          {!readOnly && (
+            <>
+              <label class="button">
+                <input
+                  type="file"
+                  multiple
+                  class="hidden"
+                  onChange={({ currentTarget }) => {
+                    onFiles([...(currentTarget.files ?? [])]);
+                    currentTarget.value = "";
+                  }}
+                />
+                {words.upload}
+              </label>
+              <span class="muted small hint">{isOver ? words.drop : words.dropHint}</span>
+            </>
+          )}
           <span class="muted small summary">
             {passed > 0 ? words.shownBehind(count, format.whole(passed)) : words.shown(count, hasMore)}
             {hasMore && <span class="note">{words.sortNote}</span>}

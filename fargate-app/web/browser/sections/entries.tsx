@@ -7,12 +7,14 @@ import { Name } from "./name.tsx";
 interface EntriesProps extends View {
   readonly entries: readonly Entry[];
   readonly order: Order;
+  /** Whether nothing can be changed. */
+  readonly readOnly: boolean;
   readonly onOrder: (order: Order) => void;
   readonly onPreview: (entry: Entry) => void;
   readonly onDelete: (entry: Entry) => void;
 }
 
-export function Entries({ entries, order, onOrder, onPreview, onDelete, words, format }: EntriesProps) {
+export function Entries({ entries, order, readOnly, onOrder, onPreview, onDelete, words, format }: EntriesProps) {
   const heading = (column: Column, text: string, className = "") => {
     const isSorted = order.column === column;
     const descending = isSorted ? !order.descending : column !== "name";
@@ -43,18 +45,18 @@ export function Entries({ entries, order, onOrder, onPreview, onDelete, words, f
       </thead>
       <tbody>
         {entries.map((entry) => (
-          <Row key={entry.url} {...{ entry, onPreview, onDelete, words, format }} />
+          <Row key={entry.url} {...{ entry, readOnly, onPreview, onDelete, words, format }} />
         ))}
       </tbody>
     </table>
   );
 }
 
-interface RowProps extends Pick<EntriesProps, "onPreview" | "onDelete">, View {
+interface RowProps extends Pick<EntriesProps, "readOnly" | "onPreview" | "onDelete">, View {
   readonly entry: Entry;
 }
 
-function Row({ entry, onPreview, onDelete, words, format }: RowProps) {
+function Row({ entry, readOnly, onPreview, onDelete, words, format }: RowProps) {
   const { name, url, type, size, modifiedAt, isInexact } = entry;
   const label = readable(name);
   return (
@@ -98,15 +100,17 @@ function Row({ entry, onPreview, onDelete, words, format }: RowProps) {
             <DownloadIcon />
           </a>
         )}
-        <button
-          type="button"
-          class="action"
-          aria-label={words.delete(label)}
-          title={words.delete(label)}
-          onClick={() => onDelete(entry)}
-        >
-          <DeleteIcon />
-        </button>
+        {!readOnly && (
+          <button
+            type="button"
+            class="action"
+            aria-label={words.delete(label)}
+            title={words.delete(label)}
+            onClick={() => onDelete(entry)}
+          >
+            <DeleteIcon />
+          </button>
+        )}
       </td>
     </tr>
   );

@@ -62,6 +62,10 @@ export const en = {
   tooLarge: "The image is too large to be shown.",
   beginningOf: (bytes: string) => `The first ${bytes} are shown.`,
 
+  readOnly: "This region is read-only.",
+  readOnlyNow: "This region takes no changes at the moment. Try again in a minute.",
+  toPrimary: "Change files in the primary region",
+
   notFound: "This directory does not exist.",
   changed: "The file has changed in the meantime. The list is up to date again.",
   notEmpty: "The directory is not empty.",

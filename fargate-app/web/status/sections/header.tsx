@@ -50,7 +50,10 @@ function headline(phase: Phase, status: ServiceStatus | undefined, words: Words)
   if (phase === "needs-token") return { text: words.heading, tone: "none" };
   if (phase === "lost") return { text: words.reconnecting, tone: "warning" };
   if (status === undefined) return { text: words.loading, tone: "none" };
-  const { targets, tasks } = status;
+  const { targets, tasks, ownRegion } = status;
+  if (ownRegion?.role === "primary" && ownRegion.writableRouters < ownRegion.routers) {
+    return { text: words.someTakeWrites(ownRegion.writableRouters, ownRegion.routers), tone: "bad" };
+  }
   if (targets.length === 0) return { text: words.noTargets, tone: "bad" };
   for (const [state, tone] of [
     ["failed", "bad"],

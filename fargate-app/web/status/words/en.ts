@@ -17,6 +17,23 @@ export const en = {
   noTargets: "No mount target is known",
   rolling: (current: number, all: number) => `Tasks are being replaced: ${current} of ${all} are new`,
 
+  region: "Region",
+  roles: { primary: "Primary", standby: "Standby", frozen: "Handing over" } as Record<string, string>,
+  takesWrites: "Takes writes",
+  someTakeWrites: (count: number, all: number) =>
+    count === 0 ? "Takes no writes" : `Only ${count} of ${all} tasks take writes`,
+  refusals: {
+    unknown: "Writes are refused until the role of this region has been read.",
+    standby: "Writes are refused: they belong in the primary region.",
+    frozen: "Writes are refused for a short time: this region hands over to the other one.",
+    superseded: "Writes are refused: the other region was declared the primary.",
+    unconfirmed: "Writes are refused: it cannot be confirmed that no other primary was declared.",
+  } as Record<string, string>,
+  epoch: "Epoch",
+  replicaLag: "The replica is behind by at most",
+  refusedWrites: "Writes refused since these tasks started",
+  otherRegion: "Other region",
+
   requests: "Requests",
   perSecond: "/s",
   throughput: "Throughput",

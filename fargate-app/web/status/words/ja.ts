@@ -12,6 +12,25 @@ export const ja: Words = {
   noTargets: "マウントターゲットがありません",
   rolling: (current, all) => `タスクを入れ替えています (${all} 個のうち ${current} 個が新しいタスク)`,
 
+  region: "リージョン",
+  roles: { primary: "プライマリ", standby: "スタンバイ", frozen: "切り替え中" },
+  takesWrites: "書き込みを受け付けています",
+  someTakeWrites: (count, all) =>
+    count === 0
+      ? "書き込みを受け付けていません"
+      : `書き込みを受け付けているのは、タスク ${all} 個のうち ${count} 個のみです`,
+  refusals: {
+    unknown: "このリージョンの役割を確認できるまで、書き込みを受け付けません。",
+    standby: "スタンバイのため、書き込みを受け付けません。書き込みはプライマリリージョンで行ってください。",
+    frozen: "もう一方のリージョンへの切り替え中のため、一時的に書き込みを受け付けません。",
+    superseded: "もう一方のリージョンがプライマリになったため、書き込みを受け付けません。",
+    unconfirmed: "ほかにプライマリがないことを確認できないため、書き込みを受け付けません。",
+  },
+  epoch: "エポック",
+  replicaLag: "レプリカの遅延 (最大)",
+  refusedWrites: "拒否した書き込み (現在のタスクの起動以降)",
+  otherRegion: "もう一方のリージョン",
+
   requests: "リクエスト",
   perSecond: "/秒",
   throughput: "スループット",

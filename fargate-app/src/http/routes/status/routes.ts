@@ -19,6 +19,8 @@ export interface StatusPageOptions {
 
 interface StatusRoutesOptions extends StatusPageOptions {
   readonly files: RoutedFiles;
+  /** Whether this is one of two regions. */
+  readonly hasRegion: boolean;
 }
 
 /** Streams at once. */
@@ -27,26 +29,27 @@ const MAX_VIEWERS = 20;
 /** Milliseconds, after which a browser connects again, and shows its token again. */
 const MAX_STREAM_TIME = 15 * 60_000;
 
-/** For programs that look around. */
-const INDEX = {
-  service: "efs-mount-autoscaling router",
-  links: {
-    files: "/files/",
-    documentation: "/docs",
-    openapi: "/openapi.json",
-    targets: "/targets",
-    hotSpots: "/hotspots",
-    costs: "/costs",
-    metrics: "/metrics",
-    ready: "/readyz",
-  },
+const LINKS = {
+  files: "/files/",
+  documentation: "/docs",
+  openapi: "/openapi.json",
+  targets: "/targets",
+  hotSpots: "/hotspots",
+  costs: "/costs",
+  metrics: "/metrics",
+  ready: "/readyz",
 };
 
 const PUBLIC = { schema: { hide: true }, config: { access: "public" } } as const;
 const VIEWERS = { schema: { hide: true }, config: { access: "session" } } as const;
 
 export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app, options) => {
-  const { files, report, watch, extension } = options;
+  const { files, report, watch, extension, hasRegion } = options;
+  /** For programs that look around. */
+  const index = {
+    service: "efs-mount-autoscaling router",
+    links: { ...LINKS, ...(hasRegion && { region: "/region" }) },
+  };
   const streams = new Set<EventStream>();
   app.addHook("preClose", async () => {
     for (const stream of streams) stream.end();
@@ -54,7 +57,7 @@ export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app,
 
   for (const url of ["/", "/status"]) {
     app.get(url, PUBLIC, async ({ raw }, reply) => {
-      if (!prefersHtml(raw)) return reply.header("vary", "accept").send(INDEX);
+      if (!prefersHtml(raw)) return reply.header("vary", "accept").send(index);
       return sendPage(reply, { name: "status", alternatives: ["/targets", "/metrics"], extension });
     });
   }
