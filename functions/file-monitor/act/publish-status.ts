@@ -54,6 +54,9 @@ export function statusOf(result: MonitorResult, { history = [], forecast }: Pros
       q95: Math.round(forecast.q95),
     },
     createdIn: result.created?.availabilityZone,
+    deletedIn: result.deleted?.availabilityZone,
+    retiring: result.retiring ?? undefined,
+    scaleInReason: result.scaleIn && short(result.scaleIn.reason),
     deployed: result.deployed,
     availabilityZonesLeft: result.availabilityZonesLeft,
   };

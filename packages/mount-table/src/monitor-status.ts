@@ -28,6 +28,12 @@ export const monitorStatusSchema = z.object({
   ),
   /** The Availability Zone of the mount target that was added. */
   createdIn: z.optional(z.string()),
+  /** Of the mount target that was deleted. */
+  deletedIn: z.optional(z.string()),
+  /** The id of the mount target that is retiring. */
+  retiring: z.optional(z.string()),
+  /** Why a mount target is retired or deleted, or why none is, in words. Absent without scale-in. */
+  scaleInReason: z.optional(z.string()),
   deployed: z.optional(z.boolean()),
   availabilityZonesLeft: z.optional(z.number()),
 });

@@ -4,7 +4,7 @@ import { statusOf } from "../../../functions/file-monitor/act/publish-status.ts"
 import { AwsError } from "../../../local/control-plane/aws-error.ts";
 import type { Fault } from "../../../local/control-plane/server.ts";
 import { STATUS_PARAMETER_NAME } from "../../../local/environments.ts";
-import { MonitorAccount } from "../../support/monitor-account.ts";
+import { completeDeployment, MonitorAccount } from "../../support/monitor-account.ts";
 
 let fault: Fault | undefined;
 let account: MonitorAccount;
@@ -37,6 +37,39 @@ test("a run says what it saw and did, in a parameter of its own", async () => {
   });
 });
 
+test("a run says which mount target is retiring, where one was deleted, and why", async () => {
+  account.reset({ zones: ZONES, occupied: ZONES });
+  account.change(completeDeployment);
+  const [, , surplus] = account.state.mountTargets;
+  const memory = { unsupportedZones: new Set<string>() };
+  const run = async () => {
+    await account.run({
+      memory,
+      environment: {
+        STATUS_PARAMETER_NAME,
+        FILE_COUNT_THRESHOLD: "100",
+        SCALE_IN: "on",
+        SCALE_IN_MINUTES: "0",
+        SCALE_IN_MINIMUM_AGE_HOURS: "0",
+        DRAIN_SECONDS: "0",
+        INITIAL_MOUNT_TARGETS: "2",
+      },
+    });
+    account.change(completeDeployment);
+    return parseMonitorStatus(account.state.parameters.find(({ name }) => name === STATUS_PARAMETER_NAME)?.value ?? "");
+  };
+  const retiring = await run();
+  expect(retiring).toMatchObject({
+    retiring: surplus?.mountTargetId,
+    scaleInReason: "every run of the last 0 minutes has found fewer than 70 files",
+  });
+  expect(retiring).not.toHaveProperty("deletedIn");
+  const deleted = await run();
+  expect(deleted).toMatchObject({ deletedIn: ZONES[2], scaleInReason: "no router uses it any more" });
+  expect(deleted).not.toHaveProperty("retiring");
+  expect(await run()).toMatchObject({ scaleInReason: expect.stringContaining("INITIAL_MOUNT_TARGETS (2) stay") });
+});
+
 test("that it cannot say so fails no run", async () => {
   account.reset({ zones: ZONES, occupied: ZONES });
   fault = { takesEffect: false, response: new AwsError("AccessDeniedException", 400, "no") };
@@ -61,6 +94,15 @@ test("with the longest of everything it fits into a standard parameter", () => {
       countComplete: true,
       countAge: 1e6,
       created: null,
+      deleted: {
+        mountTargetId: "fsmt-0123456789abcdef0",
+        availabilityZone: "ap-northeast-1a",
+        subnetId: "subnet-0123456789abcdef0",
+        ipAddress: undefined,
+        state: "deleted",
+      },
+      retiring: "fsmt-0123456789abcdef0",
+      scaleIn: { action: "none", reason: text },
       deployed: false,
       availabilityZonesLeft: 6,
     },

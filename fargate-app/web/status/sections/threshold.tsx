@@ -93,6 +93,7 @@ function CountChart({ monitor: { threshold, forecast }, view: { timeline, words,
 
 function LastRun({ monitor, view: { words, format, status } }: PartProps) {
   const { time, succeeded, outcome, thresholdReason, createdIn, deployed, availabilityZonesLeft } = monitor;
+  const { deletedIn, retiring, scaleInReason } = monitor;
   return (
     <>
       <h3>{words.lastRun}</h3>
@@ -106,9 +107,16 @@ function LastRun({ monitor, view: { words, format, status } }: PartProps) {
       </p>
       <ul class="facts">
         {createdIn !== undefined && <li>{words.created(createdIn)}</li>}
+        {deletedIn !== undefined && <li>{words.deleted(deletedIn)}</li>}
+        {retiring !== undefined && <li>{words.retiring(retiring)}</li>}
         {deployed && <li>{words.deployed}</li>}
         {availabilityZonesLeft !== undefined && <li>{words.zonesLeft(availabilityZonesLeft)}</li>}
         {thresholdReason !== undefined && <li lang="en">{thresholdReason}</li>}
+        {scaleInReason !== undefined && (
+          <li>
+            {words.scaleIn}: <span lang="en">{scaleInReason}</span>
+          </li>
+        )}
       </ul>
     </>
   );

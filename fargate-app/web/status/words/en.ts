@@ -77,6 +77,9 @@ export const en = {
   noForecast: "No forecast: the threshold is fixed, or there is too little history",
   lastRun: "Last run of the monitor",
   created: (zone: string) => `Added a mount target in ${zone}`,
+  deleted: (zone: string) => `Deleted the mount target in ${zone}`,
+  retiring: (id: string) => `Retiring ${id}: new requests go to the others, and it is deleted when no task uses it`,
+  scaleIn: "Scale-in",
   deployed: "Started a deployment",
   zonesLeft: (count: number) =>
     count === 0 ? "Every Availability Zone has its mount target" : `Zones without a mount target: ${count}`,

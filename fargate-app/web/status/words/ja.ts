@@ -7,7 +7,8 @@ export const ja: Words = {
   loading: "データを取得しています…",
   skip: "マウントターゲットの一覧へ移動",
 
-  allConnected: (count) => `${count} 個のマウントターゲットがすべて接続されています`,
+  allConnected: (count) =>
+    count === 1 ? "マウントターゲットは接続されています" : `${count} 個のマウントターゲットがすべて接続されています`,
   someNot: (count, all, state) => `マウントターゲット ${all} 個のうち ${count} 個: ${state}`,
   noTargets: "マウントターゲットがありません",
   rolling: (current, all) => `タスクを入れ替えています (${all} 個のうち ${current} 個が新しいタスク)`,
@@ -74,6 +75,10 @@ export const ja: Words = {
   noForecast: "予測なし (しきい値が固定されているか、履歴が不足しています)",
   lastRun: "モニターの前回の実行",
   created: (zone) => `${zone} にマウントターゲットを追加しました`,
+  deleted: (zone) => `${zone} のマウントターゲットを削除しました`,
+  retiring: (id) =>
+    `${id} を切り離しています。新しいリクエストは他のマウントターゲットに送られ、使用するタスクがなくなると削除されます`,
+  scaleIn: "スケールイン",
   deployed: "デプロイを開始しました",
   zonesLeft: (count) =>
     count === 0
