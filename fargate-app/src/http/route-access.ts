@@ -11,11 +11,18 @@ type RouteAccess = "probe" | "public" | "session";
 declare module "fastify" {
   interface FastifyContextConfig {
     readonly access?: RouteAccess;
+    /** Whether the service's routers ask each other for it. Default: false. */
+    readonly isForRouters?: boolean;
   }
 }
 
 export function isProbe({ routeOptions }: FastifyRequest): boolean {
   return routeOptions.config.access === "probe";
+}
+
+/** Whether a request is one that routers send to each other. */
+export function isForRouters({ routeOptions }: FastifyRequest): boolean {
+  return routeOptions.config.isForRouters === true;
 }
 
 /** Whether a request needs no token. */

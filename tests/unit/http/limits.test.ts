@@ -207,6 +207,15 @@ describe("the rate of a client", () => {
     expect([await status("/healthz"), await status("/readyz")]).toEqual([200, 200]);
   });
 
+  test("has a count of its own for what routers ask each other, once a second while somebody looks", async () => {
+    await start({ requestsPerMinute: 2 });
+    for (let second = 0; second < 60; second++) expect(await status("/status/task")).toBe(200);
+    expect([await status("/targets"), await status("/costs"), await status("/targets")]).toEqual([200, 200, 429]);
+    const statuses: number[] = [];
+    while (statuses.length < 300 && statuses.at(-1) !== 429) statuses.push(await status("/status/task"));
+    expect(statuses.at(-1)).toBe(429);
+  });
+
   test("is not limited by default", async () => {
     await start({});
     for (let request = 0; request < 100; request++) expect(await status("/nothing")).toBe(404);

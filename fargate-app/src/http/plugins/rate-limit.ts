@@ -2,11 +2,14 @@
 import fastifyRateLimit from "@fastify/rate-limit";
 import fp from "fastify-plugin";
 import type { HttpLimits } from "../limits.ts";
-import { isProbe } from "../route-access.ts";
+import { isForRouters, isProbe } from "../route-access.ts";
 import { ProblemError } from "../semantics/problem.ts";
 
 /** Milliseconds. */
 const WINDOW = 60_000;
+
+/** While somebody looks at a router's status page, it asks each of the others once a second, and for each new viewer. */
+const MIN_REQUESTS_OF_ROUTERS = 300;
 
 /** Counts by the client's address, in this process. The clients that were not seen for longest are forgotten. */
 export const rateLimit = fp<Pick<HttpLimits, "requestsPerMinute">>(
@@ -17,11 +20,16 @@ export const rateLimit = fp<Pick<HttpLimits, "requestsPerMinute">>(
       max: requestsPerMinute,
       timeWindow: WINDOW,
       allowList: isProbe,
-      errorResponseBuilder: (_request, { after }) =>
-        new ProblemError(429, `More than ${requestsPerMinute} requests in a minute: retry in ${after}`),
+      errorResponseBuilder: (_request, { after, max }) =>
+        new ProblemError(429, `More than ${max} requests in a minute: retry in ${after}`),
     });
+    const ofClients = app.rateLimit();
+    // Counted apart: a viewer's one request to a router makes it ask all the others.
+    const ofRouters = app.rateLimit({ max: Math.max(requestsPerMinute, MIN_REQUESTS_OF_ROUTERS) });
     // For all requests, also those that no route takes, and before a token is asked for.
-    app.addHook("onRequest", app.rateLimit());
+    app.addHook("onRequest", function (request, reply) {
+      return (isForRouters(request) ? ofRouters : ofClients).call(this, request, reply);
+    });
   },
   { name: "rate-limit", fastify: "5.x", dependencies: ["problems"] },
 );

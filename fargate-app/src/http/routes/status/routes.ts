@@ -42,6 +42,7 @@ const LINKS = {
 
 const PUBLIC = { schema: { hide: true }, config: { access: "public" } } as const;
 const VIEWERS = { schema: { hide: true }, config: { access: "session" } } as const;
+const ROUTERS = { schema: { hide: true }, config: { access: "session", isForRouters: true } } as const;
 
 export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app, options) => {
   const { files, report, watch, extension, hasRegion } = options;
@@ -62,7 +63,7 @@ export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app,
     });
   }
 
-  app.get("/status/task", VIEWERS, async (request, reply) => {
+  app.get("/status/task", ROUTERS, async (request, reply) => {
     const withHistory = new URL(request.url, "http://router").searchParams.has("history");
     return reply.header("cache-control", "no-store").send(report.now({ withHistory }));
   });
