@@ -40,6 +40,9 @@ const rows = (page: Page) => page.locator(".entries tbody tr");
 const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
 const dialog = (page: Page) => page.getByRole("dialog");
 
+/** The requests for the listing of the root. */
+const LISTING = /\/files\/\?limit=/;
+
 /** Chromium counts refusals that are expected among the errors. */
 const unexpected = (complaints: readonly string[]) =>
   complaints.filter((complaint) => !/the server responded with a status of (401|403|404|409|412|415)/.test(complaint));
@@ -122,6 +125,66 @@ describeRequiring([chromiumProgram], "the file browser in a browser", ([command]
     expect(await page.context().cookies(`${router.url}/files/`)).toEqual([]);
     expect(unexpected(complaints)).toEqual([]);
     await close();
+  });
+
+  describe("when the token is no longer valid, whoever goes on is asked to sign in, and can go on", () => {
+    /** Gives the token back, and waits for the first page of the directory. */
+    async function signInAgain(page: Page): Promise<void> {
+      await page.getByLabel("API token").waitFor(SLOW);
+      await page.getByLabel("API token").fill(TOKEN);
+      await button(page, "Sign in").click();
+      await rows(page).first().waitFor(SLOW);
+    }
+    const forgetToken = (page: Page) => page.context().clearCookies();
+
+    test("with Retry, after the service could not be reached", async () => {
+      await put("a.txt");
+      const { page, close } = await open();
+      await page.route(LISTING, (route) => route.abort());
+      await page.reload();
+      await page.getByText("The service cannot be reached. Retry in a moment.").waitFor(SLOW);
+      await page.unroute(LISTING);
+      await forgetToken(page);
+      await button(page, "Retry").click();
+      await signInAgain(page);
+      expect(await rows(page).locator("th").allInnerTexts()).toEqual(["a.txt"]);
+      await close();
+    });
+
+    test("with the next page of a directory", async () => {
+      await mkdir(join(data, "many"));
+      await Promise.all(Array.from({ length: 1_100 }, (_, number) => put(`many/${number}`)));
+      const { page, close } = await open("/files/many/");
+      await forgetToken(page);
+      await button(page, "Load more").click();
+      await signInAgain(page);
+      await button(page, "Load more").click();
+      await page.getByText("1,100 entries").waitFor(SLOW);
+      await close();
+    });
+
+    test("with an upload, a preview and a deletion", async () => {
+      await put("a.txt");
+      const { page, close } = await open();
+      const file = { name: "b.txt", mimeType: "text/plain", buffer: Buffer.from("b") };
+      await forgetToken(page);
+      await page.getByLabel("Upload files").setInputFiles(file);
+      await signInAgain(page);
+      await page.getByLabel("Upload files").setInputFiles(file);
+      await row(page, "b.txt").waitFor(SLOW);
+
+      await forgetToken(page);
+      await page.getByRole("link", { name: "a.txt", exact: true }).click();
+      await signInAgain(page);
+      expect(await dialog(page).count()).toBe(0);
+
+      await forgetToken(page);
+      await button(page, "Delete a.txt").click();
+      await button(page, "Delete").click();
+      await signInAgain(page);
+      expect((await readdir(data)).sort()).toEqual(["a.txt", "b.txt"]);
+      await close();
+    });
   });
 
   test("the page is small, and paints soon", async () => {

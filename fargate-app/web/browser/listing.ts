@@ -82,6 +82,7 @@ export class Listing {
 
   async #request(cursor: string | undefined, place: (entries: Entry[]) => readonly Entry[]): Promise<void> {
     this.isLoading = true;
+    this.problem = undefined;
     this.#onChange();
     const query = new URLSearchParams({ limit: String(PAGE_SIZE), ...(cursor !== undefined && { cursor }) });
     try {
@@ -93,7 +94,6 @@ export class Listing {
         const { entries, nextCursor } = pageSchema.parse(await response.json());
         this.entries = place(entries.map((entry) => this.#entry(entry)));
         this.#cursor = nextCursor;
-        this.problem = undefined;
       } else {
         this.problem = await problemOf(response);
       }

@@ -23,7 +23,7 @@ import { WORDS } from "./words/index.ts";
 
 const directory = location.pathname;
 
-const listing = new Listing(directory, draw);
+const listing = new Listing(directory, showListing);
 const uploads = new Uploads(directory, { onChange: draw, onIdle: () => void reload() });
 
 interface State {
@@ -59,17 +59,22 @@ async function start(): Promise<void> {
     // The listing says what is wrong.
     change({ phase: "ready" });
   }
-  if (state.phase === "ready") await load();
+  if (state.phase === "ready") await listing.load();
 }
 
-async function load(): Promise<void> {
-  await listing.load();
-  if (listing.problem?.status === 401) change({ phase: "needs-token" });
+/** Whoever asked for the listing: without a valid token there is none. */
+function showListing(): void {
+  if (listing.problem?.status === 401) askForToken();
+  else draw();
+}
+
+function askForToken(): void {
+  change({ phase: "needs-token", dialog: undefined });
 }
 
 /** After a change, or the attempt: the region may take none any more. */
 async function reload(): Promise<void> {
-  const [session] = await Promise.all([currentSession().catch(() => undefined), load()]);
+  const [session] = await Promise.all([currentSession().catch(() => undefined), listing.load()]);
   if (session !== undefined) change({ readOnly: session.readOnly });
 }
 
@@ -88,7 +93,7 @@ async function remove(entry: Entry): Promise<void> {
 
 async function leave(): Promise<void> {
   await signOut();
-  change({ phase: "needs-token" });
+  askForToken();
 }
 
 function change(changes: Partial<State>): void {
@@ -125,7 +130,7 @@ function Page({ language, phase, needsToken, readOnly, order, dialog, notice }: 
             language={language}
             onSignedIn={() => {
               change({ phase: "ready" });
-              void load();
+              void listing.load();
             }}
           />
         )}
@@ -153,7 +158,9 @@ function Page({ language, phase, needsToken, readOnly, order, dialog, notice }: 
           </>
         )}
       </main>
-      {dialog?.kind === "preview" && <Preview {...view} entry={dialog.entry} onClose={close} />}
+      {dialog?.kind === "preview" && (
+        <Preview {...view} entry={dialog.entry} onClose={close} onUnauthorized={askForToken} />
+      )}
       {dialog?.kind === "delete" && (
         <DeleteQuestion {...view} entry={dialog.entry} onDelete={() => remove(dialog.entry)} onClose={close} />
       )}

@@ -14,7 +14,7 @@ const en = {
   tokenHint: "The token of the file API. It stays in this browser until it is closed.",
   signIn: "Sign in",
   wrongToken: "This token is not valid.",
-  signInFailed: (status: number) => `Signing in failed with status ${status}. Try again in a moment.`,
+  signInFailed: (status: number) => `Signing in failed with status ${status}. Retry in a moment.`,
 };
 
 export type CommonWords = typeof en;
@@ -29,8 +29,7 @@ const ja: CommonWords = {
   tokenHint: "ファイル API のトークンです。ブラウザを閉じるまで、このブラウザにのみ保持されます。",
   signIn: "サインイン",
   wrongToken: "このトークンは無効です。",
-  signInFailed: (status) =>
-    `サインインできませんでした (ステータス ${status})。しばらくしてからもう一度お試しください。`,
+  signInFailed: (status) => `サインインできませんでした (ステータス ${status})。しばらくしてから再試行してください。`,
 };
 
 export const COMMON_WORDS: Readonly<Record<Language, CommonWords>> = { en, ja };

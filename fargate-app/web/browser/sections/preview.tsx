@@ -8,18 +8,23 @@ import { Name } from "./name.tsx";
 interface PreviewProps extends View {
   readonly entry: Entry;
   readonly onClose: () => void;
+  /** Called where the token is no longer valid. */
+  readonly onUnauthorized: () => void;
 }
 
 /** Bytes of text that the router sends. */
 const MAX_TEXT = 250_000;
 
 /** A file in a frame that can do nothing but show it: by its own attribute, and by the headers of what it shows. */
-export function Preview({ entry, onClose, words, format }: PreviewProps) {
+export function Preview({ entry, onClose, onUnauthorized, words, format }: PreviewProps) {
   const { name, size, url } = entry;
   const source = url.replace(/^\/files\//, "/preview/");
   const [found, setFound] = useState<"text" | "image" | Problem>();
   useEffect(() => {
-    void look(source).then(setFound);
+    void look(source).then((looked) => {
+      if (typeof looked === "object" && looked.status === 401) onUnauthorized();
+      else setFound(looked);
+    });
   }, [source]);
   return (
     <Modal label={<Name name={name} />} onClose={onClose} isWide>

@@ -70,8 +70,8 @@ export const en = {
   changed: "The file has changed in the meantime. The list is up to date again.",
   notEmpty: "The directory is not empty.",
   gone: "It was already gone.",
-  noConnection: "The service cannot be reached. Try again in a moment.",
-  retry: "Try again",
+  noConnection: "The service cannot be reached. Retry in a moment.",
+  retry: "Retry",
 };
 
 export type Words = typeof en;

@@ -23,6 +23,8 @@ describe("a directory", () => {
       const response = await get("/files/", { accept });
       expect(response.headers.get("content-type")).toBe("application/json; charset=utf-8");
       expect(response.headers.get("vary")).toBe("accept");
+      expect(response.headers.get("cache-control")).toBe("no-cache");
+      expect((await fetch(`${server.url}/files/`, { method: "HEAD" })).headers.get("cache-control")).toBe("no-cache");
       expect(directoryPage.parse(await response.json()).entries.map(({ name }) => name)).toEqual(["page.html"]);
     },
   );

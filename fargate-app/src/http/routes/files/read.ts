@@ -22,6 +22,11 @@ interface ReadRoutesOptions {
 /** How often a file may change between deciding what to send and opening it. */
 const ROUNDS = 3;
 
+/** May be kept, but must be asked about before it is used. */
+const CACHE_CONTROL = "no-cache";
+
+const LISTING_HEADERS = { vary: "accept", "cache-control": CACHE_CONTROL };
+
 /** The query is for directories: where a file is read it is ignored, whatever it says (`attachValidation`). */
 export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, { files }) => {
   app.route({
@@ -54,7 +59,7 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
     handler: async ({ originalUrl: url, headers, query, validationError }, reply) => {
       const { kind, path } = resourceOf(url);
       if (kind === "directory") {
-        reply.header("vary", "accept");
+        reply.headers(LISTING_HEADERS);
         if (validationError) throw validationError;
         return readPage(files, path, query);
       }
@@ -75,7 +80,7 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
       if (kind === "directory" && validationError) throw validationError;
       const attributes = await statAs(kind, files, path, url);
       // Without the length of the page: that takes the entries.
-      if (kind === "directory") return reply.type("application/json; charset=utf-8").header("vary", "accept").send();
+      if (kind === "directory") return reply.type("application/json; charset=utf-8").headers(LISTING_HEADERS).send();
       describe(reply, path, attributes, select({ method: "HEAD", headers }, attributes));
       return reply.send();
     },
@@ -158,8 +163,7 @@ function describe(reply: FastifyReply, path: FilePath, attributes: FileAttribute
     etag: validators.etag,
     "last-modified": lastModifiedHeader(validators),
     "accept-ranges": "bytes",
-    // May be kept, but must be asked about before it is used.
-    "cache-control": "no-cache",
+    "cache-control": CACHE_CONTROL,
   });
   if (selection.status === 416) {
     reply.header("content-range", `bytes */${size}`);
