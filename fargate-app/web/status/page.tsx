@@ -69,11 +69,11 @@ function Page() {
             <div class="columns">
               <div class="stack">
                 <Threshold {...view} />
-                <Costs {...view} />
+                <PathRoute {...view} />
               </div>
               <div class="stack">
-                <PathRoute {...view} />
                 <HotSpots {...view} />
+                <Costs {...view} />
               </div>
             </div>
             <Tasks {...view} />

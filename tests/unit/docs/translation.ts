@@ -1,6 +1,12 @@
 /** How a page in Japanese differs from the page in English that it translates, in more than its words. */
-import { dirname, join, relative } from "node:path";
+import { dirname, relative } from "node:path";
 import { destinationOf, type Page, type Part } from "./page.ts";
+
+/** The pages that are there in Japanese, too. */
+export const TRANSLATED: ReadonlySet<string> = new Set([
+  "README.md",
+  ...["costs", "disaster-recovery", "logs", "operations"].map((name) => `docs/${name}.md`),
+]);
 
 /** The path of the page in Japanese. */
 export function translationOf(path: string): string {
@@ -86,11 +92,6 @@ function linksOf(page: Page, { links }: Part): string[] {
     return [`${isEnglish ? translationOf(path) : path}#${heading}`];
   });
 }
-
-export const TRANSLATED: ReadonlySet<string> = new Set([
-  "README.md",
-  ...["costs", "disaster-recovery", "logs", "operations"].map((name) => join("docs", `${name}.md`)),
-]);
 
 /** Messages and labels stay English. Other emphasis is translated. */
 function emphasisBetween(english: Part, japanese: Part): string[] {
