@@ -30,8 +30,12 @@ export interface Part {
   readonly strong: number;
 }
 
+const pages = new Map<string, Page>();
+
 export function readPage(path: string): Page {
-  return parsePage(path, readFileSync(join(REPOSITORY, path), "utf8"));
+  const page = pages.get(path) ?? parsePage(path, readFileSync(join(REPOSITORY, path), "utf8"));
+  pages.set(path, page);
+  return page;
 }
 
 export function parsePage(path: string, markdown: string): Page {
@@ -105,6 +109,16 @@ export function destinationOf(page: Page, link: string): Destination {
   if (anchor === undefined) return { kind: "file", path };
   const heading = anchorsOf(path === page.path ? page : readPage(path)).indexOf(anchor);
   return heading < 0 ? { kind: "nowhere", reason: `${path} has no such heading` } : { kind: "file", path, heading };
+}
+
+/** Each in words. */
+export function brokenLinks(page: Page): string[] {
+  return page.parts
+    .flatMap(({ links }) => links)
+    .flatMap((link) => {
+      const destination = destinationOf(page, link);
+      return destination.kind === "nowhere" ? [`${page.path} links to ${link}: ${destination.reason}`] : [];
+    });
 }
 
 /** The anchors that GitHub gives to the headings. */

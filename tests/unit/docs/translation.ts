@@ -1,6 +1,6 @@
 /** How a page in Japanese differs from the page in English that it translates, in more than its words. */
 import { dirname, relative } from "node:path";
-import { destinationOf, type Page, type Part } from "./page.ts";
+import { brokenLinks, destinationOf, type Page, type Part } from "./page.ts";
 
 /** The pages that are there in Japanese, too. */
 export const TRANSLATED: ReadonlySet<string> = new Set([
@@ -70,15 +70,6 @@ function without<T>(all: readonly T[], others: readonly T[]): T[] {
 /** Words between code may change its order. Comments of a shell may be translated. */
 function codeOf({ kind, code }: Part): readonly string[] {
   return /^code block of sh\b/.test(kind) ? code.map((text) => text.replace(/(^|[ \t])# .*$/gm, "$1#")) : code;
-}
-
-function brokenLinks(page: Page): string[] {
-  return page.parts
-    .flatMap(({ links }) => links)
-    .flatMap((link) => {
-      const destination = destinationOf(page, link);
-      return destination.kind === "nowhere" ? [`${page.path} links to ${link}: ${destination.reason}`] : [];
-    });
 }
 
 /** Links as the page in Japanese has them: to pages in Japanese where there are any, to headings by their number. */
