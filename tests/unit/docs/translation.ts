@@ -103,10 +103,10 @@ const UNITS: Readonly<Record<string, number>> = {
   億: 1e8,
 };
 
-/** What Japanese may write in digits where English has the word. */
+/** What Japanese may write in digits where English has the word, such as 30 minutes for half an hour. */
 const WORDS: Readonly<Record<string, readonly number[]>> = {
   zero: [0],
-  half: [0.5, 2],
+  half: [0.5, 2, 30],
   twice: [2],
   two: [2],
   both: [2],
@@ -114,7 +114,7 @@ const WORDS: Readonly<Record<string, readonly number[]>> = {
   three: [3],
   third: [3],
   four: [4],
-  quarter: [4],
+  quarter: [4, 15],
   five: [5],
   fifth: [5],
   six: [6],
