@@ -85,7 +85,7 @@ function part(kind: string, tokens: readonly Token[] = []): Part {
       if (token.type === "text" && token.tokens === undefined) prose += token.text;
       if (token.type === "codespan" || token.type === "text") text += token.text;
       if (token.type === "link" || token.type === "image") links.push(token.href);
-      if (token.type === "em") emphasized.push(token.text);
+      if (token.type === "em") emphasized.push(token.text.replace(/\s+/g, " "));
       if (token.type === "strong") strong += 1;
       if (token.type !== "image" && "tokens" in token) visit(token.tokens ?? []);
     }
