@@ -135,6 +135,8 @@ function seconds(text: string): number {
   return 1_000 * value;
 }
 
+// What the SDK says of older versions of Node.js would hide, at night, what matters.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 try {
   await program.parseAsync();
 } catch (error) {

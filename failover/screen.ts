@@ -69,9 +69,11 @@ export function showStatus(regions: Readonly<Record<Side, Glimpse>>, asJson: boo
     "file system",
     ({ fileSystem, fenced }) => `${fileSystem ?? "unknown"}${fenced ? ", its policy denies writes" : ""}`,
   );
-  row("replication", ({ replication }) =>
+  row("replication", ({ replication, reachable }) =>
     replication === undefined
-      ? "none"
+      ? reachable
+        ? "none"
+        : "unknown"
       : `${replication.source ?? "?"} → ${replication.destination ?? "?"}, ${replication.status}`,
   );
   row("replicated until", ({ replication }) =>

@@ -35,7 +35,6 @@ export async function runFailover({
     env: {
       AWS_ACCESS_KEY_ID: "OPERATOR",
       AWS_SECRET_ACCESS_KEY: "local",
-      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true",
       TSX_DISABLE_CACHE: process.env.TSX_DISABLE_CACHE ?? "",
     },
     onLine: (line) => say(`  ${line}`),

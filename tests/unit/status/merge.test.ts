@@ -168,3 +168,41 @@ test("a change that several tasks see at about the same time is one, and at most
   const many = Array.from({ length: 80 }, (_, index) => index * 60_000);
   expect(mergeReadings([task("a", many)]).changes).toHaveLength(50);
 });
+
+describe("of two regions", () => {
+  const task = (id: string, ownRegion: TaskStatus["ownRegion"]): Reading => ({
+    record: record(id),
+    isSelf: false,
+    now: status(12_000, [], { ownRegion }),
+  });
+  const peer = { region: "ap-northeast-3", url: "http://osaka.example" };
+  const primary = { role: "primary", epoch: 3, region: "ap-northeast-1", peer, refusedWrites: {} };
+
+  test("the role is that of the highest epoch, and each router says whether it takes writes, and why not", () => {
+    const merged = mergeReadings([
+      task("a", { writable: false, reason: "unknown", refusedWrites: { unknown: 2 } }),
+      task("b", { ...primary, writable: true }),
+      task("c", { ...primary, writable: false, reason: "unconfirmed", refusedWrites: { unconfirmed: 5, unknown: 1 } }),
+      task("d", { ...primary, role: "standby", epoch: 1, writable: false, reason: "unknown" }),
+    ]);
+    expect(merged.ownRegion).toEqual({
+      ...{ role: "primary", epoch: 3, region: "ap-northeast-1", peer },
+      ...{ writableRouters: 1, routers: 4, reasons: ["unconfirmed", "unknown"] },
+      refusedWrites: { unconfirmed: 5, unknown: 3 },
+    });
+  });
+
+  test("the replica is as old as the router says that knows least", () => {
+    const standby = { ...primary, role: "standby", writable: false, reason: "standby" };
+    const merged = mergeReadings([
+      task("a", { ...standby, replicaLagSeconds: 12 }),
+      task("b", { ...standby, replicaLagSeconds: 40 }),
+      task("c", standby),
+    ]);
+    expect(merged.ownRegion?.replicaLagSeconds).toBe(40);
+  });
+
+  test("there is nothing of that where there is one", () => {
+    expect(mergeReadings([task("a", undefined)]).ownRegion).toBeUndefined();
+  });
+});

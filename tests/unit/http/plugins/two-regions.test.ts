@@ -102,6 +102,17 @@ describe("a standby", () => {
     expect(server.network.files.read("/data/a").toString()).toBe("replicated");
   });
 
+  test("tells its pages and programs what it is, and where the primary is", async () => {
+    expect(await (await send("GET", "/session")).json()).toMatchObject({
+      readOnly: { reason: "standby", primary: "http://tokyo.example" },
+    });
+    await send("PUT", "/files/a");
+    expect(await (await send("GET", "/status/task")).json()).toMatchObject({
+      ownRegion: { role: "standby", epoch: 1, writable: false, reason: "standby", refusedWrites: { standby: 1 } },
+    });
+    expect(await (await send("GET", "/")).json()).toMatchObject({ links: { region: "/region" } });
+  });
+
   test("takes writes as soon as it has read that it is the primary", async () => {
     await become(primaryRole({ epoch: 2, alone: true }));
     const response = await send("PUT", "/files/a");
@@ -163,6 +174,13 @@ describe("a primary", () => {
     const response = await send("PUT", "/files/a");
     expect(response.status).toBe(403);
     expect(await response.json()).toMatchObject({ primary: "http://osaka.example" });
+  });
+
+  test("tells its pages that nothing can be changed for a while, and not to go elsewhere", async () => {
+    expect(await (await send("GET", "/session")).json()).toEqual({ needsToken: false, signedIn: true });
+    await become(primaryRole({ role: "frozen", changed_at: new Date(1).toISOString() }));
+    expect(await (await send("GET", "/session")).json()).toMatchObject({ readOnly: { reason: "frozen" } });
+    expect(await (await send("GET", "/session")).json()).not.toHaveProperty("readOnly.primary");
   });
 
   test("asks writers to retry while it is frozen, and reads", async () => {
