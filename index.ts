@@ -320,6 +320,7 @@ const monitor = new FileMonitor("file-monitor", {
   parameterArn: mountTable.parameterArn,
   parameterKeyArn,
   status: monitorStatus,
+  isReplicated: regionRole !== undefined,
   rollout: config.rollout,
   cluster: router.cluster,
   service: router.service,

@@ -226,18 +226,20 @@ export class Dashboard extends pulumi.ComponentResource {
     ];
   }
 
-  #replica({ ids, lagMinutes }: Replication): Graph {
+  #replica({ ids, lagMinutes }: Replication, fileSystemId: pulumi.Input<string>): Graph {
     return {
-      title: "Replica: since the last sync (s)",
+      title: "Replica: since it was complete (s)",
       stat: "Maximum",
       lines: [
-        metricLine(lagMetric(ids), { label: "Lag", id: "lag" }),
+        metricLine(lagMetric(ids), { label: "By EFS", id: "lag" }),
+        metricLine(monitorMetric("ReplicaLag", fileSystemId), { id: "ownLag", visible: false }),
+        [{ expression: "ownLag / 1000", label: "As the monitor sees it" }],
         [{ expression: `TIME_SERIES(${lagMinutes * 60})`, label: "Alarm", color: "#d62728" }],
       ],
     };
   }
 
-  #requests({ loadBalancer, targetGroup, replication }: DashboardArgs): Graph[] {
+  #requests({ loadBalancer, targetGroup, replication, fileSystemId }: DashboardArgs): Graph[] {
     const line = (metricName: string, options: Record<string, unknown> = {}) =>
       metricLine(
         {
@@ -265,7 +267,7 @@ export class Dashboard extends pulumi.ComponentResource {
           line("HTTPCode_Target_4XX_Count", { label: "4xx" }),
         ],
       },
-      ...(replication === undefined ? [] : [this.#replica(replication)]),
+      ...(replication === undefined ? [] : [this.#replica(replication, fileSystemId)]),
     ];
   }
 

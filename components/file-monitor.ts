@@ -93,6 +93,9 @@ export interface FileMonitorArgs {
   /** The parameter in which a run says what it saw and did. */
   readonly status: Pick<MonitorStatusParameter, "parameterName" | "parameterArn">;
 
+  /** Whether the file system is replicated, from or to another region. */
+  readonly isReplicated: boolean;
+
   /** How routers get a changed mount table: by a deployment of their service, or by themselves. */
   readonly rollout: "rolling-deployment" | "hot-reload";
   readonly cluster: aws.ecs.Cluster;
@@ -186,6 +189,16 @@ export class FileMonitor extends pulumi.ComponentResource {
       },
       // Without it, S3 refuses to say that an object is missing.
       { Sid: "SeeWhetherCountIsKept", Effect: "Allow", Action: "s3:ListBucket", Resource: this.#trees.bucket.arn },
+      ...(args.isReplicated
+        ? [
+            {
+              Sid: "SeeReplication",
+              Effect: "Allow" as const,
+              Action: "elasticfilesystem:DescribeReplicationConfigurations",
+              Resource: args.fileSystemArn,
+            },
+          ]
+        : []),
       ...(args.rollout === "rolling-deployment" ? [rollStatement(args.service)] : []),
       ...(args.scaleIn === undefined ? [] : this.#scaleIn(args, args.scaleIn)),
       ...(args.parameterKeyArn === undefined
@@ -314,6 +327,7 @@ export class FileMonitor extends pulumi.ComponentResource {
       SSM_PARAMETER_NAME: args.parameterName,
       SSM_KMS_KEY_ID: args.parameterKeyArn,
       STATUS_PARAMETER_NAME: args.status.parameterName,
+      ...(args.isReplicated ? { REPLICATION: "on" as const } : {}),
       ...(args.rollout === "hot-reload"
         ? { ROLLOUT: args.rollout }
         : { ROLLOUT: args.rollout, ECS_CLUSTER_NAME: args.cluster.name, ECS_SERVICE_NAME: args.service.name }),

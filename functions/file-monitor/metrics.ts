@@ -30,10 +30,11 @@
  * | RetiringMountTargets | Count | mount targets that the table marks as retiring; only with scaleIn |
  * | MountTargetDeleted | Count | 1 when a retired mount target was deleted in the run, 0 when that failed |
  * | MountTargetDeletionFailed | Count | 1 when a retired mount target could not be deleted, else 0 |
+ * | ReplicaLag | Milliseconds | time since the replica was complete; only where the file system is replicated |
  * | TableUpdated | Count | 1 when the mount table was written, else 0 |
  * | DeploymentStarted | Count | 1 when the service was deployed, else 0 |
  *
- * A run that fails sends what it knew by then: after a failed count, RunFailed alone.
+ * A run that fails sends what it knew by then: after a failed count, RunFailed and ReplicaLag alone.
  */
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 import type { MonitorResult } from "./result.ts";
@@ -88,6 +89,7 @@ function measure(result: MonitorResult): Measurement[] {
     ["RetiringMountTargets", Count, retiring === undefined ? undefined : retiring !== null],
     ["MountTargetDeleted", Count, deleted === undefined ? undefined : deleted !== null],
     ["MountTargetDeletionFailed", Count, result.deletionFailed],
+    ["ReplicaLag", Milliseconds, result.replicaLag],
     ["TableUpdated", Count, result.tableUpdated],
     ["DeploymentStarted", Count, result.deployed],
   ];

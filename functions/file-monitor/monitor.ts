@@ -19,6 +19,7 @@ import { observeCapacity } from "./observe/capacity.ts";
 import { observeFiles } from "./observe/files.ts";
 import { type KeptForecast, loadForecast, saveForecast } from "./observe/kept-forecast.ts";
 import { type KeptStability, loadStability } from "./observe/kept-stability.ts";
+import { observeReplicaLag } from "./observe/replica-lag.ts";
 import { observeStability } from "./observe/stability.ts";
 import { observeThreshold } from "./observe/threshold.ts";
 import { failure, type MonitorResult, type Outcome, type Report } from "./result.ts";
@@ -47,6 +48,7 @@ async function resultOf(run: Run, report: Report, prospect: Prospect): Promise<M
 
 async function reconcile(run: Run, report: Report, prospect: Prospect): Promise<Outcome> {
   const { settings } = run;
+  report.replicaLag = await observeReplicaLag(run);
   const [forecast, stability] = await Promise.all([loadForecast(run), loadStability(run)]);
   const kept: Kept = { forecast, stability };
   let seen = await observe(run, kept, report, prospect);

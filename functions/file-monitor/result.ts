@@ -69,6 +69,8 @@ export interface Report {
   /** The mount target that was deleted in this run; null when that failed. */
   deleted?: MountTargetDescription | null;
   deletionFailed?: boolean;
+  /** Milliseconds since the replica was complete, where the file system is replicated. */
+  replicaLag?: number | undefined;
   tableUpdated?: boolean;
   deployed?: boolean;
 }

@@ -86,6 +86,8 @@ export interface Settings {
   readonly parameterName: string;
   /** The parameter in which a run says what it saw and did; it says so nowhere where undefined. */
   readonly statusParameterName: string | undefined;
+  /** Whether the file system is replicated, from or to another region. */
+  readonly isReplicated: boolean;
   /** The KMS key of a SecureString parameter; Parameter Store's own key (aws/ssm) when absent. */
   readonly parameterKeyId: string | undefined;
   readonly rollout: Rollout;
@@ -264,6 +266,7 @@ export const environmentSchema = z.intersection(
     SSM_PARAMETER_NAME: parameterName.default("/efs-mount-autoscaling/mount-targets"),
     SSM_KMS_KEY_ID: z.string().optional(),
     STATUS_PARAMETER_NAME: parameterName.optional(),
+    REPLICATION: ON_OFF.default("off"),
   }),
 );
 
@@ -332,6 +335,7 @@ function toSettings(environment: MonitorEnvironment): Settings {
     parameterName: environment.SSM_PARAMETER_NAME,
     parameterKeyId: environment.SSM_KMS_KEY_ID,
     statusParameterName: environment.STATUS_PARAMETER_NAME,
+    isReplicated: environment.REPLICATION === "on",
     rollout:
       environment.ROLLOUT === "hot-reload"
         ? { kind: "hot-reload" }

@@ -78,6 +78,12 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
   },
   {
     role: "file-monitor",
+    twoRegions: true,
+    reason: "The function sees how old the replica is: tests/unit/file-monitor/replica-lag.test.ts makes this call",
+    requests: ({ fileSystem }) => [request("elasticfilesystem:DescribeReplicationConfigurations", fileSystem)],
+  },
+  {
+    role: "file-monitor",
     reason: "Lambda mounts the file system, through the access point",
     requests: ({ fileSystem, accessPoint }) => [
       request("elasticfilesystem:ClientMount", fileSystem, { "elasticfilesystem:AccessPointArn": accessPoint }),

@@ -29,6 +29,7 @@ test("what is not said has a default", () => {
     maxMountTargets: undefined,
     mountTargetPollInterval: 10_000,
     mountTargetTimeout: 300_000,
+    isReplicated: false,
     parameterName: "/efs-mount-autoscaling/mount-targets",
     parameterKeyId: undefined,
     rollout: { kind: "rolling-deployment", clusterName: "cluster", serviceName: "router" },
