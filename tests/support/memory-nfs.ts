@@ -188,6 +188,11 @@ class MemoryClient implements NfsClient {
     }
   }
 
+  async readContent(path: string, { maximum, ...options }: OperationOptions & { readonly maximum: number }) {
+    const { data } = await this.readFile(path, { ...options, length: maximum + 1 });
+    return data.length > maximum ? undefined : data;
+  }
+
   async openFile(path: string, options: ReadOptions = {}) {
     const { start = 0, length = Number.POSITIVE_INFINITY } = options;
     const { attributes, first, end } = await this.#perform("openFile", path, options, ({ files, chunkSize }) => {

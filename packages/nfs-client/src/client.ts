@@ -10,7 +10,7 @@ import { LostLocks } from "./files/lost-locks.ts";
 import { changeAttributes, makeLinkAt, ownersOf, readLinkAt } from "./files/metadata.ts";
 import { removeOrphans } from "./files/orphans.ts";
 import { MAX_LOCKED_FILES, MAX_OPEN_FILES, OwnerNames } from "./files/owners.ts";
-import { openForReading, readWhole } from "./files/reading.ts";
+import { openForReading, readContent, readWhole } from "./files/reading.ts";
 import { writeWhole } from "./files/writing.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { Channel } from "./session/channel.ts";
@@ -50,6 +50,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     },
     readFile: (path, each) => readWhole(context, path, each),
     openFile: (path, each) => openForReading(context, path, each),
+    readContent: (path, each) => readContent(context, path, each),
     writeFile: (path, data, each) => writeWhole(context, path, data, each),
     appendFile: (path, data, each) => appendTo(context, path, data, each),
     stat: (path, each) => statPath(context, path, each),

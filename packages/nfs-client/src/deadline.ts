@@ -14,6 +14,16 @@ export class Deadline {
     this.#signal = signal;
   }
 
+  /** Is over when all of them are; aborted only where they have one signal in common. */
+  static last(deadlines: readonly Deadline[]): Deadline {
+    const signals = new Set(deadlines.map((deadline) => deadline.#signal));
+    const [signal] = signals;
+    return new Deadline(
+      Math.max(...deadlines.map(({ remaining }) => remaining)),
+      signals.size === 1 ? signal : undefined,
+    );
+  }
+
   /** Milliseconds left; never negative. */
   get remaining(): number {
     return Math.max(0, this.#at - performance.now());

@@ -11,6 +11,7 @@ export function bindClient(client: NfsClient, signal: AbortSignal): NfsClient {
     },
     readFile: (path, options) => client.readFile(path, bound(options)),
     openFile: (path, options) => client.openFile(path, bound(options)),
+    readContent: (path, options) => client.readContent(path, { signal, ...options }),
     writeFile: (path, data, options) => client.writeFile(path, data, bound(options)),
     appendFile: (path, data, options) => client.appendFile(path, data, bound(options)),
     stat: (path, options) => client.stat(path, bound(options)),

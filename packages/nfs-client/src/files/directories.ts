@@ -15,14 +15,15 @@ import {
 } from "../wire/operations/file-handles.ts";
 import { creationMode, type FileContext, runOptions } from "./context.ts";
 import { whileUnchanged } from "./locking.ts";
-import { type EntryPath, parseEntryPath, parsePath, walkTo } from "./paths.ts";
+import { type EntryPath, parseEntryPath, parsePath, sharing, walkTo } from "./paths.ts";
 
 export async function statPath(
   context: FileContext,
   path: string,
-  options?: OperationOptions,
+  options: OperationOptions = {},
 ): Promise<FileAttributes> {
-  return statNames(context, parsePath(path), runOptions(context, options));
+  const names = parsePath(path);
+  return statNames(context, names, { ...runOptions(context, options), ...sharing(options, names.slice(0, -1)) });
 }
 
 export async function statNames(
@@ -140,8 +141,9 @@ export async function removePath(context: FileContext, path: string, options: Re
   const run = runOptions(context, options);
   const file = parseEntryPath(path);
   const { when, once = false } = options;
+  const shared = { ...run, ...sharing(options, file.directory, { staysInDirectory: true }) };
   const removeOnce = () =>
-    when === undefined ? removeFile(context, file, run) : removeUnchanged(context, file, when.etag, run);
+    when === undefined ? removeFile(context, file, shared) : removeUnchanged(context, file, when.etag, run);
   try {
     await removeOnce();
   } catch (error) {

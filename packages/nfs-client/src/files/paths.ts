@@ -1,6 +1,8 @@
 /** Paths as the protocol sees them: names, looked up one after the other in the COMPOUND that uses the file. */
 import { InvalidPathError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
+import type { Together } from "../session/joint-compound.ts";
+import type { OperationOptions } from "../types.ts";
 import type { Operation } from "../wire/compound.ts";
 import { isNameString, nameLength } from "../wire/names.ts";
 import { getFileHandle, lookup, putFileHandle, putRootFileHandle } from "../wire/operations/file-handles.ts";
@@ -51,6 +53,15 @@ export function parseEntryPath(path: string): EntryPath {
   return { text: path, directory: names.slice(0, -1), name };
 }
 
+/** How a COMPOUND on a name in a directory may share a request with others, where the caller wants that. */
+export function sharing(
+  { together = false }: OperationOptions,
+  directory: readonly string[],
+  shape: Omit<Together, "directory"> = {},
+): Pick<RunOptions, "together"> {
+  return together ? { together: { directory, ...shape } } : {};
+}
+
 /**
  * Operations that make the file at `names` the current file handle. Of a path that is too long for one COMPOUND, the
  * first directories are looked up beforehand.
@@ -70,7 +81,8 @@ export async function walkTo(
   let rest = names;
   while (rest.length > fits) {
     const handle = getFileHandle();
-    const reply = await channel.run([start, ...rest.slice(0, step).map(lookup), handle], run);
+    const alone = { ...run, together: undefined };
+    const reply = await channel.run([start, ...rest.slice(0, step).map(lookup), handle], alone);
     start = putFileHandle(reply.orThrow(`/${names.join("/")}`).of(handle));
     rest = rest.slice(step);
   }

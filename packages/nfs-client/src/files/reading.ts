@@ -3,7 +3,7 @@
 import { FileChangedError } from "../errors.ts";
 import { MemoryLease } from "../memory-budget.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { ReadableFile, ReadOptions } from "../types.ts";
+import type { OperationOptions, ReadableFile, ReadOptions } from "../types.ts";
 import { ANONYMOUS_STATEID, CURRENT_STATEID } from "../wire/data-types.ts";
 import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
 import { type ReadRange, type ReadResult, read } from "../wire/operations/data.ts";
@@ -11,7 +11,7 @@ import { putFileHandle } from "../wire/operations/file-handles.ts";
 import { close, openByName } from "../wire/operations/opens-and-locks.ts";
 import { type FileContext, runOptions, stateOwner } from "./context.ts";
 import { closeOpened, closeQuietly, OPEN_LOST, type OpenFile, onOpenFile, openAt } from "./open-files.ts";
-import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
+import { type EntryPath, parseEntryPath, sharing, walkTo } from "./paths.ts";
 
 /** READs in flight for one reader, while there is memory for them. */
 const READ_AHEAD = 4;
@@ -19,6 +19,9 @@ const READ_AHEAD = 4;
 /** Bytes of one READ when memory is short, and when there is none: this little is read without a lease. */
 const REDUCED_READ = 256 * 1024;
 const MIN_READ = 64 * 1024;
+
+/** Bytes of a READ that shares a reply, where its caller does not know how large the file is. */
+const SHARED_READ = 16 * 1024;
 
 /** What servers reply that do not support the anonymous stateid in a READ. */
 const ANONYMOUS_REFUSED = ["NFS4ERR_BAD_STATEID", "NFS4ERR_OPENMODE", "NFS4ERR_NOTSUPP"] as const;
@@ -56,6 +59,12 @@ export async function openForReading(
     const size = endOfFile && data.length > 0 ? start + data.length : attributes.size;
     return { attributes: { ...attributes, size }, body: single(data) };
   }
+  // Nobody knew how large it is. What one reply holds is read anew, which is faster than an open file.
+  if (options.together && wanted === Number.POSITIVE_INFINITY) {
+    const length = attributes.size - start;
+    if (length <= context.channel.capabilities.maximumRead)
+      return openForReading(context, path, { ...options, length });
+  }
   const end = Math.min(attributes.size, start + wanted);
   const head = data.subarray(0, end - start);
   return { attributes, body: readOn(context, file, attributes, { head, start, end }, options) };
@@ -88,28 +97,70 @@ async function readBeginning(
   options: ReadOptions,
 ): Promise<FirstRead> {
   const memory = new MemoryLease(context.memory);
-  const most = Math.min(wanted, context.channel.capabilities.maximumRead);
-  const { length } = roomForRead(memory, most);
+  const { maximumRead } = context.channel.capabilities;
+  const isUnknown = options.together && wanted === Number.POSITIVE_INFINITY;
+  const { length } = roomForRead(memory, isUnknown ? SHARED_READ : Math.min(wanted, maximumRead));
   try {
-    return await readOnce(context, file, { offset: start, length }, runOptions(context, options));
+    return await readOnce(context, file, { offset: start, length }, options);
   } finally {
     memory.releaseAll();
   }
 }
 
 /** Attributes and data, in one COMPOUND where the server reads without an open file. */
-async function readOnce(context: FileContext, file: EntryPath, range: ReadRange, run: RunOptions): Promise<FirstRead> {
+async function readOnce(
+  context: FileContext,
+  file: EntryPath,
+  range: ReadRange,
+  options: OperationOptions,
+): Promise<FirstRead> {
+  const run = runOptions(context, options);
   if (!context.channel.capabilities.anonymousRead) return readOpened(context, file, range, run);
   const walk = await walkTo(context, [...file.directory, file.name], run, 2);
   const attributes = getAttributes();
   const anonymous = read(ANONYMOUS_STATEID, range);
-  const reply = await context.channel.run([...walk, attributes, anonymous], run);
+  const shared = { ...run, ...sharing(options, file.directory, { dataReceived: range.length }) };
+  const reply = await context.channel.run([...walk, attributes, anonymous], shared);
   if (reply.failedWith(...ANONYMOUS_REFUSED)) {
     context.channel.noteRefusal("anonymousRead");
     return readOpened(context, file, range, run);
   }
   reply.orThrow(file.text);
   return { attributes: reply.of(attributes), ...reply.of(anonymous) };
+}
+
+/** See {@link NfsClient.readContent}. */
+export async function readContent(
+  context: FileContext,
+  path: string,
+  options: OperationOptions & { readonly maximum: number },
+): Promise<Buffer | undefined> {
+  const file = parseEntryPath(path);
+  const { maximum, together = false } = options;
+  // One byte more shows whether that is all: servers may tell the end of a file only where a READ goes beyond it.
+  const most = Math.min(maximum + 1, together ? SHARED_READ : context.channel.capabilities.maximumRead);
+  const first = await contentIn(context, file, { offset: 0, length: most }, options);
+  const isWhole = first.endOfFile || first.data.length > maximum;
+  const data = isWhole ? first.data : (await readWhole(context, path, { ...options, length: maximum + 1 })).data;
+  return data.length > maximum ? undefined : data;
+}
+
+/** As {@link readOnce}, without the attributes. */
+async function contentIn(
+  context: FileContext,
+  file: EntryPath,
+  range: ReadRange,
+  options: OperationOptions,
+): Promise<ReadResult> {
+  if (!context.channel.capabilities.anonymousRead) return readOnce(context, file, range, options);
+  const run = runOptions(context, options);
+  const walk = await walkTo(context, [...file.directory, file.name], run, 1);
+  const anonymous = read(ANONYMOUS_STATEID, range);
+  const shared = { ...run, ...sharing(options, file.directory, { dataReceived: range.length }) };
+  const reply = await context.channel.run([...walk, anonymous], shared);
+  // Which finds out the same, and remembers it.
+  if (reply.failedWith(...ANONYMOUS_REFUSED)) return readOnce(context, file, range, options);
+  return reply.orThrow(file.text).of(anonymous);
 }
 
 /** As {@link readOnce}, with an open that is closed again. */

@@ -16,7 +16,7 @@ import { creationMode, type FileContext, runOptions, stateOwner } from "./contex
 import { makingParents } from "./directories.ts";
 import { closeOpened } from "./open-files.ts";
 import type { Busy } from "./owners.ts";
-import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
+import { type EntryPath, parseEntryPath, sharing, walkTo } from "./paths.ts";
 import {
   attributesAtName,
   discard,
@@ -68,7 +68,8 @@ async function writeFrom(
     const inDirectory = <T>(operation: () => Promise<T>) =>
       options.createParents === false ? operation() : makingParents(context, file.directory, run, operation);
     if (source.complete && options.when === undefined && context.channel.capabilities.currentStateid) {
-      const written = await inDirectory(() => writeAtOnce(context, file, source, options.resolvable ?? false, run));
+      const shared = { ...run, ...sharing(options, file.directory, { dataSent: source.length }) };
+      const written = await inDirectory(() => writeAtOnce(context, file, source, options.resolvable ?? false, shared));
       if (written !== undefined) return written;
     }
     return await context.openOwners.with(run.deadline, async (ownerName, busy) => {

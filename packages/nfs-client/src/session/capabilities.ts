@@ -8,6 +8,8 @@ export interface SessionLimits {
   readonly maximumRead: number;
   /** Data in one WRITE that is alone in its COMPOUND with SEQUENCE and PUTFH. */
   readonly maximumWrite: number;
+  /** Bytes of a reply that the server keeps for a retry. */
+  readonly maximumCachedReply: number;
   /** Bytes of one READDIR page. */
   readonly maximumDirectoryPage: number;
   /** Operations in one COMPOUND, besides SEQUENCE. */

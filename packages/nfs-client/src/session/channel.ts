@@ -6,12 +6,14 @@
  */
 import { Backoff, type Deadline } from "../deadline.ts";
 import type { Diagnostics } from "../diagnostics.ts";
-import { ConnectionError, messageOf, OutcomeUnknownError, ProtocolError } from "../errors.ts";
+import { ConnectionError, messageOf, ProtocolError } from "../errors.ts";
 import { type CompoundReply, decodeCompound, type Operation, type Operations } from "../wire/compound.ts";
 import { putRootFileHandle } from "../wire/operations/file-handles.ts";
 import type { SequenceResult } from "../wire/operations/sessions.ts";
 import type { XdrReader } from "../wire/xdr.ts";
 import type { Capabilities, Features } from "./capabilities.ts";
+import { Gathering } from "./gathering.ts";
+import type { Together } from "./joint-compound.ts";
 import {
   type FencedClient,
   isSessionLost,
@@ -20,6 +22,7 @@ import {
   type SessionStatistics,
   type WaitOptions,
 } from "./manager.ts";
+import { LOSSES, type Outcome, outcomeUnknown } from "./outcome.ts";
 import type { RpcConnection } from "./rpc-connection.ts";
 import type { Session, Slot } from "./session.ts";
 
@@ -34,6 +37,8 @@ export interface RunOptions extends WaitOptions {
    * {@link OutcomeUnknownError}. Default: as `once`.
    */
   readonly visible?: boolean;
+  /** It may share a request with others that are to be sent in the same turn of the event loop. Default: it is alone. */
+  readonly together?: Together | undefined;
   /** Called when the deadline passes before the reply. `over` resolves when the reply has come, or cannot come. */
   readonly onAbandoned?: (over: Promise<void>) => void;
 }
@@ -57,18 +62,6 @@ interface SlotRequest {
   abandoned: boolean;
 }
 
-/** Why no reply to a request can come, and what an error says then. */
-const LOSSES = {
-  "connection-lost": "the connection was lost",
-  "session-lost": "the session was lost",
-  "reply-lost": "the connection was lost, and the server did not keep the reply",
-} as const;
-
-/** What became of a request: a reply, or none. `executed: "perhaps"`: nobody can tell. */
-type Outcome =
-  | { readonly kind: "answered"; readonly reply: CompoundReply }
-  | { readonly kind: "lost"; readonly executed: "no" | "perhaps"; readonly why: keyof typeof LOSSES };
-
 /** How often a path is looked up when the file that is found there is stale: by then the server's cache is at fault. */
 const MAX_LOOKUPS = 10;
 
@@ -77,6 +70,7 @@ const MAX_MALFORMED_REPLIES = 3;
 
 export class Channel {
   readonly #manager: SessionManager;
+  readonly #gathering = new Gathering((session, operations, options) => this.#attempt(session, operations, options));
   #session: Session;
 
   private constructor(manager: SessionManager, session: Session) {
@@ -117,20 +111,29 @@ export class Channel {
    * Runs one COMPOUND; the reply says which operation failed, if one did. It is retried when the server asks for time
    * (NFS4ERR_DELAY, NFS4ERR_GRACE), and when a file was replaced between being looked up and being used
    * (NFS4ERR_STALE). It is not retried when an operation of it changed something: that is the caller's to undo.
+   *
+   * With `together`, what others in the same request do or suffer makes no difference to it.
    */
   async run(operations: Operations, options: RunOptions): Promise<CompoundReply> {
     const backoff = new Backoff();
     const walks = operations[0] === putRootFileHandle;
     // A grace period is longer than a caller waits who has another way to the file.
     const grace = options.onConnectionLoss === "recover";
+    // Of a path that is too long, the first directories were looked up beforehand.
+    let together = walks ? options.together : undefined;
     let lookups = 1;
     for (;;) {
-      const outcome = await this.#attempt(await this.#ready(options), operations, options);
+      const session = await this.#ready(options);
+      const outcome = await (together === undefined
+        ? this.#attempt(session, operations, options)
+        : this.#gathering.add(session, { operations, together }, options));
       if (outcome.kind === "answered") {
         const { reply } = outcome;
         const stale = walks && lookups < MAX_LOOKUPS && reply.failedWith("NFS4ERR_STALE", "NFS4ERR_FHEXPIRED");
         const wait = reply.failedWith("NFS4ERR_DELAY") || (grace && reply.failedWith("NFS4ERR_GRACE"));
         if (reply.changedSomething || !(stale || wait)) return reply;
+        // The others are not to wait for it.
+        together = undefined;
         lookups += 1;
         if (stale) {
           this.diagnostics.retry(operations, "file-replaced");
@@ -332,8 +335,4 @@ async function acquire({ slots }: Session, deadline: Deadline): Promise<Slot | u
 
 function isSlotConfused(reply: CompoundReply): boolean {
   return reply.failedWith("NFS4ERR_SEQ_MISORDERED", "NFS4ERR_SEQ_FALSE_RETRY", "NFS4ERR_BADSLOT");
-}
-
-function outcomeUnknown(why: string, cause?: unknown): OutcomeUnknownError {
-  return new OutcomeUnknownError(`The operation may or may not have been done: ${why}`, { cause });
 }

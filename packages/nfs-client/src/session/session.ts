@@ -110,6 +110,7 @@ export async function establishSession(
     maximumRead: Math.min(maximumRead, foreChannel.maximumResponseSize - READ_ENVELOPE, MEBIBYTE),
     maximumWrite: Math.min(maximumWrite, foreChannel.maximumRequestSize - WRITE_ENVELOPE, MEBIBYTE),
     maximumDirectoryPage: Math.min(foreChannel.maximumResponseSize - READ_ENVELOPE, DIRECTORY_PAGE),
+    maximumCachedReply: foreChannel.maximumCachedResponseSize,
     maximumOperations: foreChannel.maximumOperations - 1,
     leaseTime,
     slots: slotTable.size,

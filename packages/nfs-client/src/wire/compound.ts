@@ -107,6 +107,23 @@ export class CompoundReply {
     return this.#results[index] as Result;
   }
 
+  /**
+   * The reply to a part of this COMPOUND, as if that had been sent alone: to `operations`, which are at these indexes. Both
+   * are without SEQUENCE, the first operation of every part. `undefined` where the COMPOUND stopped before their end, at
+   * none of them.
+   */
+  part(operations: Operations, indexes: readonly number[]): CompoundReply | undefined {
+    const all = [...this.#operations.slice(0, 1), ...operations];
+    const places = [0, ...indexes];
+    const results = places.filter((index) => index < this.#results.length).map((index) => this.#results[index]);
+    if (results.length === places.length) return new CompoundReply(all, results, undefined);
+    if (this.failure === undefined) return undefined;
+    const index = places.indexOf(this.failure.index);
+    const operation = all[index];
+    if (operation === undefined) return undefined;
+    return new CompoundReply(all, results, { index, operation, code: this.failure.code });
+  }
+
   /** @throws {NfsStatusError | BusyError} when an operation failed. */
   orThrow(path?: string): this {
     if (this.failure !== undefined) throw statusError(this.failure.code, this.failure.operation.code, path);

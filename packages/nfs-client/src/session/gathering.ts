@@ -1,0 +1,182 @@
+/**
+ * Gathers the COMPOUNDs that are to be sent in the same turn of the event loop, and sends as many of them in one request
+ * as fit (as vNFS does: M. Chen et al., "vNFS: Maximizing NFS Performance with Compounds and Vectorized I/O", FAST '17).
+ *
+ * A COMPOUND stops at the first operation that fails. What is behind it was not executed, and is sent again, in halves:
+ * so that many failures take no more requests than each by itself, and few round trips after each other.
+ */
+import { Deadline } from "../deadline.ts";
+import { messageOf } from "../errors.ts";
+import type { CompoundReply, Operations } from "../wire/compound.ts";
+import type { Capabilities } from "./capabilities.ts";
+import type { RunOptions } from "./channel.ts";
+import { type JointLimits, joinCompounds, type Member, planJointCompounds } from "./joint-compound.ts";
+import { type Outcome, outcomeUnknown } from "./outcome.ts";
+import type { Session } from "./session.ts";
+
+/** Sends one request in a slot of `session`. */
+export type SendRequest = (session: Session, operations: Operations, options: RunOptions) => Promise<Outcome>;
+
+interface Gathered extends Member {
+  readonly session: Session;
+  readonly options: RunOptions;
+  readonly settle: (outcome: Outcome | Promise<Outcome>) => void;
+}
+
+/** One that is sent with others. */
+interface JointMember extends Gathered {
+  /** Nobody waits for it any more. */
+  abandoned: boolean;
+}
+
+/** What a server says to a request that it finds too large. */
+const TOO_LARGE = [
+  "NFS4ERR_RESOURCE",
+  "NFS4ERR_TOO_MANY_OPS",
+  "NFS4ERR_REQ_TOO_BIG",
+  "NFS4ERR_REP_TOO_BIG",
+  "NFS4ERR_REP_TOO_BIG_TO_CACHE",
+] as const;
+
+export class Gathering {
+  readonly #send: SendRequest;
+  #gathered: Gathered[] = [];
+  /** Lowered when the server executes fewer than it granted. */
+  #maxOperations = Number.POSITIVE_INFINITY;
+
+  constructor(send: SendRequest) {
+    this.#send = send;
+  }
+
+  /** As {@link SendRequest} for the operations of `member`, with others in the same request. */
+  add(session: Session, member: Member, options: RunOptions): Promise<Outcome> {
+    return new Promise((settle) => {
+      if (this.#gathered.length === 0) setImmediate(() => this.#sendGathered());
+      this.#gathered.push({ ...member, session, options, settle });
+    });
+  }
+
+  #sendGathered(): void {
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    for (const members of groupAlike(gathered)) {
+      for (const group of this.#plan(members)) {
+        const [only] = group;
+        if (group.length === 1 && only !== undefined) this.#sendAlone(only);
+        else void this.#sendJoint(group.map(asJointMember));
+      }
+    }
+  }
+
+  #plan<Each extends Gathered>(members: readonly Each[]): Each[][] {
+    const [first] = members;
+    if (first === undefined) return [];
+    return planJointCompounds(members, limitsOf(first.session.capabilities, first.options, this.#maxOperations));
+  }
+
+  #sendAlone({ session, operations, options, settle }: Gathered): void {
+    settle(this.#send(session, operations, options));
+  }
+
+  /** Never fails: each member gets what became of it. */
+  async #sendJoint(members: readonly JointMember[]): Promise<void> {
+    const [first] = members;
+    if (first === undefined) return;
+    const { operations, indexes } = joinCompounds(members);
+    try {
+      const outcome = await this.#send(first.session, operations, jointOptions(first.options, members));
+      const unsettled = members.filter((member, index) => !settles(member, outcome, indexes[index] ?? []));
+      if (outcome.kind === "answered") this.#noteLimit(operations.length, outcome.reply);
+      const sendAgain = unsettled.filter(({ abandoned }) => !abandoned);
+      for (const half of halvesOf(sendAgain)) {
+        const [only] = half;
+        if (half.length === 1 && only !== undefined) this.#sendAlone(only);
+        else void this.#sendJoint(half);
+      }
+    } catch (error) {
+      for (const { settle } of members) settle(Promise.reject(error));
+    }
+  }
+
+  /** A server may execute fewer operations than it granted. */
+  #noteLimit(operations: number, reply: CompoundReply): void {
+    if (!reply.failedWith(...TOO_LARGE)) return;
+    const executed = reply.failure?.index ?? 0;
+    this.#maxOperations = Math.min(this.#maxOperations, Math.max(executed, Math.floor(operations / 2)));
+  }
+}
+
+/** Those that one request may have: of one session, and sent in the same way. */
+function groupAlike(gathered: readonly Gathered[]): Gathered[][] {
+  const groups: Gathered[][] = [];
+  for (const each of gathered) {
+    const group = groups.find(([first]) => first !== undefined && areAlike(first, each));
+    if (group === undefined) groups.push([each]);
+    else group.push(each);
+  }
+  return groups;
+}
+
+function areAlike(one: Gathered, other: Gathered): boolean {
+  return (
+    one.session === other.session &&
+    one.options.once === other.options.once &&
+    one.options.visible === other.options.visible &&
+    one.options.onConnectionLoss === other.options.onConnectionLoss
+  );
+}
+
+function limitsOf(capabilities: Capabilities, { once }: RunOptions, maxOperations: number): JointLimits {
+  const { maximumOperations, maximumRequest, maximumRead, maximumCachedReply } = capabilities;
+  return {
+    operations: Math.min(maximumOperations, maxOperations),
+    requestBytes: maximumRequest,
+    replyBytes: once ? Math.min(maximumRead, maximumCachedReply) : maximumRead,
+  };
+}
+
+function jointOptions(options: RunOptions, members: readonly Gathered[]): RunOptions {
+  const { onAbandoned: _, ...alike } = options;
+  return { ...alike, deadline: Deadline.last(members.map(({ options: { deadline } }) => deadline)) };
+}
+
+/** A member that waits no longer than its own deadline, whatever that of the others is. */
+function asJointMember(member: Gathered): JointMember {
+  const { deadline, once = false, visible = once } = member.options;
+  let settle: Gathered["settle"] = () => {};
+  let isSettled = false;
+  const outcome = new Promise<Outcome>((resolve) => {
+    settle = (result) => {
+      isSettled = true;
+      resolve(result);
+    };
+  });
+  const joint: JointMember = { ...member, settle, abandoned: false };
+  const waiting = deadline.race(outcome).catch((error: unknown) => {
+    if (isSettled) throw error;
+    joint.abandoned = true;
+    // It may have been sent, or still be.
+    throw visible ? outcomeUnknown(messageOf(error), error) : error;
+  });
+  member.settle(waiting);
+  return joint;
+}
+
+/** Gives a member its part of the outcome. Returns whether it has one: what was not executed is to be sent again. */
+function settles(member: JointMember, outcome: Outcome, indexes: readonly number[]): boolean {
+  if (outcome.kind === "lost") {
+    member.settle(outcome);
+    return true;
+  }
+  const sequence = 1;
+  const places = indexes.map((index) => index + sequence);
+  const reply = outcome.reply.part(member.operations, places);
+  if (reply === undefined || (reply.failedWith(...TOO_LARGE) && !reply.changedSomething)) return false;
+  member.settle({ kind: "answered", reply });
+  return true;
+}
+
+function halvesOf<Item>(items: readonly Item[]): Item[][] {
+  const middle = Math.ceil(items.length / 2);
+  return [items.slice(0, middle), items.slice(middle)].filter(({ length }) => length > 0);
+}
