@@ -31,6 +31,7 @@ export interface FileWriteOptions {
   readonly path: string;
   readonly data: Uint8Array | AsyncIterable<Uint8Array>;
   readonly when: WriteCondition;
+  readonly sharing?: Pick<OperationOptions, "together">;
   /** Called when so many bytes were written at a target. */
   readonly onWritten: (target: Target, bytes: number) => void;
 }
@@ -40,6 +41,7 @@ export class FileWrite {
   readonly #path: string;
   readonly #data: Uint8Array | AsyncIterable<Uint8Array>;
   readonly #when: WriteCondition;
+  readonly #sharing: FileWriteOptions["sharing"];
   readonly #onWritten: FileWriteOptions["onWritten"];
   #begun = false;
   /** There was a file before; undefined while that is not known. */
@@ -49,10 +51,11 @@ export class FileWrite {
   /** What the attempt before has left, which the next one resolves. */
   #unresolved: StagedWrite | undefined;
 
-  constructor({ path, data, when, onWritten }: FileWriteOptions) {
+  constructor({ path, data, when, sharing, onWritten }: FileWriteOptions) {
     this.#path = path;
     this.#data = data instanceof Uint8Array ? data : onBegin(data, () => (this.#begun = true));
     this.#when = when;
+    this.#sharing = sharing;
     this.#onWritten = onWritten;
     this.#existed = when === undefined ? undefined : when !== "absent";
   }
@@ -71,7 +74,7 @@ export class FileWrite {
     if (done !== undefined) return done;
     const end = target.meter.carry(this.#data instanceof Uint8Array ? this.#data.length : STREAM_BYTES);
     try {
-      return await this.#write(target, client, { ...options, resolvable });
+      return await this.#write(target, client, { ...options, ...this.#sharing, resolvable });
     } finally {
       end();
     }

@@ -42,6 +42,9 @@ export interface RoutedFilesOptions extends Omit<TargetPoolOptions, "memory" | "
 
 export type ReadRange = Pick<ReadOptions, "start" | "length">;
 
+/** Whether an operation is one of many on small files, which share requests to the mount targets. Default: it is not. */
+export type Sharing = Pick<OperationOptions, "together">;
+
 /** What comes piece by piece from one target. */
 interface Opened<Item> {
   readonly attempt: Attempt;
@@ -156,7 +159,7 @@ export class RoutedFiles {
    *
    * The body fails with a {@link FileChangedError} when the file was replaced in between.
    */
-  async openFile(path: FilePath, range: ReadRange = {}): Promise<ReadableFile> {
+  async openFile(path: FilePath, range: ReadRange & Sharing = {}): Promise<ReadableFile> {
     this.hotSpots.note(path);
     const file = (await this.#openShared(path, range)) ?? (await this.#open(path, range));
     const { size } = file.attributes;
@@ -188,13 +191,16 @@ export class RoutedFiles {
     }
   }
 
-  async #open(path: FilePath, { start = 0, length = Number.POSITIVE_INFINITY }: ReadRange): Promise<ReadableFile> {
+  async #open(
+    path: FilePath,
+    { start = 0, length = Number.POSITIVE_INFINITY, ...sharing }: ReadRange & Sharing,
+  ): Promise<ReadableFile> {
     const end = start + length;
     let offset = start;
     const open = () =>
       this.#pool.attempt("read", path, async (attempt) => {
         const rest = end === Number.POSITIVE_INFINITY ? {} : { length: end - offset };
-        const options = { ...streamed(attempt.options), start: offset, ...rest };
+        const options = { ...streamed(attempt.options), ...sharing, start: offset, ...rest };
         const { attributes, body } = await attempt.client.openFile(this.#absolute(path), options);
         const left = bytesIn({ start: offset, length: end - offset }, attributes.size);
         return { attempt, attributes, items: body, rest: Math.max(0, left - FIRST_READ_BYTES) };
@@ -214,6 +220,27 @@ export class RoutedFiles {
   }
 
   /**
+   * The content of a small file, of many that are read at once.
+   *
+   * @returns undefined when the file has more than `maximum` bytes.
+   */
+  async readContent(path: FilePath, maximum: number): Promise<Buffer | undefined> {
+    const content = await this.#attempt("read", path, async ({ target, client, options }) => {
+      const read = await client.readContent(this.#absolute(path), { ...options, maximum, together: true });
+      if (read !== undefined) {
+        target.statistics.bytesRead += read.length;
+        this.#noteZone(target, read.length);
+      }
+      return read;
+    });
+    if (content !== undefined) {
+      this.hotSpots.noteSize(path, content.length);
+      this.hotSpots.noteBytes(path, content.length);
+    }
+    return content;
+  }
+
+  /**
    * Replaces a file atomically; durable on return.
    *
    * @param data A stream is read once, so it is tried at another target only as long as nothing of it was read.
@@ -223,9 +250,10 @@ export class RoutedFiles {
     path: FilePath,
     data: Uint8Array | AsyncIterable<Uint8Array>,
     when?: WriteCondition,
+    sharing: Sharing = {},
   ): Promise<Written> {
     const note = (target: Target, bytes: number) => this.#noteWritten(path, target, bytes);
-    const write = new FileWrite({ path: this.#absolute(path), data, when, onWritten: note });
+    const write = new FileWrite({ path: this.#absolute(path), data, when, sharing, onWritten: note });
     return this.#attempt(
       "write",
       path,
@@ -250,8 +278,10 @@ export class RoutedFiles {
     return this.#attempt("append", path, append, wasNotDone);
   }
 
-  async stat(path: DirectoryPath): Promise<FileAttributes> {
-    return this.#attempt("stat", path, ({ client, options }) => client.stat(this.#absolute(path), options));
+  async stat(path: DirectoryPath, sharing: Sharing = {}): Promise<FileAttributes> {
+    return this.#attempt("stat", path, ({ client, options }) =>
+      client.stat(this.#absolute(path), { ...options, ...sharing }),
+    );
   }
 
   async exists(path: DirectoryPath): Promise<boolean> {
@@ -263,11 +293,11 @@ export class RoutedFiles {
    *
    * @throws {PreconditionError} when the file is not as `when` says.
    */
-  async deleteFile(path: FilePath, when?: Unchanged): Promise<void> {
+  async deleteFile(path: FilePath, when?: Unchanged, sharing: Sharing = {}): Promise<void> {
     let outcomeUnknown = false;
     await this.#attempt("delete", path, async ({ client, options }) => {
       try {
-        await client.remove(this.#absolute(path), { ...options, ...(when && { when }) });
+        await client.remove(this.#absolute(path), { ...options, ...sharing, ...(when && { when }) });
       } catch (error) {
         // The attempt that was lost did it.
         if (outcomeUnknown && isMissing(error)) return;
@@ -281,8 +311,22 @@ export class RoutedFiles {
     });
   }
 
-  /** The entries of a directory behind the cursor `after`, without the files that are still being written. */
-  async *list(path: DirectoryPath, { after }: { after?: string | undefined } = {}): AsyncGenerator<DirectoryEntry> {
+  /** Makes a directory, and those above it, where they are missing. */
+  async makeDirectory(path: FilePath): Promise<void> {
+    await this.#attempt("write", path, ({ client, options }) =>
+      client.makeDirectory(this.#absolute(path), { ...options, recursive: true }),
+    );
+  }
+
+  /**
+   * The entries of a directory behind the cursor `after`.
+   *
+   * @param unfinished With the files that are still being written. Default false.
+   */
+  async *list(
+    path: DirectoryPath,
+    { after, unfinished = false }: { after?: string | undefined; unfinished?: boolean } = {},
+  ): AsyncGenerator<DirectoryEntry> {
     let cursor = after;
     const open = () =>
       this.#attempt("list", path, async (attempt) => {
@@ -294,7 +338,7 @@ export class RoutedFiles {
       cursor = entry.cursor;
     };
     for await (const entry of this.#follow(await open(), open, note)) {
-      if (!entry.name.startsWith(TEMPORARY_PREFIX)) yield entry;
+      if (unfinished || !entry.name.startsWith(TEMPORARY_PREFIX)) yield entry;
     }
   }
 

@@ -44,6 +44,11 @@ export function ownFilePath(name: string): FilePath {
   return `${TEMPORARY_PREFIX}${name}` as FilePath;
 }
 
+/** The path of an entry of a directory, by the name that the file system lists it with. */
+export function entryPath(directory: DirectoryPath, name: string): FilePath {
+  return (directory === ROOT ? name : `${directory}/${name}`) as FilePath;
+}
+
 /**
  * The one spelling of a path to a directory; {@link ROOT} when no name is left.
  *
