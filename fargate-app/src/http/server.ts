@@ -26,6 +26,7 @@ import { rateLimit } from "./plugins/rate-limit.ts";
 import { replicaLag } from "./plugins/replica-lag.ts";
 import { securityHeaders } from "./plugins/security-headers.ts";
 import { twoRegions } from "./plugins/two-regions.ts";
+import { batchRoutes } from "./routes/batch.ts";
 import { BROWSER_PAGE_URL, browserRoutes, wantsBrowserPage } from "./routes/browser/routes.ts";
 import { costRoutes } from "./routes/costs.ts";
 import { type DocsAssets, docsRoutes } from "./routes/docs/routes.ts";
@@ -119,6 +120,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
   app.register(readRoutes, { files });
   app.register(writeRoutes, { files, limits, region: ownRegion });
+  app.register(batchRoutes, { files, limits, region: ownRegion });
   app.register(healthRoutes, { files, isStopping });
   app.register(targetRoutes, { files });
   app.register(hotSpotRoutes, { files });

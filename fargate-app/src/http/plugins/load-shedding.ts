@@ -3,6 +3,7 @@ import { getHeapStatistics } from "node:v8";
 import underPressure from "@fastify/under-pressure";
 import fp from "fastify-plugin";
 import type { HttpLimits } from "../limits.ts";
+import { BATCH_URL } from "../routes/batch.ts";
 import { FILES_URL, PREVIEW_URL } from "../routes/files/resource.ts";
 import { ProblemError } from "../semantics/problem.ts";
 
@@ -14,6 +15,8 @@ const MIN_SAMPLE_INTERVAL = 1_000;
 
 /** In-flight requests that are always served: the process may never give its memory back. */
 const ALWAYS_SERVED = 4;
+
+const FILE_ROUTES: ReadonlySet<string | undefined> = new Set([FILES_URL, PREVIEW_URL, BATCH_URL]);
 
 const REASONS: Readonly<Record<string, string>> = {
   eventLoopDelay: "its event loop is late",
@@ -32,7 +35,7 @@ export const loadShedding = fp<Pick<HttpLimits, "maxMemory" | "maxEventLoopDelay
       maxHeapUsedBytes: HEAP_SHARE * getHeapStatistics().heap_size_limit,
       pressureHandler: async ({ routeOptions }, _reply, type) => {
         // Operators must be able to look at a busy router.
-        const isForFiles = routeOptions.url === FILES_URL || routeOptions.url === PREVIEW_URL;
+        const isForFiles = FILE_ROUTES.has(routeOptions.url);
         if (!isForFiles || app.inFlight.count <= ALWAYS_SERVED) return;
         throw new ProblemError(503, `The router has too much to do: ${REASONS[type] ?? type}`);
       },

@@ -21,7 +21,7 @@ import { PathError } from "../../routing/path.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
 
-const problemSchema = z.object({
+export const problemSchema = z.object({
   status: z.number(),
   title: z.string().describe("The status in words."),
   detail: z.string().describe("What went wrong this time, in words."),
@@ -35,7 +35,7 @@ const problemSchema = z.object({
   primary: z.url().optional().describe("Where there are two regions, and the other one is the primary: its address."),
 });
 
-type Problem = z.infer<typeof problemSchema>;
+export type Problem = z.infer<typeof problemSchema>;
 
 /** For the responses of a route's schema: the response when something goes wrong. */
 export const PROBLEM_RESPONSE = {

@@ -50,7 +50,7 @@ export function resourceOf(requestTarget?: string, prefix = FILES_PREFIX): Resou
   if (!encodedPath.startsWith(prefix)) throw new ProblemError(404, `There is nothing at ${encodedPath}`);
   // It has none (RFC 9112 §3.2): a client that sends one forgot to encode a name.
   if (requestTarget?.includes("#")) throw new PathError("The URL has a #: write %23 where it belongs to a name");
-  const path = encodedPath.slice(prefix.length).split("/").map(decodePart).join("/");
+  const path = decodePath(encodedPath.slice(prefix.length));
   const endsInSlash = path === "" || path.endsWith("/");
   return endsInSlash ? { kind: "directory", path: directoryPath(path) } : { kind: "file", path: filePath(path) };
 }
@@ -79,6 +79,11 @@ function percentEncode(bytes: Buffer): string {
   return bytes
     .toString("latin1")
     .replace(/[^\w.!~*'()-]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+}
+
+/** A path as URLs have it, decoded part by part. @throws {PathError} as {@link resourceOf} does. */
+export function decodePath(encodedPath: string): string {
+  return encodedPath.split("/").map(decodePart).join("/");
 }
 
 function decodePart(part: string): string {

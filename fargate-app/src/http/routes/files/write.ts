@@ -124,7 +124,7 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
 };
 
 /** One region is always the primary. */
-function asPrimary<Result>(region: Region | undefined, change: () => Promise<Result>): Promise<Result> {
+export function asPrimary<Result>(region: Region | undefined, change: () => Promise<Result>): Promise<Result> {
   return region === undefined ? change() : region.write(change);
 }
 
