@@ -915,6 +915,7 @@ describe("operations", () => {
     const document = openApi.parse(await (await send("GET", "/openapi.json")).json());
     const files = document.paths["/files/{path}"] ?? {};
     expect(Object.keys(document.paths).sort()).toEqual([
+      "/batch",
       "/costs",
       "/files/{path}",
       "/healthz",
@@ -926,7 +927,7 @@ describe("operations", () => {
     ]);
     expect(Object.keys(files).sort()).toEqual(["delete", "get", "head", "post", "put"]);
     const parametersOf = (method: string) => files[method]?.parameters?.map(({ name }) => name).sort();
-    expect(parametersOf("get")).toEqual(["cursor", "limit", "path"]);
+    expect(parametersOf("get")).toEqual(["archive", "cursor", "limit", "path"]);
     expect(parametersOf("put")).toEqual(["path"]);
     expect(parametersOf("post")).toEqual(["append", "path"]);
   });

@@ -20,8 +20,9 @@ export const BROWSER_PAGE_URL = "/browser";
 export function wantsBrowserPage(request: IncomingMessage): boolean {
   const { method, url } = request;
   if ((method !== "GET" && method !== "HEAD") || !prefersHtml(request)) return false;
-  const { encodedPath } = partsOf(url);
-  return encodedPath.startsWith(FILES_PREFIX) && encodedPath.endsWith("/");
+  const { encodedPath, query } = partsOf(url);
+  const isDirectory = encodedPath.startsWith(FILES_PREFIX) && encodedPath.endsWith("/");
+  return isDirectory && !new URLSearchParams(query).has("archive");
 }
 
 /**

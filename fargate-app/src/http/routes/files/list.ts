@@ -4,20 +4,22 @@ import type { RoutedFiles } from "../../../router/routed-files.ts";
 import type { DirectoryPath } from "../../../routing/path.ts";
 import { modificationDate, validatorsOf } from "../../semantics/validators.ts";
 import { wholeNumberUpTo } from "../whole-number.ts";
+import { archiveFormat } from "./archive.ts";
 import { encodePart } from "./resource.ts";
 
 const MAX_PAGE_SIZE = 10_000;
 
-export const pageQuery = z.object({
+export const directoryQuery = z.object({
   limit: wholeNumberUpTo(MAX_PAGE_SIZE).default(1_000).describe("Directories: how many entries a page has at most."),
   cursor: z
     .string()
     .max(200)
     .optional()
     .describe("Directories: `nextCursor` of the page before, to go on behind its last entry."),
+  archive: archiveFormat.optional().describe("Directories: all that is below, as an archive in this format."),
 });
 
-type PageQuery = z.infer<typeof pageQuery>;
+type PageQuery = Pick<z.infer<typeof directoryQuery>, "limit" | "cursor">;
 
 export const directoryPage = z.object({
   path: z.string().describe("The directory, without a leading slash; empty for the served directory itself."),

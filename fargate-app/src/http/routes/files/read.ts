@@ -11,7 +11,8 @@ import type { ConditionalRequest } from "../../semantics/preconditions.ts";
 import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
 import { covers, rangeToRead, type Selection, select } from "../../semantics/selection.ts";
 import { lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
-import { directoryPage, pageQuery, readPage } from "./list.ts";
+import { sendArchive } from "./archive.ts";
+import { directoryPage, directoryQuery, readPage } from "./list.ts";
 import { FILES_PREFIX, FILES_URL, redirectToDirectory, resourceOf } from "./resource.ts";
 import { bodyOf } from "./response-body.ts";
 
@@ -37,12 +38,14 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
     attachValidation: true,
     schema: {
       tags: ["files"],
-      querystring: pageQuery,
+      querystring: directoryQuery,
       summary: "Read a file, or list a directory",
       description:
         "A path that ends in `/` is listed, page by page. Any other is a file; `Range` asks for a part of it. " +
         "A directory without its `/` is redirected to (307). Browsers, which prefer `text/html`, get a page that shows " +
-        "the directory.",
+        "the directory. `archive` streams all that is below a directory. What vanishes meanwhile, or cannot be read, is " +
+        "left out, and named in an entry at the end, `.nfs-tmp-omitted.ndjson`. An archive that was not sent in full ends " +
+        "without the end of its encoding.",
       response: {
         200: {
           description: "The file, or a page of the directory.",
@@ -51,6 +54,8 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
             "application/octet-stream": { schema: z.any().meta({ type: "string", format: "binary" }) },
             "application/json": { schema: directoryPage },
             "text/html": { schema: z.string() },
+            "application/x-tar": { schema: z.any().meta({ type: "string", format: "binary" }) },
+            "application/gzip": { schema: z.any().meta({ type: "string", format: "binary" }) },
           },
         },
         ...PROBLEM_RESPONSE,
@@ -61,7 +66,9 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
       if (kind === "directory") {
         reply.headers(LISTING_HEADERS);
         if (validationError) throw validationError;
-        return readPage(files, path, query);
+        if (query.archive === undefined) return readPage(files, path, query);
+        await statAs("directory", files, path, url);
+        return sendArchive(reply, files, path, query.archive);
       }
       const { attributes, selection, payload } = await open(files, path, { method: "GET", headers, url });
       describe(reply, path, attributes, selection);
@@ -74,10 +81,18 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
     url: FILES_URL,
     config: { access: "session" },
     attachValidation: true,
-    schema: { tags: ["files"], querystring: pageQuery, summary: "The headers that GET would answer with" },
-    handler: async ({ originalUrl: url, headers, validationError }, reply) => {
+    schema: { tags: ["files"], querystring: directoryQuery, summary: "The headers that GET would answer with" },
+    handler: async ({ originalUrl: url, headers, query, validationError }, reply) => {
       const { kind, path } = resourceOf(url);
       if (kind === "directory" && validationError) throw validationError;
+      if (kind === "directory" && query.archive !== undefined) {
+        const allow = { headers: { allow: "GET" } };
+        throw new ProblemError(
+          405,
+          "An archive is known only when it is made: there is GET for it, and no HEAD",
+          allow,
+        );
+      }
       const attributes = await statAs(kind, files, path, url);
       // Without the length of the page: that takes the entries.
       if (kind === "directory") return reply.type("application/json; charset=utf-8").headers(LISTING_HEADERS).send();

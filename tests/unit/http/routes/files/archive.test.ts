@@ -1,0 +1,153 @@
+/** Directories as archives, as the system's `tar` reads them. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { makeTemporaryDirectory, type TemporaryDirectory } from "../../../../../local/machine/temporary-directory.ts";
+import { MemoryNetwork } from "../../../../support/memory-router.ts";
+import { type MemoryHttpServer, startMemoryServer } from "../../../../support/memory-server.ts";
+
+const OMISSIONS = ".nfs-tmp-omitted.ndjson";
+
+let server: MemoryHttpServer;
+let directory: TemporaryDirectory;
+
+beforeEach(async () => {
+  server = await startMemoryServer();
+  directory = await makeTemporaryDirectory("archive-");
+});
+
+afterEach(async () => {
+  await server.close();
+  await directory.remove();
+});
+
+function get(path: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(`${server.url}/files/${path}`, init);
+}
+
+function write(path: string, content: string | Buffer): void {
+  server.network.files.write(`/data/${path}`, Buffer.from(content));
+}
+
+/** Lets `tar` read an archive; returns the names in the archive's order. */
+async function tar(archive: Buffer, ...args: readonly string[]): Promise<string[]> {
+  const child = spawn("tar", [...args], { cwd: directory.path, stdio: ["pipe", "pipe", "inherit"] });
+  const exited = once(child, "exit");
+  const [names] = await Promise.all([text(child.stdout), pipeline(Readable.from([archive]), child.stdin)]);
+  expect(await exited).toEqual([0, null]);
+  return names.split("\n").filter((name) => name !== "");
+}
+
+async function archiveOf(path: string): Promise<Buffer> {
+  const response = await get(path);
+  expect(response.status).toBe(200);
+  return Buffer.from(await response.arrayBuffer());
+}
+
+describe("GET ?archive=", () => {
+  test.each([
+    ["tar", "-x", "application/x-tar"],
+    ["tar.gz", "-xz", "application/gzip"],
+  ])("%s has all that is below a directory, with modes and times", async (format, option, type) => {
+    server.network.files.now = Date.UTC(2025, 0, 1, 12);
+    const long = `${"deep/".repeat(30)}${"x".repeat(200)}`;
+    const contents = {
+      "a.txt": "one",
+      empty: "",
+      "sub/b.bin": Buffer.alloc(100_000, "b"),
+      "sub/日本語": "ü",
+      [long]: "far",
+    };
+    for (const [name, content] of Object.entries(contents)) write(`top/${name}`, content);
+    server.network.files.setAttributes("/data/top/a.txt", { mode: 0o640 });
+    server.network.files.makeDirectories("/data/top/none");
+    write("beside", "not this");
+    const response = await get(`top/?archive=${format}`);
+    expect(response.headers.get("content-type")).toBe(type);
+    expect(response.headers.get("content-disposition")).toBe(`attachment; filename*=UTF-8''top.${format}`);
+    await tar(Buffer.from(await response.arrayBuffer()), option);
+    for (const [name, content] of Object.entries(contents)) {
+      expect((await readFile(join(directory.path, name))).equals(Buffer.from(content))).toBe(true);
+    }
+    expect((await readdir(directory.path)).sort()).toEqual(["a.txt", "deep", "empty", "none", "sub"]);
+    const { mode, mtimeMs } = await stat(join(directory.path, "a.txt"));
+    expect([mode & 0o777, mtimeMs]).toEqual([0o640, Date.UTC(2025, 0, 1, 12)]);
+  });
+
+  test("has 3,000 files in the order of the listing, and the served directory itself where that is asked for", async () => {
+    const names = Array.from({ length: 3_000 }, (_, index) => `f-${(index * 7919) % 3_000}`);
+    for (const name of names) write(name, name);
+    expect(await tar(await archiveOf("?archive=tar"), "-t")).toEqual(names);
+    expect(server.router.memory.reserved).toBe(0);
+  });
+
+  test("has files that are read piece by piece", async () => {
+    const content = Buffer.alloc(3 * 2 ** 20 + 5, "large");
+    write("d/large", content);
+    write("d/small", "s");
+    await tar(await archiveOf("d/?archive=tar"), "-x");
+    expect((await readFile(join(directory.path, "large"))).equals(content)).toBe(true);
+  });
+
+  test("leaves out what vanishes or is a link, and names it at the end", async () => {
+    for (const name of ["d/a", "d/gone", "d/z", "d/kept/x"]) write(name, name);
+    const { files } = server.network;
+    files.makeLink("/data/d/link", "a");
+    const list = files.list.bind(files);
+    files.list = (path) => {
+      const entries = list(path);
+      if (path === "/data/d") files.remove("/data/d/gone");
+      return entries;
+    };
+    const archive = await archiveOf("d/?archive=tar");
+    const names = await tar(archive, "-xv");
+    expect(names.sort()).toEqual([OMISSIONS, "a", "kept/", "kept/x", "z"]);
+    const lines = (await readFile(join(directory.path, OMISSIONS), "utf8")).trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      { path: "d/gone", detail: expect.any(String), code: "NFS4ERR_NOENT" },
+      { path: "d/link", detail: "It is a symbolic-link" },
+    ]);
+  });
+
+  test("goes on where a mount target is lost on the way", async () => {
+    const network = new MemoryNetwork(3);
+    await server.close();
+    server = await startMemoryServer(network);
+    const names = Array.from({ length: 2_000 }, (_, index) => `d/${index}`);
+    for (const name of names) write(name, Buffer.alloc(1_000, name));
+    const response = await get("d/?archive=tar");
+    const [lost] = network.servers;
+    if (lost) lost.state = "down";
+    const listed = await tar(Buffer.from(await response.arrayBuffer()), "-t");
+    expect(listed).toHaveLength(2_000);
+  });
+
+  test("is cut off, and not shorter, where no mount target is left", async () => {
+    for (let index = 0; index < 2_000; index++) write(`d/${index}`, Buffer.alloc(4_000, "x"));
+    const response = await get("d/?archive=tar");
+    for (const each of server.network.servers) each.state = "down";
+    await expect(response.arrayBuffer()).rejects.toThrow();
+  });
+
+  test("is refused where it cannot be made", async () => {
+    write("d/a", "x");
+    expect((await get("missing/?archive=tar")).status).toBe(404);
+    expect((await get("d/a/?archive=tar")).status).toBe(409);
+    const unknown = await get("d/?archive=rar");
+    expect([unknown.status, await unknown.json()]).toMatchObject([400, { detail: expect.stringContaining("tar.gz") }]);
+    const head = await get("d/?archive=tar", { method: "HEAD" });
+    expect([head.status, head.headers.get("allow")]).toEqual([405, "GET"]);
+  });
+
+  test("is what a browser gets that asks for it", async () => {
+    write("d/a", "x");
+    const response = await get("d/?archive=tar", { headers: { accept: "text/html" } });
+    expect(response.headers.get("content-type")).toBe("application/x-tar");
+    await response.body?.cancel();
+  });
+});
