@@ -928,6 +928,7 @@ describe("operations", () => {
     expect(Object.keys(files).sort()).toEqual(["delete", "get", "head", "post", "put"]);
     const parametersOf = (method: string) => files[method]?.parameters?.map(({ name }) => name).sort();
     expect(parametersOf("get")).toEqual(["archive", "cursor", "limit", "path"]);
+    expect(parametersOf("delete")).toEqual(["path", "recursive"]);
     expect(parametersOf("put")).toEqual(["path"]);
     expect(parametersOf("post")).toEqual(["append", "path"]);
   });

@@ -11,9 +11,9 @@ import type { HttpLimits } from "../limits.ts";
 import { NDJSON_HEADERS, NDJSON_TYPE, ndjson } from "../ndjson.ts";
 import { PROBLEM_RESPONSE, ProblemError, problemOf, problemSchema } from "../semantics/problem.ts";
 import { modificationDate, validatorsOf } from "../semantics/validators.ts";
+import { asPrimary } from "./as-primary.ts";
 import { withWholeBody } from "./files/request-body.ts";
 import { decodePath } from "./files/resource.ts";
-import { asPrimary } from "./files/write.ts";
 
 export const BATCH_URL = "/batch";
 

@@ -8,6 +8,7 @@ import { tarOf } from "../../../many/tar.ts";
 import type { RoutedFiles } from "../../../router/routed-files.ts";
 import type { DirectoryPath } from "../../../routing/path.ts";
 import { problemOf } from "../../semantics/problem.ts";
+import { spelledPath } from "./resource.ts";
 
 export const archiveFormat = z.enum(["tar", "tar.gz"], "must be tar or tar.gz");
 
@@ -65,7 +66,7 @@ async function* inPieces(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
 }
 
 function describeOmission({ path, reason }: Omission): object {
-  if (reason instanceof NotArchivableError) return { path: path.toWellFormed(), detail: reason.message };
+  if (reason instanceof NotArchivableError) return { ...spelledPath(path), detail: reason.message };
   const { detail, code } = problemOf(reason);
-  return { path: path.toWellFormed(), detail, code };
+  return { ...spelledPath(path), detail, code };
 }

@@ -74,6 +74,12 @@ export function encodePart(name: string): string {
   return name.isWellFormed() ? encodeURIComponent(name) : percentEncode(encodeName(name));
 }
 
+/** A path for people to read, and as in a URL where it is not UTF-8. */
+export function spelledPath(path: FilePath): { readonly path: string; readonly encodedPath?: string } {
+  if (path.isWellFormed()) return { path };
+  return { path: path.toWellFormed(), encodedPath: path.split("/").map(encodePart).join("/") };
+}
+
 /** As encodeURIComponent does, for bytes that are not UTF-8. */
 function percentEncode(bytes: Buffer): string {
   return bytes

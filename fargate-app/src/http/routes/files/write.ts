@@ -8,11 +8,15 @@ import type { Region } from "../../../region/region.ts";
 import type { WriteCondition } from "../../../router/file-write.ts";
 import type { RoutedFiles } from "../../../router/routed-files.ts";
 import { type FilePath, filePath } from "../../../routing/path.ts";
+import { inDocument } from "../../in-document.ts";
 import type { HttpLimits } from "../../limits.ts";
+import { NDJSON_HEADERS, NDJSON_TYPE } from "../../ndjson.ts";
 import { WRITE_TOKEN_HEADER } from "../../plugins/two-regions.ts";
 import { type ConditionalRequest, evaluate, isConditional } from "../../semantics/preconditions.ts";
 import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
 import { isEntityTagList, lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
+import { asPrimary } from "../as-primary.ts";
+import { deletionLine, deletionOf } from "./delete-tree.ts";
 import { isWorthDecidingEarly, withBody, withWholeBody } from "./request-body.ts";
 import { FILES_URL, fileOf, resourceOf } from "./resource.ts";
 
@@ -101,13 +105,36 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     config: { access: "session" },
     schema: {
       tags,
-      summary: "Remove a file or an empty directory",
-      description: "A path that ends in `/` is a directory; any other is whatever has that name.",
-      response: { 204: nothing.describe("It is gone."), ...PROBLEM_RESPONSE },
+      querystring: z.object({
+        recursive: z
+          .literal("", "must have no value: DELETE /files/DIR/?recursive")
+          .optional()
+          .describe("A directory, with all that is below it."),
+      }),
+      summary: "Remove a file or a directory",
+      description:
+        "A path that ends in `/` is a directory; any other is whatever has that name. Without `recursive`, the directory " +
+        "must be empty. With it, the response has lines of JSON while names are removed: each that could not be, how many " +
+        "were every second, and at the end whether all is gone. Where the response ends before that, or something is left, " +
+        "the same request goes on.",
+      response: {
+        200: {
+          description: "With `recursive`: how it goes on.",
+          content: { [NDJSON_TYPE]: { schema: inDocument(deletionLine) } },
+        },
+        204: nothing.describe("It is gone."),
+        ...PROBLEM_RESPONSE,
+      },
     },
     handler: async (request, reply) => {
       const resource = resourceOf(request.originalUrl);
       const path = filePath(resource.path);
+      if (request.query.recursive !== undefined) {
+        if (isConditional(request))
+          throw new ProblemError(400, "A condition is for one file, and not for a whole tree");
+        await asPrimary(region, () => requireDirectory(files, path));
+        return reply.headers(NDJSON_HEADERS).send(deletionOf(path, files, region));
+      }
       await asPrimary(region, async () => {
         if (resource.kind === "directory") await requireDirectory(files, path);
         const condition = await writeCondition(files, path, request);
@@ -122,11 +149,6 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     },
   });
 };
-
-/** One region is always the primary. */
-export function asPrimary<Result>(region: Region | undefined, change: () => Promise<Result>): Promise<Result> {
-  return region === undefined ? change() : region.write(change);
-}
 
 async function requireDirectory(files: RoutedFiles, path: FilePath): Promise<void> {
   const { type } = await files.stat(path);
