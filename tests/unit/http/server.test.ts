@@ -929,8 +929,8 @@ describe("operations", () => {
     const parametersOf = (method: string) => files[method]?.parameters?.map(({ name }) => name).sort();
     expect(parametersOf("get")).toEqual(["archive", "cursor", "limit", "path"]);
     expect(parametersOf("delete")).toEqual(["path", "recursive"]);
-    expect(parametersOf("put")).toEqual(["path"]);
-    expect(parametersOf("post")).toEqual(["append", "path"]);
+    expect(parametersOf("put")).toEqual(["extract", "path"]);
+    expect(parametersOf("post")).toEqual(["append", "extract", "path"]);
   });
 
   test("/docs needs nothing from elsewhere", async () => {

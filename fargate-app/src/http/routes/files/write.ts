@@ -17,6 +17,7 @@ import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semant
 import { isEntityTagList, lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
 import { asPrimary } from "../as-primary.ts";
 import { deletionLine, deletionOf } from "./delete-tree.ts";
+import { extractBody, extractFormat, extractResult } from "./extract.ts";
 import { isWorthDecidingEarly, withBody, withWholeBody } from "./request-body.ts";
 import { FILES_URL, fileOf, resourceOf } from "./resource.ts";
 
@@ -33,15 +34,37 @@ const upload = {
   // Streams are not validated; this is for the document.
   body: z.any().meta({ type: "string", format: "binary" }),
 };
+const extract = extractFormat
+  .optional()
+  .describe("Directories: write the files of an archive in this format, which is the body.");
 /** What is not known in a query is ignored, but not this: the file would be replaced by what was to be added to it. */
-const withoutAppend = z.looseObject({}).refine(({ append }) => append === undefined, {
+const withoutAppend = z.looseObject({ extract }).refine(({ append }) => append === undefined, {
   path: ["append"],
   error: "is not for PUT, which replaces the file: POST appends",
 });
+const extracted = {
+  200: {
+    description: "With `extract`: everything was written.",
+    content: { "application/json": { schema: extractResult } },
+  },
+  207: {
+    description: "With `extract`: `failed` has what was not written, and why. Everything else was.",
+    content: { "application/json": { schema: extractResult } },
+  },
+} as const;
 
 export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app, { files, limits, region }) => {
   const { memory } = files;
   const appendMemory = new MemoryBudget(limits.appendMemory);
+
+  async function sendExtracted(request: FastifyRequest, reply: FastifyReply, format: z.infer<typeof extractFormat>) {
+    const { kind, path } = resourceOf(request.originalUrl);
+    if (kind === "file") throw new ProblemError(400, "An archive is extracted into a directory: its path ends in /");
+    if (isConditional(request)) throw new ProblemError(400, "A condition is for one file, and not for an archive");
+    refuseParts(request.headers);
+    const result = await extractBody(reply.raw, path, format, { files, limits, region });
+    return withToken(reply.code(result.failed.length === 0 ? 200 : 207), region).send(result);
+  }
 
   app.route({
     method: "PUT",
@@ -54,14 +77,17 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
       summary: "Replace or make a file",
       description:
         "Atomic: readers see the old or the new content. Durable when the answer comes. Missing directories are made. " +
-        "The body is checked against `Content-Digest`, `Repr-Digest`, `Digest` and `Content-MD5`.",
+        "The body is checked against `Content-Digest`, `Repr-Digest`, `Digest` and `Content-MD5`. " +
+        "With `extract`, the path is that of a directory, and each file of the archive is written so, many at once.",
       response: {
+        ...extracted,
         201: nothing.describe("There was no file before."),
         204: nothing.describe("The file was replaced."),
         ...PROBLEM_RESPONSE,
       },
     },
     handler: async (request, reply) => {
+      if (request.query.extract !== undefined) return sendExtracted(request, reply, request.query.extract);
       const path = fileOf(request.originalUrl);
       refuseParts(request.headers);
       const { attributes, created } = await asPrimary(region, async () => {
@@ -78,15 +104,25 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     schema: {
       tags,
       ...upload,
-      querystring: z.object({ append: z.literal("", "must have no value: POST /files/…?append").optional() }),
-      summary: "Append to a file, at most 1 MiB",
+      querystring: z.object({
+        append: z.literal("", "must have no value: POST /files/…?append").optional(),
+        extract,
+      }),
+      summary: "Append to a file, at most 1 MiB, or write the files of an archive",
       description:
         "Makes the file when there is none. A 500 with the code `OUTCOME_UNKNOWN` may have appended, or not.",
-      response: { 204: nothing.describe("The body is at the end of the file, durably."), ...PROBLEM_RESPONSE },
+      response: {
+        ...extracted,
+        204: nothing.describe("The body is at the end of the file, durably."),
+        ...PROBLEM_RESPONSE,
+      },
     },
     // What is appended is whole, or not there.
     handler: async (request, reply) => {
-      if (request.query.append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
+      const { append, extract: format } = request.query;
+      if (format !== undefined && append === undefined) return sendExtracted(request, reply, format);
+      if (append === undefined) throw new ProblemError(400, "POST appends, and must say so: add ?append");
+      if (format !== undefined) throw new ProblemError(400, "POST appends or extracts, and not both");
       const path = fileOf(request.originalUrl);
       refuseParts(request.headers);
       const attributes = await asPrimary(region, async () => {
