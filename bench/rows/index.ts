@@ -9,6 +9,7 @@ import { forecast } from "./forecast.ts";
 import { http } from "./http.ts";
 import { latency } from "./latency.ts";
 import { listing } from "./listing.ts";
+import { manyFiles } from "./many-files.ts";
 import { routing } from "./routing.ts";
 import { scaleOut } from "./scale-out.ts";
 import { scaling } from "./scaling.ts";
@@ -18,6 +19,7 @@ import { start } from "./start.ts";
 export const rows: readonly Row[] = [
   scaling,
   smallFiles,
+  manyFiles,
   compounds,
   latency,
   bulk,

@@ -5,7 +5,15 @@
  * model then allows both, until a read tells.
  */
 import fc from "fast-check";
-import { connectNfs, etagOf, isStatus, type NfsClient, NfsError, PreconditionError } from "nfs-client";
+import {
+  connectNfs,
+  etagOf,
+  isStatus,
+  type NfsClient,
+  NfsError,
+  type OperationOptions,
+  PreconditionError,
+} from "nfs-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
 import { FAULTS, type Fault, FaultProxy } from "../support/fault-proxy.ts";
@@ -96,11 +104,16 @@ function newText(size = 0): string {
   return label.repeat(Math.ceil(Math.max(1, size / label.length)));
 }
 
-function write(name: string, size: number): Command {
-  return command(`write ${size} bytes to ${name}`, async (model, actor) => {
+/** Together with what others do at the same time, or alone. */
+type Sharing = Pick<OperationOptions, "together">;
+
+function write(name: string, size: number, sharing: Sharing): Command {
+  return command(`write ${size} bytes to ${name} ${JSON.stringify(sharing)}`, async (model, actor) => {
     const text = newText(size);
     const before = possibleAt(model, name);
-    const outcome = await attempt(actor, () => actor.client.writeFile(`${actor.directory}/${name}`, Buffer.from(text)));
+    const outcome = await attempt(actor, () =>
+      actor.client.writeFile(`${actor.directory}/${name}`, Buffer.from(text), sharing),
+    );
     model.files.set(name, "done" in outcome ? new Set([text]) : new Set([...before, text]));
   });
 }
@@ -139,10 +152,10 @@ function append(name: string): Command {
   });
 }
 
-function read(name: string): Command {
-  return command(`read ${name}`, async (model, actor) => {
+function read(name: string, sharing: Sharing = {}): Command {
+  return command(`read ${name} ${JSON.stringify(sharing)}`, async (model, actor) => {
     const before = possibleAt(model, name);
-    const outcome = await attempt(actor, () => actor.client.readFile(`${actor.directory}/${name}`));
+    const outcome = await attempt(actor, () => actor.client.readFile(`${actor.directory}/${name}`, sharing));
     if ("done" in outcome) {
       const { data, attributes } = outcome.done;
       const text = data.toString();
@@ -156,10 +169,10 @@ function read(name: string): Command {
   });
 }
 
-function remove(name: string): Command {
-  return command(`remove ${name}`, async (model, actor) => {
+function remove(name: string, sharing: Sharing): Command {
+  return command(`remove ${name} ${JSON.stringify(sharing)}`, async (model, actor) => {
     const before = possibleAt(model, name);
-    const outcome = await attempt(actor, () => actor.client.remove(`${actor.directory}/${name}`));
+    const outcome = await attempt(actor, () => actor.client.remove(`${actor.directory}/${name}`, sharing));
     if ("done" in outcome) {
       model.files.set(name, new Set([undefined]));
     } else if (isStatus(outcome.failed, "NFS4ERR_NOENT")) {
@@ -197,14 +210,15 @@ const sizes = fc.oneof(
   { weight: 2, arbitrary: fc.nat({ max: 300_000 }) },
   { weight: 1, arbitrary: fc.integer({ min: 1_000_000, max: 6_000_000 }) },
 );
+const sharing = fc.record({ together: fc.boolean() });
 const commands = fc.commands(
   [
-    fc.tuple(names, sizes).map(([name, size]) => write(name, size)),
+    fc.tuple(names, sizes, sharing).map(([name, size, how]) => write(name, size, how)),
     names.map(writeWhereAbsent),
     names.map(append),
-    names.map(read),
-    names.map(read),
-    names.map(remove),
+    fc.tuple(names, sharing).map(([name, how]) => read(name, how)),
+    fc.tuple(names, sharing).map(([name, how]) => read(name, how)),
+    fc.tuple(names, sharing).map(([name, how]) => remove(name, how)),
     names.map(replaceUnchanged),
   ],
   { maxCommands: 60, size: "max" },

@@ -29,7 +29,7 @@ export class NotArchivableError extends Error {
 }
 
 /** Entries that are read ahead. */
-const AT_ONCE = 512;
+const AT_ONCE = 256;
 
 /** Bytes of files that are read ahead as a whole; those of larger ones come as the archive is taken. */
 const MAX_WHOLE = 2 ** 20;
