@@ -176,6 +176,8 @@ class Extraction {
   #bytes = 0;
   /** What ends it all. */
   #error: unknown;
+  /** Called when there is room for more to be written at the same time. */
+  #goOn: () => void = () => {};
 
   constructor(directory: DirectoryPath, options: ExtractOptions) {
     this.#directory = directory;
@@ -252,10 +254,14 @@ class Extraction {
       .finally(() => {
         this.#options.files.memory.release(held);
         this.#writing.delete(path);
+        if (this.#writing.size <= AT_ONCE / 2) this.#goOn();
       });
-    // What ends the extraction is noted, and does not fail this promise.
     this.#writing.set(path, working);
-    if (this.#writing.size >= AT_ONCE) await Promise.race(this.#writing.values());
+    if (this.#writing.size < AT_ONCE) return;
+    // Many begin together then, and share requests.
+    await new Promise<void>((resolve) => {
+      this.#goOn = resolve;
+    });
   }
 
   async #write(path: FilePath, data: Buffer | AsyncIterable<Buffer>): Promise<void> {
