@@ -9,6 +9,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { isScheduleExpression, longestPauseMinutes } from "./components/schedule-expression.ts";
 import { DEFAULT_LOAD_FACTOR, ROUTING_STRATEGIES } from "./fargate-app/src/routing/strategies.ts";
+import { MAX_WORKERS } from "./fargate-app/src/settings.ts";
 import { THRESHOLD_MODES } from "./functions/file-monitor/forecast/threshold.ts";
 import { SCALE_IN_MODES } from "./functions/file-monitor/settings.ts";
 
@@ -26,6 +27,26 @@ const FARGATE_SIZES: Record<number, readonly [number, number, number]> = {
   2048: [4096, 16_384, 1024],
   4096: [8192, 30_720, 1024],
 };
+
+/** MiB that a router's process needs at least where there are several: as much as the smallest task has. */
+const MIN_WORKER_MEMORY = 512;
+
+/** Of one file system (Amazon EFS user guide, quotas). Each process of a router has one to each mount target. */
+const MAX_CONNECTIONS = 25_000;
+
+/** New ones start before old ones stop. */
+const TASKS_WHILE_ROLLING = 2;
+
+/** Processes of a router: one for each whole vCPU, where the configuration says nothing else. */
+export function workersOf({
+  routerWorkers,
+  taskCpu,
+}: {
+  readonly routerWorkers: number;
+  readonly taskCpu: number;
+}): number {
+  return routerWorkers === 0 ? Math.max(1, Math.floor(taskCpu / 1024)) : routerWorkers;
+}
 
 /**
  * One key. Pulumi keeps every value as text; `parse` gives what the text means, or undefined where it is not allowed.
@@ -362,6 +383,9 @@ const keys = z.object({
     "CPU units of a router's task; 1024 are one vCPU.",
   ),
   taskMemory: wholeNumber(1024, "MiB", 512, 30_720).describe("Memory of a router's task in MiB."),
+  routerWorkers: wholeNumber(0, "processes", 0, MAX_WORKERS).describe(
+    "Processes of a router that share its port and its limits; 0 for one for each whole vCPU of taskCpu.",
+  ),
   // The range of a target group's deregistration delay.
   drainSeconds: wholeNumber(60, "seconds", 0, 3600).describe(
     "Seconds that transfers have to end when their task is replaced; each replacement of the tasks waits as long.",
@@ -613,6 +637,27 @@ const RULES: readonly {
       logRouter && logObjectSize === "large" && taskMemory < 2048
         ? "must be small where taskMemory is less than 2048"
         : undefined,
+  },
+  {
+    about: "routerWorkers",
+    reads: ["routerWorkers", "taskMemory"],
+    broken: ({ routerWorkers, taskMemory }) =>
+      routerWorkers > 1 && taskMemory < routerWorkers * MIN_WORKER_MEMORY
+        ? `must be at most ${Math.floor(taskMemory / MIN_WORKER_MEMORY)} where taskMemory is ${taskMemory}: each process needs ${MIN_WORKER_MEMORY} MiB`
+        : undefined,
+  },
+  {
+    about: "maxTasks",
+    reads: ["maxTasks", "routerWorkers", "taskCpu", "availabilityZoneCount", "privateSubnetIds"],
+    broken: (values) => {
+      const workers = workersOf(values);
+      // One mount target in each Availability Zone, which existing subnets name.
+      const mountTargets = values.privateSubnetIds.length || values.availabilityZoneCount;
+      const limit = Math.floor(MAX_CONNECTIONS / (TASKS_WHILE_ROLLING * workers * mountTargets));
+      return workers > 1 && values.maxTasks > limit
+        ? `must be at most ${limit} where a task has ${workers} routerWorkers, and there may be ${mountTargets} mount targets: Amazon EFS allows a file system ${MAX_CONNECTIONS} connections, and twice as many tasks run while they are replaced`
+        : undefined;
+    },
   },
   {
     about: "maxTasks",

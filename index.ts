@@ -34,7 +34,7 @@ import { listenerPort, ROUTER_PORT, RouterService, secondsToLetGo } from "./comp
 import { SecurityGroups } from "./components/security-groups.ts";
 import { tagAwsResources } from "./components/tags.ts";
 import { VpcEndpoints, zonesOfEndpointServices } from "./components/vpc-endpoints.ts";
-import { parameterName, readConfig, roleParameterName } from "./config.ts";
+import { parameterName, readConfig, roleParameterName, workersOf } from "./config.ts";
 
 const config = readConfig();
 await refuseOtherPartitions();
@@ -257,6 +257,7 @@ const router = new RouterService("router", {
     RATE_LIMIT_PER_MINUTE: config.requestsPerMinutePerClient,
     NFS_DETECTION_TIMEOUT_SECONDS: config.detectionTimeoutSeconds,
     MOUNT_TABLE_REFRESH_SECONDS: refreshSeconds,
+    ROUTER_WORKERS: workersOf(config),
   },
   startTimeoutSeconds: config.startTimeoutSeconds,
   drainSeconds: config.drainSeconds,

@@ -2,7 +2,8 @@
 
 import { METERED_KINDS, type Meter, type Metered } from "@efs-mount-autoscaling/metering";
 import { ROLES } from "@efs-mount-autoscaling/mount-table";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import * as z from "zod";
 import type { Region } from "./region/region.ts";
 import type { RoutedFiles } from "./router/routed-files.ts";
 import { OPERATIONS, type OperationObserver } from "./router/statistics.ts";
@@ -23,6 +24,41 @@ interface HttpExchange {
   readonly seconds: number;
 }
 
+/** What one worker counted, as prom-client puts it in JSON. */
+export const metricsAnswer = z.array(
+  z.looseObject({
+    name: z.string(),
+    type: z.string(),
+    /** How the values of several workers become one. */
+    aggregator: z.string(),
+    values: z.array(z.looseObject({ value: z.number().or(z.nan()) })),
+  }),
+);
+
+export type MetricsAnswer = z.infer<typeof metricsAnswer>;
+
+/** As text for Prometheus: what all workers counted. */
+export async function metricsText(answers: readonly MetricsAnswer[]): Promise<string> {
+  return aggregate(answers).metrics();
+}
+
+/** As one answer. */
+export async function mergeMetrics(answers: readonly MetricsAnswer[]): Promise<MetricsAnswer> {
+  return metricsAnswer.parse(await aggregate(answers).getMetricsAsJSON());
+}
+
+/** What one worker does not know, is known of the others. */
+function aggregate(answers: readonly MetricsAnswer[]): Registry {
+  const known = ({ value }: MetricsAnswer[number]["values"][number]) => !Number.isNaN(value);
+  return AggregatorRegistry.aggregate(
+    answers.map((metrics) => metrics.map((metric) => ({ ...metric, values: metric.values.filter(known) }))),
+  );
+}
+
+/**
+ * Each metric says by its `aggregator` how the values of several workers become one: they are added where it says
+ * nothing.
+ */
 export class Metrics {
   readonly registry = new Registry();
   readonly #registers = [this.registry];
@@ -77,30 +113,43 @@ export class Metrics {
     );
     this.#count(files, "read_bytes", "File bytes read.", ({ statistics }) => statistics.bytesRead);
     this.#count(files, "written_bytes", "File bytes written.", ({ statistics }) => statistics.bytesWritten);
-    this.#show(files, "load", "Operations in flight, each weighted by its bytes.", ({ meter }) => meter.inFlight);
+    this.#show(
+      files,
+      "load",
+      "Operations in flight, each weighted by its bytes.",
+      ({ meter }) => meter.inFlight,
+      "sum",
+    );
     this.#show(
       files,
       "recent_latency_seconds",
       "Mean latency of reads lately.",
       ({ meter }) => (meter.latency.mean ?? Number.NaN) / 1_000,
+      "average",
     );
     this.#show(
       files,
       "retiring",
       "1 for a mount target that is going to be deleted, and gets nothing new, else 0.",
       ({ isRetiring }) => (isRetiring ? 1 : 0),
+      "max",
     );
     if (files.ownZone !== undefined) {
-      this.#show(files, "in_own_zone", "1 for a mount target in the router's Availability Zone, else 0.", ({ zone }) =>
-        zone === files.ownZone ? 1 : 0,
+      this.#show(
+        files,
+        "in_own_zone",
+        "1 for a mount target in the router's Availability Zone, else 0.",
+        ({ zone }) => (zone === files.ownZone ? 1 : 0),
+        "max",
       );
     }
     this.#watchHotSpots(files);
     this.#count(files, "compounds", "NFSv4.1 COMPOUNDs sent.", ({ compounds }) => compounds);
     new Gauge({
       name: "router_target_state",
-      help: "1 for the current state of the mount target, 0 for the others.",
+      help: "1 for the current state of the mount target, 0 for the others; of several workers, the share that sees it so.",
       labelNames: ["target", "state"],
+      aggregator: "average",
       registers: this.#registers,
       collect() {
         this.reset();
@@ -153,6 +202,7 @@ export class Metrics {
       name: "router_region_role",
       help: "1 for the role of this region, 0 for the others.",
       labelNames: ["role"],
+      aggregator: "max",
       registers,
       collect() {
         for (const role of ROLES) this.set({ role }, region.role?.role === role ? 1 : 0);
@@ -161,6 +211,7 @@ export class Metrics {
     new Gauge({
       name: "router_region_epoch",
       help: "The epoch of this region's role.",
+      aggregator: "max",
       registers,
       collect() {
         this.set(region.role?.epoch ?? Number.NaN);
@@ -169,6 +220,7 @@ export class Metrics {
     new Gauge({
       name: "router_region_writable",
       help: "1 where this router may write, else 0.",
+      aggregator: "min",
       registers,
       collect() {
         this.set("until" in region.verdict ? 1 : 0);
@@ -177,6 +229,7 @@ export class Metrics {
     new Gauge({
       name: "router_replica_lag_seconds",
       help: "How far the replica that a standby serves is behind, at most.",
+      aggregator: "max",
       registers,
       collect() {
         this.set((region.replicaLag ?? Number.NaN) / 1_000);
@@ -200,6 +253,7 @@ export class Metrics {
     new Gauge({
       name: "router_hot_paths",
       help: "Paths that are hot: see hotSpotShare.",
+      aggregator: "max",
       registers,
       collect() {
         this.set(files.hotSpots.hotPaths().length);
@@ -209,6 +263,7 @@ export class Metrics {
       name: "router_hot_spot_share",
       help: "Share of the requests or bytes of lately that the path or directory of this rank gets.",
       labelNames: ["of", "by", "rank"],
+      aggregator: "max",
       registers,
       collect() {
         this.reset();
@@ -231,10 +286,17 @@ export class Metrics {
     });
   }
 
-  #show(files: RoutedFiles, name: string, help: string, value: (target: Target) => number): void {
+  #show(
+    files: RoutedFiles,
+    name: string,
+    help: string,
+    value: (target: Target) => number,
+    aggregator: "sum" | "average" | "max",
+  ): void {
     new Gauge({
       name: `router_target_${name}`,
       help,
+      aggregator,
       labelNames: ["target"],
       registers: this.#registers,
       collect() {

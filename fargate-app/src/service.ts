@@ -26,6 +26,10 @@ import { Changes } from "./status/changes.ts";
 import { monitorStatusSource } from "./status/monitor-source.ts";
 import { type ServiceTasks, ServiceWatch } from "./status/service-watch.ts";
 import { TaskReport } from "./status/task-report.ts";
+import { taskStatusOf } from "./status/task-status.ts";
+import { answersOf } from "./workers/answers.ts";
+import type { WorkerGroup } from "./workers/group.ts";
+import { shareOf } from "./workers/share.ts";
 
 /** What the service needs of the world. */
 export interface World {
@@ -46,6 +50,8 @@ export interface World {
   readonly stop: Promise<string>;
   /** Calls the listener whenever the service is to read the mount table again. */
   readonly onReload: (listener: () => void) => void;
+  /** The workers that the service is one of. */
+  readonly group: WorkerGroup;
 }
 
 /** The exit code of the process. */
@@ -81,7 +87,7 @@ interface Service {
 }
 
 async function start(world: World): Promise<Service> {
-  const settings = readSettings(world.environment);
+  const settings = shareOf(readSettings(world.environment), world.group.size);
   world.log.level = settings.logLevel;
   const starting = startTokens(world, settings);
   try {
@@ -100,7 +106,7 @@ async function startService(
   settings: Settings,
   starting: Promise<ApiTokens | undefined>,
 ): Promise<Service> {
-  const { log, connect, mountTableSources, loadDocsAssets, loadPageAssets, onReload } = world;
+  const { log, connect, mountTableSources, loadDocsAssets, loadPageAssets, onReload, group } = world;
   const sources = mountTableSources(settings);
   const { regionParameterName, roleLease: lease, readAfterTimeout } = settings;
   const ownRegion =
@@ -137,7 +143,8 @@ async function startService(
   metrics.watch(files);
   metrics.watchCosts(files, meter);
   const report = new TaskReport({ id, files, meter, region: settings.region, ownRegion, changes });
-  const watch = watchService(world, settings, task, report);
+  group.answerWith(answersOf({ files, metrics, meter, report }));
+  const watch = watchService(world, settings, task, id);
   if (ownRegion !== undefined) metrics.watchRegion(ownRegion);
 
   let stopping = false;
@@ -150,16 +157,16 @@ async function startService(
       if (startTimeout === 0) await connected;
       log.warn(`No mount target can be reached: trying for ${startTimeout / 1000} s`);
     }
-    // Whoever runs the service handles it.
-    connected.catch(() => {});
+    // Whoever runs the service handles that it fails.
+    connected.then(group.noteConnected, () => {});
     const { accessLog, httpLimits: limits, host, port } = settings;
     const isStopping = () => stopping;
     const { region } = settings;
-    const statusPage = { report, watch, extension: settings.statusPageExtension };
+    const statusPage = { watch, extension: settings.statusPageExtension };
     const options = {
       files,
       metrics,
-      meter,
+      group,
       region,
       ownRegion,
       log,
@@ -172,7 +179,10 @@ async function startService(
       statusPage,
     };
     const app = createServer(options);
-    await app.listen({ host, port });
+    // That all listen is what counts: the primary says so.
+    const listenTextResolver = (address: string) =>
+      `${group.size === 1 ? "Server listening" : "Worker listening"} at ${address}`;
+    group.noteListening(await app.listen({ host, port, listenTextResolver }));
     const refresh = new MountTableRefresh({
       sources,
       current,
@@ -217,13 +227,13 @@ async function startService(
   }
 }
 
-function watchService({ serviceTasks }: World, settings: Settings, task: ThisTask, report: TaskReport): ServiceWatch {
+function watchService({ serviceTasks, group }: World, settings: Settings, task: ThisTask, ownId: string): ServiceWatch {
   const { fileSystemId, port, monitorStatusParameter } = settings;
   const { cluster, family } = task;
   return new ServiceWatch({
     fileSystemId,
-    ownId: report.id,
-    own: (options) => report.now(options),
+    ownId,
+    own: taskStatusOf(group),
     loadTasks:
       cluster !== undefined && family !== undefined ? () => serviceTasks({ cluster, family, port }) : undefined,
     readMonitor: monitorStatusParameter === undefined ? undefined : monitorStatusSource(monitorStatusParameter),

@@ -20,6 +20,8 @@ export interface Settings {
   readonly host: string;
   /** 0 lets the operating system choose. */
   readonly port: number;
+  /** Processes that share the port; undefined for one for each vCPU of the task. */
+  readonly workers: number | undefined;
   /** The directory of the file system that the API's paths begin at. */
   readonly rootDirectory: string;
   readonly routingStrategy: RoutingStrategy;
@@ -126,11 +128,14 @@ function oneOf<const Values extends readonly [string, ...string[]]>(values: Valu
   return z.enum(values, `one of ${values.join(", ")}`);
 }
 
-const MEBIBYTE = 2 ** 20;
+export const MEBIBYTE = 2 ** 20;
 const GIBIBYTE = 2 ** 30;
 
 /** Of the transfer memory. Readers that do not read hold a half: the rest is for what moves. */
 const APPEND_SHARE = 1 / 4;
+
+/** More than any task has vCPUs. */
+export const MAX_WORKERS = 16;
 
 const ON_OFF = oneOf(["on", "off"]);
 
@@ -146,6 +151,7 @@ const variables = z.object({
   DEFAULT_MOUNT_TARGETS: z.string().transform(toMountTable).optional(),
   HOST: z.string().default("0.0.0.0"),
   PORT: wholeNumber(0, 65_535).default(8000),
+  ROUTER_WORKERS: wholeNumber(1, MAX_WORKERS).optional(),
   ROOT_DIRECTORY: text(/^\/(?!(.*\/)?\.\.(\/|$))/, "an absolute path without ..").default("/data"),
   ROUTING_STRATEGY: oneOf(ROUTING_STRATEGIES).default("rendezvous"),
   LOAD_FACTOR: decimal(1.05, 10).default(DEFAULT_LOAD_FACTOR),
@@ -241,6 +247,7 @@ function toSettings(environment: Environment): Settings {
     defaultMountTable: environment.DEFAULT_MOUNT_TARGETS,
     host: environment.HOST,
     port: environment.PORT,
+    workers: environment.ROUTER_WORKERS,
     rootDirectory: environment.ROOT_DIRECTORY,
     routingStrategy: environment.ROUTING_STRATEGY,
     loadFactor: environment.LOAD_FACTOR,

@@ -3,6 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { regionSources } from "../../fargate-app/src/region/sources.ts";
 import { fixedSource } from "../../fargate-app/src/router/mount-table-sources.ts";
 import { type ExitCode, run } from "../../fargate-app/src/service.ts";
+import { onlyWorker } from "../../fargate-app/src/workers/group.ts";
 import { MemoryNetwork, memoryLog } from "../support/memory-router.ts";
 import { noStatusPage } from "../support/status-page.ts";
 
@@ -33,6 +34,7 @@ async function runOnce(network: MemoryNetwork) {
     ...noStatusPage,
     stop: stopped,
     onReload: () => {},
+    group: onlyWorker(),
   }).then((code) => {
     exitCode = code;
   });

@@ -10,6 +10,9 @@ import { readSettings } from "../../fargate-app/src/settings.ts";
 import { Changes } from "../../fargate-app/src/status/changes.ts";
 import { ServiceWatch } from "../../fargate-app/src/status/service-watch.ts";
 import { TaskReport } from "../../fargate-app/src/status/task-report.ts";
+import { taskStatusOf } from "../../fargate-app/src/status/task-status.ts";
+import { answersOf } from "../../fargate-app/src/workers/answers.ts";
+import { onlyWorker } from "../../fargate-app/src/workers/group.ts";
 import { type MemoryNetwork, type MemoryRouter, memoryLog, startMemoryRouter } from "./memory-router.ts";
 import { noStatusPage } from "./status-page.ts";
 
@@ -39,10 +42,13 @@ export async function startMemoryServer(
   metrics.watchCosts(started.router, meter);
   const { region, ownRegion } = options;
   const report = new TaskReport({ id: "task", files: started.router, meter, region, ownRegion, changes });
+  const group = onlyWorker();
+  group.answerWith(answersOf({ files: started.router, metrics, meter, report }));
+  group.noteConnected();
   const watch = new ServiceWatch({
     fileSystemId: "fs-1",
     ownId: report.id,
-    own: (how) => report.now(how),
+    own: taskStatusOf(group),
     loadTasks: undefined,
     readMonitor: undefined,
   });
@@ -50,14 +56,14 @@ export async function startMemoryServer(
   const app = createServer({
     files: started.router,
     metrics,
-    meter,
+    group,
     log,
     accessLog: false,
     limits: { ...readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits, ...limits },
     isStopping: () => false,
     loadDocsAssets: async () => ({ css: "css", script: "script" }),
     loadPageAssets: noStatusPage.loadPageAssets,
-    statusPage: { report, watch },
+    statusPage: { watch },
     ...options,
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });

@@ -13,6 +13,9 @@ const logLine = z.object({ level: z.string(), msg: z.string(), target: z.string(
 
 export type BundleLogLine = z.infer<typeof logLine>;
 
+/** Processes of each router that a suite starts: what ROUTER_WORKERS says, so that all suites can run with several. */
+export const WORKERS = Number(process.env.ROUTER_WORKERS ?? 1);
+
 export interface RouterProcess {
   /** Empty while it does not listen yet, and when it could not start. */
   readonly url: string;
@@ -43,6 +46,7 @@ export async function startRouter(environment: Record<string, string>): Promise<
       PORT: "0",
       // Mount targets of tests are there at once, or not at all.
       START_TIMEOUT_SECONDS: "0",
+      ROUTER_WORKERS: String(WORKERS),
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe"],

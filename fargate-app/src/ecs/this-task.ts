@@ -12,6 +12,7 @@ const taskMetadata = z.looseObject({
   Cluster: z.string().optional(),
   TaskARN: z.string().optional(),
   Family: z.string().optional(),
+  Limits: z.looseObject({ CPU: z.number().optional() }).optional(),
 });
 
 /** What is not known is absent: all of it outside ECS. */
@@ -23,6 +24,8 @@ export interface ThisTask {
   readonly arn?: string | undefined;
   /** Of its task definition. */
   readonly family?: string | undefined;
+  /** Of the whole task; fractions are possible. */
+  readonly vcpus?: number | undefined;
 }
 
 const ATTEMPTS = 3;
@@ -42,8 +45,8 @@ export async function thisTask(metadataUri: string | undefined, log: Pick<Logger
     try {
       const response = await fetch(`${metadataUri}/task`, { signal: AbortSignal.timeout(TIMEOUT) });
       if (!response.ok) throw new Error(`The endpoint responded with status ${response.status}`);
-      const { AvailabilityZone, Cluster, TaskARN, Family } = taskMetadata.parse(await response.json());
-      return { zone: AvailabilityZone, cluster: Cluster, arn: TaskARN, family: Family };
+      const { AvailabilityZone, Cluster, TaskARN, Family, Limits } = taskMetadata.parse(await response.json());
+      return { zone: AvailabilityZone, cluster: Cluster, arn: TaskARN, family: Family, vcpus: Limits?.CPU };
     } catch (error) {
       failure = error;
     }

@@ -8,10 +8,10 @@ import { DecayedCounts } from "./decayed-counts.ts";
 export const WINDOW = 60_000;
 
 /**
- * Keys that each count holds. A share is exact to 1/128. With {@link MAX_KEY} the four counts together stay below
+ * Keys that each count holds, and so what there is to report at most. A share is exact to 1/128. With {@link MAX_KEY} the four counts together stay below
  * 256 KiB.
  */
-const CAPACITY = 128;
+export const CAPACITY = 128;
 
 /** Characters of a key; longer paths are counted under their beginning and a hash. */
 const MAX_KEY = 128;

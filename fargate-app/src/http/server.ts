@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Meter } from "@efs-mount-autoscaling/metering";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
@@ -10,6 +9,7 @@ import type { ApiTokens } from "../authentication/api-tokens.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Region } from "../region/region.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
+import type { WorkerGroup } from "../workers/group.ts";
 import { type HttpLimits, serverOptions } from "./limits.ts";
 import { answerMalformedRequest } from "./malformed-request.ts";
 import { bearerToken } from "./plugins/bearer-token.ts";
@@ -46,7 +46,8 @@ import { targetRoutes } from "./routes/targets.ts";
 export interface ServerOptions {
   readonly files: RoutedFiles;
   readonly metrics: Metrics;
-  readonly meter: Meter;
+  /** The workers that this one answers for, its own answers among theirs. */
+  readonly group: WorkerGroup;
   /** The AWS region, whose prices count. */
   readonly region?: string | undefined;
   /** What may be done as one of two regions. Everything where undefined: there is one. */
@@ -74,7 +75,7 @@ const CLOSE_POLL_INTERVAL = 20;
 
 /** The hooks of the plugins run in the order in which the plugins are registered. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { files, metrics, meter, region, ownRegion, accessLog, limits, tokens, isStopping } = options;
+  const { files, metrics, group, region, ownRegion, accessLog, limits, tokens, isStopping } = options;
   const log: FastifyBaseLogger = options.log;
   const app = Fastify({
     ...serverOptions(limits),
@@ -109,7 +110,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(problems);
   app.register(observation, { metrics, accessLog });
   app.register(securityHeaders);
-  app.register(rateLimit, { requestsPerMinute });
+  app.register(rateLimit, { requestsPerMinute, group });
   app.register(loadShedding, { maxMemory, maxEventLoopDelay });
   app.register(crossOrigin);
   if (tokens !== undefined) app.register(bearerToken, { tokens });
@@ -121,16 +122,16 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(readRoutes, { files });
   app.register(writeRoutes, { files, limits, region: ownRegion });
   app.register(batchRoutes, { files, limits, region: ownRegion });
-  app.register(healthRoutes, { files, isStopping });
-  app.register(targetRoutes, { files });
-  app.register(hotSpotRoutes, { files });
-  app.register(costRoutes, { files, meter, region });
+  app.register(healthRoutes, { files, group, isStopping });
+  app.register(targetRoutes, { group });
+  app.register(hotSpotRoutes, { group });
+  app.register(costRoutes, { group, region });
   if (ownRegion !== undefined) app.register(regionRoutes, { region: ownRegion });
-  app.register(metricsRoutes, { metrics });
+  app.register(metricsRoutes, { metrics, group });
   app.register(docsRoutes, { loadAssets: options.loadDocsAssets });
   app.register(pageRoutes, { loadAssets: options.loadPageAssets });
   app.register(sessionRoutes, { tokens, region: ownRegion });
-  app.register(statusRoutes, { ...options.statusPage, files, hasRegion: ownRegion !== undefined });
+  app.register(statusRoutes, { ...options.statusPage, files, group, hasRegion: ownRegion !== undefined });
   app.register(browserRoutes, { files });
   return app;
 }

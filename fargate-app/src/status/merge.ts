@@ -16,6 +16,7 @@ import {
   type TaskOfService,
   type TaskStatus,
 } from "./document.ts";
+import { severityOf } from "./severity.ts";
 
 /** A task as ECS lists it. */
 export interface TaskRecord {
@@ -43,9 +44,6 @@ export interface Reading {
 
 /** Milliseconds. */
 const SAME_CHANGE = 3_000;
-
-/** Worst first. Any other state is worse than being connected, and better than being silent. */
-const SEVERITY: readonly string[] = ["failed", "silent", "probing"];
 
 type Merged = Omit<ServiceStatus, "time" | "fileSystemId" | "aloneBecause" | "monitor">;
 
@@ -111,7 +109,7 @@ function percentiles(deltas: readonly Delta[]): { p50: number | undefined; p99: 
 }
 
 function mergeTarget(deltas: readonly Delta[], allRequests: number): TargetStatus {
-  const seen = deltas.map(({ now }) => now).sort((a, b) => severity(a.state) - severity(b.state));
+  const seen = deltas.map(({ now }) => now).sort((a, b) => severityOf(a.state) - severityOf(b.state));
   const [worst] = seen;
   if (worst === undefined) throw new Error("A target that no router sees cannot be merged");
   const alike = seen.filter(({ state }) => state === worst.state);
@@ -135,12 +133,6 @@ function mergeTarget(deltas: readonly Delta[], allRequests: number): TargetStatu
     errorsPerSecond: sum((delta) => delta.errorsPerSecond),
     ...percentiles(deltas),
   };
-}
-
-function severity(state: string): number {
-  const rank = SEVERITY.indexOf(state);
-  if (rank >= 0) return rank;
-  return state === "connected" ? SEVERITY.length + 1 : SEVERITY.length;
 }
 
 function mergeTasks(readings: readonly Reading[]): TaskOfService[] {
@@ -169,7 +161,7 @@ function mergeTasks(readings: readonly Reading[]): TaskOfService[] {
     .sort((a, b) => (a.startedAt ?? Number.MAX_VALUE) - (b.startedAt ?? Number.MAX_VALUE));
 }
 
-function mergeHotSpots(all: readonly HotSpots[]): HotSpots {
+export function mergeHotSpots(all: readonly HotSpots[]): HotSpots {
   return {
     hot: [...new Set(all.flatMap(({ hot }) => hot))],
     paths: mergeRanks(all.map(({ paths }) => paths)),
@@ -188,7 +180,7 @@ function mergeRanks(ranks: readonly (readonly HotSpot[])[]): HotSpot[] {
     .map(([path, perSecond]) => ({ path, perSecond, share: total === 0 ? 0 : perSecond / total }));
 }
 
-function mergeCosts(all: readonly Costs[]): Costs | undefined {
+export function mergeCosts(all: readonly Costs[]): Costs | undefined {
   return all.reduce<Costs | undefined>((a, b) => {
     if (a === undefined) return b;
     return {
@@ -223,7 +215,7 @@ function mergeRegions(all: readonly RegionOfTask[]): RegionStatus | undefined {
 }
 
 /** Routers see the same change at about the same time: it is shown once. */
-function mergeChanges(changes: readonly Change[]): SharedChange[] {
+export function mergeChanges(changes: readonly Change[]): SharedChange[] {
   const merged: SharedChange[] = [];
   for (const change of changes.toSorted((a, b) => b.time - a.time)) {
     const index = merged.findIndex(

@@ -8,6 +8,7 @@ import { messageOf } from "nfs-client";
 import type { HistoryPoint, ServiceStatus, TaskStatus } from "./document.ts";
 import { mergeHistories } from "./history.ts";
 import { mergeReadings, type Reading, type TaskRecord } from "./merge.ts";
+import type { TaskStatusOptions } from "./task-status.ts";
 
 /** What a router is asked with. */
 export interface AskOptions {
@@ -28,7 +29,7 @@ export interface ServiceWatchOptions {
   readonly fileSystemId: string;
   /** The id of this task. */
   readonly ownId: string;
-  readonly own: (options: { readonly withHistory: boolean }) => TaskStatus;
+  readonly own: (options: TaskStatusOptions) => TaskStatus | Promise<TaskStatus>;
   /** Called when somebody looks for the first time. Undefined where there is no ECS to ask. */
   readonly loadTasks: (() => Promise<ServiceTasks>) | undefined;
   /** Undefined where the monitor writes no status. */
@@ -92,7 +93,7 @@ export class ServiceWatch {
     const others = await Promise.all(
       this.#others().map((task) => this.#tasks?.ask(task, { token, withHistory: true, signal }).catch(() => undefined)),
     );
-    return mergeHistories([own({ withHistory: true }), ...others].map((status) => status?.history ?? []));
+    return mergeHistories([await own({ withHistory: true }), ...others].map((status) => status?.history ?? []));
   }
 
   stop(): void {
@@ -115,13 +116,12 @@ export class ServiceWatch {
 
   async #look(): Promise<ServiceStatus> {
     await Promise.all([this.#list(), this.#readMonitor()]);
-    const { fileSystemId, own, loadTasks } = this.#options;
-    const self = own({ withHistory: false });
+    const { fileSystemId, ownId, own, loadTasks } = this.#options;
     const token = [...this.#listeners.values()].at(-1);
-    const record = this.#records.find(({ id }) => id === self.id) ?? { id: self.id, status: "RUNNING" };
+    const record = this.#records.find(({ id }) => id === ownId) ?? { id: ownId, status: "RUNNING" };
     const others = this.#others();
     const readings = await Promise.all([
-      this.#reading(record, true, async () => self),
+      this.#reading(record, true, async () => own({ withHistory: false })),
       ...others.map((task) =>
         this.#reading(task, false, async () => {
           if (task.status !== "RUNNING") return undefined;

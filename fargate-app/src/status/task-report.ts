@@ -1,4 +1,4 @@
-/** What this router says of itself. */
+/** What one worker of a router says of itself. */
 import {
   METERED_KINDS,
   type Meter,
@@ -15,7 +15,14 @@ import { reportOn } from "../region/report.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import type { TargetState } from "../router/target-state.ts";
 import type { Changes } from "./changes.ts";
-import { type Bounds, type Costs, HOT_SPOT_RANKS, type HotSpot, type TaskStatus } from "./document.ts";
+import {
+  type Bounds,
+  type Costs,
+  type HistoryPoint,
+  HOT_SPOT_RANKS,
+  type HotSpot,
+  type TaskStatus,
+} from "./document.ts";
 import { HISTORY_STEP, StatusHistory } from "./history.ts";
 
 interface TaskReportOptions {
@@ -45,7 +52,7 @@ export class TaskReport {
     return this.#options.id;
   }
 
-  now({ withHistory = false } = {}): TaskStatus {
+  now(): TaskStatus {
     const { id, files, changes, ownRegion } = this.#options;
     const time = Date.now();
     const { hot, paths, directories } = files.hotSpots.report(HOT_SPOT_RANKS);
@@ -76,8 +83,12 @@ export class TaskReport {
       costs: this.#costs(),
       changes: [...changes.latest],
       ownRegion: ownRegion && { ...reportOn(ownRegion), refusedWrites: Object.fromEntries(ownRegion.refused) },
-      ...(withHistory && { history: this.#history.points }),
     };
+  }
+
+  /** The last hour, oldest first. */
+  get history(): HistoryPoint[] {
+    return this.#history.points;
   }
 
   stop(): void {

@@ -6,6 +6,7 @@ import { describe, expect, test, vi } from "vitest";
 import { regionSources } from "../../../fargate-app/src/region/sources.ts";
 import { fixedSource, type MountTableSource } from "../../../fargate-app/src/router/mount-table-sources.ts";
 import { run } from "../../../fargate-app/src/service.ts";
+import { onlyWorker } from "../../../fargate-app/src/workers/group.ts";
 import { MemoryNetwork, memoryLog } from "../../support/memory-router.ts";
 import { noStatusPage } from "../../support/status-page.ts";
 
@@ -54,6 +55,7 @@ test.each([
     ...noStatusPage,
     stop: new Promise(() => {}),
     onReload: () => {},
+    group: onlyWorker(),
   });
   expect(exitCode).toBe(1);
   const before = reads;
@@ -78,6 +80,7 @@ test("a router that is told to stop answers what comes over open connections, an
       stop = resolve;
     }),
     onReload: () => {},
+    group: onlyWorker(),
   });
   const url = await vi.waitFor(() => {
     const [found] = lines.flatMap(({ msg }) => /^Server listening at (.*)$/.exec(msg)?.slice(1) ?? []);
@@ -129,6 +132,7 @@ describe("a router whose mount targets cannot be reached yet", () => {
         stop = resolve;
       }),
       onReload: () => {},
+      group: onlyWorker(),
     });
     const url = await vi.waitFor(() => {
       const [found] = lines.flatMap(({ msg }) => /^Server listening at (.*)$/.exec(msg)?.slice(1) ?? []);

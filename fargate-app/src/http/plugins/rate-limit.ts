@@ -1,6 +1,7 @@
 /** Limits how many requests each client may send in a minute. */
-import fastifyRateLimit from "@fastify/rate-limit";
+import fastifyRateLimit, { type FastifyRateLimitStore, type FastifyRateLimitStoreCtor } from "@fastify/rate-limit";
 import fp from "fastify-plugin";
+import type { WorkerGroup } from "../../workers/group.ts";
 import type { HttpLimits } from "../limits.ts";
 import { isForRouters, isProbe } from "../route-access.ts";
 import { ProblemError } from "../semantics/problem.ts";
@@ -11,9 +12,13 @@ const WINDOW = 60_000;
 /** While somebody looks at a router's status page, it asks each of the others once a second, and for each new viewer. */
 const MIN_REQUESTS_OF_ROUTERS = 300;
 
-/** Counts by the client's address, in this process. The clients that were not seen for longest are forgotten. */
-export const rateLimit = fp<Pick<HttpLimits, "requestsPerMinute">>(
-  async (app, { requestsPerMinute }) => {
+interface RateLimitOptions extends Pick<HttpLimits, "requestsPerMinute"> {
+  readonly group: Pick<WorkerGroup, "countRequest">;
+}
+
+/** Counts by the client's address, for all workers of the task. The clients that were not seen for longest are forgotten. */
+export const rateLimit = fp<RateLimitOptions>(
+  async (app, { requestsPerMinute, group: { countRequest } }) => {
     if (requestsPerMinute === 0) return;
     await app.register(fastifyRateLimit, {
       global: false,
@@ -22,6 +27,7 @@ export const rateLimit = fp<Pick<HttpLimits, "requestsPerMinute">>(
       allowList: isProbe,
       errorResponseBuilder: (_request, { after, max }) =>
         new ProblemError(429, `More than ${max} requests in a minute: retry in ${after}`),
+      ...(countRequest && { store: storeOf(countRequest) }),
     });
     const ofClients = app.rateLimit();
     // Counted apart: a viewer's one request to a router makes it ask all the others.
@@ -33,3 +39,21 @@ export const rateLimit = fp<Pick<HttpLimits, "requestsPerMinute">>(
   },
   { name: "rate-limit", fastify: "5.x", dependencies: ["problems"] },
 );
+
+/** Where the plugin counts: with a store for each limit, in the same order in all workers. */
+function storeOf(countRequest: NonNullable<WorkerGroup["countRequest"]>): FastifyRateLimitStoreCtor {
+  let stores = 0;
+  return class Store implements FastifyRateLimitStore {
+    readonly #number = stores++;
+
+    incr(client: string, callback: Parameters<FastifyRateLimitStore["incr"]>[1], window: number): void {
+      countRequest(`${this.#number} ${client}`, window).then(({ requests, remaining }) => {
+        callback(null, { current: requests, ttl: remaining });
+      }, callback);
+    }
+
+    child(): FastifyRateLimitStore {
+      return new Store();
+    }
+  };
+}

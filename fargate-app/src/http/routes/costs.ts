@@ -3,6 +3,7 @@ import {
   kindCost,
   METERED_KINDS,
   type Meter,
+  type Metered,
   type MeteredKind,
   PRICES_AS_OF,
   type Prices,
@@ -14,10 +15,10 @@ import {
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
 import type { RoutedFiles } from "../../router/routed-files.ts";
+import type { WorkerGroup } from "../../workers/group.ts";
 
 interface CostRoutesOptions {
-  readonly files: RoutedFiles;
-  readonly meter: Meter;
+  readonly group: WorkerGroup;
   readonly region: string | undefined;
 }
 
@@ -53,7 +54,17 @@ const costs = z.object({
   dollarsAMonth: dollars.optional().describe("If it goes on as it did so far."),
 });
 
-export const costRoutes: FastifyPluginAsyncZod<CostRoutesOptions> = async (app, { files, meter, region }) => {
+/** What one worker has used. */
+export const costAnswer = z.object({
+  seconds: z.number(),
+  meteredBytes: z.object({ lower: bytes, upper: bytes }),
+  bytesAcrossZones: z.number().optional(),
+  targets: z.array(z.object({ id: z.string(), availabilityZone: z.string(), bytesAcrossZones: z.number().optional() })),
+});
+
+type CostAnswer = z.infer<typeof costAnswer>;
+
+export const costRoutes: FastifyPluginAsyncZod<CostRoutesOptions> = async (app, { group, region }) => {
   app.route({
     method: "GET",
     url: "/costs",
@@ -63,21 +74,16 @@ export const costRoutes: FastifyPluginAsyncZod<CostRoutesOptions> = async (app, 
       response: { 200: costs },
     },
     handler: async (): Promise<z.infer<typeof costs>> => {
-      const seconds = process.uptime();
+      const { seconds, targets, ...used } = mergeCostAnswers(await group.ask("costs"));
       const prices = pricesOf(region);
-      const used = { meteredBytes: meter.total, bytesAcrossZones: files.bytesAcrossZones };
       return {
         seconds,
         ...used,
-        targets: files.targets.map((target) => {
-          const crossed = files.bytesAcrossZonesAt(target);
-          return {
-            id: target.id,
-            availabilityZone: target.zone,
-            bytesAcrossZones: crossed,
-            dollarsAcrossZones: prices && crossed !== undefined ? zoneCost(crossed, prices) : undefined,
-          };
-        }),
+        targets: targets.map((target) => ({
+          ...target,
+          dollarsAcrossZones:
+            prices && target.bytesAcrossZones !== undefined ? zoneCost(target.bytesAcrossZones, prices) : undefined,
+        })),
         pricesAsOf: PRICES_AS_OF,
         dollars: prices && dollarsOf(used, prices),
         dollarsADay: prices && dollarsOf(used, prices, SECONDS_IN_A_DAY / seconds),
@@ -86,6 +92,54 @@ export const costRoutes: FastifyPluginAsyncZod<CostRoutesOptions> = async (app, 
     },
   });
 };
+
+/** What one worker answers. */
+export function describeCosts(files: RoutedFiles, meter: Meter): CostAnswer {
+  return {
+    seconds: process.uptime(),
+    meteredBytes: meter.total,
+    bytesAcrossZones: files.bytesAcrossZones,
+    targets: files.targets.map((target) => ({
+      id: target.id,
+      availabilityZone: target.zone,
+      bytesAcrossZones: files.bytesAcrossZonesAt(target),
+    })),
+  };
+}
+
+/** A worker that replaced another one is younger than the router: its time counts as the longest. */
+function mergeCostAnswers([first, ...others]: readonly CostAnswer[]): CostAnswer {
+  if (first === undefined) throw new Error("No worker answers");
+  return others.reduce((a, b) => {
+    const targets = new Map(a.targets.map((target) => [target.id, target]));
+    for (const target of b.targets) {
+      const bytes = add(targets.get(target.id)?.bytesAcrossZones, target.bytesAcrossZones);
+      targets.set(target.id, { ...target, bytesAcrossZones: bytes });
+    }
+    return {
+      seconds: Math.max(a.seconds, b.seconds),
+      meteredBytes: {
+        lower: addMetered(a.meteredBytes.lower, b.meteredBytes.lower),
+        upper: addMetered(a.meteredBytes.upper, b.meteredBytes.upper),
+      },
+      bytesAcrossZones: add(a.bytesAcrossZones, b.bytesAcrossZones),
+      targets: [...targets.values()],
+    };
+  }, first);
+}
+
+function add(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : a + b;
+}
+
+function addMetered(a: Metered, b: Metered): Metered {
+  return {
+    "data-read": a["data-read"] + b["data-read"],
+    "data-write": a["data-write"] + b["data-write"],
+    "metadata-read": a["metadata-read"] + b["metadata-read"],
+    "metadata-write": a["metadata-write"] + b["metadata-write"],
+  };
+}
 
 type Used = Pick<z.infer<typeof costs>, "meteredBytes" | "bytesAcrossZones">;
 

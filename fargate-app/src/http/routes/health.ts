@@ -2,19 +2,19 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
 import type { RoutedFiles } from "../../router/routed-files.ts";
+import type { WorkerGroup } from "../../workers/group.ts";
 import { NO_SECURITY } from "../plugins/openapi.ts";
 
 interface HealthRoutesOptions {
   readonly files: RoutedFiles;
+  readonly group: Pick<WorkerGroup, "complete">;
   /** The router finishes what is in flight, and wants no new requests. */
   readonly isStopping: () => boolean;
 }
 
 const status = z.object({ status: z.string() });
 
-export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (app, { files, isStopping }) => {
-  let hasStarted = false;
-
+export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (app, { files, group, isStopping }) => {
   app.route({
     method: "GET",
     url: "/livez",
@@ -33,10 +33,8 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (a
       summary: "The process lives, and has connected to a mount target once",
       response: { 200: status, 503: status },
     },
-    handler: async (_request, reply) => {
-      hasStarted ||= files.ready;
-      return hasStarted ? { status: "alive" } : reply.code(503).send({ status: "starting" });
-    },
+    handler: async (_request, reply) =>
+      group.complete ? { status: "alive" } : reply.code(503).send({ status: "starting" }),
   });
 
   app.route({
@@ -51,7 +49,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (a
     },
     handler: async (_request, reply) => {
       if (isStopping()) return reply.code(503).send({ status: "stopping" });
-      if (!files.ready) return reply.code(503).send({ status: "no mount target is connected" });
+      if (!group.complete || !files.ready) return reply.code(503).send({ status: "no mount target is connected" });
       return { status: "ready" };
     },
   });

@@ -2,11 +2,12 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
 import { WINDOW } from "../../hot-spots/hot-spots.ts";
-import type { RoutedFiles } from "../../router/routed-files.ts";
+import { mergeHotSpotAnswers } from "../../hot-spots/merge.ts";
+import type { WorkerGroup } from "../../workers/group.ts";
 import { wholeNumberUpTo } from "./whole-number.ts";
 
 interface HotSpotRoutesOptions {
-  readonly files: RoutedFiles;
+  readonly group: WorkerGroup;
 }
 
 const MAX_RANKS = 100;
@@ -30,7 +31,7 @@ const hotSpotReport = z.object({
   directories: byWeight,
 });
 
-export const hotSpotRoutes: FastifyPluginAsyncZod<HotSpotRoutesOptions> = async (app, { files }) => {
+export const hotSpotRoutes: FastifyPluginAsyncZod<HotSpotRoutesOptions> = async (app, { group }) => {
   app.route({
     method: "GET",
     url: "/hotspots",
@@ -42,9 +43,9 @@ export const hotSpotRoutes: FastifyPluginAsyncZod<HotSpotRoutesOptions> = async 
       }),
       response: { 200: hotSpotReport },
     },
-    handler: async ({ query }) => {
-      const { hotSpots, sharedReads } = files;
-      return { windowSeconds: WINDOW / 1_000, sharedReads, ...hotSpots.report(query.top) };
-    },
+    handler: async ({ query }) => ({
+      windowSeconds: WINDOW / 1_000,
+      ...mergeHotSpotAnswers(await group.ask("hotSpots"), query.top),
+    }),
   });
 };

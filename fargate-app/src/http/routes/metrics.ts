@@ -1,16 +1,22 @@
 /** `/metrics`: for Prometheus. */
 import type { FastifyPluginAsync } from "fastify";
-import type { Metrics } from "../../metrics.ts";
+import { type Metrics, metricsText } from "../../metrics.ts";
+import type { WorkerGroup } from "../../workers/group.ts";
 
 interface MetricsRoutesOptions {
   readonly metrics: Metrics;
+  readonly group: WorkerGroup;
 }
 
-export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (app, { metrics: { registry } }) => {
+export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (app, { metrics, group }) => {
+  const { registry } = metrics;
   app.route({
     method: "GET",
     url: "/metrics",
     schema: { tags: ["operations"], summary: "Metrics for Prometheus", produces: [registry.contentType] },
-    handler: async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()),
+    handler: async (_request, reply) => {
+      const text = group.size === 1 ? await registry.metrics() : await metricsText(await group.ask("metrics"));
+      return reply.type(registry.contentType).send(text);
+    },
   });
 };

@@ -3,7 +3,8 @@ import type { FastifyPluginAsync } from "fastify";
 import type { RoutedFiles } from "../../../router/routed-files.ts";
 import { directoryPath } from "../../../routing/path.ts";
 import type { ServiceWatch } from "../../../status/service-watch.ts";
-import type { TaskReport } from "../../../status/task-report.ts";
+import { taskStatusOf } from "../../../status/task-status.ts";
+import type { WorkerGroup } from "../../../workers/group.ts";
 import { prefersHtml } from "../../semantics/accept.ts";
 import { ProblemError } from "../../semantics/problem.ts";
 import { tokenOf } from "../../session.ts";
@@ -11,7 +12,6 @@ import { sendPage } from "../pages/page.ts";
 import { EVENT_STREAM_HEADERS, EventStream } from "./events.ts";
 
 export interface StatusPageOptions {
-  readonly report: TaskReport;
   readonly watch: ServiceWatch;
   /** The path of a script that adds a section to the page. */
   readonly extension?: string | undefined;
@@ -21,9 +21,10 @@ interface StatusRoutesOptions extends StatusPageOptions {
   readonly files: RoutedFiles;
   /** Whether this is one of two regions. */
   readonly hasRegion: boolean;
+  readonly group: WorkerGroup;
 }
 
-/** Streams at once. */
+/** Streams at once, of all workers together. */
 const MAX_VIEWERS = 20;
 
 /** Milliseconds, after which a browser connects again, and shows its token again. */
@@ -45,12 +46,14 @@ const VIEWERS = { schema: { hide: true }, config: { access: "session" } } as con
 const ROUTERS = { schema: { hide: true }, config: { access: "session", isForRouters: true } } as const;
 
 export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app, options) => {
-  const { files, report, watch, extension, hasRegion } = options;
+  const { files, group, watch, extension, hasRegion } = options;
   /** For programs that look around. */
   const index = {
     service: "efs-mount-autoscaling router",
     links: { ...LINKS, ...(hasRegion && { region: "/region" }) },
   };
+  const maxViewers = Math.max(1, Math.floor(MAX_VIEWERS / group.size));
+  const taskStatus = taskStatusOf(group);
   const streams = new Set<EventStream>();
   app.addHook("preClose", async () => {
     for (const stream of streams) stream.end();
@@ -65,7 +68,7 @@ export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app,
 
   app.get("/status/task", ROUTERS, async (request, reply) => {
     const withHistory = new URL(request.url, "http://router").searchParams.has("history");
-    return reply.header("cache-control", "no-store").send(report.now({ withHistory }));
+    return reply.header("cache-control", "no-store").send(await taskStatus({ withHistory }));
   });
 
   app.get("/status/route", VIEWERS, async (request, reply) => {
@@ -75,8 +78,8 @@ export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app,
   });
 
   app.get("/status/events", VIEWERS, async (request, reply) => {
-    if (streams.size >= MAX_VIEWERS) {
-      throw new ProblemError(503, `${MAX_VIEWERS} pages are open at this router already`);
+    if (streams.size >= maxViewers) {
+      throw new ProblemError(503, `${maxViewers} pages are open at this router already`);
     }
     const token = tokenOf(request);
     // It lasts as long as somebody looks: neither the end of the router nor load shedding is to wait for it.

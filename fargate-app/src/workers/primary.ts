@@ -1,0 +1,217 @@
+/** Starts the workers of a task, replaces those that end, and passes on what they ask each other. It serves nothing. */
+import cluster, { type Worker } from "node:cluster";
+import { once } from "node:events";
+import { createBirpc } from "birpc";
+import type { Logger } from "pino";
+import type { Question } from "./answers.ts";
+import { PRIMARY_OPTIONS, type PrimaryFunctions, type WorkerFunctions } from "./channel.ts";
+import { EndedMetrics } from "./ended-metrics.ts";
+import { RequestCounts } from "./request-counts.ts";
+import { recentEnds, restartAfter } from "./restarts.ts";
+import { passOnLines } from "./whole-lines.ts";
+
+export interface PrimaryOptions {
+  readonly size: number;
+  /** MiB of a worker's heap; V8 decides where undefined. */
+  readonly heap: number | undefined;
+  /** Milliseconds that a worker has for its in-flight requests when it is stopped. */
+  readonly shutdownTimeout: number;
+  readonly log: Logger;
+  /** Gets the lines that workers log. */
+  readonly write: (lines: string) => void;
+  /** Resolves with the reason when the task is to stop. */
+  readonly stop: Promise<string>;
+  /** Calls the listener whenever the mount table is to be read again. */
+  readonly onReload: (listener: () => void) => void;
+}
+
+/** Milliseconds from one check of the workers' signs of life to the next. */
+const CHECK_INTERVAL = 5_000;
+
+/** Checks in a row without a sign of life, after which a worker hangs: as long as ECS waits for the health check. */
+const MAX_SILENT_CHECKS = 6;
+
+/** Milliseconds beyond their shutdown timeout for workers to end their sessions. */
+const STOP_MARGIN = 5_000;
+
+/** One of the workers there are to be, and the process that is it now. */
+interface Place {
+  readonly number: number;
+  readonly process: Worker;
+  readonly functions: ReturnType<typeof createBirpc<WorkerFunctions, PrimaryFunctions>>;
+  url: string | undefined;
+  connected: boolean;
+  silentChecks: number;
+}
+
+/**
+ * Runs until it is told to stop, and all workers have (0); or until one of them cannot start, or they end again and
+ * again (1). A FATAL line says why: the worker's, or one of the primary.
+ */
+export async function supervise(options: PrimaryOptions): Promise<0 | 1> {
+  const primary = new Primary(options);
+  const reason = await Promise.race([options.stop, primary.failed]);
+  await primary.stop(reason);
+  return primary.hasFailed ? 1 : 0;
+}
+
+class Primary {
+  readonly #options: PrimaryOptions;
+  readonly #places = new Map<number, Place>();
+  readonly #restarts = new Set<NodeJS.Timeout>();
+  #ends: number[] = [];
+  readonly #requestCounts = new RequestCounts();
+  readonly #endedMetrics = new EndedMetrics();
+  readonly #checks: NodeJS.Timeout;
+  #complete = false;
+  #listening = false;
+  #stopping = false;
+  #hasFailed = false;
+  #fail: (reason: string) => void = () => {};
+  /** Resolves when the task is to end because of its workers. */
+  readonly failed: Promise<string>;
+
+  constructor(options: PrimaryOptions) {
+    this.#options = options;
+    this.failed = new Promise((resolve) => {
+      this.#fail = (reason) => {
+        this.#hasFailed = true;
+        resolve(reason);
+      };
+    });
+    const { heap } = options;
+    cluster.schedulingPolicy = cluster.SCHED_RR;
+    cluster.setupPrimary({
+      execArgv: [...process.execArgv, ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`])],
+      serialization: "advanced",
+      stdio: ["ignore", "pipe", "inherit", "ipc"],
+    });
+    options.onReload(() => {
+      for (const { functions } of this.#places.values()) void functions.reload();
+    });
+    for (let number = 1; number <= options.size; number += 1) this.#start(number);
+    this.#checks = setInterval(() => this.#checkLife(), CHECK_INTERVAL);
+  }
+
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  /** Stops all workers, and resolves when they have ended. */
+  async stop(reason: string): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#checks);
+    for (const timer of this.#restarts) clearTimeout(timer);
+    const places = [...this.#places.values()];
+    const deadline = setTimeout(() => {
+      for (const { process } of places) process.process.kill("SIGKILL");
+    }, this.#options.shutdownTimeout + STOP_MARGIN);
+    for (const { functions } of places) void functions.stop(reason);
+    await Promise.all(places.map(({ process }) => (process.isDead() ? undefined : once(process, "exit"))));
+    clearTimeout(deadline);
+  }
+
+  #start(number: number): void {
+    const { size, write } = this.#options;
+    const worker = cluster.fork();
+    const functions: PrimaryFunctions = {
+      join: () => ({ number, size, complete: this.#complete }),
+      noteListening: (url) => {
+        place.url = url;
+        this.#noteStarted();
+      },
+      noteConnected: () => {
+        place.connected = true;
+        this.#noteStarted();
+      },
+      noteAlive: () => {
+        place.silentChecks = 0;
+      },
+      ask: (question) => this.#ask(question),
+      countRequest: (client, window) => this.#requestCounts.count(client, window),
+    };
+    const place: Place = {
+      number,
+      process: worker,
+      functions: createBirpc<WorkerFunctions, PrimaryFunctions>(functions, {
+        ...PRIMARY_OPTIONS,
+        post: (message) => {
+          if (worker.isConnected()) worker.send(message, undefined, undefined, () => {});
+        },
+        on: (listener) => {
+          worker.on("message", listener);
+        },
+      }),
+      url: undefined,
+      connected: false,
+      silentChecks: 0,
+    };
+    this.#places.set(number, place);
+    const { stdout } = worker.process;
+    if (stdout !== null) passOnLines(stdout, write);
+    worker.once("exit", (code, signal) => this.#noteEnd(place, signal ?? `exit code ${code}`));
+  }
+
+  #noteStarted(): void {
+    const places = [...this.#places.values()];
+    if (!this.#complete && places.every(({ connected }) => connected)) {
+      this.#complete = true;
+      for (const { functions } of places) void functions.noteComplete();
+    }
+    if (!this.#listening && places.every(({ url }) => url !== undefined)) {
+      this.#listening = true;
+      const { size, log } = this.#options;
+      log.info({ workers: size }, `Server listening at ${places[0]?.url}`);
+    }
+  }
+
+  #noteEnd(place: Place, how: string): void {
+    const { size, log } = this.#options;
+    const { number } = place;
+    place.functions.$close();
+    this.#endedMetrics.noteEnd(number);
+    if (this.#stopping || this.#hasFailed) return;
+    if (!this.#complete) {
+      log.fatal({ worker: number }, `The router cannot start: worker ${number} ended (${how})`);
+      this.#fail(`worker ${number} could not start`);
+      return;
+    }
+    const now = performance.now();
+    this.#ends = [...recentEnds(this.#ends, now), now];
+    const restart = restartAfter(this.#ends.length, size);
+    if (restart === "give-up") {
+      log.fatal({ worker: number }, `Workers end again and again: the last was worker ${number} (${how})`);
+      this.#fail("workers end again and again");
+      return;
+    }
+    log.error({ worker: number }, `Worker ${number} ended (${how}): its requests in flight failed. Another one starts`);
+    const timer = setTimeout(() => {
+      this.#restarts.delete(timer);
+      this.#start(number);
+    }, restart);
+    this.#restarts.add(timer);
+  }
+
+  #checkLife(): void {
+    for (const place of this.#places.values()) {
+      place.silentChecks += 1;
+      if (place.silentChecks !== MAX_SILENT_CHECKS || place.process.isDead()) continue;
+      const seconds = (MAX_SILENT_CHECKS * CHECK_INTERVAL) / 1_000;
+      this.#options.log.error({ worker: place.number }, `Worker ${place.number} hangs for ${seconds} s: it is ended`);
+      place.process.process.kill("SIGKILL");
+    }
+  }
+
+  async #ask(question: Question): Promise<unknown[]> {
+    const answers = await Promise.all(
+      [...this.#places.values()].map(async ({ number, process, functions }) => {
+        if (!process.isConnected()) return undefined;
+        const answer = await functions.answer(question).catch(() => undefined);
+        if (question === "metrics" && answer !== undefined) this.#endedMetrics.note(number, answer);
+        return answer;
+      }),
+    );
+    const given = answers.filter((answer) => answer !== undefined);
+    return question === "metrics" ? [...given, await this.#endedMetrics.sum()] : given;
+  }
+}
