@@ -14,6 +14,7 @@ import { type HttpLimits, serverOptions } from "./limits.ts";
 import { answerMalformedRequest } from "./malformed-request.ts";
 import { bearerToken } from "./plugins/bearer-token.ts";
 import { connectionLimits } from "./plugins/connection-limits.ts";
+import { connectionRenewal } from "./plugins/connection-renewal.ts";
 import { crossOrigin } from "./plugins/cross-origin.ts";
 import { inFlightResponses } from "./plugins/in-flight-responses.ts";
 import { loadShedding } from "./plugins/load-shedding.ts";
@@ -104,7 +105,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
   const { maxConnections, maxMemory, maxEventLoopDelay, requestsPerMinute } = limits;
   app.register(inFlightResponses);
-  app.register(connectionLimits, { maxConnections });
+  app.register(connectionLimits, { maxConnections, group });
+  if (group.size > 1) app.register(connectionRenewal);
   // Before anything refuses a request.
   if (ownRegion !== undefined) app.register(replicaLag, { region: ownRegion });
   app.register(problems);

@@ -87,13 +87,15 @@ export class ServiceWatch {
 
   /** The last hour of all routers that can be asked. */
   async history(token: string | undefined): Promise<HistoryPoint[]> {
-    const { own } = this.#options;
     await this.#list();
     const signal = this.#signal(HISTORY_TIMEOUT);
-    const others = await Promise.all(
-      this.#others().map((task) => this.#tasks?.ask(task, { token, withHistory: true, signal }).catch(() => undefined)),
-    );
-    return mergeHistories([await own({ withHistory: true }), ...others].map((status) => status?.history ?? []));
+    const statuses = await Promise.all([
+      this.#own({ withHistory: true }).catch(() => undefined),
+      ...this.#others().map((task) =>
+        this.#tasks?.ask(task, { token, withHistory: true, signal }).catch(() => undefined),
+      ),
+    ]);
+    return mergeHistories(statuses.map((status) => status?.history ?? []));
   }
 
   stop(): void {
@@ -116,12 +118,12 @@ export class ServiceWatch {
 
   async #look(): Promise<ServiceStatus> {
     await Promise.all([this.#list(), this.#readMonitor()]);
-    const { fileSystemId, ownId, own, loadTasks } = this.#options;
+    const { fileSystemId, ownId, loadTasks } = this.#options;
     const token = [...this.#listeners.values()].at(-1);
     const record = this.#records.find(({ id }) => id === ownId) ?? { id: ownId, status: "RUNNING" };
     const others = this.#others();
     const readings = await Promise.all([
-      this.#reading(record, true, async () => own({ withHistory: false })),
+      this.#reading(record, true, () => this.#own({ withHistory: false })),
       ...others.map((task) =>
         this.#reading(task, false, async () => {
           if (task.status !== "RUNNING") return undefined;
@@ -137,6 +139,10 @@ export class ServiceWatch {
       monitor: this.#monitor,
       ...mergeReadings(readings),
     };
+  }
+
+  async #own(options: TaskStatusOptions): Promise<TaskStatus> {
+    return this.#options.own(options);
   }
 
   async #reading(record: TaskRecord, isSelf: boolean, ask: () => Promise<TaskStatus | undefined>): Promise<Reading> {

@@ -2,6 +2,7 @@
 import type { BirpcOptions } from "birpc";
 import type { Question } from "./answers.ts";
 import type { RequestCount } from "./group.ts";
+import type { PlaceKind } from "./places.ts";
 
 /** What a worker learns of the others when it starts. */
 export interface Welcome {
@@ -19,6 +20,8 @@ export interface PrimaryFunctions {
   noteAlive(): void;
   /** What the workers answer that do in time. */
   ask(question: Question): Promise<unknown[]>;
+  takePlace(kind: PlaceKind, limit: number): boolean;
+  giveBackPlace(kind: PlaceKind): void;
   countRequest(client: string, window: number): RequestCount;
 }
 
@@ -44,5 +47,5 @@ export const PRIMARY_OPTIONS = {
 export const WORKER_OPTIONS = {
   timeout: 10_000,
   bind: "functions",
-  eventNames: ["noteListening", "noteConnected", "noteAlive"],
+  eventNames: ["noteListening", "noteConnected", "noteAlive", "giveBackPlace"],
 } satisfies Partial<BirpcOptions<PrimaryFunctions, WorkerFunctions>>;

@@ -1,5 +1,6 @@
 /** The workers of a task as one of them sees them: processes that share its port and its limits. */
 import type { Answer, Answers, Question } from "./answers.ts";
+import { type PlaceKind, Places } from "./places.ts";
 
 /** What a client has sent, counted over all workers. */
 export interface RequestCount {
@@ -21,14 +22,25 @@ export interface WorkerGroup {
   answerWith(answers: Answers): void;
   /** What all workers answer; one that does not answer in time, or cannot answer yet, is left out. */
   ask<Q extends Question>(question: Q): Promise<Answer<Q>[]>;
+  /**
+   * Takes one of `limit` places that all workers share, where one is free. It must be given back.
+   *
+   * @returns whether one was taken: at once, where there is no other worker to ask.
+   */
+  takePlace(kind: PlaceKind, limit: number): boolean | Promise<boolean>;
+  giveBackPlace(kind: PlaceKind): void;
   /** Counts a request of a client for all workers; undefined where there is no other one, and no need to ask. */
   readonly countRequest: ((client: string, window: number) => Promise<RequestCount>) | undefined;
 }
+
+/** The number of a worker that is the only one. */
+const ONLY = 1;
 
 /** A process that is the only one. */
 export function onlyWorker(): WorkerGroup {
   let own: Answers | undefined;
   let connected = false;
+  const places = new Places();
   return {
     size: 1,
     get complete() {
@@ -42,6 +54,8 @@ export function onlyWorker(): WorkerGroup {
       own = answers;
     },
     ask: async (question) => (own === undefined ? [] : [await answer(own, question)]),
+    takePlace: (kind, limit) => places.take(kind, limit, ONLY),
+    giveBackPlace: (kind) => places.giveBack(kind, ONLY),
     countRequest: undefined,
   };
 }

@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { Question } from "./answers.ts";
 import { PRIMARY_OPTIONS, type PrimaryFunctions, type WorkerFunctions } from "./channel.ts";
 import { EndedMetrics } from "./ended-metrics.ts";
+import { Places } from "./places.ts";
 import { RequestCounts } from "./request-counts.ts";
 import { recentEnds, restartAfter } from "./restarts.ts";
 import { passOnLines } from "./whole-lines.ts";
@@ -35,9 +36,11 @@ const MAX_SILENT_CHECKS = 6;
 const STOP_MARGIN = 5_000;
 
 /** One of the workers there are to be, and the process that is it now. */
-interface Place {
+interface Member {
   readonly number: number;
   readonly process: Worker;
+  /** Resolves when the process has ended, and all its lines are passed on. */
+  readonly ended: Promise<unknown>;
   readonly functions: ReturnType<typeof createBirpc<WorkerFunctions, PrimaryFunctions>>;
   url: string | undefined;
   connected: boolean;
@@ -57,9 +60,10 @@ export async function supervise(options: PrimaryOptions): Promise<0 | 1> {
 
 class Primary {
   readonly #options: PrimaryOptions;
-  readonly #places = new Map<number, Place>();
+  readonly #members = new Map<number, Member>();
   readonly #restarts = new Set<NodeJS.Timeout>();
   #ends: number[] = [];
+  readonly #places = new Places();
   readonly #requestCounts = new RequestCounts();
   readonly #endedMetrics = new EndedMetrics();
   readonly #checks: NodeJS.Timeout;
@@ -80,14 +84,16 @@ class Primary {
       };
     });
     const { heap } = options;
-    cluster.schedulingPolicy = cluster.SCHED_RR;
+    // Workers accept connections themselves, those first that have time. Handed out by the primary in turn, a connection
+    // that is on its way to a worker as it ends would stay open, and be served by none.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({
       execArgv: [...process.execArgv, ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`])],
       serialization: "advanced",
       stdio: ["ignore", "pipe", "inherit", "ipc"],
     });
     options.onReload(() => {
-      for (const { functions } of this.#places.values()) void functions.reload();
+      for (const { functions } of this.#members.values()) void functions.reload();
     });
     for (let number = 1; number <= options.size; number += 1) this.#start(number);
     this.#checks = setInterval(() => this.#checkLife(), CHECK_INTERVAL);
@@ -102,12 +108,12 @@ class Primary {
     this.#stopping = true;
     clearInterval(this.#checks);
     for (const timer of this.#restarts) clearTimeout(timer);
-    const places = [...this.#places.values()];
+    const members = [...this.#members.values()];
     const deadline = setTimeout(() => {
-      for (const { process } of places) process.process.kill("SIGKILL");
+      for (const { process } of members) process.process.kill("SIGKILL");
     }, this.#options.shutdownTimeout + STOP_MARGIN);
-    for (const { functions } of places) void functions.stop(reason);
-    await Promise.all(places.map(({ process }) => (process.isDead() ? undefined : once(process, "exit"))));
+    for (const { functions } of members) void functions.stop(reason);
+    await Promise.all(members.map(({ ended }) => ended));
     clearTimeout(deadline);
   }
 
@@ -117,22 +123,25 @@ class Primary {
     const functions: PrimaryFunctions = {
       join: () => ({ number, size, complete: this.#complete }),
       noteListening: (url) => {
-        place.url = url;
+        member.url = url;
         this.#noteStarted();
       },
       noteConnected: () => {
-        place.connected = true;
+        member.connected = true;
         this.#noteStarted();
       },
       noteAlive: () => {
-        place.silentChecks = 0;
+        member.silentChecks = 0;
       },
       ask: (question) => this.#ask(question),
+      takePlace: (kind, limit) => this.#places.take(kind, limit, number),
+      giveBackPlace: (kind) => this.#places.giveBack(kind, number),
       countRequest: (client, window) => this.#requestCounts.count(client, window),
     };
-    const place: Place = {
+    const member: Member = {
       number,
       process: worker,
+      ended: once(worker.process, "close"),
       functions: createBirpc<WorkerFunctions, PrimaryFunctions>(functions, {
         ...PRIMARY_OPTIONS,
         post: (message) => {
@@ -146,30 +155,33 @@ class Primary {
       connected: false,
       silentChecks: 0,
     };
-    this.#places.set(number, place);
+    this.#members.set(number, member);
     const { stdout } = worker.process;
     if (stdout !== null) passOnLines(stdout, write);
-    worker.once("exit", (code, signal) => this.#noteEnd(place, signal ?? `exit code ${code}`));
+    worker.process.once("close", (code, signal) => this.#noteEnd(member, signal ?? `exit code ${code}`));
   }
 
   #noteStarted(): void {
-    const places = [...this.#places.values()];
-    if (!this.#complete && places.every(({ connected }) => connected)) {
+    const members = [...this.#members.values()];
+    if (members.length < this.#options.size) return;
+    if (!this.#complete && members.every(({ connected }) => connected)) {
       this.#complete = true;
-      for (const { functions } of places) void functions.noteComplete();
+      for (const { functions } of members) void functions.noteComplete();
     }
-    if (!this.#listening && places.every(({ url }) => url !== undefined)) {
+    if (!this.#listening && members.every(({ url }) => url !== undefined)) {
       this.#listening = true;
       const { size, log } = this.#options;
-      log.info({ workers: size }, `Server listening at ${places[0]?.url}`);
+      log.info({ workers: size }, `Server listening at ${members[0]?.url}`);
     }
   }
 
-  #noteEnd(place: Place, how: string): void {
+  #noteEnd(member: Member, how: string): void {
     const { size, log } = this.#options;
-    const { number } = place;
-    place.functions.$close();
+    const { number } = member;
+    this.#members.delete(number);
+    member.functions.$close();
     this.#endedMetrics.noteEnd(number);
+    this.#places.giveBackAll(number);
     if (this.#stopping || this.#hasFailed) return;
     if (!this.#complete) {
       log.fatal({ worker: number }, `The router cannot start: worker ${number} ended (${how})`);
@@ -193,18 +205,18 @@ class Primary {
   }
 
   #checkLife(): void {
-    for (const place of this.#places.values()) {
-      place.silentChecks += 1;
-      if (place.silentChecks !== MAX_SILENT_CHECKS || place.process.isDead()) continue;
+    for (const member of this.#members.values()) {
+      member.silentChecks += 1;
+      if (member.silentChecks !== MAX_SILENT_CHECKS || member.process.isDead()) continue;
       const seconds = (MAX_SILENT_CHECKS * CHECK_INTERVAL) / 1_000;
-      this.#options.log.error({ worker: place.number }, `Worker ${place.number} hangs for ${seconds} s: it is ended`);
-      place.process.process.kill("SIGKILL");
+      this.#options.log.error({ worker: member.number }, `Worker ${member.number} hangs for ${seconds} s: it is ended`);
+      member.process.process.kill("SIGKILL");
     }
   }
 
   async #ask(question: Question): Promise<unknown[]> {
     const answers = await Promise.all(
-      [...this.#places.values()].map(async ({ number, process, functions }) => {
+      [...this.#members.values()].map(async ({ number, process, functions }) => {
         if (!process.isConnected()) return undefined;
         const answer = await functions.answer(question).catch(() => undefined);
         if (question === "metrics" && answer !== undefined) this.#endedMetrics.note(number, answer);

@@ -8,7 +8,7 @@ const MIN_TRANSFER_MEMORY = 4 * MEBIBYTE;
 const HEAP_SHARE = 1 / 4;
 
 /**
- * The settings of one of `workers`: they add up to those of the task.
+ * The settings of one of `workers`: what each has of its own adds up to what the task may take.
  *
  * @throws {SettingsError} when a share is too small to work with.
  */
@@ -21,17 +21,11 @@ export function shareOf(settings: Settings, workers: number): Settings {
       `TRANSFER_MEMORY_BYTES is ${transferMemory}, but must be at least ${workers * MIN_TRANSFER_MEMORY} for ${workers} workers (ROUTER_WORKERS)`,
     );
   }
-  if (part(httpLimits.maxConnections) === 0) {
-    throw new SettingsError(
-      `MAX_CONNECTIONS is ${httpLimits.maxConnections}, but must be at least ${workers} for as many workers (ROUTER_WORKERS)`,
-    );
-  }
   return {
     ...settings,
     transferMemory: part(transferMemory),
     httpLimits: {
       ...httpLimits,
-      maxConnections: part(httpLimits.maxConnections),
       appendMemory: part(httpLimits.appendMemory),
       maxMemory: part(httpLimits.maxMemory),
     },

@@ -61,6 +61,8 @@ export async function joinPrimary(): Promise<Worker> {
       own = answers;
     },
     ask: async (question) => (await primary.ask(question)).map((answer) => parseAnswer(question, answer)),
+    takePlace: (kind, limit) => primary.takePlace(kind, limit),
+    giveBackPlace: (kind) => void primary.giveBackPlace(kind),
     countRequest: (client, window) => primary.countRequest(client, window),
   };
   return { number, group, stop, onReload: (listener) => void reloadListeners.add(listener) };

@@ -8,7 +8,7 @@ const settingsOf = (environment: Record<string, string> = {}) =>
 
 describe("what a worker may take", () => {
   test("is all of it where it is the only one", () => {
-    const settings = settingsOf({ MAX_CONNECTIONS: "1", TRANSFER_MEMORY_BYTES: String(4 * 2 ** 20) });
+    const settings = settingsOf({ TRANSFER_MEMORY_BYTES: String(4 * 2 ** 20) });
     expect(shareOf(settings, 1)).toBe(settings);
   });
 
@@ -22,7 +22,6 @@ describe("what a worker may take", () => {
           [share.transferMemory, settings.transferMemory],
           [share.httpLimits.maxMemory, settings.httpLimits.maxMemory],
           [share.httpLimits.appendMemory, settings.httpLimits.appendMemory],
-          [share.httpLimits.maxConnections, settings.httpLimits.maxConnections],
         ] as const) {
           expect(part * workers).toBeLessThanOrEqual(whole);
           expect((part + 1) * workers).toBeGreaterThan(whole);
@@ -42,7 +41,6 @@ describe("what a worker may take", () => {
 
   test.each([
     [{ TRANSFER_MEMORY_BYTES: String(8 * 2 ** 20) }, "TRANSFER_MEMORY_BYTES is 8388608, but must be at least 12582912"],
-    [{ MAX_CONNECTIONS: "2" }, "MAX_CONNECTIONS is 2, but must be at least 3"],
   ])("is refused where it is too little to work with: %j", (environment, message) => {
     const share = () => shareOf(settingsOf(environment), 3);
     expect(share).toThrow(SettingsError);

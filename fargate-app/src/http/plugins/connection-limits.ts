@@ -1,6 +1,7 @@
 /** Refuses connections beyond the limit, and closes those that keep sending a body whose request is already answered. */
 import type { Socket } from "node:net";
 import fp from "fastify-plugin";
+import type { WorkerGroup } from "../../workers/group.ts";
 import type { HttpLimits } from "../limits.ts";
 
 /** Milliseconds for the rest of a body when its request is already answered. */
@@ -9,25 +10,35 @@ const LINGER = 5_000;
 /** Milliseconds between two lines about refused connections. */
 const WARNING_INTERVAL = 60_000;
 
-/**
- * Not by the server's `maxConnections`: a worker that refuses a connection by that has node:cluster offer it to the other
- * workers, and when all refuse, again and again.
- */
-export const connectionLimits = fp<Pick<HttpLimits, "maxConnections">>(
-  async ({ log, server }, { maxConnections }) => {
-    let open = 0;
+interface ConnectionLimitsOptions extends Pick<HttpLimits, "maxConnections"> {
+  readonly group: Pick<WorkerGroup, "takePlace" | "giveBackPlace">;
+}
+
+/** Not by the server's own `maxConnections`: the limit is for all workers that share the port. */
+export const connectionLimits = fp<ConnectionLimitsOptions>(
+  async ({ log, server }, { maxConnections, group }) => {
     let warnedAt = Number.NEGATIVE_INFINITY;
-    server.on("connection", (socket: Socket) => {
-      open += 1;
-      socket.once("close", () => {
-        open -= 1;
-      });
-      if (open <= maxConnections) return;
+    const refuse = (socket: Socket) => {
       socket.destroy();
       const now = performance.now();
       if (now - warnedAt < WARNING_INTERVAL) return;
       warnedAt = now;
       log.warn(`${maxConnections} connections are open (MAX_CONNECTIONS): more are refused`);
+    };
+    const admit = (socket: Socket, isTaken: boolean) => {
+      if (!isTaken) refuse(socket);
+      else if (socket.destroyed) group.giveBackPlace("connection");
+      else socket.once("close", () => group.giveBackPlace("connection"));
+    };
+    server.on("connection", (socket: Socket) => {
+      const taken = group.takePlace("connection", maxConnections);
+      if (typeof taken === "boolean") admit(socket, taken);
+      // While nobody can be asked, this worker is about to end.
+      else
+        taken.then(
+          (isTaken) => admit(socket, isTaken),
+          () => {},
+        );
     });
     server.on("request", (request, response) => {
       response.once("finish", () => {

@@ -5,6 +5,7 @@ import { directoryPath } from "../../../routing/path.ts";
 import type { ServiceWatch } from "../../../status/service-watch.ts";
 import { taskStatusOf } from "../../../status/task-status.ts";
 import type { WorkerGroup } from "../../../workers/group.ts";
+import { closed } from "../../plugins/in-flight-responses.ts";
 import { prefersHtml } from "../../semantics/accept.ts";
 import { ProblemError } from "../../semantics/problem.ts";
 import { tokenOf } from "../../session.ts";
@@ -52,7 +53,6 @@ export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app,
     service: "efs-mount-autoscaling router",
     links: { ...LINKS, ...(hasRegion && { region: "/region" }) },
   };
-  const maxViewers = Math.max(1, Math.floor(MAX_VIEWERS / group.size));
   const taskStatus = taskStatusOf(group);
   const streams = new Set<EventStream>();
   app.addHook("preClose", async () => {
@@ -78,8 +78,9 @@ export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app,
   });
 
   app.get("/status/events", VIEWERS, async (request, reply) => {
-    if (streams.size >= maxViewers) {
-      throw new ProblemError(503, `${maxViewers} pages are open at this router already`);
+    const left = closed(reply.raw);
+    if (!(await group.takePlace("viewer", MAX_VIEWERS))) {
+      throw new ProblemError(503, `${MAX_VIEWERS} pages are open at this router already`);
     }
     const token = tokenOf(request);
     // It lasts as long as somebody looks: neither the end of the router nor load shedding is to wait for it.
@@ -88,10 +89,11 @@ export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app,
     streams.add(stream);
     const unsubscribe = watch.subscribe((document) => stream.send("status", document), token);
     const timer = setTimeout(() => stream.end(), MAX_STREAM_TIME).unref();
-    reply.raw.once("close", () => {
+    void left.then(() => {
       clearTimeout(timer);
       unsubscribe();
       streams.delete(stream);
+      group.giveBackPlace("viewer");
     });
     void watch.history(token).then((history) => stream.send("history", JSON.stringify(history)));
     return reply.headers(EVENT_STREAM_HEADERS).send(stream.body);
