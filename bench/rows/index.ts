@@ -15,6 +15,7 @@ import { scaleOut } from "./scale-out.ts";
 import { scaling } from "./scaling.ts";
 import { smallFiles } from "./small-files.ts";
 import { start } from "./start.ts";
+import { workers } from "./workers.ts";
 
 export const rows: readonly Row[] = [
   scaling,
@@ -28,6 +29,7 @@ export const rows: readonly Row[] = [
   routing,
   balance,
   http,
+  workers,
   failover,
   scaleOut,
   forecast,

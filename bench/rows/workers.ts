@@ -1,0 +1,58 @@
+/** Whether several workers of a router do as much as so many routers: each is held to a share of a core. */
+import { join } from "node:path";
+import { childrenOf } from "../../tests/support/worker-processes.ts";
+import { cpuShares } from "../cpu-share.ts";
+import { startFileService } from "../file-service.ts";
+import { makeFileTree } from "../file-tree/file-tree.ts";
+import { httpLoad } from "../http-load.ts";
+import { interleave } from "../interleave.ts";
+import { type Bench, type Figure, type Row, ratioAtLeast } from "../row.ts";
+
+/** Of a core, for each worker: four of them, the server and the load together leave the machine idle for some of the time. */
+const SHARE = 0.15;
+const CONNECTIONS = 64;
+const FILES = 1_000;
+const FILE_BYTES = 4 * 1024;
+const ROUNDS = 3;
+/** Milliseconds. V8 has compiled the workers by then; their shares begin later. */
+const WARM_UP = 5_000;
+const WINDOW = 3_000;
+/** Of what so many workers would do if they shared nothing. */
+const GOAL = 0.9;
+
+export const workers: Row = {
+  name: "workers",
+  what: `4 KiB files from one router over ${CONNECTIONS} connections; each of its workers has ${SHARE * 100} % of a core`,
+  seconds: 75,
+  measure,
+};
+
+async function measure(bench: Bench): Promise<Figure[]> {
+  const load = await httpLoad(bench);
+  const holdToShare = await cpuShares(bench);
+  if (load === undefined || holdToShare === undefined) return [];
+  const service = await startFileService(bench, { mountTargets: 1 });
+  await makeFileTree(join(service.directory, "small"), { files: FILES, bytes: FILE_BYTES });
+  const side = async (count: number) => {
+    const router = await service.startRouter(service.addresses, { ROUTER_WORKERS: String(count) });
+    const urls = Array.from({ length: FILES }, (_, index) => `${router.url}/files/small/file-${index}`);
+    bench.progress(`to warm up ${count} workers`);
+    await load(urls, { connections: CONNECTIONS, duration: WARM_UP });
+    await holdToShare(count === 1 ? [router.child.pid ?? 0] : await childrenOf(router.child.pid), SHARE);
+    return async () => (await load(urls, { connections: CONNECTIONS, duration: WINDOW })).perSecond;
+  };
+  const { one, two, four } = await interleave(bench, "GET", ROUNDS, {
+    one: await side(1),
+    two: await side(2),
+    four: await side(4),
+  });
+  const figure = (count: number, ours: number[]): Figure => ({
+    name: `GET, ${count} workers`,
+    unit: "/s",
+    better: "higher",
+    ours,
+    peer: { name: "1 worker", values: one },
+    goal: ratioAtLeast(GOAL * count),
+  });
+  return [figure(2, two), figure(4, four)];
+}
