@@ -9,7 +9,7 @@ import { interleave } from "../interleave.ts";
 import { type Bench, type Figure, type Row, ratioAtLeast } from "../row.ts";
 
 /** Of a core, for each worker: four of them, the server and the load together leave the machine idle for some of the time. */
-const SHARE = 0.15;
+const SHARE = 0.1;
 const CONNECTIONS = 64;
 const FILES = 1_000;
 const FILE_BYTES = 4 * 1024;
