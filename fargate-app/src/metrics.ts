@@ -132,7 +132,7 @@ export class Metrics {
       "retiring",
       "1 for a mount target that is going to be deleted, and gets nothing new, else 0.",
       ({ isRetiring }) => (isRetiring ? 1 : 0),
-      "max",
+      "min",
     );
     if (files.ownZone !== undefined) {
       this.#show(
@@ -291,7 +291,7 @@ export class Metrics {
     name: string,
     help: string,
     value: (target: Target) => number,
-    aggregator: "sum" | "average" | "max",
+    aggregator: "sum" | "average" | "min" | "max",
   ): void {
     new Gauge({
       name: `router_target_${name}`,

@@ -15,7 +15,7 @@ import { type ControlPlane, startControlPlane } from "../../local/control-plane/
 import { clients } from "../support/aws-clients.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { startHttpLoad } from "../support/http-load.ts";
-import { type RouterProcess, startRouter, tableOf, WORKERS } from "../support/router-bundle.ts";
+import { ofEachWorker, type RouterProcess, startRouter, tableOf, WORKERS } from "../support/router-bundle.ts";
 
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
 /** Of the routers that are to find a failure out soon; a busy machine is not to be silent for as long. */
@@ -167,7 +167,7 @@ describe("the process", () => {
     const { exited, lines } = await startRouter({ AWS_ENDPOINT_URL: controlPlane.url, DEFAULT_MOUNT_TARGETS: table });
     expect(await exited).toBe(1);
     expect(lines.filter(({ target }) => target !== undefined).map(({ level }) => level)).toEqual(
-      Array.from({ length: 3 * WORKERS }, () => "ERROR"),
+      ofEachWorker("ERROR", "ERROR", "ERROR"),
     );
     expect(lines.at(-1)).toMatchObject({ level: "FATAL" });
   });

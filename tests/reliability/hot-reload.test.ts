@@ -16,7 +16,7 @@ import { startStack } from "../../local/stack.ts";
 import { clients } from "../support/aws-clients.ts";
 import { startHttpLoad } from "../support/http-load.ts";
 import { reportAtEnd, rounds, seed, strategies } from "../support/reliability.ts";
-import { startRouter, tableOf, targetsOf } from "../support/router-bundle.ts";
+import { startRouter, tableOf, targetsOf, WORKERS } from "../support/router-bundle.ts";
 import { startZoneMetadata } from "../support/task-metadata.ts";
 
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
@@ -132,11 +132,14 @@ test.each(strategies)(
     expect(bytes).toBe(slow.length);
     expect(router.lines.filter(({ level, target }) => level !== "INFO" && target !== undefined)).toEqual([]);
     const lines = router.lines.filter(({ msg }) => msg.startsWith("The mount table has changed: "));
-    expect(lines).toHaveLength(before.length < table.length ? differences + 1 : differences);
+    expect(lines).toHaveLength(WORKERS * (before.length < table.length ? differences + 1 : differences));
     // Every session that was opened is over, but for those in use.
-    await vi.waitFor(() => expect(servers.map((server) => server.statistics().connections)).toEqual([1, 1, 1]), {
-      timeout: 20_000,
-    });
+    await vi.waitFor(
+      () => expect(servers.map((server) => server.statistics().connections)).toEqual([WORKERS, WORKERS, WORKERS]),
+      {
+        timeout: 20_000,
+      },
+    );
     expect(await router.stop()).toBe(0);
   },
 );

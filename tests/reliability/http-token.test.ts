@@ -16,7 +16,14 @@ import { type ControlPlane, type Fault, startControlPlane } from "../../local/co
 import { API_TOKEN_SECRET_ID } from "../../local/environments.ts";
 import { putToken, withTokenSecret } from "../support/api-token.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
-import { type BundleLogLine, type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
+import {
+  type BundleLogLine,
+  ofEachWorker,
+  type RouterProcess,
+  startRouter,
+  tableOf,
+  WORKERS,
+} from "../support/router-bundle.ts";
 
 const counts = {
   "tokens rotated": 0,
@@ -98,12 +105,12 @@ test("without a secret, the API is open, and one line says so: a warning where o
   const about = (lines: readonly BundleLogLine[]) => lines.filter((line) => line.msg === msg).map(({ level }) => level);
   const local = await start({ API_TOKEN_SECRET_ID: "" });
   expect((await fetch(`${local.url}/targets`)).status).toBe(200);
-  expect(about(local.lines)).toEqual(["INFO"]);
+  expect(about(local.lines)).toEqual(ofEachWorker("INFO"));
   await local.stop();
   // It says so before it looks for mount targets. Without any it does not listen, and no test should, to everyone.
   const everywhere = await start({ API_TOKEN_SECRET_ID: "", HOST: "0.0.0.0", DEFAULT_MOUNT_TARGETS: "" });
   expect(await everywhere.exited).toBe(1);
-  expect(about(everywhere.lines)).toEqual(["WARN"]);
+  expect(about(everywhere.lines)).toEqual(ofEachWorker("WARN"));
 });
 
 test("a rotation as operations.md describes it fails no request, and ends with the old token refused", async () => {
@@ -156,12 +163,14 @@ test("while Secrets Manager cannot be asked, the last token stays, and the log s
   const { url, lines } = await start();
   const warnings = () => lines.filter(({ level }) => level === "WARN").map(({ msg }) => msg);
   deny();
-  await vi.waitFor(() => expect(warnings()).toHaveLength(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(warnings()).toHaveLength(WORKERS), { timeout: 20_000 });
   await sleep(500);
   expect(await accepts(url, token)).toBe(true);
-  expect(warnings()).toEqual([
-    `The API tokens stay as they were: The secret ${API_TOKEN_SECRET_ID} cannot be read: AccessDeniedException: Not you`,
-  ]);
+  expect(warnings()).toEqual(
+    ofEachWorker(
+      `The API tokens stay as they were: The secret ${API_TOKEN_SECRET_ID} cannot be read: AccessDeniedException: Not you`,
+    ),
+  );
 });
 
 test("no secret is in any line, response or metric", async () => {

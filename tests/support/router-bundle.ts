@@ -16,6 +16,11 @@ export type BundleLogLine = z.infer<typeof logLine>;
 /** Processes of each router that a suite starts: what ROUTER_WORKERS says, so that all suites can run with several. */
 export const WORKERS = Number(process.env.ROUTER_WORKERS ?? 1);
 
+/** What each worker of a router says or has, as often as there are workers. */
+export function ofEachWorker<T>(...values: T[]): T[] {
+  return Array.from({ length: WORKERS }, () => values).flat();
+}
+
 export interface RouterProcess {
   /** Empty while it does not listen yet, and when it could not start. */
   readonly url: string;

@@ -115,7 +115,8 @@ function mergeTarget(seen: [TargetOfWorker, ...TargetOfWorker[]]): TargetOfWorke
   const latencies = addCounts(seen.map((target) => target.latencies));
   return {
     ...worst,
-    retiring: seen.some(({ retiring }) => retiring),
+    // It gets nothing new only when all of them know.
+    retiring: seen.every(({ retiring }) => retiring),
     inFlight: sum(({ inFlight }) => inFlight),
     load: sum(({ load }) => load),
     recentLatency: mean(seen.flatMap(({ recentLatency }) => recentLatency ?? [])),
