@@ -196,7 +196,7 @@ function add(a: Costs["meteredBytes"], b: Costs["meteredBytes"]): Costs["metered
   return { lower: a.lower + b.lower, upper: a.upper + b.upper };
 }
 
-function mergeRegions(all: readonly RegionOfTask[]): RegionStatus | undefined {
+export function mergeRegions(all: readonly RegionOfTask[]): RegionStatus | undefined {
   const [newest] = all.toSorted((a, b) => (b.epoch ?? -1) - (a.epoch ?? -1));
   if (newest === undefined) return undefined;
   const { role, epoch, region, peer } = newest;

@@ -1,9 +1,9 @@
 /** What a router says of itself, from what each of its workers says. */
 import { addCounts } from "../router/latency-counts.ts";
 import type { WorkerGroup } from "../workers/group.ts";
-import type { TargetOfTask, TaskStatus } from "./document.ts";
+import type { RegionOfTask, TargetOfTask, TaskStatus } from "./document.ts";
 import { mergeHistories } from "./history.ts";
-import { mergeChanges, mergeCosts, mergeHotSpots } from "./merge.ts";
+import { mergeChanges, mergeCosts, mergeHotSpots, mergeRegions } from "./merge.ts";
 import { severityOf } from "./severity.ts";
 
 export interface TaskStatusOptions {
@@ -42,7 +42,16 @@ function mergeWorkers(workers: readonly TaskStatus[]): TaskStatus {
     changes: mergeChanges(workers.flatMap(({ changes }) => changes))
       .map(({ seenBy: _, ...change }) => change)
       .reverse(),
+    ownRegion: mergeRegion(workers.flatMap(({ ownRegion }) => ownRegion ?? [])),
   };
+}
+
+/** The router takes writes where each of its workers does. */
+function mergeRegion(all: readonly RegionOfTask[]): RegionOfTask | undefined {
+  const merged = mergeRegions(all);
+  if (merged === undefined) return undefined;
+  const { writableRouters, routers, reasons, ...region } = merged;
+  return { ...region, writable: writableRouters === routers, reason: reasons[0] };
 }
 
 /** What is counted adds up, and the worse state counts. */
