@@ -28,6 +28,7 @@ import {
   serializeRegionRole,
   supersedes,
 } from "@efs-mount-autoscaling/mount-table";
+import * as z from "zod";
 import { type Action, type FileSystemState, otherSide, type ReplicationView, SIDES, type Side } from "./observation.ts";
 import { isFenced, withFence, withoutFence } from "./policy.ts";
 import type { RegionDescription } from "./regions.ts";
@@ -77,7 +78,7 @@ type Regions = Readonly<Record<Side, RegionDescription>>;
 
 async function look({ efs, ssm }: Clients, side: Side, regions: Regions): Promise<Glimpse> {
   const { region: name, fileSystemId, regionParameterName, url } = regions[side];
-  const routersAnswer = await answers(url);
+  const routers = await askRouters(url);
   const unknown = { role: undefined, roleModifiedAt: 0, fileSystem: undefined, fenced: false, replication: undefined };
   try {
     const [role, state, policy, replication] = await Promise.all([
@@ -87,13 +88,13 @@ async function look({ efs, ssm }: Clients, side: Side, regions: Regions): Promis
       readReplication(efs, fileSystemId),
     ]);
     return {
-      ...{ name, reachable: true, routersAnswer, role: role?.role, roleModifiedAt: role?.modifiedAt ?? 0 },
+      ...{ name, reachable: true, ...routers, role: role?.role, roleModifiedAt: role?.modifiedAt ?? 0 },
       ...{ fileSystem: fileSystemState(state), fenced: isFenced(policy) },
       replication: replication && viewOf(replication, regions),
     };
   } catch (error) {
     if (isAnswer(error)) throw new FailoverError(`${name} refuses: ${messageOf(error)}`, { cause: error });
-    return { name, reachable: false, problem: messageOf(error), routersAnswer, ...unknown };
+    return { name, reachable: false, problem: messageOf(error), ...routers, ...unknown };
   }
 }
 
@@ -103,15 +104,19 @@ function isAnswer(error: unknown): boolean {
   return error instanceof RegionRoleError || (error instanceof Error && error.name === "CredentialsProviderError");
 }
 
-async function answers(url: string | undefined): Promise<boolean> {
-  if (url === undefined) return false;
+/** What a router says of its region. */
+const regionSchema = z.object({ writable: z.boolean(), reason: z.string().default("it does not say why") });
+
+async function askRouters(url: string | undefined): Promise<Pick<Glimpse, "routersAnswer" | "routersWrite">> {
+  if (url === undefined) return { routersAnswer: false };
   try {
     const response = await fetch(new URL("/region", url), { signal: AbortSignal.timeout(ROUTER_TIMEOUT) });
-    await response.body?.cancel();
+    const said = regionSchema.safeParse(await response.json().catch(() => undefined)).data;
     // A load balancer without routers answers, too.
-    return response.status < 500;
+    const routersAnswer = response.status < 500;
+    return { routersAnswer, routersWrite: said && (said.writable || { refusal: said.reason }) };
   } catch {
-    return false;
+    return { routersAnswer: false };
   }
 }
 

@@ -35,6 +35,8 @@ export interface RegionView {
   readonly problem?: string | undefined;
   /** Its routers answer. */
   readonly routersAnswer: boolean;
+  /** Whether the one that was asked takes writes, or why it takes none; undefined where it does not say. */
+  readonly routersWrite?: true | { readonly refusal: string } | undefined;
   readonly role: RegionRole | undefined;
   /** When the role was written, in milliseconds since 1970 by the clock of AWS. */
   readonly roleModifiedAt: number;

@@ -62,7 +62,7 @@ export function showStatus(regions: Readonly<Record<Side, Glimpse>>, asJson: boo
     table.push([name, ...SIDES.map((side) => of(regions[side]))]);
   row("region", ({ name }) => name);
   row("APIs", ({ reachable, problem }) => (reachable ? "answer" : `do not answer: ${problem ?? "no reason is known"}`));
-  row("routers", ({ routersAnswer }) => (routersAnswer ? "answer" : "do not answer"));
+  row("routers", routersInWords);
   row("role", ({ role }) => (role === undefined ? "unknown" : `${role.role}${role.alone ? ", alone" : ""}`));
   row("epoch", ({ role }) => (role === undefined ? "" : `${role.epoch}, since ${role.changed_at}`));
   row(
@@ -82,6 +82,12 @@ export function showStatus(regions: Readonly<Record<Side, Glimpse>>, asJson: boo
       : `${new Date(replication.replicatedUntil).toISOString()} (${ageOf(replication.replicatedUntil)})`,
   );
   console.log(table.toString());
+}
+
+function routersInWords({ routersAnswer, routersWrite }: Glimpse): string {
+  if (!routersAnswer) return "do not answer";
+  if (routersWrite === undefined) return "answer";
+  return routersWrite === true ? "answer, and take writes" : `answer, and take no writes: ${routersWrite.refusal}`;
 }
 
 function ageOf(time: number): string {

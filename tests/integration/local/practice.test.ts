@@ -58,6 +58,7 @@ test("a region is lost, the other one takes over, and the first one comes back w
   const [, osaka = ""] = /Osaka, its standby +(\S+)/.exec(text()) ?? [];
   await write(tokyo, "before");
   await replicated(osaka, "before");
+  expect(await failover("status")).toMatch(/routers +│ answer, and take writes +│ answer, and take no writes: standby/);
   await expect(failover("promote")).rejects.toMatchObject({ stdout: expect.stringContaining("still answer") });
 
   input.write("LOSE Tokyo\n");

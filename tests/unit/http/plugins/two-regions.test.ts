@@ -55,15 +55,18 @@ describe("a standby", () => {
   });
 
   test("reads, lists, and says how far its replica is behind at most", async () => {
-    for (const [method, path] of [
-      ["GET", "/files/a"],
-      ["HEAD", "/files/a"],
-      ["GET", "/files/"],
-      ["GET", "/readyz"],
-      ["GET", "/files/missing"],
+    for (const [method, path, status] of [
+      ["GET", "/files/a", 200],
+      ["HEAD", "/files/a", 200],
+      ["GET", "/files/", 200],
+      ["GET", "/readyz", 200],
+      ["GET", "/files/missing", 404],
+      ["GET", "/nothing", 404],
+      ["GET", "/files/%zz", 400],
+      ["PATCH", "/files/a", 405],
     ] as const) {
       const response = await send(method, path);
-      expect(response.status).toBe(path.endsWith("missing") ? 404 : 200);
+      expect(response.status, `${method} ${path}`).toBe(status);
       expect(Number(response.headers.get("x-replica-lag-seconds"))).toBeGreaterThanOrEqual(90);
       expect(Number(response.headers.get("x-replica-lag-seconds"))).toBeLessThan(100);
     }
