@@ -1,0 +1,73 @@
+/** Two programs that write a region's role at once: an older role never takes the place of a newer one unseen. */
+import { parseRegionRole, type RegionRole, serializeRegionRole } from "@efs-mount-autoscaling/mount-table";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { awsWorld } from "../../../failover/aws.ts";
+import { createAccount, OSAKA, TOKYO } from "../../../local/account.ts";
+import { type ControlPlane, startControlPlane } from "../../../local/control-plane/server.ts";
+import { ssm } from "../../../local/control-plane/ssm.ts";
+import { REGION_PARAMETER_NAME } from "../../../local/environments.ts";
+import { stubAws } from "../../support/aws-environment.ts";
+import { standbyRole } from "../../support/region.ts";
+
+let controlPlane: ControlPlane;
+let world: ReturnType<typeof awsWorld>;
+/** What somebody else writes between this program's reading and writing. */
+let theirs: RegionRole | undefined;
+
+beforeEach(async () => {
+  theirs = undefined;
+  controlPlane = await startControlPlane({
+    state: createAccount(new Date()),
+    onCall: ({ operation }) => {
+      const between = operation === "PutParameter" ? theirs : undefined;
+      theirs = operation === "PutParameter" ? undefined : theirs;
+      if (between !== undefined) put(between);
+      return undefined;
+    },
+  });
+  stubAws(controlPlane.url);
+  const here = { regionParameterName: REGION_PARAMETER_NAME, roleLeaseSeconds: 120, endpoint: controlPlane.url };
+  world = awsWorld({
+    home: { region: TOKYO.region, fileSystemId: TOKYO.fileSystemId, ...here },
+    standby: { region: OSAKA.region, fileSystemId: OSAKA.fileSystemId, ...here },
+  });
+});
+
+afterEach(async () => {
+  world.close();
+  vi.unstubAllEnvs();
+  await controlPlane.close();
+});
+
+function put(role: RegionRole): void {
+  const Value = serializeRegionRole(role);
+  controlPlane.run(ssm.PutParameter, { Name: REGION_PARAMETER_NAME, Value, Type: "String", Overwrite: true });
+}
+
+const written = () => parseRegionRole(controlPlane.state().parameters[0]?.value ?? "");
+const write = (role: RegionRole) => world.act({ kind: "write-role", side: "home", role });
+const roleOf = (epoch: number, time: number) => standbyRole({ epoch, changed_at: new Date(time).toISOString() });
+
+test("a newer role is written", async () => {
+  put(roleOf(1, 1));
+  await write(roleOf(1, 2));
+  expect(written()).toEqual(roleOf(1, 2));
+  await write(roleOf(4, 0));
+  expect(written()).toEqual(roleOf(4, 0));
+});
+
+test.each([
+  ["of a lower epoch", roleOf(3, 9)],
+  ["of the same epoch, and older", roleOf(4, 4)],
+  ["that is there already", roleOf(4, 5)],
+])("a role %s is not written", async (_case, role) => {
+  put(roleOf(4, 5));
+  await expect(write(role)).rejects.toThrow("Somebody else has written the role in /efs-mount-autoscaling/region, too");
+  expect(written()).toEqual(roleOf(4, 5));
+});
+
+test("that somebody else has written in between is said, and not taken for success", async () => {
+  put(roleOf(1, 1));
+  theirs = roleOf(2, 2);
+  await expect(write(roleOf(1, 3))).rejects.toThrow("find out who, and run the command again");
+});
