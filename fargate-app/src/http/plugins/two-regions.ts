@@ -3,6 +3,7 @@ import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import type { Region } from "../../region/region.ts";
 import { parseWriteToken } from "../../region/write-token.ts";
+import { BATCH_URL } from "../routes/batch.ts";
 import { FILES_PREFIX } from "../routes/files/resource.ts";
 import { ProblemError } from "../semantics/problem.ts";
 
@@ -27,8 +28,9 @@ export const twoRegions = fp<TwoRegionsOptions>(
   { name: "two-regions", fastify: "5.x", dependencies: ["problems"] },
 );
 
-function isRead({ method, originalUrl }: FastifyRequest): boolean {
-  return (method === "GET" || method === "HEAD") && originalUrl.startsWith(FILES_PREFIX);
+function isRead({ method, originalUrl, routeOptions }: FastifyRequest): boolean {
+  const isOfFiles = (method === "GET" || method === "HEAD") && originalUrl.startsWith(FILES_PREFIX);
+  return isOfFiles || (method === "POST" && routeOptions.url === BATCH_URL);
 }
 
 async function readAfter(region: Region, header: string, url: string): Promise<void> {

@@ -46,6 +46,12 @@ const WRITES = [
   ["DELETE", "/files/a"],
 ] as const;
 
+const WRITES_OF_MANY = [
+  ["PUT", "/files/d/?extract=tar"],
+  ["POST", "/files/?extract=tar"],
+  ["DELETE", "/files/d/?recursive"],
+] as const;
+
 describe("a standby", () => {
   beforeEach(async () => {
     world.document = standbyRole();
@@ -96,12 +102,30 @@ describe("a standby", () => {
     expect((await send("GET", "/files/")).headers.has("x-replica-lag-seconds")).toBe(false);
   });
 
-  test.each(WRITES)("refuses %s %s, names the primary, and changes nothing", async (method, path) => {
-    const response = await send(method, path);
-    expect(response.status).toBe(403);
-    expect(response.headers.get("content-type")).toBe("application/problem+json");
-    expect(response.headers.has("x-write-token")).toBe(false);
-    expect(await response.json()).toMatchObject({ status: 403, code: "NOT_PRIMARY", primary: "http://tokyo.example" });
+  test.each([...WRITES, ...WRITES_OF_MANY])(
+    "refuses %s %s, names the primary, and changes nothing",
+    async (method, path) => {
+      const response = await send(method, path);
+      expect(response.status).toBe(403);
+      expect(response.headers.get("content-type")).toBe("application/problem+json");
+      expect(response.headers.has("x-write-token")).toBe(false);
+      expect(await response.json()).toMatchObject({
+        status: 403,
+        code: "NOT_PRIMARY",
+        primary: "http://tokyo.example",
+      });
+      expect(server.network.files.read("/data/a").toString()).toBe("replicated");
+    },
+  );
+
+  test("does the reads of a batch, and refuses its changes", async () => {
+    const items = ["read", "delete"].map((operation) => ({ operation, path: "a" }));
+    const response = await fetch(`${server.url}/batch`, { method: "POST", body: JSON.stringify({ items }) });
+    const lines = (await response.text()).trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { status: 200 },
+      { status: 403, problem: { code: "NOT_PRIMARY", primary: "http://tokyo.example" } },
+    ]);
     expect(server.network.files.read("/data/a").toString()).toBe("replicated");
   });
 

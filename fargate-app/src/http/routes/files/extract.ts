@@ -43,11 +43,7 @@ export async function extractBody(
   { files, limits, region }: ExtractContext,
 ): Promise<z.infer<typeof extractResult>> {
   const change = <Result>(write: () => Promise<Result>) => asPrimary(region, write);
-  if (directory !== ROOT) {
-    await change(() => files.makeDirectory(filePath(directory)));
-    const { type } = await files.stat(directory);
-    if (type !== "directory") throw new ProblemError(409, `There is no directory, but a ${type}, at ${directory}`);
-  }
+  await change(() => requireDirectory(files, directory));
   const options = { files, gzip: format === "tar.gz", maxBytes: limits.maxBodyBytes, change };
   try {
     const report = await withBody(response, limits, files.memory, (body) =>
@@ -58,6 +54,14 @@ export async function extractBody(
     if (!(error instanceof ArchiveError)) throw error;
     throw new ProblemError(error.isTooLarge ? 413 : 400, error.message, { cause: error });
   }
+}
+
+/** Makes the directory where it is missing. */
+async function requireDirectory(files: RoutedFiles, directory: DirectoryPath): Promise<void> {
+  if (directory === ROOT) return;
+  await files.makeDirectory(filePath(directory));
+  const { type } = await files.stat(directory);
+  if (type !== "directory") throw new ProblemError(409, `There is no directory, but a ${type}, at ${directory}`);
 }
 
 function resultOf({ failures, ...counts }: ExtractReport): z.infer<typeof extractResult> {
