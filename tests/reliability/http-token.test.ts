@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import * as z from "zod";
 import { seededRandom } from "../../bench/random.ts";
 import { createAccount } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
@@ -72,6 +73,7 @@ async function start(environment: Record<string, string> = {}): Promise<RouterPr
     API_TOKEN_SECRET_ID,
     API_TOKEN_REFRESH_SECONDS: "0.05",
     NFS_DETECTION_TIMEOUT_SECONDS: "10",
+    ...(WORKERS > 1 && { ACCESS_LOG: "on" }),
     ...environment,
   });
   return router;
@@ -79,16 +81,30 @@ async function start(environment: Record<string, string> = {}): Promise<RouterPr
 
 const withToken = (token: string) => ({ authorization: `Bearer ${token}` });
 
-/** Whether all workers accept a token, or none does: over so many connections at once that each of them takes some. */
+const accessLine = z.object({ worker: z.number(), url: z.string(), status: z.number() });
+
+let probes = 0;
+
+/** Whether the router accepts a token; where it has several workers, whether all of them do, as their log lines tell. */
 async function accepts(url: string, token: string): Promise<boolean | "some do"> {
-  const verdicts = await Promise.all(
-    Array.from({ length: WORKERS === 1 ? 1 : 16 * WORKERS }, async () => {
-      const { status } = await send(`${url}/targets`, { headers: withToken(token) });
-      return status !== 401;
-    }),
+  probes += 1;
+  const probe = `/targets?probe=${probes}`;
+  const ask = async () => (await send(url + probe, { headers: withToken(token) })).status !== 401;
+  if (WORKERS === 1) return ask();
+  const verdicts = new Map<number, boolean>();
+  await vi.waitFor(
+    async () => {
+      await Promise.all(Array.from({ length: 4 * WORKERS }, ask));
+      for (const line of router?.output().split("\n").slice(0, -1) ?? []) {
+        const { success, data } = accessLine.safeParse(JSON.parse(line));
+        if (success && data.url === probe) verdicts.set(data.worker, data.status !== 401);
+      }
+      expect(verdicts.size).toBe(WORKERS);
+    },
+    { timeout: 30_000 },
   );
-  const [first = false] = verdicts;
-  return verdicts.every((verdict) => verdict === first) ? first : "some do";
+  const [first, ...others] = new Set(verdicts.values());
+  return first === undefined || others.length > 0 ? "some do" : first;
 }
 
 describe("without a token that can be read, the router does not start", () => {
