@@ -6,9 +6,11 @@ import { inOrder } from "./in-order.ts";
 import { type TreeEntry, walkTree } from "./tree.ts";
 
 export type ArchiveEntry =
-  | { readonly kind: "directory"; readonly name: string; readonly attributes: FileAttributes }
+  | { readonly kind: "directory"; readonly path: FilePath; readonly name: string; readonly attributes: FileAttributes }
   | {
       readonly kind: "file";
+      readonly path: FilePath;
+      /** Below the directory that the archive is of. */
       readonly name: string;
       readonly attributes: FileAttributes;
       /** As many bytes as the attributes say. */
@@ -66,7 +68,7 @@ async function toEntry(
   if (attributes === undefined) return omitted(path, error ?? new NotArchivableError("It could not be read"));
   if (!name.isWellFormed()) return omitted(path, new NotArchivableError("The name is not UTF-8"));
   const { type, size } = attributes;
-  if (type === "directory") return { kind: "directory", name, attributes };
+  if (type === "directory") return { kind: "directory", path, name, attributes };
   if (type !== "file") return omitted(path, new NotArchivableError(`It is a ${type}`));
   if (!isWhole(attributes)) return () => orOmitted(path, () => openLarge(files, path, name));
   return orOmitted(path, () => readWhole(files, path, name, size));
@@ -89,7 +91,7 @@ function omitted(path: FilePath, reason: Error): Omission {
 async function readWhole(files: RoutedFiles, path: FilePath, name: string, size: number): Promise<ArchiveEntry> {
   const { attributes, body } = await files.openFile(path, { length: size, together: true });
   const content = await collect(body);
-  if (content.length === attributes.size) return { kind: "file", name, attributes, content };
+  if (content.length === attributes.size) return { kind: "file", path, name, attributes, content };
   return openLarge(files, path, name);
 }
 
@@ -99,7 +101,7 @@ async function openLarge(files: RoutedFiles, path: FilePath, name: string): Prom
     const content = body[Symbol.asyncIterator]();
     try {
       const first = await content.next();
-      return { kind: "file", name, attributes, content: continued(first, content) };
+      return { kind: "file", path, name, attributes, content: continued(first, content) };
     } catch (error) {
       if (!(error instanceof FileChangedError) || round === ROUNDS) throw error;
     }

@@ -5,18 +5,20 @@ import type { FastifyReply } from "fastify";
 import * as z from "zod";
 import { archiveEntries, NotArchivableError, type Omission } from "../../../many/archive.ts";
 import { tarOf } from "../../../many/tar.ts";
+import { zipOf } from "../../../many/zip.ts";
 import type { RoutedFiles } from "../../../router/routed-files.ts";
 import type { DirectoryPath } from "../../../routing/path.ts";
 import { problemOf } from "../../semantics/problem.ts";
 import { spelledPath } from "./resource.ts";
 
-export const archiveFormat = z.enum(["tar", "tar.gz"], "must be tar or tar.gz");
+export const archiveFormat = z.enum(["tar", "tar.gz", "zip"], "must be tar, tar.gz or zip");
 
 type ArchiveFormat = z.infer<typeof archiveFormat>;
 
 const MEDIA_TYPES: Readonly<Record<ArchiveFormat, string>> = {
   tar: "application/x-tar",
   "tar.gz": "application/gzip",
+  zip: "application/zip",
 };
 
 /** Bytes that are given to the socket at once. */
@@ -29,10 +31,9 @@ export function sendArchive(
   format: ArchiveFormat,
 ): FastifyReply {
   const name = path.slice(path.lastIndexOf("/") + 1) || "files";
-  const tar = Readable.from(inPieces(tarOf(archiveEntries(files, path), describeOmission)), {
-    objectMode: false,
-    highWaterMark: PIECE,
-  });
+  const entries = archiveEntries(files, path);
+  const archive = format === "zip" ? zipOf(entries, describeOmission) : tarOf(entries, describeOmission);
+  const bytes = Readable.from(inPieces(archive), { objectMode: false, highWaterMark: PIECE });
   return reply
     .headers({
       "content-type": MEDIA_TYPES[format],
@@ -40,7 +41,7 @@ export function sendArchive(
       "accept-ranges": "none",
       "cache-control": "no-store",
     })
-    .send(format === "tar" ? tar : gzipped(tar));
+    .send(format === "tar.gz" ? gzipped(bytes) : bytes);
 }
 
 /** At the fastest level: others take the time of a processor that all requests share. */

@@ -1,12 +1,15 @@
 /** Directories as archives, as the system's `tar` reads them. */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../../../../local/machine/temporary-directory.ts";
 import { MemoryNetwork } from "../../../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../../../support/memory-server.ts";
@@ -43,6 +46,11 @@ async function tar(archive: Buffer, ...args: readonly string[]): Promise<string[
   return names.split("\n").filter((name) => name !== "");
 }
 
+async function run(program: string, args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, args, { cwd: directory.path });
+  return stdout;
+}
+
 async function archiveOf(path: string): Promise<Buffer> {
   const response = await get(path);
   expect(response.status).toBe(200);
@@ -77,6 +85,36 @@ describe("GET ?archive=", () => {
     expect((await readdir(directory.path)).sort()).toEqual(["a.txt", "deep", "empty", "none", "sub"]);
     const { mode, mtimeMs } = await stat(join(directory.path, "a.txt"));
     expect([mode & 0o777, mtimeMs]).toEqual([0o640, Date.UTC(2025, 0, 1, 12)]);
+  });
+
+  test("zip has all that is below a directory, as Python reads it", async () => {
+    server.network.files.now = Date.UTC(2025, 0, 1, 12);
+    const large = Buffer.alloc(3 * 2 ** 20 + 1, "large");
+    const contents = { "a.txt": "one", empty: "", "sub/日本語": "ü", "12:30.log": "a colon", "z/large": large };
+    for (const [name, content] of Object.entries(contents)) write(`top/${name}`, content);
+    write("top/back\\slash", "no zip can have this name");
+    server.network.files.setAttributes("/data/top/a.txt", { mode: 0o640 });
+    const response = await get("top/?archive=zip");
+    expect(response.headers.get("content-type")).toBe("application/zip");
+    await writeFile(join(directory.path, "top.zip"), Buffer.from(await response.arrayBuffer()));
+    const script = `
+import json, zipfile
+with zipfile.ZipFile("top.zip") as z:
+    assert z.testzip() is None
+    a = z.getinfo("a.txt")
+    z.extractall("out")
+    print(json.dumps([z.namelist(), oct((a.external_attr >> 16) & 0o777), a.date_time]))
+`;
+    const [names, mode, time] = z
+      .tuple([z.array(z.string()), z.string(), z.array(z.number())])
+      .parse(JSON.parse(await run("python3", ["-c", script])));
+    expect(names).toEqual(["a.txt", "empty", "sub/", "sub/日本語", "./12:30.log", "z/", "z/large", OMISSIONS]);
+    expect([mode, time]).toEqual(["0o640", [2025, 1, 1, 12, 0, 0]]);
+    for (const [name, content] of Object.entries(contents)) {
+      expect((await readFile(join(directory.path, "out", name))).equals(Buffer.from(content))).toBe(true);
+    }
+    const omitted: unknown = JSON.parse(await readFile(join(directory.path, "out", OMISSIONS), "utf8"));
+    expect(omitted).toMatchObject({ path: "top/back\\slash" });
   });
 
   test("has 3,000 files in the order of the listing, and the served directory itself where that is asked for", async () => {
@@ -127,12 +165,15 @@ describe("GET ?archive=", () => {
     expect(listed).toHaveLength(2_000);
   });
 
-  test("is cut off, and not shorter, where no mount target is left", async () => {
-    for (let index = 0; index < 2_000; index++) write(`d/${index}`, Buffer.alloc(4_000, "x"));
-    const response = await get("d/?archive=tar");
-    for (const each of server.network.servers) each.state = "down";
-    await expect(response.arrayBuffer()).rejects.toThrow();
-  });
+  test.each(["tar", "tar.gz", "zip"])(
+    "%s is cut off, and not shorter, where no mount target is left",
+    async (format) => {
+      for (let index = 0; index < 2_000; index++) write(`d/${index}`, randomBytes(4_000));
+      const response = await get(`d/?archive=${format}`);
+      for (const each of server.network.servers) each.state = "down";
+      await expect(response.arrayBuffer()).rejects.toThrow();
+    },
+  );
 
   test("is refused where it cannot be made", async () => {
     write("d/a", "x");
