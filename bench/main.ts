@@ -19,7 +19,7 @@ interface Options {
 }
 
 const names = rows.map(({ name }) => name);
-const parts = rows.flatMap(({ parts = [] }) => parts);
+const parts = [...new Set(rows.flatMap(({ parts = [] }) => parts))];
 
 await new Command("npm run bench --")
   .description(

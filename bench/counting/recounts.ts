@@ -61,7 +61,7 @@ async function measureOverNfs(bench: Bench, program: ClientProgram): Promise<Fig
     const at = delay === 0 ? tree : await startDelayProxy(bench, delayProxy, tree, delay);
     const counts = await countAll(bench, program, at, SHARES, change);
     bench.progress(`recounts: libnfs walks, ${delay} ms`);
-    const walk = peer?.start(at, "walk");
+    const walk = await peer?.start(at, "walk");
     const walked = await walk?.measure();
     await walk?.end();
     figures.push(...nfsFigures(delay, counts, walked));
@@ -84,7 +84,7 @@ async function countAll(
   change: Change,
 ): Promise<Counts> {
   const paths = await directoriesIn(tree.directory);
-  const counting = program.start(tree);
+  const counting = await program.start(tree);
   await rest();
   bench.progress("recounts: the first count");
   // The second time, both sides find the directories in the caches, and V8 has compiled.

@@ -9,7 +9,7 @@
  *   client HOST PORT DIRECTORY write NAME BYTES
  *
  * For each line of standard input it measures once, and prints one JSON object. The line says for how many seconds small
- * files are read or written, or pings sent.
+ * files are read or written, or pings sent. Where TLS_AUTHORITY (PEM) and TLS_SERVER_NAME are set, it speaks TLS.
  */
 import { createInterface } from "node:readline";
 import { connectNfs, type NfsClient } from "nfs-client";
@@ -22,7 +22,9 @@ const WARM_UP = 8000;
 const WARM_UP_AT_ONCE = 64;
 
 const [, , host = "", port = "", directory = "", workload = "", ...parameters] = process.argv;
-const client = await connectNfs({ host, port: Number(port) });
+const { TLS_AUTHORITY: ca, TLS_SERVER_NAME: servername } = process.env;
+const tls = ca === undefined ? undefined : { ca, servername };
+const client = await connectNfs({ host, port: Number(port), tls });
 const idleBytes = process.memoryUsage.rss();
 try {
   const operate = await prepare(client);

@@ -6,6 +6,7 @@ import { compilePeer } from "../peers/compile.ts";
 import { bundleProgram } from "../program.ts";
 import type { Bench } from "../row.ts";
 import type { Exported } from "./servers.ts";
+import { startTlsClient } from "./tls.ts";
 
 const measuredSchema = z.object({
   /** Files, bytes or directory entries. */
@@ -31,7 +32,7 @@ export type Measured = z.infer<typeof measuredSchema>;
 /** A client, as a program that is run against a directory of a server. */
 export interface ClientProgram {
   /** It ends with the row, or sooner when it is told to. */
-  start(at: Exported, ...parameters: readonly (string | number)[]): RunningClient;
+  start(at: Exported, ...parameters: readonly (string | number)[]): Promise<RunningClient>;
 }
 
 export interface RunningClient {
@@ -50,17 +51,45 @@ export async function recountProgram(bench: Bench): Promise<ClientProgram> {
   return clientProgram(bench, [process.execPath, await bundleProgram("counting/recount.ts")]);
 }
 
-/** libnfs; undefined when it is not installed, which is noted. */
+/** libnfs; undefined when it is not installed, which is noted. It has no TLS: there it goes through stunnel. */
 export async function libnfs(bench: Bench): Promise<ClientProgram | undefined> {
   const program = await compilePeer(bench, "libnfs.c", "nfs");
-  return program === undefined ? undefined : clientProgram(bench, [program]);
+  return program === undefined ? undefined : throughStunnel(bench, clientProgram(bench, [program]));
+}
+
+/** The processor time of stunnel is part of what the client takes. */
+function throughStunnel(bench: Bench, program: ClientProgram): ClientProgram {
+  return {
+    start: async (server, ...parameters) => {
+      const { tls } = server;
+      if (tls === undefined) return program.start(server, ...parameters);
+      const stunnel = await startTlsClient({ ...server, tls });
+      bench.cleanups.add(() => stunnel.stop());
+      const running = await program.start(stunnel.at, ...parameters);
+      return {
+        measure: async (seconds) => {
+          const before = await stunnel.processorSeconds();
+          const measured = await running.measure(seconds);
+          return { ...measured, cpuSeconds: measured.cpuSeconds + (await stunnel.processorSeconds()) - before };
+        },
+        end: async () => {
+          await running.end();
+          await stunnel.stop();
+        },
+      };
+    },
+  };
 }
 
 function clientProgram(bench: Bench, [program, ...leading]: readonly [string, ...string[]]): ClientProgram {
   return {
-    start: ({ host, port, path }, ...parameters) => {
+    start: async ({ host, port, path, tls }, ...parameters) => {
       const all = [...leading, ...[host, port, path, ...parameters].map(String)];
-      const child = spawn(program, all, { signal: bench.signal, stdio: ["pipe", "pipe", "inherit"] });
+      const env = {
+        ...process.env,
+        ...(tls === undefined ? {} : { TLS_AUTHORITY: tls.authority, TLS_SERVER_NAME: tls.serverName }),
+      };
+      const child = spawn(program, all, { env, signal: bench.signal, stdio: ["pipe", "pipe", "inherit"] });
       const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
       // The answer that does not come says enough.
       child.once("error", () => {});

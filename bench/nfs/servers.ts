@@ -8,6 +8,7 @@ import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.
 import { startMountTargetServers } from "../../local/mount-targets/servers.ts";
 import { GaneshaServer, ganesha } from "../../tests/support/ganesha.ts";
 import type { Bench } from "../row.ts";
+import type { ServerTls } from "./tls.ts";
 
 /** A directory on a server, as clients reach it and as this machine sees it. */
 export interface Exported {
@@ -15,6 +16,8 @@ export interface Exported {
   readonly port: number;
   readonly path: string;
   readonly directory: string;
+  /** Plain text when absent. */
+  readonly tls?: ServerTls;
 }
 
 const MEMORY = "/dev/shm";

@@ -26,7 +26,7 @@ export async function startWorkload(
   files: Exported,
   { kind, atOnce }: Workload,
 ): Promise<RunningClient> {
-  const running = client.start(files, kind, atOnce, FILES, BYTES);
+  const running = await client.start(files, kind, atOnce, FILES, BYTES);
   await running.measure();
   return running;
 }

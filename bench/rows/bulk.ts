@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { interleave } from "../interleave.ts";
 import { type ClientProgram, libnfs, type Measured, ourClient } from "../nfs/clients.ts";
 import { type Exported, startGanesha, startLocalServer } from "../nfs/servers.ts";
+import { overTransports, type Reached, TRANSPORTS } from "../nfs/tls.ts";
 import { type Bench, boundedFigure, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
 
 export const bulk: Row = {
   name: "bulk",
   what: "1 GiB read, and written durably, in sequence",
-  seconds: 85,
+  seconds: 60,
+  parts: TRANSPORTS,
   check,
   measure,
 };
@@ -28,6 +30,7 @@ type Direction = "read" | "write";
 const DIRECTIONS: readonly Direction[] = ["read", "write"];
 
 async function check(bench: Bench): Promise<Figure[]> {
+  if (!bench.wants("plain")) return [];
   const server = await startLocalServer(bench);
   const client = await ourClient(bench);
   await makeLargeFile(server, CHECKED_BYTES);
@@ -54,10 +57,23 @@ async function measure(bench: Bench): Promise<Figure[]> {
   const peer = await libnfs(bench);
   await makeLargeFile(server, BYTES);
   const figures: Figure[] = [];
+  for (const reached of await overTransports(bench, server)) {
+    figures.push(...(await measureOver(bench, reached, client, peer)));
+  }
+  return figures;
+}
+
+async function measureOver(
+  bench: Bench,
+  { server, suffix }: Reached,
+  client: ClientProgram,
+  peer: ClientProgram | undefined,
+): Promise<Figure[]> {
+  const figures: Figure[] = [];
   for (const direction of DIRECTIONS) {
     let files = 0;
     const once = (side: ClientProgram) => () => transfer(side, server, direction, BYTES, `${direction}-${files++}`);
-    const samples = await interleave<{ ours: Measured; libnfs: Measured }>(bench, direction, ROUNDS, {
+    const samples = await interleave<{ ours: Measured; libnfs: Measured }>(bench, direction + suffix, ROUNDS, {
       ours: once(client),
       libnfs: peer && once(peer),
     });
@@ -69,7 +85,7 @@ async function measure(bench: Bench): Promise<Figure[]> {
       better: Figure["better"],
       of: (measured: Measured) => number,
     ): Figure => ({
-      name: `${direction}${name}`,
+      name: `${direction}${suffix}${name}`,
       unit,
       better,
       ours: samples.ours.map(of),
@@ -98,7 +114,7 @@ async function transfer(
   bytes: number,
   name: string,
 ): Promise<Measured> {
-  const running = client.start(server, direction, ...(direction === "read" ? [SOURCE] : [name, bytes]));
+  const running = await client.start(server, direction, ...(direction === "read" ? [SOURCE] : [name, bytes]));
   const measured = await running.measure();
   await running.end();
   if (measured.operations !== bytes) throw new Error(`${measured.operations} bytes were moved instead of ${bytes}`);

@@ -2,22 +2,57 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createFileClient } from "../../local/demo/file-client.ts";
-import { type FileService, startFileService } from "../file-service.ts";
+import { type Address, type FileService, startFileService } from "../file-service.ts";
 import { type HttpSample, httpLoad } from "../http-load.ts";
 import { interleave } from "../interleave.ts";
+import { startTlsServer, tlsEnvironment } from "../nfs/tls.ts";
+import { startFastApi } from "../peers/fastapi.ts";
 import { startNginx } from "../peers/nginx.ts";
-import { type Bench, boundedFigure, type Figure, type Row, ratioAtMost } from "../row.ts";
+import { processorSeconds } from "../processor-time.ts";
+import { type Bench, boundedFigure, type Figure, type Goal, type Row, ratioAtLeast, ratioAtMost } from "../row.ts";
 
 const FILES = 1_000;
 const FILE_BYTES = 4 * 1024;
 const ROUNDS = 3;
+/** Milliseconds. */
+const DURATION = 1_500;
 /** The router is compiled by V8 by then. */
-const WARM_UP = { connections: 64, duration: 5_000 };
+const WARM_UP = { connections: 64, duration: 4_000 };
+
+const PEERS = ["nginx", "FastAPI"] as const;
+type PeerName = (typeof PEERS)[number];
+
+type Goals = Record<PeerName, Partial<Record<keyof HttpSample, Goal>>>;
+
+/** FastAPI reads from its local disk, where the router goes over NFS. */
+const LOADS: readonly { readonly connections: number; readonly goals: Goals }[] = [
+  { connections: 1, goals: { nginx: {}, FastAPI: { perSecond: ratioAtLeast(1) } } },
+  {
+    connections: 64,
+    goals: {
+      nginx: { p50: ratioAtMost(4), p99: ratioAtMost(5) },
+      FastAPI: { perSecond: ratioAtLeast(5), p99: ratioAtMost(0.3) },
+    },
+  },
+];
+
+interface FigureForm<Key extends keyof HttpMeasured = keyof HttpMeasured> {
+  readonly key: Key;
+  readonly name: string;
+  readonly unit: string;
+  readonly better: Figure["better"];
+}
+
+const FORMS: readonly FigureForm<keyof HttpSample>[] = [
+  { key: "perSecond", name: "GET", unit: "/s", better: "higher" },
+  { key: "p50", name: "median", unit: "ms", better: "lower" },
+  { key: "p99", name: "99th percentile", unit: "ms", better: "lower" },
+];
 
 export const http: Row = {
   name: "http",
-  what: "4 KiB files from the router, as nginx serves them off its disk; both with one process and a kept connection",
-  seconds: 35,
+  what: "4 KiB files from the router over NFS, as nginx and FastAPI serve them off their disk; one process, kept connections",
+  seconds: 50,
   check: checkCompounds,
   measure,
 };
@@ -43,38 +78,93 @@ async function checkCompounds(bench: Bench): Promise<Figure[]> {
   ];
 }
 
+/** Where the requests of a side go, and the process that serves them, where its processor time is measured. */
+interface Side {
+  readonly url: string;
+  readonly pid?: number | undefined;
+}
+
+interface HttpMeasured extends HttpSample {
+  /** Microseconds of the router for each request; not a number for the peers. */
+  readonly processorTime: number;
+}
+
 async function measure(bench: Bench): Promise<Figure[]> {
   const load = await httpLoad(bench);
   if (load === undefined) return [];
   const service = await startFileService(bench, { mountTargets: 1 });
   const paths = await makeFiles(service, FILES);
-  const router = await service.startRouter(service.addresses);
-  const nginx = await startNginx(bench, service.directory);
-  const urls = (url: string) => paths.map((path) => `${url}/files/${path}`);
+  const urls = ({ url }: Side) => paths.map((path) => `${url}/files/${path}`);
+  const router = await startRouter(service, service.addresses);
+  const overTls = await startRouterOverTls(bench, service);
+  const peers = {
+    nginx: await startNginx(bench, service.directory),
+    FastAPI: await startFastApi(bench, service.directory),
+  };
   bench.progress("to warm up");
-  await load(urls(router.url), WARM_UP);
+  for (const side of [router, overTls]) if (side !== undefined) await load(urls(side), WARM_UP);
   const figures: Figure[] = [];
-  for (const connections of [1, 64]) {
-    const side = (url: string) => () => load(urls(url), { connections, duration: 2_000 });
-    const samples = await interleave<{ ours: HttpSample; nginx: HttpSample }>(
-      bench,
-      `${connections} connections`,
-      ROUNDS,
-      { ours: side(router.url), nginx: nginx === undefined ? undefined : side(nginx) },
-    );
-    const figure = (key: keyof HttpSample, name: string): Figure => ({
-      name: `${connections === 1 ? "one connection" : `${connections} connections`}, ${name}`,
-      unit: key === "perSecond" ? "/s" : "ms",
-      better: key === "perSecond" ? "higher" : "lower",
-      ours: samples.ours.map((sample) => sample[key]),
-      peer: { name: "nginx", values: samples.nginx.map((sample) => sample[key]) },
+  for (const { connections, goals } of LOADS) {
+    const measuring = (side: Side | undefined) =>
+      side && (() => withProcessorTime(side, (duration) => load(urls(side), { connections, duration })));
+    const peer = (url: string | undefined) => measuring(url === undefined ? undefined : { url });
+    const what = connections === 1 ? "one connection" : `${connections} connections`;
+    const samples = await interleave<Record<"ours" | "tls" | PeerName, HttpMeasured>>(bench, what, ROUNDS, {
+      ours: measuring(router),
+      tls: measuring(overTls),
+      nginx: peer(peers.nginx),
+      FastAPI: peer(peers.FastAPI),
     });
-    figures.push(figure("perSecond", "GET"), figure("p50", "median"), {
-      ...figure("p99", "99th percentile"),
-      goal: ratioAtMost(3),
+    const figure = ({ key, name, unit, better }: FigureForm) => ({
+      name: `${what}, ${name}`,
+      unit,
+      better,
+      ours: samples.ours.map((sample) => sample[key]),
+    });
+    for (const form of FORMS) {
+      for (const name of PEERS) {
+        const goal = goals[name][form.key];
+        const values = samples[name].map((sample) => sample[form.key]);
+        figures.push({ ...figure(form), peer: { name, values }, ...(goal === undefined ? {} : { goal }) });
+      }
+    }
+    const processorTime = figure({ key: "processorTime", name: "processor time each", unit: "µs", better: "lower" });
+    figures.push({
+      ...processorTime,
+      peer: { name: "over TLS", values: samples.tls.map((sample) => sample.processorTime) },
+    });
+    figures.push({
+      ...figure({ key: "perSecond", name: "GET", unit: "/s", better: "higher" }),
+      peer: { name: "over TLS", values: samples.tls.map((sample) => sample.perSecond) },
     });
   }
   return figures;
+}
+
+async function withProcessorTime(
+  { pid }: Side,
+  send: (duration: number) => Promise<HttpSample>,
+): Promise<HttpMeasured> {
+  const before = await processorSeconds(pid);
+  const sample = await send(DURATION);
+  const seconds = (await processorSeconds(pid)) - before;
+  return { ...sample, processorTime: (seconds * 1e6) / (sample.perSecond * (DURATION / 1000)) };
+}
+
+async function startRouter(
+  service: FileService,
+  addresses: readonly Address[],
+  environment?: Readonly<Record<string, string>>,
+): Promise<Side> {
+  const { url, child } = await service.startRouter(addresses, environment);
+  return { url, pid: child.pid };
+}
+
+/** As a deployed router has it: TLS to its mount target. */
+async function startRouterOverTls(bench: Bench, service: FileService): Promise<Side | undefined> {
+  const [address] = service.addresses;
+  const server = address && (await startTlsServer(bench, { ...address, path: "", directory: "" }));
+  return server && startRouter(service, [server], await tlsEnvironment(bench, server.tls));
 }
 
 /** Makes files on the disk, and returns their paths below the served directory. */

@@ -4,6 +4,7 @@ import { type ClientProgram, libnfs, type Measured, ourClient, type RunningClien
 import { startDelayProxy } from "../nfs/delay-proxy.ts";
 import { type Exported, startGanesha } from "../nfs/servers.ts";
 import { makeSmallFiles, perSecond, startWorkload, type Workload } from "../nfs/small-files.ts";
+import { overTransports, TRANSPORTS } from "../nfs/tls.ts";
 import { compilePeer } from "../peers/compile.ts";
 import { type Bench, type Figure, type Peer, type Row, ratioAtLeast, ratioAtMost } from "../row.ts";
 
@@ -11,6 +12,7 @@ export const latency: Row = {
   name: "latency",
   what: "4 KiB files read, and written durably, with 1, 2 and 5 ms added to every round trip",
   seconds: 50,
+  parts: TRANSPORTS,
   measure,
 };
 
@@ -45,17 +47,22 @@ async function measure(bench: Bench): Promise<Figure[]> {
   const files = await makeSmallFiles(server);
   const clients: Clients = { ours: await ourClient(bench), libnfs: await libnfs(bench) };
   const figures: Figure[] = [];
-  for (const { added, compared } of DELAYS) {
-    const delayed = await startDelayProxy(bench, program, files, added);
-    for (const workload of SEQUENTIAL) {
-      const name = `${workload.name}, ${added} ms`;
-      figures.push(...sequentialFigures(name, compared, await runRounds(bench, name, clients, delayed, workload)));
-    }
-    if (!compared) continue;
-    for (const workload of CONCURRENT) {
-      const name = `${workload.name}, ${added} ms`;
-      const samples = await runRounds(bench, name, clients, delayed, workload);
-      figures.push({ ...rates(name, samples), goal: ratioAtLeast(3) });
+  for (const { server: reached, suffix } of await overTransports(bench, files)) {
+    for (const { added, compared } of DELAYS) {
+      // Over TLS, a delay that is compared says what the others would say again.
+      if (reached.tls !== undefined && !compared) continue;
+      const delayed = await startDelayProxy(bench, program, reached, added);
+      const nameOf = (workload: Workload) => `${workload.name}, ${added} ms${suffix}`;
+      for (const workload of SEQUENTIAL) {
+        const name = nameOf(workload);
+        figures.push(...sequentialFigures(name, compared, await runRounds(bench, name, clients, delayed, workload)));
+      }
+      if (!compared) continue;
+      for (const workload of CONCURRENT) {
+        const name = nameOf(workload);
+        const samples = await runRounds(bench, name, clients, delayed, workload);
+        figures.push({ ...rates(name, samples), goal: ratioAtLeast(3) });
+      }
     }
   }
   return figures;
@@ -69,7 +76,7 @@ async function runRounds(
   files: Exported,
   workload: Workload,
 ): Promise<Samples> {
-  const pings = workload.atOnce === 1 ? ours.start(files, "pings") : undefined;
+  const pings = workload.atOnce === 1 ? await ours.start(files, "pings") : undefined;
   await pings?.measure();
   const running = {
     ours: await startWorkload(ours, files, workload),

@@ -1,11 +1,11 @@
 /** How long the two bundles take to start, as Lambda and ECS start them. */
-import { stat, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { z } from "zod";
-import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { CertificateAuthority } from "../../tests/support/certificates.ts";
 import { type Address, type FileService, startFileService } from "../file-service.ts";
 import { interleave } from "../interleave.ts";
+import { SERVER_NAME, tlsEnvironment } from "../nfs/tls.ts";
 import { runProgram } from "../program.ts";
 import { type Bench, boundedFigure, type Figure, type Row, valueAtMost } from "../row.ts";
 import { startTlsFront } from "../tls-front.ts";
@@ -75,20 +75,11 @@ async function readyAfter(
 
 /** What the stack's own settings ask of a start: TLS to each mount target, and a signed certificate for it. */
 async function startTls(bench: Bench, { addresses }: FileService) {
-  const name = "fs-1.efs.ap-northeast-1.amazonaws.com";
   const authority = await CertificateAuthority.create();
-  const certificate = await authority.issue(name);
-  const folder = await makeTemporaryDirectory("bench-start-");
-  bench.cleanups.add(() => folder.remove());
-  const authorities = join(folder.path, "authorities.pem");
-  await writeFile(authorities, authority.certificate);
+  const certificate = await authority.issue(SERVER_NAME);
+  const tls = await tlsEnvironment(bench, { authority: authority.certificate, serverName: SERVER_NAME });
   return {
     addresses: await Promise.all(addresses.map((address) => startTlsFront(bench, address, certificate))),
-    environment: {
-      NFS_TLS: "on",
-      NFS_TLS_SERVER_NAME: name,
-      NFS_TLS_CA_FILE: authorities,
-      EFS_IAM_AUTHORIZATION: "on",
-    },
+    environment: { ...tls, EFS_IAM_AUTHORIZATION: "on" },
   };
 }

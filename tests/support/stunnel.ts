@@ -1,4 +1,4 @@
-/** stunnel in front of a server: the TLS end of a mount target, by a program that nobody here wrote. */
+/** stunnel, a program that nobody here wrote: the TLS end of a mount target, or that of a client that has none. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -18,11 +18,23 @@ export interface StunnelOptions {
   readonly clientCertificate?: string;
 }
 
+export interface StunnelClientOptions {
+  /** The port, on this machine, of a server that speaks TLS. */
+  readonly connect: number;
+  /** The only authority to trust, as PEM. */
+  readonly authority: string;
+  readonly serverName: string;
+}
+
+/** Writes a file that the configuration names, and returns its path. */
+type AddFile = (name: string, content: string) => Promise<string>;
+
 export class Stunnel {
   readonly host = "127.0.0.1";
   readonly port: number;
   readonly #process: ChildProcess;
   readonly #folder: string;
+  #stopped: Promise<void> | undefined;
 
   private constructor(port: number, process: ChildProcess, folder: string) {
     this.port = port;
@@ -30,10 +42,36 @@ export class Stunnel {
     this.#folder = folder;
   }
 
-  static async start([program, ...args]: Command, options: StunnelOptions): Promise<Stunnel> {
+  /** TLS in front of a server that speaks plain text. */
+  static start(command: Command, { certificate, connect, clientCertificate }: StunnelOptions): Promise<Stunnel> {
+    return Stunnel.#launch(command, async (addFile) => [
+      `connect = 127.0.0.1:${connect}`,
+      `cert = ${await addFile("server.pem", certificate.certificate)}`,
+      `key = ${await addFile("server.key", certificate.key)}`,
+      ...(clientCertificate === undefined
+        ? []
+        : ["requireCert = yes", "verifyPeer = yes", `CAfile = ${await addFile("client.pem", clientCertificate)}`]),
+    ]);
+  }
+
+  /** Plain text for a client, in front of a server that speaks TLS. */
+  static startClient(command: Command, { connect, authority, serverName }: StunnelClientOptions): Promise<Stunnel> {
+    return Stunnel.#launch(command, async (addFile) => [
+      "client = yes",
+      `connect = 127.0.0.1:${connect}`,
+      "verifyChain = yes",
+      `CAfile = ${await addFile("authority.pem", authority)}`,
+      `sni = ${serverName}`,
+      `checkHost = ${serverName}`,
+    ]);
+  }
+
+  static async #launch(
+    [program, ...args]: Command,
+    serviceOf: (addFile: AddFile) => Promise<readonly string[]>,
+  ): Promise<Stunnel> {
     const folder = await mkdtemp(join(tmpdir(), "stunnel-"));
-    const { certificate, connect, clientCertificate } = options;
-    const file = async (name: string, content: string) => {
+    const addFile: AddFile = async (name, content) => {
       await writeFile(join(folder, name), content, { mode: 0o600 });
       return join(folder, name);
     };
@@ -44,14 +82,9 @@ export class Stunnel {
       "pid =",
       "[nfs]",
       "accept = 127.0.0.1:0",
-      `connect = 127.0.0.1:${connect}`,
-      `cert = ${await file("server.pem", certificate.certificate)}`,
-      `key = ${await file("server.key", certificate.key)}`,
-      ...(clientCertificate === undefined
-        ? []
-        : ["requireCert = yes", "verifyPeer = yes", `CAfile = ${await file("client.pem", clientCertificate)}`]),
+      ...(await serviceOf(addFile)),
     ];
-    const child = spawn(program, [...args, await file("stunnel.conf", `${configuration.join("\n")}\n`)], {
+    const child = spawn(program, [...args, await addFile("stunnel.conf", `${configuration.join("\n")}\n`)], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     const log: string[] = [];
@@ -67,7 +100,16 @@ export class Stunnel {
     return new Stunnel(port, child, folder);
   }
 
-  async stop(): Promise<void> {
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     const exited = once(this.#process, "exit");
     this.#process.kill();
     await exited;
