@@ -3,6 +3,7 @@
  *
  * With more than one worker, this process is their primary, and each of them runs this program as well.
  */
+import "./client-key.ts";
 import cluster from "node:cluster";
 import { EventEmitter } from "node:events";
 import { dirname, join } from "node:path";

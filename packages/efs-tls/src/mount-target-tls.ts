@@ -1,11 +1,10 @@
 /** TLS to the mount targets of an EFS file system, and in it the client's identity. */
-import { generateKeyPair } from "node:crypto";
 import type { ConnectionOptions } from "node:tls";
-import { promisify } from "node:util";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import type { TlsOptions } from "nfs-client";
 import { amazonRootCertificates, readCertificates } from "./certificate-authorities.ts";
 import { makeClientCertificate } from "./client-certificate.ts";
+import { clientKey } from "./client-key.ts";
 import type { Credentials } from "./connect-signature.ts";
 
 export interface MountTargetTlsSettings {
@@ -19,9 +18,6 @@ export interface MountTargetTlsSettings {
   /** With IAM authorization: the file system's region. */
   readonly iamRegion?: string | undefined;
 }
-
-const generateKey = promisify(generateKeyPair);
-const KEY_BITS = 3072;
 
 /**
  * What the NFS client needs to connect to a mount target by its IP address. Where the client has to say who it is, each
@@ -48,7 +44,7 @@ export async function mountTargetTls(
   };
   if (accessPointId === undefined && iamRegion === undefined) return server;
 
-  const { privateKey } = await generateKey("rsa", { modulusLength: KEY_BITS });
+  const privateKey = await clientKey();
   const key = privateKey.export({ type: "pkcs8", format: "pem" });
   return async () => {
     const iam = iamRegion === undefined ? undefined : { region: iamRegion, credentials: await credentials() };
