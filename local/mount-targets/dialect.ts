@@ -37,6 +37,10 @@ export const dialectChangesSchema = z.strictObject({
   utf8Names: yesOrNo,
   longFileHandles: yesOrNo,
   connectionLifetimeMs: wholeNumber,
+  connectionBytesPerSecond: wholeNumber,
+  partitions: wholeNumber,
+  partitionConnections: wholeNumber,
+  scaleUpBytesPerSecond: wholeNumber,
 } satisfies { [Field in keyof Dialect]: z.ZodType<Dialect[Field]> });
 
 interface DialectSettings {

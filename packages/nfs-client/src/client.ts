@@ -95,6 +95,7 @@ export async function openChannel(options: NfsClientOptions): Promise<{ name: st
     clientName: name,
     signal: options.signal,
     slots: options.slots ?? DEFAULT_SLOTS,
+    connections: options.connections ?? 1,
     connectTimeout: options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
     sessionTimeout: options.sessionTimeout ?? options.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT,
     silenceLimit: options.silenceLimit ?? DEFAULT_SILENCE_LIMIT,

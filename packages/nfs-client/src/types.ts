@@ -46,6 +46,11 @@ export interface NfsClientOptions {
   readonly gid?: number;
   /** Requests in flight that the server is asked for; it may grant fewer. Default 64. */
   readonly slots?: number;
+  /**
+   * Connections to the server, at most: further ones are opened when there is traffic for them, and only to a server that
+   * says that it gives more to several, as Amazon EFS does to its mount helper (up to 5, from 300 MiB/s on). Default 1.
+   */
+  readonly connections?: number;
   /** The memory budget of streamed data; clients may share one. Default: 64 MiB of the client's own. */
   readonly memory?: MemoryBudget;
   /** Permission bits of files and directories that the client creates. Default 0o644 and 0o755. */

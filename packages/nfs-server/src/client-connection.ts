@@ -26,6 +26,7 @@ const SHORT_REPLY = 16 * 1024;
 export class Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
+  readonly #limits: readonly Bandwidth[];
   readonly #assembler: RecordAssembler;
   readonly #inFlight = new Set<Promise<void>>();
   readonly #waiting: Buffer[] = [];
@@ -34,9 +35,11 @@ export class Connection {
   #lifetime: NodeJS.Timeout | undefined;
   #sent: Promise<void> = Promise.resolve();
 
-  constructor(socket: Socket, options: ConnectionOptions) {
+  /** @param own What this connection lets through, whatever the mount target's interface does. */
+  constructor(socket: Socket, options: ConnectionOptions, own?: Bandwidth) {
     this.#socket = socket;
     this.#options = options;
+    this.#limits = [options.bandwidth, own].filter((each) => each !== undefined);
     this.#assembler = new RecordAssembler(options.maximumMessage, (message) => this.#accept(message));
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
@@ -60,7 +63,7 @@ export class Connection {
 
   #receive(chunk: Buffer): void {
     this.#options.onBytes(chunk.length, 0);
-    const wait = this.#options.bandwidth?.take(chunk.length, performance.now()) ?? 0;
+    const wait = this.#take(chunk.length);
     if (wait > 0) {
       this.#isThrottled = true;
       setTimeout(() => {
@@ -100,7 +103,7 @@ export class Connection {
   }
 
   async #serve(message: Buffer): Promise<void> {
-    const { answer, operationDelayMs, bandwidth, stall } = this.#options;
+    const { answer, operationDelayMs, stall } = this.#options;
     if (operationDelayMs > 0) await sleep(operationDelayMs);
     await stall.over;
     if (this.#isClosed) return;
@@ -109,7 +112,7 @@ export class Connection {
     if (this.#socket.destroyed) return;
     const length = reply.reduce((sum, part) => sum + part.length, 0);
     const record = [recordHeader(length), ...reply];
-    if (bandwidth !== undefined) await this.#writeSlowly(Buffer.concat(record), bandwidth);
+    if (this.#limits.length > 0) await this.#writeSlowly(Buffer.concat(record));
     else await this.#write(length <= SHORT_REPLY ? [Buffer.concat(record)] : record);
   }
 
@@ -125,12 +128,19 @@ export class Connection {
     });
   }
 
-  /** One reply after the other, each in slices that go out when the interface has room for them. */
-  #writeSlowly(record: Buffer, bandwidth: Bandwidth): Promise<void> {
+  /** Milliseconds until so many bytes are through. */
+  #take(bytes: number): number {
+    const now = performance.now();
+    return this.#limits.reduce((wait, limit) => Math.max(wait, limit.take(bytes, now)), 0);
+  }
+
+  /** One reply after the other, each in slices that go out when there is room for them. */
+  #writeSlowly(record: Buffer): Promise<void> {
+    const length = Math.min(...this.#limits.map(({ slice }) => slice));
     this.#sent = this.#sent.then(async () => {
-      for (let at = 0; at < record.length && !this.#socket.destroyed; at += bandwidth.slice) {
-        const slice = record.subarray(at, at + bandwidth.slice);
-        const wait = bandwidth.take(slice.length, performance.now());
+      for (let at = 0; at < record.length && !this.#socket.destroyed; at += length) {
+        const slice = record.subarray(at, at + length);
+        const wait = this.#take(slice.length);
         if (wait > 0) await sleep(wait);
         await this.#write([slice]);
       }

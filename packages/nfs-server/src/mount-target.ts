@@ -1,6 +1,7 @@
 /** One mount target of a file system, as the operations see it: its files, who it knows, and its dialect. */
 import type { StatusName } from "nfs-client/wire";
 import { checkDialect, type Dialect } from "./dialect/dialect.ts";
+import { Partitions } from "./partitions.ts";
 import type { SharedFileSystem } from "./shared-file-system.ts";
 import type { ClientRecords } from "./state/client-records.ts";
 
@@ -14,6 +15,7 @@ export interface MountTargetOptions {
 export class MountTarget {
   readonly fileSystem: SharedFileSystem;
   readonly options: MountTargetOptions;
+  readonly partitions = new Partitions();
   #dialect: Dialect;
   /** The connections that were open when the dialect's authorization was set. */
   #openBefore = new WeakSet<object>();
@@ -47,7 +49,11 @@ export class MountTarget {
   /** The clients that are known to who came over this connection. */
   recordsOf(connection: object): ClientRecords {
     const { state } = this.fileSystem;
-    const scopes = { "file-system": state, "mount-target": this, connection };
+    const scopes = {
+      "file-system": state,
+      "mount-target": this,
+      connection: this.partitions.of(connection) ?? connection,
+    };
     return state.recordsOf(scopes[this.#dialect.clientRecords]);
   }
 }

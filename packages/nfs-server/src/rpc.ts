@@ -6,6 +6,7 @@ import {
   MessageType,
   NFS_PROGRAM,
   NFS_VERSION,
+  PARTITION_PROGRAM,
   ReplyStatus,
   RPC_VERSION,
   XdrError,
@@ -16,12 +17,20 @@ import {
 /** A call that is for us to execute. */
 export interface Call {
   readonly xid: number;
+  /** NFS, or {@link PARTITION_PROGRAM}. */
+  readonly program: number;
   readonly procedure: number;
   /** Whom the credential says the caller is, in a form that can be compared. */
   readonly principal: string;
   /** Stands at the arguments. */
   readonly args: XdrReader;
 }
+
+/** By program: the only version of it that is served. */
+const VERSIONS: ReadonlyMap<number, number> = new Map([
+  [NFS_PROGRAM, NFS_VERSION],
+  [PARTITION_PROGRAM.program, PARTITION_PROGRAM.version],
+]);
 
 /** Bytes in front of the results of a call that was executed. */
 export const REPLY_HEADER_LENGTH = 24;
@@ -50,11 +59,12 @@ export function readCall(message: Buffer): Call | { readonly refusal: Buffer } {
   if (typeof principal !== "string") {
     return refuse(xid, ReplyStatus.DENIED, [DenialReason.AUTH_ERROR, principal.authStatus]);
   }
-  if (program !== NFS_PROGRAM) return refuse(xid, ReplyStatus.ACCEPTED, [0, 0, AcceptStatus.PROG_UNAVAIL]);
-  if (version !== NFS_VERSION) {
-    return refuse(xid, ReplyStatus.ACCEPTED, [0, 0, AcceptStatus.PROG_MISMATCH, NFS_VERSION, NFS_VERSION]);
+  const known = VERSIONS.get(program);
+  if (known === undefined) return refuse(xid, ReplyStatus.ACCEPTED, [0, 0, AcceptStatus.PROG_UNAVAIL]);
+  if (version !== known) {
+    return refuse(xid, ReplyStatus.ACCEPTED, [0, 0, AcceptStatus.PROG_MISMATCH, known, known]);
   }
-  return { xid, procedure, principal, args: reader };
+  return { xid, program, procedure, principal, args: reader };
 }
 
 /** Begins the reply to a call that was executed; its results follow. */

@@ -1,8 +1,9 @@
 /** An NFSv4.1 server (RFC 8881): one mount target of a file system. */
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { AcceptStatus, Procedure, type StatusName, XdrError } from "nfs-client/wire";
+import { AcceptStatus, PARTITION_PROGRAM, Procedure, type StatusName, XdrError } from "nfs-client/wire";
 import { Bandwidth } from "./bandwidth.ts";
+import { bindToPartition } from "./bind-to-partition.ts";
 import { Connection, type ConnectionOptions } from "./client-connection.ts";
 import { type Dialect, MAX_MESSAGE_BYTES } from "./dialect/dialect.ts";
 import { PROFILES, type Profile } from "./dialect/profiles.ts";
@@ -186,7 +187,8 @@ class TcpServer implements NfsServer {
       socket.destroy();
       return;
     }
-    const connection = new Connection(socket, this.#connectionOptions);
+    const { connectionBytesPerSecond: own } = this.dialect;
+    const connection = new Connection(socket, this.#connectionOptions, own > 0 ? new Bandwidth(own) : undefined);
     connection.limitLifetime(this.dialect.connectionLifetimeMs);
     this.#connections.set(socket, connection);
     socket.once("close", () => this.#connections.delete(socket));
@@ -205,9 +207,10 @@ class TcpServer implements NfsServer {
     this.#counts.requests++;
     const call = readCall(message);
     if ("refusal" in call) return [call.refusal];
-    if (call.procedure === Procedure.NULL) return beginReply(call.xid).segments();
-    if (call.procedure !== Procedure.COMPOUND) return replyWith(call.xid, AcceptStatus.PROC_UNAVAIL).segments();
     try {
+      if (call.program === PARTITION_PROGRAM.program) return bindToPartition(this.#mountTarget, call, connection);
+      if (call.procedure === Procedure.NULL) return beginReply(call.xid).segments();
+      if (call.procedure !== Procedure.COMPOUND) return replyWith(call.xid, AcceptStatus.PROC_UNAVAIL).segments();
       return await runCompound(this.#mountTarget, call, message, connection);
     } catch (error) {
       if (error instanceof XdrError) return replyWith(call.xid, AcceptStatus.GARBAGE_ARGS).segments();

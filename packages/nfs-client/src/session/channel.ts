@@ -198,7 +198,7 @@ export class Channel {
     const backoff = new Backoff();
     try {
       for (;;) {
-        const { connection } = this.#manager;
+        const { nextConnection: connection } = this.#manager;
         if (connection === undefined) {
           const { losses, transmissions } = request;
           if (losses > 0 && options.onConnectionLoss === "fail") throw request.lastError;

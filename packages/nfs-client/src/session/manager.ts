@@ -32,7 +32,14 @@ import {
 } from "../wire/operations/sessions.ts";
 import type { AuthSys } from "../wire/rpc.ts";
 import type { XdrReader } from "../wire/xdr.ts";
-import { openConnection, type RpcConnection, type ServerAddress, type TrafficCounters } from "./rpc-connection.ts";
+import { ExtraConnections } from "./extra-connections.ts";
+import {
+  openConnection,
+  type RpcConnection,
+  type ServerAddress,
+  type SilenceWatch,
+  type TrafficCounters,
+} from "./rpc-connection.ts";
 import { establishSession, fenceClient, MAX_RESPONSE_SIZE, newOwner, type Session, type Slot } from "./session.ts";
 
 export interface SessionOptions {
@@ -41,6 +48,8 @@ export interface SessionOptions {
   /** Unique among all the clients of the server. */
   readonly clientName: string;
   readonly slots: number;
+  /** At most, where the server gives more to several. */
+  readonly connections: number;
   /** Ends {@link SessionManager.open}, and nothing after it. */
   readonly signal: AbortSignal | undefined;
   /** Milliseconds within which a connection must be set up. */
@@ -91,6 +100,8 @@ export class SessionManager {
   readonly #options: SessionOptions;
   #owner: ClientOwner;
   #connection: RpcConnection | undefined;
+  /** Beside that one; `undefined` where there is to be no other, or the server hangs up on who asks for them. */
+  #extra: ExtraConnections | undefined;
   #session: Session | undefined;
   /** Of the last session: its sequence id is that of the next CREATE_SESSION. */
   #identity: ClientIdentity | undefined;
@@ -116,6 +127,7 @@ export class SessionManager {
     this.#owner = newOwner(options.clientName);
     this.#signal = options.signal;
     this.#sessionTimeout = options.sessionTimeout;
+    this.#extra = options.connections > 1 ? this.#extraConnections(options.connections) : undefined;
   }
 
   /** Connects and makes a session; does not retry. */
@@ -129,6 +141,12 @@ export class SessionManager {
   /** The connection, while it is alive. */
   get connection(): RpcConnection | undefined {
     return this.#connection?.alive ? this.#connection : undefined;
+  }
+
+  /** The connection for the next request of the session. */
+  get nextConnection(): RpcConnection | undefined {
+    const { connection } = this;
+    return connection && (this.#extra?.leastBusy(connection) ?? connection);
   }
 
   /** Behind which client records this client is known; `undefined` when its sessions were in several. */
@@ -270,7 +288,8 @@ export class SessionManager {
     try {
       if (connection === undefined) return;
       // A request that the server is still executing may be a LOCK.
-      await new Deadline(CLOSE_TIMEOUT).race(connection.idle()).catch(ignoreNfsError);
+      const idle = Promise.all([connection.idle(), this.#extra?.idle()]);
+      await new Deadline(CLOSE_TIMEOUT).race(idle).catch(ignoreNfsError);
       await this.#fence(connection, this.#options.clientName, new Deadline(CLOSE_TIMEOUT));
     } catch (error) {
       ignoreNfsError(error);
@@ -340,20 +359,62 @@ export class SessionManager {
   }
 
   async #connect(deadline: Deadline): Promise<RpcConnection> {
-    const { address, silenceLimit, onSilence, onHeard } = this.#options;
+    const { onSilence, onHeard } = this.#options;
     if (this.#connection !== undefined) this.statistics.reconnects += 1;
+    const open = () =>
+      this.#open(deadline, { isInUse: () => this.#watchers > 0, onSilence, onHeard }, (_, reason) =>
+        this.#extra?.end(reason),
+      );
+    let connection = await open();
+    try {
+      await this.#extra?.begin(connection, deadline);
+    } catch (error) {
+      if (error instanceof NfsError) connection.destroy(error);
+      if (!(error instanceof ConnectionError || error instanceof ProtocolError)) throw error;
+      // Perhaps the server hung up because it does not know the call.
+      this.#extra = undefined;
+      connection = await open();
+    }
+    this.#connection = connection;
+    return connection;
+  }
+
+  #extraConnections(limit: number): ExtraConnections {
+    const extra: ExtraConnections = new ExtraConnections({
+      limit,
+      // One that is silent is replaced by the others: what matters is what the first one says of the server.
+      open: (deadline) =>
+        this.#open(deadline, { isInUse: () => false, onSilence: () => {}, onHeard: () => {} }, (connection) =>
+          extra.lost(connection),
+        ),
+      nextXid: () => this.nextXid(),
+      traffic: () => this.statistics.bytesSent + this.statistics.bytesReceived,
+    });
+    return extra;
+  }
+
+  async #open(
+    deadline: Deadline,
+    watch: Omit<SilenceWatch, "limit">,
+    onEnd: (connection: RpcConnection, reason: NfsError) => void,
+  ): Promise<RpcConnection> {
+    const { address, silenceLimit: limit } = this.#options;
+    let connection: RpcConnection | undefined;
     const settings = {
       address,
       maximumReply: MAX_RESPONSE_SIZE,
-      watch: { limit: silenceLimit, isInUse: () => this.#watchers > 0, onSilence, onHeard },
+      watch: { ...watch, limit },
       counters: this.statistics,
       nextXid: () => this.nextXid(),
-      onEnd: (reason: NfsError) => this.diagnostics.publish("nfs-client:disconnect", () => ({ reason })),
+      onEnd: (reason: NfsError) => {
+        if (connection !== undefined) onEnd(connection, reason);
+        this.diagnostics.publish("nfs-client:disconnect", () => ({ reason }));
+      },
     };
-    this.#connection = await this.diagnostics.timed("nfs-client:connect", { tls: address.tls !== undefined }, () =>
+    connection = await this.diagnostics.timed("nfs-client:connect", { tls: address.tls !== undefined }, () =>
       openConnection(settings, deadline),
     );
-    return this.#connection;
+    return connection;
   }
 
   /**

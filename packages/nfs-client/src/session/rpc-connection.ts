@@ -124,6 +124,10 @@ export class RpcConnection {
     return this.#failure === undefined;
   }
 
+  get callsInFlight(): number {
+    return this.#pending.size;
+  }
+
   /**
    * Sends one RPC message, as a record, and waits for the reply with its xid; the caller bounds the wait.
    *

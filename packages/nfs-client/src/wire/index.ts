@@ -130,6 +130,19 @@ export {
   sequence,
 } from "./operations/sessions.ts";
 export {
+  BIND_CLIENT_TO_PARTITION,
+  type BindAnswer,
+  type Binding,
+  type ConnectionOwner,
+  type ConnectionScaling,
+  PARTITION_PROGRAM,
+  partitionId,
+  readBinding,
+  readConnectionOwner,
+  writeBinding,
+  writeConnectionOwner,
+} from "./partitions.ts";
+export {
   AcceptStatus,
   AuthFlavor,
   type AuthSys,
@@ -141,6 +154,7 @@ export {
   RecordAssembler,
   ReplyStatus,
   RPC_VERSION,
+  type RpcProgram,
   type RpcRefusal,
   readReplyHeader,
   recordHeader,

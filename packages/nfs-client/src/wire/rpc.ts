@@ -1,4 +1,4 @@
-/** ONC RPC version 2 (RFC 5531) for one program, NFS version 4: messages, and the records that carry them over TCP. */
+/** ONC RPC version 2 (RFC 5531): messages, and the records that carry them over TCP. */
 import { XdrError, type XdrReader, XdrWriter } from "./xdr.ts";
 
 export const RPC_VERSION = 2;
@@ -42,15 +42,24 @@ export function writeAuthSys(writer: XdrWriter, { machineName, uid, gid, gids }:
   setLength(writer.length - start);
 }
 
+/** A program that a server has, in one of its versions. */
+export interface RpcProgram {
+  readonly program: number;
+  readonly version: number;
+}
+
+const NFS: RpcProgram = { program: NFS_PROGRAM, version: NFS_VERSION };
+
 /** The part of a call in front of its arguments. */
 export function writeCallHeader(
   writer: XdrWriter,
   xid: number,
   procedure: number,
   credential: AuthSys | undefined,
+  { program, version }: RpcProgram = NFS,
 ): void {
   writer.uint32(xid).uint32(MessageType.CALL).uint32(RPC_VERSION);
-  writer.uint32(NFS_PROGRAM).uint32(NFS_VERSION).uint32(procedure);
+  writer.uint32(program).uint32(version).uint32(procedure);
   if (credential === undefined) writer.uint32(AuthFlavor.NONE).uint32(0);
   else writeAuthSys(writer, credential);
   writer.uint32(AuthFlavor.NONE).uint32(0);

@@ -100,6 +100,17 @@ export interface Dialect {
   readonly longFileHandles: boolean;
   /** Milliseconds after which a connection is closed, whatever is in flight on it; 0 for never. */
   readonly connectionLifetimeMs: number;
+  /** What one connection lets through in a second, both directions together; 0 for no limit. For new connections. */
+  readonly connectionBytesPerSecond: number;
+  /**
+   * Partitions behind the mount target, over which new connections are spread in turn. A connection that asks for its
+   * partition (RPC program 400123, aws/efs-utils) shares the clients of all others there that asked. 0: the program is
+   * not available.
+   */
+  readonly partitions: number;
+  /** What such a connection is told: how many connections one client should have, and from how many bytes a second on. */
+  readonly partitionConnections: number;
+  readonly scaleUpBytesPerSecond: number;
 }
 
 const KIBIBYTE = 1024;

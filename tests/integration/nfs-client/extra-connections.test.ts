@@ -1,0 +1,153 @@
+/** Several connections to one partition of a server: opened when there is traffic for them, and never needed. */
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Dialect, type NfsServer, type Profile, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import { connectNfs, type NfsClient } from "nfs-client";
+import { NFS_PROGRAM, RecordAssembler } from "nfs-client/wire";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+const MEBIBYTE = 1024 * 1024;
+
+/** The server measures over a second. */
+const PATIENCE = { timeout: 20_000, interval: 50 };
+
+/** So little that any traffic is enough. */
+const EAGER: Partial<Dialect> = { partitions: 3, partitionConnections: 5, scaleUpBytesPerSecond: 1 };
+
+let folder: string;
+const ends: (() => Promise<void>)[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "extra-connections-"));
+});
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function startServer(profile: Profile, dialect: Partial<Dialect> = {}): Promise<NfsServer> {
+  const server = await startNfsServer({ directory: folder, profile, dialect, durable: false });
+  ends.push(() => server.close());
+  return server;
+}
+
+async function startClient({ port }: { readonly port: number }, connections = 5): Promise<NfsClient> {
+  const client = await connectNfs({ host: "127.0.0.1", port, connections });
+  ends.push(() => client.close());
+  return client;
+}
+
+/** Reads and writes until it is told to stop; fails as soon as something is not as it was written. */
+function keepBusy(client: NfsClient) {
+  let stopping = false;
+  const work = async (name: string) => {
+    for (let round = 0; !stopping; round++) {
+      const content = Buffer.alloc(MEBIBYTE + round, `${name} ${round} `);
+      await client.writeFile(`/${name}`, content);
+      expect((await client.readFile(`/${name}`)).data.equals(content)).toBe(true);
+    }
+  };
+  const workers = Promise.all(["one", "two", "three", "four"].map(work));
+  return async () => {
+    stopping = true;
+    await workers;
+  };
+}
+
+describe("a server with partitions", () => {
+  test("gets as many connections as it wants, all of one partition, once there is traffic", async () => {
+    const server = await startServer("efs", EAGER);
+    const client = await startClient(server);
+    expect(server.statistics().connections).toBe(1);
+    const rest = keepBusy(client);
+    // A session is known in one partition only: a request that went elsewhere would have to begin another session.
+    await vi.waitFor(() => expect(server.statistics().connections).toBe(5), PATIENCE);
+    await rest();
+    expect(client.statistics().reconnects).toBe(0);
+  });
+
+  test("gets no more than the client is to have", async () => {
+    const server = await startServer("efs", EAGER);
+    const client = await startClient(server, 2);
+    const rest = keepBusy(client);
+    await vi.waitFor(() => expect(server.statistics().connections).toBe(2), PATIENCE);
+    await rest();
+    expect(server.statistics().connections).toBe(2);
+  });
+
+  test("gets one connection while there is little traffic", async () => {
+    const server = await startServer("efs", { ...EAGER, scaleUpBytesPerSecond: 2 ** 31 });
+    const client = await startClient(server);
+    const begin = performance.now();
+    while (performance.now() - begin < 2_500) await client.stat("/");
+    expect(server.statistics().connections).toBe(1);
+  });
+
+  test("loses nothing with some of the connections, or with all of them", async () => {
+    const server = await startServer("efs", EAGER);
+    const proxy = await startProxy(server.port);
+    const client = await startClient(proxy);
+    const rest = keepBusy(client);
+    await vi.waitFor(() => expect(server.statistics().connections).toBe(5), PATIENCE);
+    for (const each of [...proxy.sockets].slice(-2)) each.destroy();
+    await client.writeFile("/after-some", Buffer.from("still there"));
+    expect(client.statistics().reconnects).toBe(0);
+    for (const each of proxy.sockets) each.destroy();
+    await client.writeFile("/after-all", Buffer.from("there again"));
+    expect(client.statistics().reconnects).toBe(1);
+    await rest();
+  });
+});
+
+describe("a server that knows no partitions", () => {
+  test.each(["full", "strictest"] as const)("is used over one connection (%s)", async (profile) => {
+    const server = await startServer(profile, { partitions: 0 });
+    const client = await startClient(server);
+    await client.writeFile("/file", Buffer.from("content"));
+    expect((await client.readFile("/file")).data.toString()).toBe("content");
+    expect(server.statistics().connections).toBe(1);
+  });
+
+  test("and hangs up on who asks is connected to again, and not asked", async () => {
+    const server = await startServer("full");
+    const proxy = await startProxy(server.port, (program) => program === NFS_PROGRAM);
+    const client = await startClient(proxy);
+    await client.writeFile("/file", Buffer.from("content"));
+    expect((await client.readFile("/file")).data.toString()).toBe("content");
+  });
+});
+
+/** A proxy that ends a connection with the first call that it does not allow. */
+async function startProxy(port: number, allows: (program: number) => boolean = () => true) {
+  const sockets = new Set<Socket>();
+  const proxy = createServer((client) => {
+    const server = connect(port, "127.0.0.1");
+    const end = () => {
+      client.destroy();
+      server.destroy();
+      sockets.delete(client);
+    };
+    sockets.add(client);
+    const programAt = 12;
+    const calls = new RecordAssembler(4 * MEBIBYTE, (call) => {
+      if (!allows(call.readUInt32BE(programAt))) end();
+    });
+    client.on("data", (chunk: Buffer) => {
+      calls.push(chunk);
+      if (!client.destroyed) server.write(chunk);
+    });
+    server.on("data", (chunk: Buffer) => client.write(chunk));
+    for (const socket of [client, server]) socket.on("error", end).on("close", end);
+  }).listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  ends.push(async () => {
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+    await once(proxy, "close");
+  });
+  return { port: (proxy.address() as AddressInfo).port, sockets };
+}
