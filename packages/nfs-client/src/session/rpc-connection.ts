@@ -219,13 +219,13 @@ export class RpcConnection {
     }
   }
 
-  /** Calls of the same tick are sent in one system call. */
+  /** Calls of the same turn of the event loop are sent in one system call: in a busy router, those of many requests. */
   #send(message: readonly Buffer[]): void {
     const socket = this.#socket;
     if (!this.#corked) {
       this.#corked = true;
       socket.cork();
-      process.nextTick(() => {
+      setImmediate(() => {
         this.#corked = false;
         socket.uncork();
       });
