@@ -125,7 +125,7 @@ async function startService(
   const changes = new Changes();
   const { startTimeout } = settings;
   const files = await RoutedFiles.open(current.table, {
-    connect: (options) => connect({ ...options, tls }),
+    connect: (options) => connect({ ...options, tls, connections: settings.nfsConnections }),
     nfsPort: settings.nfsPort,
     connectTimeout: settings.nfsConnectTimeout,
     operationTimeout: settings.nfsOperationTimeout,

@@ -43,6 +43,8 @@ export interface Settings {
   readonly nfsPort: number;
   /** Plain TCP to the mount targets where undefined. */
   readonly nfsTls: MountTargetTlsSettings | undefined;
+  /** To each mount target, at most. */
+  readonly nfsConnections: number;
   readonly nfsOperationTimeout: number;
   readonly nfsConnectTimeout: number;
   /** After which a mount target that does not respond is lost. */
@@ -128,6 +130,8 @@ function oneOf<const Values extends readonly [string, ...string[]]>(values: Valu
   return z.enum(values, `one of ${values.join(", ")}`);
 }
 
+/** What EFS grants the proxy of its mount helper. */
+const MAX_NFS_CONNECTIONS = 5;
 export const MEBIBYTE = 2 ** 20;
 const GIBIBYTE = 2 ** 30;
 
@@ -167,6 +171,7 @@ const variables = z.object({
   EFS_ACCESS_POINT_ID: text(/^fsap-[0-9a-f]+$/, "an EFS access point id like fsap-0123abcd").optional(),
   EFS_IAM_AUTHORIZATION: ON_OFF.default("off"),
   AWS_REGION: text(/^[a-z0-9-]+$/, "an AWS region like ap-northeast-1").optional(),
+  NFS_CONNECTIONS: wholeNumber(1, MAX_NFS_CONNECTIONS).default(1),
   NFS_OPERATION_TIMEOUT_SECONDS: seconds(3600).default(30_000),
   NFS_CONNECT_TIMEOUT_SECONDS: seconds(3600).default(5_000),
   NFS_DETECTION_TIMEOUT_SECONDS: seconds(3600).default(2_000),
@@ -260,6 +265,7 @@ function toSettings(environment: Environment): Settings {
     accessLog: environment.ACCESS_LOG === "on",
     nfsPort: environment.NFS_PORT,
     nfsTls: toTlsSettings(environment),
+    nfsConnections: environment.NFS_CONNECTIONS,
     nfsOperationTimeout: environment.NFS_OPERATION_TIMEOUT_SECONDS,
     nfsConnectTimeout: environment.NFS_CONNECT_TIMEOUT_SECONDS,
     nfsDetectionTimeout: environment.NFS_DETECTION_TIMEOUT_SECONDS,

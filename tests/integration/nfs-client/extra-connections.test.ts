@@ -6,13 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Dialect, type NfsServer, type Profile, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs, type NfsClient } from "nfs-client";
-import { NFS_PROGRAM, RecordAssembler } from "nfs-client/wire";
+import { NFS_PROGRAM, RecordAssembler, recordHeader } from "nfs-client/wire";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 const MEBIBYTE = 1024 * 1024;
 
 /** The server measures over a second. */
 const PATIENCE = { timeout: 20_000, interval: 50 };
+
+/** Where the number of the program is in a call. */
+const PROGRAM_AT = 12;
 
 /** So little that any traffic is enough. */
 const EAGER: Partial<Dialect> = { partitions: 3, partitionConnections: 5, scaleUpBytesPerSecond: 1 };
@@ -112,17 +115,17 @@ describe("a server that knows no partitions", () => {
     expect(server.statistics().connections).toBe(1);
   });
 
-  test("and hangs up on who asks is connected to again, and not asked", async () => {
+  test.each(["hangs up", "says nothing"] as const)("and %s is connected to again, and not asked", async (then) => {
     const server = await startServer("full");
-    const proxy = await startProxy(server.port, (program) => program === NFS_PROGRAM);
+    const proxy = await startProxy(server.port, then);
     const client = await startClient(proxy);
     await client.writeFile("/file", Buffer.from("content"));
     expect((await client.readFile("/file")).data.toString()).toBe("content");
   });
 });
 
-/** A proxy that ends a connection with the first call that it does not allow. */
-async function startProxy(port: number, allows: (program: number) => boolean = () => true) {
+/** A proxy that passes everything, or does something else with what is not NFS. */
+async function startProxy(port: number, otherwise: "pass" | "hangs up" | "says nothing" = "pass") {
   const sockets = new Set<Socket>();
   const proxy = createServer((client) => {
     const server = connect(port, "127.0.0.1");
@@ -132,14 +135,12 @@ async function startProxy(port: number, allows: (program: number) => boolean = (
       sockets.delete(client);
     };
     sockets.add(client);
-    const programAt = 12;
     const calls = new RecordAssembler(4 * MEBIBYTE, (call) => {
-      if (!allows(call.readUInt32BE(programAt))) end();
+      const isForUs = otherwise === "pass" || call.readUInt32BE(PROGRAM_AT) === NFS_PROGRAM;
+      if (isForUs) for (const part of [recordHeader(call.length), call]) server.write(part);
+      else if (otherwise === "hangs up") end();
     });
-    client.on("data", (chunk: Buffer) => {
-      calls.push(chunk);
-      if (!client.destroyed) server.write(chunk);
-    });
+    client.on("data", (chunk: Buffer) => calls.push(chunk));
     server.on("data", (chunk: Buffer) => client.write(chunk));
     for (const socket of [client, server]) socket.on("error", end).on("close", end);
   }).listen(0, "127.0.0.1");

@@ -26,6 +26,7 @@ describe("the settings of the router", () => {
       accessLog: false,
       nfsPort: 2049,
       nfsTls: undefined,
+      nfsConnections: 1,
       nfsOperationTimeout: 30_000,
       nfsConnectTimeout: 5_000,
       nfsDetectionTimeout: 2_000,

@@ -45,6 +45,9 @@ const IDENTIFIER_SIZE = 16;
 const ATTEMPTS_AT_ONCE = 3;
 const MAX_ATTEMPTS = 120;
 
+/** Milliseconds for the answer to the call that asks for the partition: a server may ignore what it does not know. */
+const BIND_TIMEOUT = 2000;
+
 /** Milliseconds that a search may take, and until the next one where one has found too few, or one was lost. */
 const SEARCH_TIMEOUT = 15_000;
 const SEARCH_INTERVAL = 300_000;
@@ -68,7 +71,8 @@ export class ExtraConnections {
    * Says whose connection this is, before anything else is sent over it, and learns where it leads. A server that knows
    * no partitions has this one connection only.
    *
-   * @throws {ConnectionError | DeadlineError | ProtocolError}
+   * @throws {ConnectionError | DeadlineError | ProtocolError} when the connection is of no use any more. Perhaps another
+   * one is, over which nothing is asked.
    */
   async begin(connection: RpcConnection, deadline: Deadline): Promise<void> {
     this.#incarnation += 1n;
@@ -171,7 +175,9 @@ export class ExtraConnections {
   async #bind(connection: RpcConnection, deadline: Deadline): Promise<Binding | undefined> {
     const xid = this.#options.nextXid();
     const owner = { identifier: this.#identifier, incarnation: this.#incarnation };
-    const reader = await deadline.race(connection.call(xid, encodeBind(xid, owner)));
+    const answer = connection.call(xid, encodeBind(xid, owner));
+    const soon = new Deadline(Math.min(BIND_TIMEOUT, deadline.remaining / 2));
+    const reader = await deadline.race(soon.race(answer));
     try {
       return readReplyHeader(reader) === undefined ? readBinding(reader) : undefined;
     } catch (cause) {

@@ -154,15 +154,21 @@ export class SessionManager {
     return this.#serverOwner;
   }
 
+  /** The session, where it can be used now. */
+  get readySession(): Session | undefined {
+    return this.#closed || this.connection === undefined || this.#establishing !== undefined
+      ? undefined
+      : this.#session;
+  }
+
   /** The session, over a live connection. Makes both where they are missing, and retries until the deadline. */
   async ready({ deadline, onConnectionLoss }: WaitOptions): Promise<Session> {
     const backoff = new Backoff();
     for (;;) {
       if (this.#closed) throw new ClosedError("The client was closed");
       deadline.check();
-      if (this.connection !== undefined && this.#session !== undefined && this.#establishing === undefined) {
-        return this.#session;
-      }
+      const session = this.readySession;
+      if (session !== undefined) return session;
       try {
         return await deadline.race(this.#establish());
       } catch (error) {
@@ -370,8 +376,9 @@ export class SessionManager {
       await this.#extra?.begin(connection, deadline);
     } catch (error) {
       if (error instanceof NfsError) connection.destroy(error);
-      if (!(error instanceof ConnectionError || error instanceof ProtocolError)) throw error;
-      // Perhaps the server hung up because it does not know the call.
+      if (!isTransient(error)) throw error;
+      deadline.check();
+      // Perhaps the server hung up, or is silent, because it does not know the call.
       this.#extra = undefined;
       connection = await open();
     }
