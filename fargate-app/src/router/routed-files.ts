@@ -174,13 +174,14 @@ export class RoutedFiles {
     if (size === undefined || bytesIn(range, size) > MAX_SHARED_BYTES) return undefined;
     const key = `${range.start} ${range.length} ${path}`;
     const file = await this.#sharedReads.read(key, () => this.#readSmall(path, range));
-    return file && { attributes: file.attributes, body: single(file.data) };
+    return file && { attributes: file.attributes, body: single(file.data), whole: file.data };
   }
 
   /** Undefined when the file is not small, or changes while it is read. */
   async #readSmall(path: FilePath, range: ReadRange): Promise<SharedFile | undefined> {
-    const { attributes, body } = await this.#open(path, range);
+    const { attributes, body, whole } = await this.#open(path, range);
     if (bytesIn(range, attributes.size) > MAX_SHARED_BYTES) return undefined;
+    if (whole !== undefined) return { attributes, data: whole };
     try {
       const chunks: Buffer[] = [];
       for await (const chunk of body) chunks.push(chunk);
@@ -201,9 +202,9 @@ export class RoutedFiles {
       this.#pool.attempt("read", path, async (attempt) => {
         const rest = end === Number.POSITIVE_INFINITY ? {} : { length: end - offset };
         const options = { ...streamed(attempt.options), ...sharing, start: offset, ...rest };
-        const { attributes, body } = await attempt.client.openFile(this.#absolute(path), options);
+        const { attributes, body, whole } = await attempt.client.openFile(this.#absolute(path), options);
         const left = bytesIn({ start: offset, length: end - offset }, attributes.size);
-        return { attempt, attributes, items: body, rest: Math.max(0, left - FIRST_READ_BYTES) };
+        return { attempt, attributes, whole, items: body, rest: Math.max(0, left - FIRST_READ_BYTES) };
       });
     const first = await open();
     const reopen = async () => {
@@ -216,7 +217,10 @@ export class RoutedFiles {
       target.statistics.bytesRead += chunk.length;
       this.#noteZone(target, chunk.length);
     };
-    return { attributes: first.attributes, body: this.#follow(first, reopen, note) };
+    const { attributes, whole, attempt } = first;
+    if (whole === undefined) return { attributes, body: this.#follow(first, reopen, note) };
+    note(whole, attempt.target);
+    return { attributes, body: single(whole), whole };
   }
 
   /**

@@ -41,7 +41,7 @@ export class Deadline {
       const signal = this.#signal;
       const finish = () => {
         clearTimeout(timer);
-        signal?.removeEventListener("abort", abort);
+        if (signal !== undefined) stopWaiting(signal, abort);
       };
       const abort = () => {
         finish();
@@ -52,7 +52,7 @@ export class Deadline {
         reject(this.#expired());
       }, this.remaining);
       if (signal?.aborted) abort();
-      else signal?.addEventListener("abort", abort, { once: true });
+      else if (signal !== undefined) waitForAbort(signal, abort);
       promise.then(
         (value) => {
           finish();
@@ -87,6 +87,37 @@ export class Deadline {
 
   #aborted(): AbortedError {
     return new AbortedError("The operation was aborted", { cause: this.#signal?.reason });
+  }
+}
+
+/** What waits for each signal. One signal is often shared by all that is in flight at a server. */
+const waiting = new WeakMap<AbortSignal, Waiters>();
+
+interface Waiters {
+  readonly callbacks: Set<() => void>;
+  readonly notify: () => void;
+}
+
+/** However many wait for a signal, it has one listener: adding and removing one costs more than a short wait itself. */
+function waitForAbort(signal: AbortSignal, callback: () => void): void {
+  let waiters = waiting.get(signal);
+  if (waiters === undefined) {
+    const callbacks = new Set<() => void>();
+    const notify = () => {
+      for (const each of callbacks) each();
+    };
+    waiters = { callbacks, notify };
+    waiting.set(signal, waiters);
+  }
+  if (waiters.callbacks.size === 0) signal.addEventListener("abort", waiters.notify, { once: true });
+  waiters.callbacks.add(callback);
+}
+
+/** A signal that nobody waits for has no listener, which would keep it in memory. */
+function stopWaiting(signal: AbortSignal, callback: () => void): void {
+  const waiters = waiting.get(signal);
+  if (waiters?.callbacks.delete(callback) && waiters.callbacks.size === 0) {
+    signal.removeEventListener("abort", waiters.notify);
   }
 }
 

@@ -204,37 +204,40 @@ export class Diagnostics {
       : replied.then(decode);
   }
 
-  async #observe(
+  #observe(
     operations: Operations,
     message: readonly Buffer[],
     replied: Promise<XdrReader>,
     decode: (reader: XdrReader) => CompoundReply,
   ): Promise<CompoundReply> {
     const startTime = performance.now();
-    const bytesSent = message.reduce((sum, { length }) => sum + length, 0);
     let bytesReceived = 0;
-    const publish = (outcome: Pick<CompoundMessage, "status" | "failedOperation" | "error">) => {
-      const duration = performance.now() - startTime;
+    const publish = (outcome: Pick<CompoundMessage, "status" | "failedOperation" | "error">) =>
       this.publish("nfs-client:compound", () => ({
         operations: namesOf(operations),
         startTime,
-        duration,
-        bytesSent,
+        duration: performance.now() - startTime,
+        bytesSent: message.reduce((sum, { length }) => sum + length, 0),
         bytesReceived,
         ...outcome,
       }));
+    const fail = (error: unknown): never => {
+      if (error instanceof NfsError) publish({ error });
+      throw error;
     };
-    try {
-      const reader = await replied;
+    // Not as an async function: a router does this for every request.
+    return replied.then((reader) => {
       bytesReceived = REPLY_HEAD_SIZE + reader.remaining;
-      const reply = decode(reader);
+      let reply: CompoundReply;
+      try {
+        reply = decode(reader);
+      } catch (error) {
+        return fail(error);
+      }
       const { status, failure } = reply;
       publish(failure ? { status, failedOperation: operationName(failure.operation.code) } : { status });
       return reply;
-    } catch (error) {
-      if (error instanceof NfsError) publish({ error });
-      throw error;
-    }
+    }, fail);
   }
 }
 

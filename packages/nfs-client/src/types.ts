@@ -124,6 +124,8 @@ export interface ReadableFile {
    * then.
    */
   readonly body: AsyncIterable<Buffer>;
+  /** All that `body` has, where it has come already: that of a small file comes with its attributes. */
+  readonly whole?: Buffer;
 }
 
 export interface DirectoryEntry {

@@ -33,7 +33,8 @@ export async function readWhole(
 ): Promise<{ attributes: FileAttributes; data: Buffer }> {
   const { deadline } = runOptions(context, options);
   for (;;) {
-    const { attributes, body } = await openForReading(context, path, options);
+    const { attributes, body, whole } = await openForReading(context, path, options);
+    if (whole !== undefined) return { attributes, data: whole };
     try {
       const chunks: Buffer[] = [];
       for await (const chunk of body) chunks.push(chunk);
@@ -57,7 +58,7 @@ export async function openForReading(
   const { attributes, data, endOfFile } = await readBeginning(context, file, start, wanted, options);
   if (endOfFile || data.length >= wanted) {
     const size = endOfFile && data.length > 0 ? start + data.length : attributes.size;
-    return { attributes: { ...attributes, size }, body: single(data) };
+    return { attributes: { ...attributes, size }, body: single(data), whole: data };
   }
   // Nobody knew how large it is. What one reply holds is read anew, which is faster than an open file.
   if (options.together && wanted === Number.POSITIVE_INFINITY) {

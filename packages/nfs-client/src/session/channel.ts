@@ -123,7 +123,10 @@ export class Channel {
     let together = walks ? options.together : undefined;
     let lookups = 1;
     for (;;) {
-      const session = await this.#ready(options);
+      options.deadline.check();
+      // Nearly always there is one, and a router asks for every request.
+      const session = this.#manager.readySession ?? (await this.#ready(options));
+      this.#session = session;
       const outcome = await (together === undefined
         ? this.#attempt(session, operations, options)
         : this.#gathering.add(session, { operations, together }, options));
@@ -192,7 +195,7 @@ export class Channel {
   /** Sends one request in a slot of `session`, over as many connections as it takes to learn its outcome. */
   async #attempt(session: Session, operations: Operations, options: RunOptions): Promise<Outcome> {
     const { deadline, once = false, visible = once } = options;
-    const slot = await acquire(session, deadline);
+    const slot = session.slots.tryAcquire() ?? (await acquire(session, deadline));
     if (slot === undefined) return { kind: "lost", executed: "no", why: "session-lost" };
     const request = this.#request(session, slot, operations, once);
     const backoff = new Backoff();

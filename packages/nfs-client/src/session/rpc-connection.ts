@@ -219,13 +219,17 @@ export class RpcConnection {
     }
   }
 
-  /** Calls of the same turn of the event loop are sent in one system call: in a busy router, those of many requests. */
+  /**
+   * Calls of the same turn of the event loop are sent in one system call: in a busy router, those of many requests. One
+   * that is alone in flight is sent sooner, at the end of what made it.
+   */
   #send(message: readonly Buffer[]): void {
     const socket = this.#socket;
     if (!this.#corked) {
       this.#corked = true;
       socket.cork();
-      setImmediate(() => {
+      const schedule = this.#pending.size === 1 ? process.nextTick : setImmediate;
+      schedule(() => {
         this.#corked = false;
         socket.uncork();
       });

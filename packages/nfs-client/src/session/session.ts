@@ -227,6 +227,11 @@ export class SlotTable {
     return this.#retired >= this.size;
   }
 
+  /** A slot that is free now. */
+  tryAcquire(): Slot | undefined {
+    return this.#takeFree();
+  }
+
   /** A slot of a table that nobody else uses yet. */
   takeFirst(): Slot {
     const slot = this.#takeFree();

@@ -128,13 +128,14 @@ async function open(files: RoutedFiles, path: FilePath, request: ReadRequest): P
     range = selection;
   }
   for (let round = 0; round < ROUNDS; round++) {
-    const { attributes, body } = await openFile(files, path, range, request.url);
+    const { attributes, body, whole } = await openFile(files, path, range, request.url);
     const selection = select(request, attributes);
     if (!("length" in selection)) return { attributes, selection };
     if (!covers(range, selection)) {
       range = selection;
       continue;
     }
+    if (whole?.length === selection.length) return { attributes, selection, payload: whole };
     try {
       return { attributes, selection, payload: await bodyOf(body, selection.length) };
     } catch (error) {
