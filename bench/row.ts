@@ -11,6 +11,8 @@ export interface Row {
   readonly seconds: number;
   /** What it consists of, where its parts can run alone: what `--only` takes. */
   readonly parts?: readonly string[];
+  /** Of these, what runs only when it is asked for: it takes minutes, and says little on a small machine. */
+  readonly partsOnDemand?: readonly string[];
   /**
    * Figures that do not depend on the machine, in a few seconds; each has a goal. They are all that `--quick` runs, and
    * it fails when one misses its goal.

@@ -41,7 +41,7 @@ async function runRow(row: Row, { quick, only, signal, progress }: RunOptions): 
   const bench: Bench = {
     signal: AbortSignal.any([signal, patience]),
     cleanups,
-    wants: (part) => only === undefined || only.includes(part),
+    wants: (part) => (only === undefined ? !row.partsOnDemand?.includes(part) : only.includes(part)),
     progress: (what) => progress(`${row.name}: ${what}`),
     note: (sentence) => notes.push(sentence),
   };

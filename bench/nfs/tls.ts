@@ -36,9 +36,14 @@ export async function startTlsServer(
   }
   const authority = await CertificateAuthority.create();
   const certificate = await authority.issue(SERVER_NAME);
-  const front = await Stunnel.start(command, { certificate, connect: server.port });
+  const front = await Stunnel.start(command, { certificate, host: server.host, connect: server.port });
   cleanups.add(() => front.stop());
-  return { ...server, port: front.port, tls: { authority: authority.certificate, serverName: SERVER_NAME } };
+  return {
+    ...server,
+    host: front.host,
+    port: front.port,
+    tls: { authority: authority.certificate, serverName: SERVER_NAME },
+  };
 }
 
 /** What the environment of a router has to say of such servers. */

@@ -10,7 +10,7 @@ import { type Bench, boundedFigure, type Figure, type Row, ratioAtLeast, valueAt
 export const bulk: Row = {
   name: "bulk",
   what: "1 GiB read, and written durably, in sequence",
-  seconds: 60,
+  seconds: 45,
   parts: TRANSPORTS,
   check,
   measure,

@@ -1,18 +1,21 @@
 /** The forecast of the number of files, on public series, as the monitor would have met them. */
-import { setImmediate } from "node:timers/promises";
+import { once } from "node:events";
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
 import type { Count } from "../../functions/file-monitor/forecast/history.ts";
-import { DAY } from "../../functions/file-monitor/forecast/history.ts";
-import { type Backtest, judgeRuns, REPLAY_SETTINGS } from "../backtest/backtest.ts";
+import type { Judged } from "../backtest/judge-series.ts";
 import type { Mode } from "../backtest/modes.ts";
 import { PUBLIC_SERIES, readSeries } from "../backtest/public-series.ts";
-import { type Run, replay } from "../backtest/replay.ts";
 import { syntheticSeries } from "../backtest/synthetic.ts";
+import { bundleProgram } from "../program.ts";
 import { type Bench, type Figure, type Row, valueAtLeast, valueAtMost } from "../row.ts";
 
 export const forecast: Row = {
   name: "forecast",
   what: "Scale-outs ahead of time: forecasts on public series, replayed in runs of five minutes, beside a straight line",
-  seconds: 240,
+  seconds: 65,
+  parts: ["public", "synthetic"],
+  partsOnDemand: ["synthetic"],
   measure,
 };
 
@@ -20,25 +23,25 @@ export const forecast: Row = {
 interface Result {
   readonly name: string;
   readonly group: Group;
-  readonly backtests: readonly Backtest[];
+  readonly backtests: readonly Judged[];
 }
 
 type Group = "reporting" | "tuning" | "synthetic";
 
-/** Where the thresholds are between the highest count of the first day, in which nothing can be forecast, and the highest. */
-const THRESHOLDS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+interface Series {
+  readonly name: string;
+  readonly group: Group;
+  readonly counts: readonly Count[];
+}
 
 async function measure(bench: Bench): Promise<Figure[]> {
-  const results: Result[] = [];
-  const add = async (name: string, group: Group, counts: readonly Count[]) => {
-    bench.progress(name);
-    // Whoever interrupts is heard between two series.
-    await setImmediate();
-    bench.signal.throwIfAborted();
-    results.push(judge(name, group, counts, bench));
-  };
-  for (const series of PUBLIC_SERIES) await add(series.name, series.half, await readSeries(series));
-  for (const { name, counts } of syntheticSeries()) await add(name, "synthetic", counts);
+  const series: Series[] = [];
+  for (const each of bench.wants("public") ? PUBLIC_SERIES : []) {
+    series.push({ name: each.name, group: each.half, counts: await readSeries(each) });
+  }
+  for (const each of bench.wants("synthetic") ? syntheticSeries() : []) series.push({ ...each, group: "synthetic" });
+  const results = await judgeAll(bench, series);
+  for (const result of results) bench.note(summaryOf(result));
   bench.note(
     "Parameters were chosen on the synthetic series and on half of the public ones. The goals are for the other half",
   );
@@ -49,31 +52,36 @@ async function measure(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-function judge(name: string, group: Group, counts: readonly Count[], { note }: Bench): Result {
-  const runs = replay(counts, REPLAY_SETTINGS);
-  const backtests = thresholds(runs).map((threshold) => judgeRuns(runs, threshold));
-  const result = { name, group, backtests };
-  const { accuracy } = backtests[0] ?? { accuracy: { mase: null, coverage90: null } };
-  const [crossings, served] = [total(backtests, "forecast", "crossings"), total(backtests, "forecast", "servedBefore")];
-  note(
-    `${name} (${group}): MASE ${accuracy.mase?.toFixed(2)}, coverage ${(100 * (accuracy.coverage90 ?? 0)).toFixed(0)} %, ` +
-      `${served} of ${crossings} served before, ${total(backtests, "forecast", "falseScaleOuts")} false`,
-  );
-  return result;
+/** In as many threads as there are processors: a series takes one of them ten seconds. */
+async function judgeAll({ progress, signal }: Bench, series: readonly Series[]): Promise<Result[]> {
+  const program = await bundleProgram("backtest/judge-worker.ts");
+  const results: Result[] = [];
+  const waiting = series.values();
+  const judgeSome = async () => {
+    for (const { name, group, counts } of waiting) {
+      signal.throwIfAborted();
+      progress(name);
+      const worker = new Worker(program, { workerData: counts });
+      const [backtests]: [Judged[]] = await once(worker, "message", { signal }).finally(() => worker.terminate());
+      results.push({ name, group, backtests });
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, judgeSome));
+  return results;
 }
 
-function thresholds(runs: readonly Run[]): number[] {
-  const begin = runs[0]?.time ?? 0;
-  let [low, high] = [0, 0];
-  for (const { time, files } of runs) {
-    if (time - begin <= DAY) low = Math.max(low, files);
-    high = Math.max(high, files);
-  }
-  return THRESHOLDS.map((share) => Math.floor(low + share * (high - low)));
+function summaryOf({ name, group, backtests }: Result): string {
+  const { accuracy } = backtests[0] ?? { accuracy: { mase: null, coverage90: null } };
+  const [crossings, served] = [total(backtests, "forecast", "crossings"), total(backtests, "forecast", "servedBefore")];
+  return (
+    `${name} (${group}): MASE ${accuracy.mase?.toFixed(2)}, coverage ${(100 * (accuracy.coverage90 ?? 0)).toFixed(0)} %, ` +
+    `${served} of ${crossings} served before, ${total(backtests, "forecast", "falseScaleOuts")} false`
+  );
 }
 
 function figures(results: readonly Result[], group: Group, suffix: string, hasGoals: boolean): Figure[] {
   const ours = results.filter((result) => result.group === group);
+  if (ours.length === 0) return [];
   const backtests = ours.flatMap((result) => result.backtests);
   const accuracies = ours.flatMap(({ backtests: [first] }) => (first === undefined ? [] : [first.accuracy]));
   const served = (mode: Mode) => percent(total(backtests, mode, "servedBefore"), total(backtests, mode, "crossings"));
@@ -140,7 +148,7 @@ function figures(results: readonly Result[], group: Group, suffix: string, hasGo
 }
 
 function total(
-  backtests: readonly Backtest[],
+  backtests: readonly Judged[],
   mode: Mode,
   what: "crossings" | "servedBefore" | "falseScaleOuts",
 ): number {

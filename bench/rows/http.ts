@@ -15,7 +15,7 @@ const FILES = 1_000;
 const FILE_BYTES = 4 * 1024;
 const ROUNDS = 3;
 /** Milliseconds. */
-const DURATION = 1_500;
+const DURATION = 1_200;
 /** The router is compiled by V8 by then. */
 const WARM_UP = { connections: 64, duration: 4_000 };
 
@@ -52,7 +52,7 @@ const FORMS: readonly FigureForm<keyof HttpSample>[] = [
 export const http: Row = {
   name: "http",
   what: "4 KiB files from the router over NFS, as nginx and FastAPI serve them off their disk; one process, kept connections",
-  seconds: 50,
+  seconds: 42,
   check: checkCompounds,
   measure,
 };
@@ -125,6 +125,8 @@ async function measure(bench: Bench): Promise<Figure[]> {
       for (const name of PEERS) {
         const goal = goals[name][form.key];
         const values = samples[name].map((sample) => sample[form.key]);
+        // A peer that is missing shows where there is a goal against it.
+        if (values.length === 0 && goal === undefined) continue;
         figures.push({ ...figure(form), peer: { name, values }, ...(goal === undefined ? {} : { goal }) });
       }
     }
@@ -134,7 +136,7 @@ async function measure(bench: Bench): Promise<Figure[]> {
       peer: { name: "over TLS", values: samples.tls.map((sample) => sample.processorTime) },
     });
     figures.push({
-      ...figure({ key: "perSecond", name: "GET", unit: "/s", better: "higher" }),
+      ...figure({ key: "perSecond", name: "GET, NFS in plain text", unit: "/s", better: "higher" }),
       peer: { name: "over TLS", values: samples.tls.map((sample) => sample.perSecond) },
     });
   }

@@ -22,7 +22,7 @@ const TIMEOUT = 120_000;
 export const scaleOut: Row = {
   name: "scale-out",
   what: "From the file that passes the threshold to a request through the new mount target, minus its creation",
-  seconds: 60,
+  seconds: 55,
   measure,
 };
 

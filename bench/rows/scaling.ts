@@ -26,7 +26,7 @@ const WINDOW = 1_500;
 export const scaling: Row = {
   name: "scaling",
   what: `${CLIENTS} clients at a router, with files of 64 KiB; ${CAP / MEGABYTE} MB/s through each mount target`,
-  seconds: 60,
+  seconds: 45,
   measure,
 };
 

@@ -12,8 +12,9 @@ export const stunnel = debianProgram("stunnel", "stunnel4");
 
 export interface StunnelOptions {
   readonly certificate: ServerCertificate;
-  /** The server's port on this machine. */
+  /** The server's port on this machine, and its address. Default: 127.0.0.1. */
   readonly connect: number;
+  readonly host?: string;
   /** The only client certificate that is let in, as PEM. Default: clients need none. */
   readonly clientCertificate?: string;
 }
@@ -43,9 +44,10 @@ export class Stunnel {
   }
 
   /** TLS in front of a server that speaks plain text. */
-  static start(command: Command, { certificate, connect, clientCertificate }: StunnelOptions): Promise<Stunnel> {
+  static start(command: Command, options: StunnelOptions): Promise<Stunnel> {
+    const { certificate, connect, host = "127.0.0.1", clientCertificate } = options;
     return Stunnel.#launch(command, async (addFile) => [
-      `connect = 127.0.0.1:${connect}`,
+      `connect = ${host}:${connect}`,
       `cert = ${await addFile("server.pem", certificate.certificate)}`,
       `key = ${await addFile("server.key", certificate.key)}`,
       ...(clientCertificate === undefined
