@@ -5,7 +5,7 @@
  *   client HOST PORT DIRECTORY writes AT_ONCE FILES BYTES
  *   client HOST PORT DIRECTORY pings
  *   client HOST PORT DIRECTORY list
- *   client HOST PORT DIRECTORY read NAME
+ *   client HOST PORT DIRECTORY read NAME [AT_ONCE] [CONNECTIONS]
  *   client HOST PORT DIRECTORY write NAME BYTES
  *
  * For each line of standard input it measures once, and prints one JSON object. The line says for how many seconds small
@@ -24,7 +24,8 @@ const WARM_UP_AT_ONCE = 64;
 const [, , host = "", port = "", directory = "", workload = "", ...parameters] = process.argv;
 const { TLS_AUTHORITY: ca, TLS_SERVER_NAME: servername } = process.env;
 const tls = ca === undefined ? undefined : { ca, servername };
-const client = await connectNfs({ host, port: Number(port), tls });
+const connections = workload === "read" ? Number(parameters[2] ?? 1) : 1;
+const client = await connectNfs({ host, port: Number(port), tls, connections });
 const idleBytes = process.memoryUsage.rss();
 try {
   const operate = await prepare(client);
@@ -50,7 +51,7 @@ async function prepare(client: NfsClient): Promise<Operate> {
     case "list":
       return () => list(client);
     case "read":
-      return () => readLarge(client, `${directory}/${first}`);
+      return () => readLarge(client, `${directory}/${first}`, Number(second || 1));
     case "write":
       return () => writeLarge(client, `${directory}/${first}`, Number(second));
     default:
@@ -94,10 +95,13 @@ async function repeatWhile(
   return operations;
 }
 
-async function readLarge(client: NfsClient, path: string): Promise<number> {
+async function readLarge(client: NfsClient, path: string, atOnce: number): Promise<number> {
   let bytes = 0;
-  const { body } = await client.openFile(path);
-  for await (const chunk of body) bytes += chunk.length;
+  const read = async () => {
+    const { body } = await client.openFile(path);
+    for await (const chunk of body) bytes += chunk.length;
+  };
+  await Promise.all(Array.from({ length: atOnce }, read));
   return bytes;
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findCommonPort } from "../../local/machine/loopback.ts";
 import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
+import type { MountTargetSettings } from "../../local/mount-targets/messages.ts";
 import { startMountTargetServers } from "../../local/mount-targets/servers.ts";
 import { GaneshaServer, ganesha } from "../../tests/support/ganesha.ts";
 import type { Bench } from "../row.ts";
@@ -39,12 +40,15 @@ export async function startGanesha({ cleanups, note }: Bench): Promise<Exported 
 }
 
 /** The NFS server of local runs, in a process of its own: for what any server shows. */
-export async function startLocalServer({ cleanups, note }: Bench): Promise<Exported> {
+export async function startLocalServer(
+  { cleanups, note }: Bench,
+  settings: Pick<MountTargetSettings, "profile" | "dialect"> = {},
+): Promise<Exported> {
   const host = "127.0.0.1";
   const port = await findCommonPort([host]);
   const directory = await makeTemporaryDirectory("bench-nfs-");
   cleanups.add(() => directory.remove());
-  const servers = startMountTargetServers({ directory: directory.path, port }, ({ text }) => note(text));
+  const servers = startMountTargetServers({ ...settings, directory: directory.path, port }, ({ text }) => note(text));
   cleanups.add(() => servers.close());
   await servers.start(host);
   return { host, port, path: "", directory: directory.path };

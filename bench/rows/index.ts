@@ -3,6 +3,7 @@ import type { Row } from "../row.ts";
 import { balance } from "./balance.ts";
 import { bulk } from "./bulk.ts";
 import { compounds } from "./compounds.ts";
+import { connections } from "./connections.ts";
 import { counting } from "./counting.ts";
 import { failover } from "./failover.ts";
 import { forecast } from "./forecast.ts";
@@ -24,6 +25,7 @@ export const rows: readonly Row[] = [
   compounds,
   latency,
   bulk,
+  connections,
   listing,
   counting,
   routing,

@@ -7,8 +7,9 @@
  * sent again over another one, in their slots.
  */
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Deadline } from "../deadline.ts";
-import { ignoreNfsError, NfsError, ProtocolError } from "../errors.ts";
+import { ConnectionError, DeadlineError, ignoreNfsError, NfsError, ProtocolError } from "../errors.ts";
 import {
   BIND_CLIENT_TO_PARTITION,
   type Binding,
@@ -25,8 +26,10 @@ import type { RpcConnection } from "./rpc-connection.ts";
 export interface ExtraConnectionsOptions {
   /** Connections in all, the first one included. */
   readonly limit: number;
-  /** Opens a connection of which the session does not depend. */
-  readonly open: (deadline: Deadline) => Promise<RpcConnection>;
+  /** Opens a connection that the session does not depend on. The callback is for one that falls silent: it stays. */
+  readonly open: (deadline: Deadline, onSilence: (connection: RpcConnection) => void) => Promise<RpcConnection>;
+  /** Milliseconds. */
+  readonly silenceLimit: number;
   readonly nextXid: () => number;
   /** Bytes so far, both directions and all connections together. */
   readonly traffic: () => number;
@@ -40,6 +43,9 @@ interface First {
 }
 
 const IDENTIFIER_SIZE = 16;
+
+/** Of the silence limit: when a server goes on after a stall, it does so over all connections, one after the other. */
+const GRACE_SHARE = 1 / 8;
 
 /** Attempts to reach the partition at once, and in one search. */
 const ATTEMPTS_AT_ONCE = 3;
@@ -88,7 +94,9 @@ export class ExtraConnections {
   /** The one with the fewest calls in flight, of `first` and those beside it. */
   leastBusy(first: RpcConnection): RpcConnection {
     let best = first;
-    for (const each of this.#others) if (each.callsInFlight < best.callsInFlight) best = each;
+    for (const each of this.#others) {
+      if (!each.isSilent && each.callsInFlight < best.callsInFlight) best = each;
+    }
     return best;
   }
 
@@ -153,7 +161,7 @@ export class ExtraConnections {
   async #attempt(first: First, deadline: Deadline): Promise<"done" | "refused"> {
     let connection: RpcConnection | undefined;
     try {
-      connection = await this.#options.open(deadline);
+      connection = await this.#options.open(deadline, (silent) => this.#giveUp(silent, first).catch(ignoreNfsError));
       const binding = await this.#bind(connection, deadline);
       const kind = binding?.answer.kind ?? "error";
       const isWanted = this.#first === first && this.#others.size < this.#wanted(first);
@@ -167,8 +175,18 @@ export class ExtraConnections {
     } catch (error) {
       ignoreNfsError(error);
       if (error instanceof NfsError) connection?.destroy(error);
-      return error instanceof ProtocolError ? "refused" : "done";
+      return error instanceof ProtocolError || error instanceof DeadlineError ? "refused" : "done";
     }
+  }
+
+  /**
+   * A connection that stays silent although the first one is answered is of no use. Where both are silent, it is the
+   * server that stalls, and both wait, as whoever watches the first one decides.
+   */
+  async #giveUp(connection: RpcConnection, first: First): Promise<void> {
+    await first.connection.ping();
+    await sleep(this.#options.silenceLimit * GRACE_SHARE);
+    if (connection.isSilent) connection.destroy(new ConnectionError("The connection no longer responds"));
   }
 
   /** @returns `undefined` when the server knows no such call. */

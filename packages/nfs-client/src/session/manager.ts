@@ -389,11 +389,16 @@ export class SessionManager {
   #extraConnections(limit: number): ExtraConnections {
     const extra: ExtraConnections = new ExtraConnections({
       limit,
-      // One that is silent is replaced by the others: what matters is what the first one says of the server.
-      open: (deadline) =>
-        this.#open(deadline, { isInUse: () => false, onSilence: () => {}, onHeard: () => {} }, (connection) =>
-          extra.lost(connection),
-        ),
+      silenceLimit: this.#options.silenceLimit,
+      open: async (deadline, onFallingSilent) => {
+        const onSilence = () => {
+          onFallingSilent(connection);
+          return "wait";
+        };
+        const watch = { isInUse: () => false, onSilence, onHeard: () => {} };
+        const connection = await this.#open(deadline, watch, (ended) => extra.lost(ended));
+        return connection;
+      },
       nextXid: () => this.nextXid(),
       traffic: () => this.statistics.bytesSent + this.statistics.bytesReceived,
     });

@@ -135,7 +135,7 @@ export class RpcConnection {
    */
   call(xid: number, message: readonly Buffer[]): Promise<XdrReader> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#pending.size === 0 && !this.#isSilent) this.#silentChecks = 0;
+    if (this.#pending.size === 0 && !this.isSilent) this.#silentChecks = 0;
     return new Promise((resolve, reject) => {
       this.#pending.set(xid, { resolve, reject });
       this.#send(message);
@@ -167,7 +167,7 @@ export class RpcConnection {
 
   /** `count` bytes have been read into the space of `records`, which finds the replies in them. */
   received(count: number, records: RecordAssembler): void {
-    const wasSilent = this.#isSilent;
+    const wasSilent = this.isSilent;
     this.#silentChecks = 0;
     if (wasSilent) this.#settings.watch.onHeard();
     this.#settings.counters.bytesReceived += count;
@@ -194,7 +194,8 @@ export class RpcConnection {
     this.#isSetUp = true;
   }
 
-  get #isSilent(): boolean {
+  /** Calls are in flight, and nothing was received for the silence limit. */
+  get isSilent(): boolean {
     return this.#silentChecks >= CHECKS_PER_LIMIT;
   }
 
@@ -208,9 +209,9 @@ export class RpcConnection {
    */
   #checkSilence(): void {
     const { limit, isInUse, onSilence } = this.#settings.watch;
-    if (!this.#isSetUp || this.#isSilent || (this.#pending.size === 0 && !isInUse())) return;
+    if (!this.#isSetUp || this.isSilent || (this.#pending.size === 0 && !isInUse())) return;
     this.#silentChecks += 1;
-    if (this.#isSilent) {
+    if (this.isSilent) {
       const reason = new ConnectionError(`${this.#peer} has been silent for ${limit} ms`);
       if (onSilence(reason) !== "wait") this.destroy(reason);
     } else if (this.#silentChecks === CHECKS_PER_LIMIT / 2) {
