@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Dialect, type NfsServer, type Profile, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
-import { connectNfs, type NfsClient } from "nfs-client";
+import { connectNfs, type NfsClient, type NfsClientOptions } from "nfs-client";
 import { NFS_PROGRAM, RecordAssembler, recordHeader } from "nfs-client/wire";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
@@ -38,8 +38,12 @@ async function startServer(profile: Profile, dialect: Partial<Dialect> = {}): Pr
   return server;
 }
 
-async function startClient({ port }: { readonly port: number }, connections = 5): Promise<NfsClient> {
-  const client = await connectNfs({ host: "127.0.0.1", port, connections });
+async function startClient(
+  { port }: { readonly port: number },
+  connections = 5,
+  options: Partial<NfsClientOptions> = {},
+): Promise<NfsClient> {
+  const client = await connectNfs({ ...options, host: "127.0.0.1", port, connections });
   ends.push(() => client.close());
   return client;
 }
@@ -106,6 +110,41 @@ describe("a server with partitions", () => {
   });
 });
 
+describe("connections that nothing arrives over any more", () => {
+  const silenceLimit = 400;
+
+  test("are given up where the first one is answered, and nothing fails", async () => {
+    const server = await startServer("efs", EAGER);
+    const proxy = await startProxy(server.port);
+    const client = await startClient(proxy, 5, { silenceLimit });
+    const rest = keepBusy(client);
+    await vi.waitFor(() => expect(server.statistics().connections).toBe(5), PATIENCE);
+    for (const each of [...proxy.sockets].slice(1)) proxy.silence(each);
+    // Those that nothing was sent over are not missed.
+    await vi.waitFor(() => expect(server.statistics().connections).toBeLessThan(5), PATIENCE);
+    await rest();
+    expect(client.statistics().reconnects).toBe(0);
+  });
+
+  test("stay while the server stalls, for a caller who waits", async () => {
+    const server = await startServer("efs", EAGER);
+    const silences: string[] = [];
+    const onSilence = ({ message }: Error) => {
+      silences.push(message);
+      return "wait";
+    };
+    const client = await startClient(server, 5, { silenceLimit, onSilence });
+    const rest = keepBusy(client);
+    await vi.waitFor(() => expect(server.statistics().connections).toBe(5), PATIENCE);
+    server.stall(60_000);
+    await vi.waitFor(() => expect(silences).toHaveLength(1), PATIENCE);
+    server.stall(0);
+    await rest();
+    expect(server.statistics().connections).toBe(5);
+    expect(client.statistics().reconnects).toBe(0);
+  });
+});
+
 describe("a server that knows no partitions", () => {
   test.each(["full", "strictest"] as const)("is used over one connection (%s)", async (profile) => {
     const server = await startServer(profile, { partitions: 0 });
@@ -127,6 +166,7 @@ describe("a server that knows no partitions", () => {
 /** A proxy that passes everything, or does something else with what is not NFS. */
 async function startProxy(port: number, otherwise: "pass" | "hangs up" | "says nothing" = "pass") {
   const sockets = new Set<Socket>();
+  const silenced = new WeakSet<Socket>();
   const proxy = createServer((client) => {
     const server = connect(port, "127.0.0.1");
     const end = () => {
@@ -141,7 +181,9 @@ async function startProxy(port: number, otherwise: "pass" | "hangs up" | "says n
       else if (otherwise === "hangs up") end();
     });
     client.on("data", (chunk: Buffer) => calls.push(chunk));
-    server.on("data", (chunk: Buffer) => client.write(chunk));
+    server.on("data", (chunk: Buffer) => {
+      if (!silenced.has(client)) client.write(chunk);
+    });
     for (const socket of [client, server]) socket.on("error", end).on("close", end);
   }).listen(0, "127.0.0.1");
   await once(proxy, "listening");
@@ -150,5 +192,6 @@ async function startProxy(port: number, otherwise: "pass" | "hangs up" | "says n
     proxy.close();
     await once(proxy, "close");
   });
-  return { port: (proxy.address() as AddressInfo).port, sockets };
+  const silence = (socket: Socket) => void silenced.add(socket);
+  return { port: (proxy.address() as AddressInfo).port, sockets, silence };
 }

@@ -1,14 +1,19 @@
 import fc from "fast-check";
 import {
+  type BindAnswer,
   fromBitmap,
+  partitionId,
   RecordAssembler,
+  readBinding,
   readBitmap,
   recordHeader,
   statusCode,
   statusMeaning,
   statusName,
   toBitmap,
+  writeBinding,
   writeBitmap,
+  writeConnectionOwner,
   XdrError,
   XdrReader,
   XdrWriter,
@@ -81,6 +86,41 @@ describe("bitmaps", () => {
     expect(() => readBitmap(new XdrReader(new XdrWriter().uint32(9).raw(Buffer.alloc(36)).toBuffer()))).toThrow(
       XdrError,
     );
+  });
+});
+
+describe("the call that asks for a partition of EFS", () => {
+  const partition = fc.uint8Array({ minLength: 1, maxLength: 64 }).map((bytes) => partitionId(Buffer.from(bytes)));
+  const message = fc.string({ maxLength: 200 });
+  const answer: fc.Arbitrary<BindAnswer> = fc.oneof(
+    fc.record({ kind: fc.constantFrom("ready", "preferred"), partition }),
+    fc.record({
+      kind: fc.constantFrom("retry", "retry-later", "error"),
+      message: message.map((text) => text.toWellFormed()),
+    }),
+  );
+  const number = fc.integer({ min: 0, max: 2 ** 31 - 1 });
+  const scaling = fc.record({ maximumConnections: number, threshold: number, duration: number, window: number });
+
+  test("reads every answer that it writes", () => {
+    fc.assert(
+      fc.property(fc.record({ answer, scaling }), (binding) => {
+        const writer = new XdrWriter();
+        writeBinding(writer, binding);
+        expect(readBinding(new XdrReader(writer.toBuffer()))).toEqual(binding);
+      }),
+    );
+  });
+
+  test("names its owner as AWS's proxy does: 16 bytes, and a counter of 8", () => {
+    const writer = new XdrWriter();
+    writeConnectionOwner(writer, { identifier: Buffer.alloc(16, 0xab), incarnation: 3n });
+    expect(writer.toBuffer().toString("hex")).toBe(`00000010${"ab".repeat(16)}000000080000000000000003`);
+  });
+
+  test("takes an answer that nobody knows for a refusal", () => {
+    const answered = new XdrWriter().uint32(9).uint32(5).uint32(1).uint32(1).uint32(1);
+    expect(readBinding(new XdrReader(answered.toBuffer())).answer.kind).toBe("error");
   });
 });
 
