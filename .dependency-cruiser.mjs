@@ -8,6 +8,7 @@ const mountTable = "packages/mount-table/src/index.ts";
 const metering = "packages/metering/src/index.ts";
 const monitorStatus = "packages/mount-table/src/monitor-status.ts";
 const efsTls = "packages/efs-tls/src/index.ts";
+const efsClientKey = "packages/efs-tls/src/client-key.ts";
 const nfsClient = "packages/nfs-client/src/index.ts";
 const nfsCommandLine = "packages/nfs-client/src/cli/index.ts";
 const nfsWire = "packages/nfs-client/src/wire/index.ts";
@@ -24,7 +25,7 @@ const ARROWS = {
   "packages/metering/": [nfsClient],
   "packages/nfs-server/": [nfsWire],
   "functions/": [mountTable, monitorStatus, nfsClient, nfsWire, efsTls, metering],
-  "fargate-app/": [mountTable, monitorStatus, nfsClient, nfsCommandLine, firstContact, efsTls, metering],
+  "fargate-app/": [mountTable, monitorStatus, nfsClient, nfsCommandLine, firstContact, efsTls, efsClientKey, metering],
   "failover/": [mountTable],
   "(index|config|build).ts|components/": [...program, mountTable, monitorStatus, metering, ...product.slice(0, 2)],
   "local/": [mountTable, monitorStatus, nfsClient, nfsServer, "failover/", ...product.slice(0, 2)],
