@@ -99,9 +99,10 @@ describeRequiring([chromiumProgram], "a standby in a browser", ([command]) => {
     const region = page.getByRole("region", { name: `Region ${TOKYO.region}` });
     await region.waitFor(SLOW);
     const text = await region.innerText();
-    for (const shown of ["Standby", "Takes no writes", "they belong in the primary region", "Epoch", "2", "5 min"]) {
+    for (const shown of ["Standby", "Takes no writes", "they belong in the primary region", "Epoch", "2"]) {
       expect(text).toContain(shown);
     }
+    expect(text).toMatch(/The replica is behind by at most\s+\d+ min/);
     expect(text).toMatch(/Writes refused since these tasks started\s+[1-9]/);
     expect(await region.getByRole("link", { name: OSAKA.region }).getAttribute("href")).toBe(PRIMARY);
     await expectAccessible(page);

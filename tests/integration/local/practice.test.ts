@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { practise } from "../../../local/regions/practice.ts";
 
-const TIMEOUT = { timeout: 60_000, interval: 100 };
+const TIMEOUT = { timeout: 120_000, interval: 100 };
 
 let temporary: string;
 const said: string[] = [];
@@ -52,7 +52,7 @@ test("a region is lost, the other one takes over, and the first one comes back w
   practice = practise({ input, say: (line) => said.push(line), log: () => {}, signal: ending.signal });
   await Promise.race([
     practice,
-    vi.waitFor(() => expect(text()).toContain("Ctrl-C"), { ...TIMEOUT, timeout: 120_000 }),
+    vi.waitFor(() => expect(text()).toContain("Ctrl-C"), { ...TIMEOUT, timeout: 240_000 }),
   ]);
   const [, tokyo = ""] = /Tokyo, the primary +(\S+)/.exec(text()) ?? [];
   const [, osaka = ""] = /Osaka, its standby +(\S+)/.exec(text()) ?? [];
@@ -82,4 +82,4 @@ test("a region is lost, the other one takes over, and the first one comes back w
   await replicated(osaka, "afterwards");
   input.write("help\n");
   await heard("Type here: lose tokyo, restore tokyo");
-}, 300_000);
+}, 600_000);

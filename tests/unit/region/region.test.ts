@@ -37,7 +37,7 @@ test("whoever writes on its own is told when the lease ends, also where no poll 
   const world = new RegionWorld();
   world.document = primaryRole();
   world.peerDocument = standbyRole();
-  const { region } = await startRegion(world, { lease: 300 });
+  const { region } = await startRegion(world, { lease: 1_000 });
   onTestFinished(() => region.stop());
   const verdicts: unknown[] = [];
   region.onLoss(() => verdicts.push(region.verdict));
