@@ -19,9 +19,9 @@ export interface Part {
   readonly kind: string;
   /** What people read. */
   readonly text: string;
-  /** The same without code. */
+  /** The same without code; of a shell's commands, the comments. */
   readonly prose: string;
-  /** Code within the text, or the code block. */
+  /** Code within the text, or the code block without the comments of a shell. */
   readonly code: readonly string[];
   /** The destinations of links and images. */
   readonly links: readonly string[];
@@ -42,6 +42,8 @@ export function parsePage(path: string, markdown: string): Page {
   return { path, parts: partsOf(lexer(markdown)) };
 }
 
+const SHELL_COMMENT = /(^|[ \t])# (.*)$/gm;
+
 function partsOf(tokens: readonly Token[]): Part[] {
   return tokens.flatMap((token): Part[] => {
     switch (token.type) {
@@ -51,7 +53,9 @@ function partsOf(tokens: readonly Token[]): Part[] {
         return [part(`heading ${(token as Tokens.Heading).depth}`, token.tokens)];
       case "code": {
         const { lang = "", text } = token as Tokens.Code;
-        return [{ ...part(`code block of ${lang || "text"}`), code: [text] }];
+        const comments = /^sh\b/.test(lang) ? [...text.matchAll(SHELL_COMMENT)].map(([, , comment]) => comment) : [];
+        const code = comments.length === 0 ? text : text.replace(SHELL_COMMENT, "$1#");
+        return [{ ...part(`code block of ${lang || "text"}`), code: [code], prose: comments.join("\n") }];
       }
       case "list": {
         const { ordered, items } = token as Tokens.List;

@@ -23,7 +23,7 @@ export function differences(english: Page, japanese: Page): string[] {
       return [...problems, `${describe(part)} is ${translated ? describe(translated) : "missing"} in Japanese`];
     }
     const between = [
-      ...differenceOf("code", codeOf(part), codeOf(translated)),
+      ...differenceOf("code", part.code, translated.code),
       ...differenceOf("strong", [String(part.strong)], [String(translated.strong)]),
       ...differenceOf("links", linksOf(english, part), linksOf(japanese, translated)),
       ...emphasisBetween(part, translated),
@@ -65,11 +65,6 @@ function without<T>(all: readonly T[], others: readonly T[]): T[] {
     if (at >= 0) left.splice(at, 1);
     return at < 0;
   });
-}
-
-/** Words between code may change its order. Comments of a shell may be translated. */
-function codeOf({ kind, code }: Part): readonly string[] {
-  return /^code block of sh\b/.test(kind) ? code.map((text) => text.replace(/(^|[ \t])# .*$/gm, "$1#")) : code;
 }
 
 /** Links as the page in Japanese has them: to pages in Japanese where there are any, to headings by their number. */

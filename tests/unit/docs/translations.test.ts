@@ -32,7 +32,7 @@ Two tasks cost 28.84 a month, for a million requests. See [prices](#prices) and 
 - The log says *The run is over*, and *not* more.
 
 \`\`\`sh
-pulumi up    # takes minutes
+pulumi up    # takes 15 minutes
 \`\`\`
 `;
 
@@ -51,7 +51,7 @@ const JAPANESE = `# コスト
 - ログには *The run is over* と記録され、それ以上は*記録されません*。
 
 \`\`\`sh
-pulumi up    # 数分かかる
+pulumi up    # 15 分かかる
 \`\`\`
 `;
 
@@ -77,7 +77,8 @@ describe("a translation", () => {
     ["another magnitude", "a million", "a thousand"],
     ["another name in code", "`alb`", "`nlb`"],
     ["another command", "pulumi up ", "pulumi preview "],
-    ["a command without a comment", "    # takes minutes", ""],
+    ["a command without a comment", "    # takes 15 minutes", ""],
+    ["another figure in a comment", "15 minutes", "10 minutes"],
     ["another language of a code block", "```sh", "```text"],
     ["another message", "*The run is over*", "*The run has ended*"],
     ["one message less", "*The run is over*", "The run is over"],
