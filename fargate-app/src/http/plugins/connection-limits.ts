@@ -1,4 +1,6 @@
 /** Refuses connections beyond the limit, and closes those that keep sending a body whose request is already answered. */
+
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import fp from "fastify-plugin";
 import type { WorkerGroup } from "../../workers/group.ts";
@@ -15,6 +17,11 @@ interface ConnectionLimitsOptions extends Pick<HttpLimits, "maxConnections"> {
 }
 
 /** Not by the server's own `maxConnections`: the limit is for all workers that share the port. */
+/** Whether the framing of a request announces one (RFC 9112 §6.3). */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+}
+
 export const connectionLimits = fp<ConnectionLimitsOptions>(
   async ({ log, server }, { maxConnections, group }) => {
     let warnedAt = Number.NEGATIVE_INFINITY;
@@ -41,6 +48,7 @@ export const connectionLimits = fp<ConnectionLimitsOptions>(
         );
     });
     server.on("request", (request, response) => {
+      if (!hasBody(request)) return;
       response.once("finish", () => {
         if (request.complete) return;
         const timer = setTimeout(() => request.socket.destroy(), LINGER).unref();
