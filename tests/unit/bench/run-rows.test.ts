@@ -113,3 +113,18 @@ test("table, document and chart show figures, ratios and verdicts", async () => 
   expect(chart).toContain("reads &#60;4 KiB&#62;");
   expect(chart).toContain("other 2,000/s");
 });
+
+test("a part that takes long runs only when it is asked for, and then alone", async () => {
+  const ran: string[] = [];
+  const withParts = row("parts", {
+    parts: ["short", "long"],
+    partsOnDemand: ["long"],
+    measure: async ({ wants }) => {
+      ran.push(["short", "long"].filter(wants).join());
+      return [speed];
+    },
+  });
+  await runRows([withParts], options);
+  await runRows([withParts], { ...options, only: ["long"] });
+  expect(ran).toEqual(["short", "long"]);
+});
