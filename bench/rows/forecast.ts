@@ -62,7 +62,8 @@ async function judgeAll({ progress, signal }: Bench, series: readonly Series[]):
       signal.throwIfAborted();
       progress(name);
       const worker = new Worker(program, { workerData: counts });
-      const [backtests]: [Judged[]] = await once(worker, "message", { signal }).finally(() => worker.terminate());
+      // The thread runs our own program, which sends nothing else.
+      const [backtests] = (await once(worker, "message", { signal }).finally(() => worker.terminate())) as [Judged[]];
       results.push({ name, group, backtests });
     }
   };
