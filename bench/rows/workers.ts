@@ -10,20 +10,21 @@ import { type Bench, type Figure, type Row, ratioAtLeast } from "../row.ts";
 
 /** Of a core, for each worker: four of them, the server and the load together leave the machine idle for some of the time. */
 const SHARE = 0.1;
+/** For each worker, so that all of them find as many requests at once: those of one moment share system calls. */
 const CONNECTIONS = 64;
 const FILES = 1_000;
 const FILE_BYTES = 4 * 1024;
 const ROUNDS = 3;
-/** Milliseconds. V8 has compiled the workers by then; their shares begin later. */
-const WARM_UP = 5_000;
+/** Milliseconds for each worker. V8 has compiled it by then; its share begins later. */
+const WARM_UP = 4_000;
 const WINDOW = 3_000;
 /** Of what so many workers would do if they shared nothing. */
 const GOAL = 0.9;
 
 export const workers: Row = {
   name: "workers",
-  what: `4 KiB files from one router over ${CONNECTIONS} connections; each of its workers has ${SHARE * 100} % of a core`,
-  seconds: 75,
+  what: `4 KiB files from one router over ${CONNECTIONS} connections for each worker, which has ${SHARE * 100} % of a core`,
+  seconds: 70,
   measure,
 };
 
@@ -36,10 +37,11 @@ async function measure(bench: Bench): Promise<Figure[]> {
   const side = async (count: number) => {
     const router = await service.startRouter(service.addresses, { ROUTER_WORKERS: String(count) });
     const urls = Array.from({ length: FILES }, (_, index) => `${router.url}/files/small/file-${index}`);
+    const connections = CONNECTIONS * count;
     bench.progress(`to warm up ${count} workers`);
-    await load(urls, { connections: CONNECTIONS, duration: WARM_UP });
+    await load(urls, { connections, duration: WARM_UP * count });
     await holdToShare(count === 1 ? [router.child.pid ?? 0] : await childrenOf(router.child.pid), SHARE);
-    return async () => (await load(urls, { connections: CONNECTIONS, duration: WINDOW })).perSecond;
+    return async () => (await load(urls, { connections, duration: WINDOW })).perSecond;
   };
   const { one, two, four } = await interleave(bench, "GET", ROUNDS, {
     one: await side(1),
