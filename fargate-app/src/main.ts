@@ -13,7 +13,7 @@ import { loadPageAssets } from "./http/routes/pages/assets.ts";
 import { createLog, standardOutput } from "./log.ts";
 import { regionSources } from "./region/sources.ts";
 import { mountTableSources } from "./router/mount-table-sources.ts";
-import { type ExitCode, run, type World } from "./service.ts";
+import type { ExitCode, World } from "./service.ts";
 import { onlyWorker } from "./workers/group.ts";
 import { workerPlan } from "./workers/plan.ts";
 import { supervise } from "./workers/primary.ts";
@@ -38,7 +38,9 @@ async function main(): Promise<ExitCode> {
   return supervise({ ...plan, log, write: (lines) => void output.write(lines), ...signals });
 }
 
-function serve(own: Pick<World, "log" | "group" | "stop" | "onReload">): Promise<ExitCode> {
+async function serve(own: Pick<World, "log" | "group" | "stop" | "onReload">): Promise<ExitCode> {
+  // Not loaded by a primary, which lives as long as its workers.
+  const { run } = await import("./service.ts");
   return run({
     environment: process.env,
     connect: connectNfs,

@@ -18,7 +18,7 @@ const WORKERS = 3;
 const CLIENTS = 12;
 
 /** Milliseconds within which a worker that was killed must be back; a busy machine takes some to start a process. */
-const BACK_WITHIN = 10_000;
+const BACK_WITHIN = 30_000;
 
 const random = seededRandom(seed);
 
