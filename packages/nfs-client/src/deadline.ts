@@ -24,6 +24,11 @@ export class Deadline {
     );
   }
 
+  /** Whether both are over at the same time, give or take `tolerance` milliseconds, and by the same signal. */
+  coincides(other: Deadline, tolerance: number): boolean {
+    return this.#signal === other.#signal && Math.abs(this.#at - other.#at) <= tolerance;
+  }
+
   /** Milliseconds left; never negative. */
   get remaining(): number {
     return Math.max(0, this.#at - performance.now());

@@ -63,7 +63,7 @@ export class Gathering {
       for (const group of this.#plan(members)) {
         const [only] = group;
         if (group.length === 1 && only !== undefined) this.#sendAlone(only);
-        else void this.#sendJoint(group.map(asJointMember));
+        else void this.#sendJoint(asJointMembers(group));
       }
     }
   }
@@ -137,11 +137,27 @@ function limitsOf(capabilities: Capabilities, { once }: RunOptions, maxOperation
 
 function jointOptions(options: RunOptions, members: readonly Gathered[]): RunOptions {
   const { onAbandoned: _, ...alike } = options;
-  return { ...alike, deadline: Deadline.last(members.map(({ options: { deadline } }) => deadline)) };
+  return { ...alike, deadline: lastDeadline(members) };
 }
 
-/** A member that waits no longer than its own deadline, whatever that of the others is. */
-function asJointMember(member: Gathered): JointMember {
+function lastDeadline(members: readonly Gathered[]): Deadline {
+  return Deadline.last(members.map(({ options: { deadline } }) => deadline));
+}
+
+/** Milliseconds that a member waits beyond its own deadline, at most: a timer for each would cost more than it is worth. */
+const DEADLINE_TOLERANCE = 100;
+
+/** Members that wait no longer than their own deadlines, whatever those of the others are. */
+function asJointMembers(members: readonly Gathered[]): JointMember[] {
+  const last = lastDeadline(members);
+  return members.map((member) =>
+    member.options.deadline.coincides(last, DEADLINE_TOLERANCE)
+      ? { ...member, abandoned: false }
+      : withOwnDeadline(member),
+  );
+}
+
+function withOwnDeadline(member: Gathered): JointMember {
   const { deadline, once = false, visible = once } = member.options;
   let settle: Gathered["settle"] = () => {};
   let isSettled = false;
