@@ -1,6 +1,7 @@
 /** A file system in memory, with the statuses of an NFS server. */
 import {
   type AttributeChanges,
+  type Changed,
   etagOf,
   type FileAttributes,
   InvalidPathError,
@@ -74,7 +75,7 @@ export class MemoryFileSystem {
     return this.#at(namesOf(path), path).attributes;
   }
 
-  write(path: string, data: Uint8Array, { when, createParents = true }: WriteOptions = {}): FileAttributes {
+  write(path: string, data: Uint8Array, { when, createParents = true }: WriteOptions = {}): FileAttributes & Changed {
     const { directory, name } = this.#parent(path, createParents);
     const current = directory.entries.get(name);
     this.#requireAs(path, current, when);
@@ -85,24 +86,35 @@ export class MemoryFileSystem {
       data: Buffer.from(data),
     };
     directory.entries.set(name, file);
-    return file.attributes;
+    return { ...file.attributes, directoryChange: file.attributes.change };
   }
 
   /** Gives a file that was written elsewhere its name. */
-  publish(from: string, path: string, { when }: WriteOptions = {}): FileAttributes {
+  publish(from: string, path: string, { when }: WriteOptions = {}): FileAttributes & Changed {
     const { directory, name } = this.#parent(path, false);
     this.#requireAs(path, directory.entries.get(name), when);
     this.rename(from, path);
-    return this.stat(path);
+    return { ...this.stat(path), directoryChange: ++this.#changes };
   }
 
-  append(path: string, data: Uint8Array, options: WriteOptions = {}): FileAttributes {
+  writeAt(path: string, offset: number, data: Uint8Array, { createParents = true }: WriteOptions = {}): void {
+    const { directory, name } = this.#parent(path, createParents);
+    if (!directory.entries.has(name)) this.write(path, Buffer.alloc(0));
+    const file = this.#file(path, Op.OPEN);
+    const bytes = Buffer.alloc(Math.max(file.data.length, offset + data.length));
+    file.data.copy(bytes);
+    bytes.set(data, offset);
+    this.#change(file, bytes);
+  }
+
+  append(path: string, data: Uint8Array, options: WriteOptions = {}): FileAttributes & Changed {
     const { directory, name } = this.#parent(path, options.createParents ?? true);
     const current = directory.entries.get(name);
     if (current === undefined || options.when === "absent") return this.write(path, data, options);
     if (typeof options.when === "object") this.#require(path, current, options.when.etag);
     const file = this.#file(path, Op.OPEN);
-    return this.#change(file, Buffer.concat([file.data, data]));
+    const directoryChange = this.#changes;
+    return { ...this.#change(file, Buffer.concat([file.data, data])), directoryChange };
   }
 
   truncate(path: string, size: number): void {
@@ -110,13 +122,14 @@ export class MemoryFileSystem {
     this.#change(file, file.data.subarray(0, size));
   }
 
-  remove(path: string, { when }: RemoveOptions = {}): void {
+  remove(path: string, { when }: RemoveOptions = {}): Changed {
     const { directory, name } = this.#parent(path, false);
     const node = directory.entries.get(name);
     if (when) this.#require(path, node, when.etag);
     if (node === undefined) throw failure("NFS4ERR_NOENT", Op.REMOVE, path);
     if (node.type === "directory" && node.entries.size > 0) throw failure("NFS4ERR_NOTEMPTY", Op.REMOVE, path);
     directory.entries.delete(name);
+    return { directoryChange: ++this.#changes };
   }
 
   rename(from: string, to: string): void {

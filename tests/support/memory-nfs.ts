@@ -266,6 +266,10 @@ class MemoryClient implements NfsClient {
     return this.#perform("appendFile", path, options, ({ files }) => files.append(path, data, options), "once");
   }
 
+  async writeAt(path: string, offset: number, data: Uint8Array, options: WriteOptions = {}) {
+    await this.#perform("writeAt", path, options, ({ files }) => files.writeAt(path, offset, data, options));
+  }
+
   async stat(path: string, options?: OperationOptions) {
     return this.#perform("stat", path, options, ({ files }) => files.stat(path));
   }

@@ -12,6 +12,7 @@ import { removeOrphans } from "./files/orphans.ts";
 import { MAX_LOCKED_FILES, MAX_OPEN_FILES, OwnerNames } from "./files/owners.ts";
 import { openForReading, readContent, readWhole } from "./files/reading.ts";
 import { writeWhole } from "./files/writing.ts";
+import { writeInPlace } from "./files/writing-in-place.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { Channel } from "./session/channel.ts";
 import { DEFAULT_SLOTS } from "./session/session.ts";
@@ -53,6 +54,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     readContent: (path, each) => readContent(context, path, each),
     writeFile: (path, data, each) => writeWhole(context, path, data, each),
     appendFile: (path, data, each) => appendTo(context, path, data, each),
+    writeAt: (path, offset, data, each) => writeInPlace(context, path, { offset, data }, each),
     stat: (path, each) => statPath(context, path, each),
     exists: (path, each) => pathExists(context, path, each),
     remove: (path, each) => removePath(context, path, each),

@@ -98,6 +98,15 @@ export interface WriteOptions extends OperationOptions {
   readonly resolvable?: boolean;
 }
 
+/**
+ * The result of a change to a name. `directoryChange` is the change attribute of its directory: once the name had been
+ * given or removed, or before the file of that name was appended to. So it tells which of two changes to a name was later, where the server
+ * counts in it or takes it from a clock. Absent where the reply was lost, and the outcome was found out in another way.
+ */
+export interface Changed {
+  readonly directoryChange?: bigint;
+}
+
 export interface RemoveOptions extends OperationOptions {
   /** Only if the file has this etag. Otherwise a {@link PreconditionError}. */
   readonly when?: Unchanged;
@@ -213,13 +222,23 @@ export interface NfsClient {
     path: string,
     data: Uint8Array | AsyncIterable<Uint8Array>,
     options?: WriteOptions,
-  ): Promise<FileAttributes>;
+  ): Promise<FileAttributes & Changed>;
   /** Appends to a file under a byte-range lock; creates the file when there is none. Durable on return. */
-  appendFile(path: string, data: Uint8Array, options?: WriteOptions): Promise<FileAttributes>;
+  appendFile(path: string, data: Uint8Array, options?: WriteOptions): Promise<FileAttributes & Changed>;
+  /**
+   * Writes into a file at an offset, without a lock, in place; creates the file when there is none. Durable on return. To
+   * write the same bytes to the same place again does no harm, so it never ends with an unknown outcome.
+   */
+  writeAt(
+    path: string,
+    offset: number,
+    data: Uint8Array,
+    options?: Omit<WriteOptions, "when" | "resolvable">,
+  ): Promise<void>;
   stat(path: string, options?: OperationOptions): Promise<FileAttributes>;
   exists(path: string, options?: OperationOptions): Promise<boolean>;
   /** Removes a file or an empty directory. */
-  remove(path: string, options?: RemoveOptions): Promise<void>;
+  remove(path: string, options?: RemoveOptions): Promise<Changed>;
   /** Renames a file, a link or a directory, also into another directory; a file that has the new name is replaced. */
   rename(from: string, to: string, options?: OperationOptions): Promise<void>;
   makeDirectory(path: string, options?: OperationOptions & { readonly recursive?: boolean }): Promise<void>;

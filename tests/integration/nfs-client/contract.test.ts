@@ -45,7 +45,8 @@ describeEachFileServer("a client", (start) => {
     "writes and reads %i bytes",
     async (size) => {
       const data = randomBytes(size);
-      const written = await client.writeFile(at(`sizes/${size}`), data);
+      const { directoryChange, ...written } = await client.writeFile(at(`sizes/${size}`), data);
+      expect(directoryChange).toBeGreaterThan(0n);
       expect(written.size).toBe(size);
       const read = await client.readFile(at(`sizes/${size}`));
       expect(read.data.equals(data)).toBe(true);
@@ -245,6 +246,32 @@ describeEachFileServer("a client", (start) => {
     const gone = client.appendFile(path, Buffer.from("e"), { when: { etag: etagOf(second) } });
     await expect(gone).rejects.toThrow(PreconditionError);
     expect(await server.stored.list("conditional")).not.toContain("appended");
+  });
+
+  test("writes into a file in place, and makes it where there is none", async () => {
+    await client.writeAt(at("in/place"), 3, Buffer.from("def"));
+    await client.writeAt(at("in/place"), 0, Buffer.from("abc"));
+    await client.writeAt(at("in/place"), 5, Buffer.from("Fgh"));
+    expect((await client.readFile(at("in/place"))).data.toString()).toBe("abcdeFgh");
+    const large = randomBytes(2 * MEBIBYTE + 7);
+    await client.writeAt(at("in/place"), 8, large);
+    expect((await client.readFile(at("in/place"), { start: 8 })).data.equals(large)).toBe(true);
+    const missing = client.writeAt(at("not/there"), 0, Buffer.from("x"), { createParents: false });
+    await expect(missing).rejects.toThrow("NFS4ERR_NOENT");
+  });
+
+  test("no change of a name says that it was earlier than the one before", async () => {
+    const path = at("versions/name");
+    const first = await client.writeFile(path, Buffer.from("1"));
+    const changes = [
+      first,
+      await client.appendFile(path, Buffer.from("2")),
+      await client.writeFile(path, Buffer.alloc(3 * MEBIBYTE)),
+      await client.remove(path),
+      await client.writeFile(path, Buffer.from("3"), { when: "absent" }),
+      await client.appendFile(path, Buffer.from("4")),
+    ].map(({ directoryChange }) => directoryChange ?? 0n);
+    for (const [index, change] of changes.entries()) expect(change).toBeGreaterThanOrEqual(changes[index - 1] ?? 1n);
   });
 
   test("appends from many at once lose nothing", async () => {

@@ -80,7 +80,7 @@ async function removeTree(client: NfsClient, directory: string): Promise<void> {
 }
 
 /** Runs `each` on all items, `atOnce` of them at a time. After a failure it begins no more; it ends when none is left. */
-async function forEach<T>(items: readonly T[], atOnce: number, each: (item: T) => Promise<void>): Promise<void> {
+async function forEach<T>(items: readonly T[], atOnce: number, each: (item: T) => Promise<unknown>): Promise<void> {
   const queue = items.values();
   let failure: { readonly error: unknown } | undefined;
   const worker = async () => {

@@ -14,6 +14,7 @@ export function bindClient(client: NfsClient, signal: AbortSignal): NfsClient {
     readContent: (path, options) => client.readContent(path, { signal, ...options }),
     writeFile: (path, data, options) => client.writeFile(path, data, bound(options)),
     appendFile: (path, data, options) => client.appendFile(path, data, bound(options)),
+    writeAt: (path, offset, data, options) => client.writeAt(path, offset, data, bound(options)),
     stat: (path, options) => client.stat(path, bound(options)),
     exists: (path, options) => client.exists(path, bound(options)),
     remove: (path, options) => client.remove(path, bound(options)),

@@ -18,19 +18,20 @@ import {
   withLockedFile,
 } from "./locking.ts";
 import { parseEntryPath } from "./paths.ts";
+import type { ChangedFile } from "./staged-file.ts";
 
 export async function appendTo(
   context: FileContext,
   path: string,
   data: Uint8Array,
   options: WriteOptions = {},
-): Promise<FileAttributes> {
+): Promise<ChangedFile> {
   const run = runOptions(context, options);
   const file = parseEntryPath(path);
   const append = () =>
     withLockedFile(context, file, creation(context, options.when), run, async (locked, holding) => {
       if (typeof options.when === "object") requireEtag(locked, options.when.etag);
-      return appendLocked(context, locked, data, holding);
+      return { ...(await appendLocked(context, locked, data, holding)), directoryChange: locked.directoryChange };
     });
   try {
     return await context.appendMutex.runExclusive(file.text, run.deadline, () =>

@@ -2,8 +2,8 @@
 
 import { isMissing, isStatus, NfsStatusError, OutcomeUnknownError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { OperationOptions, RemoveOptions } from "../types.ts";
-import type { Operation } from "../wire/compound.ts";
+import type { Changed, OperationOptions, RemoveOptions } from "../types.ts";
+import type { Operation, Operations } from "../wire/compound.ts";
 import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
 import { createDirectory, remove, rename } from "../wire/operations/directories.ts";
 import {
@@ -137,7 +137,7 @@ export async function makingParents<T>(
 }
 
 /** Removes a file or an empty directory. */
-export async function removePath(context: FileContext, path: string, options: RemoveOptions = {}): Promise<void> {
+export async function removePath(context: FileContext, path: string, options: RemoveOptions = {}): Promise<Changed> {
   const run = runOptions(context, options);
   const file = parseEntryPath(path);
   const { when, once = false } = options;
@@ -145,27 +145,38 @@ export async function removePath(context: FileContext, path: string, options: Re
   const removeOnce = () =>
     when === undefined ? removeFile(context, file, shared) : removeUnchanged(context, file, when.etag, run);
   try {
-    await removeOnce();
+    return await removeOnce();
   } catch (error) {
     if (once || !(error instanceof OutcomeUnknownError)) throw error;
     run.deadline.check();
     try {
-      await removeOnce();
+      return await removeOnce();
     } catch (second) {
       // The first attempt did it.
-      if (isMissing(second)) return;
+      if (isMissing(second)) return {};
       throw second instanceof NfsStatusError ? second : error;
     }
   }
 }
 
-async function removeFile(context: FileContext, file: EntryPath, run: RunOptions): Promise<void> {
-  const walk = await walkTo(context, file.directory, run, 1);
-  (await context.channel.run([...walk, remove(file.name)], { ...run, once: true })).orThrow(file.text);
+async function removeFile(context: FileContext, file: EntryPath, run: RunOptions): Promise<Changed> {
+  return removeBehind(context, file, await walkTo(context, file.directory, run, 1), run);
 }
 
-async function removeUnchanged(context: FileContext, file: EntryPath, etag: string, run: RunOptions): Promise<void> {
-  await whileUnchanged(context, file, etag, run, async (verified, underLock) => {
-    (await context.channel.run([...verified, remove(file.name)], { ...underLock, once: true })).orThrow(file.text);
-  });
+async function removeUnchanged(context: FileContext, file: EntryPath, etag: string, run: RunOptions): Promise<Changed> {
+  return whileUnchanged(context, file, etag, run, (verified, underLock) =>
+    removeBehind(context, file, verified, underLock),
+  );
+}
+
+/** @param before Makes the file's directory the current one. */
+async function removeBehind(
+  { channel }: FileContext,
+  { name, text }: EntryPath,
+  before: Operations,
+  run: RunOptions,
+): Promise<Changed> {
+  const removing = remove(name);
+  const reply = await channel.run([...before, removing], { ...run, once: true });
+  return { directoryChange: reply.orThrow(text).of(removing) };
 }

@@ -21,6 +21,7 @@ import {
   type CreateSpecification,
   close,
   lockFile,
+  type Opened,
   openByName,
   type StateOwner,
   unlockFile,
@@ -336,8 +337,9 @@ async function removeCreated(context: FileContext, { file, opened }: Taking): Pr
   }
 }
 
-function openFileOf({ text: path }: EntryPath, ownerName: string, handle: Buffer, stateid: Stateid): OpenFile {
-  return { path, access: "write", ownerName, handle, stateid };
+function openFileOf({ text: path }: EntryPath, ownerName: string, handle: Buffer, opened: Opened): OpenFile {
+  const { directoryChange, ...stateid } = opened;
+  return { path, access: "write", ownerName, handle, stateid, directoryChange };
 }
 
 /**

@@ -21,6 +21,8 @@ export interface OpenFile {
   readonly access: OpenAccess;
   readonly ownerName: string;
   readonly handle: Buffer;
+  /** The directory's change attribute when the file was opened. */
+  readonly directoryChange: bigint;
   stateid: Stateid;
   /**
    * In flight. Requests that find the open lost share one new open: another one would outdate the first one's stateid.
@@ -80,6 +82,7 @@ export async function openAt(
     ownerName,
     handle: reply.of(handle),
     stateid: reply.of(open),
+    directoryChange: reply.of(open).directoryChange,
     attributes: reply.of(attributes),
     ...(withDirectory && { directory: reply.of(directory) }),
   };

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { ignoreNfsError, isStatus, OutcomeUnknownError, PreconditionError, ProtocolError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { WriteOptions } from "../types.ts";
+import type { Changed, WriteOptions } from "../types.ts";
 import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
 import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
 import { commit, write } from "../wire/operations/data.ts";
@@ -24,6 +24,8 @@ import { type EntryPath, walkTo } from "./paths.ts";
 export const TEMPORARY_PREFIX = ".nfs-tmp-";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export type ChangedFile = FileAttributes & Changed;
 
 export interface TemporaryFile {
   readonly target: EntryPath;
@@ -161,7 +163,7 @@ export async function publish(
   file: StagedFile,
   when: WriteOptions["when"],
   run: RunOptions,
-): Promise<FileAttributes> {
+): Promise<ChangedFile> {
   if (when === undefined) return replace(context, file, run);
   if (when === "absent") return publishWhereAbsent(context, file, run);
   return whileUnchanged(context, file.target, when.etag, run, (verified, underLock) => {
@@ -170,7 +172,7 @@ export async function publish(
   });
 }
 
-async function replace(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
+async function replace(context: FileContext, file: StagedFile, run: RunOptions): Promise<ChangedFile> {
   return renameInPlace(context, file, await walkTo(context, file.target.directory, run, RENAMING_OTHERS), run);
 }
 
@@ -183,13 +185,13 @@ export async function renameInPlace(
   file: StagedFile | ClosedFile,
   walk: Operations,
   run: RunOptions,
-): Promise<FileAttributes> {
+): Promise<ChangedFile> {
   const naming = rename(file.temporaryName, file.target.name);
   return giveName(context, file, naming, [...walk, saveFileHandle, naming], run);
 }
 
 /** LINK, unlike RENAME, never replaces an existing file. */
-async function publishWhereAbsent(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
+async function publishWhereAbsent(context: FileContext, file: StagedFile, run: RunOptions): Promise<ChangedFile> {
   if (!context.channel.capabilities.link) return replaceOwnEmptyFile(context, file, run);
   const { directory, name } = file.target;
   const walk = await walkTo(context, directory, run, 6);
@@ -211,7 +213,7 @@ async function publishWhereAbsent(context: FileContext, file: StagedFile, run: R
  * Makes an empty file of the name where there is none, and replaces it while it is locked and unchanged. Others may see
  * it empty for a moment; if this client ends then, it stays.
  */
-async function replaceOwnEmptyFile(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
+async function replaceOwnEmptyFile(context: FileContext, file: StagedFile, run: RunOptions): Promise<ChangedFile> {
   const { target } = file;
   const create = { how: "guarded", mode: creationMode(context, context.fileMode) } as const;
   try {
@@ -244,10 +246,10 @@ function exists({ path }: StagedFile, cause: unknown): PreconditionError {
 async function giveName(
   context: FileContext,
   file: StagedFile | ClosedFile,
-  naming: Operation<unknown>,
+  naming: Operation<bigint>,
   operations: Operations,
   run: RunOptions,
-): Promise<FileAttributes> {
+): Promise<ChangedFile> {
   const { channel } = context;
   const { maximumOperations } = channel.capabilities;
   const { target } = file;
@@ -260,9 +262,10 @@ async function giveName(
     const ended = await closeFirst(context, file, naming, publishing, run);
     const reply = ended.reply ?? (await channel.run(publishing, once));
     if (!reply.reached(naming)) reply.orThrow(target.text);
-    if (looks) return attributesAtName(ended.closed, reply, atName);
+    const directoryChange = reply.of(naming);
+    if (looks) return { ...attributesAtName(ended.closed, reply, atName), directoryChange };
     const there = await statTarget();
-    return there?.fileId === file.fileId ? there : ended.closed;
+    return { ...(there?.fileId === file.fileId ? there : ended.closed), directoryChange };
   } catch (error) {
     if (!(error instanceof OutcomeUnknownError)) throw error;
     const there = await statTarget();

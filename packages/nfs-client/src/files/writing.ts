@@ -6,7 +6,7 @@ import { MemoryBudget, MemoryLease } from "../memory-budget.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { WriteOptions } from "../types.ts";
 import { CURRENT_STATEID } from "../wire/data-types.ts";
-import { type FileAttributes, getAttributes, verifySize } from "../wire/operations/attributes.ts";
+import { getAttributes, verifySize } from "../wire/operations/attributes.ts";
 import { write } from "../wire/operations/data.ts";
 import { rename } from "../wire/operations/directories.ts";
 import { lookup, restoreFileHandle, saveFileHandle } from "../wire/operations/file-handles.ts";
@@ -19,6 +19,7 @@ import type { Busy } from "./owners.ts";
 import { type EntryPath, parseEntryPath, sharing, walkTo } from "./paths.ts";
 import {
   attributesAtName,
+  type ChangedFile,
   discard,
   newTemporaryName,
   publish,
@@ -43,7 +44,7 @@ export async function writeWhole(
   path: string,
   data: Uint8Array | AsyncIterable<Uint8Array>,
   options: WriteOptions = {},
-): Promise<FileAttributes> {
+): Promise<ChangedFile> {
   const file = parseEntryPath(path);
   const isInMemory = data instanceof Uint8Array;
   const memory = new MemoryLease(isInMemory ? CALLERS_MEMORY : context.memory);
@@ -62,7 +63,7 @@ async function writeFrom(
   source: Beginning,
   memory: MemoryLease,
   options: WriteOptions,
-): Promise<FileAttributes> {
+): Promise<ChangedFile> {
   try {
     const run = runOptions(context, options);
     const inDirectory = <T>(operation: () => Promise<T>) =>
@@ -82,7 +83,7 @@ async function writeFrom(
 }
 
 /** Bytes of data that fit into a request with the names of the path, which occur twice in it. */
-function oneCompoundLimit({ channel }: FileContext, { directory, name }: EntryPath): number {
+export function oneCompoundLimit({ channel }: FileContext, { directory, name }: EntryPath): number {
   const { maximumRequest, maximumWrite } = channel.capabilities;
   const names = [...directory, name].reduce((sum, each) => sum + Buffer.byteLength(each) + NAME_OVERHEAD, 0);
   return Math.max(0, Math.min(maximumWrite, maximumRequest - ENVELOPE - 2 * names));
@@ -103,7 +104,7 @@ async function writeAtOnce(
   { parts, length }: Pick<Beginning, "parts" | "length">,
   resolvable: boolean,
   run: RunOptions,
-): Promise<FileAttributes | undefined> {
+): Promise<ChangedFile | undefined> {
   const { channel } = context;
   const { verify, maximumOperations } = channel.capabilities;
   const othersInOne = 10;
@@ -127,7 +128,9 @@ async function writeAtOnce(
         [...walk, saveFileHandle, open, writing, verifySize(length), own, closing, restoreFileHandle, ...naming]
       : [...walk, open, writing, own, closing];
     const reply = await channel.run(operations, { ...run, visible: inOne });
-    if (reply.reached(renaming)) return attributesAtName(reply.of(own), reply, atName);
+    if (reply.reached(renaming)) {
+      return { ...attributesAtName(reply.of(own), reply, atName), directoryChange: reply.of(renaming) };
+    }
     if (!reply.reached(open)) reply.orThrow(file.text);
     if (!reply.reached(closing)) await closeOpened(context, walk, temporaryName, reply, open);
     if (!inOne && reply.succeeded && reply.of(writing).count === length) {
@@ -154,7 +157,7 @@ async function writeStaged(
   memory: MemoryLease,
   options: WriteOptions,
   busy: Busy,
-): Promise<FileAttributes> {
+): Promise<ChangedFile> {
   const run = () => runOptions(context, options);
   const writing = async () => {
     const { parts, length, complete } = source;

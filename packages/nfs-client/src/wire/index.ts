@@ -109,6 +109,7 @@ export {
   lockFile,
   type OpenAccess,
   type OpenByName,
+  type Opened,
   openByHandle,
   openByName,
   type StateOwner,

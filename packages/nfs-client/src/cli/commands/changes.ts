@@ -21,7 +21,9 @@ export const rm: Command = {
     const { flags } = context;
     const target = await context.open(operand(context, 0));
     const { client, path } = target;
-    const remove = (entry: TreeEntry) => client.remove(entry.path);
+    const remove = async (entry: TreeEntry) => {
+      await client.remove(entry.path);
+    };
     if (path === "/") throw new UsageError("The root cannot be removed");
     const isTree = flags.recursive && (await statTarget(target)).type === "directory";
     if (isTree) {

@@ -16,19 +16,22 @@ export function createDirectory(name: string, mode: number | undefined): Operati
       writeCreationAttributes(writer, mode);
     },
     (reader) => {
-      skipChangeInfo(reader);
+      readChangeInfo(reader);
       readBitmap(reader);
     },
   );
 }
 
-/** Removes a name from the current directory. */
-export function remove(name: string): Operation<void> {
-  return mutation(Op.REMOVE, (writer) => writeComponent(writer, name), skipChangeInfo);
+/** Removes a name from the current directory. Results in the directory's change attribute then: {@link readChangeInfo}. */
+export function remove(name: string): Operation<bigint> {
+  return mutation(Op.REMOVE, (writer) => writeComponent(writer, name), readChangeInfo);
 }
 
-/** Renames from the saved directory into the current one; a file that has the new name is replaced. */
-export function rename(from: string, to: string): Operation<void> {
+/**
+ * Renames from the saved directory into the current one; a file that has the new name is replaced. Results in the change
+ * attribute of the current one then: {@link readChangeInfo}.
+ */
+export function rename(from: string, to: string): Operation<bigint> {
   return mutation(
     Op.RENAME,
     (writer) => {
@@ -36,15 +39,18 @@ export function rename(from: string, to: string): Operation<void> {
       writeComponent(writer, to);
     },
     (reader) => {
-      skipChangeInfo(reader);
-      skipChangeInfo(reader);
+      readChangeInfo(reader);
+      return readChangeInfo(reader);
     },
   );
 }
 
-/** Gives the saved file another name in the current directory; fails with NFS4ERR_EXIST when it is taken. */
-export function link(name: string): Operation<void> {
-  return mutation(Op.LINK, (writer) => writeComponent(writer, name), skipChangeInfo);
+/**
+ * Gives the saved file another name in the current directory; fails with NFS4ERR_EXIST when it is taken. Results in the
+ * directory's change attribute then: {@link readChangeInfo}.
+ */
+export function link(name: string): Operation<bigint> {
+  return mutation(Op.LINK, (writer) => writeComponent(writer, name), readChangeInfo);
 }
 
 export interface DirectoryPosition {
@@ -90,8 +96,12 @@ function readPage(reader: XdrReader): DirectoryPage {
   return { verifier, entries, endOfDirectory: reader.bool() };
 }
 
-export function skipChangeInfo(reader: XdrReader): void {
+/**
+ * Reads a change_info4 (RFC 8881 §3.3.3): the change attribute of a directory after an operation changed it. It is larger
+ * the later the operation was, where the server counts in it or takes it from a clock.
+ */
+export function readChangeInfo(reader: XdrReader): bigint {
   reader.bool();
   reader.uint64();
-  reader.uint64();
+  return reader.uint64();
 }

@@ -13,7 +13,7 @@ import {
 } from "../data-types.ts";
 import { decodeName, encodeName } from "../names.ts";
 import { XdrError, type XdrReader, XdrWriter } from "../xdr.ts";
-import { skipChangeInfo } from "./directories.ts";
+import { readChangeInfo } from "./directories.ts";
 
 /** Whom a file belongs to: numbers in decimal, or names with a domain, as the server has them (RFC 8881 §5.9). */
 export interface Owners {
@@ -109,7 +109,7 @@ export function createSymbolicLink(name: string, target: string): Operation<void
       writer.uint32(0);
     },
     (reader) => {
-      skipChangeInfo(reader);
+      readChangeInfo(reader);
       readBitmap(reader);
     },
   );

@@ -19,6 +19,7 @@ import {
 import { readBitmap, readStateid, type Stateid, writeComponent, writeStateid } from "../data-types.ts";
 import { XdrError, type XdrReader, type XdrWriter } from "../xdr.ts";
 import { writeCreationAttributes } from "./attributes.ts";
+import { readChangeInfo } from "./directories.ts";
 
 /** The owner of opens or locks: a client id, and a name that is unique within it. */
 export interface StateOwner {
@@ -42,8 +43,13 @@ export interface OpenByName {
   readonly create?: CreateSpecification;
 }
 
+export interface Opened extends Stateid {
+  /** The directory's change attribute, where it was opened by its name: {@link readChangeInfo}. */
+  readonly directoryChange: bigint;
+}
+
 /** Opens a name in the current directory; the file becomes the current file handle. */
-export function openByName({ owner, access, name, create }: OpenByName): Operation<Stateid> {
+export function openByName({ owner, access, name, create }: OpenByName): Operation<Opened> {
   return mutation(
     Op.OPEN,
     (writer) => {
@@ -98,15 +104,13 @@ function writeOpenStart(writer: XdrWriter, owner: StateOwner, access: OpenAccess
   writeOwner(writer, owner);
 }
 
-function readOpenResult(reader: XdrReader): Stateid {
+function readOpenResult(reader: XdrReader): Opened {
   const stateid = readStateid(reader);
-  reader.bool();
-  reader.uint64();
-  reader.uint64();
+  const directoryChange = readChangeInfo(reader);
   reader.uint32();
   readBitmap(reader);
   skipDelegation(reader);
-  return stateid;
+  return { ...stateid, directoryChange };
 }
 
 /** None was asked for. One that a server grants even so is read past, and not used. */

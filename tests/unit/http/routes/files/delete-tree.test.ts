@@ -82,9 +82,10 @@ describe("DELETE ?recursive", () => {
     const removeFile = files.remove.bind(files);
     let left = 100;
     files.remove = (path, options) => {
-      removeFile(path, options);
+      const removed = removeFile(path, options);
       left -= 1;
       if (left === 0) for (const each of servers) each.state = "down";
+      return removed;
     };
     const last = (await removeTree("top/")).at(-1);
     expect(last).toMatchObject({ complete: false, problem: { status: expect.any(Number) } });
@@ -97,9 +98,10 @@ describe("DELETE ?recursive", () => {
     const removeFile = files.remove.bind(files);
     let removed = 0;
     files.remove = (path, options) => {
-      removeFile(path, options);
+      const change = removeFile(path, options);
       removed += 1;
       if (removed === 100) for (const each of servers) each.state = "frozen";
+      return change;
     };
     const options = { files: server.router, change: (change: () => Promise<void>) => change(), progressInterval: 1 };
     for await (const report of deleteTree(filePath("top"), options)) if (report.kind === "progress") break;
