@@ -60,6 +60,8 @@ export interface Settings {
   /** Unfinished files that nobody has written to for so long are removed, so often. */
   readonly orphanAge: number;
   readonly orphanSweepInterval: number;
+  /** For which changes are kept for those who subscribe to them; nothing is recorded where undefined. */
+  readonly changeFeedRetention: number | undefined;
   /** For the in-flight requests when the router is told to stop. */
   readonly shutdownTimeout: number;
   readonly httpLimits: HttpLimits;
@@ -181,6 +183,8 @@ const variables = z.object({
   TRANSFER_MEMORY_BYTES: wholeNumber(4 * MEBIBYTE, Number.MAX_SAFE_INTEGER).default(128 * MEBIBYTE),
   ORPHAN_AGE_SECONDS: seconds(604_800).default(86_400_000),
   ORPHAN_SWEEP_INTERVAL_SECONDS: seconds(604_800).default(86_400_000),
+  CHANGE_FEED: ON_OFF.default("off"),
+  CHANGE_FEED_RETENTION_SECONDS: seconds(86_400, 60).default(900_000),
   SHUTDOWN_TIMEOUT_SECONDS: seconds(3600).default(30_000),
   MAX_BODY_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(5 * GIBIBYTE),
   MAX_HEADER_BYTES: wholeNumber(1_024, 1_048_576).default(16_384),
@@ -275,6 +279,7 @@ function toSettings(environment: Environment): Settings {
     transferMemory: environment.TRANSFER_MEMORY_BYTES,
     orphanAge: environment.ORPHAN_AGE_SECONDS,
     orphanSweepInterval: environment.ORPHAN_SWEEP_INTERVAL_SECONDS,
+    changeFeedRetention: environment.CHANGE_FEED === "on" ? environment.CHANGE_FEED_RETENTION_SECONDS : undefined,
     shutdownTimeout: environment.SHUTDOWN_TIMEOUT_SECONDS,
     httpLimits: {
       maxBodyBytes: environment.MAX_BODY_BYTES,

@@ -2,6 +2,7 @@
 
 import { Meter } from "@efs-mount-autoscaling/metering";
 import type { FastifyInstance } from "fastify";
+import { ChangeFeed } from "../../fargate-app/src/feed/change-feed.ts";
 import type { HttpLimits } from "../../fargate-app/src/http/limits.ts";
 import { createServer, type ServerOptions } from "../../fargate-app/src/http/server.ts";
 import { Metrics } from "../../fargate-app/src/metrics.ts";
@@ -27,8 +28,13 @@ export async function startMemoryServer(
   network?: MemoryNetwork,
   {
     limits,
+    changeFeedRetention,
     ...options
-  }: Partial<Omit<ServerOptions, "limits"> & RoutedFilesOptions> & { limits?: Partial<HttpLimits> } = {},
+  }: Partial<Omit<ServerOptions, "limits" | "feed"> & RoutedFilesOptions> & {
+    limits?: Partial<HttpLimits>;
+    /** Absent: there is no change feed. */
+    changeFeedRetention?: number;
+  } = {},
 ): Promise<MemoryHttpServer> {
   const metrics = new Metrics();
   const changes = new Changes();
@@ -53,10 +59,16 @@ export async function startMemoryServer(
     readMonitor: undefined,
   });
   const { log, lines } = memoryLog();
+  const feed =
+    changeFeedRetention === undefined
+      ? undefined
+      : new ChangeFeed({ files: started.router.ownFiles("changes"), retention: changeFeedRetention, log });
+  if (feed !== undefined) started.router.recordChanges(feed.recorder);
   const app = createServer({
     files: started.router,
     metrics,
     group,
+    feed,
     log,
     accessLog: false,
     limits: { ...readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits, ...limits },
@@ -71,6 +83,7 @@ export async function startMemoryServer(
     // Clients of tests keep connections, and open some that they never use.
     app.server.closeAllConnections();
     await app.close();
+    feed?.stop();
     watch.stop();
     report.stop();
     await started.router.close();

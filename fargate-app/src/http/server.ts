@@ -6,6 +6,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { ApiTokens } from "../authentication/api-tokens.ts";
+import type { ChangeFeed } from "../feed/change-feed.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Region } from "../region/region.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
@@ -31,6 +32,7 @@ import { batchRoutes } from "./routes/batch.ts";
 import { BROWSER_PAGE_URL, browserRoutes, wantsBrowserPage } from "./routes/browser/routes.ts";
 import { costRoutes } from "./routes/costs.ts";
 import { type DocsAssets, docsRoutes } from "./routes/docs/routes.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { readRoutes } from "./routes/files/read.ts";
 import { routedTarget } from "./routes/files/resource.ts";
 import { writeRoutes } from "./routes/files/write.ts";
@@ -53,6 +55,8 @@ export interface ServerOptions {
   readonly region?: string | undefined;
   /** What may be done as one of two regions. Everything where undefined: there is one. */
   readonly ownRegion?: Region | undefined;
+  /** Undefined where it is off. */
+  readonly feed?: ChangeFeed | undefined;
   readonly log: Logger;
   /** Log every request, not only those that fail. */
   readonly accessLog: boolean;
@@ -76,7 +80,7 @@ const CLOSE_POLL_INTERVAL = 20;
 
 /** The hooks of the plugins run in the order in which the plugins are registered. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { files, metrics, group, region, ownRegion, accessLog, limits, tokens, isStopping } = options;
+  const { files, metrics, group, region, ownRegion, feed, accessLog, limits, tokens, isStopping } = options;
   const log: FastifyBaseLogger = options.log;
   const app = Fastify({
     ...serverOptions(limits),
@@ -124,6 +128,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(readRoutes, { files });
   app.register(writeRoutes, { files, limits, region: ownRegion });
   app.register(batchRoutes, { files, limits, region: ownRegion });
+  app.register(eventRoutes, { feed, group });
   app.register(healthRoutes, { files, group, isStopping });
   app.register(targetRoutes, { group });
   app.register(hotSpotRoutes, { group });

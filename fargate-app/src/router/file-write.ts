@@ -1,5 +1,6 @@
 /** The replacement of one file, tried at one target after the other. */
 import {
+  type Changed,
   type FileAttributes,
   FileChangedError,
   isStatus,
@@ -17,7 +18,7 @@ import type { Attempt } from "./target-pool.ts";
 
 export type WriteCondition = WriteOptions["when"];
 
-export interface Written {
+export interface Written extends Changed {
   readonly attributes: FileAttributes;
   /** There was no file before. */
   readonly created: boolean;
@@ -100,9 +101,11 @@ export class FileWrite {
     const existing = this.#existed ?? client.exists(this.#path, options).catch(() => undefined);
     const condition = this.#when === undefined ? {} : { when: this.#when };
     try {
-      const attributes = await client.writeFile(this.#path, this.#data, { ...options, ...condition });
+      const written = await client.writeFile(this.#path, this.#data, { ...options, ...condition });
+      const { directoryChange, ...attributes } = written;
       this.#onWritten(target, attributes.size);
-      return { attributes, created: (await existing) === false };
+      const created = (await existing) === false;
+      return { attributes, created, ...(directoryChange !== undefined && { directoryChange }) };
     } catch (error) {
       this.#existed = await existing;
       throw this.#judge(error);

@@ -4,6 +4,7 @@
  */
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import {
+  type Changed,
   ClosedError,
   type DirectoryEntry,
   etagOf,
@@ -22,11 +23,15 @@ import {
   TEMPORARY_PREFIX,
   type Unchanged,
 } from "nfs-client";
+import { type Change, changeOf, deletionOf } from "../feed/change.ts";
+import type { ChangeRecorder } from "../feed/change-log.ts";
+import type { LogFiles } from "../feed/log-files.ts";
 import { HotSpots } from "../hot-spots/hot-spots.ts";
 import { SharedReads } from "../hot-spots/shared-reads.ts";
-import { type DirectoryPath, type FilePath, ROOT } from "../routing/path.ts";
+import { type DirectoryPath, type FilePath, isHidden, ownFilePath, ROOT } from "../routing/path.ts";
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";
 import { FileWrite, type WriteCondition, type Written } from "./file-write.ts";
+import { OwnFiles } from "./own-files.ts";
 import type { OperationName } from "./statistics.ts";
 import type { Target } from "./target.ts";
 import { type Attempt, TargetPool, type TargetPoolOptions } from "./target-pool.ts";
@@ -80,6 +85,7 @@ export class RoutedFiles {
   readonly #pool: TargetPool;
   readonly #root: string;
   #bytesAcrossZones = 0;
+  #recorder: ChangeRecorder | undefined;
   readonly #sharedReads = new SharedReads<SharedFile | undefined>();
 
   private constructor(pool: TargetPool, rootDirectory: string, { memory, hotSpots, routing }: TargetPoolOptions) {
@@ -136,6 +142,16 @@ export class RoutedFiles {
 
   close(): Promise<void> {
     return this.#pool.close();
+  }
+
+  /** From now on every change by a client is recorded, before it is acknowledged. */
+  recordChanges(recorder: ChangeRecorder): void {
+    this.#recorder = recorder;
+  }
+
+  /** A directory of the routers' own: see {@link ownFilePath}. */
+  ownFiles(directory: string): LogFiles {
+    return new OwnFiles(this.#pool, ownFilePath(directory), (path) => this.#absolute(path));
   }
 
   /** Bytes read and written at targets of other zones; undefined where the own zone is not known. */
@@ -258,12 +274,14 @@ export class RoutedFiles {
   ): Promise<Written> {
     const note = (target: Target, bytes: number) => this.#noteWritten(path, target, bytes);
     const write = new FileWrite({ path: this.#absolute(path), data, when, sharing, onWritten: note });
-    return this.#attempt(
-      "write",
-      path,
-      (attempt) => write.attempt(attempt),
-      () => !write.begun,
-    );
+    const attempt = () =>
+      this.#attempt(
+        "write",
+        path,
+        (each) => write.attempt(each),
+        () => !write.begun,
+      );
+    return this.#recorded(path, attempt, (written) => changeOf("write", path, written.attributes, written));
   }
 
   /**
@@ -279,7 +297,8 @@ export class RoutedFiles {
       return attributes;
     };
     const wasNotDone = (error: unknown) => !(error instanceof OutcomeUnknownError || error instanceof ClosedError);
-    return this.#attempt("append", path, append, wasNotDone);
+    const attempt = () => this.#attempt("append", path, append, wasNotDone);
+    return this.#recorded(path, attempt, (appended) => changeOf("append", path, appended, appended));
   }
 
   async stat(path: DirectoryPath, sharing: Sharing = {}): Promise<FileAttributes> {
@@ -299,12 +318,12 @@ export class RoutedFiles {
    */
   async deleteFile(path: FilePath, when?: Unchanged, sharing: Sharing = {}): Promise<void> {
     let outcomeUnknown = false;
-    await this.#attempt("delete", path, async ({ client, options }) => {
+    const remove = async ({ client, options }: Attempt): Promise<Changed> => {
       try {
-        await client.remove(this.#absolute(path), { ...options, ...sharing, ...(when && { when }) });
+        return await client.remove(this.#absolute(path), { ...options, ...sharing, ...(when && { when }) });
       } catch (error) {
         // The attempt that was lost did it.
-        if (outcomeUnknown && isMissing(error)) return;
+        if (outcomeUnknown && isMissing(error)) return {};
         if (outcomeUnknown && error instanceof PreconditionError) {
           const message = "The file is not as the condition says, but a lost attempt may have removed the one that was";
           throw new OutcomeUnknownError(message, { cause: error });
@@ -312,7 +331,9 @@ export class RoutedFiles {
         outcomeUnknown ||= mayHaveBeenDone(error);
         throw error;
       }
-    });
+    };
+    const attempt = () => this.#attempt("delete", path, remove);
+    await this.#recorded(path, attempt, (changed) => deletionOf(path, changed));
   }
 
   /** Makes a directory, and those above it, where they are missing. */
@@ -351,6 +372,31 @@ export class RoutedFiles {
     const connection = this.#pool.anyConnection;
     if (connection === undefined) throw new UnavailableError("No mount target can be reached");
     return connection.client.removeOrphans(this.#absolute(ROOT), options);
+  }
+
+  /** @throws {OutcomeUnknownError} also when the change was made, and perhaps not recorded. */
+  async #recorded<Result>(
+    path: FilePath,
+    change: () => Promise<Result>,
+    describe: (result: Result) => Change,
+  ): Promise<Result> {
+    const recorder = this.#recorder;
+    if (recorder === undefined || isHidden(path)) return change();
+    let result: Result;
+    try {
+      result = await change();
+    } catch (error) {
+      // Nobody waits for this record: the client is told that nobody knows.
+      if (mayHaveBeenDone(error)) void recorder.record({ kind: "uncertain", path }).catch(() => {});
+      throw error;
+    }
+    try {
+      await recorder.record(describe(result));
+    } catch (cause) {
+      const message = "The change was made, but those who subscribe to changes may not learn of it";
+      throw new OutcomeUnknownError(message, { cause });
+    }
+    return result;
   }
 
   #noteWritten(path: FilePath, target: Target, bytes: number): void {

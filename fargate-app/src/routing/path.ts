@@ -49,6 +49,11 @@ export function entryPath(directory: DirectoryPath, name: string): FilePath {
   return (directory === ROOT ? name : `${directory}/${name}`) as FilePath;
 }
 
+/** Whether no client can name it: a file of the routers' own, or one that is still being written. */
+export function isHidden(path: DirectoryPath): boolean {
+  return `/${path}`.includes(`/${TEMPORARY_PREFIX}`);
+}
+
 /**
  * The one spelling of a path to a directory; {@link ROOT} when no name is left.
  *

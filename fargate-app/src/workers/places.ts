@@ -1,12 +1,16 @@
 /** Places that all workers of a task share: there are so many at once of each kind. */
 
-export const PLACE_KINDS = ["connection", "viewer"] as const;
+export const PLACE_KINDS = ["connection", "viewer", "subscriber"] as const;
 
 export type PlaceKind = (typeof PLACE_KINDS)[number];
 
 export class Places {
   /** Taken by each worker. */
-  readonly #taken: Record<PlaceKind, Map<number, number>> = { connection: new Map(), viewer: new Map() };
+  readonly #taken: Record<PlaceKind, Map<number, number>> = {
+    connection: new Map(),
+    viewer: new Map(),
+    subscriber: new Map(),
+  };
 
   /** @returns whether one of `limit` places was free, and is taken now. */
   take(kind: PlaceKind, limit: number, worker: number): boolean {

@@ -917,6 +917,7 @@ describe("operations", () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       "/batch",
       "/costs",
+      "/events",
       "/files/{path}",
       "/healthz",
       "/hotspots",

@@ -12,7 +12,7 @@ export interface Validators {
   readonly lastModified: number;
 }
 
-export function validatorsOf(attributes: FileAttributes): Validators {
+export function validatorsOf(attributes: Pick<FileAttributes, "fileId" | "change" | "modifiedAt">): Validators {
   const modified = modificationDate(attributes).getTime();
   return { etag: `"${etagOf(attributes)}"`, lastModified: Math.floor(modified / 1000) * 1000 };
 }
