@@ -9,6 +9,8 @@ import { ApiTokens, type TokenSource } from "./authentication/api-tokens.ts";
 import type { ServiceTasksOptions } from "./ecs/service-tasks.ts";
 import { taskIdOf } from "./ecs/task-id.ts";
 import { type ThisTask, thisTask } from "./ecs/this-task.ts";
+import { ChangeFeed } from "./feed/change-feed.ts";
+import { MonitorFindings, type MonitorFindingsOptions } from "./feed/monitor-findings.ts";
 import { HotSpots } from "./hot-spots/hot-spots.ts";
 import type { DocsAssets } from "./http/routes/docs/routes.ts";
 import type { PageAssets } from "./http/routes/pages/assets.ts";
@@ -53,6 +55,9 @@ export interface World {
   /** The workers that the service is one of. */
   readonly group: WorkerGroup;
 }
+
+/** Milliseconds between two looks at what the file monitor has found. */
+const MONITOR_POLL_INTERVAL = 30_000;
 
 /** The exit code of the process. */
 export type ExitCode = 0 | 1;
@@ -139,6 +144,13 @@ async function startService(
     onStateChange: (target, state, reason) => changes.note(target, state, reason),
     log,
   });
+  const mayWrite = () => ownRegion === undefined || "until" in ownRegion.verdict;
+  const { changeFeedRetention: retention } = settings;
+  const feed =
+    retention === undefined
+      ? undefined
+      : new ChangeFeed({ files: files.ownFiles("changes"), retention, mayWrite, log });
+  if (feed !== undefined) files.recordChanges(feed.recorder);
   const meter = new Meter();
   metrics.watch(files);
   metrics.watchCosts(files, meter);
@@ -169,6 +181,7 @@ async function startService(
       group,
       region,
       ownRegion,
+      feed,
       log,
       accessLog,
       limits,
@@ -190,6 +203,7 @@ async function startService(
       use: (table) => files.useTable(table),
       log,
     });
+    const findings = feed && followMonitor(settings, { recorder: feed.recorder, mayWrite, log });
     onReload(() => {
       refresh.now();
       void ownRegion?.poll();
@@ -198,7 +212,7 @@ async function startService(
       interval: settings.orphanSweepInterval,
       olderThan: settings.orphanAge,
       files,
-      mayWrite: () => ownRegion === undefined || "until" in ownRegion.verdict,
+      mayWrite,
       log,
     });
     ownRegion?.onLoss(() => orphanSweep.interrupt());
@@ -207,6 +221,8 @@ async function startService(
       refresh.stop();
       ownRegion?.stop();
       orphanSweep.stop();
+      findings?.stop();
+      feed?.stop();
       tokens?.stop();
       const cutOff = await closeServer(app, settings.shutdownTimeout);
       if (cutOff > 0)
@@ -221,6 +237,7 @@ async function startService(
     watch.stop();
     report.stop();
     ownRegion?.stop();
+    feed?.stop();
     await files.close();
     meter.stop();
     throw error;
@@ -238,6 +255,15 @@ function watchService({ serviceTasks, group }: World, settings: Settings, task: 
       cluster !== undefined && family !== undefined ? () => serviceTasks({ cluster, family, port }) : undefined,
     readMonitor: monitorStatusParameter === undefined ? undefined : monitorStatusSource(monitorStatusParameter),
   });
+}
+
+function followMonitor(
+  { monitorStatusParameter }: Settings,
+  options: Pick<MonitorFindingsOptions, "recorder" | "mayWrite" | "log">,
+): MonitorFindings | undefined {
+  if (monitorStatusParameter === undefined) return undefined;
+  const readMonitor = monitorStatusSource(monitorStatusParameter);
+  return new MonitorFindings({ ...options, readMonitor, interval: MONITOR_POLL_INTERVAL });
 }
 
 async function startTokens(world: World, settings: Settings): Promise<ApiTokens | undefined> {

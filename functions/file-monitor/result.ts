@@ -2,6 +2,7 @@
  * The result of a run: what the function returns, and the source of its metrics.
  */
 import type { DollarBounds } from "@efs-mount-autoscaling/metering";
+import type { ChangedDirectories } from "@efs-mount-autoscaling/mount-table/monitor-status";
 import type { MountTargetDescription } from "./aws/file-system.ts";
 import type { Skipped, WrongDirectories } from "./observe/count/count-tree.ts";
 
@@ -50,6 +51,8 @@ export interface Report {
   wrongDirectories?: WrongDirectories;
   /** The directory that holds most files directly, as a path inside the file system. */
   largestDirectory?: { readonly path: string; readonly files: number };
+  /** Directories in which the count found names changed since the count before, whoever changed them. */
+  changedDirectories?: ChangedDirectories;
   /** What could not be read, with the paths of the first few. */
   skipped?: Skipped;
   /** The mount targets at the end of the run, whatever their state. */
@@ -104,6 +107,7 @@ export type CountReport = Required<
     | "fullCount"
     | "directoriesRead"
     | "wrongDirectories"
+    | "changedDirectories"
     | "largestDirectory"
     | "skipped"
   >

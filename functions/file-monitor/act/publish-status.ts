@@ -44,6 +44,7 @@ export function statusOf(result: MonitorResult, { history = [], forecast }: Pros
     thresholdReason: result.thresholdReason && short(result.thresholdReason),
     fileCount: result.fileCount,
     countComplete: result.countComplete,
+    changedDirectories: result.changedDirectories,
     countedAt: countAge === undefined ? undefined : now - countAge,
     counts: history.slice(-MAX_COUNTS).map(({ time, files }) => [time, files]),
     forecast: forecast && {

@@ -7,6 +7,7 @@ import { isCountDue } from "../decide/count-schedule.ts";
 import type { CountReport } from "../result.ts";
 import type { Run } from "../run.ts";
 import type { CountVia, Settings } from "../settings.ts";
+import { summarizeDirectories } from "./count/changed-directories.ts";
 import { countTree, type KeptTree } from "./count/count-tree.ts";
 import type { Directories } from "./count/directories.ts";
 import { loadTree, saveTree } from "./count/kept-tree.ts";
@@ -74,6 +75,7 @@ async function count(run: Run): Promise<CountReport> {
       count: result.wrongDirectories.count,
       examples: result.wrongDirectories.examples.map(insideFileSystem),
     },
+    changedDirectories: { foundAt: startedAt, directories: summarizeDirectories(result.changedDirectories) },
     largestDirectory: { ...largestDirectory, path: insideFileSystem(largestDirectory.path) },
     skipped: {
       count: skipped.count,

@@ -6,6 +6,15 @@
  */
 import * as z from "zod/mini";
 
+const changedDirectoriesSchema = z.object({
+  /** When the count began that found them. */
+  foundAt: z.number(),
+  /** Paths as those of the file API; `recursive`: of directories below it. */
+  directories: z.array(z.object({ path: z.string(), recursive: z.boolean() })),
+});
+
+export type ChangedDirectories = z.infer<typeof changedDirectoriesSchema>;
+
 export const monitorStatusSchema = z.object({
   /** When the run ended. */
   time: z.number(),
@@ -20,6 +29,8 @@ export const monitorStatusSchema = z.object({
   fileCount: z.optional(z.number()),
   countComplete: z.optional(z.boolean()),
   countedAt: z.optional(z.number()),
+  /** In which the last count found names changed since the one before, whoever changed them. */
+  changedDirectories: z.optional(changedDirectoriesSchema),
   /** Time and number of files, oldest first. */
   counts: z.array(z.tuple([z.number(), z.number()])),
   /** Quantiles of the number of files at a time to come. */

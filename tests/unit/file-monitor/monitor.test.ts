@@ -532,6 +532,7 @@ const RECENT_COUNT: CountReport = {
   fullCount: true,
   directoriesRead: 1,
   wrongDirectories: { count: 0, examples: [] },
+  changedDirectories: { foundAt: 0, directories: [] },
   largestDirectory: { path: "/", files: 3 },
   skipped: { count: 0, examples: [] },
 };

@@ -4,7 +4,7 @@
  * Counted is every entry that is not a directory: regular files, symbolic links (not followed), sockets, and so on,
  * as `find DIRECTORY ! -type d | wc -l` does. The temporary files of atomic writes (`.nfs-tmp-…`) count too: they are
  * entries like any other while they are there, there are never more than in-flight writes, and orphaned ones are a load
- * that should show.
+ * that should show. A directory of such a name in the root is the routers' own, and neither counted nor looked at.
  *
  * A count keeps a tree of what it saw. The next one asks for the mark of each directory in it, and reads only those that
  * are new, or whose mark is another one. Whatever changes while it counts, the tree stays right, since
@@ -16,6 +16,7 @@
  *
  * So a count of a tree at rest gives the number of its files, whatever went on during those before.
  */
+import { TEMPORARY_PREFIX } from "nfs-client";
 import { toText } from "./byte-strings.ts";
 import {
   codeOf,
@@ -85,6 +86,8 @@ export interface TreeCount {
   readonly directoriesRead: number;
   /** Directories of which the last count's tree said something else, though they have not changed since. */
   readonly wrongDirectories: WrongDirectories;
+  /** Directories in which names have changed since the last count, as byte strings. Undefined where that is not known. */
+  readonly changedDirectories: readonly string[] | undefined;
   /** The file system's clock is so far behind ours that a change may go unnoticed: the trees must not be used. */
   readonly clockIsBehind: boolean;
 }
@@ -125,6 +128,8 @@ export async function countTree(directories: Directories, options: CountOptions)
 }
 
 const MAX_EXAMPLES = 20;
+/** Directories; of more it is only said that there are. */
+const MAX_CHANGED = 10_000;
 const DEFAULT_SETTLING_TIME = 120_000;
 
 class Walk {
@@ -145,6 +150,7 @@ class Walk {
   readonly #startedAt = Date.now();
   /** Directories of which the last count's tree says something else, with their numbers in it. */
   readonly #suspects: { readonly directory: number; readonly before: number }[] = [];
+  readonly #changed: number[] = [];
   readonly #wrong: string[] = [];
   #wrongCount = 0;
   #clockIsBehind = false;
@@ -228,9 +234,16 @@ class Walk {
       },
       kept: this.#keep(complete),
       directoriesRead: this.#directoriesRead,
+      changedDirectories: this.#changedDirectories(),
       wrongDirectories: { count: this.#wrongCount, examples: this.#wrong },
       clockIsBehind: this.#clockIsBehind,
     };
+  }
+
+  #changedDirectories(): string[] | undefined {
+    const isKnown = this.#kept !== undefined && this.#kept.tree.size > 0 && !this.#clockIsBehind;
+    if (!isKnown || this.#changed.length > MAX_CHANGED) return undefined;
+    return this.#changed.map((directory) => this.#tree.path(directory));
   }
 
   #keep(complete: boolean): KeptTree {
@@ -302,7 +315,10 @@ class Walk {
   }
 
   #take(directory: number, listing: Listing, files: number): void {
-    const { mark, id, handle, markedAt, changedAt, directories, skipped } = listing;
+    const { mark, id, handle, markedAt, changedAt, skipped } = listing;
+    const directories = listing.directories.filter(
+      ({ name }) => directory !== ROOT || !name.startsWith(TEMPORARY_PREFIX),
+    );
     const settled = skipped.length === 0 && markedAt - changedAt >= this.#settlingTime;
     const before = this.#tree.before(directory);
     this.#tree.set(directory, { files, mark, id, handle, settled, checked: this.#readAll });
@@ -313,6 +329,7 @@ class Walk {
     if (this.#kept === undefined || before === undefined) return;
     const { tree: kept, startedAt } = this.#kept;
     const keptNames = matchChildren(kept, before, this.#tree, first, directories);
+    if (kept.id(before) === id && kept.mark(before) !== mark) this.#changed.push(directory);
     if (kept.id(before) !== id || !kept.isSettled(before)) return;
     if (kept.mark(before) !== mark) {
       if (changedAt < startedAt - this.#settlingTime) this.#clockIsBehind = true;

@@ -113,6 +113,7 @@ const COUNTED: CountReport = {
   fullCount: true,
   directoriesRead: 1,
   wrongDirectories: { count: 0, examples: [] },
+  changedDirectories: { foundAt: 0, directories: [] },
   largestDirectory: { path: "/", files: FILES },
   skipped: { count: 0, examples: [] },
 };

@@ -68,6 +68,13 @@ describe("what is counted", () => {
     server.close();
   });
 
+  test("no files in a directory of the routers' own", async () => {
+    const before = (await count()).files;
+    mkdirSync(join(root, ".nfs-tmp-changes"));
+    make(".nfs-tmp-changes/abcdefgh.1");
+    expect(await count()).toMatchObject({ files: before, complete: true });
+  });
+
   test("files in directories whose names are not UTF-8", async () => {
     const name = Buffer.from([0xff, 0xfe, 0x41]);
     const directory = Buffer.concat([Buffer.from(`${root}/`), name]);

@@ -49,6 +49,21 @@ test("what has not changed is not read again", async () => {
   });
 });
 
+test("the directories in which names changed are told; those that are new, by the ones that they are in", async () => {
+  const kept = await keep();
+  expect(await count({ kept })).toMatchObject({ changedDirectories: [] });
+  pass(1000);
+  world.change({ kind: "make file", at: 1, name: 3 });
+  world.change({ kind: "make directory", at: 0, name: 5 });
+  const { kept: next, changedDirectories } = await count({ kept });
+  expect([...(changedDirectories ?? [])].sort()).toEqual(["", "/n0"]);
+  expect(await count({ kept: next })).toMatchObject({ changedDirectories: [] });
+});
+
+test("where the tree of the last count is lost, nobody knows which directories changed", async () => {
+  expect(await count()).toMatchObject({ changedDirectories: undefined });
+});
+
 test("two changes in one tick of the clock, one of them after the directory was read, are both counted", async () => {
   world.change({ kind: "make file", at: 1, name: 3 });
   const first = await count({ kept: await keep() });

@@ -1,0 +1,35 @@
+/** The directories that have changed, in as many words as there is room for: of more, only those above them are named. */
+import type { ChangedDirectories } from "@efs-mount-autoscaling/mount-table/monitor-status";
+import { decodeName } from "nfs-client";
+
+type Summary = ChangedDirectories["directories"];
+
+/** Bytes of JSON: the parameter that it is published in has 4,096 for everything. */
+const MAX_BYTES = 1_000;
+
+/** @param paths byte strings, relative to the counted directory; undefined where nothing is known of any directory. */
+export function summarizeDirectories(paths: readonly string[] | undefined): Summary {
+  const all = (paths ?? []).map(namesOf);
+  const deepest = Math.max(0, ...all.map(({ length }) => length));
+  for (let depth = paths === undefined ? 0 : deepest; depth > 0; depth--) {
+    const summary = cutAt(depth, all);
+    if (Buffer.byteLength(JSON.stringify(summary)) <= MAX_BYTES) return summary;
+  }
+  return paths === undefined || deepest > 0 ? [{ path: "", recursive: true }] : cutAt(0, all);
+}
+
+function cutAt(depth: number, all: readonly (readonly string[])[]): Summary {
+  const summary = new Map<string, boolean>();
+  for (const names of all) {
+    const path = names.slice(0, depth).join("/");
+    summary.set(path, (summary.get(path) ?? false) || names.length > depth);
+  }
+  return [...summary].map(([path, recursive]) => ({ path, recursive }));
+}
+
+function namesOf(path: string): string[] {
+  return path
+    .split("/")
+    .filter((name) => name !== "")
+    .map((name) => decodeName(Buffer.from(name, "latin1")));
+}
