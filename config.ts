@@ -405,6 +405,9 @@ const keys = z.object({
   hotSpotShare: wholeNumber(5, "percent", 0, 100).describe(
     "Percent of a router's requests above which a path is hot: it is logged, and its reads are shared and spread; 0 for never.",
   ),
+  changeFeed: flag(false).describe(
+    "Whether GET /events follows what changes. Each write, append and removal then takes another small write to the file system.",
+  ),
   rollout: choice("rolling-deployment", "rolling-deployment", "hot-reload").describe(
     "How routers get a changed mount table: the monitor replaces their tasks, or the running tasks read it again.",
   ),

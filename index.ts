@@ -254,6 +254,7 @@ const router = new RouterService("router", {
     ROUTING_STRATEGY: config.routingStrategy,
     LOAD_FACTOR: config.loadFactor,
     HOT_SPOT_PERCENT: config.hotSpotShare,
+    CHANGE_FEED: config.changeFeed ? "on" : "off",
     RATE_LIMIT_PER_MINUTE: config.requestsPerMinutePerClient,
     NFS_DETECTION_TIMEOUT_SECONDS: config.detectionTimeoutSeconds,
     MOUNT_TABLE_REFRESH_SECONDS: refreshSeconds,

@@ -67,6 +67,7 @@ async function localWith(
     fileCountThreshold: threshold,
     monitorInterval: every * 1000,
     mountTargetCreationDelay: 5_000,
+    changeFeed: true,
     port,
     log: (line) => {
       logPipeline?.write(line);
@@ -98,6 +99,9 @@ Put a file, read it, list its directory:
   curl -T README.md ${url}/files/hello/README.md
   curl ${url}/files/hello/README.md
   curl ${url}/files/hello/
+
+Follow what changes, while you do the rest in another terminal:
+  curl -N ${url}/events
 
 See the mount targets and what went through them:
   curl ${url}/targets

@@ -106,6 +106,8 @@ export interface StackOptions {
   readonly bytesPerSecond?: number;
   /** The latency of each NFS request, in milliseconds; none when absent. */
   readonly operationDelayMs?: number;
+  /** Whether `/events` follows what changes. Default: false, which is faster. */
+  readonly changeFeed?: boolean;
   /** The token that clients must have; the API is open when absent. */
   readonly apiToken?: string;
   /** The port of the load balancer; 0 lets the operating system choose. */
@@ -253,6 +255,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
           location,
         ),
         ...(apiToken === undefined ? {} : { API_TOKEN_SECRET_ID }),
+        CHANGE_FEED: options.changeFeed ? "on" : "off",
         STATUS_PARAMETER_NAME,
         STATUS_PAGE_EXTENSION: CONSOLE_SCRIPT,
         ...(region === undefined ? {} : { REGION_PARAMETER_NAME, ...region.environment }),

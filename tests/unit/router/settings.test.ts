@@ -57,6 +57,13 @@ describe("the settings of the router", () => {
     });
   });
 
+  test("changes are recorded only where the feed is on", () => {
+    expect(readSettings(REQUIRED).changeFeedRetention).toBeUndefined();
+    expect(readSettings({ ...REQUIRED, CHANGE_FEED: "on" }).changeFeedRetention).toBe(900_000);
+    const short = { CHANGE_FEED: "on", CHANGE_FEED_RETENTION_SECONDS: "59" };
+    expect(() => readSettings({ ...REQUIRED, ...short })).toThrow("must be a number of seconds from 60 to 86400");
+  });
+
   test("may name a table, and times in fractions of a second", () => {
     const { table } = new MemoryNetwork(2);
     const document = serializeMountTable(table);
