@@ -108,12 +108,23 @@ async function openLarge(files: RoutedFiles, path: FilePath, name: string): Prom
   }
 }
 
-async function* continued(first: IteratorResult<Buffer>, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  try {
-    for (let next = first; !next.done; next = await rest.next()) yield next.value;
-  } finally {
-    await rest.return?.();
-  }
+/** Unlike a generator, this ends the iteration also where it was never begun: the file is open. */
+function continued(first: IteratorResult<Buffer>, rest: AsyncIterator<Buffer>): AsyncIterableIterator<Buffer> {
+  let begun = false;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next() {
+      if (begun) return rest.next();
+      begun = true;
+      return Promise.resolve(first);
+    },
+    async return() {
+      await rest.return?.();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -8,6 +8,8 @@ import { Omissions } from "./omissions.ts";
 /** Bytes that are ready to be taken, at most, besides one entry. */
 const READY = 256 * 1024;
 
+type Header = Parameters<Pack["entry"]>[0];
+
 /** Bit of a mode that says nothing to tar, but that there is a mode: tar-stream takes 0 for none. */
 const REGULAR = 0o100_000;
 
@@ -51,14 +53,24 @@ async function writeEntries(pack: Pack, entries: AsyncIterable<ArchiveEntry>, om
 async function writeFile(pack: Pack, { name, attributes, content }: Extract<ArchiveEntry, { kind: "file" }>) {
   const header = { name, type: "file", size: attributes.size, ...headerOf(attributes) } as const;
   if (Buffer.isBuffer(content)) return ended((done) => pack.entry(header, content, done));
+  const chunks = content[Symbol.asyncIterator]();
+  try {
+    await writeChunks(pack, header, chunks);
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+async function writeChunks(pack: Pack, header: Header, chunks: AsyncIterator<Buffer>): Promise<void> {
   let sink: ReturnType<Pack["entry"]> | undefined;
   const writing = ended((done) => {
     sink = pack.entry(header, done);
   });
+  // It is awaited at the end; until then its failure must not count as unhandled.
   writing.catch(() => {});
   try {
-    for await (const chunk of content) {
-      if (sink?.write(chunk) === false) await Promise.race([writing, drained(sink)]);
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
+      if (sink?.write(next.value) === false) await Promise.race([writing, drained(sink)]);
     }
     sink?.end(null);
   } catch (error) {

@@ -58,12 +58,22 @@ async function writeEntries(zip: ZipWriter, entries: AsyncIterable<ArchiveEntry>
     } else if (entry.kind === "directory") {
       await zip.write(Buffer.alloc(0), { name: `${name}/`, type: "directory", ...headerOf(attributes) });
     } else {
-      const content = Buffer.isBuffer(entry.content) ? entry.content : Readable.from(entry.content);
-      await zip.write(content, { name, type: "file", ...headerOf(attributes) });
+      await writeFile(zip, entry.content, { name, type: "file", ...headerOf(attributes) });
     }
   }
   const list = omissions.list();
   if (list !== undefined) await zip.write(list.content, { name: list.name });
+}
+
+async function writeFile(zip: ZipWriter, content: Buffer | AsyncIterable<Buffer>, header: Header): Promise<void> {
+  if (Buffer.isBuffer(content)) return zip.write(content, header);
+  const stream = Readable.from(content);
+  try {
+    await zip.write(stream, header);
+  } finally {
+    // Where the archive was ended, the library leaves it open.
+    stream.destroy();
+  }
 }
 
 function headerOf({ mode, modifiedAt }: FileAttributes) {

@@ -37,11 +37,16 @@ export function sendArchive(
   return reply
     .headers({
       "content-type": MEDIA_TYPES[format],
-      "content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(`${name.toWellFormed()}.${format}`)}`,
+      "content-disposition": `attachment; filename*=UTF-8''${encodeParameter(`${name.toWellFormed()}.${format}`)}`,
       "accept-ranges": "none",
       "cache-control": "no-store",
     })
     .send(format === "tar.gz" ? gzipped(bytes) : bytes);
+}
+
+/** RFC 8187 §3.2.1 allows fewer characters than a URL has. */
+function encodeParameter(text: string): string {
+  return encodeURIComponent(text).replace(/['()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** At the fastest level: others take the time of a processor that all requests share. */

@@ -8,7 +8,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../../../../local/machine/temporary-directory.ts";
 import { MemoryNetwork } from "../../../../support/memory-router.ts";
@@ -183,6 +183,37 @@ with zipfile.ZipFile("top.zip") as z:
     expect([unknown.status, await unknown.json()]).toMatchObject([400, { detail: expect.stringContaining("tar.gz") }]);
     const head = await get("d/?archive=tar", { method: "HEAD" });
     expect([head.status, head.headers.get("allow")]).toEqual([405, "GET"]);
+  });
+
+  test("has a name that a browser can keep it by", async () => {
+    write("it's (1)/a", "x");
+    const response = await get("it's%20(1)/?archive=tar");
+    expect(response.headers.get("content-disposition")).toBe("attachment; filename*=UTF-8''it%27s%20%281%29.tar");
+    await response.body?.cancel();
+  });
+
+  test.each(["tar", "tar.gz", "zip"])("%s closes the file that it has when its reader goes away", async (format) => {
+    write("d/large", randomBytes(32 * 2 ** 20));
+    let open = 0;
+    const openFile = server.router.openFile.bind(server.router);
+    server.router.openFile = async (path, range) => {
+      const { attributes, body } = await openFile(path, range);
+      const counted = (async function* () {
+        open += 1;
+        try {
+          yield* body;
+        } finally {
+          open -= 1;
+        }
+      })();
+      return { attributes, body: counted };
+    };
+    const response = await get(`d/?archive=${format}`);
+    const reader = response.body?.getReader();
+    await reader?.read();
+    expect(open).toBe(1);
+    await reader?.cancel();
+    await vi.waitFor(() => expect(open).toBe(0), 10_000);
   });
 
   test("is what a browser gets that asks for it", async () => {
