@@ -23,7 +23,8 @@ function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 export const connectionLimits = fp<ConnectionLimitsOptions>(
-  async ({ log, server }, { maxConnections, group }) => {
+  async (app, { maxConnections, group }) => {
+    const { log, server } = app;
     let warnedAt = Number.NEGATIVE_INFINITY;
     const refuse = (socket: Socket) => {
       socket.destroy();
@@ -37,15 +38,23 @@ export const connectionLimits = fp<ConnectionLimitsOptions>(
       else if (socket.destroyed) group.giveBackPlace("connection");
       else socket.once("close", () => group.giveBackPlace("connection"));
     };
+    /** Of connections that the other workers are being asked about. */
+    const admissions = new Map<Socket, Promise<void>>();
+    const admitLater = async (socket: Socket, taken: Promise<boolean>) => {
+      // While nobody can be asked, this worker is about to end.
+      admit(socket, await taken.catch(() => false));
+      admissions.delete(socket);
+    };
     server.on("connection", (socket: Socket) => {
       const taken = group.takePlace("connection", maxConnections);
       if (typeof taken === "boolean") admit(socket, taken);
-      // While nobody can be asked, this worker is about to end.
-      else
-        taken.then(
-          (isTaken) => admit(socket, isTaken),
-          () => {},
-        );
+      else admissions.set(socket, admitLater(socket, taken));
+    });
+    app.addHook("onRequest", ({ socket }, _reply, done) => {
+      const admission = admissions.get(socket);
+      if (admission === undefined) done();
+      // No request of a connection that is refused is processed.
+      else void admission.then(() => socket.destroyed || done());
     });
     server.on("request", (request, response) => {
       if (!hasBody(request)) return;
