@@ -22,6 +22,9 @@ export const REGION_PARAMETER_NAME = DEFAULT_REGION_PARAMETER_NAME;
 /** The secret with the API's token, where the local stack has one. */
 export const API_TOKEN_SECRET_ID = `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:api-token-AbCdEf`;
 
+/** The secret with the access keys of the S3 API. */
+export const S3_ACCESS_KEYS_SECRET_ID = `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:s3-access-keys-AbCdEf`;
+
 /** Where the monitor keeps what it remembers from one run to the next. */
 export const TREE_BUCKET = "file-monitor-trees";
 

@@ -9,7 +9,13 @@ import type { Environment } from "./control-plane/operation.ts";
 import { secretsManager } from "./control-plane/secrets-manager.ts";
 import { ssm } from "./control-plane/ssm.ts";
 import type { AwsState, Service, Subnet, TaskDefinition } from "./control-plane/state.ts";
-import { API_TOKEN_SECRET_ID, PARAMETER_NAME, REGION_PARAMETER_NAME, STATUS_PARAMETER_NAME } from "./environments.ts";
+import {
+  API_TOKEN_SECRET_ID,
+  PARAMETER_NAME,
+  REGION_PARAMETER_NAME,
+  S3_ACCESS_KEYS_SECRET_ID,
+  STATUS_PARAMETER_NAME,
+} from "./environments.ts";
 
 /** Adds a mount target in each subnet. They are available at once: their servers must be running. */
 export function addMountTargets(state: AwsState, subnets: readonly Subnet[], environment: Environment): AwsState {
@@ -55,9 +61,37 @@ export function putRole(state: AwsState, role: RegionRole, environment: Environm
 
 /** Adds the secret with the API's token. */
 export function addApiToken(state: AwsState, token: string, environment: Environment): AwsState {
-  const secret = { name: "api-token", arn: API_TOKEN_SECRET_ID, versions: [] };
-  const input = { SecretId: API_TOKEN_SECRET_ID, SecretString: token };
-  return secretsManager.PutSecretValue({ ...state, secrets: [...state.secrets, secret] }, input, environment).state;
+  return addSecret(state, { name: "api-token", arn: API_TOKEN_SECRET_ID }, token, environment);
+}
+
+/** An access key of the S3 API. */
+export interface S3AccessKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly readOnly?: boolean;
+  /** What `BUCKET/KEY` must begin with. */
+  readonly prefixes?: readonly string[];
+}
+
+/** Adds the secret with the access keys of the S3 API. */
+export function addS3AccessKeys(
+  state: AwsState,
+  accessKeys: readonly S3AccessKey[],
+  environment: Environment,
+): AwsState {
+  const secret = { name: "s3-access-keys", arn: S3_ACCESS_KEYS_SECRET_ID };
+  return addSecret(state, secret, JSON.stringify({ accessKeys }), environment);
+}
+
+function addSecret(
+  state: AwsState,
+  secret: { readonly name: string; readonly arn: string },
+  text: string,
+  environment: Environment,
+): AwsState {
+  const secrets = [...state.secrets, { ...secret, versions: [] }];
+  const input = { SecretId: secret.arn, SecretString: text };
+  return secretsManager.PutSecretValue({ ...state, secrets }, input, environment).state;
 }
 
 /** Adds the router's service, with its first deployment. */

@@ -13,6 +13,7 @@ import { loadPageAssets } from "./http/routes/pages/assets.ts";
 import { createLog, standardOutput } from "./log.ts";
 import { regionSources } from "./region/sources.ts";
 import { mountTableSources } from "./router/mount-table-sources.ts";
+import { accessKeySource } from "./s3/access-keys.ts";
 import type { ExitCode, World } from "./service.ts";
 import { onlyWorker } from "./workers/group.ts";
 import { workerPlan } from "./workers/plan.ts";
@@ -45,6 +46,7 @@ async function serve(own: Pick<World, "log" | "group" | "stop" | "onReload">): P
     environment: process.env,
     connect: connectNfs,
     tokenSource: secretSource,
+    accessKeySource,
     mountTableSources,
     regionSources,
     // A bundle of their own (build.ts), which is not loaded before someone wants to see them.

@@ -6,6 +6,7 @@ import { Meter } from "@efs-mount-autoscaling/metering";
 import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { ApiTokens, type TokenSource } from "./authentication/api-tokens.ts";
+import type { SecretSource } from "./authentication/followed-source.ts";
 import type { ServiceTasksOptions } from "./ecs/service-tasks.ts";
 import { taskIdOf } from "./ecs/task-id.ts";
 import { type ThisTask, thisTask } from "./ecs/this-task.ts";
@@ -23,6 +24,8 @@ import { loadMountTable, type MountTableSource } from "./router/mount-table-sour
 import { OrphanSweep } from "./router/orphan-sweep.ts";
 import { RoutedFiles } from "./router/routed-files.ts";
 import type { Connect } from "./router/target.ts";
+import { type AccessKey, AccessKeys } from "./s3/access-keys.ts";
+import type { S3Api, startS3Api } from "./s3/start.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { Changes } from "./status/changes.ts";
 import { monitorStatusSource } from "./status/monitor-source.ts";
@@ -40,6 +43,8 @@ export interface World {
   readonly connect: Connect;
   /** Where the API's tokens are. */
   readonly tokenSource: (secretId: string) => TokenSource;
+  /** Where the access keys of the S3 API are. */
+  readonly accessKeySource: (secretId: string) => SecretSource<readonly AccessKey[]>;
   /** Where the mount table can be, best first. */
   readonly mountTableSources: (settings: Settings) => readonly MountTableSource[];
   /** Where the role of the region is, in an SSM parameter of this name. */
@@ -94,23 +99,19 @@ interface Service {
 async function start(world: World): Promise<Service> {
   const settings = shareOf(readSettings(world.environment), world.group.size);
   world.log.level = settings.logLevel;
-  const starting = startTokens(world, settings);
+  const starting = startSecrets(world, settings);
   try {
     return await startService(world, settings, starting);
   } catch (error) {
     void starting.then(
-      (tokens) => tokens?.stop(),
+      (secrets) => secrets.stop(),
       () => {},
     );
     throw error;
   }
 }
 
-async function startService(
-  world: World,
-  settings: Settings,
-  starting: Promise<ApiTokens | undefined>,
-): Promise<Service> {
+async function startService(world: World, settings: Settings, starting: Promise<Secrets>): Promise<Service> {
   const { log, connect, mountTableSources, loadDocsAssets, loadPageAssets, onReload, group } = world;
   const sources = mountTableSources(settings);
   const { regionParameterName, roleLease: lease, readAfterTimeout } = settings;
@@ -118,7 +119,7 @@ async function startService(
     regionParameterName === undefined
       ? undefined
       : new Region({ sources: world.regionSources(regionParameterName, settings), lease, readAfterTimeout, log });
-  const [current, tls, task, tokens] = await Promise.all([
+  const [current, tls, task, secrets] = await Promise.all([
     loadMountTable(sources, log),
     settings.nfsTls && mountTargetTls(settings.nfsTls),
     thisTask(settings.taskMetadataUri, log),
@@ -160,6 +161,7 @@ async function startService(
   if (ownRegion !== undefined) metrics.watchRegion(ownRegion);
 
   let stopping = false;
+  let s3: S3Api | undefined;
   try {
     ownRegion?.watch();
     // Mount targets are not reachable for up to minutes after they were created. Meanwhile the router listens, and says
@@ -175,6 +177,7 @@ async function startService(
     const isStopping = () => stopping;
     const { region } = settings;
     const statusPage = { watch, extension: settings.statusPageExtension };
+    const { tokens, accessKeys } = secrets;
     const options = {
       files,
       metrics,
@@ -196,6 +199,7 @@ async function startService(
     const listenTextResolver = (address: string) =>
       `${group.size === 1 ? "Server listening" : "Worker listening"} at ${address}`;
     group.noteListening(await app.listen({ host, port, listenTextResolver }));
+    s3 = await startS3(settings, { files, metrics, group, region, ownRegion, log, accessLog, limits }, accessKeys);
     const refresh = new MountTableRefresh({
       sources,
       current,
@@ -212,6 +216,7 @@ async function startService(
       interval: settings.orphanSweepInterval,
       olderThan: settings.orphanAge,
       files,
+      also: s3?.sweep,
       mayWrite,
       log,
     });
@@ -223,8 +228,9 @@ async function startService(
       orphanSweep.stop();
       findings?.stop();
       feed?.stop();
-      tokens?.stop();
-      const cutOff = await closeServer(app, settings.shutdownTimeout);
+      secrets.stop();
+      const closing = [closeServer(app, settings.shutdownTimeout), s3?.close(settings.shutdownTimeout)];
+      const cutOff = (await Promise.all(closing)).reduce<number>((sum, count = 0) => sum + count, 0);
       if (cutOff > 0)
         log.warn(`${cutOff} requests were still in flight after SHUTDOWN_TIMEOUT_SECONDS, and were cut off`);
       watch.stop();
@@ -264,6 +270,53 @@ function followMonitor(
   if (monitorStatusParameter === undefined) return undefined;
   const readMonitor = monitorStatusSource(monitorStatusParameter);
   return new MonitorFindings({ ...options, readMonitor, interval: MONITOR_POLL_INTERVAL });
+}
+
+/** Who may use the APIs. */
+interface Secrets {
+  readonly tokens: ApiTokens | undefined;
+  readonly accessKeys: AccessKeys | undefined;
+  readonly stop: () => void;
+}
+
+async function startSecrets(world: World, settings: Settings): Promise<Secrets> {
+  const starting = [startTokens(world, settings), startAccessKeys(world, settings)] as const;
+  const stop = () => {
+    for (const each of starting) {
+      void each.then(
+        (started) => started?.stop(),
+        () => {},
+      );
+    }
+  };
+  try {
+    const [tokens, accessKeys] = await Promise.all(starting);
+    return { tokens, accessKeys, stop };
+  } catch (error) {
+    stop();
+    throw error;
+  }
+}
+
+/** The keys of the S3 API, where it is on. */
+async function startAccessKeys(
+  world: World,
+  { s3, apiTokenRefreshInterval }: Settings,
+): Promise<AccessKeys | undefined> {
+  if (s3 === undefined) return undefined;
+  const source = world.accessKeySource(s3.accessKeysSecretId);
+  return AccessKeys.start(source, { refreshInterval: apiTokenRefreshInterval, log: world.log });
+}
+
+/** Loads the S3 API where it is on: few routers have it. */
+async function startS3(
+  { s3, host, orphanAge: recordAge }: Settings,
+  shared: Omit<Parameters<typeof startS3Api>[0], "settings" | "host" | "recordAge" | "accessKeys">,
+  accessKeys: AccessKeys | undefined,
+): Promise<S3Api | undefined> {
+  if (s3 === undefined || accessKeys === undefined) return undefined;
+  const { startS3Api } = await import("./s3/start.ts");
+  return startS3Api({ ...shared, settings: s3, host, recordAge, accessKeys });
 }
 
 async function startTokens(world: World, settings: Settings): Promise<ApiTokens | undefined> {

@@ -68,12 +68,23 @@ export interface Settings {
   /** The secret with the token that clients must have. Everyone may use the API where undefined. */
   readonly apiTokenSecretId: string | undefined;
   readonly apiTokenRefreshInterval: number;
+  /** The S3 API; undefined where it is off. */
+  readonly s3: S3Settings | undefined;
   /** The SSM parameter with the role of this region. There is one region where undefined. */
   readonly regionParameterName: string | undefined;
   /** For which a router may write without confirming that its region is the primary. */
   readonly roleLease: number;
   /** For a read to wait until the replica has a write. */
   readonly readAfterTimeout: number;
+}
+
+export interface S3Settings {
+  /** 0 lets the operating system choose. */
+  readonly port: number;
+  /** The secret with the access keys that clients must have. */
+  readonly accessKeysSecretId: string;
+  /** Multipart uploads that had no part for so long are removed. */
+  readonly uploadAge: number;
 }
 
 const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
@@ -145,6 +156,8 @@ export const MAX_WORKERS = 16;
 
 const ON_OFF = oneOf(["on", "off"]);
 
+const SECRET_ID = text(/^[\w/+=.@:-]{1,2048}$/, "the ARN or the name of a secret");
+
 const PARAMETER_NAME = text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)");
 
 const variables = z.object({
@@ -198,8 +211,12 @@ const variables = z.object({
   TRUSTED_PROXIES: z.string().transform(toAddressRanges).default([]),
   MAX_MEMORY_BYTES: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(0),
   MAX_EVENT_LOOP_DELAY_SECONDS: seconds(60).default(1_000),
-  API_TOKEN_SECRET_ID: text(/^[\w/+=.@:-]{1,2048}$/, "the ARN or the name of a secret").optional(),
+  API_TOKEN_SECRET_ID: SECRET_ID.optional(),
   API_TOKEN_REFRESH_SECONDS: seconds(3600).default(60_000),
+  S3_API: ON_OFF.default("off"),
+  S3_PORT: wholeNumber(0, 65_535).default(8001),
+  S3_ACCESS_KEYS_SECRET_ID: SECRET_ID.optional(),
+  S3_UPLOAD_AGE_SECONDS: seconds(31_536_000).default(604_800_000),
 });
 
 /** The variables that the router reads: the stack sets them by these names. */
@@ -214,6 +231,9 @@ export const environmentSchema = variables.superRefine((environment, context) =>
     if (EFS_ACCESS_POINT_ID !== undefined) demand("NFS_TLS", "on for EFS_ACCESS_POINT_ID");
   } else if (AWS_REGION === undefined && (iam || NFS_TLS_SERVER_NAME === undefined)) {
     demand("AWS_REGION", "the file system's region");
+  }
+  if (environment.S3_API === "on" && environment.S3_ACCESS_KEYS_SECRET_ID === undefined) {
+    demand("S3_ACCESS_KEYS_SECRET_ID", "set for S3_API");
   }
 });
 
@@ -235,6 +255,12 @@ function toAddressRanges(text: string, context: z.RefinementCtx): string[] {
 }
 
 type Environment = z.infer<typeof environmentSchema>;
+
+function toS3Settings(environment: Environment): S3Settings | undefined {
+  const { S3_API, S3_PORT: port, S3_ACCESS_KEYS_SECRET_ID: accessKeysSecretId } = environment;
+  if (S3_API === "off" || accessKeysSecretId === undefined) return undefined;
+  return { port, accessKeysSecretId, uploadAge: environment.S3_UPLOAD_AGE_SECONDS };
+}
 
 function toTlsSettings(environment: Environment): MountTargetTlsSettings | undefined {
   if (environment.NFS_TLS === "off") return undefined;
@@ -298,6 +324,7 @@ function toSettings(environment: Environment): Settings {
     },
     apiTokenSecretId: environment.API_TOKEN_SECRET_ID,
     apiTokenRefreshInterval: environment.API_TOKEN_REFRESH_SECONDS,
+    s3: toS3Settings(environment),
     regionParameterName: environment.REGION_PARAMETER_NAME,
     roleLease: environment.ROLE_LEASE_SECONDS,
     readAfterTimeout: environment.READ_AFTER_TIMEOUT_SECONDS,

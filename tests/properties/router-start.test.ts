@@ -28,6 +28,7 @@ async function runOnce(network: MemoryNetwork) {
     log,
     connect: network.connect,
     tokenSource: (name) => ({ name, load: async () => [] }),
+    accessKeySource: (name) => ({ name, load: async () => [] }),
     mountTableSources: () => [fixedSource("the test", network.table)],
     regionSources,
     loadDocsAssets: async () => ({ css: "", script: "" }),

@@ -241,7 +241,7 @@ class MemoryClient implements NfsClient {
         chunks.push(chunk);
       }
     }
-    if (options.resolvable) return this.#writeStaged(path, Buffer.concat(chunks), options);
+    if (options.resolvable || options.beforePublishing) return this.#writeStaged(path, Buffer.concat(chunks), options);
     const write = ({ files }: MemoryServer) => files.write(path, Buffer.concat(chunks), options);
     return this.#perform("writeFile", path, options, write, "visible");
   }
@@ -250,8 +250,10 @@ class MemoryClient implements NfsClient {
   async #writeStaged(path: string, data: Buffer, options: WriteOptions) {
     const { files } = this.#server;
     const stagedPath = `${dirname(path)}/${TEMPORARY_PREFIX}${randomUUID()}`;
-    const { fileId } = await this.#perform("stage", path, options, () => files.write(stagedPath, data));
+    const staged = await this.#perform("stage", path, options, () => files.write(stagedPath, data));
+    const { fileId } = staged;
     try {
+      await options.beforePublishing?.(staged);
       return await this.#perform("writeFile", path, options, () => files.publish(stagedPath, path, options), "visible");
     } catch (error) {
       if (error instanceof OutcomeUnknownError) {

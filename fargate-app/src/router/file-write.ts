@@ -32,7 +32,7 @@ export interface FileWriteOptions {
   readonly path: string;
   readonly data: Uint8Array | AsyncIterable<Uint8Array>;
   readonly when: WriteCondition;
-  readonly sharing?: Pick<OperationOptions, "together">;
+  readonly sharing?: Pick<WriteOptions, "together" | "beforePublishing">;
   /** Called when so many bytes were written at a target. */
   readonly onWritten: (target: Target, bytes: number) => void;
 }

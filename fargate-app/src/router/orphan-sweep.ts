@@ -18,6 +18,8 @@ export interface OrphanSweepOptions {
   readonly files: Pick<RoutedFiles, "openFile" | "writeFile" | "removeOrphans">;
   /** Whether the file system may be written to now: no replica is swept. Absent: always. */
   readonly mayWrite?: () => boolean;
+  /** What is to be swept besides, by the same router; the signal ends it. */
+  readonly also?: ((signal: AbortSignal) => Promise<void>) | undefined;
   readonly log: Logger;
 }
 
@@ -27,8 +29,11 @@ export const CLAIM = ownFilePath("orphan-sweep");
 /** What one sweep may do at most; the next one does more. */
 const LIMITS = { maximum: 10_000, duration: 3_600_000 };
 
+/** Milliseconds for what is swept besides. */
+const ALSO_DURATION = 1_800_000;
+
 /** Milliseconds after which a router that said it sweeps, and not that it has, is taken for crashed. */
-const LEASE = LIMITS.duration + 600_000;
+const LEASE = LIMITS.duration + ALSO_DURATION + 600_000;
 
 /** What a claim says, in the file's content. */
 const SWEEPING = "sweeping";
@@ -66,6 +71,10 @@ export class OrphanSweep {
     this.#interrupted.abort(new Error("This region may not write any more"));
   }
 
+  get #signal(): AbortSignal {
+    return AbortSignal.any([this.#stopped.signal, this.#interrupted.signal]);
+  }
+
   #schedule(delay: number): void {
     this.#timer = setTimeout(async () => {
       await this.#sweepIfDue();
@@ -83,6 +92,7 @@ export class OrphanSweep {
       const own = await this.#claim(SWEEPING, before ?? "absent");
       if (own === undefined) return;
       await this.#sweep();
+      await this.#options.also?.(AbortSignal.any([this.#signal, AbortSignal.timeout(ALSO_DURATION)]));
       await this.#claim(SWEPT, own);
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
@@ -108,7 +118,7 @@ export class OrphanSweep {
 
   async #sweep(): Promise<void> {
     const { olderThan, files, log } = this.#options;
-    const signal = AbortSignal.any([this.#stopped.signal, this.#interrupted.signal]);
+    const signal = this.#signal;
     const report = await files.removeOrphans({ ...LIMITS, olderThan, signal });
     const { examined, removed, complete } = report;
     const passedOver = report.passedOver.count;

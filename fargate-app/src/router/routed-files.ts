@@ -22,6 +22,7 @@ import {
   type ReadOptions,
   TEMPORARY_PREFIX,
   type Unchanged,
+  type WriteOptions,
 } from "nfs-client";
 import { type Change, changeOf, deletionOf } from "../feed/change.ts";
 import type { ChangeRecorder } from "../feed/change-log.ts";
@@ -264,16 +265,17 @@ export class RoutedFiles {
    * Replaces a file atomically; durable on return.
    *
    * @param data A stream is read once, so it is tried at another target only as long as nothing of it was read.
+   * @param how `beforePublishing` ({@link WriteOptions.beforePublishing}) is called once for each target that the file is written at.
    * @throws {PreconditionError} when the file is not as `when` says.
    */
   async writeFile(
     path: FilePath,
     data: Uint8Array | AsyncIterable<Uint8Array>,
     when?: WriteCondition,
-    sharing: Sharing = {},
+    how: Sharing & Pick<WriteOptions, "beforePublishing"> = {},
   ): Promise<Written> {
     const note = (target: Target, bytes: number) => this.#noteWritten(path, target, bytes);
-    const write = new FileWrite({ path: this.#absolute(path), data, when, sharing, onWritten: note });
+    const write = new FileWrite({ path: this.#absolute(path), data, when, sharing: how, onWritten: note });
     const attempt = () =>
       this.#attempt(
         "write",

@@ -46,6 +46,7 @@ export {
   type TreeReader,
 } from "./tree-reader.ts";
 export type {
+  BeforePublishing,
   Changed,
   DirectoryEntry,
   DirectoryOptions,

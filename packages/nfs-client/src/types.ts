@@ -96,8 +96,15 @@ export interface WriteOptions extends OperationOptions {
    * small file then takes one more round trip. Default false.
    */
   readonly resolvable?: boolean;
+  /**
+   * Called when the file is complete, before it gets its name, with its attributes; `change` is still to change. What it
+   * does is done by the time that others see the file. When it fails, the write does, and changes nothing. A small file
+   * then takes one more round trip.
+   */
+  readonly beforePublishing?: BeforePublishing | undefined;
 }
 
+export type BeforePublishing = (file: FileAttributes) => Promise<void>;
 /**
  * The result of a change to a name. `directoryChange` is the change attribute of its directory: once the name had been
  * given or removed, or before the file of that name was appended to. So it tells which of two changes to a name was later, where the server

@@ -49,6 +49,7 @@ test.each([
       };
       return { name, load };
     },
+    accessKeySource: (name) => ({ name, load: async () => [] }),
     mountTableSources: () => sources,
     regionSources,
     loadDocsAssets: async () => ({ css: "", script: "" }),
@@ -72,6 +73,7 @@ test("a router that is told to stop answers what comes over open connections, an
     log,
     connect: network.connect,
     tokenSource: (name) => ({ name, load: async () => [] }),
+    accessKeySource: (name) => ({ name, load: async () => [] }),
     mountTableSources: () => [table],
     regionSources,
     loadDocsAssets: async () => ({ css: "", script: "" }),
@@ -124,6 +126,7 @@ describe("a router whose mount targets cannot be reached yet", () => {
       log,
       connect: network.connect,
       tokenSource: (name) => ({ name, load: async () => [] }),
+      accessKeySource: (name) => ({ name, load: async () => [] }),
       mountTableSources: () => [table],
       regionSources,
       loadDocsAssets: async () => ({ css: "", script: "" }),

@@ -1,6 +1,7 @@
 /** Refuses requests for files while the process is short of memory or its event loop is late. */
 import { getHeapStatistics } from "node:v8";
 import underPressure from "@fastify/under-pressure";
+import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import type { HttpLimits } from "../limits.ts";
 import { BATCH_URL } from "../routes/batch.ts";
@@ -24,8 +25,13 @@ const REASONS: Readonly<Record<string, string>> = {
   rssBytes: "it uses nearly all of its memory",
 };
 
-export const loadShedding = fp<Pick<HttpLimits, "maxMemory" | "maxEventLoopDelay">>(
-  async (app, { maxMemory, maxEventLoopDelay }) => {
+interface LoadSheddingOptions extends Pick<HttpLimits, "maxMemory" | "maxEventLoopDelay"> {
+  /** Default: those of the file API. Operators must be able to look at a busy router. */
+  readonly isForFiles?: (request: FastifyRequest) => boolean;
+}
+
+export const loadShedding = fp<LoadSheddingOptions>(
+  async (app, { maxMemory, maxEventLoopDelay, isForFiles = isForFileApi }) => {
     await app.register(underPressure, {
       // In an interval with fewer than two turns of the event loop, its delay cannot be measured, and counts as
       // infinite. In one that is twice as long as the limit, there are so few only where the limit is passed indeed.
@@ -33,13 +39,15 @@ export const loadShedding = fp<Pick<HttpLimits, "maxMemory" | "maxEventLoopDelay
       maxEventLoopDelay,
       maxRssBytes: maxMemory,
       maxHeapUsedBytes: HEAP_SHARE * getHeapStatistics().heap_size_limit,
-      pressureHandler: async ({ routeOptions }, _reply, type) => {
-        // Operators must be able to look at a busy router.
-        const isForFiles = FILE_ROUTES.has(routeOptions.url);
-        if (!isForFiles || app.inFlight.count <= ALWAYS_SERVED) return;
+      pressureHandler: async (request, _reply, type) => {
+        if (!isForFiles(request) || app.inFlight.count <= ALWAYS_SERVED) return;
         throw new ProblemError(503, `The router has too much to do: ${REASONS[type] ?? type}`);
       },
     });
   },
   { name: "load-shedding", fastify: "5.x", dependencies: ["in-flight-responses", "problems"] },
 );
+
+function isForFileApi({ routeOptions }: FastifyRequest): boolean {
+  return FILE_ROUTES.has(routeOptions.url);
+}

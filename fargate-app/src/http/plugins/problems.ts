@@ -20,11 +20,7 @@ const FILE_HEADERS = ["content-length", "content-type", "last-modified"] as cons
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = problemOf(error);
-  const line = { err: error, method: request.method, url: request.originalUrl, status: problem.status };
-  if (request.raw.destroyed && !request.raw.complete) request.log.info(line, "The client went away");
-  else if (problem.status === 503 || problem.status === 504) request.log.warn(line, messageOf(error));
-  else if (problem.status >= 500) request.log.error(line, messageOf(error));
-
+  logFailure(error, problem.status, request);
   for (const name of FILE_HEADERS) reply.removeHeader(name);
   if (error instanceof ProblemError) reply.headers(error.headers);
   const seconds = retryAfter(problem, error);
@@ -33,6 +29,15 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (problem.status === 413 || problem.status === 408) reply.header("connection", "close");
   const body = JSON.stringify({ ...problem, requestId: request.id });
   reply.code(problem.status).type(PROBLEM_TYPE).send(Buffer.from(body));
+}
+
+/** Logs what is not the client's fault, and clients that went away. */
+export function logFailure(error: unknown, status: number, request: FastifyRequest): void {
+  const line = { err: error, method: request.method, url: request.originalUrl, status };
+  if (request.raw.destroyed && !request.raw.complete) request.log.info(line, "The client went away");
+  else if (status === 501) request.log.info(line, messageOf(error));
+  else if (status === 503 || status === 504) request.log.warn(line, messageOf(error));
+  else if (status >= 500) request.log.error(line, messageOf(error));
 }
 
 function refuse({ method, originalUrl: url }: FastifyRequest): void {

@@ -157,6 +157,18 @@ export async function removeTemporary(context: FileContext, { target, temporaryN
   }
 }
 
+/** The attributes of the file, which is closed if it is not. */
+export async function closeStaged(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
+  if (file.closed !== undefined) return file.closed;
+  const own = getAttributes();
+  const closing = close(file.stateid);
+  const reply = await context.channel.run([putFileHandle(file.handle), own, closing], run);
+  const isClosed = reply.reached(closing) || (reply.failure?.operation === closing && reply.failedWith(...OPEN_LOST));
+  if (!isClosed) reply.orThrow(file.path);
+  file.closed = reply.of(own);
+  return file.closed;
+}
+
 /** @throws {PreconditionError} when the condition does not hold; the staged file is still there then. */
 export async function publish(
   context: FileContext,

@@ -20,6 +20,7 @@ import { type EntryPath, parseEntryPath, sharing, walkTo } from "./paths.ts";
 import {
   attributesAtName,
   type ChangedFile,
+  closeStaged,
   discard,
   newTemporaryName,
   publish,
@@ -70,7 +71,7 @@ async function writeFrom(
       options.createParents === false ? operation() : makingParents(context, file.directory, run, operation);
     if (source.complete && options.when === undefined && context.channel.capabilities.currentStateid) {
       const shared = { ...run, ...sharing(options, file.directory, { dataSent: source.length }) };
-      const written = await inDirectory(() => writeAtOnce(context, file, source, options.resolvable ?? false, shared));
+      const written = await inDirectory(() => writeAtOnce(context, file, source, options, shared));
       if (written !== undefined) return written;
     }
     return await context.openOwners.with(run.deadline, async (ownerName, busy) => {
@@ -94,21 +95,22 @@ const STAGING_OWNER = "staging";
 
 /**
  * Creates, writes, closes and renames: in one COMPOUND where the server takes so many operations, and has VERIFY. Else
- * the name is given in a second one, when it is known that all was written; so it is for a write that must be resolvable,
- * because a COMPOUND that begins with OPEN cannot be stopped by removing the file. Returns `undefined` when the file must be
- * staged instead: the server wrote only a part of it, or does not support the current stateid, which is remembered.
+ * the name is given in a second one, when it is known that all was written. So it is where something is to be done
+ * before, and for a write that must be resolvable, because a COMPOUND that begins with OPEN cannot be stopped by removing
+ * the file. Returns `undefined` when the file must be staged instead: the server wrote only a part of it, or does not
+ * support the current stateid, which is remembered.
  */
 async function writeAtOnce(
   context: FileContext,
   file: EntryPath,
   { parts, length }: Pick<Beginning, "parts" | "length">,
-  resolvable: boolean,
+  { resolvable = false, beforePublishing }: WriteOptions,
   run: RunOptions,
 ): Promise<ChangedFile | undefined> {
   const { channel } = context;
   const { verify, maximumOperations } = channel.capabilities;
   const othersInOne = 10;
-  const inOne = !resolvable && verify && othersInOne < maximumOperations;
+  const inOne = !resolvable && beforePublishing === undefined && verify && othersInOne < maximumOperations;
   const backoff = new Backoff();
   const owner = await stateOwner(context, STAGING_OWNER, run);
   for (;;) {
@@ -135,8 +137,11 @@ async function writeAtOnce(
     if (!reply.reached(closing)) await closeOpened(context, walk, temporaryName, reply, open);
     if (!inOne && reply.succeeded && reply.of(writing).count === length) {
       const closed = reply.of(own);
-      const naming = renameInPlace(context, { ...temporary, fileId: closed.fileId, closed }, walk, run);
-      return await orCleanUp(naming, resolvable, () => removeTemporary(context, temporary));
+      const naming = async () => {
+        await beforePublishing?.(closed);
+        return renameInPlace(context, { ...temporary, fileId: closed.fileId, closed }, walk, run);
+      };
+      return await orCleanUp(naming(), resolvable, () => removeTemporary(context, temporary));
     }
     await removeTemporary(context, temporary);
     const isPart = reply.reached(writing) && reply.of(writing).count < length;
@@ -163,6 +168,7 @@ async function writeStaged(
     const { parts, length, complete } = source;
     const isWritten = complete && (await writeAndClose(context, file, { offset: 0, length, parts }, run()));
     if (!isWritten) await writeAhead(context, file, source, memory, options);
+    await options.beforePublishing?.(await closeStaged(context, file, run()));
     return publish(context, file, options.when, run());
   };
   return orCleanUp(writing(), options.resolvable ?? false, () => {

@@ -9,10 +9,10 @@ import { atMinimumRate } from "./upload-rate.ts";
 /** Bytes of a body that is kept in memory, so that it can be written again at another mount target. */
 const MAX_BUFFERED_BYTES = 2 ** 20;
 
-type BodyLimits = Pick<HttpLimits, "maxBodyBytes" | "minUploadRate">;
+export type BodyLimits = Pick<HttpLimits, "maxBodyBytes" | "minUploadRate">;
 
 /** Milliseconds to wait for memory. */
-const MEMORY_TIMEOUT = 10_000;
+export const MEMORY_TIMEOUT = 10_000;
 
 /**
  * Whether it pays to ask the file system, before the body is taken, for what refuses the request: the body may be large,
@@ -38,7 +38,16 @@ export async function withBody<Result>(
   use: (body: Buffer | AsyncIterable<Buffer>) => Promise<Result>,
 ): Promise<Result> {
   const length = declaredLength(response.req, limits.maxBodyBytes);
-  const body = checked(response, limits);
+  return inMemoryIfSmall(checked(response, limits), length, memory, use);
+}
+
+/** Uses bytes: in memory when they are known to be few, and there is memory; else as a stream. */
+export async function inMemoryIfSmall<Result>(
+  body: AsyncIterable<Buffer>,
+  length: number | undefined,
+  memory: MemoryBudget,
+  use: (body: Buffer | AsyncIterable<Buffer>) => Promise<Result>,
+): Promise<Result> {
   if (length === undefined || length > MAX_BUFFERED_BYTES || !memory.tryReserveSpare(length)) return use(body);
   try {
     return await use(await collect(body));
@@ -73,7 +82,8 @@ export async function withWholeBody<Result>(
   return holding(allowance, length, deadline, () => holding(shared, length, deadline, collectAndUse));
 }
 
-async function holding<Result>(
+/** Waits for memory, and holds it meanwhile. @throws {ProblemError} 503 when there is none in time. */
+export async function holding<Result>(
   memory: MemoryBudget,
   length: number,
   deadline: Deadline,
@@ -89,7 +99,7 @@ async function holding<Result>(
   }
 }
 
-async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {
+export async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of body) chunks.push(chunk);
   const [only] = chunks;
@@ -99,11 +109,15 @@ async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {
 /** The body, which fails as soon as it is over a limit, or at its end where it is not what its sender says. */
 function checked(response: ServerResponse, limits: BodyLimits): AsyncIterable<Buffer> {
   const digests = digestsOf(response.req.headers);
-  const body = within(limits, response);
+  const body = receive(response, limits);
   return digests.length === 0 ? body : withDigests(body, digests);
 }
 
-async function* within({ maxBodyBytes, minUploadRate }: BodyLimits, response: ServerResponse): AsyncGenerator<Buffer> {
+/** The body as it comes, which fails as soon as it is over a limit. */
+export async function* receive(
+  response: ServerResponse,
+  { maxBodyBytes, minUploadRate }: BodyLimits,
+): AsyncGenerator<Buffer> {
   const { req: request } = response;
   if (awaitsContinue(request)) response.writeContinue();
   let received = 0;

@@ -1,0 +1,14 @@
+/** What the routes need besides the request. */
+import type { HttpLimits } from "../http/limits.ts";
+import type { Objects } from "./objects/objects.ts";
+import type { Uploads } from "./uploads/uploads.ts";
+
+export interface S3Context {
+  readonly objects: Objects;
+  readonly uploads: Uploads;
+  readonly limits: HttpLimits;
+  /** The AWS region that buckets say they are in. */
+  readonly region: string | undefined;
+  /** Does what changes the file system, where this region may. */
+  readonly change: <Result>(change: () => Promise<Result>) => Promise<Result>;
+}

@@ -1,0 +1,268 @@
+/** Objects as files: what S3 does to an object, done to a file and its record. */
+import { createHash } from "node:crypto";
+import { etagOf, type FileAttributes, isStatus, type Unchanged } from "nfs-client";
+import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
+import type { WriteCondition } from "../../router/file-write.ts";
+import type { ReadRange, RoutedFiles } from "../../router/routed-files.ts";
+import type { FilePath } from "../../routing/path.ts";
+import { isKeyConflict, S3Error } from "../errors.ts";
+import { bucketPath, directoriesAbove, type ObjectPlace } from "../keys.ts";
+import type { ObjectCondition } from "./conditions.ts";
+import type { Description, Records } from "./records.ts";
+import { etagOfObject, type StoredObject } from "./stored-object.ts";
+
+/** Bytes of an object, or a part of them, as they are read. */
+export interface OpenedObject extends StoredObject {
+  readonly body: AsyncIterable<Buffer>;
+}
+
+export type ObjectData = Buffer | AsyncIterable<Buffer>;
+
+/** What an object of no bytes has for an ETag. */
+export const EMPTY_MD5 = createHash("md5").digest("hex");
+
+const ABSENT = ["NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE"] as const;
+
+export class Objects {
+  readonly files: RoutedFiles;
+  readonly records: Records;
+
+  constructor(files: RoutedFiles, records: Records) {
+    this.files = files;
+    this.records = records;
+  }
+
+  /** @throws {S3Error} NoSuchBucket, NoSuchKey */
+  async head(place: ObjectPlace): Promise<StoredObject> {
+    const attributes = await this.#find(place);
+    if (attributes === undefined) throw await this.missing(place.bucket);
+    const description = await this.records.of(place.path, attributes);
+    if (place.kind === "directory" && description === undefined && !(await this.#isEmpty(place.path))) {
+      throw new S3Error("NoSuchKey");
+    }
+    return { place, attributes, description };
+  }
+
+  /** As {@link head}; undefined where there is none. */
+  async find(place: ObjectPlace): Promise<StoredObject | undefined> {
+    try {
+      return await this.head(place);
+    } catch (error) {
+      if (error instanceof S3Error && error.code === "NoSuchKey") return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws {S3Error} NoSuchBucket, NoSuchKey */
+  async open(place: ObjectPlace, range: ReadRange): Promise<OpenedObject> {
+    if (place.kind === "directory") return { ...(await this.head(place)), body: nothing() };
+    try {
+      const { attributes, body } = await this.files.openFile(place.path, range);
+      return { place, attributes, body, description: await this.records.of(place.path, attributes) };
+    } catch (error) {
+      // What a server says of a directory that is read differs from one to the other; its type does not.
+      if (isStatus(error, ...ABSENT) || (await this.#isOther(place))) throw await this.missing(place.bucket);
+      throw error;
+    }
+  }
+
+  /**
+   * Writes an object: others see it whole with its description, or not at all.
+   *
+   * @param describe Called when all of the data was read.
+   * @throws {S3Error} NoSuchBucket, NoSuchKey, PreconditionFailed, KeyConflict
+   */
+  async put(
+    place: ObjectPlace,
+    data: ObjectData,
+    describe: () => Description,
+    condition?: ObjectCondition,
+  ): Promise<StoredObject> {
+    const [existing] = await Promise.all([this.#statOrAbsent(place.path), this.requireBucket(place.bucket)]);
+    const when = await this.#writeCondition(place, existing, condition);
+    if (place.kind === "directory") return this.#putDirectory(place, describe());
+    if (existing?.type === "directory") throw new S3Error("KeyConflict");
+    const written = await this.write(place.path, data, describe, when);
+    if (existing !== undefined && existing.fileId !== written.attributes.fileId) await this.records.remove(existing);
+    return { place, ...written };
+  }
+
+  /** Writes a file with its record. */
+  async write(
+    path: FilePath,
+    data: ObjectData,
+    describe: () => Description,
+    when?: WriteCondition,
+  ): Promise<Pick<StoredObject, "attributes" | "description">> {
+    let description: Description | undefined;
+    const beforePublishing = async (file: FileAttributes) => {
+      description = describe();
+      await this.records.write(path, file, description);
+    };
+    const { attributes } = await this.files.writeFile(path, data, when, { beforePublishing });
+    return { attributes, description };
+  }
+
+  /**
+   * Copies the bytes. NFSv4.1 has no copy on the server's side (NFSv4.2 has, RFC 7862 §15.2), so they pass through here.
+   *
+   * @param describe Called with the MD5 of the bytes, in hexadecimal digits.
+   */
+  async copy(
+    source: OpenedObject,
+    target: ObjectPlace,
+    describe: (md5: string) => Description,
+    condition?: ObjectCondition,
+  ): Promise<StoredObject> {
+    const hash = createHash("md5");
+    let md5: string | undefined;
+    const describeOnce = () => {
+      md5 ??= hash.digest("hex");
+      return describe(md5);
+    };
+    const hashed = hashing(source.body, hash);
+    const size = source.attributes.type === "directory" ? 0 : source.attributes.size;
+    return inMemoryIfSmall(hashed, size, this.files.memory, (data) => this.put(target, data, describeOnce, condition));
+  }
+
+  /** Replaces what is known of an object, but not its bytes. */
+  async redescribe(object: StoredObject, description: Description): Promise<StoredObject> {
+    const kept = { ...description, etag: etagOfObject(object) };
+    await this.records.write(object.place.path, object.attributes, kept);
+    return { ...object, description: kept };
+  }
+
+  /**
+   * Removes an object, and the directories that are empty without it. One that is not there counts as removed.
+   *
+   * @throws {S3Error} NoSuchBucket, PreconditionFailed
+   */
+  async delete(place: ObjectPlace, condition?: { readonly etag: string }): Promise<void> {
+    const attributes = await this.#find(place);
+    if (attributes === undefined) {
+      await this.requireBucket(place.bucket);
+      if (condition !== undefined) throw new S3Error("NoSuchKey");
+      return;
+    }
+    const when = await this.#unchanged({ place, attributes }, condition);
+    if (place.kind === "directory") await this.records.remove(attributes);
+    const isGone = await this.#remove(place, when);
+    await Promise.all([
+      isGone && place.kind === "file" ? this.records.remove(attributes) : undefined,
+      isGone ? this.#removeEmptyDirectories(place) : undefined,
+    ]);
+  }
+
+  /** @throws {S3Error} InvalidBucketName, NoSuchBucket */
+  async requireBucket(bucket: string): Promise<FileAttributes> {
+    const attributes = await this.#statOrAbsent(bucketPath(bucket));
+    if (attributes?.type !== "directory") throw new S3Error("NoSuchBucket");
+    return attributes;
+  }
+
+  /** What to say of an object that is not there. */
+  async missing(bucket: string): Promise<S3Error> {
+    await this.requireBucket(bucket);
+    return new S3Error("NoSuchKey");
+  }
+
+  async #putDirectory(place: ObjectPlace, description: Description): Promise<StoredObject> {
+    await this.files.makeDirectory(place.path);
+    const attributes = await this.files.stat(place.path);
+    if (attributes.type !== "directory") throw new S3Error("KeyConflict");
+    await this.records.write(place.path, attributes, description);
+    return { place, attributes, description };
+  }
+
+  async #writeCondition(
+    place: ObjectPlace,
+    existing: FileAttributes | undefined,
+    condition: ObjectCondition | undefined,
+  ): Promise<WriteCondition> {
+    if (condition === undefined) return undefined;
+    if (condition === "absent") {
+      if (existing !== undefined && existing.type !== "directory") throw new S3Error("PreconditionFailed");
+      return "absent";
+    }
+    if (existing?.type !== "file") throw new S3Error("NoSuchKey");
+    return this.#unchanged({ place, attributes: existing }, condition);
+  }
+
+  /** That the file is still the one that has the ETag. */
+  async #unchanged(
+    { place, attributes }: Pick<StoredObject, "place" | "attributes">,
+    condition: { readonly etag: string } | undefined,
+  ): Promise<Unchanged | undefined> {
+    if (condition === undefined) return undefined;
+    if (condition.etag !== "*") {
+      const description = await this.records.of(place.path, attributes);
+      if (etagOfObject({ attributes, description }) !== condition.etag) throw new S3Error("PreconditionFailed");
+    }
+    return { etag: etagOf(attributes) };
+  }
+
+  /** Whether it is gone: a directory may have entries. */
+  async #remove({ path, kind }: ObjectPlace, when: Unchanged | undefined): Promise<boolean> {
+    try {
+      await this.files.deleteFile(path, kind === "file" ? when : undefined);
+      return true;
+    } catch (error) {
+      if (isStatus(error, ...ABSENT)) return true;
+      if (isStatus(error, "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST")) return false;
+      throw error;
+    }
+  }
+
+  /** Those above the object, as S3 has no directories: but for those that somebody has put as objects. */
+  async #removeEmptyDirectories(place: ObjectPlace): Promise<void> {
+    for (const path of directoriesAbove(place)) {
+      if (!(await this.#isEmpty(path))) return;
+      const attributes = await this.#statOrAbsent(path);
+      if (attributes?.type !== "directory") return;
+      if ((await this.records.of(path, attributes)) !== undefined) return;
+      if (!(await this.#remove({ ...place, kind: "directory", path }, undefined))) return;
+    }
+  }
+
+  async #find({ path, kind }: ObjectPlace): Promise<FileAttributes | undefined> {
+    const attributes = await this.#statOrAbsent(path);
+    return attributes?.type === kind ? attributes : undefined;
+  }
+
+  async #isOther({ path, kind }: ObjectPlace): Promise<boolean> {
+    const attributes = await this.#statOrAbsent(path);
+    return attributes !== undefined && attributes.type !== kind;
+  }
+
+  async #statOrAbsent(path: FilePath): Promise<FileAttributes | undefined> {
+    try {
+      return await this.files.stat(path);
+    } catch (error) {
+      if (isStatus(error, ...ABSENT)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Also where it is no longer there. */
+  async #isEmpty(path: FilePath): Promise<boolean> {
+    try {
+      for await (const _entry of this.files.list(path)) return false;
+      return true;
+    } catch (error) {
+      if (isStatus(error, ...ABSENT) || isKeyConflict(error)) return true;
+      throw error;
+    }
+  }
+}
+
+async function* hashing(
+  chunks: AsyncIterable<Buffer>,
+  hash: { update(chunk: Buffer): unknown },
+): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+async function* nothing(): AsyncGenerator<Buffer> {}

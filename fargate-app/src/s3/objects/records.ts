@@ -1,0 +1,147 @@
+/**
+ * What S3 keeps of an object besides its bytes. EFS has no extended attributes, so it is in a file of its own, in a
+ * directory that no client is shown, named by the number of the object's file (its inode).
+ *
+ * The record is written before the object's file gets its name, so that both appear in one step; and it holds for one
+ * file at one path with one size and time of modification, so that a file that others have replaced, changed or moved has
+ * none. Records that are about nothing any more are removed with what they were about, or by the sweep.
+ */
+import { type FileAttributes, isMissing, messageOf } from "nfs-client";
+import type { Logger } from "pino";
+import * as z from "zod";
+import type { RoutedFiles } from "../../router/routed-files.ts";
+import { type FilePath, ownFilePath } from "../../routing/path.ts";
+import { ALGORITHM_NAMES } from "../checksums.ts";
+
+const description = z.object({
+  /** Without its quotes: the MD5 of the bytes, or of the parts' MD5s with their number, as S3 has it. */
+  etag: z.string(),
+  /** What the sender said of the object: Content-Type, Cache-Control, …, by lower-case name. */
+  headers: z.record(z.string(), z.string()).default({}),
+  /** User metadata, by lower-case name without `x-amz-meta-`. */
+  metadata: z.record(z.string(), z.string()).default({}),
+  checksum: z
+    .object({
+      algorithm: z.enum(ALGORITHM_NAMES),
+      value: z.string(),
+      type: z.enum(["FULL_OBJECT", "COMPOSITE"]),
+    })
+    .optional(),
+  /** The multipart upload that the object was made by. */
+  uploadId: z.string().optional(),
+});
+
+export type Description = z.output<typeof description>;
+
+const record = z.object({
+  path: z.custom<FilePath>((value) => typeof value === "string"),
+  size: z.number(),
+  modifiedAt: z.number(),
+  description,
+});
+
+type StoredRecord = z.output<typeof record>;
+
+/** A record as the sweep sees it. */
+export interface ListedRecord {
+  readonly fileId: bigint;
+  /** Of the record. */
+  readonly attributes: FileAttributes;
+  /** What it is about; undefined where it cannot be read. */
+  readonly path: FilePath | undefined;
+}
+
+/** What the S3 API keeps, in the served directory. */
+export const STATE_DIRECTORY = ownFilePath("s3");
+
+const RECORDS_DIRECTORY = `${STATE_DIRECTORY}/records`;
+
+/** Directories that records are spread over. */
+const SHARDS = 256;
+
+export class Records {
+  readonly #files: RoutedFiles;
+  readonly #log: Logger;
+
+  constructor(files: RoutedFiles, log: Logger) {
+    this.#files = files;
+    this.#log = log;
+  }
+
+  /** What is known of the file that has these attributes now. */
+  async of(path: FilePath, attributes: FileAttributes): Promise<Description | undefined> {
+    const kept = await this.#read(recordPath(attributes));
+    return kept !== undefined && isAbout(kept, path, attributes) ? kept.description : undefined;
+  }
+
+  async write(path: FilePath, attributes: FileAttributes, description: Description): Promise<void> {
+    const { size, modifiedAt } = attributes;
+    const kept: StoredRecord = { path, size, modifiedAt, description };
+    await this.#files.writeFile(recordPath(attributes), Buffer.from(JSON.stringify(kept)));
+  }
+
+  /** For files that are gone. What is left, the sweep removes. */
+  async remove(attributes: Pick<FileAttributes, "fileId">): Promise<void> {
+    try {
+      await this.#files.deleteFile(recordPath(attributes));
+    } catch (error) {
+      if (!isMissing(error)) this.#log.debug({ err: error }, `A record of S3 stays: ${messageOf(error)}`);
+    }
+  }
+
+  /** All there are, from one of the directories on that is chosen at random: who is interrupted begins elsewhere then. */
+  async *all(): AsyncGenerator<ListedRecord> {
+    const first = Math.floor(Math.random() * SHARDS);
+    for (let index = 0; index < SHARDS; index++) yield* this.#inShard((first + index) % SHARDS);
+  }
+
+  async *#inShard(shard: number): AsyncGenerator<ListedRecord> {
+    try {
+      for await (const { name, attributes } of this.#files.list(shardPath(shard))) {
+        if (!/^[0-9a-f]{1,16}$/.test(name)) continue;
+        const fileId = BigInt(`0x${name}`);
+        const kept = await this.#read(recordPath({ fileId }));
+        yield { fileId, attributes, path: kept?.path };
+      }
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  async #read(path: FilePath): Promise<StoredRecord | undefined> {
+    let text: string;
+    try {
+      const { body } = await this.#files.openFile(path);
+      const chunks: Buffer[] = [];
+      for await (const chunk of body) chunks.push(chunk);
+      text = Buffer.concat(chunks).toString();
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+    return parseRecord(text);
+  }
+}
+
+/** Undefined for what is none: whoever can write to the file system can write anything there. */
+function parseRecord(text: string): StoredRecord | undefined {
+  try {
+    return record.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The size and the time of a directory change with its entries. */
+function isAbout(kept: StoredRecord, path: FilePath, { type, size, modifiedAt }: FileAttributes): boolean {
+  if (kept.path !== path) return false;
+  return type === "directory" || (kept.size === size && kept.modifiedAt === modifiedAt);
+}
+
+function recordPath({ fileId }: Pick<FileAttributes, "fileId">): FilePath {
+  return `${shardPath(Number(fileId % BigInt(SHARDS)))}/${fileId.toString(16)}` as FilePath;
+}
+
+function shardPath(shard: number): FilePath {
+  return `${RECORDS_DIRECTORY}/${shard.toString(16).padStart(2, "0")}` as FilePath;
+}

@@ -1,0 +1,117 @@
+/** Which of S3's operations a request asks for (S3 API reference, "Actions"). */
+import type { RequestTarget } from "./target.ts";
+
+export const OPERATIONS = [
+  "AbortMultipartUpload",
+  "CompleteMultipartUpload",
+  "CopyObject",
+  "CreateBucket",
+  "CreateMultipartUpload",
+  "DeleteBucket",
+  "DeleteObject",
+  "DeleteObjects",
+  "GetBucketLocation",
+  "GetBucketVersioning",
+  "GetObject",
+  "HeadBucket",
+  "HeadObject",
+  "ListBuckets",
+  "ListMultipartUploads",
+  "ListObjectVersions",
+  "ListObjects",
+  "ListObjectsV2",
+  "ListParts",
+  "PutObject",
+  "UploadPart",
+  "UploadPartCopy",
+] as const;
+
+export type OperationName = (typeof OPERATIONS)[number];
+
+/** Parameters that name a part of S3 which is not here. */
+const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
+  "accelerate",
+  "acl",
+  "analytics",
+  "append",
+  "attributes",
+  "cors",
+  "encryption",
+  "intelligent-tiering",
+  "inventory",
+  "legal-hold",
+  "lifecycle",
+  "logging",
+  "metrics",
+  "notification",
+  "object-lock",
+  "ownershipControls",
+  "partNumber",
+  "policy",
+  "policyStatus",
+  "publicAccessBlock",
+  "renameObject",
+  "replication",
+  "requestPayment",
+  "restore",
+  "retention",
+  "select",
+  "session",
+  "tagging",
+  "torrent",
+  "website",
+]);
+
+/** Undefined for what is not implemented. */
+export function operationOf(
+  method: string,
+  { bucket, key, query }: RequestTarget,
+  isCopy: boolean,
+): OperationName | undefined {
+  const given = new Map(query);
+  const has = (name: string) => given.has(name);
+  const isOther = (name: string) => NOT_IMPLEMENTED.has(name) && !(name === "partNumber" && has("uploadId"));
+  if (query.some(([name]) => isOther(name))) return undefined;
+  if (bucket === "") return method === "GET" ? "ListBuckets" : undefined;
+  return key === "" ? bucketOperation(method, given) : objectOperation(method, has, isCopy);
+}
+
+function bucketOperation(method: string, query: ReadonlyMap<string, string>): OperationName | undefined {
+  switch (method) {
+    case "GET":
+      if (query.has("location")) return "GetBucketLocation";
+      if (query.has("versioning")) return "GetBucketVersioning";
+      if (query.has("versions")) return "ListObjectVersions";
+      if (query.has("uploads")) return "ListMultipartUploads";
+      return query.get("list-type") === "2" ? "ListObjectsV2" : "ListObjects";
+    case "HEAD":
+      return "HeadBucket";
+    case "PUT":
+      return query.has("versioning") ? undefined : "CreateBucket";
+    case "POST":
+      return query.has("delete") ? "DeleteObjects" : undefined;
+    case "DELETE":
+      return "DeleteBucket";
+    default:
+      return undefined;
+  }
+}
+
+function objectOperation(method: string, has: (name: string) => boolean, isCopy: boolean): OperationName | undefined {
+  switch (method) {
+    case "GET":
+      return has("uploadId") ? "ListParts" : "GetObject";
+    case "HEAD":
+      return "HeadObject";
+    case "PUT":
+      if (has("uploadId")) return isCopy ? "UploadPartCopy" : "UploadPart";
+      return isCopy ? "CopyObject" : "PutObject";
+    case "POST":
+      if (has("uploads")) return "CreateMultipartUpload";
+      return has("uploadId") ? "CompleteMultipartUpload" : undefined;
+    case "DELETE":
+      return has("uploadId") ? "AbortMultipartUpload" : "DeleteObject";
+    default:
+      return undefined;
+  }
+}

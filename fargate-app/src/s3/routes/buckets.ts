@@ -1,0 +1,92 @@
+/** Buckets: the directories of the served directory whose names are allowed for buckets. */
+import type { FastifyPluginAsync } from "fastify";
+import { isStatus } from "nfs-client";
+import { modificationDate } from "../../http/semantics/validators.ts";
+import { ROOT } from "../../routing/path.ts";
+import { authorize, mayEnter } from "../access-keys.ts";
+import { s3RequestOf } from "../authentication.ts";
+import type { S3Context } from "../context.ts";
+import { S3Error } from "../errors.ts";
+import { bucketPath, isBucketName } from "../keys.ts";
+import { Selection } from "../listing/selection.ts";
+import { refuseUnsupported } from "./request.ts";
+import { sendXml } from "./response.ts";
+
+/** S3 user guide, "General purpose bucket quotas": as many as an account may have without asking. */
+const MAX_BUCKETS = 10_000;
+
+/** All are the service's. */
+export const OWNER = { ID: "efs-mount-autoscaling", DisplayName: "efs-mount-autoscaling" };
+
+export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, change, region }) => {
+  const { files } = objects;
+
+  app.get("/ListBuckets", async (request, reply) => {
+    const { accessKey } = s3RequestOf(request).authenticated;
+    const buckets = new Selection<{ key: string; createdAt: string }>(MAX_BUCKETS, "");
+    for await (const { name, attributes } of files.list(ROOT)) {
+      if (attributes.type !== "directory" || !isBucketName(name) || !mayEnter(accessKey, name)) continue;
+      buckets.offer({ key: name, createdAt: modificationDate(attributes).toISOString() });
+    }
+    return sendXml(reply, "ListAllMyBucketsResult", {
+      Owner: OWNER,
+      Buckets: { Bucket: buckets.items.map(({ key, createdAt }) => ({ Name: key, CreationDate: createdAt })) },
+    });
+  });
+
+  app.head("/HeadBucket", async (request, reply) => {
+    await objects.requireBucket(enteredBucket(request));
+    return reply.headers(region === undefined ? {} : { "x-amz-bucket-region": region }).send();
+  });
+
+  app.get("/GetBucketLocation", async (request, reply) => {
+    await objects.requireBucket(enteredBucket(request));
+    // The oldest region has no name here.
+    const text = region === "us-east-1" ? "" : (region ?? "");
+    return sendXml(reply, "LocationConstraint", { "#text": text });
+  });
+
+  app.get("/GetBucketVersioning", async (request, reply) => {
+    await objects.requireBucket(enteredBucket(request));
+    return sendXml(reply, "VersioningConfiguration", {});
+  });
+
+  app.put("/CreateBucket", async (request, reply) => {
+    const { target, authenticated } = s3RequestOf(request);
+    const { bucket } = target;
+    authorize(authenticated.accessKey, "write", `${bucket}/`);
+    refuseUnsupported(request);
+    if (request.headers["x-amz-bucket-object-lock-enabled"] === "true") {
+      throw new S3Error("NotImplemented", "Object lock is not implemented");
+    }
+    await change(async () => {
+      if (await files.exists(bucketPath(bucket))) throw new S3Error("BucketAlreadyOwnedByYou");
+      await files.makeDirectory(bucketPath(bucket));
+    });
+    return reply.header("location", `/${bucket}`).send();
+  });
+
+  app.delete("/DeleteBucket", async (request, reply) => {
+    const { target, authenticated } = s3RequestOf(request);
+    const { bucket } = target;
+    authorize(authenticated.accessKey, "write", `${bucket}/`);
+    await change(async () => {
+      await objects.requireBucket(bucket);
+      try {
+        await files.deleteFile(bucketPath(bucket));
+      } catch (error) {
+        if (isStatus(error, "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST")) throw new S3Error("BucketNotEmpty");
+        if (!isStatus(error, "NFS4ERR_NOENT")) throw error;
+      }
+    });
+    return reply.code(204).send();
+  });
+};
+
+type Request = Parameters<typeof s3RequestOf>[0];
+
+function enteredBucket(request: Request): string {
+  const { target, authenticated } = s3RequestOf(request);
+  if (!mayEnter(authenticated.accessKey, target.bucket)) throw new S3Error("AccessDenied");
+  return target.bucket;
+}

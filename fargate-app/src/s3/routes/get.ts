@@ -1,0 +1,138 @@
+/** GetObject and HeadObject. */
+
+import type { Readable } from "node:stream";
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import { FileChangedError } from "nfs-client";
+import { bodyOf } from "../../http/routes/files/response-body.ts";
+import { mediaTypeOf } from "../../http/semantics/media-type.ts";
+import { parseRange, resolveRange } from "../../http/semantics/range.ts";
+import { covers, rangeToRead, type Selection } from "../../http/semantics/selection.ts";
+import { lastModifiedHeader, validatorsOf } from "../../http/semantics/validators.ts";
+import { s3RequestOf } from "../authentication.ts";
+import type { S3Context } from "../context.ts";
+import { S3Error } from "../errors.ts";
+import type { ObjectPlace } from "../keys.ts";
+import { unquoted, verdictOnRead } from "../objects/conditions.ts";
+import type { Objects } from "../objects/objects.ts";
+import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
+import { parameter } from "../target.ts";
+import { metadataHeaders, placeIfAny } from "./request.ts";
+import { checksumHeaders, quoted } from "./response.ts";
+
+/** How often an object may change between deciding what to send and opening it. */
+const ROUNDS = 3;
+
+/** What a query may ask for instead of what is kept of the object. */
+const OVERRIDES = {
+  "response-cache-control": "cache-control",
+  "response-content-disposition": "content-disposition",
+  "response-content-encoding": "content-encoding",
+  "response-content-language": "content-language",
+  "response-content-type": "content-type",
+  "response-expires": "expires",
+} as const;
+
+export const getRoutes: FastifyPluginAsync<S3Context> = async (app, { objects }) => {
+  app.get("/GetObject", async (request, reply) => {
+    const place = await requirePlace(objects, request);
+    const { object, selection, payload } = await open(objects, place, request);
+    describe(request, reply, object, selection);
+    return reply.send(payload);
+  });
+
+  app.head("/HeadObject", async (request, reply) => {
+    const object = await objects.head(await requirePlace(objects, request));
+    describe(request, reply, object, select("HEAD", request, object));
+    return reply.send();
+  });
+};
+
+async function requirePlace(objects: Objects, request: FastifyRequest): Promise<ObjectPlace> {
+  const place = placeIfAny(request, "read");
+  if (place === undefined) throw await objects.missing(s3RequestOf(request).target.bucket);
+  return place;
+}
+
+interface Opened {
+  readonly object: StoredObject;
+  readonly selection: Selection;
+  /** The bytes that are selected, where any are. */
+  readonly payload?: Buffer | Readable;
+}
+
+/** As the file API does, and with S3's entity tags. */
+async function open(objects: Objects, place: ObjectPlace, request: FastifyRequest): Promise<Opened> {
+  let range = rangeToRead(request);
+  if (range === undefined) {
+    const object = await objects.head(place);
+    const selection = select("GET", request, object);
+    if (!("length" in selection)) return { object, selection };
+    range = selection;
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    const object = await objects.open(place, range);
+    const selection = select("GET", request, object);
+    if (!("length" in selection)) return { object, selection };
+    if (!covers(range, selection)) {
+      range = selection;
+      continue;
+    }
+    try {
+      return { object, selection, payload: await bodyOf(object.body, selection.length) };
+    } catch (error) {
+      if (!(error instanceof FileChangedError)) throw error;
+    }
+  }
+  throw new S3Error("SlowDown", "The object changes faster than it can be read");
+}
+
+function select(method: "GET" | "HEAD", { headers }: FastifyRequest, object: StoredObject): Selection {
+  const verdict = verdictOnRead(method, headers, object);
+  if (verdict === "failed") return { status: 412 };
+  if (verdict === "not-modified") return { status: 304 };
+  const size = sizeOfObject(object);
+  const requested = parseRange(headers.range);
+  const ifRange = headers["if-range"]?.toString();
+  const isOfSameVersion = ifRange === undefined || unquoted(ifRange) === etagOfObject(object);
+  if (requested === undefined || !isOfSameVersion) return { status: 200, start: 0, length: size };
+  const range = resolveRange(requested, size);
+  return range === undefined ? { status: 416 } : { status: 206, ...range };
+}
+
+function describe(request: FastifyRequest, reply: FastifyReply, object: StoredObject, selection: Selection): void {
+  const { place, attributes, description } = object;
+  if (selection.status === 412) throw new S3Error("PreconditionFailed");
+  const size = sizeOfObject(object);
+  if (selection.status === 416) {
+    reply.header("content-range", `bytes */${size}`);
+    throw new S3Error("InvalidRange");
+  }
+  reply.code(selection.status);
+  reply.headers({
+    etag: quoted(etagOfObject(object)),
+    "last-modified": lastModifiedHeader(validatorsOf(attributes)),
+    "accept-ranges": "bytes",
+  });
+  if (!("length" in selection)) return;
+  const { status, start, length } = selection;
+  const isWhole = status === 200;
+  reply.headers({
+    "content-type": description === undefined ? mediaTypeOf(place.path) : "binary/octet-stream",
+    ...description?.headers,
+    ...(description && metadataHeaders(description)),
+    ...(isWhole && request.headers["x-amz-checksum-mode"] === "ENABLED" ? checksumHeaders(object) : {}),
+    ...overrides(request),
+    "content-length": length,
+  });
+  if (!isWhole) reply.header("content-range", `bytes ${start}-${start + length - 1}/${size}`);
+}
+
+function overrides(request: FastifyRequest): Record<string, string> {
+  const { target } = s3RequestOf(request);
+  return Object.fromEntries(
+    Object.entries(OVERRIDES).flatMap(([name, header]) => {
+      const value = parameter(target, name);
+      return value === undefined ? [] : [[header, value]];
+    }),
+  );
+}

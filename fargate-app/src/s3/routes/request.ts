@@ -1,0 +1,107 @@
+/** What the routes read of a request alike: its place, its rights, and what it says of an object. */
+import type { FastifyRequest } from "fastify";
+import { authorize } from "../access-keys.ts";
+import { s3RequestOf } from "../authentication.ts";
+import { S3Error } from "../errors.ts";
+import { type ObjectPlace, placeOf, placeOfExisting } from "../keys.ts";
+import type { Description } from "../objects/records.ts";
+import { parameter, type RequestTarget } from "../target.ts";
+
+/** Where the request is to write. */
+export function placeToWrite(request: FastifyRequest): ObjectPlace {
+  const { bucket, key } = authorizedTarget(request, "write");
+  return placeOf(bucket, key);
+}
+
+/** Where the request is to read or remove; undefined for keys that no object can have. */
+export function placeIfAny(request: FastifyRequest, access: "read" | "write"): ObjectPlace | undefined {
+  const target = authorizedTarget(request, access);
+  requireCurrentVersion(parameter(target, "versionId"));
+  return placeOfExisting(target.bucket, target.key);
+}
+
+export function authorizedTarget(request: FastifyRequest, access: "read" | "write"): RequestTarget {
+  const { target, authenticated } = s3RequestOf(request);
+  authorize(authenticated.accessKey, access, `${target.bucket}/${target.key}`);
+  return target;
+}
+
+/** Buckets have no versions, and then S3 calls the only one `null`. */
+export function requireCurrentVersion(versionId: string | undefined): void {
+  if (versionId === undefined || versionId === "null") return;
+  throw new S3Error("NoSuchVersion");
+}
+
+/** Headers that S3 keeps of an object, and sends with it. */
+export const KEPT_HEADERS = [
+  "cache-control",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "content-type",
+  "expires",
+] as const;
+
+const METADATA_PREFIX = "x-amz-meta-";
+
+/** What the request says of an object that it makes. */
+export function describedBy(request: FastifyRequest): Pick<Description, "headers" | "metadata"> {
+  const { contentType } = s3RequestOf(request);
+  const headers: Record<string, string> = {};
+  for (const name of KEPT_HEADERS) {
+    const value = name === "content-type" ? contentType : request.headers[name]?.toString();
+    const kept = name === "content-encoding" ? withoutTransferCoding(value) : value;
+    if (kept !== undefined && kept !== "") headers[name] = kept;
+  }
+  const metadata: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (name.startsWith(METADATA_PREFIX)) metadata[name.slice(METADATA_PREFIX.length)] = String(value);
+  }
+  return { headers, metadata };
+}
+
+export function metadataHeaders({ metadata }: Pick<Description, "metadata">): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).map(([name, value]) => [METADATA_PREFIX + name, value]));
+}
+
+/** The coding of the request's body, which is not the object's. */
+function withoutTransferCoding(codings: string | undefined): string | undefined {
+  return codings
+    ?.split(",")
+    .map((coding) => coding.trim())
+    .filter((coding) => coding !== "aws-chunked")
+    .join(", ");
+}
+
+/** Headers that ask for what is not here; the values that ask for nothing. */
+const UNSUPPORTED: Readonly<Record<string, readonly string[]>> = {
+  "x-amz-acl": ["private", "bucket-owner-full-control"],
+  "x-amz-storage-class": ["STANDARD"],
+  "x-amz-tagging": [""],
+  "x-amz-website-redirect-location": [],
+  "x-amz-write-offset-bytes": [],
+};
+
+const UNSUPPORTED_PREFIXES = [
+  "x-amz-grant-",
+  "x-amz-object-lock-",
+  "x-amz-server-side-encryption",
+  "x-amz-copy-source-server-side-encryption",
+];
+
+/** @throws {S3Error} NotImplemented for what would be stored otherwise than the client believes. */
+export function refuseUnsupported({ headers }: FastifyRequest): void {
+  for (const [name, value] of Object.entries(headers)) {
+    const isUnsupported =
+      UNSUPPORTED_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
+      (Object.hasOwn(UNSUPPORTED, name) && !UNSUPPORTED[name]?.includes(String(value)));
+    if (isUnsupported) throw new S3Error("NotImplemented", `The header ${name} is not implemented`);
+  }
+}
+
+/** A whole number in a query or header. */
+export function wholeNumber(name: string, text: string | undefined, fallback: number, max: number): number {
+  if (text === undefined || text === "") return fallback;
+  if (!/^\d{1,10}$/.test(text)) throw new S3Error("InvalidArgument", `${name} must be a whole number`);
+  return Math.min(Number(text), max);
+}

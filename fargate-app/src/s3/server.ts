@@ -1,0 +1,113 @@
+/**
+ * The S3 API: a server beside that of the file API, over the same files, with the same limits, metrics and logs.
+ *
+ * Each operation of S3 is a route of its own, by the operation's name.
+ */
+import { randomUUID } from "node:crypto";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import type { Logger } from "pino";
+import { type HttpLimits, serverOptions } from "../http/limits.ts";
+import { answerMalformedRequest } from "../http/malformed-request.ts";
+import { connectionLimits } from "../http/plugins/connection-limits.ts";
+import { connectionRenewal } from "../http/plugins/connection-renewal.ts";
+import { inFlightResponses } from "../http/plugins/in-flight-responses.ts";
+import { loadShedding } from "../http/plugins/load-shedding.ts";
+import { observation } from "../http/plugins/observation.ts";
+import { pipelining } from "../http/plugins/pipelining.ts";
+import { protocolChecks } from "../http/plugins/protocol-checks.ts";
+import { rateLimit } from "../http/plugins/rate-limit.ts";
+import { securityHeaders } from "../http/plugins/security-headers.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Region } from "../region/region.ts";
+import type { RoutedFiles } from "../router/routed-files.ts";
+import type { WorkerGroup } from "../workers/group.ts";
+import type { AccessKeys } from "./access-keys.ts";
+import { authentication } from "./authentication.ts";
+import type { S3Context } from "./context.ts";
+import type { Objects } from "./objects/objects.ts";
+import { operationOf } from "./operation.ts";
+import { bucketRoutes } from "./routes/buckets.ts";
+import { copyRoutes } from "./routes/copy.ts";
+import { deleteRoutes } from "./routes/delete.ts";
+import { errorDocuments, sendError } from "./routes/error-documents.ts";
+import { getRoutes } from "./routes/get.ts";
+import { listRoutes } from "./routes/list.ts";
+import { putRoutes } from "./routes/put.ts";
+import { uploadRoutes } from "./routes/uploads.ts";
+import { parseTarget } from "./target.ts";
+import { Uploads } from "./uploads/uploads.ts";
+
+export interface S3ServerOptions {
+  readonly files: RoutedFiles;
+  readonly objects: Objects;
+  readonly metrics: Metrics;
+  /** The workers of the task, which share its limits. */
+  readonly group: WorkerGroup;
+  readonly accessKeys: Pick<AccessKeys, "of">;
+  /** The AWS region that buckets say they are in. */
+  readonly region: string | undefined;
+  /** What may be done as one of two regions. Everything where undefined: there is one. */
+  readonly ownRegion?: Region | undefined;
+  readonly log: Logger;
+  /** Log every request, not only those that fail. */
+  readonly accessLog: boolean;
+  readonly limits: HttpLimits;
+}
+
+/** Where requests go that ask for nothing that is here. */
+const NOT_IMPLEMENTED_URL = "/NotImplemented";
+
+/** The hooks of the plugins run in the order in which the plugins are registered. */
+export function createS3Server(options: S3ServerOptions): FastifyInstance {
+  const { objects, metrics, group, accessKeys, region, ownRegion, accessLog, limits } = options;
+  const log: FastifyBaseLogger = options.log;
+  const app = Fastify({
+    ...serverOptions(limits),
+    return503OnClosing: false,
+    clientErrorHandler: (error, connection) => answerMalformedRequest(error, connection, app.inFlight),
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    rewriteUrl: ({ method = "", url, headers }) => routeOf(method, url, headers["x-amz-copy-source"] !== undefined),
+    exposeHeadRoutes: false,
+    frameworkErrors: sendError,
+  });
+  // As in the server of the file API.
+  Object.assign(app.server, { httpAllowHalfOpen: true });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+
+  const { maxConnections, maxMemory, maxEventLoopDelay, requestsPerMinute } = limits;
+  app.register(inFlightResponses);
+  app.register(connectionLimits, { maxConnections, group });
+  if (group.size > 1) app.register(connectionRenewal);
+  app.register(errorDocuments);
+  app.register(observation, { metrics, accessLog });
+  app.register(securityHeaders);
+  app.register(rateLimit, { requestsPerMinute, group });
+  app.register(loadShedding, { maxMemory, maxEventLoopDelay, isForFiles: () => true });
+  app.register(protocolChecks);
+  app.register(authentication, { accessKeysOf: accessKeys.of });
+  app.register(pipelining);
+
+  const change: S3Context["change"] = (each) => (ownRegion === undefined ? each() : ownRegion.write(each));
+  const context: S3Context = { objects, uploads: new Uploads(objects), limits, region, change };
+  app.register(bucketRoutes, context);
+  app.register(listRoutes, context);
+  app.register(getRoutes, context);
+  app.register(putRoutes, context);
+  app.register(copyRoutes, context);
+  app.register(deleteRoutes, context);
+  app.register(uploadRoutes, context);
+  return app;
+}
+
+function routeOf(method: string, url: string | undefined, isCopy: boolean): string {
+  try {
+    const operation = operationOf(method, parseTarget(url), isCopy);
+    return operation === undefined ? NOT_IMPLEMENTED_URL : `/${operation}`;
+  } catch {
+    // The URL cannot be read: the authentication says so.
+    return NOT_IMPLEMENTED_URL;
+  }
+}

@@ -1,0 +1,50 @@
+/** Removes what the S3 API has no more use for: uploads that were abandoned, and records of files that are gone. */
+import { isStatus } from "nfs-client";
+import type { Objects } from "./objects/objects.ts";
+import { Uploads } from "./uploads/uploads.ts";
+
+export interface SweepOptions {
+  /** Milliseconds without a new part, after which an upload counts as abandoned. */
+  readonly uploadAge: number;
+  /** Milliseconds, after which a record is no longer that of a file which is about to get its name. */
+  readonly recordAge: number;
+  readonly signal: AbortSignal;
+}
+
+export interface SweepReport {
+  readonly uploads: number;
+  readonly records: number;
+}
+
+/** Ends early, and without an error, when the signal says so. */
+export async function sweepS3(
+  objects: Objects,
+  { uploadAge, recordAge, signal }: SweepOptions,
+  now = Date.now(),
+): Promise<SweepReport> {
+  const uploads = new Uploads(objects);
+  const report = { uploads: 0, records: 0 };
+  for await (const { id, modifiedAt } of uploads.directories()) {
+    if (signal.aborted) return report;
+    if (modifiedAt > now - uploadAge) continue;
+    await uploads.abort(id);
+    report.uploads += 1;
+  }
+  for await (const { fileId, path, attributes } of objects.records.all()) {
+    if (signal.aborted) return report;
+    if (attributes.modifiedAt > now - recordAge) continue;
+    if (path !== undefined && (await isThere(objects, path, fileId))) continue;
+    await objects.records.remove({ fileId });
+    report.records += 1;
+  }
+  return report;
+}
+
+async function isThere({ files }: Objects, path: Parameters<Objects["files"]["stat"]>[0], fileId: bigint) {
+  try {
+    return (await files.stat(path)).fileId === fileId;
+  } catch (error) {
+    if (isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE")) return false;
+    throw error;
+  }
+}

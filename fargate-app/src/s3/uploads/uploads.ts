@@ -1,0 +1,218 @@
+/** Multipart uploads: their parts are files, in a directory of the upload's own, until they are put together. */
+import { randomBytes } from "node:crypto";
+import { isMissing, isStatus } from "nfs-client";
+import * as z from "zod";
+import type { FilePath } from "../../routing/path.ts";
+import { ALGORITHM_NAMES, CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, type ChecksumType } from "../checksums.ts";
+import { S3Error } from "../errors.ts";
+import { compareKeys } from "../keys.ts";
+import type { ObjectData, Objects } from "../objects/objects.ts";
+import { type Description, STATE_DIRECTORY } from "../objects/records.ts";
+import type { StoredObject } from "../objects/stored-object.ts";
+
+const uploadSchema = z.object({
+  bucket: z.string(),
+  key: z.string(),
+  headers: z.record(z.string(), z.string()),
+  metadata: z.record(z.string(), z.string()),
+  checksum: z.object({ algorithm: z.enum(ALGORITHM_NAMES), type: z.enum(["FULL_OBJECT", "COMPOSITE"]) }).optional(),
+});
+
+export type UploadSettings = z.output<typeof uploadSchema>;
+
+export interface Upload extends UploadSettings {
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+export interface Part {
+  readonly number: number;
+  readonly path: FilePath;
+  readonly object: Pick<StoredObject, "attributes" | "description">;
+}
+
+/** S3 user guide, "Amazon S3 multipart upload limits". */
+export const MAX_PART_NUMBER = 10_000;
+
+const UPLOADS_DIRECTORY = `${STATE_DIRECTORY}/uploads` as FilePath;
+
+/** The file in an upload's directory that says what it is. */
+const SETTINGS_NAME = "upload";
+
+const PART_NAME = /^part-(\d{5})$/;
+
+const GONE = ["NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE"] as const;
+
+/** Parts that are looked at, or removed, at once. */
+const AT_ONCE = 16;
+
+export class Uploads {
+  readonly #objects: Objects;
+
+  constructor(objects: Objects) {
+    this.#objects = objects;
+  }
+
+  async create(settings: UploadSettings): Promise<Upload> {
+    const id = randomBytes(16).toString("hex");
+    const { attributes } = await this.#objects.files.writeFile(settingsPath(id), Buffer.from(JSON.stringify(settings)));
+    return { ...settings, id, createdAt: attributes.modifiedAt };
+  }
+
+  /** @throws {S3Error} NoSuchUpload */
+  async find(id: string, { bucket, key }: { readonly bucket: string; readonly key: string }): Promise<Upload> {
+    const upload = await this.read(id);
+    if (upload?.bucket === bucket && upload.key === key) return upload;
+    throw new S3Error("NoSuchUpload");
+  }
+
+  /** Undefined where there is none. */
+  async read(id: string): Promise<Upload | undefined> {
+    if (!/^[0-9a-f]{32}$/.test(id)) return undefined;
+    try {
+      const { attributes, body } = await this.#objects.files.openFile(settingsPath(id));
+      const chunks: Buffer[] = [];
+      for await (const chunk of body) chunks.push(chunk);
+      const settings = uploadSchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
+      return { ...settings, id, createdAt: attributes.modifiedAt };
+    } catch (error) {
+      if (isStatus(error, ...GONE) || error instanceof z.ZodError || error instanceof SyntaxError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Replaces the part, where there is one of that number. */
+  async putPart(upload: Upload, number: number, data: ObjectData, describe: () => Description): Promise<Part> {
+    const path = partPath(upload.id, number);
+    const before = await this.#partAt(path, number);
+    const object = await this.#objects.write(path, data, describe);
+    if (before !== undefined) await this.#objects.records.remove(before.object.attributes);
+    // Whoever has aborted the upload meanwhile must not leave a part of it.
+    if ((await this.read(upload.id)) === undefined) {
+      await this.abort(upload.id);
+      throw new S3Error("NoSuchUpload");
+    }
+    return { number, path, object };
+  }
+
+  /** In the order of their numbers. */
+  async parts({ id }: Upload): Promise<Part[]> {
+    const found: Part[] = [];
+    for await (const { name, attributes } of this.#entries(uploadPath(id))) {
+      const [, number] = PART_NAME.exec(name) ?? [];
+      if (number === undefined) continue;
+      found.push({
+        number: Number(number),
+        path: partPath(id, Number(number)),
+        object: { attributes, description: undefined },
+      });
+    }
+    found.sort((a, b) => a.number - b.number);
+    return inGroups(found, async ({ number, path, object: { attributes } }) => {
+      const description = await this.#objects.records.of(path, attributes);
+      return { number, path, object: { attributes, description } };
+    });
+  }
+
+  /** The bytes of the parts, one after the other. */
+  async *bytesOf(parts: readonly Part[]): AsyncGenerator<Buffer> {
+    for (const { path, object } of parts) {
+      const { attributes, body } = await this.#objects.files.openFile(path);
+      if (attributes.fileId !== object.attributes.fileId) throw new S3Error("InvalidPart");
+      yield* body;
+    }
+  }
+
+  /** Those of a bucket, in the order of their keys, and by id where they are of one key. */
+  async ofBucket(bucket: string): Promise<Upload[]> {
+    const uploads: Upload[] = [];
+    for await (const upload of this.all()) if (upload.bucket === bucket) uploads.push(upload);
+    return uploads.sort((a, b) => compareKeys(a.key, b.key) || a.createdAt - b.createdAt || compareKeys(a.id, b.id));
+  }
+
+  async *all(): AsyncGenerator<Upload> {
+    for await (const { name } of this.#entries(UPLOADS_DIRECTORY)) {
+      const upload = await this.read(name);
+      if (upload !== undefined) yield upload;
+    }
+  }
+
+  /** The directories of uploads, also of those that are damaged: their ids, and when they last had a new part. */
+  async *directories(): AsyncGenerator<{ readonly id: string; readonly modifiedAt: number }> {
+    for await (const { name, attributes } of this.#entries(UPLOADS_DIRECTORY)) {
+      if (attributes.type === "directory") yield { id: name, modifiedAt: attributes.modifiedAt };
+    }
+  }
+
+  /** Removes an upload with its parts, whatever is left of it. */
+  async abort(id: string): Promise<void> {
+    const { files, records } = this.#objects;
+    // From here on, it is no upload any more.
+    await ignoreMissing(files.deleteFile(settingsPath(id)));
+    const entries: { path: FilePath; attributes: StoredObject["attributes"] }[] = [];
+    for await (const { name, attributes } of this.#entries(uploadPath(id))) {
+      entries.push({ path: `${uploadPath(id)}/${name}` as FilePath, attributes });
+    }
+    await inGroups(entries, async ({ path, attributes }) => {
+      await Promise.all([ignoreMissing(files.deleteFile(path)), records.remove(attributes)]);
+    });
+    try {
+      await ignoreMissing(files.deleteFile(uploadPath(id)));
+    } catch (error) {
+      // A part that is being written: whoever writes it finds out.
+      if (!isStatus(error, "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST")) throw error;
+    }
+  }
+
+  async #partAt(path: FilePath, number: number): Promise<Part | undefined> {
+    try {
+      const attributes = await this.#objects.files.stat(path);
+      return { number, path, object: { attributes, description: undefined } };
+    } catch (error) {
+      if (isStatus(error, ...GONE)) return undefined;
+      throw error;
+    }
+  }
+
+  async *#entries(path: FilePath): ReturnType<Objects["files"]["list"]> {
+    try {
+      yield* this.#objects.files.list(path);
+    } catch (error) {
+      if (!isStatus(error, ...GONE)) throw error;
+    }
+  }
+}
+
+/** What the checksum of the whole is made of, where the upload does not say. */
+export function checksumTypeOf(algorithm: ChecksumAlgorithm): ChecksumType {
+  return CHECKSUM_ALGORITHMS[algorithm].isWholeByDefault ? "FULL_OBJECT" : "COMPOSITE";
+}
+
+async function inGroups<Item, Result>(items: readonly Item[], act: (item: Item) => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let begin = 0; begin < items.length; begin += AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(begin, begin + AT_ONCE).map(act))));
+  }
+  return results;
+}
+
+async function ignoreMissing(removal: Promise<void>): Promise<void> {
+  try {
+    await removal;
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+function uploadPath(id: string): FilePath {
+  return `${UPLOADS_DIRECTORY}/${id}` as FilePath;
+}
+
+function settingsPath(id: string): FilePath {
+  return `${uploadPath(id)}/${SETTINGS_NAME}` as FilePath;
+}
+
+function partPath(id: string, number: number): FilePath {
+  return `${uploadPath(id)}/part-${String(number).padStart(5, "0")}` as FilePath;
+}
