@@ -9,8 +9,8 @@ const NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 const builder = new XMLBuilder({ ignoreAttributes: false, attributeNamePrefix: "@" });
 
-/** Numbers stay text: what a part is, its schema says. */
-const parser = new XMLParser({ ignoreAttributes: true, parseTagValue: false, trimValues: true, removeNSPrefix: true });
+/** Numbers stay text, and blanks stay: a key may be one. What a part is, its schema says. */
+const parser = new XMLParser({ ignoreAttributes: true, parseTagValue: false, trimValues: false, removeNSPrefix: true });
 
 /** A document of one element; a list is that element repeated, undefined is left out. */
 export function toXml(root: string, content: object, { namespace = true } = {}): string {

@@ -26,7 +26,11 @@ const deleteSchema = z.object({
       .array(z.object({ Key: z.string().min(1), VersionId: z.string().optional(), ETag: z.string().optional() }))
       .max(MAX_KEYS),
   ),
-  Quiet: z.enum(["true", "false"]).optional(),
+  Quiet: z
+    .string()
+    .trim()
+    .pipe(z.enum(["true", "false"]))
+    .optional(),
 });
 
 export const deleteRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, limits, change }) => {

@@ -66,6 +66,8 @@ export const listRoutes: FastifyPluginAsync<S3Context> = async (app, { objects }
     const { objects, next, options, spell } = listed;
     return sendXml(reply, "ListBucketResult", {
       ...common(listed),
+      // The AWS SDK for Python decodes all but this.
+      Prefix: options.prefix.toWellFormed(),
       Marker: spell(options.after),
       // Without a delimiter, it is the last key (S3 API reference, ListObjects).
       NextMarker: next === undefined || options.delimiter === "" ? undefined : spell(next),
@@ -140,8 +142,8 @@ function tokenOf(key: string): string {
 }
 
 function keyOfToken(token: string | undefined): string | undefined {
-  if (token === undefined) return undefined;
+  if (token === undefined || token === "") return undefined;
   const key = Buffer.from(token, "base64url").toString("utf16le");
-  if (token !== "" && tokenOf(key) === token) return key;
+  if (tokenOf(key) === token) return key;
   throw new S3Error("InvalidArgument", "The continuation token provided is incorrect");
 }

@@ -50,6 +50,7 @@ const completeSchema = z.object({
         checksums.extend({
           PartNumber: z
             .string()
+            .trim()
             .regex(/^\d{1,5}$/)
             .transform(Number),
           ETag: z.string(),
@@ -275,10 +276,10 @@ function checksumOfUpload({ headers }: FastifyRequest): Upload["checksum"] {
 
 /** @throws {S3Error} InvalidPartOrder, InvalidPart, EntityTooSmall */
 function chooseParts(wanted: readonly CompletedPart[], existing: readonly Part[]): Part[] {
+  const isOrdered = wanted.every(({ PartNumber }, index) => PartNumber > (wanted[index - 1]?.PartNumber ?? 0));
+  if (!isOrdered) throw new S3Error("InvalidPartOrder");
   const byNumber = new Map(existing.map((part) => [part.number, part]));
   return wanted.map((each, index) => {
-    const before = wanted[index - 1];
-    if (before !== undefined && before.PartNumber >= each.PartNumber) throw new S3Error("InvalidPartOrder");
     const part = byNumber.get(each.PartNumber);
     if (part === undefined || etagOfObject(part.object) !== unquoted(each.ETag) || !hasChecksum(part, each)) {
       throw new S3Error("InvalidPart");
