@@ -63,12 +63,12 @@ function isBehind(group: string, after: string, delimiter: string): boolean {
 async function describeAll(records: Records, bucket: string, listed: readonly ListedKey[]): Promise<StoredObject[]> {
   const objects: StoredObject[] = [];
   for (let begin = 0; begin < listed.length; begin += RECORDS_AT_ONCE) {
-    const some = listed.slice(begin, begin + RECORDS_AT_ONCE).map(async ({ key, path, attributes, description }) => ({
-      place: { bucket, key, path, kind: key.endsWith("/") ? "directory" : "file" } as const,
-      attributes,
-      description: description ?? (await records.of(path, attributes)),
-    }));
-    objects.push(...(await Promise.all(some)));
+    const some = listed.slice(begin, begin + RECORDS_AT_ONCE).map(async ({ key, path, attributes, description }) => {
+      const kind = key.endsWith("/") ? "directory" : "file";
+      const described = kind === "directory" ? { attributes, description } : await records.describe(path, attributes);
+      return described?.attributes.type === kind ? [{ place: { bucket, key, path, kind } as const, ...described }] : [];
+    });
+    objects.push(...(await Promise.all(some)).flat());
   }
   return objects;
 }

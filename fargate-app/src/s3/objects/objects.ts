@@ -1,6 +1,6 @@
 /** Objects as files: what S3 does to an object, done to a file and its record. */
 import { createHash } from "node:crypto";
-import { etagOf, type FileAttributes, isStatus, type Unchanged } from "nfs-client";
+import { etagOf, type FileAttributes, isStatus, type ReadableFile, type Unchanged } from "nfs-client";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
 import type { WriteCondition } from "../../router/file-write.ts";
 import type { ReadRange, RoutedFiles } from "../../router/routed-files.ts";
@@ -21,6 +21,9 @@ export type ObjectData = Buffer | AsyncIterable<Buffer>;
 /** What an object of no bytes has for an ETag. */
 export const EMPTY_MD5 = createHash("md5").digest("hex");
 
+/** How often an object may be replaced while it is opened. */
+const ROUNDS = 5;
+
 const ABSENT = ["NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE"] as const;
 
 export class Objects {
@@ -34,13 +37,14 @@ export class Objects {
 
   /** @throws {S3Error} NoSuchBucket, NoSuchKey */
   async head(place: ObjectPlace): Promise<StoredObject> {
-    const attributes = await this.#find(place);
-    if (attributes === undefined) throw await this.missing(place.bucket);
-    const description = await this.records.of(place.path, attributes);
+    const before = await this.#find(place);
+    const described = before && (await this.records.describe(place.path, before));
+    if (described?.attributes.type !== place.kind) throw await this.missing(place.bucket);
+    const { description } = described;
     if (place.kind === "directory" && description === undefined && !(await this.#isEmpty(place.path))) {
       throw new S3Error("NoSuchKey");
     }
-    return { place, attributes, description };
+    return { place, ...described };
   }
 
   /** As {@link head}; undefined where there is none. */
@@ -56,14 +60,14 @@ export class Objects {
   /** @throws {S3Error} NoSuchBucket, NoSuchKey */
   async open(place: ObjectPlace, range: ReadRange): Promise<OpenedObject> {
     if (place.kind === "directory") return { ...(await this.head(place)), body: nothing() };
-    try {
-      const { attributes, body } = await this.files.openFile(place.path, range);
-      return { place, attributes, body, description: await this.records.of(place.path, attributes) };
-    } catch (error) {
-      // What a server says of a directory that is read differs from one to the other; its type does not.
-      if (isStatus(error, ...ABSENT) || (await this.#isOther(place))) throw await this.missing(place.bucket);
-      throw error;
+    for (let round = 0; round < ROUNDS; round++) {
+      const { attributes, body } = await this.#openFile(place, range);
+      const described = await this.records.describe(place.path, attributes);
+      if (described === undefined) throw await this.missing(place.bucket);
+      if (described.attributes.fileId === attributes.fileId) return { place, ...described, attributes, body };
+      // It was replaced before its record was read.
     }
+    throw new S3Error("SlowDown", "The object is replaced faster than it can be read");
   }
 
   /**
@@ -164,6 +168,16 @@ export class Objects {
   async missing(bucket: string): Promise<S3Error> {
     await this.requireBucket(bucket);
     return new S3Error("NoSuchKey");
+  }
+
+  async #openFile(place: ObjectPlace, range: ReadRange): Promise<ReadableFile> {
+    try {
+      return await this.files.openFile(place.path, range);
+    } catch (error) {
+      // What a server says of a directory that is read differs from one to the other; its type does not.
+      if (isStatus(error, ...ABSENT) || (await this.#isOther(place))) throw await this.missing(place.bucket);
+      throw error;
+    }
   }
 
   async #putDirectory(place: ObjectPlace, description: Description): Promise<StoredObject> {

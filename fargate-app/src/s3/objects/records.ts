@@ -6,7 +6,7 @@
  * file at one path with one size and time of modification, so that a file that others have replaced, changed or moved has
  * none. Records that are about nothing any more are removed with what they were about, or by the sweep.
  */
-import { type FileAttributes, isMissing, messageOf } from "nfs-client";
+import { etagOf, type FileAttributes, isMissing, isStatus, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import * as z from "zod";
 import type { RoutedFiles } from "../../router/routed-files.ts";
@@ -42,6 +42,15 @@ const record = z.object({
 
 type StoredRecord = z.output<typeof record>;
 
+export interface Described {
+  readonly attributes: FileAttributes;
+  /** Undefined for a file that was written by other means. */
+  readonly description: Description | undefined;
+}
+
+/** How often a file may be replaced while its record is looked for. */
+const ROUNDS = 3;
+
 /** A record as the sweep sees it. */
 export interface ListedRecord {
   readonly fileId: bigint;
@@ -72,6 +81,25 @@ export class Records {
   async of(path: FilePath, attributes: FileAttributes): Promise<Description | undefined> {
     const kept = await this.#read(recordPath(attributes));
     return kept !== undefined && isAbout(kept, path, attributes) ? kept.description : undefined;
+  }
+
+  /**
+   * What is at a path, with what is known of it: whoever replaces a file removes the record of the one before, so where
+   * there is no record, it takes another look to tell that from a file that never had one.
+   *
+   * @param attributes Of what was there a moment ago.
+   * @returns undefined where there is nothing any more.
+   */
+  async describe(path: FilePath, attributes: FileAttributes): Promise<Described | undefined> {
+    let found = attributes;
+    for (let round = 0; ; round++) {
+      const description = await this.of(path, found);
+      if (description !== undefined || round === ROUNDS) return { attributes: found, description };
+      const now = await this.#stat(path);
+      if (now === undefined) return undefined;
+      if (etagOf(now) === etagOf(found)) return { attributes: now, description };
+      found = now;
+    }
   }
 
   async write(path: FilePath, attributes: FileAttributes, description: Description): Promise<void> {
@@ -105,6 +133,15 @@ export class Records {
       }
     } catch (error) {
       if (!isMissing(error)) throw error;
+    }
+  }
+
+  async #stat(path: FilePath): Promise<FileAttributes | undefined> {
+    try {
+      return await this.#files.stat(path);
+    } catch (error) {
+      if (isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE")) return undefined;
+      throw error;
     }
   }
 

@@ -1,14 +1,10 @@
 /** An object as it is there. */
-import { etagOf, type FileAttributes } from "nfs-client";
+import { etagOf } from "nfs-client";
 import type { ObjectPlace } from "../keys.ts";
-import type { Description } from "./records.ts";
+import type { Described } from "./records.ts";
 
-export interface StoredObject {
+export interface StoredObject extends Described {
   readonly place: ObjectPlace;
-  /** Of its file or directory. */
-  readonly attributes: FileAttributes;
-  /** Undefined for a file that was written by other means. */
-  readonly description: Description | undefined;
 }
 
 /** Without its quotes. That of a file that was written by other means changes with every change of the file. */
