@@ -6,7 +6,7 @@ import { isTrouble } from "./logs/log-level.ts";
 import { runProgram } from "./machine/program.ts";
 import { describeMonitorRun } from "./monitor-run.ts";
 import { practise } from "./regions/practice.ts";
-import { startStack } from "./stack.ts";
+import { type Stack, startStack } from "./stack.ts";
 
 interface Options {
   readonly port: number;
@@ -15,20 +15,31 @@ interface Options {
   readonly every: number;
   readonly logs: boolean;
   readonly regions: "1" | "2";
+  readonly s3Port: number;
+  readonly json: boolean;
 }
+
+/** For the S3 API, which takes no request that is not signed. */
+const S3_ACCESS_KEY = {
+  accessKeyId: "AKIALOCALLOCALLOCAL0",
+  secretAccessKey: "local-secret-for-the-s3-api-of-this-machine",
+};
+const BUCKET = "my-bucket";
 
 await new Command("npm run local --")
   .description("Runs the file API over two mount targets, and adds the third one when there are enough files.")
   .option("--port <n>", "port of the file API; 0 for any", wholeNumber(0, 65_535), 8000)
+  .option("--s3-port <n>", "port of the S3 API; 0 for any", wholeNumber(0, 65_535), 8001)
   .option("--tasks <n>", "routers behind it", wholeNumber(1, 16), 2)
   .option("--threshold <n>", "files after which a mount target is added", wholeNumber(0, 1_000_000), 100)
   .option("--every <seconds>", "how often the monitor counts", wholeNumber(1, 3_600), 10)
   .option("--logs", "print every log line, not only warnings and errors", false)
+  .option("--json", "print where everything is as one line of JSON, before all else", false)
   .addOption(
     new Option("--regions <n>", "2: a primary and its standby, to practise a failover on")
       .choices(["1", "2"])
       .default("1")
-      .conflicts(["port", "tasks", "threshold", "every"]),
+      .conflicts(["port", "tasks", "threshold", "every", "s3Port", "json"]),
   )
   .action((options: Options) =>
     runProgram((signal) => (options.regions === "2" ? localRegions(options, signal) : local(options, signal))),
@@ -58,7 +69,7 @@ async function local(options: Options, signal: AbortSignal): Promise<number> {
 
 async function localWith(
   logPipeline: LogPipeline | undefined,
-  { port, tasks, threshold, every, logs }: Options,
+  { port, s3Port, tasks, threshold, every, logs, json }: Options,
   signal: AbortSignal,
 ): Promise<number> {
   const stack = await startStack({
@@ -69,6 +80,7 @@ async function localWith(
     mountTargetCreationDelay: 5_000,
     changeFeed: true,
     port,
+    s3: { port: s3Port, accessKey: S3_ACCESS_KEY, bucket: BUCKET },
     log: (line) => {
       logPipeline?.write(line);
       if (logs || isTrouble(line)) console.error(`${line.source}: ${line.text}`);
@@ -79,8 +91,11 @@ async function localWith(
     signal,
   });
   try {
-    console.log(welcome(stack.url, stack.controlPlane.url, stack.taskUrls(), threshold, every));
-    console.log(describeLogs(logPipeline));
+    if (json) console.log(JSON.stringify(addresses(stack)));
+    else {
+      console.log(welcome(stack, threshold, every));
+      console.log(describeLogs(logPipeline));
+    }
     if (!signal.aborted) await once(signal, "abort");
   } finally {
     await stack.close();
@@ -88,17 +103,29 @@ async function localWith(
   return 0;
 }
 
-function welcome(url: string, awsUrl: string, taskUrls: readonly string[], threshold: number, every: number): string {
+function addresses({ url, s3Url, controlPlane }: Stack) {
+  return { api: url, s3: s3Url, ...S3_ACCESS_KEY, bucket: BUCKET, aws: controlPlane.url, status: `${url}/status` };
+}
+
+function welcome(stack: Stack, threshold: number, every: number): string {
+  const { url, s3Url } = stack;
+  const awsUrl = stack.controlPlane.url;
   return `
 Look       ${url}          (in a browser: its state as it changes, and buttons to disturb it)
 File API   ${url}/files/   (its documentation: ${url}/docs)
-Tasks      ${taskUrls.join(" ")}
+S3 API     ${s3Url}
+Tasks      ${stack.taskUrls().join(" ")}
 AWS        ${awsUrl}
 
 Put a file, read it, list its directory:
   curl -T README.md ${url}/files/hello/README.md
   curl ${url}/files/hello/README.md
   curl ${url}/files/hello/
+
+Do the same with the AWS CLI:
+  export AWS_ACCESS_KEY_ID=${S3_ACCESS_KEY.accessKeyId} AWS_SECRET_ACCESS_KEY=${S3_ACCESS_KEY.secretAccessKey} AWS_REGION=ap-northeast-1
+  aws --endpoint-url ${s3Url} s3 cp README.md s3://${BUCKET}/hello/README.md
+  curl ${url}/files/${BUCKET}/hello/
 
 Follow what changes, while you do the rest in another terminal:
   curl -N ${url}/events

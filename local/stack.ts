@@ -27,6 +27,7 @@ import {
   REGION_PARAMETER_NAME,
   type Rollout,
   routerEnvironment,
+  S3_ACCESS_KEYS_SECRET_ID,
   STATUS_PARAMETER_NAME,
   TARGET_DIRECTORY,
   TREE_BUCKET,
@@ -36,9 +37,11 @@ import {
   addApiToken,
   addMonitorStatus,
   addMountTargets,
+  addS3AccessKeys,
   addService,
   putMountTable,
   putRole,
+  type S3AccessKey,
 } from "./initial-deployment.ts";
 import { createLambdaFunction, type LambdaFunction } from "./lambda/function.ts";
 import type { Invocation } from "./lambda/messages.ts";
@@ -57,6 +60,14 @@ import { startLocalS3 } from "./s3/server.ts";
 interface Bundles {
   readonly router: string;
   readonly monitor: string;
+}
+
+export interface S3Options {
+  /** 0 lets the operating system choose. */
+  readonly port: number;
+  readonly accessKey: S3AccessKey;
+  /** A bucket to begin with. */
+  readonly bucket: string;
 }
 
 /** One of two regions. */
@@ -110,6 +121,8 @@ export interface StackOptions {
   readonly changeFeed?: boolean;
   /** The token that clients must have; the API is open when absent. */
   readonly apiToken?: string;
+  /** The S3 API, and the access key that its clients must have; off when absent. */
+  readonly s3?: S3Options;
   /** The port of the load balancer; 0 lets the operating system choose. */
   readonly port?: number;
   /** Receives what tasks, monitor and NFS servers print. */
@@ -131,6 +144,8 @@ export interface StackOptions {
 export interface Stack {
   /** The file API. */
   readonly url: string;
+  /** The S3 API; undefined where it is off. */
+  readonly s3Url: string | undefined;
   readonly controlPlane: ControlPlane;
   /** Where the file system is on this machine. */
   readonly fileSystemPath: string;
@@ -186,7 +201,8 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
   signal.throwIfAborted();
   const directory = region?.directory ?? (await temporaryDirectory(cleanups));
   const fileSystemPath = directoriesOf(directory, location.fileSystemId).root;
-  await mkdir(join(fileSystemPath, TARGET_DIRECTORY), { recursive: true });
+  const { s3: s3Api } = options;
+  await mkdir(join(fileSystemPath, TARGET_DIRECTORY, s3Api?.bucket ?? ""), { recursive: true });
 
   const mountTargetServers = startMountTargetServers(
     {
@@ -242,6 +258,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     const withDeployment =
       saved === undefined ? deploy(state, { initialSubnets, role: region?.role }, environment) : state;
     const withToken = apiToken === undefined ? withDeployment : addApiToken(withDeployment, apiToken, environment);
+    const withKeys = s3Api === undefined ? withToken : addS3AccessKeys(withToken, [s3Api.accessKey], environment);
     const definition = {
       family: "router",
       revision: 1,
@@ -256,13 +273,14 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
         ),
         ...(apiToken === undefined ? {} : { API_TOKEN_SECRET_ID }),
         CHANGE_FEED: options.changeFeed ? "on" : "off",
+        ...(s3Api === undefined ? {} : { S3_API: "on", S3_ACCESS_KEYS_SECRET_ID }),
         STATUS_PARAMETER_NAME,
         STATUS_PAGE_EXTENSION: CONSOLE_SCRIPT,
         ...(region === undefined ? {} : { REGION_PARAMETER_NAME, ...region.environment }),
       },
       stopTimeout: STOP_TIMEOUT,
     };
-    return addService(withToken, definition, options.tasks, environment);
+    return addService(withKeys, definition, options.tasks, environment);
   });
 
   signal.throwIfAborted();
@@ -298,9 +316,11 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     port: region?.ports.loadBalancer ?? options.port ?? 0,
     own: { prefix: CONSOLE_PREFIX, respond: ownConsole.respond },
   });
+  const s3LoadBalancer = s3Api && (await startLoadBalancer({ port: s3Api.port }));
   const runner = startEcsRunner({
     controlPlane,
     loadBalancer,
+    s3LoadBalancer,
     clusterName: CLUSTER_NAME,
     serviceName: SERVICE_NAME,
     healthCheck: HEALTH_CHECK,
@@ -308,7 +328,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     log,
   });
   cleanups.add(() => runner.close());
-  cleanups.add(() => loadBalancer.close());
+  cleanups.add(() => Promise.all([loadBalancer.close(), s3LoadBalancer?.close()]));
   await waitUntilSteady(controlPlane, { timeout: START_TIMEOUT, signal });
 
   const startMonitor = () => {
@@ -326,6 +346,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
 
   return {
     url: loadBalancer.url,
+    s3Url: s3LoadBalancer?.url,
     controlPlane,
     fileSystemPath,
     objects: s3.store,

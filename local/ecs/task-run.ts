@@ -26,13 +26,15 @@ export interface HealthCheck {
 export interface TaskRunOptions {
   readonly controlPlane: Pick<ControlPlane, "update">;
   readonly loadBalancer: Pick<LoadBalancer, "register" | "deregister">;
+  /** In front of the tasks' S3 API; they have none when absent. */
+  readonly s3LoadBalancer?: Pick<LoadBalancer, "register" | "deregister"> | undefined;
   readonly healthCheck: HealthCheck;
   /** Where a task learns of itself. */
   readonly metadataUri: (taskId: string) => string;
   readonly log: LogSink;
 }
 
-/** Where tasks listen, each on a port of its own. Its environment has both, as `HOST` and `PORT`. */
+/** Where tasks listen, each on ports of its own. Its environment has them, as `HOST`, `PORT` and `S3_PORT`. */
 const HOST = "127.0.0.1";
 
 /**
@@ -42,15 +44,17 @@ const HOST = "127.0.0.1";
 export async function runTask(
   { taskId }: Task,
   definition: TaskDefinition,
-  { controlPlane, loadBalancer, healthCheck, metadataUri, log }: TaskRunOptions,
+  { controlPlane, loadBalancer, s3LoadBalancer, healthCheck, metadataUri, log }: TaskRunOptions,
   stopping: AbortSignal,
 ): Promise<void> {
   const target: Target = { host: HOST, port: await findCommonPort([HOST]) };
+  const s3Target: Target | undefined = s3LoadBalancer && { host: HOST, port: await findCommonPort([HOST]) };
   const child = startProcess(definition.command, {
     env: {
       ...definition.environment,
       HOST,
       PORT: String(target.port),
+      ...(s3Target && { S3_PORT: String(s3Target.port) }),
       ECS_CONTAINER_METADATA_URI_V4: metadataUri(taskId),
     },
     onLine: (text, stream) => log({ source: `${definition.containerName}/${taskId.slice(0, 8)}`, stream, text }),
@@ -64,12 +68,13 @@ export async function runTask(
   await watchHealth(target, healthCheck, over.signal, {
     onReady: () => {
       loadBalancer.register(target);
+      if (s3Target !== undefined) s3LoadBalancer?.register(s3Target);
       controlPlane.update((state, environment) => taskHealthy(state, taskId, environment));
     },
     onUnhealthy: () => controlPlane.update((state, environment) => taskUnhealthy(state, taskId, environment)),
   });
 
-  await loadBalancer.deregister(target);
+  await Promise.all([loadBalancer.deregister(target), s3Target && s3LoadBalancer?.deregister(s3Target)]);
   if (stopping.aborted) controlPlane.update((state) => taskSignalled(state, taskId));
   const exit = await child.stop(definition.stopTimeout * 1000);
   const reason = exit.error?.message ?? "Essential container in task exited";
