@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConnectionError, connectNfs, type NfsClient, OutcomeUnknownError } from "nfs-client";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -37,6 +37,43 @@ describeEachServer("files over NFSv4.1", (start) => {
     expect(await compoundsOf(() => client.readFile(at("small/file")))).toBe(1);
     expect((await client.readFile(at("small/file"))).data).toEqual(data);
     expect(await readFile(local("small/file"))).toEqual(data);
+  });
+
+  test.each([
+    ["in one chunk", randomBytes(4096), undefined],
+    ["in one chunk, where there is none", randomBytes(4096), "absent"],
+    ["as a stream", randomBytes(3 * MEBIBYTE), undefined],
+  ] as const)("tells of a file before others see it: %s", async (_name, data, when) => {
+    await client.remove(at("announced")).catch(() => {});
+    const body =
+      data.length > MEBIBYTE
+        ? (async function* () {
+            yield data.subarray(0, 17);
+            yield data.subarray(17);
+          })()
+        : data;
+    const seen: unknown[] = [];
+    const written = await client.writeFile(at("announced"), body, {
+      ...(when && { when }),
+      beforePublishing: async ({ fileId, size, modifiedAt }) => {
+        seen.push({ fileId, size, modifiedAt, isThere: await client.exists(at("announced")) });
+      },
+    });
+    const { fileId, modifiedAt } = written;
+    expect(seen).toEqual([{ fileId, size: data.length, modifiedAt, isThere: false }]);
+    expect(await readFile(local("announced"))).toEqual(data);
+  });
+
+  test("writes nothing, and leaves nothing, where what is to be done before fails", async () => {
+    await client.writeFile(at("refused/file"), Buffer.from("before"));
+    const beforePublishing = async () => {
+      throw new Error("No");
+    };
+    for (const data of [Buffer.from("after"), randomBytes(3 * MEBIBYTE)]) {
+      await expect(client.writeFile(at("refused/file"), data, { beforePublishing })).rejects.toThrow("No");
+    }
+    expect(await readFile(local("refused/file"), "utf8")).toBe("before");
+    await vi.waitFor(async () => expect(await readdir(local("refused"))).toEqual(["file"]));
   });
 
   test("makes the missing directories of a path, and only then takes more than one COMPOUND", async () => {
