@@ -32,12 +32,20 @@ export interface Payload {
 /** Bytes of a document, such as the keys that are to be deleted. */
 const MAX_DOCUMENT_BYTES = 2 * 2 ** 20;
 
-/** @throws {S3Error} where the headers are not such that the data could be checked. */
-export function payloadOf(response: ServerResponse, authenticated: Authenticated, limits: BodyLimits): Payload {
+/**
+ * @param checksumIn Reads the checksum that the headers give of the data.
+ * @throws {S3Error} where the headers are not such that the data could be checked.
+ */
+export function payloadOf(
+  response: ServerResponse,
+  authenticated: Authenticated,
+  limits: BodyLimits,
+  checksumIn: typeof expectedChecksum = expectedChecksum,
+): Payload {
   const { headers } = response.req;
+  const expected = checksumIn(headers);
   const chunking = chunkingOf(authenticated.payloadHash);
   const length = dataLength(response, chunking !== undefined, limits.maxBodyBytes);
-  const expected = expectedChecksum(headers);
   if (expected !== undefined && expected.value === undefined && chunking?.hasTrailer !== true) {
     throw new S3Error("InvalidRequest", "A checksum in the trailer takes a body that has one");
   }
@@ -101,8 +109,9 @@ export async function documentOf(
   authenticated: Authenticated,
   limits: BodyLimits,
   memory: MemoryBudget,
+  checksumIn?: typeof expectedChecksum,
 ): Promise<string> {
-  const payload = payloadOf(response, authenticated, limits);
+  const payload = payloadOf(response, authenticated, limits, checksumIn);
   if (payload.length > MAX_DOCUMENT_BYTES) throw new S3Error("MalformedXML");
   return holding(memory, payload.length, new Deadline(MEMORY_TIMEOUT), async () =>
     (await collect(payload.data)).toString("utf8"),

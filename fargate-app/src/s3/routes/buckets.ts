@@ -9,7 +9,8 @@ import type { S3Context } from "../context.ts";
 import { S3Error } from "../errors.ts";
 import { bucketPath, isBucketName } from "../keys.ts";
 import { Selection } from "../listing/selection.ts";
-import { refuseUnsupported } from "./request.ts";
+import { parameter } from "../target.ts";
+import { refuseUnsupported, wholeNumber } from "./request.ts";
 import { sendXml } from "./response.ts";
 
 /** S3 user guide, "General purpose bucket quotas": as many as an account may have without asking. */
@@ -22,15 +23,25 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
   const { files } = objects;
 
   app.get("/ListBuckets", async (request, reply) => {
-    const { accessKey } = s3RequestOf(request).authenticated;
-    const buckets = new Selection<{ key: string; createdAt: string }>(MAX_BUCKETS, "");
+    const { authenticated, target } = s3RequestOf(request);
+    const { accessKey } = authenticated;
+    const prefix = parameter(target, "prefix") ?? "";
+    const max = wholeNumber("max-buckets", parameter(target, "max-buckets"), MAX_BUCKETS, MAX_BUCKETS);
+    const token = parameter(target, "continuation-token") ?? "";
+    // One more tells whether there is another page.
+    const buckets = new Selection<{ key: string; createdAt: string }>(max + 1, token);
     for await (const { name, attributes } of files.list(ROOT)) {
-      if (attributes.type !== "directory" || !isBucketName(name) || !mayEnter(accessKey, name)) continue;
+      if (attributes.type !== "directory" || !isBucketName(name) || !name.startsWith(prefix)) continue;
+      if (!mayEnter(accessKey, name)) continue;
       buckets.offer({ key: name, createdAt: modificationDate(attributes).toISOString() });
     }
+    const page = buckets.items.slice(0, max);
     return sendXml(reply, "ListAllMyBucketsResult", {
       Owner: OWNER,
-      Buckets: { Bucket: buckets.items.map(({ key, createdAt }) => ({ Name: key, CreationDate: createdAt })) },
+      Buckets: { Bucket: page.map(({ key, createdAt }) => ({ Name: key, CreationDate: createdAt })) },
+      // The last one's name: the next page begins behind it.
+      ContinuationToken: buckets.items.length > max ? page.at(-1)?.key : undefined,
+      Prefix: prefix === "" ? undefined : prefix,
     });
   });
 
