@@ -1,6 +1,8 @@
 /** Removes what the S3 API has no more use for: uploads that were abandoned, and records of files that are gone. */
 import { isStatus } from "nfs-client";
+import type { FilePath } from "../routing/path.ts";
 import type { Objects } from "./objects/objects.ts";
+import { recordPath } from "./objects/records.ts";
 import { Uploads } from "./uploads/uploads.ts";
 
 export interface SweepOptions {
@@ -30,19 +32,20 @@ export async function sweepS3(
     await uploads.abort(id);
     report.uploads += 1;
   }
-  for await (const { fileId, path, attributes } of objects.records.all()) {
+  for await (const { place, path, attributes } of objects.records.all()) {
     if (signal.aborted) return report;
     if (attributes.modifiedAt > now - recordAge) continue;
-    if (path !== undefined && (await isThere(objects, path, fileId))) continue;
-    await objects.records.remove({ fileId });
+    if (path !== undefined && (await isAbout(objects, place, path))) continue;
+    await objects.records.removeAt(place);
     report.records += 1;
   }
   return report;
 }
 
-async function isThere({ files }: Objects, path: Parameters<Objects["files"]["stat"]>[0], fileId: bigint) {
+/** Whether what is at a path is what the record is about. */
+async function isAbout({ files }: Objects, record: FilePath, path: FilePath): Promise<boolean> {
   try {
-    return (await files.stat(path)).fileId === fileId;
+    return recordPath(await files.stat(path)) === record;
   } catch (error) {
     if (isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE")) return false;
     throw error;

@@ -53,7 +53,7 @@ const ROUNDS = 3;
 
 /** A record as the sweep sees it. */
 export interface ListedRecord {
-  readonly fileId: bigint;
+  readonly place: FilePath;
   /** Of the record. */
   readonly attributes: FileAttributes;
   /** What it is about; undefined where it cannot be read. */
@@ -109,9 +109,13 @@ export class Records {
   }
 
   /** For files that are gone. What is left, the sweep removes. */
-  async remove(attributes: Pick<FileAttributes, "fileId">): Promise<void> {
+  remove(attributes: FileAttributes): Promise<void> {
+    return this.removeAt(recordPath(attributes));
+  }
+
+  async removeAt(path: FilePath): Promise<void> {
     try {
-      await this.#files.deleteFile(recordPath(attributes));
+      await this.#files.deleteFile(path);
     } catch (error) {
       if (!isMissing(error)) this.#log.debug({ err: error }, `A record of S3 stays: ${messageOf(error)}`);
     }
@@ -126,10 +130,8 @@ export class Records {
   async *#inShard(shard: number): AsyncGenerator<ListedRecord> {
     try {
       for await (const { name, attributes } of this.#files.list(shardPath(shard))) {
-        if (!/^[0-9a-f]{1,16}$/.test(name)) continue;
-        const fileId = BigInt(`0x${name}`);
-        const kept = await this.#read(recordPath({ fileId }));
-        yield { fileId, attributes, path: kept?.path };
+        const place = `${shardPath(shard)}/${name}` as FilePath;
+        yield { place, attributes, path: (await this.#read(place))?.path };
       }
     } catch (error) {
       if (!isMissing(error)) throw error;
@@ -175,8 +177,13 @@ function isAbout(kept: StoredRecord, path: FilePath, { type, size, modifiedAt }:
   return type === "directory" || (kept.size === size && kept.modifiedAt === modifiedAt);
 }
 
-function recordPath({ fileId }: Pick<FileAttributes, "fileId">): FilePath {
-  return `${shardPath(Number(fileId % BigInt(SHARDS)))}/${fileId.toString(16)}` as FilePath;
+/**
+ * Servers give the number of a file that is gone to another one, perhaps at once: with its time and size, the name of a
+ * record is never that of another file's.
+ */
+export function recordPath({ type, fileId, size, modifiedAt }: FileAttributes): FilePath {
+  const version = type === "directory" ? type : `${Math.round(modifiedAt * 1_000).toString(16)}-${size.toString(16)}`;
+  return `${shardPath(Number(fileId % BigInt(SHARDS)))}/${fileId.toString(16)}-${version}` as FilePath;
 }
 
 function shardPath(shard: number): FilePath {
