@@ -32,6 +32,7 @@ import * as z from "zod";
 import { type Action, type FileSystemState, otherSide, type ReplicationView, SIDES, type Side } from "./observation.ts";
 import { isFenced, withFence, withoutFence } from "./policy.ts";
 import type { RegionDescription } from "./regions.ts";
+import { askRouters } from "./routers.ts";
 import { FailoverError, type Glimpse, type World } from "./run.ts";
 
 /** For the SDK's clients: a region that is lost must be noticed soon, and not for the first request that fails. */
@@ -42,9 +43,6 @@ const CLIENT_OPTIONS = {
 
 /** Milliseconds for a request and its retries. */
 const CALL_TIMEOUT = 20_000;
-
-/** Milliseconds for the routers to answer. */
-const ROUTER_TIMEOUT = 5_000;
 
 interface Clients {
   readonly efs: EFSClient;
@@ -79,7 +77,14 @@ type Regions = Readonly<Record<Side, RegionDescription>>;
 async function look({ efs, ssm }: Clients, side: Side, regions: Regions): Promise<Glimpse> {
   const { region: name, fileSystemId, regionParameterName, url } = regions[side];
   const routers = await askRouters(url);
-  const unknown = { role: undefined, roleModifiedAt: 0, fileSystem: undefined, fenced: false, replication: undefined };
+  const unknown = {
+    role: undefined,
+    roleModifiedAt: 0,
+    roleAge: 0,
+    fileSystem: undefined,
+    fenced: false,
+    replication: undefined,
+  };
   try {
     const [role, state, policy, replication] = await Promise.all([
       readRole(ssm, regionParameterName),
@@ -88,7 +93,8 @@ async function look({ efs, ssm }: Clients, side: Side, regions: Regions): Promis
       readReplication(efs, fileSystemId),
     ]);
     return {
-      ...{ name, reachable: true, ...routers, role: role?.role, roleModifiedAt: role?.modifiedAt ?? 0 },
+      ...{ name, reachable: true, ...routers, role: role?.role },
+      ...{ roleModifiedAt: role?.modifiedAt ?? 0, roleAge: role?.age ?? 0 },
       ...{ fileSystem: fileSystemState(state), fenced: isFenced(policy) },
       replication: replication && viewOf(replication, regions),
     };
@@ -104,35 +110,46 @@ function isAnswer(error: unknown): boolean {
   return error instanceof RegionRoleError || (error instanceof Error && error.name === "CredentialsProviderError");
 }
 
-/** What a router says of its region. */
-const regionSchema = z.object({ writable: z.boolean(), reason: z.string().default("it does not say why") });
-
-async function askRouters(url: string | undefined): Promise<Pick<Glimpse, "routersAnswer" | "routersWrite">> {
-  if (url === undefined) return { routersAnswer: false };
-  try {
-    const response = await fetch(new URL("/region", url), { signal: AbortSignal.timeout(ROUTER_TIMEOUT) });
-    const said = regionSchema.safeParse(await response.json().catch(() => undefined)).data;
-    // A load balancer without routers answers, too.
-    const routersAnswer = response.status < 500;
-    return { routersAnswer, routersWrite: said && (said.writable || { refusal: said.reason }) };
-  } catch {
-    return { routersAnswer: false };
-  }
-}
-
 interface ReadRole {
   readonly role: RegionRole;
   readonly modifiedAt: number;
+  readonly age: number;
 }
 
 async function readRole(ssm: SSMClient, name: string): Promise<ReadRole | undefined> {
+  const command = new GetParameterCommand({ Name: name });
+  const dateOf = watchDate(command);
   try {
-    const { Parameter } = await ssm.send(new GetParameterCommand({ Name: name }), deadline());
-    return { role: parseRegionRole(Parameter?.Value ?? ""), modifiedAt: Parameter?.LastModifiedDate?.getTime() ?? 0 };
+    const { Parameter } = await ssm.send(command, deadline());
+    const modifiedAt = Parameter?.LastModifiedDate?.getTime();
+    const now = dateOf();
+    const age = modifiedAt === undefined || now === undefined ? 0 : Math.max(0, now - modifiedAt);
+    return { role: parseRegionRole(Parameter?.Value ?? ""), modifiedAt: modifiedAt ?? 0, age };
   } catch (error) {
     if (error instanceof ParameterNotFound) return undefined;
     throw error;
   }
+}
+
+const datedSchema = z.object({ headers: z.object({ date: z.string().transform((text) => Date.parse(text)) }) });
+
+/**
+ * When AWS answered a command, by its own clock in whole seconds (RFC 9110, section 6.6.1): the operator's clock may be
+ * wrong.
+ *
+ * @returns what tells it after the answer, in milliseconds since 1970; undefined where the answer has no date.
+ */
+function watchDate({ middlewareStack }: GetParameterCommand): () => number | undefined {
+  let date: number | undefined;
+  middlewareStack.add(
+    (next) => async (request) => {
+      const result = await next(request);
+      date = datedSchema.safeParse(result.response).data?.headers.date;
+      return result;
+    },
+    { step: "deserialize", name: "watchDate" },
+  );
+  return () => (date === undefined || Number.isNaN(date) ? undefined : date);
 }
 
 async function readProtection(efs: EFSClient, fileSystemId: string): Promise<string | undefined> {

@@ -3,12 +3,19 @@ import { readFile } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { awsWorld } from "./aws.ts";
 import { SIDES, type Side } from "./observation.ts";
-import { type COMMANDS, DEFAULT_LIMITS, type Limits } from "./plan.ts";
+import { type Command as Change, DEFAULT_LIMITS, type Limits } from "./plan.ts";
 import { RefusalCount, type RefusedWrites, readRefusedWrites } from "./refused-writes.ts";
 import { parseRegionDescription, type RegionDescription, RegionDescriptionError } from "./regions.ts";
+import { awaitWrites, writesInWords } from "./routers.ts";
 import { FailoverError, runCommand } from "./run.ts";
 import { Screen, showStatus } from "./screen.ts";
 
+/** How often routers read their role within `roleLeaseSeconds`. */
+const POLLS_IN_A_LEASE = 4;
+
+const LOOKING = "Looking at both regions …";
+
+/** Times are in seconds. */
 interface Flags {
   readonly home: string;
   readonly standby: string;
@@ -23,9 +30,14 @@ const program = new Command("failover")
   .requiredOption("--home <file>", "what `pulumi stack output --json` prints of the stack that is normally the primary")
   .requiredOption("--standby <file>", "the same of the other stack")
   .option("--json", "end with one line of JSON", false)
-  .option("--poll <seconds>", "between two looks while it waits", seconds, 5_000)
+  .option("--poll <seconds>", "between two looks while it waits", seconds, 5)
   .option("--timeout <seconds>", "for each wait; default: half an hour to a day, by what is waited for", seconds)
-  .option("--margin <seconds>", "for stale reads of a role and for clocks that differ", seconds, DEFAULT_LIMITS.margin)
+  .option(
+    "--margin <seconds>",
+    "for stale reads of a role and for clocks that differ",
+    seconds,
+    DEFAULT_LIMITS.margin / 1_000,
+  )
   .showHelpAfterError();
 
 program
@@ -35,8 +47,9 @@ program
     const flags = program.opts<Flags>();
     const world = awsWorld(await regionsOf(flags));
     try {
-      const [home, standby] = await Promise.all(SIDES.map((side) => world.look(side)));
-      if (home !== undefined && standby !== undefined) showStatus({ home, standby }, flags.json);
+      if (!flags.json) new Screen(process.stderr).note(LOOKING);
+      const [home, standby] = await Promise.all([world.look("home"), world.look("standby")]);
+      showStatus({ home, standby }, flags.json);
     } finally {
       world.close();
     }
@@ -48,50 +61,67 @@ program
   .addOption(regionOption("standby"))
   .option("--primary-is-lost", "also where the old primary seems to be there", false)
   .action(({ region, primaryIsLost }: { region: Side; primaryIsLost: boolean }) =>
-    change("promote", region, primaryIsLost),
+    change({ name: "promote", side: region, otherIsLost: primaryIsLost }),
   );
 
 program
   .command("failback")
   .description("makes the home region the primary, without any loss, and the other one its standby")
-  .action(() => change("failback", "home", false));
+  .action(() => change({ name: "failback", side: "home", otherIsLost: false }));
 
 program
   .command("standby-is-lost")
   .description("lets the primary take writes although it cannot confirm its role in the other region")
   .addOption(regionOption("home"))
-  .action(({ region }: { region: Side }) => change("standby-is-lost", region, false));
+  .option("--insist", "also where the standby seems to be there", false)
+  .action(({ region, insist }: { region: Side; insist: boolean }) =>
+    change({ name: "standby-is-lost", side: region, otherIsLost: insist }),
+  );
 
 function regionOption(usual: Side): Option {
   return new Option("--region <side>", "the region that takes over or goes on").choices(SIDES).default(usual);
 }
 
-async function change(name: (typeof COMMANDS)[number], side: Side, primaryIsLost: boolean): Promise<void> {
+async function change(command: Change): Promise<void> {
   const flags = program.opts<Flags>();
   const regions = await regionsOf(flags);
   const world = awsWorld(regions);
   const refusals = new RefusalCount((each) => refusedWritesOf(regions[each]));
   const screen = new Screen(process.stderr);
+  const limits = limitsOf(regions, flags);
   const begin = performance.now();
+  if (!flags.json) screen.note(LOOKING);
   try {
     const {
       kind: _,
       say,
       ...done
     } = await runCommand({
-      command: { name, side, primaryIsLost },
+      command,
       world: refusals.watch(world),
-      limits: limitsOf(regions, flags),
-      pollInterval: flags.poll,
+      limits,
+      pollInterval: 1_000 * flags.poll,
       report: (progress) => screen.show(progress),
     });
     const seconds = (performance.now() - begin) / 1_000;
+    const primary = regions[done.primary];
+    const routers = await awaitWrites(primary.url, {
+      timeout: limits.lease + limits.margin,
+      onWait: (waited) =>
+        screen.show({ kind: "waiting", say: `The routers in ${primary.region} take their role up`, seconds: waited }),
+    });
     const refused = await refusals.refused();
-    screen.end(`${say}. It took ${seconds.toFixed(1)} s.${refused === undefined ? "" : ` ${inWords(refused)}`}`);
+    const sentences = [
+      `${say}. It took ${seconds.toFixed(1)} s.`,
+      writesInWords(routers, Math.ceil(primary.roleLeaseSeconds / POLLS_IN_A_LEASE)),
+      ...(refused === undefined ? [] : [inWords(refused)]),
+    ];
+    screen.end(sentences.join(" "));
     if (flags.json) {
       const refusedWrites = refused !== undefined && "count" in refused ? refused.count : undefined;
-      const { region } = regions[done.primary];
-      console.log(JSON.stringify({ command: name, ...done, region, seconds, refusedWrites }));
+      const routersWrite = routers.routersWrite === undefined ? undefined : routers.routersWrite === true;
+      const { region } = primary;
+      console.log(JSON.stringify({ command: command.name, ...done, region, seconds, routersWrite, refusedWrites }));
     }
   } catch (error) {
     screen.end();
@@ -113,9 +143,9 @@ function inWords(refused: RefusedWrites): string {
 
 function limitsOf({ home, standby }: Readonly<Record<Side, RegionDescription>>, { timeout, margin }: Flags): Limits {
   const lease = 1_000 * Math.max(home.roleLeaseSeconds, standby.roleLeaseSeconds);
-  const timeouts =
-    timeout === undefined ? {} : { deletionTimeout: timeout, firstSyncTimeout: timeout, lastSyncTimeout: timeout };
-  return { ...DEFAULT_LIMITS, ...timeouts, margin, lease };
+  const each = timeout === undefined ? undefined : 1_000 * timeout;
+  const timeouts = each === undefined ? {} : { deletionTimeout: each, firstSyncTimeout: each, lastSyncTimeout: each };
+  return { ...DEFAULT_LIMITS, ...timeouts, margin: 1_000 * margin, lease };
 }
 
 async function regionsOf({ home, standby }: Flags): Promise<Record<Side, RegionDescription>> {
@@ -132,7 +162,7 @@ async function regionsOf({ home, standby }: Flags): Promise<Record<Side, RegionD
 function seconds(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError("It must be a number of seconds above 0.");
-  return 1_000 * value;
+  return value;
 }
 
 // What the SDK says of older versions of Node.js would hide, at night, what matters.

@@ -40,7 +40,7 @@ export interface RegionView {
   readonly role: RegionRole | undefined;
   /** When the role was written, in milliseconds since 1970 by the clock of AWS. */
   readonly roleModifiedAt: number;
-  /** Milliseconds for which this run of the program has seen this role. */
+  /** Milliseconds for which this role has been there, at least: by the clock of AWS, or as this run has seen it. */
   readonly roleAge: number;
   readonly fileSystem: FileSystemState | undefined;
   /** Its policy denies writes to all clients. */

@@ -12,6 +12,8 @@
  * - A region without the primary's data is not promoted before it is a complete replica.
  */
 import { nextEpoch, type RegionRole } from "@efs-mount-autoscaling/mount-table";
+import { adviceOn } from "./advice.ts";
+import { declaredSide, hasData, highestEpoch, isKnown, takeoverOf, whyUnknown } from "./declaration.ts";
 import { type Action, type Observation, otherSide, type RegionView, type Side } from "./observation.ts";
 
 export const COMMANDS = ["promote", "failback", "standby-is-lost"] as const;
@@ -20,8 +22,8 @@ export interface Command {
   readonly name: (typeof COMMANDS)[number];
   /** The region that takes over, comes back, or goes on alone. */
   readonly side: Side;
-  /** The operator knows that the old primary is gone, although it may seem to be there. */
-  readonly primaryIsLost: boolean;
+  /** The operator knows that the other region is lost, although it may seem to be there. */
+  readonly otherIsLost: boolean;
 }
 
 /** Milliseconds. */
@@ -65,28 +67,6 @@ export function nextStep(command: Command, seen: Observation, limits: Limits): D
 /** The takeovers that a document remembers. Tokens of writes before the oldest are years old. */
 const MAX_TAKEOVERS = 10;
 
-/** The region that was declared primary last, and may not be one yet; undefined where nobody was. */
-function declaredSide(seen: Observation): Side | undefined {
-  const epoch = highestEpoch(seen);
-  if (epoch === 0) return undefined;
-  return owns(seen.home.name, seen.standby.name, epoch) ? "home" : "standby";
-}
-
-function highestEpoch({ home, standby }: Observation): number {
-  return Math.max(home.role?.epoch ?? 0, standby.role?.epoch ?? 0);
-}
-
-function owns(region: string, peer: string, epoch: number): boolean {
-  return epoch > 0 && nextEpoch(epoch - 1, region, peer) === epoch;
-}
-
-/** A region whose role is known. */
-type Known = RegionView & { readonly role: RegionRole };
-
-function isKnown(view: RegionView): view is Known {
-  return view.reachable && view.role !== undefined;
-}
-
 class Planner {
   readonly #seen: Observation;
   readonly #limits: Limits;
@@ -99,31 +79,30 @@ class Planner {
   next(command: Command): Decision {
     switch (command.name) {
       case "promote":
-        return this.#promote(command.side, command.primaryIsLost);
+        return this.#promote(command.side, command.otherIsLost);
       case "failback":
         return this.#failback(command.side);
       case "standby-is-lost":
-        return this.#goOnAlone(command.side);
+        return this.#goOnAlone(command.side, command.otherIsLost);
     }
   }
 
-  #promote(side: Side, primaryIsLost: boolean): Decision {
+  #promote(side: Side, otherIsLost: boolean): Decision {
     const target = this.#seen[side];
     const other = this.#seen[otherSide(side)];
     if (!isKnown(target)) return refuse(whyUnknown(target));
     const isDeclared = declaredSide(this.#seen) === side && target.role.epoch === highestEpoch(this.#seen);
     if (isDeclared && target.role.role === "primary") {
-      if (primaryIsLost && !other.reachable && !target.role.alone) return this.#goOnAlone(side);
-      return this.#demoteOther(side) ?? this.#unfence(side) ?? this.#done(side);
+      if (otherIsLost && !other.reachable && !target.role.alone) return this.#goOnAlone(side, otherIsLost);
+      return this.#demoteOther(side) ?? this.#unfence(side) ?? this.#done(side, this.#lossBy(side));
     }
     if (isDeclared && target.role.role === "standby") return this.#finishDeclared(side);
     if (isDeclared && target.role.role === "frozen" && isKnown(other)) {
       return this.#writeRole(side, { role: "primary" }, `Let ${target.name} take writes again`);
     }
-    if (!primaryIsLost && (other.reachable || other.routersAnswer)) {
-      const what = other.reachable ? "APIs of" : "routers in";
+    if (!otherIsLost && seemsToBeThere(other)) {
       return refuse(
-        `The ${what} ${other.name} still answer: to take over loses what is not replicated yet. ` +
+        `${whatAnswers(other)} still answer: to take over loses what is not replicated yet. ` +
           "Use failback to change the primary without loss, or --primary-is-lost if that region cannot be used",
       );
     }
@@ -149,12 +128,25 @@ class Planner {
     const until = target.role?.role === "standby" ? (target.replication?.replicatedUntil ?? 0) : target.roleModifiedAt;
     const takeover = { epoch, replicated_until: new Date(until).toISOString() };
     const takeovers = [...(target.role?.takeovers ?? []), ...(isTakeover ? [takeover] : [])].slice(-MAX_TAKEOVERS);
-    const loss = isTakeover ? `; what was written after ${takeover.replicated_until} is lost` : "";
+    const kept = target.role?.role === "frozen" ? `, with all that was written in ${target.name}` : "";
+    const loss = isTakeover ? `${kept}. ${this.#lossSince(side, takeover.replicated_until)}` : "";
     return this.#writeRole(
       side,
       { role: "standby", epoch, takeovers, alone: false },
       `Declare ${target.name} the next primary, at epoch ${epoch}${loss}`,
     );
+  }
+
+  /** What a takeover has lost, as long as it is the last change of the primary. */
+  #lossBy(side: Side): string {
+    const { role } = this.#seen[side];
+    const until = role && takeoverOf(role);
+    return until === undefined ? "" : `. ${this.#lossSince(side, until)}`;
+  }
+
+  /** True also where the region was the writer itself: then nothing was written in the other one. */
+  #lossSince(side: Side, replicatedUntil: string): string {
+    return `What was written in ${this.#seen[otherSide(side)].name} after ${replicatedUntil} is lost`;
   }
 
   /** Makes a region the primary that was declared to be the next one. */
@@ -163,7 +155,7 @@ class Planner {
     const other = this.#seen[otherSide(side)];
     const { role } = target;
     if (role === undefined) return refuse(whyUnknown(target));
-    const isTakeover = role.takeovers.at(-1)?.epoch === role.epoch;
+    const isTakeover = takeoverOf(role) !== undefined;
     // In a planned change the old primary is frozen, and asks its clients to retry, until the new one is there.
     if (isTakeover) {
       const demote = this.#demoteOther(side);
@@ -229,14 +221,20 @@ class Planner {
     );
   }
 
-  #goOnAlone(side: Side): Decision {
+  #goOnAlone(side: Side, otherIsLost: boolean): Decision {
     const primary = this.#seen[side];
     const other = this.#seen[otherSide(side)];
-    if (!isKnown(primary)) return refuse(whyUnknown(primary));
+    if (!isKnown(primary)) return this.#refuseWithAdvice(whyUnknown(primary));
     if (declaredSide(this.#seen) !== side || primary.role.role === "standby") {
-      return refuse(`${primary.name} is not the primary: it cannot go on without ${other.name}`);
+      return this.#refuseWithAdvice(`${primary.name} is not the primary: it cannot go on without ${other.name}`);
     }
     if (primary.role.role === "primary" && primary.role.alone) return this.#done(side);
+    if (!otherIsLost && seemsToBeThere(other)) {
+      return refuse(
+        `${whatAnswers(other)} still answer: alone, ${primary.name} would take writes although ${other.name} could be ` +
+          "promoted. Use --insist if it takes no writes all the same, and nobody promotes the other region",
+      );
+    }
     return this.#writeRole(
       side,
       { role: "primary", alone: true },
@@ -245,7 +243,9 @@ class Planner {
   }
 
   #failback(home: Side): Decision {
-    for (const view of [this.#seen.home, this.#seen.standby]) if (!isKnown(view)) return refuse(whyUnknown(view));
+    for (const view of [this.#seen.home, this.#seen.standby]) {
+      if (!isKnown(view)) return this.#refuseWithAdvice(whyUnknown(view));
+    }
     const side = declaredSide(this.#seen);
     if (side === undefined) return refuse("Neither region was ever the primary");
     const declared = this.#seen[side];
@@ -331,7 +331,8 @@ class Planner {
       return refuse(`The replication to ${name} is in the state ${replication.status}: the EFS console says why`);
     }
     if (replication?.status === "enabled" && replication.replicatedUntil !== undefined) {
-      return role?.alone === true ? this.#writeRole(to, { alone: false }, `Note that ${name} is a replica`) : undefined;
+      if (role?.alone !== true) return undefined;
+      return this.#writeRole(to, { alone: false, refused_writes: undefined }, `Note that ${name} is a replica`);
     }
     return wait(`The first sync to ${name} is in progress`, this.#limits.firstSyncTimeout);
   }
@@ -379,13 +380,23 @@ class Planner {
     return this.#declare(to, false);
   }
 
-  #done(side: Side): Decision {
+  /** @param more What else there is to say. */
+  #done(side: Side, more = ""): Decision {
     const { name, role } = this.#seen[side];
     const replica = this.#seen[otherSide(side)];
-    const isPaired = role?.alone === false && replica.role?.alone === false && replica.replication?.source === side;
-    return isPaired
-      ? { kind: "done", state: "paired", primary: side, say: `${name} is the primary, and ${replica.name} its standby` }
-      : { kind: "done", state: "alone", primary: side, say: `${name} is the primary, without a standby` };
+    const isReplicated = replica.replication?.source === side;
+    if (isReplicated && role?.alone === false && replica.role?.alone === false) {
+      const say = `${name} is the primary, and ${replica.name} its standby${more}`;
+      return { kind: "done", state: "paired", primary: side, say };
+    }
+    const say = isReplicated
+      ? `${name} is the primary, alone. It is still replicated to ${replica.name}, which nobody may promote before failback`
+      : `${name} is the primary, without a standby`;
+    return { kind: "done", state: "alone", primary: side, say: `${say}${more}` };
+  }
+
+  #refuseWithAdvice(say: string): Decision {
+    return refuse(`${say}. Next: ${adviceOn(this.#seen)}`);
   }
 
   #writeRole(side: Side, changes: Partial<RegionRole>, say: string): Decision {
@@ -394,19 +405,17 @@ class Planner {
     // Of two documents of one epoch the later one counts, whatever the clocks of two operators say.
     const changedAt = Math.max(this.#seen.now, Date.parse(before.changed_at) + 1);
     const role = { ...before, ...changes, changed_at: new Date(changedAt).toISOString() };
+    if (changes.role === "primary") delete role.refused_writes;
     return act({ kind: "write-role", side, role }, say);
   }
 }
 
-/** Whether a standby has a complete replica, or had one whose replication somebody has ended by hand. */
-function hasData({ role, replication }: Known, side: Side): boolean {
-  if (replication === undefined) return !role.alone;
-  return replication.destination === side && replication.replicatedUntil !== undefined;
+function seemsToBeThere({ reachable, routersAnswer }: RegionView): boolean {
+  return reachable || routersAnswer;
 }
 
-function whyUnknown({ name, reachable, problem }: RegionView): string {
-  if (!reachable) return `The APIs of ${name} do not answer: ${problem ?? "no reason is known"}`;
-  return `${name} has no role: is its stack deployed, with replication?`;
+function whatAnswers({ name, reachable }: RegionView): string {
+  return `The ${reachable ? "APIs of" : "routers in"} ${name}`;
 }
 
 function act(action: Action, say: string): Decision {

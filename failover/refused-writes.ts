@@ -1,7 +1,7 @@
-/** How many writes a region refuses while it hands over: from the freeze until the command ends. */
+/** How many writes a region refuses while it hands over: from the freeze until the primary is changed. */
 import * as z from "zod";
 import type { Side } from "./observation.ts";
-import type { World } from "./run.ts";
+import type { Glimpse, World } from "./run.ts";
 
 /** Milliseconds for a region's routers to say how they are. */
 const TIMEOUT = 5_000;
@@ -45,10 +45,22 @@ function sum(counts: Readonly<Record<string, number>>): number {
 /** How many there were, or why nobody knows. */
 export type RefusedWrites = { readonly count: number } | { readonly unknownBecause: string };
 
-/** Remembers how many there were before writes are frozen. */
+interface Frozen {
+  readonly side: Side;
+  readonly before: RefusedWrites;
+}
+
+/** What an earlier run has left: the change of the primary that it froze writes for is not over. */
+function frozenBefore(side: Side, { role }: Glimpse): Frozen | undefined {
+  if (role?.refused_writes !== undefined) return { side, before: { count: role.refused_writes } };
+  if (role?.role !== "frozen") return undefined;
+  return { side, before: { unknownBecause: "the run that froze them could not count them" } };
+}
+
+/** Remembers how many there were before writes are frozen: in the role's document, for a later run that goes on. */
 export class RefusalCount {
   readonly #read: (side: Side) => Promise<number>;
-  #frozen: { readonly side: Side; readonly before: RefusedWrites } | undefined;
+  #frozen: Frozen | undefined;
 
   /** @param read Counts those of a region since its routers started. */
   constructor(read: (side: Side) => Promise<number>) {
@@ -58,17 +70,22 @@ export class RefusalCount {
   /** The same world, whose writes are counted. */
   watch(world: World): World {
     return {
-      ...world,
+      look: async (side) => {
+        const seen = await world.look(side);
+        this.#frozen ??= frozenBefore(side, seen);
+        return seen;
+      },
       act: async (action) => {
-        if (action.kind === "write-role" && action.role.role === "frozen") {
-          this.#frozen = { side: action.side, before: await this.#count(action.side) };
-        }
-        await world.act(action);
+        if (action.kind !== "write-role" || action.role.role !== "frozen") return world.act(action);
+        this.#frozen ??= { side: action.side, before: await this.#count(action.side) };
+        const { before } = this.#frozen;
+        const refused_writes = "count" in before ? before.count : undefined;
+        return world.act({ ...action, role: { ...action.role, refused_writes } });
       },
     };
   }
 
-  /** Those since the freeze; undefined where this run froze nothing. */
+  /** Those since the freeze; undefined where nothing was frozen. */
   async refused(): Promise<RefusedWrites | undefined> {
     if (this.#frozen === undefined) return undefined;
     const { side, before } = this.#frozen;

@@ -10,8 +10,8 @@ import {
 } from "./observation.ts";
 import { type Command, type Decision, type Limits, nextStep } from "./plan.ts";
 
-/** What is seen of a region at one moment. */
-export type Glimpse = Omit<RegionView, "roleAge" | "replicationAge">;
+/** What is seen of a region at one moment. `roleAge` is by the clock of AWS alone; 0 where AWS does not tell. */
+export type Glimpse = Omit<RegionView, "replicationAge">;
 
 /** The two regions. */
 export interface World {
@@ -72,7 +72,7 @@ export class Observer {
   #aged(side: Side, view: Glimpse, now: number): RegionView {
     return {
       ...view,
-      roleAge: this.#age(`role of ${side}`, JSON.stringify(view.role), now),
+      roleAge: Math.max(view.roleAge, this.#age(`role of ${side}`, JSON.stringify(view.role), now)),
       replicationAge: this.#age(`replication of ${side}`, identityOf(view.replication), now),
     };
   }

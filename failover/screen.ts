@@ -1,6 +1,8 @@
 /** What the operator sees: each step as it is done, what is waited for, and both regions. */
 import type { WriteStream } from "node:tty";
 import Table from "cli-table3";
+import { adviceOn } from "./advice.ts";
+import { declaredSide, highestEpoch, takeoverOf } from "./declaration.ts";
 import { SIDES, type Side } from "./observation.ts";
 import type { Glimpse, Progress } from "./run.ts";
 
@@ -19,6 +21,10 @@ export class Screen {
   show(progress: Progress): void {
     if (progress.kind === "acting") this.#line(`→ ${progress.say}`);
     else if (progress.kind === "waiting") this.#wait(progress.say, progress.seconds);
+  }
+
+  note(text: string): void {
+    this.#line(text);
   }
 
   end(text?: string): void {
@@ -63,7 +69,7 @@ export function showStatus(regions: Readonly<Record<Side, Glimpse>>, asJson: boo
   row("region", ({ name }) => name);
   row("APIs", ({ reachable, problem }) => (reachable ? "answer" : `do not answer: ${problem ?? "no reason is known"}`));
   row("routers", routersInWords);
-  row("role", ({ role }) => (role === undefined ? "unknown" : `${role.role}${role.alone ? ", alone" : ""}`));
+  table.push(["role", ...SIDES.map((side) => roleInWords(regions, side))]);
   row("epoch", ({ role }) => (role === undefined ? "" : `${role.epoch}, since ${role.changed_at}`));
   row(
     "file system",
@@ -81,7 +87,22 @@ export function showStatus(regions: Readonly<Record<Side, Glimpse>>, asJson: boo
       ? ""
       : `${new Date(replication.replicatedUntil).toISOString()} (${ageOf(replication.replicatedUntil)})`,
   );
+  row("last takeover", ({ role }) => {
+    const until = role && takeoverOf(role);
+    return until === undefined ? "" : `at epoch ${role?.epoch}, with what was replicated until ${until}`;
+  });
   console.log(table.toString());
+  console.log(`next: ${adviceOn(regions)}`);
+}
+
+function roleInWords(regions: Readonly<Record<Side, Glimpse>>, side: Side): string {
+  const { role } = regions[side];
+  if (role === undefined) return "unknown";
+  const words = `${role.role}${role.alone ? ", alone" : ""}`;
+  const isDeclared = declaredSide(regions) === side;
+  if (isDeclared && role.role === "standby") return `${words}; declared the next primary`;
+  if (!isDeclared && role.role !== "standby") return `${words}; replaced at epoch ${highestEpoch(regions)}`;
+  return words;
 }
 
 function routersInWords({ routersAnswer, routersWrite }: Glimpse): string {

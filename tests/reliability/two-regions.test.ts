@@ -80,7 +80,7 @@ class History {
 
   async run(): Promise<void> {
     counts.histories += 1;
-    await this.#finish({ name: "failback", side: "home", primaryIsLost: false });
+    await this.#finish({ name: "failback", side: "home", otherIsLost: false });
     for (let event = 0; event < EVENTS; event++) {
       await this.#event();
       this.#check();
@@ -159,13 +159,13 @@ class History {
   /** Operators may be wrong about the primary. That the standby is lost they say only when it is. */
   #command(): Command | undefined {
     const side = this.#pick(SIDES);
-    const primaryIsLost = this.#random() < 0.5;
+    const otherIsLost = this.#random() < 0.5;
     const dice = this.#random();
-    if (dice < 0.45) return { name: "failback", side: "home", primaryIsLost: false };
+    if (dice < 0.45) return { name: "failback", side: "home", otherIsLost: false };
     const name = dice < 0.9 ? "promote" : "standby-is-lost";
     if (!this.#isAllowed(side)) return undefined;
     if (name === "standby-is-lost" && this.#regions.regions[otherSide(side)].alive) return undefined;
-    return { name, side, primaryIsLost };
+    return { name, side, otherIsLost };
   }
 
   /** What docs/disaster-recovery.md asks of operators about a region that they cannot reach: not to forget it. */
@@ -220,7 +220,7 @@ class History {
     this.#revive("standby");
     regions.die("home");
     if (!this.#isAllowed("standby")) return;
-    const state = await this.#finish({ name: "promote", side: "standby", primaryIsLost: true });
+    const state = await this.#finish({ name: "promote", side: "standby", otherIsLost: true });
     if (state === undefined) return;
     expect(state).toMatchObject({ state: "alone", primary: "standby" });
     this.#expectWriter("standby");
@@ -233,7 +233,7 @@ class History {
     regions.reach = new Set(SIDES);
     for (const side of SIDES) this.#revive(side);
     regions.operatorSkew = 0;
-    const state = await this.#finish({ name: "failback", side: "home", primaryIsLost: false });
+    const state = await this.#finish({ name: "failback", side: "home", otherIsLost: false });
     expect(state).toMatchObject({ state: "paired", primary: "home" });
     this.#expectWriter("home");
     this.#checkData("home", true);

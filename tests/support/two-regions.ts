@@ -338,6 +338,7 @@ export class TwoRegions {
       const unknown = {
         role: undefined,
         roleModifiedAt: 0,
+        roleAge: 0,
         fileSystem: undefined,
         fenced: false,
         replication: undefined,
@@ -350,6 +351,8 @@ export class TwoRegions {
       reachable: true,
       role: latest.role,
       roleModifiedAt: latest.at,
+      // The parts of AWS that tell the time of an answer and of a change need not agree.
+      roleAge: Math.max(0, this.now - latest.at + 2 * (this.#random() - 0.5) * CLOCK_TOLERANCE),
       fileSystem: protection,
       fenced,
       replication,

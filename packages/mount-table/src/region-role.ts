@@ -37,6 +37,7 @@ const regionRoleSchema = z.looseObject({
   peer: peerSchema,
   alone: z.boolean().default(false),
   takeovers: z.array(takeoverSchema).default([]),
+  refused_writes: z.int().min(0).optional(),
   changed_at: z.iso.datetime(TIME),
 });
 
@@ -70,6 +71,8 @@ export type Takeover = z.infer<typeof takeoverSchema>;
  * - `alone`: the two regions are no pair. A primary that is alone takes writes without confirming its role: the peer has no
  *   replica of its file system, or is lost. A standby that is alone may lack what the primary has.
  * - `takeovers`: the latest ones, oldest first.
+ * - `refused_writes`: how many writes its routers had refused when it was frozen. It stays until the change of the primary
+ *   is over.
  * - `changed_at` increases with every change, also within an epoch.
  */
 export type RegionRole = z.infer<typeof regionRoleSchema>;

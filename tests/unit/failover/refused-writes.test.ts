@@ -1,8 +1,9 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { RegionRole } from "@efs-mount-autoscaling/mount-table";
 import { afterEach, expect, test } from "vitest";
 import { RefusalCount, readRefusedWrites } from "../../../failover/refused-writes.ts";
-import type { World } from "../../../failover/run.ts";
+import type { Glimpse, World } from "../../../failover/run.ts";
 import { primaryRole } from "../../support/region.ts";
 
 let server: Server | undefined;
@@ -78,4 +79,32 @@ test("writes are frozen although nobody can count them", async () => {
   await refusals.watch(worldOf(acted)).act(freeze);
   expect(acted).toEqual(["write-role"]);
   expect(await refusals.refused()).toEqual({ unknownBecause: "no way there" });
+});
+
+function glimpseOf(role: RegionRole): Glimpse {
+  return {
+    ...{ name: role.region, reachable: true, routersAnswer: true, role, roleModifiedAt: 0, roleAge: 0 },
+    ...{ fileSystem: "writable", fenced: false, replication: undefined },
+  };
+}
+
+test("a run that goes on after another one froze writes counts from that freeze", async () => {
+  let role = primaryRole();
+  const world: World = {
+    look: async () => glimpseOf(role),
+    act: async (action) => {
+      if (action.kind === "write-role") role = action.role;
+    },
+  };
+  await new RefusalCount(async () => 7).watch(world).act(freeze);
+  const later = new RefusalCount(async () => 42);
+  await later.watch(world).look("standby");
+  expect(await later.refused()).toEqual({ count: 35 });
+});
+
+test("a run that goes on says so where nobody counted before the freeze", async () => {
+  const role = primaryRole({ role: "frozen" });
+  const later = new RefusalCount(async () => 42);
+  await later.watch({ ...worldOf([]), look: async () => glimpseOf(role) }).look("standby");
+  expect(await later.refused()).toEqual({ unknownBecause: "the run that froze them could not count them" });
 });

@@ -71,3 +71,17 @@ test("that somebody else has written in between is said, and not taken for succe
   theirs = roleOf(2, 2);
   await expect(write(roleOf(1, 3))).rejects.toThrow("find out who, and run the command again");
 });
+
+test("how long a role has been there is by the clock of AWS, whatever the operator's clock says", async () => {
+  const HOUR = 3_600_000;
+  const now = Date.now();
+  try {
+    vi.useFakeTimers({ now: now - HOUR, toFake: ["Date"] });
+    put(roleOf(1, 1));
+    vi.setSystemTime(now + HOUR);
+    const { roleAge } = await world.look("home");
+    expect(Math.abs(roleAge - HOUR)).toBeLessThan(HOUR / 4);
+  } finally {
+    vi.useRealTimers();
+  }
+});
