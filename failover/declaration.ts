@@ -32,13 +32,16 @@ export function isKnown<View extends Pick<RegionView, "reachable" | "role">>(vie
   return view.reachable && view.role !== undefined;
 }
 
-/** Whether a standby has a complete replica, or had one whose replication somebody has ended by hand. */
+/**
+ * Whether a standby has a complete replica, or had one whose replication somebody has ended by hand. One that is alone may
+ * be what is left of an older pair: its primary may take writes without asking.
+ */
 export function hasData(
   { role, replication }: Pick<RegionView, "replication"> & { readonly role: RegionRole },
   side: Side,
 ): boolean {
-  if (replication === undefined) return !role.alone;
-  return replication.destination === side && replication.replicatedUntil !== undefined;
+  if (role.alone) return false;
+  return replication === undefined || (replication.destination === side && replication.replicatedUntil !== undefined);
 }
 
 export function whyUnknown({ name, reachable, problem }: Pick<RegionView, "name" | "reachable" | "problem">): string {

@@ -108,7 +108,8 @@ class Planner {
     }
     if (target.role.role === "standby" && !hasData(target, side)) {
       return refuse(
-        `${target.name} does not have all that was written until epoch ${target.role.epoch}: its first sync is not over. ` +
+        `${target.name} may not have all that was written until epoch ${target.role.epoch}: its first sync is not over, ` +
+          "or failback has not noted that. " +
           `Use failback when ${other.name} can be reached, or restore a backup`,
       );
     }
@@ -166,7 +167,7 @@ class Planner {
       return act({ kind: "delete-replication", side, where: "everywhere" }, `End the replication to ${target.name}`);
     }
     const { lease, margin } = this.#limits;
-    if (replication?.status === "deleting" && !other.reachable && target.replicationAge > lease + margin) {
+    if (replication?.status === "deleting" && !other.reachable && target.roleAge > lease + margin) {
       return act(
         { kind: "delete-replication", side, where: "here" },
         `End the replication in ${target.name} alone, since ${other.name} does not answer`,

@@ -89,7 +89,7 @@ export function showStatus(regions: Readonly<Record<Side, Glimpse>>, asJson: boo
   );
   row("last takeover", ({ role }) => {
     const until = role && takeoverOf(role);
-    return until === undefined ? "" : `at epoch ${role?.epoch}, with what was replicated until ${until}`;
+    return until === undefined ? "" : `with what was replicated until ${until}`;
   });
   console.log(table.toString());
   console.log(`next: ${adviceOn(regions)}`);

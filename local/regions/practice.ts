@@ -81,9 +81,10 @@ You are the operator. In another terminal, in this folder:
   cd ${process.cwd()}
   export AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=local
   failover() { npm run --silent failover -- ${flags.join(" ")} "$@"; }
+  TOKYO=${home.url} OSAKA=${standby.url}
   failover status
-  curl -T README.md ${home.url}/files/hello.md
-  curl -i ${standby.url}/files/hello.md
+  curl -T README.md $TOKYO/files/a
+  curl -i $OSAKA/files/a
 
 The outputs of both stacks are in ${directory}. docs/disaster-recovery.md says what to do when a region is lost.
 ${COMMANDS}

@@ -5,6 +5,7 @@
 import type { RegionRole, Takeover } from "@efs-mount-autoscaling/mount-table";
 import { expect, test } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
+import { adviceOn } from "../../failover/advice.ts";
 import type { Action, Side } from "../../failover/observation.ts";
 import { otherSide, SIDES } from "../../failover/observation.ts";
 import { type Command, DEFAULT_LIMITS, type Limits, nextStep } from "../../failover/plan.ts";
@@ -20,6 +21,8 @@ const KEYS = ["a", "b", "c", "d", "e", "f"] as const;
 const LIMITS: Limits = { ...DEFAULT_LIMITS, lease: LEASE, margin: MARGIN };
 /** Of a session that ends in an error, as an operator would. */
 const MAX_ATTEMPTS = 20;
+/** What status says is next comes to its end after so many. */
+const MAX_COMMANDS = 4;
 
 const counts = {
   histories: 0,
@@ -28,6 +31,7 @@ const counts = {
   "reads that were redirected or refused": 0,
   "steps of the failover program": 0,
   "runs that ended half-way": 0,
+  "commands that status said were next": 0,
   takeovers: 0,
   "planned changes of the primary": 0,
   "writes lost, younger than the replica": 0,
@@ -51,6 +55,7 @@ test(`${HISTORIES} histories: one writer, nothing lost but what a takeover decla
   expect(counts["planned changes of the primary"]).toBeGreaterThan(HISTORIES / 10);
   expect(counts["writes lost, younger than the replica"]).toBeGreaterThan(0);
   expect(counts["runs that ended half-way"]).toBeGreaterThan(HISTORIES / 10);
+  expect(counts["commands that status said were next"]).toBeGreaterThan(HISTORIES / 10);
 });
 
 test("routers that see only their own replication are safe, too, unless the regions are cut off from each other", async () => {
@@ -233,6 +238,7 @@ class History {
     regions.reach = new Set(SIDES);
     for (const side of SIDES) this.#revive(side);
     regions.operatorSkew = 0;
+    if (this.#random() < 0.5) await this.#followAdvice();
     const state = await this.#finish({ name: "failback", side: "home", otherIsLost: false });
     expect(state).toMatchObject({ state: "paired", primary: "home" });
     this.#expectWriter("home");
@@ -241,6 +247,21 @@ class History {
     counts["writes lost, younger than the replica"] += regions.acknowledged.filter(
       (write) => !regions.has(write, "home"),
     ).length;
+  }
+
+  /** Whoever runs what `status` says is next, until it says that nothing is, has a pair. */
+  async #followAdvice(): Promise<void> {
+    const { world, clock } = this.#regions;
+    for (let command = 0; command < MAX_COMMANDS; command++) {
+      const advice = adviceOn(await new Observer(world, clock).observe());
+      if (advice === "nothing to do") return;
+      const [, name, side] = /^(?:run )?(promote|failback)(?: --region (home))?\b/.exec(advice) ?? [];
+      expect(name, advice).toBeDefined();
+      const usual = name === "promote" && side === undefined ? "standby" : "home";
+      await this.#finish({ name: name === "promote" ? name : "failback", side: usual, otherIsLost: false });
+      counts["commands that status said were next"] += 1;
+    }
+    throw new Error(`What status says is next does not end after ${MAX_COMMANDS} commands`);
   }
 
   /** Runs a command to its end, again where it ends in an error, and once more: that changes nothing. */

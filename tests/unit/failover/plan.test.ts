@@ -128,6 +128,14 @@ describe("a takeover", () => {
   });
 });
 
+test("what is left of an older pair is not promoted: its primary may take writes without asking", () => {
+  const left = osaka(standbyRole({ alone: true }), { replication: FROM_TOKYO, fileSystem: "replica" });
+  expect(nextStep({ ...promote, otherIsLost: true }, { ...TOKYO_LOST, standby: left }, LIMITS)).toMatchObject({
+    kind: "refuse",
+    say: expect.stringContaining("its first sync is not over"),
+  });
+});
+
 describe("standby-is-lost", () => {
   test("is refused while the standby is there, unless the operator insists", () => {
     expect(nextStep(standbyIsLost, PAIR, LIMITS)).toMatchObject({
