@@ -58,7 +58,10 @@ test("a region is lost, the other one takes over, and the first one comes back w
   const [, osaka = ""] = /Osaka, its standby +(\S+)/.exec(text()) ?? [];
   await write(tokyo, "before");
   await replicated(osaka, "before");
-  expect(await failover("status")).toMatch(/routers +│ answer, and take writes +│ answer, and take no writes: standby/);
+  const status = await failover("status");
+  expect(status).toMatch(/routers +│ answer, and take writes +│ answer, and take no writes: standby/);
+  expect(status).toMatch(/^Looking at both regions …\n┌.*┘\nnext: nothing to do\n$/s);
+  await expect(failover("standby-is-lost")).rejects.toMatchObject({ stdout: expect.stringContaining("--insist") });
   await expect(failover("promote")).rejects.toMatchObject({ stdout: expect.stringContaining("still answer") });
 
   input.write("LOSE Tokyo\n");
@@ -66,7 +69,10 @@ test("a region is lost, the other one takes over, and the first one comes back w
   input.write("lose tokyo\n");
   await heard("tokyo is lost already");
   await expect(fetch(tokyo)).rejects.toThrow();
-  expect(await failover("promote")).toContain("ap-northeast-3 is the primary, without a standby");
+  const promoted = await failover("promote");
+  expect(promoted).toMatch(/ap-northeast-3 is the primary, without a standby\..* Its routers take writes/);
+  const [loss = "nothing"] = /What was written in ap-northeast-1 after \S+ is lost/.exec(promoted) ?? [];
+  expect(await failover("promote")).toContain(loss);
   await write(osaka, "meanwhile");
 
   input.write("restore tokyo\n");
