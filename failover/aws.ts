@@ -110,6 +110,7 @@ function isAnswer(error: unknown): boolean {
   return error instanceof RegionRoleError || (error instanceof Error && error.name === "CredentialsProviderError");
 }
 
+/** Milliseconds, by the clock of AWS. */
 interface ReadRole {
   readonly role: RegionRole;
   readonly modifiedAt: number;
@@ -134,10 +135,10 @@ async function readRole(ssm: SSMClient, name: string): Promise<ReadRole | undefi
 const datedSchema = z.object({ headers: z.object({ date: z.string().transform((text) => Date.parse(text)) }) });
 
 /**
- * When AWS answered a command, by its own clock in whole seconds (RFC 9110, section 6.6.1): the operator's clock may be
- * wrong.
+ * When AWS responded to a command, by its own clock in whole seconds (RFC 9110, section 6.6.1): the operator's clock may
+ * be wrong.
  *
- * @returns what tells it after the answer, in milliseconds since 1970; undefined where the answer has no date.
+ * @returns what tells it after the response, in milliseconds since 1970; undefined where the response has no date.
  */
 function watchDate({ middlewareStack }: GetParameterCommand): () => number | undefined {
   let date: number | undefined;
