@@ -74,7 +74,8 @@ export class Objects {
    * Writes an object: others see it whole with its description, or not at all.
    *
    * @param describe Called when all of the data was read.
-   * @throws {S3Error} NoSuchBucket, NoSuchKey, PreconditionFailed, KeyConflict
+   * @throws {S3Error} NoSuchBucket, NoSuchKey, PreconditionFailed, KeyConflict; of a directory also InvalidRequest where
+   *   there are data, and NotImplemented where there is a condition.
    */
   async put(
     place: ObjectPlace,
@@ -83,8 +84,12 @@ export class Objects {
     condition?: ObjectCondition,
   ): Promise<StoredObject> {
     const [existing] = await Promise.all([this.#statOrAbsent(place.path), this.requireBucket(place.bucket)]);
+    if (place.kind === "directory") {
+      if (condition !== undefined) throw new S3Error("NotImplemented", "A key that ends in / takes no condition");
+      await requireNoBytes(data);
+      return this.#putDirectory(place, describe());
+    }
     const when = await this.#writeCondition(place, existing, condition);
-    if (place.kind === "directory") return this.#putDirectory(place, describe());
     if (existing?.type === "directory") throw new S3Error("KeyConflict");
     const written = await this.write(place.path, data, describe, when);
     if (existing !== undefined && existing.fileId !== written.attributes.fileId) await this.records.remove(existing);
@@ -276,6 +281,13 @@ async function* hashing(
   for await (const chunk of chunks) {
     hash.update(chunk);
     yield chunk;
+  }
+}
+
+/** Reads all there are. @throws {S3Error} InvalidRequest */
+async function requireNoBytes(data: ObjectData): Promise<void> {
+  for await (const { length } of Buffer.isBuffer(data) ? [data] : data) {
+    if (length > 0) throw new S3Error("InvalidRequest", "A key that ends in / is a directory, which has no bytes");
   }
 }
 

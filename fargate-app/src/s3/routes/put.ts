@@ -3,7 +3,6 @@ import type { FastifyPluginAsync } from "fastify";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
 import { s3RequestOf } from "../authentication.ts";
 import type { S3Context } from "../context.ts";
-import { S3Error } from "../errors.ts";
 import { writeConditionOf } from "../objects/conditions.ts";
 import type { Description } from "../objects/records.ts";
 import { type Digests, payloadOf } from "../payload.ts";
@@ -17,9 +16,6 @@ export const putRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, l
     const condition = writeConditionOf(request.headers);
     const described = describedBy(request);
     const payload = payloadOf(reply.raw, s3RequestOf(request).authenticated, limits);
-    if (place.kind === "directory" && payload.length > 0) {
-      throw new S3Error("InvalidRequest", "A key that ends in / is a directory, which has no bytes");
-    }
     const describe = () => ({ ...described, ...digestsOfObject(payload.digests()) });
     const object = await change(() =>
       inMemoryIfSmall(payload.data, payload.length, objects.files.memory, (data) =>
