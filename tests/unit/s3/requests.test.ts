@@ -1,5 +1,6 @@
-import { CopyObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import { CopyObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
 import { expect, test } from "vitest";
+import { placeOf } from "../../../fargate-app/src/s3/keys.ts";
 import { startMemoryS3Server } from "../../support/memory-s3-server.ts";
 
 const Bucket = "bucket";
@@ -24,4 +25,28 @@ test("a key that ends in / takes no condition, which would not be one step with 
   const { client } = await startMemoryS3Server();
   const put = () => client.send(new PutObjectCommand({ Bucket, Key: "lock/", Body: "", IfNoneMatch: "*" }));
   await expect(put()).rejects.toMatchObject({ name: "NotImplemented", $metadata: { httpStatusCode: 501 } });
+});
+
+test("a response's header can be replaced by what a header can be, and by nothing else", async () => {
+  const { client } = await startMemoryS3Server();
+  await client.send(new PutObjectCommand({ Bucket, Key: "key", Body: "content" }));
+  const get = (ResponseContentDisposition: string) =>
+    client.send(new GetObjectCommand({ Bucket, Key: "key", ResponseContentDisposition }));
+  expect((await get('attachment; filename="a.txt"')).ContentDisposition).toBe('attachment; filename="a.txt"');
+  for (const value of ['attachment; filename="日本.txt"', "inline\r\nset-cookie: a=b"]) {
+    await expect(get(value)).rejects.toMatchObject({
+      name: "InvalidArgument",
+      $metadata: { httpStatusCode: 400 },
+    });
+  }
+});
+
+test("what somebody wrote into a record that no header can have, is not sent", async () => {
+  const { client, objects } = await startMemoryS3Server();
+  await client.send(new PutObjectCommand({ Bucket, Key: "key", Body: "content", ContentType: "text/x-kept" }));
+  const head = () => client.send(new HeadObjectCommand({ Bucket, Key: "key" }));
+  expect((await head()).ContentType).toBe("text/x-kept");
+  const object = await objects.head(placeOf(Bucket, "key"));
+  await objects.redescribe(object, { etag: "", headers: { "content-type": "日本" }, metadata: {} });
+  expect((await head()).ContentType).toBe("application/octet-stream");
 });

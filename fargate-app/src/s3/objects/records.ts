@@ -13,13 +13,19 @@ import type { RoutedFiles } from "../../router/routed-files.ts";
 import { type FilePath, ownFilePath } from "../../routing/path.ts";
 import { ALGORITHM_NAMES } from "../checksums.ts";
 
+/** What HTTP allows for names and values of headers (RFC 9110 §5.1, §5.5): anything else could not be sent. */
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
+export const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+const headers = z.record(z.string().regex(HEADER_NAME), z.string().regex(HEADER_VALUE));
+
 const description = z.object({
   /** Without its quotes: the MD5 of the bytes, or of the parts' MD5s with their number, as S3 has it. */
   etag: z.string(),
   /** What the sender said of the object: Content-Type, Cache-Control, …, by lower-case name. */
-  headers: z.record(z.string(), z.string()).default({}),
+  headers: headers.default({}),
   /** User metadata, by lower-case name without `x-amz-meta-`. */
-  metadata: z.record(z.string(), z.string()).default({}),
+  metadata: headers.default({}),
   checksum: z
     .object({
       algorithm: z.enum(ALGORITHM_NAMES),

@@ -14,6 +14,7 @@ import { S3Error } from "../errors.ts";
 import type { ObjectPlace } from "../keys.ts";
 import { unquoted, verdictOnRead } from "../objects/conditions.ts";
 import type { Objects } from "../objects/objects.ts";
+import { HEADER_VALUE } from "../objects/records.ts";
 import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
 import { parameter } from "../target.ts";
 import { metadataHeaders, placeIfAny } from "./request.ts";
@@ -34,15 +35,17 @@ const OVERRIDES = {
 
 export const getRoutes: FastifyPluginAsync<S3Context> = async (app, { objects }) => {
   app.get("/GetObject", async (request, reply) => {
+    const replaced = replacedHeaders(request);
     const place = await requirePlace(objects, request);
     const { object, selection, payload } = await open(objects, place, request);
-    describe(request, reply, object, selection);
+    describe(request, reply, object, selection, replaced);
     return reply.send(payload);
   });
 
   app.head("/HeadObject", async (request, reply) => {
+    const replaced = replacedHeaders(request);
     const object = await objects.head(await requirePlace(objects, request));
-    describe(request, reply, object, select("HEAD", request, object));
+    describe(request, reply, object, select("HEAD", request, object), replaced);
     return reply.send();
   });
 };
@@ -99,7 +102,13 @@ function select(method: "GET" | "HEAD", { headers }: FastifyRequest, object: Sto
   return range === undefined ? { status: 416 } : { status: 206, ...range };
 }
 
-function describe(request: FastifyRequest, reply: FastifyReply, object: StoredObject, selection: Selection): void {
+function describe(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  object: StoredObject,
+  selection: Selection,
+  replaced: Readonly<Record<string, string>>,
+): void {
   const { place, attributes, description } = object;
   if (selection.status === 412) throw new S3Error("PreconditionFailed");
   const size = sizeOfObject(object);
@@ -121,18 +130,25 @@ function describe(request: FastifyRequest, reply: FastifyReply, object: StoredOb
     ...description?.headers,
     ...(description && metadataHeaders(description)),
     ...(isWhole && request.headers["x-amz-checksum-mode"] === "ENABLED" ? checksumHeaders(object) : {}),
-    ...overrides(request),
+    ...replaced,
     "content-length": length,
   });
   if (!isWhole) reply.header("content-range", `bytes ${start}-${start + length - 1}/${size}`);
 }
 
-function overrides(request: FastifyRequest): Record<string, string> {
+/**
+ * What the query asks for instead of what is kept of the object.
+ *
+ * @throws {S3Error} InvalidArgument
+ */
+function replacedHeaders(request: FastifyRequest): Record<string, string> {
   const { target } = s3RequestOf(request);
   return Object.fromEntries(
     Object.entries(OVERRIDES).flatMap(([name, header]) => {
       const value = parameter(target, name);
-      return value === undefined ? [] : [[header, value]];
+      if (value === undefined) return [];
+      if (HEADER_VALUE.test(value)) return [[header, value]];
+      throw new S3Error("InvalidArgument", `${name} must have printable characters of ISO-8859-1 only`);
     }),
   );
 }
