@@ -1,4 +1,10 @@
-import { CopyObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  CopyObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
 import { expect, test } from "vitest";
 import { placeOf } from "../../../fargate-app/src/s3/keys.ts";
 import { startMemoryS3Server } from "../../support/memory-s3-server.ts";
@@ -49,4 +55,15 @@ test("what somebody wrote into a record that no header can have, is not sent", a
   const object = await objects.head(placeOf(Bucket, "key"));
   await objects.redescribe(object, { etag: "", headers: { "content-type": "日本" }, metadata: {} });
   expect((await head()).ContentType).toBe("application/octet-stream");
+});
+
+test("DeleteObjects removes keys that XML can only have as references", async () => {
+  const { client, network } = await startMemoryS3Server();
+  // The SDK writes them as &#x0A;, &#x85;, &amp; and &apos;.
+  for (const Key of ["a\nb", "a\u0085b", "a&#10;b", "a'b"]) {
+    await client.send(new PutObjectCommand({ Bucket, Key, Body: "content" }));
+    const { Deleted } = await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key }] } }));
+    expect(Deleted).toEqual([{ Key }]);
+    expect(network.files.files).toEqual([]);
+  }
 });

@@ -1,0 +1,39 @@
+import { describe, expect, test } from "vitest";
+import * as z from "zod";
+import { fromXml } from "../../../fargate-app/src/s3/xml.ts";
+
+const read = (key: string, before = "") =>
+  fromXml(`${before}<Delete><Key>${key}</Key></Delete>`, "Delete", z.object({ Key: z.string() })).Key;
+
+describe("a document's text", () => {
+  test.each([
+    ["&lt;&gt;&amp;&quot;&apos;", "<>&\"'"],
+    ["a&#10;b&#x0D;c&#x85;&#x1F600;", "a\nb\rc\u0085\u{1F600}"],
+    ["&amp;#10;", "&#10;"],
+    [" é ", " é "],
+    ["<![CDATA[&#10;<]]>", "&#10;<"],
+  ])("%s is what its references mean", (written, meant) => {
+    expect(read(written)).toBe(meant);
+  });
+
+  test.each(["a&#1;b", "a&#0;b", "&#xD800;", "&#xFFFE;", "&#x110000;"])(
+    "%s has a character that XML has not, and is not read as if it was not there",
+    (written) => {
+      expect(() => read(written)).toThrow(expect.objectContaining({ code: "MalformedXML" }));
+    },
+  );
+});
+
+test.each([
+  ["entities that grow", "&x;".repeat(100), `<!DOCTYPE Delete [<!ENTITY x "${"y".repeat(9_000)}">]>`],
+  ["entities of elsewhere", "&x;", '<!DOCTYPE Delete [<!ENTITY x SYSTEM "file:///etc/passwd">]>'],
+  ["more depth than any schema has", `${"<a>".repeat(1_000)}${"</a>".repeat(1_000)}`, ""],
+  ["names that are dangerous", "<__proto__>1</__proto__>", ""],
+])("a document with %s is malformed", (_what, key, before) => {
+  expect(() => read(key, before)).toThrow(expect.objectContaining({ code: "MalformedXML" }));
+});
+
+test("a document may have as many references as fit into it", () => {
+  const key = "&#xD;&amp;".repeat(200_000);
+  expect(read(key)).toBe("\r&".repeat(200_000));
+});
