@@ -1,8 +1,10 @@
 import {
   CopyObjectCommand,
+  CreateMultipartUploadCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { expect, test } from "vitest";
@@ -65,5 +67,21 @@ test("DeleteObjects removes keys that XML can only have as references", async ()
     const { Deleted } = await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key }] } }));
     expect(Deleted).toEqual([{ Key }]);
     expect(network.files.files).toEqual([]);
+  }
+});
+
+test("a key with rights to a prefix lists the uploads below it, and no others", async () => {
+  const tenant = {
+    accessKeyId: "AKIATENANTTENANTTENA",
+    secretAccessKey: "tenant".repeat(7),
+    readOnly: false,
+    prefixes: [`${Bucket}/tenant/`],
+  };
+  const { client, clientOf } = await startMemoryS3Server([tenant]);
+  for (const Key of ["tenant/key", "other/key"]) await client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+  const list = (Prefix?: string) => clientOf(tenant).send(new ListMultipartUploadsCommand({ Bucket, Prefix }));
+  expect((await list("tenant/")).Uploads?.map(({ Key }) => Key)).toEqual(["tenant/key"]);
+  for (const prefix of [undefined, "", "other/", "tenan"]) {
+    await expect(list(prefix)).rejects.toMatchObject({ name: "AccessDenied" });
   }
 });

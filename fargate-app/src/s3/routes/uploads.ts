@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import * as z from "zod";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
+import { authorize } from "../access-keys.ts";
 import { s3RequestOf } from "../authentication.ts";
 import {
   ALGORITHM_NAMES,
@@ -156,15 +157,17 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
   });
 
   app.get("/ListMultipartUploads", async (request, reply) => {
-    const { bucket, query } = authorizedTarget(request, "read");
-    const given = new Map(query);
+    const { target, authenticated } = s3RequestOf(request);
+    const { bucket } = target;
+    const given = (name: string) => parameter(target, name);
+    const prefix = given("prefix") ?? "";
+    authorize(authenticated.accessKey, "read", `${bucket}/${prefix}`);
     await objects.requireBucket(bucket);
-    const prefix = given.get("prefix") ?? "";
-    const keyMarker = given.get("key-marker") ?? "";
-    const idMarker = given.get("upload-id-marker") ?? "";
-    if ((given.get("delimiter") ?? "") !== "") throw new S3Error("NotImplemented", "Uploads are not grouped");
-    const max = wholeNumber("max-uploads", given.get("max-uploads"), MAX_LISTED, MAX_LISTED);
-    const spell = given.get("encoding-type") === "url" ? encodeKey : (key: string) => key;
+    const keyMarker = given("key-marker") ?? "";
+    const idMarker = given("upload-id-marker") ?? "";
+    if ((given("delimiter") ?? "") !== "") throw new S3Error("NotImplemented", "Uploads are not grouped");
+    const max = wholeNumber("max-uploads", given("max-uploads"), MAX_LISTED, MAX_LISTED);
+    const spell = given("encoding-type") === "url" ? encodeKey : (key: string) => key;
     const all = (await uploads.ofBucket(bucket)).filter(({ key }) => key.startsWith(prefix));
     const begin = all.findIndex(({ key, id }) => key === keyMarker && id === idMarker) + 1;
     const rest = begin > 0 ? all.slice(begin) : all.filter(({ key }) => keyMarker === "" || key > keyMarker);
@@ -177,7 +180,7 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
       NextKeyMarker: isTruncated ? spell(listed.at(-1)?.key ?? "") : undefined,
       NextUploadIdMarker: isTruncated ? listed.at(-1)?.id : undefined,
       Prefix: spell(prefix),
-      EncodingType: given.get("encoding-type"),
+      EncodingType: given("encoding-type"),
       MaxUploads: max,
       IsTruncated: isTruncated,
       Upload: listed.map(({ key, id, createdAt, checksum }) => ({
