@@ -82,6 +82,8 @@ export async function extractTar(
   const extraction = new Extraction(directory, options);
   const tar = makeExtract();
   const feeding = feed(tar, unpacked(archive, options));
+  // It is awaited at the end; until then its failure must not count as unhandled.
+  feeding.catch(() => {});
   let entries = 0;
   try {
     for await (const entry of tar) {

@@ -4,9 +4,12 @@ import { once } from "node:events";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { extractResult } from "../../../../../fargate-app/src/http/routes/files/extract.ts";
+import { extractTar } from "../../../../../fargate-app/src/many/extract.ts";
+import { ROOT } from "../../../../../fargate-app/src/routing/path.ts";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../../../../local/machine/temporary-directory.ts";
 import { MemoryNetwork } from "../../../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../../../support/memory-server.ts";
@@ -177,6 +180,29 @@ describe("?extract=", () => {
       413,
       { detail: expect.stringContaining("100000") },
     ]);
+  });
+
+  test("an archive that is cut off while files are written ends its request, and not the router", async () => {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => void unhandled.push(error);
+    process.on("unhandledRejection", note);
+    onTestFinished(() => void process.off("unhandledRejection", note));
+    const files = server.router;
+    const written: Promise<unknown>[] = [];
+    const change = async <Result>(write: () => Promise<Result>) => {
+      const writing = sleep(50).then(write);
+      written.push(writing);
+      return writing;
+    };
+    async function* archive() {
+      yield Buffer.concat(Array.from({ length: 20 }, (_, index) => entry(`${index}/a`, "x")));
+      await vi.waitUntil(() => written.length > 0);
+      throw new Error("The client went away");
+    }
+    const extracting = extractTar(archive(), ROOT, { files, gzip: false, maxBytes: 1_000_000, change });
+    await expect(extracting).rejects.toThrow("The client went away");
+    expect(written.length).toBeGreaterThan(0);
+    expect(unhandled).toEqual([]);
   });
 
   test("ends at 1,000 names that cannot be written", async () => {
