@@ -1,5 +1,12 @@
 /** Many small reads, stats and deletes, each with a result of its own. */
-import { type FileAttributes, type FileType, isStatus, type Unchanged } from "nfs-client";
+import {
+  type FileAttributes,
+  FileChangedError,
+  type FileType,
+  isStatus,
+  type MemoryLease,
+  type Unchanged,
+} from "nfs-client";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import type { DirectoryPath, FilePath } from "../routing/path.ts";
 import { inOrder } from "./in-order.ts";
@@ -20,8 +27,11 @@ export const MAX_BATCH_READ = 2 ** 20;
 /** Items in flight. */
 const AT_ONCE = 512;
 
-/** Bytes that a read is expected to bring: nobody knows before. */
-const EXPECTED_READ = 16 * 1024;
+/** Bytes of a small file, which is what most are. Larger ones need memory of their own. */
+const MAX_SMALL = 16 * 1024;
+
+/** How often a file may change while it is read. */
+const ROUNDS = 3;
 
 /** The file is too large for a batch. */
 export class TooLargeForBatchError extends Error {
@@ -46,26 +56,38 @@ export interface BatchOptions {
 }
 
 /** Items are worked on at the same time, and results come in their order. An item that is an error already fails with it. */
-export function runBatch(
+export async function* runBatch(
   items: readonly (BatchItem | Error)[],
   options: BatchOptions,
 ): AsyncGenerator<PromiseSettledResult<BatchResult>> {
-  return inOrder(fromArray(items), {
+  const results = inOrder(fromArray(items), {
     atOnce: AT_ONCE,
     memory: options.files.memory,
-    bytesOf: (item) => ("operation" in item && item.operation === "read" ? EXPECTED_READ : 0),
-    work: async (item) => {
-      const [settled] = await Promise.allSettled([runItem(item, options)]);
-      return settled;
-    },
+    bytesOf: (item) => ("operation" in item && item.operation === "read" ? MAX_SMALL : 0),
+    work: (item, lease) => settled(runItem(item, lease, options)),
   });
+  for await (const result of results) {
+    if (result.status === "rejected") yield result;
+    else if (typeof result.value === "function") yield await settled(result.value());
+    else yield { status: "fulfilled", value: result.value };
+  }
 }
 
-async function runItem(item: BatchItem | Error, { files, change }: BatchOptions): Promise<BatchResult> {
+async function settled<Result>(work: Promise<Result>): Promise<PromiseSettledResult<Result>> {
+  const [result] = await Promise.allSettled([work]);
+  return result;
+}
+
+/** The result, or how it is had when it is its turn. */
+async function runItem(
+  item: BatchItem | Error,
+  lease: MemoryLease,
+  { files, change }: BatchOptions,
+): Promise<BatchResult | (() => Promise<BatchResult>)> {
   if (item instanceof Error) throw item;
   switch (item.operation) {
     case "read":
-      return { operation: "read", ...(await read(files, item)) };
+      return read(files, item, lease);
     case "stat":
       return { operation: "stat", attributes: await files.stat(item.path, { together: true }) };
     case "delete":
@@ -74,12 +96,23 @@ async function runItem(item: BatchItem | Error, { files, change }: BatchOptions)
   }
 }
 
-type Read = Omit<Extract<BatchResult, { operation: "read" }>, "operation">;
+type ReadItem = Extract<BatchItem, { operation: "read" }>;
+type Read = Extract<BatchResult, { operation: "read" }>;
 
-async function read(files: RoutedFiles, item: Extract<BatchItem, { operation: "read" }>): Promise<Read> {
-  const { path } = item;
+async function read(files: RoutedFiles, item: ReadItem, lease: MemoryLease): Promise<Read | (() => Promise<Read>)> {
+  const small = await ofFile(files, item, () => readSmall(files, item));
+  if (small !== undefined) return small;
+  const readLarge = () => ofFile(files, item, () => readWhole(files, item));
+  if (!lease.tryReserveSpare(MAX_BATCH_READ)) return readLarge;
+  const large = await readLarge();
+  lease.release(MAX_BATCH_READ - large.content.length);
+  return large;
+}
+
+/** As `attempt` does, and fails with what there is where that is no file. */
+async function ofFile<Result>(files: RoutedFiles, { path }: ReadItem, attempt: () => Promise<Result>): Promise<Result> {
   try {
-    return await (item.attributes ? readFile(files, path) : readContent(files, path));
+    return await attempt();
   } catch (error) {
     // What a server says of a link, a directory or a device that is read differs from one to the other; its type does not.
     if (isStatus(error, "NFS4ERR_INVAL", "NFS4ERR_ISDIR", "NFS4ERR_SYMLINK", "NFS4ERR_WRONG_TYPE")) {
@@ -90,18 +123,34 @@ async function read(files: RoutedFiles, item: Extract<BatchItem, { operation: "r
   }
 }
 
-async function readContent(files: RoutedFiles, path: FilePath): Promise<Read> {
-  const content = await files.readContent(path, MAX_BATCH_READ);
-  if (content === undefined) throw tooLarge(path);
-  return { content, attributes: undefined };
+/** Undefined where the file is not small. */
+async function readSmall(files: RoutedFiles, item: ReadItem): Promise<Read | undefined> {
+  if (item.attributes) {
+    const { attributes, content } = await readUpTo(files, item.path, MAX_SMALL);
+    return attributes.size > content.length ? undefined : { operation: "read", attributes, content };
+  }
+  // Without the attributes, which is less work.
+  const content = await files.readContent(item.path, MAX_SMALL - 1);
+  return content && { operation: "read", attributes: undefined, content };
 }
 
-async function readFile(files: RoutedFiles, path: FilePath): Promise<Read> {
-  const { attributes, body } = await files.openFile(path, { together: true });
-  if (attributes.size > MAX_BATCH_READ) throw tooLarge(path);
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return { attributes, content: Buffer.concat(chunks) };
+async function readWhole(files: RoutedFiles, item: ReadItem): Promise<Read> {
+  const { attributes, content } = await readUpTo(files, item.path, MAX_BATCH_READ);
+  if (attributes.size > content.length) throw tooLarge(item.path);
+  return { operation: "read", attributes: item.attributes ? attributes : undefined, content };
+}
+
+async function readUpTo(files: RoutedFiles, path: FilePath, length: number) {
+  for (let round = 1; ; round++) {
+    const { attributes, body } = await files.openFile(path, { length, together: true });
+    try {
+      const chunks: Buffer[] = [];
+      for await (const chunk of body) chunks.push(chunk);
+      return { attributes, content: Buffer.concat(chunks) };
+    } catch (error) {
+      if (!(error instanceof FileChangedError) || round === ROUNDS) throw error;
+    }
+  }
 }
 
 function tooLarge(path: FilePath): TooLargeForBatchError {

@@ -1,19 +1,19 @@
 /** Work on many items at once, whose results come in the order of the items. */
-import type { MemoryBudget } from "nfs-client";
+import { type MemoryBudget, MemoryLease } from "nfs-client";
 
 export interface InOrderOptions<Item, Result> {
-  readonly work: (item: Item) => Promise<Result>;
+  /** `lease` has the memory that is held for the result until it was taken: work may lease more, and release some. */
+  readonly work: (item: Item, lease: MemoryLease) => Promise<Result>;
   /** Items that are worked on, or whose results wait to be taken, at most. */
   readonly atOnce: number;
   readonly memory: MemoryBudget;
-  /** Bytes that the result for an item holds, at most. */
+  /** Bytes that the result for an item holds, as far as is known beforehand. */
   readonly bytesOf: (item: Item) => number;
 }
 
 interface Ahead<Result> {
   readonly result: Promise<Result>;
-  /** Bytes of memory that are leased for it. */
-  readonly held: number;
+  readonly lease: MemoryLease;
 }
 
 /**
@@ -29,13 +29,14 @@ export async function* inOrder<Item, Result>(
   let next = await source.next();
   const begin = async () => {
     while (!next.done && ahead.length < atOnce) {
+      const lease = new MemoryLease(memory);
       const bytes = bytesOf(next.value);
-      const held = memory.tryReserveSpare(bytes) ? bytes : 0;
-      if (held < bytes && ahead.length > 0) return;
-      const result = work(next.value);
+      const isHeld = bytes === 0 || lease.tryReserveSpare(bytes);
+      if (!isHeld && ahead.length > 0) return;
+      const result = work(next.value, lease);
       // It is awaited later; until then its failure must not count as unhandled.
       result.catch(() => {});
-      ahead.push({ result, held });
+      ahead.push({ result, lease });
       next = await source.next();
     }
   };
@@ -47,11 +48,11 @@ export async function* inOrder<Item, Result>(
       try {
         yield await first.result;
       } finally {
-        memory.release(first.held);
+        first.lease.releaseAll();
       }
     }
   } finally {
-    for (const { result, held } of ahead) void result.finally(() => memory.release(held)).catch(() => {});
+    for (const { result, lease } of ahead) void result.finally(() => lease.releaseAll()).catch(() => {});
     await source.return?.(undefined);
   }
 }

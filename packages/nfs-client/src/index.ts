@@ -37,7 +37,7 @@ export {
   type Staged,
 } from "./errors.ts";
 export { TEMPORARY_PREFIX } from "./files/staged-file.ts";
-export { MemoryBudget } from "./memory-budget.ts";
+export { MemoryBudget, MemoryLease } from "./memory-budget.ts";
 export {
   connectTreeReader,
   type DirectoryContents,

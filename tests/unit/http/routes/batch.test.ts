@@ -1,6 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { MemoryBudget } from "nfs-client";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { MemoryNetwork } from "../../../support/memory-router.ts";
+import { runBatch } from "../../../../fargate-app/src/many/batch.ts";
+import { filePath } from "../../../../fargate-app/src/routing/path.ts";
+import { MEBIBYTE } from "../../../../fargate-app/src/settings.ts";
+import { MemoryNetwork, startTestRouter } from "../../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../../support/memory-server.ts";
 
 const lineSchema = z.looseObject({ index: z.number(), status: z.number(), content: z.string().optional() });
@@ -124,5 +129,43 @@ describe("POST /batch", () => {
     const { memory } = server.router;
     await batch(paths.map((path) => ({ operation: "read", path })));
     expect(memory.reserved).toBe(0);
+  });
+
+  test.each([false, true])(
+    "holds no more than memory allows of large files that nobody takes (attributes: %s)",
+    async (attributes) => {
+      const memory = new MemoryBudget(16 * MEBIBYTE);
+      const { router, network } = await startTestRouter(undefined, { memory });
+      const items = Array.from({ length: 100 }, (_, index) => {
+        const path = filePath(`large/${index}`);
+        network.files.write(`/data/${path}`, Buffer.alloc(MEBIBYTE, index));
+        return { operation: "read", path, attributes } as const;
+      });
+      const bytesRead = () => router.targets.reduce((sum, { statistics }) => sum + statistics.bytesRead, 0);
+      const contents: Buffer[] = [];
+      let taken = 0;
+      for await (const result of runBatch(items, { files: router, change: (change) => change() })) {
+        if (result.status === "rejected" || result.value.operation !== "read") throw new Error("It was not read");
+        const { content } = result.value;
+        contents.push(content.subarray(0, 1));
+        taken += content.length;
+        await sleep(2);
+        expect(bytesRead() - taken).toBeLessThanOrEqual(16 * MEBIBYTE);
+      }
+      expect(contents.map(([first]) => first)).toEqual(items.map((_, index) => index));
+      expect(memory.reserved).toBe(0);
+    },
+  );
+
+  test("gives back the memory of large files that nobody takes any more", async () => {
+    const memory = new MemoryBudget(16 * MEBIBYTE);
+    const { router, network } = await startTestRouter(undefined, { memory });
+    network.files.write("/data/large", Buffer.alloc(MEBIBYTE));
+    const items = Array.from(
+      { length: 100 },
+      () => ({ operation: "read", path: filePath("large"), attributes: false }) as const,
+    );
+    for await (const _ of runBatch(items, { files: router, change: (change) => change() })) break;
+    await vi.waitFor(() => expect(memory.reserved).toBe(0));
   });
 });
