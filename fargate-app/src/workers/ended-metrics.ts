@@ -7,7 +7,8 @@ import { type MetricsAnswer, mergeMetrics, metricsAnswer } from "../metrics.ts";
 export class EndedMetrics {
   /** By worker. */
   readonly #shown = new Map<number, MetricsAnswer>();
-  readonly #ended: MetricsAnswer[] = [];
+  /** Of all that have ended. */
+  #ended: Promise<MetricsAnswer> = Promise.resolve([]);
 
   /** Remembers what a worker answered. */
   note(worker: number, answer: unknown): void {
@@ -17,15 +18,12 @@ export class EndedMetrics {
   noteEnd(worker: number): void {
     const last = this.#shown.get(worker);
     this.#shown.delete(worker);
-    if (last !== undefined) this.#ended.push(last.filter(onlyGrows));
+    if (last !== undefined) this.#ended = this.#ended.then((ended) => mergeMetrics([ended, last.filter(onlyGrows)]));
   }
 
   /** In the form of an answer. */
-  async sum(): Promise<MetricsAnswer> {
-    const parts = this.#ended.splice(0);
-    const merged = await mergeMetrics(parts);
-    this.#ended.push(merged);
-    return merged;
+  sum(): Promise<MetricsAnswer> {
+    return this.#ended;
   }
 }
 

@@ -53,3 +53,14 @@ test("what workers that ended had shown still counts, however many they were, an
     expect(sampleOf(text, CONNECTED)).toBe(1);
   }
 });
+
+test("whoever asks while another one does gets the same sum", async () => {
+  const ended = new EndedMetrics();
+  for (const worker of [1, 2]) {
+    ended.note(worker, await answerOf(3));
+    ended.noteEnd(worker);
+  }
+  const [first, second] = await Promise.all([ended.sum(), ended.sum()]);
+  expect(sampleOf(await metricsText([first]), COUNTER)).toBe(6);
+  expect(second).toEqual(first);
+});
