@@ -5,11 +5,11 @@ import { createGunzip } from "node:zlib";
 import { NfsStatusError, OutcomeUnknownError } from "nfs-client";
 import { type Extract, type Header, extract as makeExtract } from "tar-stream";
 import type { RoutedFiles } from "../router/routed-files.ts";
-import { type DirectoryPath, type FilePath, filePath, PathError, ROOT } from "../routing/path.ts";
+import { type DirectoryPath, type FilePath, filePath, MAX_PATH_BYTES, PathError, ROOT } from "../routing/path.ts";
 import { OMISSIONS_NAME } from "./omissions.ts";
 
 export interface ExtractFailure {
-  /** As the archive has it. */
+  /** As the archive has it, or the beginning of one that is too long for a path. */
   readonly name: string;
   readonly error: Error;
 }
@@ -54,6 +54,9 @@ const MAX_ENTRIES = 1_000_000;
 
 /** After so many failures, the rest is not extracted. */
 const MAX_FAILURES = 1_000;
+
+/** Characters of a name in a failure that is too long for a path. */
+const MAX_SHOWN_NAME = 200;
 
 /** How many times larger than its compressed form an archive may be. Text comes to about 20, repeated lines to 100. */
 const MAX_RATIO = 200;
@@ -211,6 +214,8 @@ class Extraction {
 
   /** Undefined for what is to be passed over: the directory itself, and the list of what an archive does not have. */
   #pathOf({ name, type }: Header): FilePath | undefined {
+    // Before anything is made of it that would keep all of it in memory.
+    if (name.length > MAX_PATH_BYTES) throw new PathError(`The name is longer than ${MAX_PATH_BYTES} bytes`);
     if (name.startsWith("/"))
       throw new PathError("The name begins with a slash: only names below the directory are allowed");
     if (name.includes("\u{FFFD}")) throw new PathError("The name is not UTF-8");
@@ -293,10 +298,15 @@ class Extraction {
       this.#error ??= error;
       return;
     }
-    this.#failures.push({ name, error });
+    this.#failures.push({ name: beginningOf(name), error });
     if (this.#failures.length >= MAX_FAILURES)
       this.#error ??= tooLarge(`${MAX_FAILURES} entries that cannot be extracted`);
   }
+}
+
+/** Archives have names of up to 4 MiB. A copy: a part of a string keeps all of it in memory. */
+function beginningOf(name: string): string {
+  return name.length > MAX_PATH_BYTES ? `${Buffer.from(name.slice(0, MAX_SHOWN_NAME))}…` : name;
 }
 
 function isOfOneName(error: unknown): error is Error {

@@ -25,7 +25,12 @@ export const extractResult = z.object({
   directories: z.number().describe("Of the archive; they are there."),
   bytes: z.number().describe("Of the files that were written."),
   failed: z
-    .array(z.object({ name: z.string().describe("As the archive has it."), problem: problemSchema }))
+    .array(
+      z.object({
+        name: z.string().describe("As the archive has it; only its beginning where it is too long for a path."),
+        problem: problemSchema,
+      }),
+    )
     .describe("What was not written, and why."),
 });
 

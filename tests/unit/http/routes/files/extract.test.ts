@@ -205,6 +205,28 @@ describe("?extract=", () => {
     expect(unhandled).toEqual([]);
   });
 
+  test("shows the beginning of names that no path can have, and keeps no more of them", async () => {
+    const paxOf = (path: string) => {
+      const size = path.length + " path=\n".length;
+      return `${size + String(size + 7).length} path=${path}\n`;
+    };
+    async function* archive() {
+      for (let index = 0; index < 16; index += 1) {
+        // What leads upwards, and what only slashes make long.
+        const name = `${index}`.padStart(4, "0") + (index % 2 === 0 ? "/..".repeat(2 ** 20) : "/".repeat(3 * 2 ** 20));
+        yield Buffer.concat([entry("pax", paxOf(name), "x"), entry("a", "x")]);
+      }
+      yield Buffer.alloc(1024);
+    }
+    const change = <Result>(write: () => Promise<Result>) => write();
+    const options = { files: server.router, gzip: false, maxBytes: Number.MAX_SAFE_INTEGER, change };
+    const { files, failures } = await extractTar(archive(), ROOT, options);
+    expect([files, failures.length]).toEqual([0, 16]);
+    expect(failures[2]?.name).toMatch(/^0002(\/\.\.)+.*…$/);
+    expect(Math.max(...failures.map(({ name }) => name.length))).toBeLessThan(4_096);
+    expect(Math.max(...failures.map(({ error }) => error.message.length))).toBeLessThan(4_096);
+  });
+
   test("ends at 1,000 names that cannot be written", async () => {
     const archive = archiveOf(...Array.from({ length: 1_100 }, (_, index) => entry(`../${index}`, "x")));
     expect((await send("?extract=tar", archive)).status).toBe(413);
