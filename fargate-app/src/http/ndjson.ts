@@ -33,6 +33,8 @@ async function* piecesOf(values: AsyncIterable<unknown>): AsyncGenerator<string>
       if (done) break;
       lines += `${JSON.stringify(value)}\n`;
       next = iterator.next();
+      // It is awaited when what is ready was taken; until then its failure must not count as unhandled.
+      next.catch(() => {});
     }
     if (lines !== "") yield lines;
   } finally {
