@@ -15,7 +15,7 @@ export interface Prospect {
 
 /** A parameter of the standard tier, which is free, has 4,096 bytes at most: that many counts and characters fit. */
 const MAX_COUNTS = 48;
-const MAX_TEXT = 500;
+const MAX_TEXT = 400;
 
 /** A failure is a WARN: the run is over, and was what it was. */
 export async function publishStatus(

@@ -1,6 +1,7 @@
 import { parseMonitorStatus } from "@efs-mount-autoscaling/mount-table/monitor-status";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { statusOf } from "../../../functions/file-monitor/act/publish-status.ts";
+import { summarizeDirectories } from "../../../functions/file-monitor/observe/count/changed-directories.ts";
 import { AwsError } from "../../../local/control-plane/aws-error.ts";
 import type { Fault } from "../../../local/control-plane/server.ts";
 import { STATUS_PARAMETER_NAME } from "../../../local/environments.ts";
@@ -93,6 +94,11 @@ test("with the longest of everything it fits into a standard parameter", () => {
       effectiveThreshold: 1e9,
       countComplete: true,
       countAge: 1e6,
+      changedDirectories: {
+        foundAt: 1.8e12,
+        // Nearly as long as it may be.
+        directories: summarizeDirectories(Array.from({ length: 10 }, (_, index) => `${index}`.padEnd(68, "x"))),
+      },
       created: null,
       deleted: {
         mountTargetId: "fsmt-0123456789abcdef0",
@@ -112,6 +118,7 @@ test("with the longest of everything it fits into a standard parameter", () => {
     },
     1.8e12,
   );
+  expect(JSON.stringify(status.changedDirectories?.directories).length).toBeGreaterThan(950);
   expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(4_096);
   expect(parseMonitorStatus(JSON.stringify(status))).toEqual(status);
 });
