@@ -22,7 +22,7 @@ export interface HttpLimits {
   readonly keepAliveTimeout: number;
   /** Bytes a second that a body must come at, while the router waits for it; 0 for any. */
   readonly minUploadRate: number;
-  /** Bytes of transfer memory that all appends together may hold, which come as slowly as their clients like. */
+  /** Bytes of transfer memory that all appends and batches together may hold, which come as slowly as their clients like. */
   readonly appendMemory: number;
   /** Requests of one client in a minute; 0 for any number. */
   readonly requestsPerMinute: number;

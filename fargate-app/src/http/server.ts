@@ -4,6 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import { MemoryBudget } from "nfs-client";
 import type { Logger } from "pino";
 import type { ApiTokens } from "../authentication/api-tokens.ts";
 import type { ChangeFeed } from "../feed/change-feed.ts";
@@ -126,8 +127,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
   if (ownRegion !== undefined) app.register(twoRegions, { region: ownRegion });
 
   app.register(readRoutes, { files });
-  app.register(writeRoutes, { files, limits, region: ownRegion });
-  app.register(batchRoutes, { files, limits, region: ownRegion });
+  const wholeBodies = { allowance: new MemoryBudget(limits.appendMemory), shared: files.memory };
+  app.register(writeRoutes, { files, limits, wholeBodies, region: ownRegion });
+  app.register(batchRoutes, { files, limits, wholeBodies, region: ownRegion });
   app.register(eventRoutes, { feed, group });
   app.register(healthRoutes, { files, group, isStopping });
   app.register(targetRoutes, { group });

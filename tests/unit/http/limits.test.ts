@@ -95,14 +95,16 @@ describe("slow clients", () => {
   });
 });
 
-describe("slow appends", () => {
+describe("slow appends and batches", () => {
   const MEBIBYTE = 2 ** 20;
 
-  /** Appends of unknown length that begin, and do not go on. */
-  async function hold(count: number): Promise<Socket[]> {
+  /** Bodies of unknown length that begin, and do not go on. */
+  async function hold(count: number, targets = ["/files/log?append"]): Promise<Socket[]> {
     const sockets = await Promise.all(Array.from({ length: count }, open));
-    const head = "POST /files/log?append HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n";
-    for (const socket of sockets) socket.write(head);
+    for (const [index, socket] of sockets.entries()) {
+      const target = targets[index % targets.length];
+      socket.write(`POST ${target} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n`);
+    }
     await vi.waitFor(() => expect(server.router.memory.reserved).toBeGreaterThanOrEqual(MEBIBYTE));
     return sockets;
   }
@@ -116,7 +118,9 @@ describe("slow appends", () => {
 
   test("leave uploads and reads their memory", async () => {
     await startWithLittleMemory();
-    const sockets = await hold(6);
+    const sockets = await hold(6, ["/files/log?append", "/batch"]);
+    // The others have come as far by then.
+    expect((await fetch(`${server.url}/livez`)).ok).toBe(true);
     expect(server.router.memory.reserved).toBe(MEBIBYTE);
     const url = `${server.url}/files/a`;
     for (const size of [10, 3 * MEBIBYTE]) {

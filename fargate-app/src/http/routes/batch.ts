@@ -1,6 +1,6 @@
 /** `POST /batch`: many small reads, stats and deletes in one request. */
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { MemoryBudget, type Unchanged } from "nfs-client";
+import type { Unchanged } from "nfs-client";
 import * as z from "zod";
 import { type BatchItem, type BatchResult, NotAFileError, runBatch, TooLargeForBatchError } from "../../many/batch.ts";
 import type { Region } from "../../region/region.ts";
@@ -12,7 +12,7 @@ import { NDJSON_HEADERS, NDJSON_TYPE, ndjson } from "../ndjson.ts";
 import { PROBLEM_RESPONSE, ProblemError, problemOf, problemSchema } from "../semantics/problem.ts";
 import { modificationDate, validatorsOf } from "../semantics/validators.ts";
 import { asPrimary } from "./as-primary.ts";
-import { withWholeBody } from "./files/request-body.ts";
+import { type WholeBodyMemory, withWholeBody } from "./files/request-body.ts";
 import { decodePath } from "./files/resource.ts";
 
 export const BATCH_URL = "/batch";
@@ -66,11 +66,12 @@ type Result = z.infer<typeof resultSchema>;
 interface BatchRoutesOptions {
   readonly files: RoutedFiles;
   readonly limits: HttpLimits;
+  readonly wholeBodies: WholeBodyMemory;
   readonly region: Region | undefined;
 }
 
-export const batchRoutes: FastifyPluginAsyncZod<BatchRoutesOptions> = async (app, { files, limits, region }) => {
-  const allowance = new MemoryBudget(limits.appendMemory);
+export const batchRoutes: FastifyPluginAsyncZod<BatchRoutesOptions> = async (app, options) => {
+  const { files, limits, wholeBodies, region } = options;
 
   app.route({
     method: "POST",
@@ -93,7 +94,7 @@ export const batchRoutes: FastifyPluginAsyncZod<BatchRoutesOptions> = async (app
       },
     },
     handler: async (_request, reply) => {
-      const { items } = await withWholeBody(reply.raw, limits, { allowance, shared: files.memory }, parseBatch);
+      const { items } = await withWholeBody(reply.raw, limits, wholeBodies, parseBatch);
       const results = runBatch(items.map(toBatchItem), {
         files,
         change: (change) => asPrimary(region, change),

@@ -57,7 +57,7 @@ export async function inMemoryIfSmall<Result>(
 }
 
 /** The memory of bodies that must be whole. They hold it while they come, so they may have a part of it only. */
-interface WholeBodyMemory {
+export interface WholeBodyMemory {
   readonly allowance: MemoryBudget;
   readonly shared: MemoryBudget;
 }

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { etagOf, type FileAttributes, isStatus, MemoryBudget } from "nfs-client";
+import { etagOf, type FileAttributes, isStatus } from "nfs-client";
 import * as z from "zod";
 import type { Region } from "../../../region/region.ts";
 import type { WriteCondition } from "../../../router/file-write.ts";
@@ -18,12 +18,13 @@ import { isEntityTagList, lastModifiedHeader, validatorsOf } from "../../semanti
 import { asPrimary } from "../as-primary.ts";
 import { deletionLine, deletionOf } from "./delete-tree.ts";
 import { extractBody, extractFormat, extractResult } from "./extract.ts";
-import { isWorthDecidingEarly, withBody, withWholeBody } from "./request-body.ts";
+import { isWorthDecidingEarly, type WholeBodyMemory, withBody, withWholeBody } from "./request-body.ts";
 import { FILES_URL, fileOf, resourceOf } from "./resource.ts";
 
 interface WriteRoutesOptions {
   readonly files: RoutedFiles;
   readonly limits: HttpLimits;
+  readonly wholeBodies: WholeBodyMemory;
   readonly region: Region | undefined;
 }
 
@@ -53,9 +54,9 @@ const extracted = {
   },
 } as const;
 
-export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app, { files, limits, region }) => {
+export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app, options) => {
+  const { files, limits, wholeBodies, region } = options;
   const { memory } = files;
-  const appendMemory = new MemoryBudget(limits.appendMemory);
 
   async function sendExtracted(request: FastifyRequest, reply: FastifyReply, format: z.infer<typeof extractFormat>) {
     const { kind, path } = resourceOf(request.originalUrl);
@@ -127,9 +128,7 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
       refuseParts(request.headers);
       const attributes = await asPrimary(region, async () => {
         const condition = await uploadCondition(files, path, request);
-        return withWholeBody(reply.raw, limits, { allowance: appendMemory, shared: memory }, (body) =>
-          files.appendFile(path, body, condition),
-        );
+        return withWholeBody(reply.raw, limits, wholeBodies, (body) => files.appendFile(path, body, condition));
       });
       return describe(reply.code(204), attributes, region).send();
     },
