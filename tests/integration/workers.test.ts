@@ -165,17 +165,30 @@ function endsOf({ lines }: StandaloneRouter): string[] {
   return lines.filter(({ level, msg }) => level === "ERROR" && msg.startsWith("Worker")).map(({ msg }) => msg);
 }
 
+async function countedPuts(router: StandaloneRouter): Promise<number> {
+  const text = (await send(`${router.url}/metrics`)).body.toString();
+  return Number(/^router_http_request_duration_seconds_count\{method="PUT",.*\} (\d+)$/m.exec(text)?.[1]);
+}
+
 test("counters never fall: what a worker that ended had counted was shown, and still counts", async () => {
   const router = await start();
   await put(router, 9);
-  const counted = async () => {
-    const text = (await send(`${router.url}/metrics`)).body.toString();
-    return Number(/^router_http_request_duration_seconds_count\{method="PUT",.*\} (\d+)$/m.exec(text)?.[1]);
-  };
-  expect(await counted()).toBe(9);
+  expect(await countedPuts(router)).toBe(9);
   for (const pid of (await childrenOf(router.child.pid)).slice(0, 2)) process.kill(pid, "SIGKILL");
   await vi.waitFor(() => expect(endsOf(router)).toHaveLength(2), { timeout: 20_000 });
-  expect(await counted()).toBe(9);
+  expect(await countedPuts(router)).toBe(9);
+});
+
+test("counters never fall: what a worker had counted still counts while it does not answer", async () => {
+  const router = await start();
+  await put(router, 9);
+  expect(await countedPuts(router)).toBe(9);
+  const stopped = (await childrenOf(router.child.pid)).slice(0, 2);
+  for (const pid of stopped) process.kill(pid, "SIGSTOP");
+  onTestFinished(() => {
+    for (const pid of stopped) process.kill(pid, "SIGCONT");
+  });
+  expect(await countedPuts(router)).toBe(9);
 });
 
 test("ends with a clear error when its workers end again and again", async () => {

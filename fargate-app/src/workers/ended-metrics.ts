@@ -1,6 +1,6 @@
 /**
- * What workers that have ended had counted, as it was last shown. Without it, the sums over all workers would fall, and
- * Prometheus would take that for a restart, and count once more what the others had counted before.
+ * What workers that have ended, or do not answer in time, had counted, as it was last shown. Without it, the sums over all
+ * workers would fall, and Prometheus would take that for a restart, and count once more what the others had counted before.
  */
 import { type MetricsAnswer, mergeMetrics, metricsAnswer } from "../metrics.ts";
 
@@ -15,10 +15,15 @@ export class EndedMetrics {
     this.#shown.set(worker, metricsAnswer.parse(answer));
   }
 
+  /** What a worker had counted when it last answered; undefined where it never has. */
+  lastOf(worker: number): MetricsAnswer | undefined {
+    return this.#shown.get(worker)?.filter(onlyGrows);
+  }
+
   noteEnd(worker: number): void {
-    const last = this.#shown.get(worker);
+    const last = this.lastOf(worker);
     this.#shown.delete(worker);
-    if (last !== undefined) this.#ended = this.#ended.then((ended) => mergeMetrics([ended, last.filter(onlyGrows)]));
+    if (last !== undefined) this.#ended = this.#ended.then((ended) => mergeMetrics([ended, last]));
   }
 
   /** In the form of an answer. */

@@ -217,9 +217,10 @@ class Primary {
   async #ask(question: Question): Promise<unknown[]> {
     const answers = await Promise.all(
       [...this.#members.values()].map(async ({ number, process, functions }) => {
-        if (!process.isConnected()) return undefined;
-        const answer = await functions.answer(question).catch(() => undefined);
-        if (question === "metrics" && answer !== undefined) this.#endedMetrics.note(number, answer);
+        const answer = process.isConnected() ? await functions.answer(question).catch(() => undefined) : undefined;
+        if (question !== "metrics") return answer;
+        if (answer === undefined) return this.#endedMetrics.lastOf(number);
+        this.#endedMetrics.note(number, answer);
         return answer;
       }),
     );
