@@ -131,7 +131,7 @@ export function requireOf(peer: Peer, name: keyof Peer): string {
 export function requireApart(own: string, other: string, region: string): void {
   if (!contains(own, other) && !contains(other, own)) return;
   throw new Error(
-    `vpcCidr is ${own}, and the VPC in ${region} has ${other}: confirmRoleBy: peer needs ranges apart, so choose another vpcCidr`,
+    `vpcCidr is ${own}, and the VPC in ${region} has ${other}: confirmRoleBy: peer needs ranges apart. Choose another vpcCidr for a stack that is new; else set confirmRoleBy to replication in both stacks`,
   );
 }
 
