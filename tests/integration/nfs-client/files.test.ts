@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { existsSync, rmSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ConnectionError, connectNfs, type NfsClient, OutcomeUnknownError } from "nfs-client";
+import { type CompoundMessage, ConnectionError, connectNfs, type NfsClient, OutcomeUnknownError } from "nfs-client";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { FaultProxy } from "../../support/fault-proxy.ts";
 import { describeEachServer, type TestServer } from "../../support/nfs-servers.ts";
@@ -81,6 +83,24 @@ describeEachServer("files over NFSv4.1", (start) => {
     expect(await compoundsOf(write)).toBe(4);
     expect(await compoundsOf(write)).toBe(1);
     expect(await readFile(local("parents/a/b/c"), "utf8")).toBe("deep");
+  });
+
+  test("makes directories that others remove again before the file is in them", async () => {
+    let removals = 0;
+    const remove = (message: unknown) => {
+      const isMade = (message as CompoundMessage).operations.includes("CREATE");
+      if (!isMade || removals === 3 || !existsSync(local("removed"))) return;
+      rmSync(local("removed"), { recursive: true });
+      removals += 1;
+    };
+    subscribe("nfs-client:compound", remove);
+    try {
+      await client.writeFile(at("removed/a/b"), Buffer.from("there"));
+    } finally {
+      unsubscribe("nfs-client:compound", remove);
+    }
+    expect(removals).toBe(3);
+    expect(await readFile(local("removed/a/b"), "utf8")).toBe("there");
   });
 
   test("a large file that is never read is never opened", async () => {

@@ -116,8 +116,9 @@ async function enterMaking(
 }
 
 /**
- * Runs `operation`. If it fails because the directory is missing, creates the directory and runs it once more: so the
- * common case stays one round trip. A directory that was removed after it was looked up is NFS4ERR_STALE.
+ * Runs `operation`. If it fails because the directory is missing, creates the directory and runs it again: so the common
+ * case stays one round trip. Whoever removes empty directories may do so in between, and more than once. A directory that
+ * was removed after it was looked up is NFS4ERR_STALE.
  */
 export async function makingParents<T>(
   context: FileContext,
@@ -125,14 +126,16 @@ export async function makingParents<T>(
   run: RunOptions,
   operation: () => Promise<T>,
 ): Promise<T> {
-  try {
-    return await operation();
-  } catch (error) {
-    const wasMissing = isStatus(error, "NFS4ERR_NOENT") && error.operation === "LOOKUP";
-    const wasRemoved = isStatus(error, "NFS4ERR_STALE") && error.operation === "PUTFH";
-    if (!(wasMissing || wasRemoved) || directory.length === 0) throw error;
-    await makeDirectories(context, directory, run);
-    return operation();
+  for (let isMade = true; ; isMade = false) {
+    try {
+      if (!isMade) await makeDirectories(context, directory, run);
+      return await operation();
+    } catch (error) {
+      const wasMissing = isStatus(error, "NFS4ERR_NOENT") && error.operation === "LOOKUP";
+      const wasRemoved = isStatus(error, "NFS4ERR_STALE") && error.operation === "PUTFH";
+      if (!(wasMissing || wasRemoved) || directory.length === 0) throw error;
+      run.deadline.check();
+    }
   }
 }
 
