@@ -259,6 +259,15 @@ describe("a body in chunks", () => {
     await expect(decoded(Buffer.from(forged), hash, seed)).rejects.toMatchObject({ code: "SignatureDoesNotMatch" });
   });
 
+  test("is passed on in pieces of some size, however small its chunks are: each takes memory of its own", async () => {
+    const body = Buffer.from(`${"1\r\na\r\n".repeat(100_000)}0\r\n\r\n`);
+    const chunking = { isSigned: false, hasTrailer: true };
+    const sizes: number[] = [];
+    for await (const { length } of decodeChunks(inPieces(body, [70_000]), chunking, seed, () => {})) sizes.push(length);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(100_000);
+    expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThanOrEqual(8_192);
+  });
+
   test("that sign in a way which is not known are refused before anything is read", () => {
     expect(() => chunkingOf("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD")).toThrow("is not implemented");
     expect(chunkingOf("UNSIGNED-PAYLOAD")).toBeUndefined();

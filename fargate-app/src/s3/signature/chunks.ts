@@ -28,6 +28,9 @@ export function chunkingOf(payloadHash: string): Chunking | undefined {
   return chunking;
 }
 
+/** Bytes that are passed on at once, but at the end: a piece of memory takes many times the size of a small one. */
+const MIN_PIECE = 8_192;
+
 /** Bytes of the line before a chunk, and of the trailer. */
 const MAX_LINE = 1_024;
 const MAX_TRAILER = 8_192;
@@ -41,7 +44,21 @@ const EMPTY_HASH = sha256("");
  * @param onTrailer Called before the end with the trailer's fields, by lower-case name.
  * @throws {S3Error} SignatureDoesNotMatch, IncompleteBody, InvalidRequest
  */
-export async function* decodeChunks(
+export async function* decodeChunks(...body: Parameters<typeof dataOf>): AsyncGenerator<Buffer> {
+  let pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of dataOf(...body)) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length < MIN_PIECE) continue;
+    yield pieces.length === 1 ? piece : Buffer.concat(pieces);
+    pieces = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(pieces);
+}
+
+async function* dataOf(
   bytes: AsyncIterable<Buffer>,
   { isSigned, hasTrailer }: Chunking,
   seed: Authenticated["seed"],
