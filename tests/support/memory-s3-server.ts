@@ -22,8 +22,11 @@ export interface MemoryS3Server extends MemoryRouter {
 const OWNER: AccessKey = { accessKeyId: "AKIATESTTESTTESTTEST", secretAccessKey: "secret".repeat(7), readOnly: false };
 
 /** For one test, with a bucket `bucket`. */
-export async function startMemoryS3Server(accessKeys: readonly AccessKey[] = []): Promise<MemoryS3Server> {
-  const started = await startTestRouter();
+export async function startMemoryS3Server(
+  accessKeys: readonly AccessKey[] = [],
+  options?: Parameters<typeof startTestRouter>[1],
+): Promise<MemoryS3Server> {
+  const started = await startTestRouter(undefined, options);
   started.network.files.makeDirectories("/data/bucket");
   const { log, lines } = memoryLog();
   const objects = new Objects(started.router, new Records(started.router, log));

@@ -1,7 +1,7 @@
 /** Which paths and directories get most of the requests and bytes of one router, in fixed memory. */
 import { hash } from "node:crypto";
 import type { Logger } from "pino";
-import type { DirectoryPath } from "../routing/path.ts";
+import { type DirectoryPath, isHidden } from "../routing/path.ts";
 import { DecayedCounts } from "./decayed-counts.ts";
 
 /** Milliseconds in which what was counted fades to 1/e. */
@@ -88,7 +88,9 @@ export class HotSpots {
     if (this.#hot.has(key)) return true;
     if (share <= this.#share || this.#paths.requests.total(now) < MIN_REQUESTS) return false;
     this.#hot.set(key, { size: undefined });
-    this.#log.warn({ path: key, share }, `${key} is hot: it gets ${percent(share)} of the requests`);
+    if (!isHidden(path)) {
+      this.#log.warn({ path: key, share }, `${key} is hot: it gets ${percent(share)} of the requests`);
+    }
     return true;
   }
 
@@ -120,10 +122,10 @@ export class HotSpots {
     return this.#hot.size === 0 ? undefined : this.#hot.get(keyOf(path));
   }
 
-  /** Paths that are hot now. */
+  /** Paths that are hot now, of those that clients can name. */
   hotPaths(): string[] {
     this.#check(this.#now());
-    return [...this.#hot.keys()];
+    return [...this.#hot.keys()].filter((path) => !isHidden(path));
   }
 
   /** What is hot, and the `count` first of each kind. */
@@ -144,7 +146,7 @@ export class HotSpots {
       const share = this.#paths.requests.sureShare(path);
       if (!quiet && share > this.#share * OVER_AT) continue;
       this.#hot.delete(path);
-      this.#log.info({ path, share }, `${path} is no longer hot`);
+      if (!isHidden(path)) this.#log.info({ path, share }, `${path} is no longer hot`);
     }
   }
 }
@@ -155,7 +157,8 @@ function newCounts(): Counts {
 
 function ranked(counts: DecayedCounts, most: number, now: number): HotSpot[] {
   const total = counts.total(now);
-  return counts.top(most, now).map(({ key, count, error }) => ({
+  const visible = counts.top(CAPACITY, now).filter(({ key }) => !isHidden(key));
+  return visible.slice(0, most).map(({ key, count, error }) => ({
     path: key,
     share: count / total,
     shareError: error / total,

@@ -303,8 +303,13 @@ export class RoutedFiles {
     return this.#recorded(path, attempt, (appended) => changeOf("append", path, appended, appended));
   }
 
-  async stat(path: DirectoryPath, sharing: Sharing = {}): Promise<FileAttributes> {
-    return this.#attempt("stat", path, ({ client, options }) =>
+  /** @param how `isAsked`: a client asked for the path, which may make it a hot spot. Default true. */
+  async stat(
+    path: DirectoryPath,
+    { isAsked = true, ...sharing }: Sharing & { readonly isAsked?: boolean } = {},
+  ): Promise<FileAttributes> {
+    if (isAsked) this.hotSpots.note(path);
+    return this.#pool.attempt("stat", path, ({ client, options }) =>
       client.stat(this.#absolute(path), { ...options, ...sharing }),
     );
   }

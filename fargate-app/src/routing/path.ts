@@ -50,7 +50,7 @@ export function entryPath(directory: DirectoryPath, name: string): FilePath {
 }
 
 /** Whether no client can name it: a file of the routers' own, or one that is still being written. */
-export function isHidden(path: DirectoryPath): boolean {
+export function isHidden(path: string): boolean {
   return `/${path}`.includes(`/${TEMPORARY_PREFIX}`);
 }
 

@@ -8,7 +8,9 @@ import {
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { expect, test } from "vitest";
+import { HotSpots } from "../../../fargate-app/src/hot-spots/hot-spots.ts";
 import { placeOf } from "../../../fargate-app/src/s3/keys.ts";
+import { memoryLog } from "../../support/memory-router.ts";
 import { startMemoryS3Server } from "../../support/memory-s3-server.ts";
 
 const Bucket = "bucket";
@@ -84,4 +86,19 @@ test("a key with rights to a prefix lists the uploads below it, and no others", 
   for (const prefix of [undefined, "", "other/", "tenan"]) {
     await expect(list(prefix)).rejects.toMatchObject({ name: "AccessDenied" });
   }
+});
+
+test("what S3 looks up and keeps by itself is no hot spot: those are what clients ask for", async () => {
+  const { log, lines } = memoryLog();
+  const hotSpots = new HotSpots({ share: 0.2, log });
+  const { objects } = await startMemoryS3Server([], { hotSpots });
+  const describe = () => ({ etag: "0".repeat(32), headers: {}, metadata: {} });
+  for (let number = 0; number < 150; number++) {
+    await objects.put(placeOf(Bucket, `key-${number}`), Buffer.from("content"), describe);
+  }
+  for (let round = 0; round < 400; round++) await objects.head(placeOf(Bucket, "key-0"));
+  expect(lines.map(({ msg }) => msg.replace(/ is hot:.*/, ""))).toEqual([`${Bucket}/key-0`]);
+  const { hot, paths, directories } = hotSpots.report(200);
+  expect(hot).toEqual([`${Bucket}/key-0`]);
+  expect(JSON.stringify([paths, directories])).not.toContain(".nfs-tmp-");
 });

@@ -164,7 +164,8 @@ export class Objects {
 
   /** @throws {S3Error} InvalidBucketName, NoSuchBucket */
   async requireBucket(bucket: string): Promise<FileAttributes> {
-    const attributes = await this.#statOrAbsent(bucketPath(bucket));
+    // Every write looks, and it is no file that clients would ask for.
+    const attributes = await this.#statOrAbsent(bucketPath(bucket), { isAsked: false });
     if (attributes?.type !== "directory") throw new S3Error("NoSuchBucket");
     return attributes;
   }
@@ -253,9 +254,9 @@ export class Objects {
     return attributes !== undefined && attributes.type !== kind;
   }
 
-  async #statOrAbsent(path: FilePath): Promise<FileAttributes | undefined> {
+  async #statOrAbsent(path: FilePath, how?: { readonly isAsked: boolean }): Promise<FileAttributes | undefined> {
     try {
-      return await this.files.stat(path);
+      return await this.files.stat(path, how);
     } catch (error) {
       if (isStatus(error, ...ABSENT)) return undefined;
       throw error;
