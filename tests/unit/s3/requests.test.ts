@@ -1,4 +1,5 @@
 import {
+  CompleteMultipartUploadCommand,
   CopyObjectCommand,
   CreateMultipartUploadCommand,
   DeleteObjectsCommand,
@@ -6,6 +7,7 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   PutObjectCommand,
+  UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { expect, test } from "vitest";
 import { HotSpots } from "../../../fargate-app/src/hot-spots/hot-spots.ts";
@@ -101,4 +103,17 @@ test("what S3 looks up and keeps by itself is no hot spot: those are what client
   const { hot, paths, directories } = hotSpots.report(200);
   expect(hot).toEqual([`${Bucket}/key-0`]);
   expect(JSON.stringify([paths, directories])).not.toContain(".nfs-tmp-");
+});
+
+test("an upload is completed only as the size that its client says it has", async () => {
+  const { client } = await startMemoryS3Server();
+  const upload = { Bucket, Key: "key", UploadId: "" };
+  upload.UploadId = (await client.send(new CreateMultipartUploadCommand(upload))).UploadId ?? "";
+  const { ETag } = await client.send(new UploadPartCommand({ ...upload, PartNumber: 1, Body: "content" }));
+  const complete = (MpuObjectSize: number) => {
+    const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] };
+    return client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload, MpuObjectSize }));
+  };
+  await expect(complete(8)).rejects.toMatchObject({ name: "InvalidRequest", $metadata: { httpStatusCode: 400 } });
+  expect((await complete(7)).Key).toBe("key");
 });

@@ -215,6 +215,7 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
       if (upload === undefined) return alreadyCompleted(id);
       if (upload.bucket !== place.bucket || upload.key !== place.key) throw new S3Error("NoSuchUpload");
       const parts = chooseParts(wanted, await uploads.parts(upload));
+      requireSize(request, parts);
       const { headers, metadata } = upload;
       const etag = etagOfParts(parts);
       const whole = upload.checksum?.type === "FULL_OBJECT" ? runningChecksum(upload.checksum.algorithm) : undefined;
@@ -293,6 +294,14 @@ function chooseParts(wanted: readonly CompletedPart[], existing: readonly Part[]
     if (!isLast && part.object.attributes.size < MIN_PART_BYTES) throw new S3Error("EntityTooSmall");
     return part;
   });
+}
+
+/** @throws {S3Error} InvalidRequest where the request gives another size for the whole. */
+function requireSize({ headers }: FastifyRequest, parts: readonly Part[]): void {
+  const given = headers["x-amz-mp-object-size"];
+  const size = parts.reduce((sum, { object }) => sum + object.attributes.size, 0);
+  if (given === undefined || given === String(size)) return;
+  throw new S3Error("InvalidRequest", `x-amz-mp-object-size is ${given}, and the parts have ${size} bytes`);
 }
 
 /** What the client says of a part, it is to have. */
