@@ -104,10 +104,13 @@ export const batchRoutes: FastifyPluginAsyncZod<BatchRoutesOptions> = async (app
   });
 };
 
+const UTF_8 = new TextDecoder("utf-8", { fatal: true });
+
 async function parseBatch(body: Buffer): Promise<z.infer<typeof batchSchema>> {
   let json: unknown;
   try {
-    json = JSON.parse(body.toString());
+    // Not leniently: a path with another character in place of a wrong byte would be another file's.
+    json = JSON.parse(UTF_8.decode(body));
   } catch (cause) {
     throw new ProblemError(400, "The body is not JSON", { cause });
   }

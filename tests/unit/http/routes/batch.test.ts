@@ -37,6 +37,15 @@ function put(path: string, content: string): Promise<Response> {
 const textOf = (base64 = "") => Buffer.from(base64, "base64").toString();
 
 describe("POST /batch", () => {
+  test("refuses a body that is not UTF-8, before another file than the one that was meant is deleted", async () => {
+    await put("caf%EF%BF%BD", "another file");
+    const [before, after] = ['{"items":[{"operation":"delete","path":"caf', '"}]}'];
+    const body = Buffer.concat([Buffer.from(before), Buffer.from([0xe9]), Buffer.from(after)]);
+    const response = await fetch(`${server.url}/batch`, { method: "POST", body });
+    expect(response.status).toBe(400);
+    expect((await fetch(`${server.url}/files/caf%EF%BF%BD`)).status).toBe(200);
+  });
+
   test("answers each item in the order of the items, as it would have been answered alone", async () => {
     await put("a/one", "1");
     await put("a/%E6%97%A5%E6%9C%AC", "2");
