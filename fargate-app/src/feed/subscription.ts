@@ -37,13 +37,12 @@ export async function* subscribe(tail: LogTail, options: SubscriptionOptions): A
       yield { kind: "reset", id: subscription.id };
     }
     const before = subscription.id;
-    const { due, atEnd } = await subscription.advance(listing);
-    const events = due.filter(({ entry }) => concerns(prefix, entry));
-    for (const [index, ordered] of events.entries()) {
-      const isLast = index === events.length - 1;
+    const { due, atEnd } = await subscription.advance(listing, prefix);
+    for (const [index, ordered] of due.entries()) {
+      const isLast = index === due.length - 1;
       yield { kind: "change", id: isLast ? subscription.id : before, ...ordered };
     }
-    if (events.length > 0) lastEvent = Date.now();
+    if (due.length > 0) lastEvent = Date.now();
     if (Date.now() - lastEvent >= keepAliveInterval) {
       lastEvent = Date.now();
       yield { kind: "position", id: subscription.id };
@@ -82,7 +81,10 @@ class Subscription {
   }
 
   /** Makes a pass over the logs. What was read before is due when all that may come before it has been read. */
-  async advance(listing: Listing): Promise<{ readonly due: readonly Ordered[]; readonly atEnd: boolean }> {
+  async advance(
+    listing: Listing,
+    prefix: string,
+  ): Promise<{ readonly due: readonly Ordered[]; readonly atEnd: boolean }> {
     const { reads, completeUntil, atEnd } = await this.#reader.pass(listing);
     this.#later = [...this.#later, ...reads];
     const latest = this.#pending.reads.reduce((time, { entry }) => Math.max(time, entry.time), 0);
@@ -92,7 +94,9 @@ class Subscription {
     this.#pending = { reads: rest, completeUntil };
     this.#later = [];
     this.#cursor = { time, positions: before(rest, this.#reader.positions()) };
-    return { due: due.flatMap(({ entry }) => this.#delivered.next(entry) ?? []), atEnd };
+    // Only of what is delivered need the versions be remembered.
+    const wanted = due.filter(({ entry }) => concerns(prefix, entry));
+    return { due: wanted.flatMap(({ entry }) => this.#delivered.next(entry) ?? []), atEnd };
   }
 }
 
