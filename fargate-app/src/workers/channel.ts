@@ -43,9 +43,12 @@ export const PRIMARY_OPTIONS = {
   eventNames: ["noteComplete", "reload", "stop"],
 } satisfies Partial<BirpcOptions<WorkerFunctions, PrimaryFunctions>>;
 
-/** Of a worker: an answer of its primary may take as long as that of another worker. */
+/**
+ * Of a worker. No timeout: its primary answers within that of the other workers, or has ended, and then so does the worker.
+ * A worker that was slow itself would find its calls timed out, and never learn of a place that it was given.
+ */
 export const WORKER_OPTIONS = {
-  timeout: 10_000,
+  timeout: -1,
   bind: "functions",
   eventNames: ["noteListening", "noteConnected", "noteAlive", "giveBackPlace"],
 } satisfies Partial<BirpcOptions<PrimaryFunctions, WorkerFunctions>>;

@@ -16,12 +16,12 @@ interface ConnectionLimitsOptions extends Pick<HttpLimits, "maxConnections"> {
   readonly group: Pick<WorkerGroup, "takePlace" | "giveBackPlace">;
 }
 
-/** Not by the server's own `maxConnections`: the limit is for all workers that share the port. */
 /** Whether the framing of a request announces one (RFC 9112 §6.3). */
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
 }
 
+/** Not by the server's own `maxConnections`: the limit is for all workers that share the port. */
 export const connectionLimits = fp<ConnectionLimitsOptions>(
   async (app, { maxConnections, group }) => {
     const { log, server } = app;
