@@ -222,7 +222,9 @@ class Extraction {
     if (name === OMISSIONS_NAME) return undefined;
     if (/^(\.?\/)*\.?$/.test(name) && type === "directory") return undefined;
     if (type !== "file" && type !== "contiguous-file" && type !== "directory") {
-      throw new NotExtractableError(`It is a ${type}: only files and directories are extracted`);
+      throw new NotExtractableError(
+        `It is ${type === null ? "of an unknown type" : `a ${type}`}: only files and directories are extracted`,
+      );
     }
     return filePath(this.#directory === ROOT ? name : `${this.#directory}/${filePath(name)}`);
   }
