@@ -178,6 +178,7 @@ async function startService(world: World, settings: Settings, starting: Promise<
     const { region } = settings;
     const statusPage = { watch, extension: settings.statusPageExtension };
     const { tokens, accessKeys } = secrets;
+    const wholeBodies = { allowance: new MemoryBudget(limits.appendMemory), shared: files.memory };
     const options = {
       files,
       metrics,
@@ -188,6 +189,7 @@ async function startService(world: World, settings: Settings, starting: Promise<
       log,
       accessLog,
       limits,
+      wholeBodies,
       tokens,
       isStopping,
       loadDocsAssets,
@@ -199,7 +201,8 @@ async function startService(world: World, settings: Settings, starting: Promise<
     const listenTextResolver = (address: string) =>
       `${group.size === 1 ? "Server listening" : "Worker listening"} at ${address}`;
     group.noteListening(await app.listen({ host, port, listenTextResolver }));
-    s3 = await startS3(settings, { files, metrics, group, region, ownRegion, log, accessLog, limits }, accessKeys);
+    const shared = { files, metrics, group, region, ownRegion, log, accessLog, limits, wholeBodies };
+    s3 = await startS3(settings, shared, accessKeys);
     const refresh = new MountTableRefresh({
       sources,
       current,

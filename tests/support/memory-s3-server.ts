@@ -1,5 +1,6 @@
 /** The S3 API over a router over NFS servers in memory, and the AWS SDK for it. */
 import { S3Client } from "@aws-sdk/client-s3";
+import { MemoryBudget } from "nfs-client";
 import { onTestFinished } from "vitest";
 import { Metrics } from "../../fargate-app/src/metrics.ts";
 import type { AccessKey } from "../../fargate-app/src/s3/access-keys.ts";
@@ -31,6 +32,7 @@ export async function startMemoryS3Server(
   const { log, lines } = memoryLog();
   const objects = new Objects(started.router, new Records(started.router, log));
   const all = [OWNER, ...accessKeys];
+  const limits = readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits;
   const app = createS3Server({
     files: started.router,
     objects,
@@ -40,7 +42,8 @@ export async function startMemoryS3Server(
     region: "ap-northeast-1",
     log,
     accessLog: false,
-    limits: readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits,
+    limits,
+    wholeBodies: { allowance: new MemoryBudget(limits.appendMemory), shared: started.router.memory },
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   onTestFinished(async () => {

@@ -2,6 +2,7 @@
 
 import { Meter } from "@efs-mount-autoscaling/metering";
 import type { FastifyInstance } from "fastify";
+import { MemoryBudget } from "nfs-client";
 import { ChangeFeed } from "../../fargate-app/src/feed/change-feed.ts";
 import type { HttpLimits } from "../../fargate-app/src/http/limits.ts";
 import { createServer, type ServerOptions } from "../../fargate-app/src/http/server.ts";
@@ -64,6 +65,7 @@ export async function startMemoryServer(
       ? undefined
       : new ChangeFeed({ files: started.router.ownFiles("changes"), retention: changeFeedRetention, log });
   if (feed !== undefined) started.router.recordChanges(feed.recorder);
+  const allLimits = { ...readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits, ...limits };
   const app = createServer({
     files: started.router,
     metrics,
@@ -71,7 +73,8 @@ export async function startMemoryServer(
     feed,
     log,
     accessLog: false,
-    limits: { ...readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits, ...limits },
+    limits: allLimits,
+    wholeBodies: { allowance: new MemoryBudget(allLimits.appendMemory), shared: started.router.memory },
     isStopping: () => false,
     loadDocsAssets: async () => ({ css: "css", script: "script" }),
     loadPageAssets: noStatusPage.loadPageAssets,

@@ -4,7 +4,6 @@ import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
-import { MemoryBudget } from "nfs-client";
 import type { Logger } from "pino";
 import type { ApiTokens } from "../authentication/api-tokens.ts";
 import type { ChangeFeed } from "../feed/change-feed.ts";
@@ -35,6 +34,7 @@ import { costRoutes } from "./routes/costs.ts";
 import { type DocsAssets, docsRoutes } from "./routes/docs/routes.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { readRoutes } from "./routes/files/read.ts";
+import type { WholeBodyMemory } from "./routes/files/request-body.ts";
 import { routedTarget } from "./routes/files/resource.ts";
 import { writeRoutes } from "./routes/files/write.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -62,6 +62,7 @@ export interface ServerOptions {
   /** Log every request, not only those that fail. */
   readonly accessLog: boolean;
   readonly limits: HttpLimits;
+  readonly wholeBodies: WholeBodyMemory;
   /** Who may use the API. Everyone where undefined. */
   readonly tokens?: ApiTokens | undefined;
   readonly isStopping: () => boolean;
@@ -81,7 +82,8 @@ const CLOSE_POLL_INTERVAL = 20;
 
 /** The hooks of the plugins run in the order in which the plugins are registered. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { files, metrics, group, region, ownRegion, feed, accessLog, limits, tokens, isStopping } = options;
+  const { files, metrics, group, region, ownRegion, feed, accessLog, limits, wholeBodies, tokens, isStopping } =
+    options;
   const log: FastifyBaseLogger = options.log;
   const app = Fastify({
     ...serverOptions(limits),
@@ -117,7 +119,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.register(problems);
   app.register(observation, { metrics, accessLog });
   app.register(securityHeaders);
-  app.register(rateLimit, { requestsPerMinute, group });
+  app.register(rateLimit, { requestsPerMinute, group, api: "files" });
   app.register(loadShedding, { maxMemory, maxEventLoopDelay });
   app.register(crossOrigin);
   if (tokens !== undefined) app.register(bearerToken, { tokens });
@@ -127,7 +129,6 @@ export function createServer(options: ServerOptions): FastifyInstance {
   if (ownRegion !== undefined) app.register(twoRegions, { region: ownRegion });
 
   app.register(readRoutes, { files });
-  const wholeBodies = { allowance: new MemoryBudget(limits.appendMemory), shared: files.memory };
   app.register(writeRoutes, { files, limits, wholeBodies, region: ownRegion });
   app.register(batchRoutes, { files, limits, wholeBodies, region: ownRegion });
   app.register(eventRoutes, { feed, group });

@@ -1,5 +1,6 @@
 /** What the routes need besides the request. */
 import type { HttpLimits } from "../http/limits.ts";
+import type { WholeBodyMemory } from "../http/routes/files/request-body.ts";
 import type { Objects } from "./objects/objects.ts";
 import type { Uploads } from "./uploads/uploads.ts";
 
@@ -7,6 +8,7 @@ export interface S3Context {
   readonly objects: Objects;
   readonly uploads: Uploads;
   readonly limits: HttpLimits;
+  readonly wholeBodies: WholeBodyMemory;
   /** The AWS region that buckets say they are in. */
   readonly region: string | undefined;
   /** Does what changes the file system, where this region may. */

@@ -1,8 +1,15 @@
 /** The data that a request brings, which is checked against all that its sender says of it. */
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import { Deadline, type MemoryBudget } from "nfs-client";
-import { type BodyLimits, collect, holding, MEMORY_TIMEOUT, receive } from "../http/routes/files/request-body.ts";
+import { Deadline } from "nfs-client";
+import {
+  type BodyLimits,
+  collect,
+  holding,
+  MEMORY_TIMEOUT,
+  receive,
+  type WholeBodyMemory,
+} from "../http/routes/files/request-body.ts";
 import { checksumHeader, type ExpectedChecksum, expectedChecksum, requireForm, runningChecksum } from "./checksums.ts";
 import { S3Error } from "./errors.ts";
 import { type Authenticated, UNSIGNED_PAYLOAD } from "./signature/authenticate.ts";
@@ -108,14 +115,15 @@ export async function documentOf(
   response: ServerResponse,
   authenticated: Authenticated,
   limits: BodyLimits,
-  memory: MemoryBudget,
+  { allowance, shared }: WholeBodyMemory,
   checksumIn?: typeof expectedChecksum,
 ): Promise<string> {
   const payload = payloadOf(response, authenticated, limits, checksumIn);
   if (payload.length > MAX_DOCUMENT_BYTES) throw new S3Error("MalformedXML");
-  return holding(memory, payload.length, new Deadline(MEMORY_TIMEOUT), async () =>
-    (await collect(payload.data)).toString("utf8"),
-  );
+  const deadline = new Deadline(MEMORY_TIMEOUT);
+  const text = async () => (await collect(payload.data)).toString("utf8");
+  // The allowance first: whoever waits for it must hold nothing that others need.
+  return holding(allowance, payload.length, deadline, () => holding(shared, payload.length, deadline, text));
 }
 
 /** S3 takes no body of unknown length. */

@@ -17,6 +17,7 @@ import { pipelining } from "../http/plugins/pipelining.ts";
 import { protocolChecks } from "../http/plugins/protocol-checks.ts";
 import { rateLimit } from "../http/plugins/rate-limit.ts";
 import { securityHeaders } from "../http/plugins/security-headers.ts";
+import type { WholeBodyMemory } from "../http/routes/files/request-body.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Region } from "../region/region.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
@@ -52,6 +53,8 @@ export interface S3ServerOptions {
   /** Log every request, not only those that fail. */
   readonly accessLog: boolean;
   readonly limits: HttpLimits;
+  /** That of the file API, too: it is one router's memory. */
+  readonly wholeBodies: WholeBodyMemory;
 }
 
 /** Where requests go that ask for nothing that is here. */
@@ -59,7 +62,7 @@ const NOT_IMPLEMENTED_URL = "/NotImplemented";
 
 /** The hooks of the plugins run in the order in which the plugins are registered. */
 export function createS3Server(options: S3ServerOptions): FastifyInstance {
-  const { objects, metrics, group, accessKeys, region, ownRegion, accessLog, limits } = options;
+  const { objects, metrics, group, accessKeys, region, ownRegion, accessLog, limits, wholeBodies } = options;
   const log: FastifyBaseLogger = options.log;
   const app = Fastify({
     ...serverOptions(limits),
@@ -84,14 +87,14 @@ export function createS3Server(options: S3ServerOptions): FastifyInstance {
   app.register(errorDocuments);
   app.register(observation, { metrics, accessLog });
   app.register(securityHeaders);
-  app.register(rateLimit, { requestsPerMinute, group });
+  app.register(rateLimit, { requestsPerMinute, group, api: "s3" });
   app.register(loadShedding, { maxMemory, maxEventLoopDelay, isForFiles: () => true });
   app.register(protocolChecks);
   app.register(authentication, { accessKeysOf: accessKeys.of });
   app.register(pipelining);
 
   const change: S3Context["change"] = (each) => (ownRegion === undefined ? each() : ownRegion.write(each));
-  const context: S3Context = { objects, uploads: new Uploads(objects), limits, region, change };
+  const context: S3Context = { objects, uploads: new Uploads(objects), limits, wholeBodies, region, change };
   app.register(bucketRoutes, context);
   app.register(listRoutes, context);
   app.register(getRoutes, context);

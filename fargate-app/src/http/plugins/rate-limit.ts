@@ -14,11 +14,13 @@ const MIN_REQUESTS_OF_ROUTERS = 300;
 
 interface RateLimitOptions extends Pick<HttpLimits, "requestsPerMinute"> {
   readonly group: Pick<WorkerGroup, "countRequest">;
+  /** Each counts for itself. */
+  readonly api: "files" | "s3";
 }
 
 /** Counts by the client's address, for all workers of the task. The clients that were not seen for longest are forgotten. */
 export const rateLimit = fp<RateLimitOptions>(
-  async (app, { requestsPerMinute, group: { countRequest } }) => {
+  async (app, { requestsPerMinute, group: { countRequest }, api }) => {
     if (requestsPerMinute === 0) return;
     await app.register(fastifyRateLimit, {
       global: false,
@@ -27,7 +29,7 @@ export const rateLimit = fp<RateLimitOptions>(
       allowList: isProbe,
       errorResponseBuilder: (_request, { after, max }) =>
         new ProblemError(429, `More than ${max} requests in a minute: retry in ${after}`),
-      ...(countRequest && { store: storeOf(countRequest) }),
+      ...(countRequest && { store: storeOf(countRequest, api) }),
     });
     const ofClients = app.rateLimit();
     // Counted apart: a viewer's one request to a router makes it ask all the others.
@@ -41,13 +43,16 @@ export const rateLimit = fp<RateLimitOptions>(
 );
 
 /** Where the plugin counts: with a store for each limit, in the same order in all workers. */
-function storeOf(countRequest: NonNullable<WorkerGroup["countRequest"]>): FastifyRateLimitStoreCtor {
+function storeOf(
+  countRequest: NonNullable<WorkerGroup["countRequest"]>,
+  api: RateLimitOptions["api"],
+): FastifyRateLimitStoreCtor {
   let stores = 0;
   return class Store implements FastifyRateLimitStore {
     readonly #number = stores++;
 
     incr(client: string, callback: Parameters<FastifyRateLimitStore["incr"]>[1], window: number): void {
-      countRequest(`${this.#number} ${client}`, window).then(({ requests, remaining }) => {
+      countRequest(`${api} ${this.#number} ${client}`, window).then(({ requests, remaining }) => {
         callback(null, { current: requests, ttl: remaining });
       }, callback);
     }

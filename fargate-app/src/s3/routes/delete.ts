@@ -33,7 +33,7 @@ const deleteSchema = z.object({
     .optional(),
 });
 
-export const deleteRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, limits, change }) => {
+export const deleteRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, limits, wholeBodies, change }) => {
   app.delete("/DeleteObject", async (request, reply) => {
     const place = placeIfAny(request, "write");
     const match = request.headers["if-match"];
@@ -48,7 +48,7 @@ export const deleteRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
   app.post("/DeleteObjects", async (request, reply) => {
     const { target, authenticated } = s3RequestOf(request);
     const { bucket } = target;
-    const text = await documentOf(reply.raw, authenticated, limits, objects.files.memory);
+    const text = await documentOf(reply.raw, authenticated, limits, wholeBodies);
     const { Object: keys, Quiet } = fromXml(text, "Delete", deleteSchema);
     await objects.requireBucket(bucket);
 

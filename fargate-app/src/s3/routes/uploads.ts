@@ -64,7 +64,10 @@ const completeSchema = z.object({
 
 type CompletedPart = z.output<typeof completeSchema>["Part"][number];
 
-export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, uploads, limits, change }) => {
+export const uploadRoutes: FastifyPluginAsync<S3Context> = async (
+  app,
+  { objects, uploads, limits, wholeBodies, change },
+) => {
   const { memory } = objects.files;
 
   app.post("/CreateMultipartUpload", async (request, reply) => {
@@ -206,7 +209,7 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
     const place = placeToWrite(request);
     const condition = writeConditionOf(request.headers);
     // The checksum in the headers is the object's, and not the document's.
-    const text = await documentOf(reply.raw, authenticated, limits, memory, () => undefined);
+    const text = await documentOf(reply.raw, authenticated, limits, wholeBodies, () => undefined);
     const { Part: wanted } = fromXml(text, "CompleteMultipartUpload", completeSchema);
     const id = parameter(target, "uploadId") ?? "";
 
@@ -257,8 +260,9 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
 };
 
 function partNumberOf(request: FastifyRequest): number {
-  const number = Number(parameter(s3RequestOf(request).target, "partNumber") ?? "");
-  if (Number.isInteger(number) && number >= 1 && number <= MAX_PART_NUMBER) return number;
+  const text = parameter(s3RequestOf(request).target, "partNumber") ?? "";
+  const number = Number(text);
+  if (/^\d+$/.test(text) && number >= 1 && number <= MAX_PART_NUMBER) return number;
   throw new S3Error("InvalidArgument", `Part number must be an integer between 1 and ${MAX_PART_NUMBER}, inclusive`);
 }
 

@@ -1,6 +1,6 @@
 /** Multipart uploads: their parts are files, in a directory of the upload's own, until they are put together. */
 import { randomBytes } from "node:crypto";
-import { isMissing, isStatus } from "nfs-client";
+import { etagOf, isMissing, isStatus } from "nfs-client";
 import * as z from "zod";
 import type { FilePath } from "../../routing/path.ts";
 import { ALGORITHM_NAMES, CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, type ChecksumType } from "../checksums.ts";
@@ -119,7 +119,7 @@ export class Uploads {
   async *bytesOf(parts: readonly Part[]): AsyncGenerator<Buffer> {
     for (const { path, object } of parts) {
       const { attributes, body } = await this.#objects.files.openFile(path);
-      if (attributes.fileId !== object.attributes.fileId) throw new S3Error("InvalidPart");
+      if (etagOf(attributes) !== etagOf(object.attributes)) throw new S3Error("InvalidPart");
       yield* body;
     }
   }
