@@ -89,7 +89,8 @@ export function createS3Server(options: S3ServerOptions): FastifyInstance {
   app.register(securityHeaders);
   app.register(rateLimit, { requestsPerMinute, group, api: "s3" });
   app.register(loadShedding, { maxMemory, maxEventLoopDelay, isForFiles: () => true });
-  app.register(protocolChecks);
+  // As S3 does.
+  app.register(protocolChecks, { unknownExpectations: "ignored" });
   app.register(authentication, { accessKeysOf: accessKeys.of });
   app.register(pipelining);
 

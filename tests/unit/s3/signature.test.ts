@@ -3,7 +3,14 @@ import { describe, expect, test } from "vitest";
 import type { AccessKey } from "../../../fargate-app/src/s3/access-keys.ts";
 import { type Authenticated, authenticate } from "../../../fargate-app/src/s3/signature/authenticate.ts";
 import { chunkingOf, decodeChunks } from "../../../fargate-app/src/s3/signature/chunks.ts";
-import { scopeText, sha256, sign } from "../../../fargate-app/src/s3/signature/signature.ts";
+import {
+  canonicalRequest,
+  scopeText,
+  sha256,
+  sign,
+  signingKey,
+  stringToSign,
+} from "../../../fargate-app/src/s3/signature/signature.ts";
 import { uriDecode, uriEncode } from "../../../fargate-app/src/s3/signature/uri-encoding.ts";
 import { parseTarget } from "../../../fargate-app/src/s3/target.ts";
 
@@ -112,6 +119,33 @@ describe("a signature", () => {
     const added = { ...GET, headers: { ...GET.headers, "x-amz-meta-added": "1" } };
     expect(() => authenticateAt(NOW, added)).toThrow(expect.objectContaining({ code: "AccessDenied" }));
   });
+
+  test.each(["20130524T000000Z", "Fri, 24 May 2013 00:00:00 GMT", "Fri, 24 May 2013 00:00:00 -0000"])(
+    "has its time from the Date header where x-amz-date is missing: %s",
+    (date) => {
+      const url = "/test.txt";
+      const { "x-amz-date": timestamp, ...rest } = HEADERS;
+      const headers = { ...rest, date };
+      const signedHeaders = ["date", "host", "x-amz-content-sha256"];
+      const scope = { date: "20130524", region: "us-east-1", service: "s3" };
+      const canonical = canonicalRequest({
+        method: "GET",
+        target: parseTarget(url),
+        headers: new Map(Object.entries(headers)),
+        signedHeaders,
+        payloadHash: EMPTY,
+      });
+      const signature = sign(signingKey(KEY.secretAccessKey, scope), stringToSign(timestamp, scope, canonical));
+      const example = {
+        url,
+        headers: { ...headers, authorization: authorization(signedHeaders.join(";"), signature) },
+      };
+      expect(authenticateAt(NOW, example).accessKey).toBe(KEY);
+      expect(() => authenticateAt(NOW + 16 * 60_000, example)).toThrow(
+        expect.objectContaining({ code: "RequestTimeTooSkewed" }),
+      );
+    },
+  );
 
   test("is good for 15 minutes around its time, and a presigned one until it expires", () => {
     const minute = 60_000;

@@ -6,15 +6,21 @@ import type { IncomingMessage } from "node:http";
 import fp from "fastify-plugin";
 import { ProblemError } from "../semantics/problem.ts";
 
-export const protocolChecks = fp(
-  async (app) => {
+interface ProtocolChecksOptions {
+  /** Whether expectations that nobody here knows are refused, or ignored: RFC 9110 §10.1.1 leaves that to the server. */
+  readonly unknownExpectations?: "refused" | "ignored";
+}
+
+export const protocolChecks = fp<ProtocolChecksOptions>(
+  async (app, { unknownExpectations = "refused" }) => {
     const { server } = app;
     // Node would refuse the one, and answer the other with 100 before anybody looked at the request.
     for (const event of ["checkExpectation", "checkContinue"] as const) {
       server.on(event, (request, response) => server.emit("request", request, response));
     }
     app.addHook("onRequest", ({ raw }, _reply, done) => {
-      done(hostProblem(raw) ?? expectationProblem(raw) ?? transferCodingProblem(raw));
+      const ofExpectation = unknownExpectations === "refused" ? expectationProblem(raw) : undefined;
+      done(hostProblem(raw) ?? ofExpectation ?? transferCodingProblem(raw));
     });
   },
   { name: "protocol-checks", fastify: "5.x", dependencies: ["problems"] },

@@ -143,16 +143,22 @@ function requireSigned(headers: ReadonlyMap<string, string>, signedHeaders: read
   throw new S3Error("AccessDenied", `There were headers present in the request which were not signed: ${unsigned}`);
 }
 
+/** ISO 8601, without separators */
+const TIMESTAMP = /^\d{8}T\d{6}Z$/;
+
 function timestampIn(headers: ReadonlyMap<string, string>): string {
   const given = headers.get("x-amz-date");
   if (given !== undefined) return given;
-  const time = parseHttpDate(headers.get("date") ?? "");
+  const date = headers.get("date") ?? "";
+  if (TIMESTAMP.test(date)) return date;
+  // The AWS SDK for Python writes GMT as mail does (RFC 5322 §3.3).
+  const time = parseHttpDate(date.replace(/ [+-]0000$/, " GMT"));
   if (time === undefined) throw new S3Error("AccessDenied", "The request must have a valid x-amz-date or Date header");
   return new Date(time).toISOString().replace(/[-:]|\.\d+/g, "");
 }
 
 function timeOf(timestamp: string): number {
-  const iso = /^\d{8}T\d{6}Z$/.test(timestamp)
+  const iso = TIMESTAMP.test(timestamp)
     ? timestamp.replace(/^(....)(..)(..)T(..)(..)(..)Z$/, "$1-$2-$3T$4:$5:$6Z")
     : "";
   const time = Date.parse(iso);
