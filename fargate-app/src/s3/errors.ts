@@ -6,6 +6,7 @@ import { PathError } from "../routing/path.ts";
 
 /** Status and message of each code. The message is what S3 says, but for `KeyConflict`, which S3 does not have. */
 const ERRORS = {
+  AccessControlListNotSupported: [400, "The bucket does not allow ACLs"],
   AccessDenied: [403, "Access Denied"],
   AuthorizationHeaderMalformed: [400, "The authorization header is malformed."],
   AuthorizationQueryParametersError: [400, "The query parameters of the signature are malformed."],

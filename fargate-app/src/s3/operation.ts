@@ -10,9 +10,11 @@ export const OPERATIONS = [
   "DeleteBucket",
   "DeleteObject",
   "DeleteObjects",
+  "GetBucketAcl",
   "GetBucketLocation",
   "GetBucketVersioning",
   "GetObject",
+  "GetObjectAcl",
   "HeadBucket",
   "HeadObject",
   "ListBuckets",
@@ -21,7 +23,9 @@ export const OPERATIONS = [
   "ListObjects",
   "ListObjectsV2",
   "ListParts",
+  "PutBucketAcl",
   "PutObject",
+  "PutObjectAcl",
   "UploadPart",
   "UploadPartCopy",
 ] as const;
@@ -31,7 +35,6 @@ export type OperationName = (typeof OPERATIONS)[number];
 /** Parameters that name a part of S3 which is not here. */
 const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
   "accelerate",
-  "acl",
   "analytics",
   "append",
   "attributes",
@@ -79,6 +82,7 @@ export function operationOf(
 function bucketOperation(method: string, query: ReadonlyMap<string, string>): OperationName | undefined {
   switch (method) {
     case "GET":
+      if (query.has("acl")) return "GetBucketAcl";
       if (query.has("location")) return "GetBucketLocation";
       if (query.has("versioning")) return "GetBucketVersioning";
       if (query.has("versions")) return "ListObjectVersions";
@@ -87,6 +91,7 @@ function bucketOperation(method: string, query: ReadonlyMap<string, string>): Op
     case "HEAD":
       return "HeadBucket";
     case "PUT":
+      if (query.has("acl")) return "PutBucketAcl";
       return query.has("versioning") ? undefined : "CreateBucket";
     case "POST":
       return query.has("delete") ? "DeleteObjects" : undefined;
@@ -100,10 +105,12 @@ function bucketOperation(method: string, query: ReadonlyMap<string, string>): Op
 function objectOperation(method: string, has: (name: string) => boolean, isCopy: boolean): OperationName | undefined {
   switch (method) {
     case "GET":
+      if (has("acl")) return "GetObjectAcl";
       return has("uploadId") ? "ListParts" : "GetObject";
     case "HEAD":
       return "HeadObject";
     case "PUT":
+      if (has("acl")) return "PutObjectAcl";
       if (has("uploadId")) return isCopy ? "UploadPartCopy" : "UploadPart";
       return isCopy ? "CopyObject" : "PutObject";
     case "POST":

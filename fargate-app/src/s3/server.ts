@@ -27,6 +27,7 @@ import { authentication } from "./authentication.ts";
 import type { S3Context } from "./context.ts";
 import type { Objects } from "./objects/objects.ts";
 import { operationOf } from "./operation.ts";
+import { aclRoutes } from "./routes/acl.ts";
 import { bucketRoutes } from "./routes/buckets.ts";
 import { copyRoutes } from "./routes/copy.ts";
 import { deleteRoutes } from "./routes/delete.ts";
@@ -97,6 +98,7 @@ export function createS3Server(options: S3ServerOptions): FastifyInstance {
   const change: S3Context["change"] = (each) => (ownRegion === undefined ? each() : ownRegion.write(each));
   const context: S3Context = { objects, uploads: new Uploads(objects), limits, wholeBodies, region, change };
   app.register(bucketRoutes, context);
+  app.register(aclRoutes, context);
   app.register(listRoutes, context);
   app.register(getRoutes, context);
   app.register(putRoutes, context);

@@ -16,6 +16,8 @@ import { sendXml } from "./response.ts";
 /** S3 user guide, "General purpose bucket quotas": as many as an account may have without asking. */
 const MAX_BUCKETS = 10_000;
 
+const OLDEST_REGION = "us-east-1";
+
 /** All are the service's. */
 export const OWNER = { ID: "efs-mount-autoscaling", DisplayName: "efs-mount-autoscaling" };
 
@@ -53,7 +55,7 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
   app.get("/GetBucketLocation", async (request, reply) => {
     await objects.requireBucket(enteredBucket(request));
     // The oldest region has no name here.
-    const text = region === "us-east-1" ? "" : (region ?? "");
+    const text = region === OLDEST_REGION ? "" : (region ?? "");
     return sendXml(reply, "LocationConstraint", { "#text": text });
   });
 
@@ -71,7 +73,11 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
       throw new S3Error("NotImplemented", "Object lock is not implemented");
     }
     await change(async () => {
-      if (await files.exists(bucketPath(bucket))) throw new S3Error("BucketAlreadyOwnedByYou");
+      if (await files.exists(bucketPath(bucket))) {
+        // The oldest region takes the bucket for made (S3 API reference, CreateBucket).
+        if (region === OLDEST_REGION) return;
+        throw new S3Error("BucketAlreadyOwnedByYou");
+      }
       await files.makeDirectory(bucketPath(bucket));
     });
     return reply.header("location", `/${bucket}`).send();
@@ -96,7 +102,7 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
 
 type Request = Parameters<typeof s3RequestOf>[0];
 
-function enteredBucket(request: Request): string {
+export function enteredBucket(request: Request): string {
   const { target, authenticated } = s3RequestOf(request);
   if (!mayEnter(authenticated.accessKey, target.bucket)) throw new S3Error("AccessDenied");
   return target.bucket;

@@ -50,7 +50,8 @@ export const getRoutes: FastifyPluginAsync<S3Context> = async (app, { objects })
   });
 };
 
-async function requirePlace(objects: Objects, request: FastifyRequest): Promise<ObjectPlace> {
+/** @throws {S3Error} NoSuchBucket, NoSuchKey */
+export async function requirePlace(objects: Objects, request: FastifyRequest): Promise<ObjectPlace> {
   const place = placeIfAny(request, "read");
   if (place === undefined) throw await objects.missing(s3RequestOf(request).target.bucket);
   return place;

@@ -73,9 +73,22 @@ function withoutTransferCoding(codings: string | undefined): string | undefined 
     .join(", ");
 }
 
+/** The access control lists that S3 has names for, and that say no more than what holds anyway. */
+const OWNERS_ACLS: ReadonlySet<unknown> = new Set([undefined, "private", "bucket-owner-full-control"]);
+
+/**
+ * Access control lists are disabled, as in all buckets of S3 that do not say otherwise (S3 user guide, "Controlling
+ * ownership of objects").
+ *
+ * @throws {S3Error} AccessControlListNotSupported
+ */
+export function refuseAcl({ headers }: FastifyRequest): void {
+  const isGranted = Object.keys(headers).some((name) => name.startsWith("x-amz-grant-"));
+  if (isGranted || !OWNERS_ACLS.has(headers["x-amz-acl"])) throw new S3Error("AccessControlListNotSupported");
+}
+
 /** Headers that ask for what is not here; the values that ask for nothing. */
 const UNSUPPORTED: Readonly<Record<string, readonly string[]>> = {
-  "x-amz-acl": ["private", "bucket-owner-full-control"],
   "x-amz-storage-class": ["STANDARD"],
   "x-amz-tagging": [""],
   "x-amz-website-redirect-location": [],
@@ -83,15 +96,15 @@ const UNSUPPORTED: Readonly<Record<string, readonly string[]>> = {
 };
 
 const UNSUPPORTED_PREFIXES = [
-  "x-amz-grant-",
   "x-amz-object-lock-",
   "x-amz-server-side-encryption",
   "x-amz-copy-source-server-side-encryption",
 ];
 
-/** @throws {S3Error} NotImplemented for what would be stored otherwise than the client believes. */
-export function refuseUnsupported({ headers }: FastifyRequest): void {
-  for (const [name, value] of Object.entries(headers)) {
+/** @throws {S3Error} AccessControlListNotSupported, NotImplemented for what would be stored otherwise than the client believes. */
+export function refuseUnsupported(request: FastifyRequest): void {
+  refuseAcl(request);
+  for (const [name, value] of Object.entries(request.headers)) {
     const isUnsupported =
       UNSUPPORTED_PREFIXES.some((prefix) => name.startsWith(prefix)) ||
       (Object.hasOwn(UNSUPPORTED, name) && !UNSUPPORTED[name]?.includes(String(value)));

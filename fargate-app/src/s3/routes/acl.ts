@@ -1,0 +1,54 @@
+/**
+ * Access control lists, which are disabled: all belongs to the owner, and nobody can change that (S3 user guide,
+ * "Controlling ownership of objects and disabling ACLs").
+ */
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import { authorize } from "../access-keys.ts";
+import { s3RequestOf } from "../authentication.ts";
+import type { S3Context } from "../context.ts";
+import { S3Error } from "../errors.ts";
+import { enteredBucket, OWNER } from "./buckets.ts";
+import { requirePlace } from "./get.ts";
+import { placeToWrite, refuseAcl } from "./request.ts";
+import { sendXml } from "./response.ts";
+
+export const aclRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, change }) => {
+  app.get("/GetBucketAcl", async (request, reply) => {
+    await objects.requireBucket(enteredBucket(request));
+    return sendAcl(reply);
+  });
+
+  app.get("/GetObjectAcl", async (request, reply) => {
+    await objects.head(await requirePlace(objects, request));
+    return sendAcl(reply);
+  });
+
+  app.put("/PutBucketAcl", async (request, reply) => {
+    const { target, authenticated } = s3RequestOf(request);
+    authorize(authenticated.accessKey, "write", `${target.bucket}/`);
+    await change(() => objects.requireBucket(target.bucket));
+    refuseOtherAcl(request);
+    return reply.send();
+  });
+
+  app.put("/PutObjectAcl", async (request, reply) => {
+    const place = placeToWrite(request);
+    await change(() => objects.head(place));
+    refuseOtherAcl(request);
+    return reply.send();
+  });
+};
+
+function sendAcl(reply: FastifyReply): FastifyReply {
+  const type = { "@xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance", "@xsi:type": "CanonicalUser" };
+  return sendXml(reply, "AccessControlPolicy", {
+    Owner: OWNER,
+    AccessControlList: { Grant: { Grantee: { ...type, ...OWNER }, Permission: "FULL_CONTROL" } },
+  });
+}
+
+/** A list comes as the name of one in a header, or as a document. */
+function refuseOtherAcl(request: FastifyRequest): void {
+  refuseAcl(request);
+  if (request.headers["x-amz-acl"] === undefined) throw new S3Error("AccessControlListNotSupported");
+}
