@@ -15,6 +15,7 @@ export const OPERATIONS = [
   "GetBucketVersioning",
   "GetObject",
   "GetObjectAcl",
+  "GetObjectAttributes",
   "HeadBucket",
   "HeadObject",
   "ListBuckets",
@@ -37,7 +38,6 @@ const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
   "accelerate",
   "analytics",
   "append",
-  "attributes",
   "cors",
   "encryption",
   "intelligent-tiering",
@@ -49,7 +49,6 @@ const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
   "notification",
   "object-lock",
   "ownershipControls",
-  "partNumber",
   "policy",
   "policyStatus",
   "publicAccessBlock",
@@ -73,8 +72,7 @@ export function operationOf(
 ): OperationName | undefined {
   const given = new Map(query);
   const has = (name: string) => given.has(name);
-  const isOther = (name: string) => NOT_IMPLEMENTED.has(name) && !(name === "partNumber" && has("uploadId"));
-  if (query.some(([name]) => isOther(name))) return undefined;
+  if (query.some(([name]) => NOT_IMPLEMENTED.has(name))) return undefined;
   if (bucket === "") return method === "GET" ? "ListBuckets" : undefined;
   return key === "" ? bucketOperation(method, given) : objectOperation(method, has, isCopy);
 }
@@ -106,12 +104,14 @@ function objectOperation(method: string, has: (name: string) => boolean, isCopy:
   switch (method) {
     case "GET":
       if (has("acl")) return "GetObjectAcl";
+      if (has("attributes")) return "GetObjectAttributes";
       return has("uploadId") ? "ListParts" : "GetObject";
     case "HEAD":
       return "HeadObject";
     case "PUT":
       if (has("acl")) return "PutObjectAcl";
       if (has("uploadId")) return isCopy ? "UploadPartCopy" : "UploadPart";
+      if (has("partNumber")) return undefined;
       return isCopy ? "CopyObject" : "PutObject";
     case "POST":
       if (has("uploads")) return "CreateMultipartUpload";

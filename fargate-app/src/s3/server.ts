@@ -28,6 +28,7 @@ import type { S3Context } from "./context.ts";
 import type { Objects } from "./objects/objects.ts";
 import { operationOf } from "./operation.ts";
 import { aclRoutes } from "./routes/acl.ts";
+import { attributeRoutes } from "./routes/attributes.ts";
 import { bucketRoutes } from "./routes/buckets.ts";
 import { copyRoutes } from "./routes/copy.ts";
 import { deleteRoutes } from "./routes/delete.ts";
@@ -101,6 +102,7 @@ export function createS3Server(options: S3ServerOptions): FastifyInstance {
   app.register(aclRoutes, context);
   app.register(listRoutes, context);
   app.register(getRoutes, context);
+  app.register(attributeRoutes, context);
   app.register(putRoutes, context);
   app.register(copyRoutes, context);
   app.register(deleteRoutes, context);

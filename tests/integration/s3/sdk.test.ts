@@ -1,6 +1,8 @@
 /** The AWS SDK for JavaScript, unmodified, at the router's bundle: what its users do, and what other NFS clients see. */
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import {
@@ -13,7 +15,10 @@ import {
   DeleteBucketCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
+  GetBucketAclCommand,
   GetBucketLocationCommand,
+  GetObjectAclCommand,
+  GetObjectAttributesCommand,
   GetObjectCommand,
   GetObjectTaggingCommand,
   HeadBucketCommand,
@@ -22,6 +27,9 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListPartsCommand,
+  ObjectAttributes,
+  PutBucketAclCommand,
+  PutObjectAclCommand,
   PutObjectCommand,
   paginateListObjectsV2,
   S3Client,
@@ -56,9 +64,9 @@ afterAll(async () => {
   await s3?.stop();
 });
 
-function clientWith(credentials: typeof ACCESS_KEY): S3Client {
+function clientWith(credentials: typeof ACCESS_KEY, endpoint = s3.url): S3Client {
   return new S3Client({
-    endpoint: s3.url,
+    endpoint,
     region: "ap-northeast-1",
     forcePathStyle: true,
     // The SDK notes in it where it comes from.
@@ -351,6 +359,60 @@ describe("a multipart upload", () => {
     }
   });
 
+  test("is an object that is read part by part", async () => {
+    const Key = "upload/by-part";
+    const parts = [randomBytes(5 * MEBIBYTE), randomBytes(5 * MEBIBYTE), Buffer.from("the end")];
+    const params = { Bucket, Key, Body: Buffer.concat(parts), ChecksumAlgorithm: "SHA256" as const };
+    await new Upload({ client, params, partSize: 5 * MEBIBYTE }).done();
+    const sums = parts.map((part) => createHash("sha256").update(part).digest("base64"));
+    const whole = await head(Key, { ChecksumMode: "ENABLED" });
+    for (const [index, part] of parts.entries()) {
+      const PartNumber = index + 1;
+      const { Body, ...described } = await client.send(
+        new GetObjectCommand({ Bucket, Key, PartNumber, ChecksumMode: "ENABLED" }),
+      );
+      expect(part.equals((await Body?.transformToByteArray()) ?? Buffer.alloc(0))).toBe(true);
+      expect(described).toMatchObject({ ETag: whole.ETag, PartsCount: 3, ChecksumSHA256: sums[index] });
+      const begin = index * 5 * MEBIBYTE;
+      expect(described.ContentRange).toBe(`bytes ${begin}-${begin + part.length - 1}/${whole.ContentLength}`);
+      expect(await head(Key, { PartNumber })).toMatchObject({ ContentLength: part.length, PartsCount: 3 });
+    }
+    await expect(get(Key, { PartNumber: 4 })).rejects.toEqual(failure("InvalidPartNumber", 416));
+    await expect(get(Key, { PartNumber: 0 })).rejects.toEqual(failure("InvalidArgument", 400));
+    await expect(get(Key, { PartNumber: 1, Range: "bytes=0-1" })).rejects.toEqual(failure("InvalidRequest", 400));
+
+    const attributes = (more = {}) =>
+      client.send(
+        new GetObjectAttributesCommand({ Bucket, Key, ObjectAttributes: Object.values(ObjectAttributes), ...more }),
+      );
+    expect(await attributes()).toMatchObject({
+      ETag: whole.ETag?.replaceAll('"', ""),
+      ObjectSize: whole.ContentLength,
+      StorageClass: "STANDARD",
+      Checksum: { ChecksumSHA256: whole.ChecksumSHA256, ChecksumType: "COMPOSITE" },
+      ObjectParts: {
+        TotalPartsCount: 3,
+        IsTruncated: false,
+        Parts: parts.map(({ length }, index) => ({
+          PartNumber: index + 1,
+          Size: length,
+          ChecksumSHA256: sums[index],
+        })),
+      },
+    });
+    const page = await attributes({ MaxParts: 1, PartNumberMarker: "1" });
+    expect(page.ObjectParts).toMatchObject({
+      IsTruncated: true,
+      NextPartNumberMarker: "2",
+      Parts: [{ PartNumber: 2 }],
+    });
+
+    // Other metadata for the same bytes leaves its parts.
+    const CopySource = `${Bucket}/${Key}`;
+    await client.send(new CopyObjectCommand({ Bucket, Key, CopySource, MetadataDirective: "REPLACE" }));
+    expect(await get(Key, { PartNumber: 3 })).toBe("the end");
+  });
+
   test("that is aborted, or has too small a part, is no object", async () => {
     const Key = "upload/aborted";
     const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
@@ -393,6 +455,51 @@ describe("a bucket", () => {
     expect(LocationConstraint).toBe("ap-northeast-1");
   });
 
+  test("is made twice in the oldest region, and keeps what is in it", async () => {
+    const oldest = await startS3Router([ACCESS_KEY], { AWS_REGION: "us-east-1" });
+    const there = clientWith(ACCESS_KEY, oldest.url);
+    try {
+      await there.send(new CreateBucketCommand({ Bucket }));
+      await there.send(new PutObjectCommand({ Bucket, Key: "kept", Body: "x" }));
+      await there.send(new CreateBucketCommand({ Bucket }));
+      await there.send(new HeadObjectCommand({ Bucket, Key: "kept" }));
+    } finally {
+      there.destroy();
+      await oldest.stop();
+    }
+  });
+
+  test("is its owner's with all that is in it, and nobody can change that", async () => {
+    await put("owned", "x");
+    for (const { Owner, Grants } of [
+      await client.send(new GetBucketAclCommand({ Bucket })),
+      await client.send(new GetObjectAclCommand({ Bucket, Key: "owned" })),
+    ]) {
+      expect(Owner?.ID).toBeTruthy();
+      expect(Grants).toEqual([{ Grantee: { ...Owner, Type: "CanonicalUser" }, Permission: "FULL_CONTROL" }]);
+    }
+    const refused = failure("AccessControlListNotSupported", 400);
+    const setAcl = (each: S3Client, Key: string, ACL: "private" | "public-read") =>
+      each.send(new PutObjectAclCommand({ Bucket, Key, ACL }));
+    await setAcl(client, "owned", "private");
+    await expect(setAcl(client, "owned", "public-read")).rejects.toEqual(refused);
+    await expect(client.send(new PutBucketAclCommand({ Bucket, ACL: "public-read" }))).rejects.toEqual(refused);
+    await expect(client.send(new PutBucketAclCommand({ Bucket, AccessControlPolicy: { Grants: [] } }))).rejects.toEqual(
+      refused,
+    );
+    await expect(put("published", "x", { ACL: "public-read" })).rejects.toEqual(refused);
+    await expect(put("published", "x", { GrantRead: "id=someone" })).rejects.toEqual(refused);
+    await expect(head("published")).rejects.toEqual(failure("NotFound", 404));
+    await expect(setAcl(client, "absent", "private")).rejects.toEqual(failure("NoSuchKey", 404));
+    const [reader, tenant] = [clientWith(READER), clientWith(TENANT)];
+    await expect(setAcl(reader, "owned", "private")).rejects.toEqual(failure("AccessDenied", 403));
+    await expect(tenant.send(new GetObjectAclCommand({ Bucket, Key: "owned" }))).rejects.toEqual(
+      failure("AccessDenied", 403),
+    );
+    reader.destroy();
+    tenant.destroy();
+  });
+
   test("has nothing that is not implemented, and says so", async () => {
     await put("tagged", "x");
     await expect(client.send(new GetObjectTaggingCommand({ Bucket, Key: "tagged" }))).rejects.toEqual(
@@ -405,6 +512,16 @@ describe("a bucket", () => {
 });
 
 describe("a presigned URL", () => {
+  test.each(["", "200-ok"])("is good with an expectation that S3 does not know: %j", async (expectation) => {
+    const url = await getSignedUrl(client, new PutObjectCommand({ Bucket, Key: "expected" }), { expiresIn: 60 });
+    const request = httpRequest(url, { method: "PUT", headers: { expect: expectation, "content-length": 1 } });
+    const responded: Promise<IncomingMessage[]> = once(request, "response");
+    request.end("x");
+    const [response] = await responded;
+    expect(response?.resume().statusCode).toBe(200);
+    expect(await get("expected")).toBe("x");
+  });
+
   test("reads and writes for who has it, what it is for, as long as it says", async () => {
     const write = await getSignedUrl(client, new PutObjectCommand({ Bucket, Key: "presigned ü" }), { expiresIn: 60 });
     expect((await fetch(write, { method: "PUT", body: "by fetch" })).status).toBe(200);

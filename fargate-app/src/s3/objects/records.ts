@@ -33,6 +33,15 @@ const description = z.object({
       type: z.enum(["FULL_OBJECT", "COMPOSITE"]),
     })
     .optional(),
+  /** The parts that the object was uploaded in; undefined where it was uploaded as one. */
+  parts: z
+    .object({
+      /** Bytes. */
+      sizes: z.array(z.number()),
+      /** Of each part, by the algorithm of the object's checksum, where it has one. */
+      checksums: z.array(z.string()).optional(),
+    })
+    .optional(),
   /** The multipart upload that the object was made by. */
   uploadId: z.string().optional(),
 });

@@ -9,16 +9,18 @@ import { parseRange, resolveRange } from "../../http/semantics/range.ts";
 import { covers, rangeToRead, type Selection } from "../../http/semantics/selection.ts";
 import { lastModifiedHeader, validatorsOf } from "../../http/semantics/validators.ts";
 import { s3RequestOf } from "../authentication.ts";
+import type { Checksum } from "../checksums.ts";
 import type { S3Context } from "../context.ts";
 import { S3Error } from "../errors.ts";
 import type { ObjectPlace } from "../keys.ts";
 import { unquoted, verdictOnRead } from "../objects/conditions.ts";
 import type { Objects } from "../objects/objects.ts";
+import { partOf } from "../objects/parts.ts";
 import { HEADER_VALUE } from "../objects/records.ts";
 import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
 import { parameter } from "../target.ts";
-import { metadataHeaders, placeIfAny } from "./request.ts";
-import { checksumHeaders, quoted } from "./response.ts";
+import { metadataHeaders, placeIfAny, requirePartNumber } from "./request.ts";
+import { headersOfChecksum, quoted } from "./response.ts";
 
 /** How often an object may change between deciding what to send and opening it. */
 const ROUNDS = 3;
@@ -66,7 +68,8 @@ interface Opened {
 
 /** As the file API does, and with S3's entity tags. */
 async function open(objects: Objects, place: ObjectPlace, request: FastifyRequest): Promise<Opened> {
-  let range = rangeToRead(request);
+  // Where a part begins, only the object's record says.
+  let range = partNumberOf(request) === undefined ? rangeToRead(request) : undefined;
   if (range === undefined) {
     const object = await objects.head(place);
     const selection = select("GET", request, object);
@@ -90,17 +93,37 @@ async function open(objects: Objects, place: ObjectPlace, request: FastifyReques
   throw new S3Error("SlowDown", "The object changes faster than it can be read");
 }
 
-function select(method: "GET" | "HEAD", { headers }: FastifyRequest, object: StoredObject): Selection {
+function select(method: "GET" | "HEAD", request: FastifyRequest, object: StoredObject): Selection {
+  const { headers } = request;
   const verdict = verdictOnRead(method, headers, object);
   if (verdict === "failed") return { status: 412 };
   if (verdict === "not-modified") return { status: 304 };
   const size = sizeOfObject(object);
+  const number = partNumberOf(request);
+  if (number !== undefined) {
+    const { start, length } = partOf(object, number);
+    return { status: length === 0 ? 200 : 206, start, length };
+  }
   const requested = parseRange(headers.range);
   const ifRange = headers["if-range"]?.toString();
   const isOfSameVersion = ifRange === undefined || unquoted(ifRange) === etagOfObject(object);
   if (requested === undefined || !isOfSameVersion) return { status: 200, start: 0, length: size };
   const range = resolveRange(requested, size);
   return range === undefined ? { status: 416 } : { status: 206, ...range };
+}
+
+/**
+ * Which part of the object the request asks for, from 1.
+ *
+ * @throws {S3Error} InvalidArgument, and InvalidRequest where it asks for a range, too.
+ */
+function partNumberOf(request: FastifyRequest): number | undefined {
+  const text = parameter(s3RequestOf(request).target, "partNumber");
+  if (text === undefined) return undefined;
+  if (request.headers.range !== undefined) {
+    throw new S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter");
+  }
+  return requirePartNumber(text);
 }
 
 function describe(
@@ -126,15 +149,23 @@ function describe(
   if (!("length" in selection)) return;
   const { status, start, length } = selection;
   const isWhole = status === 200;
+  const number = partNumberOf(request);
   reply.headers({
     "content-type": description === undefined ? mediaTypeOf(place.path) : "binary/octet-stream",
     ...description?.headers,
     ...(description && metadataHeaders(description)),
-    ...(isWhole && request.headers["x-amz-checksum-mode"] === "ENABLED" ? checksumHeaders(object) : {}),
+    ...(request.headers["x-amz-checksum-mode"] === "ENABLED" && headersOfChecksum(checksumOf(object, isWhole, number))),
+    ...(number !== undefined && description?.parts && { "x-amz-mp-parts-count": description.parts.sizes.length }),
     ...replaced,
     "content-length": length,
   });
   if (!isWhole) reply.header("content-range", `bytes ${start}-${start + length - 1}/${size}`);
+}
+
+/** Of the bytes that are sent. */
+function checksumOf(object: StoredObject, isWhole: boolean, number: number | undefined): Checksum | undefined {
+  if (number !== undefined) return partOf(object, number).checksum;
+  return isWhole ? object.description?.checksum : undefined;
 }
 
 /**

@@ -6,6 +6,7 @@ import { S3Error } from "../errors.ts";
 import { type ObjectPlace, placeOf, placeOfExisting } from "../keys.ts";
 import type { Description } from "../objects/records.ts";
 import { parameter, type RequestTarget } from "../target.ts";
+import { MAX_PART_NUMBER } from "../uploads/uploads.ts";
 
 /** Where the request is to write. */
 export function placeToWrite(request: FastifyRequest): ObjectPlace {
@@ -110,6 +111,13 @@ export function refuseUnsupported(request: FastifyRequest): void {
       (Object.hasOwn(UNSUPPORTED, name) && !UNSUPPORTED[name]?.includes(String(value)));
     if (isUnsupported) throw new S3Error("NotImplemented", `The header ${name} is not implemented`);
   }
+}
+
+/** @throws {S3Error} InvalidArgument */
+export function requirePartNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= MAX_PART_NUMBER) return number;
+  throw new S3Error("InvalidArgument", `Part number must be an integer between 1 and ${MAX_PART_NUMBER}, inclusive`);
 }
 
 /** A whole number in a query or header. */

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { logFailure } from "../../http/plugins/problems.ts";
-import { checksumHeader } from "../checksums.ts";
+import { type Checksum, checksumHeader } from "../checksums.ts";
 import { s3ErrorOf } from "../errors.ts";
 import { etagOfObject, type StoredObject } from "../objects/stored-object.ts";
 import { toXml, XML_DECLARATION } from "../xml.ts";
@@ -58,14 +58,20 @@ export function writtenHeaders(object: Pick<StoredObject, "attributes" | "descri
 }
 
 export function checksumHeaders({ description }: Pick<StoredObject, "description">): Record<string, string> {
-  const checksum = description?.checksum;
+  return headersOfChecksum(description?.checksum);
+}
+
+export function headersOfChecksum(checksum: Checksum | undefined): Record<string, string> {
   if (checksum === undefined) return {};
   return { [checksumHeader(checksum.algorithm)]: checksum.value, "x-amz-checksum-type": checksum.type };
 }
 
 /** An element of XML named as the checksum's algorithm. */
 export function checksumElements({ description }: Pick<StoredObject, "description">): Record<string, string> {
-  const checksum = description?.checksum;
+  return elementsOfChecksum(description?.checksum);
+}
+
+export function elementsOfChecksum(checksum: Checksum | undefined): Record<string, string> {
   return checksum === undefined ? {} : { [`Checksum${checksum.algorithm}`]: checksum.value };
 }
 

@@ -18,6 +18,7 @@ import {
 import type { S3Context } from "../context.ts";
 import { S3Error } from "../errors.ts";
 import { unquoted, writeConditionOf } from "../objects/conditions.ts";
+import type { Description } from "../objects/records.ts";
 import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
 import { documentOf, payloadOf } from "../payload.ts";
 import { uriEncode } from "../signature/uri-encoding.ts";
@@ -27,7 +28,14 @@ import { fromXml, toXml } from "../xml.ts";
 import { OWNER } from "./buckets.ts";
 import { copySourceOf, requireConditionsOfSource } from "./copy.ts";
 import { digestsOfObject } from "./put.ts";
-import { authorizedTarget, describedBy, placeToWrite, refuseUnsupported, wholeNumber } from "./request.ts";
+import {
+  authorizedTarget,
+  describedBy,
+  placeToWrite,
+  refuseUnsupported,
+  requirePartNumber,
+  wholeNumber,
+} from "./request.ts";
 import { checksumElements, isoDate, quoted, sendXml, sendXmlWhenDone, writtenHeaders } from "./response.ts";
 
 /** S3 user guide, "Amazon S3 multipart upload limits": of each part but the last. */
@@ -230,7 +238,8 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (
         checksum = { ...upload.checksum, value: await whole.digest() };
         requireChecksum(request, checksum);
       }
-      const describe = () => ({ headers, metadata, etag, uploadId: id, ...(checksum && { checksum }) });
+      const kept = { headers, metadata, etag, uploadId: id, parts: describeParts(upload, parts) };
+      const describe = () => ({ ...kept, ...(checksum && { checksum }) });
       const object = await objects.put(place, bytes(), describe, condition);
       await uploads.abort(id);
       return object;
@@ -260,10 +269,7 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (
 };
 
 function partNumberOf(request: FastifyRequest): number {
-  const text = parameter(s3RequestOf(request).target, "partNumber") ?? "";
-  const number = Number(text);
-  if (/^\d+$/.test(text) && number >= 1 && number <= MAX_PART_NUMBER) return number;
-  throw new S3Error("InvalidArgument", `Part number must be an integer between 1 and ${MAX_PART_NUMBER}, inclusive`);
+  return requirePartNumber(parameter(s3RequestOf(request).target, "partNumber") ?? "");
 }
 
 function checksumOfUpload({ headers }: FastifyRequest): Upload["checksum"] {
@@ -315,6 +321,16 @@ function hasChecksum({ object }: Part, wanted: CompletedPart): boolean {
     const own = object.description?.checksum;
     return given === undefined || own?.algorithm !== algorithm || own.value === given;
   });
+}
+
+function describeParts({ checksum }: Upload, parts: readonly Part[]): Description["parts"] {
+  const sizes = parts.map(({ object }) => object.attributes.size);
+  const checksums = parts.flatMap(({ object: { description } }) =>
+    description?.checksum !== undefined && description.checksum.algorithm === checksum?.algorithm
+      ? [description.checksum.value]
+      : [],
+  );
+  return { sizes, ...(checksums.length === sizes.length && { checksums }) };
 }
 
 /** The MD5 of the parts' MD5s, and their number. */
