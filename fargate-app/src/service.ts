@@ -200,9 +200,10 @@ async function startService(world: World, settings: Settings, starting: Promise<
     // That all listen is what counts: the primary says so.
     const listenTextResolver = (address: string) =>
       `${group.size === 1 ? "Server listening" : "Worker listening"} at ${address}`;
-    group.noteListening(await app.listen({ host, port, listenTextResolver }));
     const shared = { files, metrics, group, region, ownRegion, log, accessLog, limits, wholeBodies };
+    // The health check of a load balancer asks the file API, and stands for both.
     s3 = await startS3(settings, shared, accessKeys);
+    group.noteListening(await app.listen({ host, port, listenTextResolver }));
     const refresh = new MountTableRefresh({
       sources,
       current,
