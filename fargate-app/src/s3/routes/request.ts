@@ -116,7 +116,7 @@ export function refuseUnsupported(request: FastifyRequest): void {
 /** @throws {S3Error} InvalidArgument */
 export function requirePartNumber(text: string): number {
   const number = Number(text);
-  if (Number.isInteger(number) && number >= 1 && number <= MAX_PART_NUMBER) return number;
+  if (/^\d+$/.test(text) && number >= 1 && number <= MAX_PART_NUMBER) return number;
   throw new S3Error("InvalidArgument", `Part number must be an integer between 1 and ${MAX_PART_NUMBER}, inclusive`);
 }
 
