@@ -6,6 +6,8 @@ export interface TokenPlace {
   readonly region: string;
   /** The AWS profile that the stack uses. Default: the one of the environment. */
   readonly profile?: string | undefined;
+  /** The secret's text, with `<token>` where the token goes. Default: the token alone. */
+  readonly template?: string | undefined;
 }
 
 /**
@@ -16,15 +18,19 @@ export interface TokenPlace {
  *
  * @returns the id of the secret's version that has the token.
  */
-export async function generateToken({ secretId, region, profile }: TokenPlace): Promise<string> {
+export async function generateToken({ secretId, region, profile, template }: TokenPlace): Promise<string> {
   const sdk = await import("@aws-sdk/client-secrets-manager");
   const secretsManager = new sdk.SecretsManagerClient({ region, ...(profile === undefined ? {} : { profile }) });
   try {
-    const { RandomPassword } = await secretsManager.send(
+    const { RandomPassword: token } = await secretsManager.send(
       new sdk.GetRandomPasswordCommand({ PasswordLength: 64, ExcludePunctuation: true }),
     );
+    if (token === undefined) throw new Error("Secrets Manager made no random token");
     const { VersionId } = await secretsManager.send(
-      new sdk.PutSecretValueCommand({ SecretId: secretId, SecretString: RandomPassword }),
+      new sdk.PutSecretValueCommand({
+        SecretId: secretId,
+        SecretString: template === undefined ? token : template.replace("<token>", token),
+      }),
     );
     if (VersionId === undefined) throw new Error(`Secrets Manager did not name the version it made of ${secretId}`);
     return VersionId;
@@ -50,6 +56,7 @@ export interface GeneratedTokenArgs {
   readonly secretId: pulumi.Input<string>;
   readonly region: pulumi.Input<string>;
   readonly profile?: pulumi.Input<string> | undefined;
+  readonly template?: pulumi.Input<string> | undefined;
 }
 
 /** The first token of a secret, made once: rotations are the operator's, and Pulumi does not undo them. */

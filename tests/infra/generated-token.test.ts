@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { generateToken } from "../../components/generated-token.ts";
+import { accessKeySource } from "../../fargate-app/src/s3/access-keys.ts";
 import { createAccount, REGION } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
 import { type ControlPlane, type Fault, startControlPlane } from "../../local/control-plane/server.ts";
@@ -35,6 +36,21 @@ test("a token is put into the secret, and only the version's id comes back", asy
   const [token = ""] = versions().map(({ secretString }) => secretString);
   expect(token).toMatch(/^[A-Za-z0-9]{64}$/);
   expect(id).not.toContain(token);
+});
+
+test("a template puts the token where an access key of the S3 API has it", async () => {
+  const template = JSON.stringify({
+    accessKeys: [{ accessKeyId: "efs_mount_autoscaling_dev", secretAccessKey: "<token>" }],
+  });
+  await generateToken({ secretId: API_TOKEN_SECRET_ID, region: REGION, template });
+  const [accessKeys] = await accessKeySource(API_TOKEN_SECRET_ID).load();
+  expect(accessKeys).toEqual([
+    {
+      accessKeyId: "efs_mount_autoscaling_dev",
+      secretAccessKey: expect.stringMatching(/^[A-Za-z0-9]{64}$/),
+      readOnly: false,
+    },
+  ]);
 });
 
 test("no two tokens are the same", async () => {
