@@ -283,6 +283,9 @@ const keys = z.object({
   apiToken: flag(true).describe(
     "Serve only clients that send the token, which the stack generates and keeps in Secrets Manager; false serves every client that reaches the load balancer.",
   ),
+  s3Api: flag(false).describe(
+    "Serve the files to programs for Amazon S3, too, on port 8001 of the load balancer, to clients with an access key: the stack generates the first one and keeps it in Secrets Manager.",
+  ),
   requestsPerMinutePerClient: wholeNumber(0, "requests", 0, 10_000_000).describe(
     "Maximum requests a minute of each client to each router; 0 for no limit.",
   ),

@@ -30,7 +30,8 @@ import { RegionRole } from "./components/region-role.ts";
 import { RegionalDns } from "./components/regional-dns.ts";
 import { RestoreTest } from "./components/restore-test.ts";
 import { Roles } from "./components/roles.ts";
-import { listenerPort, ROUTER_PORT, RouterService, secondsToLetGo } from "./components/router-service.ts";
+import { listenerPort, ROUTER_PORT, RouterService, S3_PORT, secondsToLetGo } from "./components/router-service.ts";
+import { S3AccessKeys } from "./components/s3-access-keys.ts";
 import { SecurityGroups } from "./components/security-groups.ts";
 import { tagAwsResources } from "./components/tags.ts";
 import { VpcEndpoints, zonesOfEndpointServices } from "./components/vpc-endpoints.ts";
@@ -85,6 +86,7 @@ const securityGroups = new SecurityGroups("security-groups", {
   allowedCidrs: config.allowedCidrs.length > 0 ? config.allowedCidrs : [network.cidrBlock],
   listenerPort: listenerPort(config.certificateArn),
   routerPort: ROUTER_PORT,
+  s3Port: config.s3Api ? S3_PORT : undefined,
   httpsToAnywhere: !config.createVpcEndpoints,
   maintenance: config.maintenance,
   adoptedGroupIds: [...new Set(adopted.mountTargets.flatMap(({ securityGroupIds }) => securityGroupIds.slice(0, 1)))],
@@ -212,6 +214,13 @@ const logRouter = config.logRouter
 
 const apiToken = config.apiToken ? new ApiToken("api-token", { kmsKeyArn: config.kmsKeyArn }) : undefined;
 
+const s3AccessKeys = config.s3Api
+  ? new S3AccessKeys("s3-access-keys", {
+      accessKeyId: stackName.replaceAll(/\W/g, "_"),
+      kmsKeyArn: config.kmsKeyArn,
+    })
+  : undefined;
+
 const accessLogs = config.accessLogs
   ? new AccessLogs("access-logs", { days: config.logArchiveDays, retain })
   : undefined;
@@ -247,7 +256,8 @@ const router = new RouterService("router", {
     leaseSeconds: config.roleLeaseSeconds,
   },
   apiTokenSecretArn: apiToken?.secretArn,
-  apiTokenKeyArn: config.kmsKeyArn,
+  s3AccessKeysSecretArn: s3AccessKeys?.secretArn,
+  secretKeyArn: config.kmsKeyArn,
   monitorStatus,
   loadBalancerCidr: network.cidrBlock,
   environment: {
@@ -435,6 +445,9 @@ const auditTrail = config.auditTrail ? new AuditTrail("audit-trail", { retention
 export const url = router.url;
 /** The secret with its token. */
 export const apiTokenSecret = apiToken?.secretArn ?? "none";
+/** The URL of the S3 API, and the secret with its access keys. */
+export const s3Url = router.s3Url ?? "none";
+export const s3AccessKeysSecret = s3AccessKeys?.secretArn ?? "none";
 export const fileSystemId = storage.fileSystemId;
 /** With `url` and `fileSystemId`, what the stack in the other region asks for. */
 export const { region } = aws.getRegionOutput();

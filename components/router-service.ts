@@ -19,6 +19,9 @@ import { SharedLogGroup } from "./shared-log-group.ts";
 /** Where the router listens, and the security groups let the load balancer in. */
 export const ROUTER_PORT = 8000;
 
+/** Where the router listens for S3 requests, and the load balancer as well. */
+export const S3_PORT = 8001;
+
 /** Seconds that a stopping router has for its in-flight requests, and that ECS waits before it kills it. */
 const SHUTDOWN_SECONDS = 30;
 const STOP_SECONDS = SHUTDOWN_SECONDS + 10;
@@ -99,8 +102,10 @@ export interface RouterServiceArgs extends FileSystemClient {
 
   /** The secret with the token that clients must have. Default: the API is open to everyone who reaches it. */
   readonly apiTokenSecretArn?: pulumi.Input<string> | undefined;
-  /** The secret's customer-managed key. */
-  readonly apiTokenKeyArn?: string | undefined;
+  /** The secret with the access keys of the S3 API. Default: there is no S3 API. */
+  readonly s3AccessKeysSecretArn?: pulumi.Input<string> | undefined;
+  /** The customer-managed key of the secrets. */
+  readonly secretKeyArn?: string | undefined;
   /** The parameter in which the file monitor says what its last run saw and did. */
   readonly monitorStatus: Pick<MonitorStatusParameter, "parameterName" | "parameterArn">;
   /** Where the load balancer calls the routers from. Example: `10.0.0.0/16`. */
@@ -139,10 +144,14 @@ export interface RouterServiceArgs extends FileSystemClient {
 /** The routers: Fargate tasks behind an internal load balancer, scaled with the traffic. */
 export class RouterService extends pulumi.ComponentResource {
   readonly url: pulumi.Output<string>;
+  /** The URL of the S3 API; undefined where there is none. */
+  readonly s3Url: pulumi.Output<string> | undefined;
   readonly cluster: aws.ecs.Cluster;
   readonly service: aws.ecs.Service;
   readonly loadBalancer: aws.lb.LoadBalancer;
   readonly targetGroup: aws.lb.TargetGroup;
+  /** That of the S3 API; undefined where there is none. */
+  readonly s3TargetGroup: aws.lb.TargetGroup | undefined;
   /** The routers' errors; with no sidecar, all their lines. */
   readonly errorLogGroup: aws.cloudwatch.LogGroup;
   readonly #name: string;
@@ -157,12 +166,17 @@ export class RouterService extends pulumi.ComponentResource {
     const taskDefinition = this.#defineTask(args);
 
     this.loadBalancer = this.#createLoadBalancer(args);
-    this.targetGroup = this.#createTargetGroup(args);
-    const listener = this.#listen(args);
+    this.targetGroup = this.#createTargetGroup(name, ROUTER_PORT, args);
+    const listeners = [this.#listen(name, listenerPort(args.certificateArn), this.targetGroup, args)];
     this.#addToDns(args);
     this.url = pulumi.interpolate`${args.certificateArn === undefined ? "http" : "https"}://${args.domainName ?? this.loadBalancer.dnsName}`;
+    if (args.s3AccessKeysSecretArn !== undefined) {
+      this.s3TargetGroup = this.#createTargetGroup(`${name}-s3`, S3_PORT, args);
+      listeners.push(this.#listen(`${name}-s3`, S3_PORT, this.s3TargetGroup, args));
+      this.s3Url = pulumi.interpolate`${this.url}:${S3_PORT}`;
+    }
 
-    this.service = this.#createService(args, taskDefinition, [...args.outlivedBy, listener, ...policies]);
+    this.service = this.#createService(args, taskDefinition, [...args.outlivedBy, ...listeners, ...policies]);
     this.#scale(args);
 
     this.registerOutputs();
@@ -189,19 +203,7 @@ export class RouterService extends pulumi.ComponentResource {
             ? [mountStatement("MountFileSystem", "read-write", args.fileSystemArn, args.accessPoint)]
             : []),
           ...(args.regionRole === undefined ? [] : confirmRoleStatements(args.regionRole, args.fileSystemArn)),
-          ...(args.apiTokenSecretArn === undefined
-            ? []
-            : [
-                {
-                  Sid: "ReadApiToken",
-                  Effect: "Allow",
-                  Action: "secretsmanager:GetSecretValue",
-                  Resource: args.apiTokenSecretArn,
-                } as const,
-              ]),
-          ...(args.apiTokenSecretArn === undefined || args.apiTokenKeyArn === undefined
-            ? []
-            : [useKeyThrough("secretsmanager", "DecryptApiToken", ["kms:Decrypt"], args.apiTokenKeyArn, region)]),
+          ...readSecretsStatements(args, region),
           ...(args.logSidecar?.taskStatements ?? []),
         ]),
       },
@@ -275,6 +277,9 @@ export class RouterService extends pulumi.ComponentResource {
       MAX_MEMORY_BYTES: Math.floor(args.taskMemory * MEMORY_SHARE) * 2 ** 20,
       TRANSFER_MEMORY_BYTES: Math.floor(args.taskMemory * TRANSFER_SHARE) * 2 ** 20,
       API_TOKEN_SECRET_ID: args.apiTokenSecretArn,
+      ...(args.s3AccessKeysSecretArn === undefined
+        ? {}
+        : { S3_API: "on", S3_PORT, S3_ACCESS_KEYS_SECRET_ID: args.s3AccessKeysSecretArn }),
       STATUS_PARAMETER_NAME: args.monitorStatus.parameterName,
       REGION_PARAMETER_NAME: args.regionRole?.parameterName,
       ROLE_LEASE_SECONDS: args.regionRole?.leaseSeconds,
@@ -288,7 +293,9 @@ export class RouterService extends pulumi.ComponentResource {
       readonlyRootFilesystem: true,
       linuxParameters: { initProcessEnabled: true, capabilities: { drop: ["ALL"] } },
       environment: Object.entries(variablesOf(environment)).map(([key, value]) => ({ name: key, value })),
-      portMappings: [{ containerPort: ROUTER_PORT, protocol: "tcp" }],
+      portMappings: [ROUTER_PORT, ...(args.s3AccessKeysSecretArn === undefined ? [] : [S3_PORT])].map(
+        (containerPort) => ({ containerPort, protocol: "tcp" }),
+      ),
       healthCheck: {
         command: ["CMD", "node", "healthcheck.mjs"],
         interval: 10,
@@ -321,7 +328,11 @@ export class RouterService extends pulumi.ComponentResource {
         loadBalancerType: "application",
         subnets: [...args.subnetIds],
         securityGroups: [args.loadBalancerSecurityGroupId],
-        dropInvalidHeaderFields: true,
+        // A signature of S3 covers the host and the headers: what a client signed must arrive, and names of user
+        // metadata may have a "_", which this drops.
+        ...(args.s3AccessKeysSecretArn === undefined
+          ? { dropInvalidHeaderFields: true }
+          : { dropInvalidHeaderFields: false, preserveHostHeader: true }),
         idleTimeout: LOAD_BALANCER_IDLE_SECONDS,
         // The routers take the last address for the client's.
         xffHeaderProcessingMode: "append",
@@ -332,20 +343,22 @@ export class RouterService extends pulumi.ComponentResource {
     );
   }
 
-  #createTargetGroup({ vpcId, drainSeconds }: RouterServiceArgs): aws.lb.TargetGroup {
+  #createTargetGroup(name: string, port: number, { vpcId, drainSeconds }: RouterServiceArgs): aws.lb.TargetGroup {
     return new aws.lb.TargetGroup(
-      this.#name,
+      name,
       {
         vpcId,
         targetType: "ip",
         protocol: "HTTP",
-        port: ROUTER_PORT,
+        port,
         loadBalancingAlgorithmType: "least_outstanding_requests",
         deregistrationDelay: drainSeconds,
         healthCheck: {
           // It answers once a mount target was connected to. From then on, only a router that hangs is to be replaced:
           // with /readyz, ECS would replace all of them while the file system is away.
           path: "/healthz",
+          // Of all that a router serves, the file API is the last to listen.
+          ...(port === ROUTER_PORT ? {} : { port: String(ROUTER_PORT) }),
           matcher: "200",
           interval: 10,
           timeout: 5,
@@ -357,16 +370,21 @@ export class RouterService extends pulumi.ComponentResource {
     );
   }
 
-  #listen({ certificateArn }: RouterServiceArgs): aws.lb.Listener {
+  #listen(
+    name: string,
+    port: number,
+    targetGroup: aws.lb.TargetGroup,
+    { certificateArn }: RouterServiceArgs,
+  ): aws.lb.Listener {
     return new aws.lb.Listener(
-      this.#name,
+      name,
       {
         loadBalancerArn: this.loadBalancer.arn,
-        port: listenerPort(certificateArn),
+        port,
         ...(certificateArn === undefined
           ? { protocol: "HTTP" }
           : { protocol: "HTTPS", certificateArn, sslPolicy: "ELBSecurityPolicy-TLS13-1-2-2021-06" }),
-        defaultActions: [{ type: "forward", targetGroupArn: this.targetGroup.arn }],
+        defaultActions: [{ type: "forward", targetGroupArn: targetGroup.arn }],
       },
       { parent: this },
     );
@@ -425,7 +443,12 @@ export class RouterService extends pulumi.ComponentResource {
           securityGroups: [args.taskSecurityGroupId],
           assignPublicIp: false,
         },
-        loadBalancers: [{ targetGroupArn: this.targetGroup.arn, containerName: "router", containerPort: ROUTER_PORT }],
+        loadBalancers: [
+          { targetGroupArn: this.targetGroup.arn, containerName: "router", containerPort: ROUTER_PORT },
+          ...(this.s3TargetGroup === undefined
+            ? []
+            : [{ targetGroupArn: this.s3TargetGroup.arn, containerName: "router", containerPort: S3_PORT }]),
+        ],
         deploymentMinimumHealthyPercent: 100,
         deploymentMaximumPercent: 200,
         deploymentCircuitBreaker: { enable: true, rollback: true },
@@ -458,9 +481,19 @@ export class RouterService extends pulumi.ComponentResource {
       { parent: this },
     );
     this.#track("cpu", target, args.targetCpuPercent, { predefinedMetricType: "ECSServiceAverageCPUUtilization" });
-    this.#track("requests", target, args.targetRequestsPerMinute, {
+    this.#trackRequests("requests", target, this.targetGroup, args);
+    if (this.s3TargetGroup !== undefined) this.#trackRequests("s3-requests", target, this.s3TargetGroup, args);
+  }
+
+  #trackRequests(
+    name: string,
+    target: aws.appautoscaling.Target,
+    targetGroup: aws.lb.TargetGroup,
+    { targetRequestsPerMinute }: RouterServiceArgs,
+  ): void {
+    this.#track(name, target, targetRequestsPerMinute, {
       predefinedMetricType: "ALBRequestCountPerTarget",
-      resourceLabel: pulumi.interpolate`${this.loadBalancer.arnSuffix}/${this.targetGroup.arnSuffix}`,
+      resourceLabel: pulumi.interpolate`${this.loadBalancer.arnSuffix}/${targetGroup.arnSuffix}`,
     });
   }
 
@@ -487,6 +520,21 @@ export class RouterService extends pulumi.ComponentResource {
       { parent: this },
     );
   }
+}
+
+/** What clients of the APIs must have. */
+function readSecretsStatements(
+  { apiTokenSecretArn, s3AccessKeysSecretArn, secretKeyArn }: RouterServiceArgs,
+  region: pulumi.Input<string>,
+): aws.iam.PolicyStatement[] {
+  const statements = [
+    { Sid: "ReadApiToken", Resource: apiTokenSecretArn },
+    { Sid: "ReadS3AccessKeys", Resource: s3AccessKeysSecretArn },
+  ].flatMap(({ Sid, Resource }): aws.iam.PolicyStatement[] =>
+    Resource === undefined ? [] : [{ Sid, Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource }],
+  );
+  if (statements.length === 0 || secretKeyArn === undefined) return statements;
+  return [...statements, useKeyThrough("secretsmanager", "DecryptSecrets", ["kms:Decrypt"], secretKeyArn, region)];
 }
 
 /** What routers may ask to know whether their region still is what it was. */

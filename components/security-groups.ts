@@ -10,6 +10,8 @@ export interface SecurityGroupsArgs {
   readonly listenerPort: number;
   /** The routers' port. Example: 8000. */
   readonly routerPort: number;
+  /** The port of the S3 API, at the load balancer and at the routers. Default: there is no S3 API. */
+  readonly s3Port?: number | undefined;
   /**
    * Let the monitor and the tasks open connections to port 443 of any address: for an existing VPC with its own route to
    * AWS. Without it, they reach only the VPC endpoints.
@@ -46,21 +48,12 @@ export class SecurityGroups extends pulumi.ComponentResource {
     /** Whoever speaks NFS. */
     const clients = Object.entries({ tasks: this.tasks, monitor: this.monitor, maintenance: this.maintenance });
 
-    for (const [index, cidr] of args.allowedCidrs.entries()) {
-      new aws.vpc.SecurityGroupIngressRule(
-        `${name}-clients-${index + 1}-to-load-balancer`,
-        {
-          securityGroupId: this.loadBalancer.id,
-          description: "From the clients",
-          ipProtocol: "tcp",
-          fromPort: args.listenerPort,
-          toPort: args.listenerPort,
-          cidrIpv4: cidr,
-        },
-        { parent: this },
-      );
-    }
+    this.#letClientsIn("load-balancer", args.listenerPort, args);
     this.#connect("load-balancer-to-tasks", this.loadBalancer, this.tasks, args.routerPort);
+    if (args.s3Port !== undefined) {
+      this.#letClientsIn("s3", args.s3Port, args);
+      this.#connect("load-balancer-to-s3", this.loadBalancer, this.tasks, args.s3Port);
+    }
     // For the status page, each of them asks the others how they are.
     this.#connect("tasks-to-tasks", this.tasks, this.tasks, args.routerPort);
     for (const [client, group] of clients) {
@@ -71,6 +64,23 @@ export class SecurityGroups extends pulumi.ComponentResource {
     }
 
     this.registerOutputs();
+  }
+
+  #letClientsIn(to: string, port: number, { allowedCidrs }: SecurityGroupsArgs): void {
+    for (const [index, cidr] of allowedCidrs.entries()) {
+      new aws.vpc.SecurityGroupIngressRule(
+        `${this.#name}-clients-${index + 1}-to-${to}`,
+        {
+          securityGroupId: this.loadBalancer.id,
+          description: "From the clients",
+          ipProtocol: "tcp",
+          fromPort: port,
+          toPort: port,
+          cidrIpv4: cidr,
+        },
+        { parent: this },
+      );
+    }
   }
 
   #connect(name: string, from: aws.ec2.SecurityGroup, to: aws.ec2.SecurityGroup, port: number): void {

@@ -2,7 +2,7 @@
  * The stack's whole life in the real Pulumi engine, without AWS: `npm run preview:offline`.
  *
  * A preview of each configuration, then one stack: up, up again, up over what version 0.1 left, a threshold and the
- * routing strategy edited, maintenance on and off, the file system replaced, destroy; the same stack on a file system in
+ * routing strategy edited, maintenance and the S3 API on and off, the file system replaced, destroy; the same stack on a file system in
  * use; and two stacks in two regions (`two-regions.ts`). The program runs inline, in this process, so the engine needs no
  * language host. The providers are stand-ins, the backend is a temporary folder, and what the program and its dynamic
  * resources call themselves is the local control plane.
@@ -55,6 +55,7 @@ const foreignMountTargetOf = (fileSystemId: string) => fileSystemId.replace("fs-
 const FILE_SYSTEM_ID = fileSystemOf("generalPurpose");
 const NEXT_FILE_SYSTEM_ID = fileSystemOf("maxIO");
 const API_TOKEN_SECRET = create("aws:secretsmanager/secret:Secret", "api-token", {});
+const S3_ACCESS_KEYS_SECRET = create("aws:secretsmanager/secret:Secret", "s3-access-keys", {});
 
 try {
   await run(await findEngine());
@@ -174,6 +175,33 @@ async function run(engine: string): Promise<void> {
     assert.equal(over.counts.delete, maintained.counts.create, "Everything that maintenance made is gone");
     assert.deepEqual(await urnsOf(stack), before, "The stack is as it was before maintenance");
 
+    await stack.setConfig(`${PROJECT}:s3Api`, { value: "true" });
+    const withS3 = await watch((onEvent) => stack.up({ onEvent }));
+    report("S3 API", withS3);
+    assert.deepEqual(
+      withS3.steps
+        .filter(({ op }) => op !== "create")
+        .map(({ op, type, name }) => `${op} ${type} ${name}`)
+        .sort(),
+      [
+        `create-replacement ${taskDefinition.type} router`,
+        `delete-replaced ${taskDefinition.type} router`,
+        `replace ${taskDefinition.type} router`,
+        "update aws:ecs/service:Service router",
+        "update aws:iam/rolePolicy:RolePolicy router-task",
+        "update aws:lb/loadBalancer:LoadBalancer router",
+      ],
+      "The S3 API rolls the tasks, and replaces nothing that clients know",
+    );
+    const [, accessKeys = ""] = tokensOf(efs.state());
+    const { secretAccessKey } = firstAccessKeyOf(accessKeys);
+    assert.match(secretAccessKey, /^[A-Za-z0-9]{64}$/, "up makes an access key");
+    await stack.setConfig(`${PROJECT}:s3Api`, { value: "false" });
+    const withoutS3 = await watch((onEvent) => stack.up({ onEvent }));
+    report("no S3 API", withoutS3);
+    assert.equal(withoutS3.counts.delete, withS3.counts.create, "Everything that the S3 API had is gone");
+    assert.deepEqual(await urnsOf(stack), before, "The stack is as it was before the S3 API");
+
     await stack.setAllConfig({
       [`${PROJECT}:performanceMode`]: { value: "maxIO" },
       [`${PROJECT}:throughputMode`]: { value: "bursting" },
@@ -184,8 +212,8 @@ async function run(engine: string): Promise<void> {
     assert.deepEqual(await mountTableOf(stack), ownMountTargetsOf(NEXT_FILE_SYSTEM_ID).sort(), "It has its own table");
     assert.deepEqual(mountTargetsOf(FILE_SYSTEM_ID, efs.state()), ownMountTargetsOf(FILE_SYSTEM_ID));
 
-    assert.deepEqual(tokensOf(efs.state()), [token], "up makes one token, and does not rotate it");
-    await assertNotStored(token, project.backend);
+    assert.deepEqual(tokensOf(efs.state()), [token, accessKeys], "up makes each once, and does not rotate it");
+    await assertNotStored([token, secretAccessKey], project.backend);
 
     const deleted = await watch((onEvent) => stack.destroy({ onEvent }));
     report("destroy", deleted);
@@ -292,7 +320,7 @@ function tokensOf({ secrets }: AwsState): string[] {
 }
 
 /** The backend has the stack's state, and that of every operation before. */
-async function assertNotStored(secret: string, backend: string): Promise<void> {
+async function assertNotStored(secrets: readonly string[], backend: string): Promise<void> {
   const entries = await readdir(new URL(backend), { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
   const contents = await Promise.all(files.map((file) => readFile(file, "utf8")));
@@ -300,7 +328,14 @@ async function assertNotStored(secret: string, backend: string): Promise<void> {
     contents.some((content) => content.includes(API_TOKEN_SECRET.id)),
     "The state can be read, and knows the secret",
   );
-  for (const content of contents) assert.ok(!content.includes(secret), "The token is in no file of the backend");
+  for (const secret of secrets) {
+    assert.ok(!contents.some((content) => content.includes(secret)), "The secret is in no file of the backend");
+  }
+}
+
+function firstAccessKeyOf(text: string) {
+  const accessKey = z.object({ accessKeyId: z.string(), secretAccessKey: z.string() });
+  return z.object({ accessKeys: z.tuple([accessKey]) }).parse(JSON.parse(text)).accessKeys[0];
 }
 
 async function urnsOf(stack: Stack): Promise<string[]> {
@@ -312,7 +347,7 @@ async function urnsOf(stack: Stack): Promise<string[]> {
     .sort();
 }
 
-/** The file systems as they are once the monitor has added a mount target, and the secret that the stack makes. */
+/** The file systems as they are once the monitor has added a mount target, and the secrets that the stack makes. */
 function accountAfterScaleOut(): AwsState {
   const fileSystemIds = [FILE_SYSTEM_ID, NEXT_FILE_SYSTEM_ID];
   const mountTarget = (fileSystemId: string, mountTargetId: string, index: number): MountTarget => ({
@@ -349,7 +384,10 @@ function accountAfterScaleOut(): AwsState {
         securityGroups: target.securityGroupIds,
       })),
     ],
-    secrets: [{ name: "api-token", arn: API_TOKEN_SECRET.id, versions: [] }],
+    secrets: [
+      { name: "api-token", arn: API_TOKEN_SECRET.id, versions: [] },
+      { name: "s3-access-keys", arn: S3_ACCESS_KEYS_SECRET.id, versions: [] },
+    ],
   };
 }
 

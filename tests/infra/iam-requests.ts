@@ -27,8 +27,8 @@ export interface StackArns {
   /** The key of a SecureString parameter. */
   readonly parameterKey?: string | undefined;
   readonly apiToken: string;
-  /** The key of the secret with the API's token. */
-  readonly apiTokenKey?: string | undefined;
+  /** The key of the secrets. */
+  readonly secretKey?: string | undefined;
 }
 
 const inputs = {
@@ -94,7 +94,7 @@ export function iamRequestsOf({ service, operation, input }: Call, arns: StackAr
       const context = { "kms:ViaService": `secretsmanager.${REGION}.amazonaws.com` };
       return [
         ask(arns.apiToken),
-        ...(arns.apiTokenKey === undefined ? [] : [ask(arns.apiTokenKey, "kms:Decrypt", context)]),
+        ...(arns.secretKey === undefined ? [] : [ask(arns.secretKey, "kms:Decrypt", context)]),
       ];
     }
     case "ecs:DescribeServices":

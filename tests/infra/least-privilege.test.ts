@@ -24,6 +24,8 @@ interface ServiceCall {
   readonly role: Role;
   /** Whether only stacks that scale in need it. */
   readonly scaleIn?: boolean;
+  /** Whether only stacks with the S3 API need it. */
+  readonly s3Api?: boolean;
   /** Whether only stacks that have a second region need it. */
   readonly twoRegions?: boolean;
   readonly reason: string;
@@ -118,6 +120,15 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
           "elasticfilesystem:AccessPointArn": accessPoint,
         }),
       ),
+  },
+  {
+    role: "router-task",
+    s3Api: true,
+    reason: "a router reads the access keys of the S3 API: fargate-app/src/s3/access-keys.ts makes this call",
+    requests: ({ s3AccessKeys = "", secretKey = "" }) => [
+      request("secretsmanager:GetSecretValue", s3AccessKeys),
+      request("kms:Decrypt", secretKey, { "kms:ViaService": `secretsmanager.${REGION}.amazonaws.com` }),
+    ],
   },
   {
     role: "router-task",
@@ -292,9 +303,9 @@ describe.each(JUDGED)("with %s", (configuration) => {
     }
   });
 
-  const ofThisStack = ({ role, scaleIn, twoRegions }: ServiceCall) =>
+  const ofThisStack = ({ role, scaleIn, s3Api, twoRegions }: ServiceCall) =>
     (configuration === "maintenance" || !role.startsWith("maintenance-")) &&
-    (configuration === "everything" || scaleIn !== true) &&
+    (configuration === "everything" || (scaleIn !== true && s3Api !== true)) &&
     (configuration === "the standby of two regions" || twoRegions !== true);
 
   test("only scaleIn on gives the right to delete mount targets", async () => {
@@ -352,6 +363,8 @@ interface Arns extends StackArns {
   readonly maintenanceLogStream: string | undefined;
   /** Where there are two regions. */
   readonly regionParameter: string | undefined;
+  /** Where there is the S3 API. */
+  readonly s3AccessKeys: string | undefined;
   readonly functionSubnet: string;
   readonly functionSecurityGroup: string;
   readonly topic: string;
@@ -375,6 +388,7 @@ function arnsOf(resources: readonly Registered[]): Arns {
   const rootAccessPoint = find("AccessPoint", "file-storage-root");
   const maintenanceLog = find("LogGroup", "maintenance");
   const regionParameter = find("Parameter", "region-role");
+  const s3AccessKeys = find("Secret", "s3-access-keys");
   const subnets = [1, 2, 3].map((number) => arnOf("Subnet", `network-private-${number}`));
   return {
     fileSystem: arnOf("FileSystem", "file-storage-files"),
@@ -387,9 +401,10 @@ function arnsOf(resources: readonly Registered[]): Arns {
     cluster: arnOf("Cluster", "routers"),
     task: `${arnOf("Cluster", "routers").replace(":cluster/", ":task/")}/0e0e0e0e`,
     regionParameter: regionParameter === undefined ? undefined : String(regionParameter),
+    s3AccessKeys: s3AccessKeys === undefined ? undefined : String(s3AccessKeys),
     parameterKey: keyOf(resources, "mount-table", "keyId"),
     apiToken: arnOf("Secret", "api-token"),
-    apiTokenKey: keyOf(resources, "api-token", "kmsKeyId"),
+    secretKey: keyOf(resources, "api-token", "kmsKeyId"),
     service: arnOf("Service", "router"),
     subnets,
     functionSubnet: subnets[0] ?? "",

@@ -44,6 +44,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
   const ownNetwork = config.vpcId === undefined;
   const endpoints = config.createVpcEndpoints !== "false";
   const ownFileSystem = config.existingFileSystemId === undefined;
+  const s3Api = config.s3Api === "true";
   const retain = config.dataOnDestroy === "retain";
   const logRouter = config.logRouter !== "false";
   const scaleIn = (config.scaleIn ?? "off") !== "off";
@@ -148,11 +149,19 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       );
     });
 
-    test("the API's token is in a secret, which Pulumi never sees inside of, and routers know where", () => {
-      const { environment } = containers()[0] ?? {};
-      const secretId = environment?.find(({ name: variable }) => variable === "API_TOKEN_SECRET_ID")?.value;
-      expect(secretId).toBe(config.apiToken === "false" ? undefined : one("Secret").outputs.arn);
-      expect(all("GeneratedToken")).toHaveLength(secretId === undefined ? 0 : 1);
+    test("what clients must have is in secrets, which Pulumi never sees inside of, and routers know where", () => {
+      const variables = new Map(containers()[0]?.environment?.map(({ name: variable, value }) => [variable, value]));
+      const secrets = [
+        ...(config.apiToken === "false" ? [] : [["API_TOKEN_SECRET_ID", "api-token"]]),
+        ...(s3Api ? [["S3_ACCESS_KEYS_SECRET_ID", "s3-access-keys"]] : []),
+      ];
+      expect([...variables].filter(([variable]) => variable.includes("SECRET"))).toEqual(
+        secrets.map(([variable, secret]) => [variable, one("Secret", secret).outputs.arn]),
+      );
+      expect(all("GeneratedToken").map(({ inputs }) => inputs.secretId)).toEqual(
+        secrets.map(([, secret]) => one("Secret", secret).outputs.arn),
+      );
+      expect(all("Secret")).toHaveLength(secrets.length);
       // Each of these would put the value into the state.
       for (const type of ["SecretVersion", "RandomPassword", "RandomString", "RandomId"]) expect(all(type)).toEqual([]);
       for (const { inputs } of all("Secret")) expect(inputs.kmsKeyId).toBe(config.kmsKeyArn);
@@ -160,11 +169,37 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     });
 
     test("a certificate makes the load balancer speak HTTPS only", () => {
-      const { inputs } = one("Listener");
-      expect(inputs).toMatchObject(
-        config.certificateArn === undefined
-          ? { protocol: "HTTP", port: 80 }
-          : { protocol: "HTTPS", port: 443, certificateArn: config.certificateArn },
+      const { certificateArn } = config;
+      const port = certificateArn === undefined ? 80 : 443;
+      const transport =
+        certificateArn === undefined
+          ? { protocol: "HTTP" }
+          : { protocol: "HTTPS", certificateArn, sslPolicy: expect.stringContaining("TLS13") };
+      const forwardTo = (name: string) => [{ type: "forward", targetGroupArn: one("TargetGroup", name).outputs.arn }];
+      expect(all("Listener").map(({ inputs }) => inputs)).toMatchObject([
+        { port, ...transport, defaultActions: forwardTo("router") },
+        ...(s3Api ? [{ port: 8001, ...transport, defaultActions: forwardTo("router-s3") }] : []),
+      ]);
+    });
+
+    test("the S3 API is where the file API is, with its keys, and only where it is switched on", () => {
+      const variables = new Map(containers()[0]?.environment?.map(({ name: variable, value }) => [variable, value]));
+      expect([variables.get("S3_API"), variables.get("S3_PORT")]).toEqual(
+        s3Api ? ["on", "8001"] : [undefined, undefined],
+      );
+      expect(outputs).toMatchObject(
+        s3Api
+          ? { s3Url: `${outputs.url}:8001`, s3AccessKeysSecret: one("Secret", "s3-access-keys").outputs.arn }
+          : { s3Url: "none", s3AccessKeysSecret: "none" },
+      );
+    });
+
+    test("what a client of the S3 API signed arrives, and else no header with an odd name", () => {
+      const { dropInvalidHeaderFields, preserveHostHeader } = one("LoadBalancer").inputs;
+      expect({ dropInvalidHeaderFields, preserveHostHeader }).toEqual(
+        s3Api
+          ? { dropInvalidHeaderFields: false, preserveHostHeader: true }
+          : { dropInvalidHeaderFields: true, preserveHostHeader: undefined },
       );
     });
 
@@ -240,6 +275,9 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         [
           ...cidrs.map((cidr) => `${cidr} > load-balancer:${port}`),
           "load-balancer > router-tasks:8000",
+          ...(s3Api
+            ? [...cidrs.map((cidr) => `${cidr} > load-balancer:8001`), "load-balancer > router-tasks:8001"]
+            : []),
           "router-tasks > router-tasks:8000",
           "router-tasks > mount-targets:2049",
           "file-monitor > mount-targets:2049",
@@ -257,6 +295,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(flows("SecurityGroupEgressRule")).toEqual(
         [
           "load-balancer > router-tasks:8000",
+          ...(s3Api ? ["load-balancer > router-tasks:8001"] : []),
           "router-tasks > router-tasks:8000",
           "router-tasks > mount-targets:2049",
           "file-monitor > mount-targets:2049",
@@ -793,11 +832,23 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         deploymentCircuitBreaker: { enable: true, rollback: true },
         availabilityZoneRebalancing: "ENABLED",
       });
-      expect(one("TargetGroup").inputs).toMatchObject({
-        port: 8000,
-        healthCheck: { path: "/healthz" },
-        deregistrationDelay: Number(config.drainSeconds ?? 60),
-      });
+      const ports = s3Api ? [8000, 8001] : [8000];
+      expect(one("Service").inputs.loadBalancers).toEqual(
+        ports.map((containerPort, index) => ({
+          targetGroupArn: all("TargetGroup")[index]?.outputs.arn,
+          containerName: "router",
+          containerPort,
+        })),
+      );
+      expect(all("TargetGroup").map(({ inputs }) => inputs.port)).toEqual(ports);
+      for (const { inputs } of all("TargetGroup")) {
+        expect(inputs).toMatchObject({
+          healthCheck: { path: "/healthz" },
+          deregistrationDelay: Number(config.drainSeconds ?? 60),
+        });
+        const { port = inputs.port } = z.object({ port: z.coerce.number().optional() }).parse(inputs.healthCheck);
+        expect(port, "The file API answers for both").toBe(8000);
+      }
       // `pulumi up` waits until the old tasks are drained.
       expect(one("Service").customTimeouts).toMatchObject({ update: config.drainSeconds === "600" ? "30m" : "21m" });
       expect(one("Cluster", "routers").inputs.settings).toEqual([{ name: "containerInsights", value: "enabled" }]);
@@ -848,7 +899,11 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
                 .predefinedMetricSpecification?.predefinedMetricType,
           )
           .sort(),
-      ).toEqual(["ALBRequestCountPerTarget", "ECSServiceAverageCPUUtilization"]);
+      ).toEqual([
+        "ALBRequestCountPerTarget",
+        ...(s3Api ? ["ALBRequestCountPerTarget"] : []),
+        "ECSServiceAverageCPUUtilization",
+      ]);
     });
 
     test("containers run read-only, by digest, and have time to stop", () => {
@@ -872,7 +927,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     test("the router runs as a user without capabilities, and only it can be reached", () => {
       const [router, ...others] = containers();
       expect(router).toMatchObject({ user: "1000:1000", linuxParameters: { capabilities: { drop: ["ALL"] } } });
-      expect(router?.portMappings?.map(({ containerPort }) => containerPort)).toEqual([8000]);
+      expect(router?.portMappings?.map(({ containerPort }) => containerPort)).toEqual(s3Api ? [8000, 8001] : [8000]);
       for (const { name: container, portMappings } of others) expect(portMappings, container).toBeUndefined();
     });
 
