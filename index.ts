@@ -400,6 +400,7 @@ const dashboard = new Dashboard("dashboard", {
   service: router.service,
   loadBalancer: router.loadBalancer,
   targetGroup: router.targetGroup,
+  s3TargetGroup: router.s3TargetGroup,
   fileSystemId: storage.fileSystemId,
   replication,
   logGroupNames: [monitor.logGroup.name, router.errorLogGroup.name],

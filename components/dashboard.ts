@@ -16,6 +16,8 @@ export interface DashboardArgs {
   readonly service: aws.ecs.Service;
   readonly loadBalancer: aws.lb.LoadBalancer;
   readonly targetGroup: aws.lb.TargetGroup;
+  /** That of the S3 API. Default: there is none. */
+  readonly s3TargetGroup?: aws.lb.TargetGroup | undefined;
   /** The replica. Default: there is one region. */
   readonly replication?: Replication | undefined;
   /** Where errors are looked for. */
@@ -239,25 +241,36 @@ export class Dashboard extends pulumi.ComponentResource {
     };
   }
 
-  #requests({ loadBalancer, targetGroup, replication, fileSystemId }: DashboardArgs): Graph[] {
-    const line = (metricName: string, options: Record<string, unknown> = {}) =>
+  #requests({ loadBalancer, targetGroup, s3TargetGroup, replication, fileSystemId }: DashboardArgs): Graph[] {
+    const lineOf = (group: aws.lb.TargetGroup, metricName: string, options: Record<string, unknown>) =>
       metricLine(
         {
           namespace: "AWS/ApplicationELB",
           metricName,
-          dimensions: { LoadBalancer: loadBalancer.arnSuffix, TargetGroup: targetGroup.arnSuffix },
+          dimensions: { LoadBalancer: loadBalancer.arnSuffix, TargetGroup: group.arnSuffix },
         },
         options,
       );
+    const line = (metricName: string, options: Record<string, unknown>) => lineOf(targetGroup, metricName, options);
+    const s3Line = (metricName: string, options: Record<string, unknown>) =>
+      s3TargetGroup === undefined ? [] : [lineOf(s3TargetGroup, metricName, options)];
     return [
       {
         title: "Requests",
         stat: "Sum",
-        lines: [line("RequestCount", { label: "All" }), line("RequestCountPerTarget", { label: "Each task" })],
+        lines: [
+          line("RequestCount", { label: "All" }),
+          line("RequestCountPerTarget", { label: "Each task" }),
+          ...s3Line("RequestCount", { label: "S3: all" }),
+          ...s3Line("RequestCountPerTarget", { label: "S3: each task" }),
+        ],
       },
       {
         title: "Latency (s)",
-        lines: ["p50", "p90", "p99"].map((stat) => line("TargetResponseTime", { stat, label: stat })),
+        lines: [
+          ...["p50", "p90", "p99"].map((stat) => line("TargetResponseTime", { stat, label: stat })),
+          ...s3Line("TargetResponseTime", { stat: "p99", label: "S3: p99" }),
+        ],
       },
       {
         title: "Failed requests",
@@ -265,6 +278,8 @@ export class Dashboard extends pulumi.ComponentResource {
         lines: [
           line("HTTPCode_Target_5XX_Count", { label: "5xx" }),
           line("HTTPCode_Target_4XX_Count", { label: "4xx" }),
+          ...s3Line("HTTPCode_Target_5XX_Count", { label: "S3: 5xx" }),
+          ...s3Line("HTTPCode_Target_4XX_Count", { label: "S3: 4xx" }),
         ],
       },
       ...(replication === undefined ? [] : [this.#replica(replication, fileSystemId)]),

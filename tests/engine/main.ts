@@ -187,6 +187,7 @@ async function run(engine: string): Promise<void> {
         `create-replacement ${taskDefinition.type} router`,
         `delete-replaced ${taskDefinition.type} router`,
         `replace ${taskDefinition.type} router`,
+        "update aws:cloudwatch/dashboard:Dashboard dashboard",
         "update aws:ecs/service:Service router",
         "update aws:iam/rolePolicy:RolePolicy router-task",
         "update aws:lb/loadBalancer:LoadBalancer router",

@@ -194,6 +194,12 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       );
     });
 
+    test("the dashboard shows the requests of both APIs", () => {
+      const body = String(one("Dashboard").inputs.dashboardBody);
+      for (const { outputs: group } of all("TargetGroup")) expect(body).toContain(String(group.arnSuffix));
+      expect(body.includes("S3: all")).toBe(s3Api);
+    });
+
     test("what a client of the S3 API signed arrives, and else no header with an odd name", () => {
       const { dropInvalidHeaderFields, preserveHostHeader } = one("LoadBalancer").inputs;
       expect({ dropInvalidHeaderFields, preserveHostHeader }).toEqual(
