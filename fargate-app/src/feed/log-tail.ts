@@ -96,7 +96,7 @@ export class LogTail {
       if (this.#chunks.get(key) === reading) this.#keep(key, reading, chunk.end - offset);
       return chunk;
     } catch (error) {
-      this.#chunks.delete(key);
+      if (this.#chunks.get(key) === reading) this.#chunks.delete(key);
       throw error;
     }
   }
