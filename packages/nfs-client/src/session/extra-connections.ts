@@ -152,7 +152,7 @@ export class ExtraConnections {
     const worker = async () => {
       while (goesOn()) {
         attempts += 1;
-        isRefused ||= (await this.#attempt(first, deadline)) === "refused";
+        if ((await this.#attempt(first, deadline)) === "refused") isRefused = true;
       }
     };
     await Promise.all(Array.from({ length: ATTEMPTS_AT_ONCE }, worker));
