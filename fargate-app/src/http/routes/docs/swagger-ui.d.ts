@@ -1,9 +1,9 @@
 declare module "@fastify/swagger-ui/static/swagger-ui.css" {
-  const text: string;
-  export default text;
+  const compressed: Uint8Array;
+  export default compressed;
 }
 
 declare module "@fastify/swagger-ui/static/swagger-ui-bundle.js" {
-  const text: string;
-  export default text;
+  const compressed: Uint8Array;
+  export default compressed;
 }
