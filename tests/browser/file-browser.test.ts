@@ -1,17 +1,12 @@
 /** The file browser over the router's bundle, in a real browser. Screenshots are left in `test-results/browser`. */
 
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
-import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { encodeName } from "nfs-client";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createAccount } from "../../local/account.ts";
-import { type ControlPlane, startControlPlane } from "../../local/control-plane/server.ts";
 import { API_TOKEN_SECRET_ID } from "../../local/environments.ts";
 import { putToken, withTokenSecret } from "../support/api-token.ts";
 import {
@@ -26,7 +21,8 @@ import {
   screenshot,
 } from "../support/browser.ts";
 import { describeRequiring } from "../support/requirements.ts";
-import { type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
+import { type RouterOverDirectory, startRouterOverDirectory } from "../support/router-over-directory.ts";
+import type { StandaloneRouter } from "../support/standalone-router.ts";
 
 const TOKEN = "token-of-the-browser-suite-0123456789abcdef";
 const KIBIBYTE = 1_024;
@@ -49,34 +45,22 @@ const unexpected = (complaints: readonly string[]) =>
 
 describeRequiring([chromiumProgram], "the file browser in a browser", ([command]) => {
   let browser: Browser;
-  let directory: string;
   let data: string;
-  let nfsServer: NfsServer;
-  let controlPlane: ControlPlane;
-  let router: RouterProcess;
+  let started: RouterOverDirectory;
+  let router: StandaloneRouter;
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), "file-browser-"));
-    data = join(directory, "data");
-    await mkdir(data);
-    nfsServer = await startNfsServer({ directory, durable: false });
-    controlPlane = await startControlPlane({ state: withTokenSecret(createAccount(new Date())) });
-    await putToken(controlPlane.url, TOKEN);
-    router = await startRouter({
-      AWS_ENDPOINT_URL: controlPlane.url,
-      DEFAULT_MOUNT_TARGETS: serializeMountTable(tableOf([nfsServer])),
-      API_TOKEN_SECRET_ID,
-      NFS_DETECTION_TIMEOUT_SECONDS: "10",
+    started = await startRouterOverDirectory({ API_TOKEN_SECRET_ID }, async (account) => {
+      account.update(withTokenSecret);
+      await putToken(account.url, TOKEN);
     });
+    router = started.router;
+    data = started.directory;
     browser = await openBrowser(command);
   });
   afterAll(async () => {
     await browser?.close();
-    router?.child.kill("SIGKILL");
-    await router?.exited;
-    await controlPlane?.close();
-    await nfsServer?.close();
-    await rm(directory, { recursive: true, force: true });
+    await started?.close();
   });
   beforeEach(async () => {
     await rm(data, { recursive: true, force: true });
@@ -359,7 +343,7 @@ describeRequiring([chromiumProgram], "the file browser in a browser", ([command]
 
     test("that are large show how far they are, can be cancelled, and are refused early where there is one", async () => {
       const size = 12 * MEBIBYTE;
-      const file = join(directory, "large.bin");
+      const file = join(data, "..", "large.bin");
       await writeFile(file, Buffer.alloc(size, "x"));
       const { page, complaints, close } = await open();
       const network = await page.context().newCDPSession(page);

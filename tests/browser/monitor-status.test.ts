@@ -1,20 +1,14 @@
 /** What the status page makes of the monitor's status, in a real browser. Screenshots are left in `test-results/browser`. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { PutParameterCommand } from "@aws-sdk/client-ssm";
-import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import type { MonitorStatus } from "@efs-mount-autoscaling/mount-table/monitor-status";
-import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createAccount } from "../../local/account.ts";
-import { type ControlPlane, startControlPlane } from "../../local/control-plane/server.ts";
 import { STATUS_PARAMETER_NAME } from "../../local/environments.ts";
 import { clients } from "../support/aws-clients.ts";
 import { chromiumProgram, expectAccessible, openBrowser, openPage, screenshot } from "../support/browser.ts";
 import { describeRequiring } from "../support/requirements.ts";
-import { type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
+import { type RouterOverDirectory, startRouterOverDirectory } from "../support/router-over-directory.ts";
+import type { StandaloneRouter } from "../support/standalone-router.ts";
 
 const MINUTE = 60_000;
 
@@ -45,36 +39,21 @@ interface Context {
 
 describeRequiring([chromiumProgram], "the monitor's status in a browser", ([command]) => {
   let browser: Browser;
-  let directory: string;
-  let nfsServer: NfsServer;
-  let controlPlane: ControlPlane;
-  let router: RouterProcess;
+  let started: RouterOverDirectory;
+  let router: StandaloneRouter;
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), "monitor-status-"));
-    nfsServer = await startNfsServer({ directory, durable: false });
-    controlPlane = await startControlPlane({ state: createAccount(new Date()) });
-    await publish(status());
-    router = await startRouter({
-      AWS_ENDPOINT_URL: controlPlane.url,
-      DEFAULT_MOUNT_TARGETS: serializeMountTable(tableOf([nfsServer])),
-      ROOT_DIRECTORY: "/",
-      STATUS_PARAMETER_NAME,
-      NFS_DETECTION_TIMEOUT_SECONDS: "10",
-    });
+    started = await startRouterOverDirectory({ STATUS_PARAMETER_NAME }, (account) => publish(status(), account));
+    router = started.router;
     browser = await openBrowser(command);
   });
   afterAll(async () => {
     await browser?.close();
-    router?.child.kill("SIGKILL");
-    await router?.exited;
-    await controlPlane?.close();
-    await nfsServer?.close();
-    await rm(directory, { recursive: true, force: true });
+    await started?.close();
   });
 
-  async function publish(value: MonitorStatus): Promise<void> {
-    await clients(controlPlane.url).ssm.send(
+  async function publish(value: MonitorStatus, account = router.controlPlane): Promise<void> {
+    await clients(account.url).ssm.send(
       new PutParameterCommand({
         Name: STATUS_PARAMETER_NAME,
         Value: JSON.stringify(value),

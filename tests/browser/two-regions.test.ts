@@ -1,13 +1,10 @@
 /** Both pages in a region that is a standby, in a real browser. Screenshots are left in `test-results/browser`. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type RegionRole, serializeMountTable, serializeRegionRole } from "@efs-mount-autoscaling/mount-table";
-import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import { type RegionRole, serializeRegionRole } from "@efs-mount-autoscaling/mount-table";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createAccount, OSAKA, TOKYO } from "../../local/account.ts";
-import { type ControlPlane, startControlPlane } from "../../local/control-plane/server.ts";
+import { OSAKA, TOKYO } from "../../local/account.ts";
 import type { Parameter } from "../../local/control-plane/state.ts";
 import { REGION_PARAMETER_NAME } from "../../local/environments.ts";
 import {
@@ -21,7 +18,8 @@ import {
   screenshot,
 } from "../support/browser.ts";
 import { describeRequiring } from "../support/requirements.ts";
-import { type RouterProcess, startRouter, tableOf } from "../support/router-bundle.ts";
+import { type RouterOverDirectory, startRouterOverDirectory } from "../support/router-over-directory.ts";
+import type { StandaloneRouter } from "../support/standalone-router.ts";
 
 const PRIMARY = "http://osaka.example";
 
@@ -49,48 +47,31 @@ const parameterOf = (role: RegionRole): Parameter => ({
 
 describeRequiring([chromiumProgram], "a standby in a browser", ([command]) => {
   let browser: Browser;
-  let directory: string;
-  let nfsServer: NfsServer;
-  let controlPlane: ControlPlane;
-  let router: RouterProcess;
+  let started: RouterOverDirectory;
+  let router: StandaloneRouter;
 
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), "standby-browser-"));
-    await mkdir(join(directory, "data", "reports"), { recursive: true });
-    await writeFile(join(directory, "data", "reports", "a.txt"), "content\n");
-    nfsServer = await startNfsServer({ directory, durable: false });
-    controlPlane = await startControlPlane({
-      state: {
-        ...createAccount(new Date()),
-        parameters: [parameterOf(STANDBY)],
-        replications: [
-          {
-            id: "replication",
-            source: { region: OSAKA.region, fileSystemId: OSAKA.fileSystemId },
-            destination: { region: TOKYO.region, fileSystemId: TOKYO.fileSystemId },
-            creationTime: new Date(0),
-            status: "ENABLED",
-            lastReplicatedTimestamp: new Date(Date.now() - 5 * 60_000),
-          },
-        ],
-      },
-    });
-    router = await startRouter({
-      AWS_ENDPOINT_URL: controlPlane.url,
-      DEFAULT_MOUNT_TARGETS: serializeMountTable(tableOf([nfsServer])),
-      EFS_FILE_SYSTEM_ID: TOKYO.fileSystemId,
-      REGION_PARAMETER_NAME,
-      ROLE_LEASE_SECONDS: "2",
-    });
+    const replication = {
+      id: "replication",
+      source: { region: OSAKA.region, fileSystemId: OSAKA.fileSystemId },
+      destination: { region: TOKYO.region, fileSystemId: TOKYO.fileSystemId },
+      creationTime: new Date(0),
+      status: "ENABLED" as const,
+      lastReplicatedTimestamp: new Date(Date.now() - 5 * 60_000),
+    };
+    started = await startRouterOverDirectory(
+      { EFS_FILE_SYSTEM_ID: TOKYO.fileSystemId, REGION_PARAMETER_NAME, ROLE_LEASE_SECONDS: "2" },
+      (account) =>
+        account.update((state) => ({ ...state, parameters: [parameterOf(STANDBY)], replications: [replication] })),
+    );
+    router = started.router;
+    await mkdir(join(started.directory, "reports"));
+    await writeFile(join(started.directory, "reports", "a.txt"), "content\n");
     browser = await openBrowser(command);
   });
   afterAll(async () => {
     await browser?.close();
-    router?.child.kill("SIGKILL");
-    await router?.exited;
-    await controlPlane?.close();
-    await nfsServer?.close();
-    await rm(directory, { recursive: true, force: true });
+    await started?.close();
   });
 
   test("the status page shows role, epoch, lag, and why writes are refused", async () => {
@@ -129,7 +110,7 @@ describeRequiring([chromiumProgram], "a standby in a browser", ([command]) => {
 
   test("a page that was open when its region lost the primary's role says so at the next change", async () => {
     const become = (changes: Partial<RegionRole>) =>
-      controlPlane.update((state) => ({ ...state, parameters: [parameterOf({ ...STANDBY, ...changes })] }));
+      router.controlPlane.update((state) => ({ ...state, parameters: [parameterOf({ ...STANDBY, ...changes })] }));
     const writes = async () => (await fetch(`${router.url}/files/probe`, { method: "PUT", body: "x" })).ok;
     become({ role: "primary", alone: true, epoch: 3 });
     await expect.poll(writes, SLOW).toBe(true);

@@ -25,7 +25,7 @@ describeRequiring([boto3], "boto3", ([python]) => {
   });
 
   afterAll(async () => {
-    await s3?.stop();
+    await s3?.close();
   });
 
   test("puts, gets, lists, copies, uploads in parts and removes, and finds S3's errors", async () => {

@@ -61,7 +61,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   client?.destroy();
-  await s3?.stop();
+  await s3?.close();
 });
 
 function clientWith(credentials: typeof ACCESS_KEY, endpoint = s3.url): S3Client {
@@ -465,7 +465,7 @@ describe("a bucket", () => {
       await there.send(new HeadObjectCommand({ Bucket, Key: "kept" }));
     } finally {
       there.destroy();
-      await oldest.stop();
+      await oldest.close();
     }
   });
 
@@ -579,7 +579,7 @@ describe("an access key", () => {
   test("is rotated without a request that fails", async () => {
     const next = { ...ACCESS_KEY, secretAccessKey: "next".repeat(10) };
     const SecretString = JSON.stringify({ accessKeys: [next] });
-    s3.controlPlane.update((state, environment) => {
+    s3.router.controlPlane.update((state, environment) => {
       const input = { SecretId: S3_ACCESS_KEYS_SECRET_ID, SecretString };
       return secretsManager.PutSecretValue(state, input, environment).state;
     });

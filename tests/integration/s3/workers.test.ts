@@ -15,7 +15,7 @@ const Bucket = "my-bucket";
 
 test("every worker serves what another one wrote", async () => {
   const s3 = await startS3Router([ACCESS_KEY], { ROUTER_WORKERS: WORKERS });
-  onTestFinished(() => s3.stop());
+  onTestFinished(() => s3.close());
   const client = new S3Client({
     endpoint: s3.url,
     region: "ap-northeast-1",
@@ -41,7 +41,7 @@ test("every worker serves what another one wrote", async () => {
 
 test("a client's requests are limited for all workers together", async () => {
   const s3 = await startS3Router([ACCESS_KEY], { ROUTER_WORKERS: WORKERS, RATE_LIMIT_PER_MINUTE: "10" });
-  onTestFinished(() => s3.stop());
+  onTestFinished(() => s3.close());
   const statuses = await Promise.all(Array.from({ length: 30 }, async () => (await send(`${s3.url}/`)).status));
   // Without a signature, those within the limit are refused for that; the others are told to slow down.
   expect(statuses.filter((status) => status === 403)).toHaveLength(10);
