@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { ApiTokens } from "../authentication/api-tokens.ts";
@@ -11,8 +11,8 @@ import type { Metrics } from "../metrics.ts";
 import type { Region } from "../region/region.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import type { WorkerGroup } from "../workers/group.ts";
-import { type HttpLimits, serverOptions } from "./limits.ts";
-import { answerMalformedRequest } from "./malformed-request.ts";
+import type { HttpLimits } from "./limits.ts";
+import { newServer } from "./new-server.ts";
 import { bearerToken } from "./plugins/bearer-token.ts";
 import { connectionLimits } from "./plugins/connection-limits.ts";
 import { connectionRenewal } from "./plugins/connection-renewal.ts";
@@ -84,27 +84,16 @@ const CLOSE_POLL_INTERVAL = 20;
 export function createServer(options: ServerOptions): FastifyInstance {
   const { files, metrics, group, region, ownRegion, feed, accessLog, limits, wholeBodies, tokens, isStopping } =
     options;
-  const log: FastifyBaseLogger = options.log;
-  const app = Fastify({
-    ...serverOptions(limits),
-    // Requests on open connections are served until the end, and each response announces it.
-    return503OnClosing: false,
-    clientErrorHandler: (error, connection) => answerMalformedRequest(error, connection, app.inFlight),
-    loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
+  const app = newServer(options.log, limits, {
     genReqId: requestId,
     rewriteUrl: (request) => (wantsBrowserPage(request) ? BROWSER_PAGE_URL : routedTarget(request.url)),
     routerOptions: { maxParamLength: MAX_URL_LENGTH },
     frameworkErrors: sendProblem,
   });
-  // A client that has closed its side may still want its responses (RFC 9112 §9.6). Node documents no way to say so.
-  Object.assign(app.server, { httpAllowHalfOpen: true });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
 
-  // Bodies are never parsed, whatever they are said to be: Fastify refuses what is no media type.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+  // Fastify refuses what is no media type.
   app.addHook("onRequest", ({ headers }, _reply, done) => {
     if (headers["content-type"] !== undefined) headers["content-type"] = "application/octet-stream";
     done();

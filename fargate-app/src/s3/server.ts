@@ -4,10 +4,10 @@
  * Each operation of S3 is a route of its own, by the operation's name.
  */
 import { randomUUID } from "node:crypto";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
-import { type HttpLimits, serverOptions } from "../http/limits.ts";
-import { answerMalformedRequest } from "../http/malformed-request.ts";
+import type { HttpLimits } from "../http/limits.ts";
+import { newServer } from "../http/new-server.ts";
 import { connectionLimits } from "../http/plugins/connection-limits.ts";
 import { connectionRenewal } from "../http/plugins/connection-renewal.ts";
 import { inFlightResponses } from "../http/plugins/in-flight-responses.ts";
@@ -65,22 +65,12 @@ const NOT_IMPLEMENTED_URL = "/NotImplemented";
 /** The hooks of the plugins run in the order in which the plugins are registered. */
 export function createS3Server(options: S3ServerOptions): FastifyInstance {
   const { objects, metrics, group, accessKeys, region, ownRegion, accessLog, limits, wholeBodies } = options;
-  const log: FastifyBaseLogger = options.log;
-  const app = Fastify({
-    ...serverOptions(limits),
-    return503OnClosing: false,
-    clientErrorHandler: (error, connection) => answerMalformedRequest(error, connection, app.inFlight),
-    loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
+  const app = newServer(options.log, limits, {
     genReqId: () => randomUUID(),
     rewriteUrl: ({ method = "", url, headers }) => routeOf(method, url, headers["x-amz-copy-source"] !== undefined),
     exposeHeadRoutes: false,
     frameworkErrors: sendError,
   });
-  // As in the server of the file API.
-  Object.assign(app.server, { httpAllowHalfOpen: true });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
 
   const { maxConnections, maxMemory, maxEventLoopDelay, requestsPerMinute } = limits;
   app.register(inFlightResponses);
