@@ -2,7 +2,7 @@
 import { ignoreNfsError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { CompoundReply, Operation, Operations } from "../wire/compound.ts";
-import type { Stateid } from "../wire/data-types.ts";
+import { CURRENT_STATEID, type Stateid } from "../wire/data-types.ts";
 import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
 import { getFileHandle, lookup, putFileHandle } from "../wire/operations/file-handles.ts";
 import {
@@ -86,6 +86,35 @@ export async function openAt(
     attributes: reply.of(attributes),
     ...(withDirectory && { directory: reply.of(directory) }),
   };
+}
+
+/**
+ * Opens a file, runs `operations` on it with the current stateid, and closes it, in one COMPOUND. `undefined` when the
+ * last of them must be retried with the real stateid.
+ */
+export async function runWithinOpen(
+  context: FileContext,
+  file: EntryPath,
+  { access, ownerName, create }: Opening,
+  operations: Operations,
+  run: RunOptions,
+): Promise<CompoundReply | undefined> {
+  const { channel } = context;
+  const { currentStateid, maximumOperations } = channel.capabilities;
+  const others = operations.length + 2;
+  if (!currentStateid || others >= maximumOperations) return undefined;
+  const owner = await stateOwner(context, ownerName, run);
+  const walk = await walkTo(context, file.directory, run, others);
+  const open = openByName({ owner, access, name: file.name, ...(create && { create }) });
+  const closing = close(CURRENT_STATEID);
+  const reply = await channel.run([...walk, open, ...operations, closing], run);
+  if (reply.succeeded) return reply;
+  await closeOpened(context, walk, file.name, reply, open);
+  if (reply.failure?.operation === closing) return reply;
+  const isRefused = reply.reached(open) && reply.failedWith("NFS4ERR_BAD_STATEID");
+  if (isRefused) channel.noteRefusal("currentStateid");
+  if (!isRefused && !reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE")) reply.orThrow(file.text);
+  return undefined;
 }
 
 /** Closes what the owner may have open: opening it once more tells the stateid. A failure is ignored. */

@@ -4,13 +4,14 @@ import { FileChangedError } from "../errors.ts";
 import { MemoryLease } from "../memory-budget.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { OperationOptions, ReadableFile, ReadOptions } from "../types.ts";
+import type { CompoundReply, Operations } from "../wire/compound.ts";
 import { ANONYMOUS_STATEID, CURRENT_STATEID } from "../wire/data-types.ts";
 import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
 import { type ReadRange, type ReadResult, read } from "../wire/operations/data.ts";
 import { putFileHandle } from "../wire/operations/file-handles.ts";
-import { close, openByName } from "../wire/operations/opens-and-locks.ts";
-import { type FileContext, runOptions, stateOwner } from "./context.ts";
-import { closeOpened, closeQuietly, OPEN_LOST, type OpenFile, onOpenFile, openAt } from "./open-files.ts";
+import { close } from "../wire/operations/opens-and-locks.ts";
+import { type FileContext, runOptions } from "./context.ts";
+import { closeQuietly, OPEN_LOST, type OpenFile, onOpenFile, openAt, runWithinOpen } from "./open-files.ts";
 import { type EntryPath, parseEntryPath, sharing, walkTo } from "./paths.ts";
 
 /** READs in flight for one reader, while there is memory for them. */
@@ -116,18 +117,36 @@ async function readOnce(
   options: OperationOptions,
 ): Promise<FirstRead> {
   const run = runOptions(context, options);
-  if (!context.channel.capabilities.anonymousRead) return readOpened(context, file, range, run);
-  const walk = await walkTo(context, [...file.directory, file.name], run, 2);
   const attributes = getAttributes();
   const anonymous = read(ANONYMOUS_STATEID, range);
-  const shared = { ...run, ...sharing(options, file.directory, { dataReceived: range.length }) };
-  const reply = await context.channel.run([...walk, attributes, anonymous], shared);
-  if (reply.failedWith(...ANONYMOUS_REFUSED)) {
-    context.channel.noteRefusal("anonymousRead");
-    return readOpened(context, file, range, run);
-  }
-  reply.orThrow(file.text);
+  const reply = await readUnopened(context, file, [attributes, anonymous], sharedRead(run, options, file, range));
+  if (reply === undefined) return readOpened(context, file, range, run);
   return { attributes: reply.of(attributes), ...reply.of(anonymous) };
+}
+
+function sharedRead(
+  run: RunOptions,
+  options: OperationOptions,
+  { directory }: EntryPath,
+  { length }: ReadRange,
+): RunOptions {
+  return { ...run, ...sharing(options, directory, { dataReceived: length }) };
+}
+
+/** The reply to `operations`, of which the last one READs without an open file; `undefined` where the server does not. */
+async function readUnopened(
+  context: FileContext,
+  file: EntryPath,
+  operations: Operations,
+  run: RunOptions,
+): Promise<CompoundReply | undefined> {
+  const { channel } = context;
+  if (!channel.capabilities.anonymousRead) return undefined;
+  const walk = await walkTo(context, [...file.directory, file.name], run, operations.length);
+  const reply = await channel.run([...walk, ...operations], run);
+  if (!reply.failedWith(...ANONYMOUS_REFUSED)) return reply.orThrow(file.text);
+  channel.noteRefusal("anonymousRead");
+  return undefined;
 }
 
 /** See {@link NfsClient.readContent}. */
@@ -153,15 +172,10 @@ async function contentIn(
   range: ReadRange,
   options: OperationOptions,
 ): Promise<ReadResult> {
-  if (!context.channel.capabilities.anonymousRead) return readOnce(context, file, range, options);
   const run = runOptions(context, options);
-  const walk = await walkTo(context, [...file.directory, file.name], run, 1);
   const anonymous = read(ANONYMOUS_STATEID, range);
-  const shared = { ...run, ...sharing(options, file.directory, { dataReceived: range.length }) };
-  const reply = await context.channel.run([...walk, anonymous], shared);
-  // Which finds out the same, and remembers it.
-  if (reply.failedWith(...ANONYMOUS_REFUSED)) return readOnce(context, file, range, options);
-  return reply.orThrow(file.text).of(anonymous);
+  const reply = await readUnopened(context, file, [anonymous], sharedRead(run, options, file, range));
+  return reply?.of(anonymous) ?? readOpened(context, file, range, run);
 }
 
 /** As {@link readOnce}, with an open that is closed again. */
@@ -172,10 +186,8 @@ async function readOpened(
   run: RunOptions,
 ): Promise<FirstRead> {
   return context.openOwners.with(run.deadline, async (ownerName, busy) => {
-    if (context.channel.capabilities.currentStateid) {
-      const all = await readWithinOpen(context, file, ownerName, range, run);
-      if (all !== undefined) return all;
-    }
+    const all = await readWithinOpen(context, file, ownerName, range, run);
+    if (all !== undefined) return all;
     const { attributes, ...opened } = await openAt(context, file, { access: "read", ownerName, busy }, run);
     const reading = read(opened.stateid, range);
     const closing = close(opened.stateid);
@@ -192,7 +204,6 @@ async function readOpened(
   });
 }
 
-/** OPEN, READ and CLOSE in one COMPOUND; `undefined` when the READ must be retried with the real stateid. */
 async function readWithinOpen(
   context: FileContext,
   file: EntryPath,
@@ -200,18 +211,10 @@ async function readWithinOpen(
   range: ReadRange,
   run: RunOptions,
 ): Promise<FirstRead | undefined> {
-  const owner = await stateOwner(context, ownerName, run);
-  const walk = await walkTo(context, file.directory, run, 4);
-  const open = openByName({ owner, access: "read", name: file.name });
   const attributes = getAttributes();
   const current = read(CURRENT_STATEID, range);
-  const reply = await context.channel.run([...walk, open, attributes, current, close(CURRENT_STATEID)], run);
-  if (!reply.succeeded) await closeOpened(context, walk, file.name, reply, open);
-  if (reply.reached(current)) return { attributes: reply.of(attributes), ...reply.of(current) };
-  const isRefused = reply.reached(attributes) && reply.failedWith("NFS4ERR_BAD_STATEID");
-  if (isRefused) context.channel.noteRefusal("currentStateid");
-  if (!isRefused && !reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE")) reply.orThrow(file.text);
-  return undefined;
+  const reply = await runWithinOpen(context, file, { access: "read", ownerName }, [attributes, current], run);
+  return reply && { attributes: reply.of(attributes), ...reply.of(current) };
 }
 
 interface Stretch {

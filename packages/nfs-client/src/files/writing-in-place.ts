@@ -4,11 +4,10 @@ import type { RunOptions } from "../session/channel.ts";
 import type { WriteOptions } from "../types.ts";
 import { CURRENT_STATEID } from "../wire/data-types.ts";
 import { write } from "../wire/operations/data.ts";
-import { close, openByName } from "../wire/operations/opens-and-locks.ts";
-import { creationMode, type FileContext, runOptions, stateOwner } from "./context.ts";
+import { creationMode, type FileContext, runOptions } from "./context.ts";
 import { makingParents } from "./directories.ts";
-import { closeOpened, closeQuietly, type Opening, onOpenFile, openAt } from "./open-files.ts";
-import { type EntryPath, parseEntryPath, walkTo } from "./paths.ts";
+import { closeQuietly, type Opening, onOpenFile, openAt, runWithinOpen } from "./open-files.ts";
+import { type EntryPath, parseEntryPath } from "./paths.ts";
 import { oneCompoundLimit } from "./writing.ts";
 
 interface Part {
@@ -50,30 +49,15 @@ async function writePart(context: FileContext, file: EntryPath, part: Part, run:
   });
 }
 
-/** OPEN, WRITE and CLOSE in one COMPOUND; `undefined` when the WRITE must be retried with the real stateid. */
 async function writeWithinOpen(
   context: FileContext,
   file: EntryPath,
-  { access, ownerName, create }: Opening,
+  opening: Opening,
   { offset, data }: Part,
   run: RunOptions,
 ): Promise<number | undefined> {
-  const { channel } = context;
-  const { currentStateid, maximumOperations } = channel.capabilities;
-  const others = 3;
-  if (!currentStateid || others + 1 >= maximumOperations) return undefined;
-  const owner = await stateOwner(context, ownerName, run);
-  const walk = await walkTo(context, file.directory, run, others);
-  const open = openByName({ owner, access, name: file.name, ...(create && { create }) });
   const writing = write(CURRENT_STATEID, { offset, data: [data], durable: true });
-  const reply = await channel.run([...walk, open, writing, close(CURRENT_STATEID)], run);
-  if (!reply.succeeded) await closeOpened(context, walk, file.name, reply, open);
-  if (reply.reached(writing)) return reply.of(writing).count;
-  if (!reply.reached(open)) reply.orThrow(file.text);
-  const isRefused = reply.failedWith("NFS4ERR_BAD_STATEID");
-  if (isRefused) channel.noteRefusal("currentStateid");
-  if (!isRefused && !reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE")) reply.orThrow(file.text);
-  return undefined;
+  return (await runWithinOpen(context, file, opening, [writing], run))?.of(writing).count;
 }
 
 async function writeOpened(
