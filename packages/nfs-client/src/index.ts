@@ -46,6 +46,7 @@ export {
   type TreeReader,
 } from "./tree-reader.ts";
 export type {
+  AppendOptions,
   BeforePublishing,
   Changed,
   DirectoryEntry,
@@ -62,6 +63,7 @@ export type {
   RemoveOptions,
   TlsOptions,
   Unchanged,
+  WriteAtOptions,
   WriteOptions,
 } from "./types.ts";
 export type { StatusName } from "./wire/constants.ts";

@@ -105,10 +105,16 @@ export interface WriteOptions extends OperationOptions {
 }
 
 export type BeforePublishing = (file: FileAttributes) => Promise<void>;
+
+/** An append and a write in place change the file that is there: nothing of it is staged, or published. */
+export type AppendOptions = OperationOptions & Pick<WriteOptions, "createParents" | "when">;
+export type WriteAtOptions = OperationOptions & Pick<WriteOptions, "createParents">;
+
 /**
  * The result of a change to a name. `directoryChange` is the change attribute of its directory: once the name had been
- * given or removed, or before the file of that name was appended to. So it tells which of two changes to a name was later, where the server
- * counts in it or takes it from a clock. Absent where the reply was lost, and the outcome was found out in another way.
+ * given or removed, or before the file of that name was appended to. So it tells which of two changes to a name was
+ * later, where the server counts in it or takes it from a clock. Absent where the reply was lost, and the outcome was
+ * found out in another way.
  */
 export interface Changed {
   readonly directoryChange?: bigint;
@@ -231,17 +237,12 @@ export interface NfsClient {
     options?: WriteOptions,
   ): Promise<FileAttributes & Changed>;
   /** Appends to a file under a byte-range lock; creates the file when there is none. Durable on return. */
-  appendFile(path: string, data: Uint8Array, options?: WriteOptions): Promise<FileAttributes & Changed>;
+  appendFile(path: string, data: Uint8Array, options?: AppendOptions): Promise<FileAttributes & Changed>;
   /**
    * Writes into a file at an offset, without a lock, in place; creates the file when there is none. Durable on return. To
    * write the same bytes to the same place again does no harm, so it never ends with an unknown outcome.
    */
-  writeAt(
-    path: string,
-    offset: number,
-    data: Uint8Array,
-    options?: Omit<WriteOptions, "when" | "resolvable">,
-  ): Promise<void>;
+  writeAt(path: string, offset: number, data: Uint8Array, options?: WriteAtOptions): Promise<void>;
   stat(path: string, options?: OperationOptions): Promise<FileAttributes>;
   exists(path: string, options?: OperationOptions): Promise<boolean>;
   /** Removes a file or an empty directory. */

@@ -1,7 +1,7 @@
 /** Appending under a lock on the file: NFS has no atomic append (RFC 8881 §18.32). */
 
 import { ignoreNfsError, isStatus, PreconditionError, ProtocolError } from "../errors.ts";
-import type { WriteOptions } from "../types.ts";
+import type { AppendOptions } from "../types.ts";
 import { type FileAttributes, getAttributes, setSize, verifySize } from "../wire/operations/attributes.ts";
 import { write } from "../wire/operations/data.ts";
 import { putFileHandle } from "../wire/operations/file-handles.ts";
@@ -24,7 +24,7 @@ export async function appendTo(
   context: FileContext,
   path: string,
   data: Uint8Array,
-  options: WriteOptions = {},
+  options: AppendOptions = {},
 ): Promise<ChangedFile> {
   const run = runOptions(context, options);
   const file = parseEntryPath(path);
@@ -45,7 +45,7 @@ export async function appendTo(
 }
 
 /** How the file is created where there is none; a file that must have an etag is not created. */
-function creation(context: FileContext, when: WriteOptions["when"]): CreateSpecification | undefined {
+function creation(context: FileContext, when: AppendOptions["when"]): CreateSpecification | undefined {
   if (typeof when === "object") return undefined;
   return { how: when === "absent" ? "guarded" : "unchecked", mode: creationMode(context, context.fileMode) };
 }

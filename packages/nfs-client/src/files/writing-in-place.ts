@@ -1,7 +1,7 @@
 /** Writing into a file at an offset, in one COMPOUND for each part: whoever does that is the only one, or writes the same. */
 import { ProtocolError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
-import type { WriteOptions } from "../types.ts";
+import type { WriteAtOptions } from "../types.ts";
 import { CURRENT_STATEID } from "../wire/data-types.ts";
 import { write } from "../wire/operations/data.ts";
 import { creationMode, type FileContext, runOptions } from "./context.ts";
@@ -19,7 +19,7 @@ export async function writeInPlace(
   context: FileContext,
   path: string,
   { offset, data }: Part,
-  options: Omit<WriteOptions, "when" | "resolvable"> = {},
+  options: WriteAtOptions = {},
 ): Promise<void> {
   const run = runOptions(context, options);
   const file = parseEntryPath(path);
