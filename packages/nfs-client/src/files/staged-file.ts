@@ -159,14 +159,34 @@ export async function removeTemporary(context: FileContext, { target, temporaryN
 
 /** The attributes of the file, which is closed if it is not. */
 export async function closeStaged(context: FileContext, file: StagedFile, run: RunOptions): Promise<FileAttributes> {
-  if (file.closed !== undefined) return file.closed;
+  return file.closed ?? (await closeWith(context, file, [], run)).closed;
+}
+
+/** Operations that close a file, and ask for its attributes before. */
+const CLOSING = 3;
+
+interface Closed {
+  readonly closed: FileAttributes;
+  readonly reply: CompoundReply;
+  /** The open was gone already, which does no harm; but it ends the COMPOUND. */
+  readonly wasLost: boolean;
+}
+
+/** Closes the file, and runs `others` in the same COMPOUND. */
+async function closeWith(
+  { channel }: FileContext,
+  file: StagedFile,
+  others: Operations,
+  run: RunOptions,
+): Promise<Closed> {
   const own = getAttributes();
   const closing = close(file.stateid);
-  const reply = await context.channel.run([putFileHandle(file.handle), own, closing], run);
-  const isClosed = reply.reached(closing) || (reply.failure?.operation === closing && reply.failedWith(...OPEN_LOST));
-  if (!isClosed) reply.orThrow(file.path);
-  file.closed = reply.of(own);
-  return file.closed;
+  const reply = await channel.run([putFileHandle(file.handle), own, closing, ...others], run);
+  const wasLost = reply.failure?.operation === closing && reply.failedWith(...OPEN_LOST);
+  if (!reply.reached(closing) && !wasLost) reply.orThrow(file.path);
+  const closed = reply.of(own);
+  file.closed = closed;
+  return { closed, reply, wasLost };
 }
 
 /** @throws {PreconditionError} when the condition does not hold; the staged file is still there then. */
@@ -289,28 +309,19 @@ async function giveName(
 
 /** Closes the file, and runs `publishing` in the same COMPOUND where that fits; if it was run, there is its reply. */
 async function closeFirst(
-  { channel }: FileContext,
+  context: FileContext,
   file: StagedFile | ClosedFile,
   naming: Operation<unknown>,
   publishing: Operations,
   run: RunOptions,
 ): Promise<{ readonly closed: FileAttributes; readonly reply?: CompoundReply }> {
   if (!("handle" in file)) return file;
-  if (file.closed !== undefined) return { closed: file.closed };
-  const own = getAttributes();
-  const closing = close(file.stateid);
-  const ending = [putFileHandle(file.handle), own, closing];
-  const together = ending.length + publishing.length <= channel.capabilities.maximumOperations;
-  // To close it twice does no harm.
-  const operations = together ? [...ending, ...publishing] : ending;
-  const reply = await channel.run(operations, { ...run, once: together });
-  const closeFailed = reply.failure?.operation === closing && reply.failedWith(...OPEN_LOST);
-  if (!reply.reached(closing) && !closeFailed) reply.orThrow(file.path);
-  const closed = reply.of(own);
-  file.closed = closed;
+  const fits = CLOSING + publishing.length <= context.channel.capabilities.maximumOperations;
+  if (file.closed !== undefined || !fits) return { closed: await closeStaged(context, file, run) };
+  const { closed, reply, wasLost } = await closeWith(context, file, publishing, { ...run, once: true });
   // The channel does not retry a COMPOUND whose CLOSE was done.
   const asksForTime = !reply.reached(naming) && reply.failedWith("NFS4ERR_DELAY", "NFS4ERR_GRACE");
-  return together && !closeFailed && !asksForTime ? { closed, reply } : { closed };
+  return wasLost || asksForTime ? { closed } : { closed, reply };
 }
 
 /** The attributes of the file at its name, or its own from before when somebody has replaced or removed it since. */
