@@ -60,11 +60,7 @@ export class Gathering {
     const gathered = this.#gathered;
     this.#gathered = [];
     for (const members of groupAlike(gathered)) {
-      for (const group of this.#plan(members)) {
-        const [only] = group;
-        if (group.length === 1 && only !== undefined) this.#sendAlone(only);
-        else void this.#sendJoint(asJointMembers(group));
-      }
+      for (const group of this.#plan(members)) void this.#sendAll(asJointMembers(group));
     }
   }
 
@@ -74,25 +70,23 @@ export class Gathering {
     return planJointCompounds(members, limitsOf(first.session.capabilities, first.options, this.#maxOperations));
   }
 
-  #sendAlone({ session, operations, options, settle }: Gathered): void {
-    settle(this.#send(session, operations, options));
-  }
-
-  /** Never fails: each member gets what became of it. */
-  async #sendJoint(members: readonly JointMember[]): Promise<void> {
-    const [first] = members;
+  /** Sends one COMPOUND of all, or the only one as it is. Never fails: each member gets what became of it. */
+  async #sendAll(members: readonly JointMember[]): Promise<void> {
+    const [first, second] = members;
     if (first === undefined) return;
+    if (second === undefined) {
+      first.settle(this.#send(first.session, first.operations, first.options));
+      return;
+    }
     const { operations, indexes } = joinCompounds(members);
     try {
       const outcome = await this.#send(first.session, operations, jointOptions(first.options, members));
       const unsettled = members.filter((member, index) => !settles(member, outcome, indexes[index] ?? []));
       if (outcome.kind === "answered") this.#noteLimit(operations.length, outcome.reply);
       const sendAgain = unsettled.filter(({ abandoned }) => !abandoned);
-      for (const half of halvesOf(sendAgain)) {
-        const [only] = half;
-        if (half.length === 1 && only !== undefined) this.#sendAlone(only);
-        else void this.#sendJoint(half);
-      }
+      const middle = Math.ceil(sendAgain.length / 2);
+      void this.#sendAll(sendAgain.slice(0, middle));
+      void this.#sendAll(sendAgain.slice(middle));
     } catch (error) {
       for (const { settle } of members) settle(Promise.reject(error));
     }
@@ -190,9 +184,4 @@ function settles(member: JointMember, outcome: Outcome, indexes: readonly number
   if (reply === undefined || (reply.failedWith(...TOO_LARGE) && !reply.changedSomething)) return false;
   member.settle({ kind: "answered", reply });
   return true;
-}
-
-function halvesOf<Item>(items: readonly Item[]): Item[][] {
-  const middle = Math.ceil(items.length / 2);
-  return [items.slice(0, middle), items.slice(middle)].filter(({ length }) => length > 0);
 }
