@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { CertificateAuthority } from "../../tests/support/certificates.ts";
 import { Stunnel, stunnel } from "../../tests/support/stunnel.ts";
+import type { Address } from "../file-service.ts";
 import { processorSeconds } from "../processor-time.ts";
 import type { Bench } from "../row.ts";
 import type { Exported } from "./servers.ts";
@@ -25,10 +26,10 @@ export const SERVER_NAME = "fs-1.efs.ap-northeast-1.amazonaws.com";
  *
  * @returns the server as it is reached through it; undefined when stunnel is not installed, which is noted.
  */
-export async function startTlsServer(
+export async function startTlsServer<Server extends Address>(
   { cleanups, note }: Pick<Bench, "cleanups" | "note">,
-  server: Exported,
-): Promise<TlsServer | undefined> {
+  server: Server,
+): Promise<(Server & { readonly tls: ServerTls }) | undefined> {
   const command = stunnel.find();
   if (command === undefined) {
     note(`Nothing is measured over TLS: ${stunnel.name} is missing (${stunnel.howToGet}).`);

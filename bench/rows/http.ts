@@ -165,7 +165,7 @@ async function startRouter(
 /** As a deployed router has it: TLS to its mount target. */
 async function startRouterOverTls(bench: Bench, service: FileService): Promise<Side | undefined> {
   const [address] = service.addresses;
-  const server = address && (await startTlsServer(bench, { ...address, path: "", directory: "" }));
+  const server = address && (await startTlsServer(bench, address));
   return server && startRouter(service, [server], await tlsEnvironment(bench, server.tls));
 }
 
