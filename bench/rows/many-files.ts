@@ -1,5 +1,4 @@
 /** Whole directories of small files over HTTP, against one request for each file. */
-import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createFileClient, type FileClient } from "../../local/demo/file-client.ts";
@@ -8,6 +7,7 @@ import { startFileService } from "../file-service.ts";
 import { interleave } from "../interleave.ts";
 import { startDelayProxy } from "../nfs/delay-proxy.ts";
 import { type Exported, startGanesha } from "../nfs/servers.ts";
+import { peakMemoryOf } from "../peak-memory.ts";
 import { compilePeer } from "../peers/compile.ts";
 import { type Bench, boundedFigure, type Figure, type Goal, type Row, ratioAtLeast, valueAtLeast } from "../row.ts";
 
@@ -192,6 +192,5 @@ async function forEach(count: number, act: (index: number) => Promise<unknown>):
 
 /** The most bytes that a router has held. */
 function memoryOf({ child }: RouterProcess): number {
-  const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1];
-  return Number(kibibytes) * 1_024;
+  return peakMemoryOf(child.pid);
 }

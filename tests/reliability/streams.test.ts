@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs, MemoryBudget, type NfsClient, TEMPORARY_PREFIX } from "nfs-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { peakMemoryOf } from "../../bench/peak-memory.ts";
 import type { TaskMetadata } from "../../local/ecs/task-metadata.ts";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
@@ -270,9 +271,8 @@ describe.each(strategies)("streams over HTTP (%s)", (strategy) => {
 /** MiB of all its processes, as Linux counts it. */
 async function mostMemory({ child }: RouterProcess): Promise<number> {
   const processes = [child.pid, ...(await childrenOf(child.pid))];
-  const statuses = await Promise.all(processes.map((pid) => readFile(`/proc/${pid}/status`, "utf8")));
-  const kibibytes = statuses.map((status) => Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]));
-  return Math.round(kibibytes.reduce((sum, each) => sum + each, 0) / 1024);
+  const bytes = processes.map(peakMemoryOf);
+  return Math.round(bytes.reduce((sum, each) => sum + each, 0) / MEBIBYTE);
 }
 
 /** MiB that a process takes without any file data, and that each worker beyond the first adds. */
