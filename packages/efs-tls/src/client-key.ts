@@ -2,7 +2,7 @@
 import { generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
 
-/** RSA, and as long as the mount helper's: AWS documents no other (aws/efs-utils, `create_private_key`). */
+/** RSA, and as long as the mount helper's: AWS documents no other (aws/efs-utils, `check_and_create_private_key`). */
 const KEY_BITS = 3072;
 
 let making: Promise<KeyObject> | undefined;

@@ -1,4 +1,4 @@
-/** The partitions behind a mount target: each knows clients of its own, and new connections are spread over them in turn. */
+/** The partitions behind a mount target: each knows clients of its own. Connections that ask are spread over them. */
 import { partitionId } from "nfs-client/wire";
 
 export interface Partition {

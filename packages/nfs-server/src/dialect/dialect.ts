@@ -103,9 +103,9 @@ export interface Dialect {
   /** What one connection lets through in a second, both directions together; 0 for no limit. For new connections. */
   readonly connectionBytesPerSecond: number;
   /**
-   * Partitions behind the mount target, over which new connections are spread in turn. A connection that asks for its
-   * partition (RPC program 400123, aws/efs-utils) shares the clients of all others there that asked. 0: the program is
-   * not available.
+   * Partitions behind the mount target, over which the connections that ask for theirs (RPC program 400123,
+   * aws/efs-utils) are spread in turn. Such a connection shares the clients of all others there that asked. 0: the program
+   * is not available.
    */
   readonly partitions: number;
   /** What such a connection is told: how many connections one client should have, and from how many bytes a second on. */
