@@ -9,6 +9,9 @@ import { type Counted, SpaceSaving } from "./space-saving.ts";
 /** Largest exponent of a weight, before all of them are made small again. */
 const MAX_EXPONENT = 40;
 
+/** What has faded below it is forgotten: long before numbers this small become 0, and have no shares any more. */
+const MIN_TOTAL = 1e-100;
+
 export class DecayedCounts {
   readonly #sketch: SpaceSaving;
   readonly #window: number;
@@ -57,6 +60,7 @@ export class DecayedCounts {
     const exponent = (now - this.#landmark) / this.#window;
     if (exponent <= MAX_EXPONENT) return Math.exp(exponent);
     this.#sketch.scale(Math.exp(-exponent));
+    if (this.#sketch.total < MIN_TOTAL) this.#sketch.clear();
     this.#landmark = now;
     return 1;
   }

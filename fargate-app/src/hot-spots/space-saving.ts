@@ -62,6 +62,15 @@ export class SpaceSaving {
     }
   }
 
+  /** Forgets all that was counted. */
+  clear(): void {
+    this.#total = 0;
+    this.#keys.length = 0;
+    this.#places.clear();
+    this.#counts.fill(0);
+    this.#errors.fill(0);
+  }
+
   #at(place: number): Counted {
     return {
       key: this.#keys[place] ?? "",

@@ -54,6 +54,16 @@ describe("a path that gets many of the requests", () => {
 });
 
 describe("the report", () => {
+  test.each([1, 60])("is empty after a day without requests, asked for every %d minutes", (minutes) => {
+    serve(60, 10);
+    hotSpots.noteBytes(filePath("c/large.bin"), 1e9);
+    for (const end = time + 86_400_000; time < end; time += minutes * 60_000) hotSpots.report(3);
+    const nothing = { byRequests: [], byBytes: [] };
+    expect(hotSpots.report(3)).toEqual({ hot: [], paths: nothing, directories: nothing });
+    hotSpots.note(filePath("d/new.txt"));
+    expect(hotSpots.report(3).paths.byRequests).toMatchObject([{ path: "d/new.txt", share: 1, shareError: 0 }]);
+  });
+
   test("ranks paths and directories by requests and by bytes of the last minute", () => {
     serve(300, 10);
     hotSpots.noteBytes(filePath("c/large.bin"), 1e9);
