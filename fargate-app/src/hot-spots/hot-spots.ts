@@ -8,8 +8,8 @@ import { DecayedCounts } from "./decayed-counts.ts";
 export const WINDOW = 60_000;
 
 /**
- * Keys that each count holds, and so what there is to report at most. A share is exact to 1/128. With {@link MAX_KEY} the four counts together stay below
- * 256 KiB.
+ * Keys that each count holds, and so what there is to report at most. A share is exact to 1/128. With {@link MAX_KEY}
+ * the four counts together stay below 256 KiB.
  */
 export const CAPACITY = 128;
 
