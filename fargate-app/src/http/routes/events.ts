@@ -10,7 +10,7 @@ import type { FeedEvent } from "../../feed/subscription.ts";
 import type { WorkerGroup } from "../../workers/group.ts";
 import { PROBLEM_RESPONSE, ProblemError } from "../semantics/problem.ts";
 import { modificationDate, validatorsOf } from "../semantics/validators.ts";
-import { encodePart, partsOf } from "./files/resource.ts";
+import { partsOf, spelledPath } from "./files/resource.ts";
 import { EVENT_STREAM_HEADERS } from "./status/events.ts";
 
 interface EventRoutesOptions {
@@ -155,7 +155,7 @@ function format(event: FeedEvent): string {
 function dataOf(event: Exclude<FeedEvent, { kind: "position" }>): Record<string, unknown> {
   if (event.kind === "reset") return {};
   const { entry, superseded } = event;
-  const data = { ...spelled(entry.path), ...(superseded && { superseded }) };
+  const data = { ...spelledPath(entry.path), ...(superseded && { superseded }) };
   switch (entry.kind) {
     case "write":
     case "append":
@@ -171,9 +171,4 @@ function dataOf(event: Exclude<FeedEvent, { kind: "position" }>): Record<string,
     case "uncertain":
       return data;
   }
-}
-
-function spelled(path: string): { path: string; encodedPath?: string } {
-  if (path.isWellFormed()) return { path };
-  return { path: path.toWellFormed(), encodedPath: path.split("/").map(encodePart).join("/") };
 }

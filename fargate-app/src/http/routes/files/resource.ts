@@ -75,7 +75,7 @@ export function encodePart(name: string): string {
 }
 
 /** A path for people to read, and as in a URL where it is not UTF-8. */
-export function spelledPath(path: FilePath): { readonly path: string; readonly encodedPath?: string } {
+export function spelledPath(path: string): { readonly path: string; readonly encodedPath?: string } {
   if (path.isWellFormed()) return { path };
   return { path: path.toWellFormed(), encodedPath: path.split("/").map(encodePart).join("/") };
 }
