@@ -1,5 +1,6 @@
 /** A directory with all that is below it, as the entries of an archive. */
 import { type FileAttributes, FileChangedError, NfsStatusError } from "nfs-client";
+import { collect } from "../collect.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import type { DirectoryPath, FilePath } from "../routing/path.ts";
 import { inOrder } from "./in-order.ts";
@@ -125,11 +126,4 @@ function continued(first: IteratorResult<Buffer>, rest: AsyncIterator<Buffer>): 
       return { done: true, value: undefined };
     },
   };
-}
-
-async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  const [only] = chunks;
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
 }

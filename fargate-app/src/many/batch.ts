@@ -7,6 +7,7 @@ import {
   type MemoryLease,
   type Unchanged,
 } from "nfs-client";
+import { collect } from "../collect.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import type { DirectoryPath, FilePath } from "../routing/path.ts";
 import { inOrder } from "./in-order.ts";
@@ -144,9 +145,7 @@ async function readUpTo(files: RoutedFiles, path: FilePath, length: number) {
   for (let round = 1; ; round++) {
     const { attributes, body } = await files.openFile(path, { length, together: true });
     try {
-      const chunks: Buffer[] = [];
-      for await (const chunk of body) chunks.push(chunk);
-      return { attributes, content: Buffer.concat(chunks) };
+      return { attributes, content: await collect(body) };
     } catch (error) {
       if (!(error instanceof FileChangedError) || round === ROUNDS) throw error;
     }

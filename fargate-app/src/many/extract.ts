@@ -4,6 +4,7 @@ import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { NfsStatusError, OutcomeUnknownError } from "nfs-client";
 import { type Extract, type Header, extract as makeExtract } from "tar-stream";
+import { collect } from "../collect.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import { type DirectoryPath, type FilePath, filePath, MAX_PATH_BYTES, PathError, ROOT } from "../routing/path.ts";
 import { OMISSIONS_NAME } from "./omissions.ts";
@@ -318,11 +319,4 @@ function isOfOneName(error: unknown): error is Error {
     error instanceof NfsStatusError ||
     error instanceof OutcomeUnknownError
   );
-}
-
-async function collect(content: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of content) chunks.push(chunk);
-  const [only] = chunks;
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
 }

@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
 import { Deadline } from "nfs-client";
+import { collect } from "../collect.ts";
 import {
   type BodyLimits,
-  collect,
   holding,
   MEMORY_TIMEOUT,
   receive,

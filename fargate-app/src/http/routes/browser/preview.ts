@@ -1,6 +1,7 @@
 /** What people see of a file: images as they are, and the beginning of what is text. */
 import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
+import { collect } from "../../../collect.ts";
 import type { RoutedFiles } from "../../../router/routed-files.ts";
 import type { FilePath } from "../../../routing/path.ts";
 import { mediaTypeOf } from "../../semantics/media-type.ts";
@@ -42,9 +43,7 @@ export async function previewOf(files: RoutedFiles, path: FilePath): Promise<Pre
 
 async function textOf(files: RoutedFiles, path: FilePath): Promise<Preview> {
   const { body } = await files.openFile(path, { length: MAX_TEXT });
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  const text = withoutCutCharacter(Buffer.concat(chunks));
+  const text = withoutCutCharacter(await collect(body));
   if (text.includes(0) || !isUtf8(text)) throw new ProblemError(415, "Only text in UTF-8 and images are shown");
   return { mediaType: TEXT, body: text };
 }

@@ -1,6 +1,7 @@
 /** The bytes that a request brings. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Deadline, type MemoryBudget } from "nfs-client";
+import { collect } from "../../../collect.ts";
 import type { HttpLimits } from "../../limits.ts";
 import { digestsOf, withDigests } from "../../semantics/digest.ts";
 import { ProblemError } from "../../semantics/problem.ts";
@@ -97,13 +98,6 @@ export async function holding<Result>(
   } finally {
     memory.release(length);
   }
-}
-
-export async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  const [only] = chunks;
-  return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks);
 }
 
 /** The body, which fails as soon as it is over a limit, or at its end where it is not what its sender says. */
