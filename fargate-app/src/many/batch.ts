@@ -1,13 +1,7 @@
 /** Many small reads, stats and deletes, each with a result of its own. */
-import {
-  type FileAttributes,
-  FileChangedError,
-  type FileType,
-  isStatus,
-  type MemoryLease,
-  type Unchanged,
-} from "nfs-client";
+import { type FileAttributes, FileChangedError, type FileType, type MemoryLease, type Unchanged } from "nfs-client";
 import { collect } from "../collect.ts";
+import { mayBeNoFile } from "../router/failures.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import type { DirectoryPath, FilePath } from "../routing/path.ts";
 import { inOrder } from "./in-order.ts";
@@ -115,8 +109,7 @@ async function ofFile<Result>(files: RoutedFiles, { path }: ReadItem, attempt: (
   try {
     return await attempt();
   } catch (error) {
-    // What a server says of a link, a directory or a device that is read differs from one to the other; its type does not.
-    if (isStatus(error, "NFS4ERR_INVAL", "NFS4ERR_ISDIR", "NFS4ERR_SYMLINK", "NFS4ERR_WRONG_TYPE")) {
+    if (mayBeNoFile(error)) {
       const { type } = await files.stat(path, { together: true });
       if (type !== "file") throw new NotAFileError(path, type);
     }

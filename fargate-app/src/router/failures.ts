@@ -46,6 +46,14 @@ export function isTargetError(error: unknown): boolean {
   );
 }
 
+/**
+ * Whether what was read as a file may be none. What a server says of a link, a directory or a device that is read differs
+ * from one to the other: only its type tells.
+ */
+export function mayBeNoFile(error: unknown): boolean {
+  return isStatus(error, "NFS4ERR_INVAL", "NFS4ERR_ISDIR", "NFS4ERR_SYMLINK", "NFS4ERR_WRONG_TYPE");
+}
+
 /** No mount target could be reached, and waiting for one took too long. */
 export class UnavailableError extends Error {
   override readonly name = "UnavailableError";

@@ -2,8 +2,9 @@
 import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { type FileAttributes, FileChangedError, isStatus, type ReadableFile } from "nfs-client";
+import { type FileAttributes, FileChangedError, type ReadableFile } from "nfs-client";
 import * as z from "zod";
+import { mayBeNoFile } from "../../../router/failures.ts";
 import type { ReadRange, RoutedFiles } from "../../../router/routed-files.ts";
 import type { DirectoryPath, FilePath } from "../../../routing/path.ts";
 import { mediaTypeOf } from "../../semantics/media-type.ts";
@@ -149,10 +150,7 @@ async function openFile(files: RoutedFiles, path: FilePath, range: ReadRange, ur
   try {
     return await files.openFile(path, range);
   } catch (error) {
-    // What a server says of a link, a directory or a device that is read differs from one to the other; its type does not.
-    if (isStatus(error, "NFS4ERR_INVAL", "NFS4ERR_ISDIR", "NFS4ERR_SYMLINK", "NFS4ERR_WRONG_TYPE")) {
-      await statAs("file", files, path, url);
-    }
+    if (mayBeNoFile(error)) await statAs("file", files, path, url);
     throw error;
   }
 }
