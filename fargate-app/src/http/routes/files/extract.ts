@@ -15,6 +15,7 @@ import type { HttpLimits } from "../../limits.ts";
 import { ProblemError, problemOf, problemSchema } from "../../semantics/problem.ts";
 import { asPrimary } from "../as-primary.ts";
 import { withBody } from "./request-body.ts";
+import { requireDirectory } from "./require-directory.ts";
 
 export const extractFormat = z.enum(["tar", "tar.gz"], "must be tar or tar.gz");
 
@@ -48,7 +49,7 @@ export async function extractBody(
   { files, limits, region }: ExtractContext,
 ): Promise<z.infer<typeof extractResult>> {
   const change = <Result>(write: () => Promise<Result>) => asPrimary(region, write);
-  await change(() => requireDirectory(files, directory));
+  await change(() => makeDirectory(files, directory));
   const options = { files, gzip: format === "tar.gz", maxBytes: limits.maxBodyBytes, change };
   try {
     const report = await withBody(response, limits, files.memory, (body) =>
@@ -62,11 +63,11 @@ export async function extractBody(
 }
 
 /** Makes the directory where it is missing. */
-async function requireDirectory(files: RoutedFiles, directory: DirectoryPath): Promise<void> {
+async function makeDirectory(files: RoutedFiles, directory: DirectoryPath): Promise<void> {
   if (directory === ROOT) return;
-  await files.makeDirectory(filePath(directory));
-  const { type } = await files.stat(directory);
-  if (type !== "directory") throw new ProblemError(409, `There is no directory, but a ${type}, at ${directory}`);
+  const path = filePath(directory);
+  await files.makeDirectory(path);
+  await requireDirectory(files, path);
 }
 
 function resultOf({ failures, ...counts }: ExtractReport): z.infer<typeof extractResult> {

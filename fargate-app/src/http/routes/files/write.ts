@@ -19,6 +19,7 @@ import { asPrimary } from "../as-primary.ts";
 import { deletionLine, deletionOf } from "./delete-tree.ts";
 import { extractBody, extractFormat, extractResult } from "./extract.ts";
 import { isWorthDecidingEarly, type WholeBodyMemory, withBody, withWholeBody } from "./request-body.ts";
+import { requireDirectory } from "./require-directory.ts";
 import { FILES_URL, fileOf, resourceOf } from "./resource.ts";
 
 interface WriteRoutesOptions {
@@ -184,11 +185,6 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     },
   });
 };
-
-async function requireDirectory(files: RoutedFiles, path: FilePath): Promise<void> {
-  const { type } = await files.stat(path);
-  if (type !== "directory") throw new ProblemError(409, `There is no directory, but a ${type}, at ${path}`);
-}
 
 /** Bodies are stored byte by byte as they come: they must be all of a file, and nothing but the file. */
 function refuseParts(headers: IncomingHttpHeaders): void {
