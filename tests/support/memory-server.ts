@@ -48,13 +48,14 @@ export async function startMemoryServer(
   const meter = new Meter();
   metrics.watchCosts(started.router, meter);
   const { region, ownRegion } = options;
-  const report = new TaskReport({ id: "task", files: started.router, meter, region, ownRegion, changes });
+  const id = "task";
+  const report = new TaskReport({ id, files: started.router, meter, region, ownRegion, changes });
   const group = onlyWorker();
   group.answerWith(answersOf({ files: started.router, metrics, meter, report }));
   group.noteConnected();
   const watch = new ServiceWatch({
     fileSystemId: "fs-1",
-    ownId: report.id,
+    ownId: id,
     own: taskStatusOf(group),
     loadTasks: undefined,
     readMonitor: undefined,

@@ -8,7 +8,7 @@ import { messageOf } from "nfs-client";
 import type { HistoryPoint, ServiceStatus, TaskStatus } from "./document.ts";
 import { mergeHistories } from "./history.ts";
 import { mergeReadings, type Reading, type TaskRecord } from "./merge.ts";
-import type { TaskStatusOptions } from "./task-status.ts";
+import type { ReadTaskStatus } from "./task-status.ts";
 
 /** What a router is asked with. */
 export interface AskOptions {
@@ -29,7 +29,7 @@ export interface ServiceWatchOptions {
   readonly fileSystemId: string;
   /** The id of this task. */
   readonly ownId: string;
-  readonly own: (options: TaskStatusOptions) => TaskStatus | Promise<TaskStatus>;
+  readonly own: ReadTaskStatus;
   /** Called when somebody looks for the first time. Undefined where there is no ECS to ask. */
   readonly loadTasks: (() => Promise<ServiceTasks>) | undefined;
   /** Undefined where the monitor writes no status. */
@@ -87,10 +87,11 @@ export class ServiceWatch {
 
   /** The last hour of all routers that can be asked. */
   async history(token: string | undefined): Promise<HistoryPoint[]> {
+    const { own } = this.#options;
     await this.#list();
     const signal = this.#signal(HISTORY_TIMEOUT);
     const statuses = await Promise.all([
-      this.#own({ withHistory: true }).catch(() => undefined),
+      own({ withHistory: true }).catch(() => undefined),
       ...this.#others().map((task) =>
         this.#tasks?.ask(task, { token, withHistory: true, signal }).catch(() => undefined),
       ),
@@ -118,12 +119,12 @@ export class ServiceWatch {
 
   async #look(): Promise<ServiceStatus> {
     await Promise.all([this.#list(), this.#readMonitor()]);
-    const { fileSystemId, ownId, loadTasks } = this.#options;
+    const { fileSystemId, ownId, own, loadTasks } = this.#options;
     const token = [...this.#listeners.values()].at(-1);
     const record = this.#records.find(({ id }) => id === ownId) ?? { id: ownId, status: "RUNNING" };
     const others = this.#others();
     const readings = await Promise.all([
-      this.#reading(record, true, () => this.#own({ withHistory: false })),
+      this.#reading(record, true, () => own({ withHistory: false })),
       ...others.map((task) =>
         this.#reading(task, false, async () => {
           if (task.status !== "RUNNING") return undefined;
@@ -139,10 +140,6 @@ export class ServiceWatch {
       monitor: this.#monitor,
       ...mergeReadings(readings),
     };
-  }
-
-  async #own(options: TaskStatusOptions): Promise<TaskStatus> {
-    return this.#options.own(options);
   }
 
   async #reading(record: TaskRecord, isSelf: boolean, ask: () => Promise<TaskStatus | undefined>): Promise<Reading> {

@@ -48,10 +48,6 @@ export class TaskReport {
     this.#timer = setInterval(() => this.#remember(), HISTORY_STEP).unref();
   }
 
-  get id(): string {
-    return this.#options.id;
-  }
-
   now(): TaskStatus {
     const { id, files, changes, ownRegion } = this.#options;
     const time = Date.now();

@@ -6,7 +6,7 @@ import { mergeHistories } from "./history.ts";
 import { mergeChanges, mergeCosts, mergeHotSpots, mergeRegions } from "./merge.ts";
 import { severityOf } from "./severity.ts";
 
-export interface TaskStatusOptions {
+interface TaskStatusOptions {
   readonly withHistory: boolean;
 }
 

@@ -27,7 +27,7 @@ function startWatch(options: Partial<ServiceWatchOptions> = {}): ServiceWatch {
   const watch = new ServiceWatch({
     fileSystemId: "fs-1",
     ownId: "own",
-    own: () => statusOf("own"),
+    own: async () => statusOf("own"),
     loadTasks: undefined,
     readMonitor: undefined,
     ...options,
@@ -102,7 +102,7 @@ test("a monitor whose status cannot be read is said to be so, and the rest is th
 });
 
 test("nothing is asked while nobody looks", async () => {
-  const own = vi.fn(() => statusOf("own"));
+  const own = vi.fn(async () => statusOf("own"));
   const watch = startWatch({ own });
   await sleep(50);
   expect(own).not.toHaveBeenCalled();
