@@ -248,6 +248,7 @@ async function startService(world: World, settings: Settings, starting: Promise<
     report.stop();
     ownRegion?.stop();
     feed?.stop();
+    await s3?.close(0);
     await files.close();
     meter.stop();
     throw error;

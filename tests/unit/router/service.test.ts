@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import * as z from "zod";
 import { regionSources } from "../../../fargate-app/src/region/sources.ts";
 import { fixedSource, type MountTableSource } from "../../../fargate-app/src/router/mount-table-sources.ts";
 import { run } from "../../../fargate-app/src/service.ts";
@@ -62,6 +63,39 @@ test.each([
   const before = reads;
   await sleep(50);
   expect(reads).toBe(before);
+});
+
+test("a router that cannot listen does not go on listening for the S3 API", async () => {
+  for (const server of network.servers) server.state = "up";
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  onTestFinished(() => void taken.close());
+  const { log, lines } = memoryLog();
+  const exitCode = await run({
+    environment: {
+      EFS_FILE_SYSTEM_ID: "fs-1",
+      HOST: "127.0.0.1",
+      PORT: String(z.object({ port: z.number() }).parse(taken.address()).port),
+      S3_API: "on",
+      S3_PORT: "0",
+      S3_ACCESS_KEYS_SECRET_ID: "keys",
+    },
+    log,
+    connect: network.connect,
+    tokenSource: (name) => ({ name, load: async () => [] }),
+    accessKeySource: (name) => ({ name, load: async () => [] }),
+    mountTableSources: () => [table],
+    regionSources,
+    loadDocsAssets: async () => ({ css: "", script: "" }),
+    ...noStatusPage,
+    stop: new Promise(() => {}),
+    onReload: () => {},
+    group: onlyWorker(),
+  });
+  expect(exitCode).toBe(1);
+  const [url] = lines.flatMap(({ msg }) => /^S3 API listening at (.*)$/.exec(msg)?.slice(1) ?? []);
+  expect(url).toBeDefined();
+  await expect(fetch(`${url}/`)).rejects.toMatchObject({ cause: { code: "ECONNREFUSED" } });
 });
 
 test("a router that is told to stop answers what comes over open connections, and then closes them", async () => {
