@@ -173,34 +173,17 @@ async function startService(world: World, settings: Settings, starting: Promise<
     }
     // Whoever runs the service handles that it fails.
     connected.then(group.noteConnected, () => {});
-    const { accessLog, httpLimits: limits, host, port } = settings;
+    const { accessLog, httpLimits: limits, host, port, region } = settings;
     const isStopping = () => stopping;
-    const { region } = settings;
     const statusPage = { watch, extension: settings.statusPageExtension };
     const { tokens, accessKeys } = secrets;
     const wholeBodies = { allowance: new MemoryBudget(limits.appendMemory), shared: files.memory };
-    const options = {
-      files,
-      metrics,
-      group,
-      region,
-      ownRegion,
-      feed,
-      log,
-      accessLog,
-      limits,
-      wholeBodies,
-      tokens,
-      isStopping,
-      loadDocsAssets,
-      loadPageAssets,
-      statusPage,
-    };
-    const app = createServer(options);
+    /** Of both APIs. */
+    const shared = { files, metrics, group, region, ownRegion, log, accessLog, limits, wholeBodies };
+    const app = createServer({ ...shared, feed, tokens, isStopping, loadDocsAssets, loadPageAssets, statusPage });
     // That all listen is what counts: the primary says so.
     const listenTextResolver = (address: string) =>
       `${group.size === 1 ? "Server listening" : "Worker listening"} at ${address}`;
-    const shared = { files, metrics, group, region, ownRegion, log, accessLog, limits, wholeBodies };
     // The health check of a load balancer asks the file API, and stands for both.
     s3 = await startS3(settings, shared, accessKeys);
     group.noteListening(await app.listen({ host, port, listenTextResolver }));
