@@ -8,10 +8,10 @@ import type { ChangeFeed } from "../../feed/change-feed.ts";
 import { type Cursor, CursorError, parseCursor } from "../../feed/cursor.ts";
 import type { FeedEvent } from "../../feed/subscription.ts";
 import type { WorkerGroup } from "../../workers/group.ts";
+import { EVENT_STREAM_HEADERS, MAX_BLOCKED, MAX_STREAM_TIME, RETRY_FIELD } from "../event-stream.ts";
 import { PROBLEM_RESPONSE, ProblemError } from "../semantics/problem.ts";
 import { modificationDate, validatorsOf } from "../semantics/validators.ts";
 import { partsOf, spelledPath } from "./files/resource.ts";
-import { EVENT_STREAM_HEADERS } from "./status/events.ts";
 
 interface EventRoutesOptions {
   readonly group: Pick<WorkerGroup, "takePlace" | "giveBackPlace">;
@@ -21,15 +21,6 @@ interface EventRoutesOptions {
 
 /** Streams at once, of all workers of a task. */
 const MAX_SUBSCRIBERS = 100;
-
-/** Milliseconds, after which a client connects again, and shows its token again. */
-const MAX_STREAM_TIME = 15 * 60_000;
-
-/** Milliseconds in which the client takes nothing, after which it is cut off. It goes on by the id of its last event. */
-const MAX_BLOCKED = 30_000;
-
-/** Milliseconds after which a client connects again. */
-const RETRY = 1_000;
 
 const description = `Every write, append and removal that went through the routers, from all of them, each at least once.
 The events of one path come in the order in which the changes were made. \`id\` is where to go on: a client that connects
@@ -122,11 +113,14 @@ function cursorOf({ headers }: FastifyRequest): Cursor | undefined {
   }
 }
 
-/** Takes an event when there is room for it: nothing waits in memory for a client that is slow. */
+/**
+ * Takes an event when there is room for it: nothing waits in memory for a client that is slow. One that is cut off goes on
+ * by the id of its last event.
+ */
 export function streamOf(events: AsyncIterable<FeedEvent>, { maxBlocked = MAX_BLOCKED } = {}): Readable {
   let blockedSince: number | undefined;
   async function* text() {
-    yield `retry: ${RETRY}\n\n`;
+    yield RETRY_FIELD;
     for await (const event of events) {
       blockedSince = performance.now();
       yield format(event);

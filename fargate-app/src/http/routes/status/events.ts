@@ -1,11 +1,6 @@
-/** A stream of server-sent events (HTML standard, "Server-sent events"). */
+/** What the status page follows: the newest of each event. */
 import { PassThrough } from "node:stream";
-
-/** Milliseconds after which a browser connects again. */
-const RETRY = 1_000;
-
-/** Milliseconds in which the reader takes nothing, after which it is gone. */
-const MAX_BLOCKED = 30_000;
+import { MAX_BLOCKED, RETRY_FIELD } from "../../event-stream.ts";
 
 export class EventStream {
   /** What is sent. */
@@ -13,7 +8,7 @@ export class EventStream {
   #blockedSince: number | undefined;
 
   constructor() {
-    this.body.write(`retry: ${RETRY}\n\n`);
+    this.body.write(RETRY_FIELD);
   }
 
   /**
@@ -37,10 +32,3 @@ export class EventStream {
     this.body.end();
   }
 }
-
-export const EVENT_STREAM_HEADERS = {
-  "content-type": "text/event-stream",
-  "cache-control": "no-store, no-transform",
-  // For proxies that would collect events before they pass them on.
-  "x-accel-buffering": "no",
-};

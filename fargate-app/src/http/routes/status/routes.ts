@@ -5,12 +5,13 @@ import { directoryPath } from "../../../routing/path.ts";
 import type { ServiceWatch } from "../../../status/service-watch.ts";
 import { taskStatusOf } from "../../../status/task-status.ts";
 import type { WorkerGroup } from "../../../workers/group.ts";
+import { EVENT_STREAM_HEADERS, MAX_STREAM_TIME } from "../../event-stream.ts";
 import { closed } from "../../plugins/in-flight-responses.ts";
 import { prefersHtml } from "../../semantics/accept.ts";
 import { ProblemError } from "../../semantics/problem.ts";
 import { tokenOf } from "../../session.ts";
 import { sendPage } from "../pages/page.ts";
-import { EVENT_STREAM_HEADERS, EventStream } from "./events.ts";
+import { EventStream } from "./events.ts";
 
 export interface StatusPageOptions {
   readonly watch: ServiceWatch;
@@ -27,9 +28,6 @@ interface StatusRoutesOptions extends StatusPageOptions {
 
 /** Streams at once, of all workers together. */
 const MAX_VIEWERS = 20;
-
-/** Milliseconds, after which a browser connects again, and shows its token again. */
-const MAX_STREAM_TIME = 15 * 60_000;
 
 const LINKS = {
   files: "/files/",
