@@ -56,6 +56,6 @@ function mergeRanks(all: readonly (readonly HotSpot[])[]): HotSpot[] {
 }
 
 /** What all paths together get a second: it follows from any rank. */
-function totalOf([first]: readonly HotSpot[]): number {
+export function totalOf([first]: readonly Pick<HotSpot, "share" | "perSecond">[]): number {
   return first === undefined || first.share === 0 ? 0 : first.perSecond / first.share;
 }

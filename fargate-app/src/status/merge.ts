@@ -1,4 +1,5 @@
 /** What all routers of the service together say, from what each of them says. */
+import { totalOf } from "../hot-spots/merge.ts";
 import { addCounts, countsSince, percentile } from "../router/latency-counts.ts";
 import {
   type Change,
@@ -170,8 +171,7 @@ export function mergeHotSpots(all: readonly HotSpots[]): HotSpots {
 }
 
 function mergeRanks(ranks: readonly (readonly HotSpot[])[]): HotSpot[] {
-  // What all requests of a router are, follows from any of its ranks.
-  const total = ranks.reduce((sum, [first]) => sum + (first === undefined ? 0 : first.perSecond / first.share), 0);
+  const total = ranks.reduce((sum, ranked) => sum + totalOf(ranked), 0);
   const rates = new Map<string, number>();
   for (const { path, perSecond } of ranks.flat()) rates.set(path, (rates.get(path) ?? 0) + perSecond);
   return [...rates]
