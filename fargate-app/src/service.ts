@@ -61,7 +61,7 @@ export interface World {
   readonly group: WorkerGroup;
 }
 
-/** Milliseconds between two looks at what the file monitor has found. */
+/** Milliseconds from one poll of what the file monitor has found to the next. */
 const MONITOR_POLL_INTERVAL = 30_000;
 
 /** The exit code of the process. */
