@@ -3,6 +3,7 @@
 import type { FileAttributes } from "nfs-client";
 import { pack as makePack, type Pack } from "tar-stream";
 import type { ArchiveEntry, Omission } from "./archive.ts";
+import { encoded } from "./encoded.ts";
 import { Omissions } from "./omissions.ts";
 
 /** Bytes that are ready to be taken, at most, besides one entry. */
@@ -17,24 +18,12 @@ const REGULAR = 0o100_000;
 const MAX_TIME = (2 ** 31 - 1) * 1000;
 
 /** @param describe What is said of an omission, in the entry at the end that names them. */
-export async function* tarOf(
+export function tarOf(
   entries: AsyncIterable<ArchiveEntry>,
   describe: (omission: Omission) => object,
 ): AsyncGenerator<Buffer> {
   const pack = makePack({ highWaterMark: READY });
-  const writing = writeEntries(pack, entries, new Omissions(describe)).then(
-    () => pack.finalize(),
-    (error: Error) => pack.destroy(error),
-  );
-  try {
-    for await (const chunk of pack) {
-      if (!Buffer.isBuffer(chunk)) throw new TypeError("The tar library made something else than bytes");
-      yield chunk;
-    }
-  } finally {
-    pack.destroy();
-    await writing;
-  }
+  return encoded(pack, () => writeEntries(pack, entries, new Omissions(describe)));
 }
 
 async function writeEntries(pack: Pack, entries: AsyncIterable<ArchiveEntry>, omissions: Omissions): Promise<void> {

@@ -4,6 +4,7 @@ import { constants } from "node:zlib";
 import type { FileAttributes } from "nfs-client";
 import ZipStream, { type FileDataInput } from "zip-stream";
 import { type ArchiveEntry, NotArchivableError, type Omission } from "./archive.ts";
+import { encoded } from "./encoded.ts";
 import { Omissions } from "./omissions.ts";
 
 /** A zip ends with the list of its entries, which is in memory until then. */
@@ -22,24 +23,12 @@ class TooManyEntriesError extends Error {
  * @param describe What is said of an omission, in the entry at the end that names them.
  * @throws {TooManyEntriesError} behind what fits.
  */
-export async function* zipOf(
+export function zipOf(
   entries: AsyncIterable<ArchiveEntry>,
   describe: (omission: Omission) => object,
 ): AsyncGenerator<Buffer> {
   const zip = new ZipWriter();
-  const writing = writeEntries(zip, entries, new Omissions(describe)).then(
-    () => zip.stream.finalize(),
-    (error: Error) => void zip.stream.destroy(error),
-  );
-  try {
-    for await (const chunk of zip.stream) {
-      if (!Buffer.isBuffer(chunk)) throw new TypeError("The zip library made something else than bytes");
-      yield chunk;
-    }
-  } finally {
-    zip.stream.destroy();
-    await writing;
-  }
+  return encoded(zip.stream, () => writeEntries(zip, entries, new Omissions(describe)));
 }
 
 async function writeEntries(zip: ZipWriter, entries: AsyncIterable<ArchiveEntry>, omissions: Omissions): Promise<void> {
