@@ -33,7 +33,7 @@ import { type Action, type FileSystemState, otherSide, type ReplicationView, SID
 import { isFenced, withFence, withoutFence } from "./policy.ts";
 import type { RegionDescription } from "./regions.ts";
 import { askRouters } from "./routers.ts";
-import { FailoverError, type Glimpse, type World } from "./run.ts";
+import { FailoverError, type Glimpse, NOTHING_SEEN, type World } from "./run.ts";
 
 /** For the SDK's clients: a region that is lost must be noticed soon, and not for the first request that fails. */
 const CLIENT_OPTIONS = {
@@ -77,14 +77,6 @@ type Regions = Readonly<Record<Side, RegionDescription>>;
 async function look({ efs, ssm }: Clients, side: Side, regions: Regions): Promise<Glimpse> {
   const { region: name, fileSystemId, regionParameterName, url } = regions[side];
   const routers = await askRouters(url);
-  const unknown = {
-    role: undefined,
-    roleModifiedAt: 0,
-    roleAge: 0,
-    fileSystem: undefined,
-    fenced: false,
-    replication: undefined,
-  };
   try {
     const [role, state, policy, replication] = await Promise.all([
       readRole(ssm, regionParameterName),
@@ -100,7 +92,7 @@ async function look({ efs, ssm }: Clients, side: Side, regions: Regions): Promis
     };
   } catch (error) {
     if (isAnswer(error)) throw new FailoverError(`${name} refuses: ${messageOf(error)}`, { cause: error });
-    return { name, reachable: false, problem: messageOf(error), ...routers, ...unknown };
+    return { name, reachable: false, problem: messageOf(error), ...routers, ...NOTHING_SEEN };
   }
 }
 

@@ -13,6 +13,16 @@ import { type Command, type Decision, type Limits, nextStep } from "./plan.ts";
 /** What is seen of a region at one moment. `roleAge` is by the clock of AWS alone; 0 where AWS does not tell. */
 export type Glimpse = Omit<RegionView, "replicationAge">;
 
+/** What is seen of a region whose APIs do not answer. */
+export const NOTHING_SEEN = {
+  role: undefined,
+  roleModifiedAt: 0,
+  roleAge: 0,
+  fileSystem: undefined,
+  fenced: false,
+  replication: undefined,
+} as const satisfies Partial<Glimpse>;
+
 /** The two regions. */
 export interface World {
   readonly look: (side: Side) => Promise<Glimpse>;

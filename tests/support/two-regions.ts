@@ -5,7 +5,7 @@
 import { nextEpoch, type RegionRole } from "@efs-mount-autoscaling/mount-table";
 import type { Action, Side } from "../../failover/observation.ts";
 import { otherSide, SIDES } from "../../failover/observation.ts";
-import type { Clock, Glimpse, World } from "../../failover/run.ts";
+import { type Clock, type Glimpse, NOTHING_SEEN, type World } from "../../failover/run.ts";
 import {
   type Known,
   type Lease,
@@ -334,17 +334,7 @@ export class TwoRegions {
     const { roles, protection, fenced, half } = this.regions[side];
     const latest = roles.at(-1);
     const base = { name: NAMES[side], routersAnswer: this.#isReachable(side) };
-    if (!this.#isReachable(side) || latest === undefined) {
-      const unknown = {
-        role: undefined,
-        roleModifiedAt: 0,
-        roleAge: 0,
-        fileSystem: undefined,
-        fenced: false,
-        replication: undefined,
-      };
-      return { ...base, reachable: false, ...unknown };
-    }
+    if (!this.#isReachable(side) || latest === undefined) return { ...base, reachable: false, ...NOTHING_SEEN };
     const replication = half && { ...half };
     return {
       ...base,
