@@ -74,9 +74,18 @@ function deadline(): { readonly abortSignal: AbortSignal } {
 
 type Regions = Readonly<Record<Side, RegionDescription>>;
 
-async function look({ efs, ssm }: Clients, side: Side, regions: Regions): Promise<Glimpse> {
-  const { region: name, fileSystemId, regionParameterName, url } = regions[side];
-  const routers = await askRouters(url);
+async function look(clients: Clients, side: Side, regions: Regions): Promise<Glimpse> {
+  // At once: in a region that is lost, each of the two waits until its deadline.
+  const [routers, seen] = await Promise.all([askRouters(regions[side].url), lookAtApis(clients, side, regions)]);
+  return { ...seen, ...routers };
+}
+
+async function lookAtApis(
+  { efs, ssm }: Clients,
+  side: Side,
+  regions: Regions,
+): Promise<Omit<Glimpse, "routersAnswer" | "routersWrite">> {
+  const { region: name, fileSystemId, regionParameterName } = regions[side];
   try {
     const [role, state, policy, replication] = await Promise.all([
       readRole(ssm, regionParameterName),
@@ -85,14 +94,14 @@ async function look({ efs, ssm }: Clients, side: Side, regions: Regions): Promis
       readReplication(efs, fileSystemId),
     ]);
     return {
-      ...{ name, reachable: true, ...routers, role: role?.role },
+      ...{ name, reachable: true, role: role?.role },
       ...{ roleModifiedAt: role?.modifiedAt ?? 0, roleAge: role?.age ?? 0 },
       ...{ fileSystem: fileSystemState(state), fenced: isFenced(policy) },
       replication: replication && viewOf(replication, regions),
     };
   } catch (error) {
     if (isAnswer(error)) throw new FailoverError(`${name} refuses: ${messageOf(error)}`, { cause: error });
-    return { name, reachable: false, problem: messageOf(error), ...routers, ...NOTHING_SEEN };
+    return { name, reachable: false, problem: messageOf(error), ...NOTHING_SEEN };
   }
 }
 

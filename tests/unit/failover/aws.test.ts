@@ -1,4 +1,7 @@
-/** Two programs that write a region's role at once: an older role never takes the place of a newer one unseen. */
+/** What the failover program reads and writes in AWS. An older role never takes the place of a newer one unseen. */
+import { EventEmitter, once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { parseRegionRole, type RegionRole, serializeRegionRole } from "@efs-mount-autoscaling/mount-table";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { awsWorld } from "../../../failover/aws.ts";
@@ -11,6 +14,8 @@ import { standbyRole } from "../../support/region.ts";
 
 let controlPlane: ControlPlane;
 let world: ReturnType<typeof awsWorld>;
+/** Emits the name of each operation that is called. */
+const asked = new EventEmitter();
 /** What somebody else writes between this program's reading and writing. */
 let theirs: RegionRole | undefined;
 
@@ -19,6 +24,7 @@ beforeEach(async () => {
   controlPlane = await startControlPlane({
     state: createAccount(new Date()),
     onCall: ({ operation }) => {
+      asked.emit(operation);
       const between = operation === "PutParameter" ? theirs : undefined;
       theirs = operation === "PutParameter" ? undefined : theirs;
       if (between !== undefined) put(between);
@@ -26,12 +32,16 @@ beforeEach(async () => {
     },
   });
   stubAws(controlPlane.url);
-  const here = { regionParameterName: REGION_PARAMETER_NAME, roleLeaseSeconds: 120, endpoint: controlPlane.url };
-  world = awsWorld({
-    home: { region: TOKYO.region, fileSystemId: TOKYO.fileSystemId, ...here },
-    standby: { region: OSAKA.region, fileSystemId: OSAKA.fileSystemId, ...here },
-  });
+  world = worldWith({});
 });
+
+function worldWith(outputs: { readonly url?: string }): ReturnType<typeof awsWorld> {
+  const here = { regionParameterName: REGION_PARAMETER_NAME, roleLeaseSeconds: 120, endpoint: controlPlane.url };
+  return awsWorld({
+    home: { region: TOKYO.region, fileSystemId: TOKYO.fileSystemId, ...here, ...outputs },
+    standby: { region: OSAKA.region, fileSystemId: OSAKA.fileSystemId, ...here, ...outputs },
+  });
+}
 
 afterEach(async () => {
   world.close();
@@ -83,5 +93,22 @@ test("how long a role has been there is by the clock of AWS, whatever the operat
     expect(Math.abs(roleAge - HOUR)).toBeLessThan(HOUR / 4);
   } finally {
     vi.useRealTimers();
+  }
+});
+
+test("routers that answer only once the APIs were asked have answered: both are asked at once", async () => {
+  const apisAsked = once(asked, "GetParameter");
+  const routers = createServer((_request, response) => {
+    void apisAsked.then(() => response.end(JSON.stringify({ writable: true })));
+  }).listen(0, "127.0.0.1");
+  await once(routers, "listening");
+  const { port } = routers.address() as AddressInfo;
+  const withRouters = worldWith({ url: `http://127.0.0.1:${port}` });
+  try {
+    expect(await withRouters.look("home")).toMatchObject({ reachable: true, routersAnswer: true, routersWrite: true });
+  } finally {
+    withRouters.close();
+    routers.close();
+    routers.closeAllConnections();
   }
 });
