@@ -75,13 +75,7 @@ export function showStatus(regions: Readonly<Record<Side, Glimpse>>, asJson: boo
     "file system",
     ({ fileSystem, fenced }) => `${fileSystem ?? "unknown"}${fenced ? ", its policy denies writes" : ""}`,
   );
-  row("replication", ({ replication, reachable }) =>
-    replication === undefined
-      ? reachable
-        ? "none"
-        : "unknown"
-      : `${replication.source ?? "?"} → ${replication.destination ?? "?"}, ${replication.status}`,
-  );
+  row("replication", replicationInWords);
   row("replicated until", ({ replication }) =>
     replication?.replicatedUntil === undefined
       ? ""
@@ -109,6 +103,11 @@ function routersInWords({ routersAnswer, routersWrite }: Glimpse): string {
   if (!routersAnswer) return "do not answer";
   if (routersWrite === undefined) return "answer";
   return routersWrite === true ? "answer, and take writes" : `answer, and take no writes: ${routersWrite.refusal}`;
+}
+
+function replicationInWords({ replication, reachable }: Glimpse): string {
+  if (replication === undefined) return reachable ? "none" : "unknown";
+  return `${replication.source ?? "?"} → ${replication.destination ?? "?"}, ${replication.status}`;
 }
 
 function ageOf(time: number): string {
