@@ -16,10 +16,8 @@ import { adviceOn } from "./advice.ts";
 import { declaredSide, hasData, highestEpoch, isKnown, takeoverOf, whyUnknown } from "./declaration.ts";
 import { type Action, type Observation, otherSide, type RegionView, type Side } from "./observation.ts";
 
-export const COMMANDS = ["promote", "failback", "standby-is-lost"] as const;
-
 export interface Command {
-  readonly name: (typeof COMMANDS)[number];
+  readonly name: "promote" | "failback" | "standby-is-lost";
   /** The region that takes over, comes back, or goes on alone. */
   readonly side: Side;
   /** The operator knows that the other region is lost, although it may seem to be there. */
