@@ -27,7 +27,7 @@ export async function readRefusedWrites(url: string, token: string | undefined):
     let text = "";
     for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
       text += part;
-      // The next event begins with the blank line that ends this one (HTML standard, "Server-sent events").
+      // A blank line ends an event (HTML standard, "Server-sent events").
       const [, data] = /^event: status\ndata: (.*)\n\n/m.exec(text) ?? [];
       if (data !== undefined) return sum(statusSchema.parse(JSON.parse(data)).ownRegion.refusedWrites);
       if (text.length > MAX_LENGTH) throw new Error("the routers' status is too long");
