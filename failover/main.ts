@@ -1,5 +1,6 @@
 /** `npm run failover -- status|promote|failback|standby-is-lost`: changes which of two regions is the primary. */
 import { readFile } from "node:fs/promises";
+import { POLLS_IN_LEASE } from "@efs-mount-autoscaling/mount-table";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { awsWorld } from "./aws.ts";
 import { SIDES, type Side } from "./observation.ts";
@@ -9,9 +10,6 @@ import { parseRegionDescription, type RegionDescription, RegionDescriptionError 
 import { awaitWrites, writesInWords } from "./routers.ts";
 import { FailoverError, runCommand } from "./run.ts";
 import { Screen, showStatus } from "./screen.ts";
-
-/** How often routers read their role within `roleLeaseSeconds`. */
-const POLLS_IN_A_LEASE = 4;
 
 const LOOKING = "Looking at both regions …";
 
@@ -113,7 +111,7 @@ async function change(command: Change): Promise<void> {
     const refused = await refusals.refused();
     const sentences = [
       `${say}. It took ${seconds.toFixed(1)} s.`,
-      writesInWords(routers, Math.ceil(primary.roleLeaseSeconds / POLLS_IN_A_LEASE)),
+      writesInWords(routers, Math.ceil(primary.roleLeaseSeconds / POLLS_IN_LEASE)),
       ...(refused === undefined ? [] : [inWords(refused)]),
     ];
     screen.end(sentences.join(" "));

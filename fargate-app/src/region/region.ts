@@ -1,6 +1,6 @@
 /** What a router may do as one of two regions: polls its region's role, and renews its lease to write. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Peer, RegionRole } from "@efs-mount-autoscaling/mount-table";
+import { type Peer, POLLS_IN_LEASE, type RegionRole } from "@efs-mount-autoscaling/mount-table";
 import { isStatus, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { AWS_REQUEST_TIMEOUT } from "../aws-client.ts";
@@ -42,9 +42,6 @@ export class NotPrimaryError extends Error {
     this.primaryUrl = primaryUrl;
   }
 }
-
-/** Polls in a lease: one that fails, or is late, does not end it. */
-const POLLS_IN_LEASE = 4;
 
 /** Milliseconds from one poll to the next at most, before the role was read for the first time: until then nothing is written. */
 const MAX_FIRST_POLL_INTERVAL = 1_000;

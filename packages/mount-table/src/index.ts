@@ -11,6 +11,7 @@ export {
   DEFAULT_REGION_PARAMETER_NAME,
   nextEpoch,
   type Peer,
+  POLLS_IN_LEASE,
   parseRegionRole,
   type RegionRole,
   RegionRoleError,

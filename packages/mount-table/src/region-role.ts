@@ -15,6 +15,9 @@ import { parseDocument, serializeDocument } from "./document.ts";
 
 export const ROLES = ["primary", "standby", "frozen"] as const;
 
+/** How often a router polls its region's role within a lease: one poll that fails, or is late, does not end it. */
+export const POLLS_IN_LEASE = 4;
+
 const TIME = "must be a time in UTC like 2026-11-29T00:00:00Z";
 const URL = "must be a URL like https://files.example";
 
