@@ -9,13 +9,13 @@ const MAX_BYTES = 1_000;
 
 /** @param paths byte strings, relative to the counted directory; undefined where nothing is known of any directory. */
 export function summarizeDirectories(paths: readonly string[] | undefined): Summary {
-  const all = (paths ?? []).map(namesOf);
-  const deepest = Math.max(0, ...all.map(({ length }) => length));
-  for (let depth = paths === undefined ? 0 : deepest; depth > 0; depth--) {
+  if (paths === undefined) return [{ path: "", recursive: true }];
+  const all = paths.map(namesOf);
+  for (let depth = Math.max(0, ...all.map(({ length }) => length)); depth > 0; depth--) {
     const summary = cutAt(depth, all);
     if (Buffer.byteLength(JSON.stringify(summary)) <= MAX_BYTES) return summary;
   }
-  return paths === undefined || deepest > 0 ? [{ path: "", recursive: true }] : cutAt(0, all);
+  return cutAt(0, all);
 }
 
 function cutAt(depth: number, all: readonly (readonly string[])[]): Summary {
