@@ -316,9 +316,10 @@ class Walk {
 
   #take(directory: number, listing: Listing, files: number): void {
     const { mark, id, handle, markedAt, changedAt, skipped } = listing;
-    const directories = listing.directories.filter(
-      ({ name }) => directory !== ROOT || !name.startsWith(TEMPORARY_PREFIX),
-    );
+    const directories =
+      directory === ROOT
+        ? listing.directories.filter(({ name }) => !name.startsWith(TEMPORARY_PREFIX))
+        : listing.directories;
     const settled = skipped.length === 0 && markedAt - changedAt >= this.#settlingTime;
     const before = this.#tree.before(directory);
     this.#tree.set(directory, { files, mark, id, handle, settled, checked: this.#readAll });
@@ -329,9 +330,11 @@ class Walk {
     if (this.#kept === undefined || before === undefined) return;
     const { tree: kept, startedAt } = this.#kept;
     const keptNames = matchChildren(kept, before, this.#tree, first, directories);
-    if (kept.id(before) === id && kept.mark(before) !== mark) this.#changed.push(directory);
-    if (kept.id(before) !== id || !kept.isSettled(before)) return;
-    if (kept.mark(before) !== mark) {
+    if (kept.id(before) !== id) return;
+    const isChanged = kept.mark(before) !== mark;
+    if (isChanged) this.#changed.push(directory);
+    if (!kept.isSettled(before)) return;
+    if (isChanged) {
       if (changedAt < startedAt - this.#settlingTime) this.#clockIsBehind = true;
       return;
     }
