@@ -27,16 +27,7 @@ export interface ConfiguredRole {
  * @throws when the region has another role; the message says what to run first.
  */
 export async function followRole(configured: ConfiguredRole, before: ConfiguredRole): Promise<void> {
-  const {
-    parameterName: Name,
-    role,
-    region,
-    peerRegion,
-    peerUrl,
-    peerParameterName,
-    peerEndpoint,
-    profile,
-  } = configured;
+  const { parameterName: Name, role, region, profile } = configured;
   const [sdk, { z }] = await Promise.all([import("@aws-sdk/client-ssm"), import("zod")]);
   const ssm = new sdk.SSMClient({ region, ...(profile === undefined ? {} : { profile }) });
   const schema = z.looseObject({
@@ -60,7 +51,12 @@ export async function followRole(configured: ConfiguredRole, before: ConfiguredR
         `role is ${role}, but ${region} is ${document.role}: change the roles first, with npm run failover -- ${role === "primary" ? "promote" : "failback"}`,
       );
     }
-    const named = { region: peerRegion, url: peerUrl, parameter_name: peerParameterName, endpoint: peerEndpoint };
+    const named = {
+      region: configured.peerRegion,
+      url: configured.peerUrl,
+      parameter_name: configured.peerParameterName,
+      endpoint: configured.peerEndpoint,
+    };
     const { peer } = document;
     const isNamed =
       peer.region === named.region &&
