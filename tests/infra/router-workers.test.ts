@@ -1,18 +1,12 @@
 /** What a stack's routers have of processes. */
 import { describe, expect, test } from "vitest";
-import * as z from "zod";
+import { containersIn } from "./containers.ts";
 import { registerStack } from "./stack.ts";
-
-const containers = z.array(
-  z.object({ name: z.string(), environment: z.array(z.object({ name: z.string(), value: z.unknown() })).default([]) }),
-);
 
 async function workersOf(config: Record<string, string>): Promise<unknown> {
   const { resources } = await registerStack(config);
   const definition = resources.find(({ type, name }) => type.endsWith(":TaskDefinition") && name === "router");
-  const [router] = containers
-    .parse(JSON.parse(String(definition?.inputs.containerDefinitions)))
-    .filter(({ name }) => name === "router");
+  const router = containersIn(definition?.inputs.containerDefinitions).find(({ name }) => name === "router");
   return router?.environment.find(({ name }) => name === "ROUTER_WORKERS")?.value;
 }
 

@@ -1,12 +1,8 @@
 /** What a stack's routing strategy decides. */
 import { expect, test } from "vitest";
-import * as z from "zod";
 import { ROUTING_STRATEGIES } from "../../fargate-app/src/routing/strategies.ts";
+import { containersIn } from "./containers.ts";
 import { type Registered, registerStack } from "./stack.ts";
-
-const containers = z.array(
-  z.object({ name: z.string(), environment: z.array(z.object({ name: z.string(), value: z.unknown() })).default([]) }),
-);
 
 const keyOf = ({ type, name }: Registered) => `${type} ${name}`;
 
@@ -38,9 +34,7 @@ test("is one variable of the router's container, and nothing else in the stack",
 });
 
 function variablesOf(containerDefinitions: unknown): string[] {
-  return containers
-    .parse(JSON.parse(String(containerDefinitions)))
-    .flatMap(({ name: container, environment }) =>
-      environment.map(({ name, value }) => `${container} ${name}=${value}`),
-    );
+  return containersIn(containerDefinitions).flatMap(({ name: container, environment }) =>
+    environment.map(({ name, value }) => `${container} ${name}=${value}`),
+  );
 }
