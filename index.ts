@@ -64,8 +64,10 @@ const adopted =
       });
 
 const peer = await findPeer(config);
-/** Whether the routers need a way of their own to the other region. */
-const isPeered = config.vpcId === undefined && peer !== undefined && config.confirmRoleBy === "peer";
+/** The stack whose role the routers read, too. */
+const confirmingPeer = config.confirmRoleBy === "peer" ? peer : undefined;
+/** Whether they need a way of their own to it. */
+const isPeered = config.vpcId === undefined && confirmingPeer !== undefined;
 
 const roles = new Roles("roles", { maintenance: config.maintenance });
 
@@ -103,27 +105,26 @@ const vpcEndpoints = config.createVpcEndpoints
       maintenance: securityGroups.maintenance,
       scaleIn: needs.scaleIn,
       otherClients: config.vpcId === undefined ? undefined : network.cidrBlocks,
-      peerCidr: isPeered ? peer?.vpcCidr : undefined,
+      peerCidr: isPeered ? confirmingPeer.vpcCidr : undefined,
     })
   : undefined;
 /** Without these, tasks and function can connect to nothing. */
 const connections = [securityGroups, vpcEndpoints].filter((each) => each !== undefined);
 
 const peerAccess =
-  peer && config.confirmRoleBy === "peer"
-    ? new PeerAccess("peer-access", {
-        peer,
-        taskRole: roles.task,
-        network: isPeered
-          ? {
-              vpcId: network.vpcId,
-              cidrBlock: config.vpcCidr,
-              routeTableId: network.routeTableIds().apply(([id = ""]) => id),
-              taskSecurityGroupId: securityGroups.tasks.id,
-            }
-          : undefined,
-      })
-    : undefined;
+  confirmingPeer &&
+  new PeerAccess("peer-access", {
+    peer: confirmingPeer,
+    taskRole: roles.task,
+    network: isPeered
+      ? {
+          vpcId: network.vpcId,
+          cidrBlock: config.vpcCidr,
+          routeTableId: network.routeTableIds().apply(([id = ""]) => id),
+          taskSecurityGroupId: securityGroups.tasks.id,
+        }
+      : undefined,
+  });
 const regionRole =
   config.role === undefined || peer === undefined
     ? undefined
