@@ -1,37 +1,29 @@
 /** The operator: runs the failover program, as `npm run failover` does. */
 import { fileURLToPath } from "node:url";
 import { startProcess } from "../machine/process.ts";
-import { makeTemporaryDirectory } from "../machine/temporary-directory.ts";
 import { typescriptProgram } from "../machine/typescript-program.ts";
-import { writeOutputs } from "./outputs.ts";
-import type { TwoRegions } from "./two-regions.ts";
+import type { Outputs } from "./outputs.ts";
 
 interface FailoverOptions {
-  readonly regions: Pick<TwoRegions, "home" | "standby">;
+  readonly outputs: Outputs;
   /** The command, and its flags. */
   readonly parameters: readonly string[];
-  readonly roleLeaseSeconds: number;
   /** Shows a line of what the program prints. */
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
 const PROGRAM = fileURLToPath(new URL("../../failover/main.ts", import.meta.url));
-/** Nothing is read late on one machine, and there is one clock. */
-export const FAST_FLAGS = ["--poll", "0.25", "--margin", "1"];
 const STOP_TIMEOUT = 1_000;
 
+/** Of the failover program here: nothing is read late on one machine, and there is one clock. */
+export function flagsOf({ home, standby }: Outputs): string[] {
+  return ["--home", home, "--standby", standby, "--poll", "0.25", "--margin", "1"];
+}
+
 /** @throws when it fails. */
-export async function runFailover({
-  regions,
-  parameters,
-  roleLeaseSeconds,
-  say,
-  signal,
-}: FailoverOptions): Promise<void> {
-  const directory = await makeTemporaryDirectory("efs-mount-autoscaling-operator-");
-  const outputs = await writeOutputs(regions, { directory: directory.path, roleLeaseSeconds });
-  const child = startProcess([...typescriptProgram(PROGRAM), ...outputs, ...FAST_FLAGS, ...parameters], {
+export async function runFailover({ outputs, parameters, say, signal }: FailoverOptions): Promise<void> {
+  const child = startProcess([...typescriptProgram(PROGRAM), ...flagsOf(outputs), ...parameters], {
     env: {
       AWS_ACCESS_KEY_ID: "OPERATOR",
       AWS_SECRET_ACCESS_KEY: "local",
@@ -47,6 +39,5 @@ export async function runFailover({
     if (code !== 0) throw new Error(`failover ${parameters.join(" ")} ended with exit status ${code}`);
   } finally {
     signal.removeEventListener("abort", onAbort);
-    await directory.remove();
   }
 }

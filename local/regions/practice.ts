@@ -1,11 +1,10 @@
 /** `npm run local -- --regions 2`: a pair of regions to practise a failover on. Whoever practises says which one is lost. */
 import { once } from "node:events";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline/promises";
 import type { Readable } from "node:stream";
 import type { LogSink } from "../logs/log-line.ts";
-import { makeTemporaryDirectory } from "../machine/temporary-directory.ts";
-import { FAST_FLAGS, runFailover } from "./failover.ts";
-import { writeOutputs } from "./outputs.ts";
+import { flagsOf, runFailover } from "./failover.ts";
 import { startTwoRegions, type TwoRegions } from "./two-regions.ts";
 
 interface PracticeOptions {
@@ -23,23 +22,16 @@ const ROLE_LEASE_SECONDS = 10;
 /** Runs until the signal is aborted, and stops everything it started. */
 export async function practise({ input, say, log, signal }: PracticeOptions): Promise<void> {
   say("Starting two regions, and replicating Tokyo to Osaka");
-  const directory = await makeTemporaryDirectory("efs-mount-autoscaling-practice-");
+  const regions = await startTwoRegions({
+    ...{ syncInterval: SYNC_INTERVAL, deletionDelay: DELETION_DELAY, roleLeaseSeconds: ROLE_LEASE_SECONDS },
+    ...{ log, signal },
+  });
   try {
-    const regions = await startTwoRegions({
-      ...{ syncInterval: SYNC_INTERVAL, deletionDelay: DELETION_DELAY, roleLeaseSeconds: ROLE_LEASE_SECONDS },
-      ...{ log, signal },
-    });
-    try {
-      const roleLeaseSeconds = ROLE_LEASE_SECONDS;
-      await runFailover({ regions, parameters: ["failback"], roleLeaseSeconds, say, signal });
-      const flags = await writeOutputs(regions, { directory: directory.path, roleLeaseSeconds });
-      say(welcome(regions, directory.path, [...flags, ...FAST_FLAGS]));
-      await obey(regions, { input, say, signal });
-    } finally {
-      await regions.close();
-    }
+    await runFailover({ outputs: regions.outputs, parameters: ["failback"], say, signal });
+    say(welcome(regions));
+    await obey(regions, { input, say, signal });
   } finally {
-    await directory.remove();
+    await regions.close();
   }
 }
 
@@ -72,7 +64,7 @@ async function obey(
 
 const COMMANDS = `Type here: lose tokyo, restore tokyo, lose osaka or restore osaka. Ctrl-C stops everything.`;
 
-function welcome({ home, standby }: TwoRegions, directory: string, flags: readonly string[]): string {
+function welcome({ home, standby, outputs }: TwoRegions): string {
   return `
 Tokyo, the primary   ${home.url}
 Osaka, its standby   ${standby.url}
@@ -80,13 +72,13 @@ Osaka, its standby   ${standby.url}
 You are the operator. In another terminal, in this folder:
   cd ${process.cwd()}
   export AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=local
-  failover() { npm run --silent failover -- ${flags.join(" ")} "$@"; }
+  failover() { npm run --silent failover -- ${flagsOf(outputs).join(" ")} "$@"; }
   TOKYO=${home.url} OSAKA=${standby.url}
   failover status
   curl -T README.md $TOKYO/files/a
   curl -i $OSAKA/files/a
 
-The outputs of both stacks are in ${directory}. docs/disaster-recovery.md says what to do when a region is lost.
+The outputs of both stacks are in ${dirname(outputs.home)}. docs/disaster-recovery.md says what to do when a region is lost.
 ${COMMANDS}
 `;
 }

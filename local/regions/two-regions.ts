@@ -10,6 +10,7 @@ import { findCommonPort } from "../machine/loopback.ts";
 import { makeTemporaryDirectory } from "../machine/temporary-directory.ts";
 import type { RegionPorts } from "../stack.ts";
 import type { RegionSettings } from "./messages.ts";
+import { type Outputs, writeOutputs } from "./outputs.ts";
 import { Region } from "./region.ts";
 
 export interface TwoRegionsOptions {
@@ -26,6 +27,8 @@ export interface TwoRegionsOptions {
 export interface TwoRegions {
   readonly home: Region;
   readonly standby: Region;
+  /** For the failover program. */
+  readonly outputs: Outputs;
   /** Stops both, and removes every file. */
   close(): Promise<void>;
 }
@@ -67,7 +70,9 @@ async function start(options: TwoRegionsOptions, cleanups: Cleanups): Promise<Tw
   const home = await region("tokyo", TOKYO, OSAKA, ports.osaka);
   const standby = await region("osaka", OSAKA, TOKYO, ports.tokyo);
   await Promise.all([home.start(signal), standby.start(signal)]);
-  return { home, standby, close: () => cleanups.run() };
+  const { roleLeaseSeconds } = options;
+  const outputs = await writeOutputs({ home, standby, directory: directory.path, roleLeaseSeconds });
+  return { home, standby, outputs, close: () => cleanups.run() };
 }
 
 async function findPorts({ subnets }: Location, taken: Set<number>): Promise<RegionPorts> {

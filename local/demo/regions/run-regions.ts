@@ -50,13 +50,13 @@ export async function runRegions(options: RegionsOptions): Promise<RegionsResult
 }
 
 async function runOn(
-  { home, standby }: TwoRegions,
+  { home, standby, outputs }: TwoRegions,
   clients: Clients,
   { screen: { say }, signal }: RegionsOptions,
 ): Promise<RegionsResult> {
   const failover = (what: string, ...parameters: string[]) => {
     say(what);
-    return runFailover({ regions: { home, standby }, parameters, roleLeaseSeconds: ROLE_LEASE_SECONDS, say, signal });
+    return runFailover({ outputs, parameters, say, signal });
   };
   await failover("Making a pair of them", "failback");
   const { writes } = clients;
