@@ -1,11 +1,14 @@
 import {
+  AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
   CreateMultipartUploadCommand,
   DeleteObjectsCommand,
+  type EncodingType,
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   PutObjectCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
@@ -88,6 +91,48 @@ test("a key with rights to a prefix lists the uploads below it, and no others", 
   for (const prefix of [undefined, "", "other/", "tenan"]) {
     await expect(list(prefix)).rejects.toMatchObject({ name: "AccessDenied" });
   }
+});
+
+test("uploads are listed to the end, also by a client that aborts those of each page", async () => {
+  const { client } = await startMemoryS3Server();
+  const created: unknown[] = [];
+  for (const Key of ["a", "b", "b", "b", "b", "c"]) {
+    created.push((await client.send(new CreateMultipartUploadCommand({ Bucket, Key }))).UploadId);
+  }
+  const aborted: unknown[] = [];
+  let page: ListMultipartUploadsCommandOutput | undefined;
+  do {
+    const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page ?? {};
+    page = await client.send(new ListMultipartUploadsCommand({ Bucket, MaxUploads: 2, KeyMarker, UploadIdMarker }));
+    for (const { Key, UploadId } of page.Uploads ?? []) {
+      await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+      aborted.push(UploadId);
+    }
+  } while (page.IsTruncated);
+  expect(aborted.sort()).toEqual(created.sort());
+});
+
+test("uploads behind a key are those behind it in the order of UTF-8, and no others of the key", async () => {
+  const { client } = await startMemoryS3Server();
+  // In UTF-16, the second comes first.
+  const keys = ["\uff5e", "\u{1f600}"];
+  for (const Key of [...keys, ...keys]) await client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+  const behind = async (KeyMarker?: string) => {
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, KeyMarker }));
+    return Uploads.map(({ Key }) => Key);
+  };
+  expect(await behind()).toEqual([keys[0], keys[0], keys[1], keys[1]]);
+  expect(await behind(keys[0])).toEqual([keys[1], keys[1]]);
+  expect(await behind(keys[1])).toEqual([]);
+});
+
+test("keys of uploads are written as the request says, in one of the ways that there are", async () => {
+  const { client } = await startMemoryS3Server();
+  await client.send(new CreateMultipartUploadCommand({ Bucket, Key: "a/b c" }));
+  const list = (EncodingType?: EncodingType) => client.send(new ListMultipartUploadsCommand({ Bucket, EncodingType }));
+  expect((await list("url")).Uploads?.[0]?.Key).toBe("a/b%20c");
+  expect((await list()).Uploads?.[0]?.Key).toBe("a/b c");
+  await expect(list("other" as EncodingType)).rejects.toMatchObject({ name: "InvalidArgument" });
 });
 
 test("what S3 looks up and keeps by itself is no hot spot: those are what clients ask for", async () => {

@@ -7,18 +7,17 @@ import type { S3Context } from "../context.ts";
 import { S3Error } from "../errors.ts";
 import { type Listing, type ListOptions, listObjects } from "../listing/listing.ts";
 import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
-import { uriEncode } from "../signature/uri-encoding.ts";
 import { parameter } from "../target.ts";
 import { OWNER } from "./buckets.ts";
 import { wholeNumber } from "./request.ts";
-import { isoDate, quoted, sendXml } from "./response.ts";
+import { isoDate, quoted, type Spelling, sendXml, spellingOf } from "./response.ts";
 
 const MAX_KEYS = 1_000;
 
 interface Page extends Listing {
   readonly options: ListOptions;
   /** How keys are written in the response. */
-  readonly spell: (key: string) => string;
+  readonly spell: Spelling;
   readonly parameter: (name: string) => string | undefined;
 }
 
@@ -111,7 +110,7 @@ function common({ options, next, spell, parameter }: Page) {
   };
 }
 
-function contents(object: StoredObject, spell: Page["spell"], withOwner: boolean) {
+function contents(object: StoredObject, spell: Spelling, withOwner: boolean) {
   const { place, attributes, description } = object;
   return {
     Key: spell(place.key),
@@ -127,13 +126,6 @@ function contents(object: StoredObject, spell: Page["spell"], withOwner: boolean
 
 function prefixes({ commonPrefixes, spell }: Page) {
   return commonPrefixes.map((prefix) => ({ Prefix: spell(prefix) }));
-}
-
-/** Names that are not UTF-8 can be written in URLs only; elsewhere they are something like it for people to read. */
-function spellingOf(encodingType: string | undefined): Page["spell"] {
-  if (encodingType === undefined) return (key) => key.toWellFormed();
-  if (encodingType === "url") return (key) => key.split("/").map(uriEncode).join("/");
-  throw new S3Error("InvalidArgument", "Invalid Encoding Method specified in Request");
 }
 
 /** Opaque to clients. */

@@ -4,8 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { logFailure } from "../../http/plugins/problems.ts";
 import { type Checksum, checksumHeader } from "../checksums.ts";
-import { s3ErrorOf } from "../errors.ts";
+import { S3Error, s3ErrorOf } from "../errors.ts";
 import { etagOfObject, type StoredObject } from "../objects/stored-object.ts";
+import { uriEncode } from "../signature/uri-encoding.ts";
 import { toXml, XML_DECLARATION } from "../xml.ts";
 import { errorDocument } from "./error-documents.ts";
 
@@ -78,4 +79,23 @@ export function elementsOfChecksum(checksum: Checksum | undefined): Record<strin
 /** Milliseconds since 1970 as S3 writes them in XML. */
 export function isoDate(time: number): string {
   return new Date(time).toISOString();
+}
+
+/** How the keys of a list are written. */
+export type Spelling = (key: string) => string;
+
+/**
+ * Names that are not UTF-8 can be written in URLs only; elsewhere they are something like it for people to read.
+ *
+ * @throws {S3Error} InvalidArgument
+ */
+export function spellingOf(encodingType: string | undefined): Spelling {
+  if (encodingType === undefined) return (key) => key.toWellFormed();
+  if (encodingType === "url") return encodeKey;
+  throw new S3Error("InvalidArgument", "Invalid Encoding Method specified in Request");
+}
+
+/** Percent-encoded, but for its slashes. */
+export function encodeKey(key: string): string {
+  return key.split("/").map(uriEncode).join("/");
 }

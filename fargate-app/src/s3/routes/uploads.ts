@@ -21,9 +21,15 @@ import { unquoted, writeConditionOf } from "../objects/conditions.ts";
 import type { Description } from "../objects/records.ts";
 import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
 import { documentOf, payloadOf } from "../payload.ts";
-import { uriEncode } from "../signature/uri-encoding.ts";
 import { parameter } from "../target.ts";
-import { checksumTypeOf, MAX_PART_NUMBER, type Part, type Upload } from "../uploads/uploads.ts";
+import {
+  checksumTypeOf,
+  compareUploads,
+  LAST_ID,
+  MAX_PART_NUMBER,
+  type Part,
+  type Upload,
+} from "../uploads/uploads.ts";
 import { fromXml, toXml } from "../xml.ts";
 import { OWNER } from "./buckets.ts";
 import { copySourceOf, requireConditionsOfSource } from "./copy.ts";
@@ -36,7 +42,16 @@ import {
   requirePartNumber,
   wholeNumber,
 } from "./request.ts";
-import { checksumElements, isoDate, quoted, sendXml, sendXmlWhenDone, writtenHeaders } from "./response.ts";
+import {
+  checksumElements,
+  encodeKey,
+  isoDate,
+  quoted,
+  sendXml,
+  sendXmlWhenDone,
+  spellingOf,
+  writtenHeaders,
+} from "./response.ts";
 
 /** S3 user guide, "Amazon S3 multipart upload limits": of each part but the last. */
 const MIN_PART_BYTES = 5 * 2 ** 20;
@@ -176,12 +191,13 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (
     await objects.requireBucket(bucket);
     const keyMarker = given("key-marker") ?? "";
     const idMarker = given("upload-id-marker") ?? "";
+    // Without an id, the list goes on behind all uploads of the key.
+    const marker = { key: keyMarker, id: idMarker === "" ? LAST_ID : idMarker };
     if ((given("delimiter") ?? "") !== "") throw new S3Error("NotImplemented", "Uploads are not grouped");
     const max = wholeNumber("max-uploads", given("max-uploads"), MAX_LISTED, MAX_LISTED);
-    const spell = given("encoding-type") === "url" ? encodeKey : (key: string) => key;
-    const all = (await uploads.ofBucket(bucket)).filter(({ key }) => key.startsWith(prefix));
-    const begin = all.findIndex(({ key, id }) => key === keyMarker && id === idMarker) + 1;
-    const rest = begin > 0 ? all.slice(begin) : all.filter(({ key }) => keyMarker === "" || key > keyMarker);
+    const spell = spellingOf(given("encoding-type"));
+    const all = await uploads.ofBucket(bucket);
+    const rest = all.filter((each) => each.key.startsWith(prefix) && compareUploads(each, marker) > 0);
     const listed = rest.slice(0, max);
     const isTruncated = rest.length > listed.length;
     return sendXml(reply, "ListMultipartUploadsResult", {
@@ -371,10 +387,6 @@ function copyRange({ headers }: FastifyRequest, size: number): { readonly start:
   if (Number(last) >= size)
     throw new S3Error("InvalidArgument", `The range is not within the ${size} bytes of the source`);
   return { start: Number(first), length: Number(last) - Number(first) + 1 };
-}
-
-function encodeKey(key: string): string {
-  return key.split("/").map(uriEncode).join("/");
 }
 
 async function* observed(

@@ -37,6 +37,9 @@ export const MAX_PART_NUMBER = 10_000;
 
 const UPLOADS_DIRECTORY = `${STATE_DIRECTORY}/uploads` as FilePath;
 
+/** No id is greater. */
+export const LAST_ID = "f".repeat(32);
+
 /** The file in an upload's directory that says what it is. */
 const SETTINGS_NAME = "upload";
 
@@ -55,7 +58,7 @@ export class Uploads {
   }
 
   async create(settings: UploadSettings): Promise<Upload> {
-    const id = randomBytes(16).toString("hex");
+    const id = newId();
     const { attributes } = await this.#objects.files.writeFile(settingsPath(id), Buffer.from(JSON.stringify(settings)));
     return { ...settings, id, createdAt: attributes.modifiedAt };
   }
@@ -124,11 +127,11 @@ export class Uploads {
     }
   }
 
-  /** Those of a bucket, in the order of their keys, and by id where they are of one key. */
+  /** Those of a bucket, in the order of their keys, and where they are of one key, from the oldest on. */
   async ofBucket(bucket: string): Promise<Upload[]> {
     const uploads: Upload[] = [];
     for await (const upload of this.all()) if (upload.bucket === bucket) uploads.push(upload);
-    return uploads.sort((a, b) => compareKeys(a.key, b.key) || a.createdAt - b.createdAt || compareKeys(a.id, b.id));
+    return uploads.sort(compareUploads);
   }
 
   async *all(): AsyncGenerator<Upload> {
@@ -182,6 +185,16 @@ export class Uploads {
       if (!isStatus(error, ...GONE)) throw error;
     }
   }
+}
+
+/** Later ones are greater, so that a list goes on behind an upload also when that is gone. */
+function newId(): string {
+  return Date.now().toString(16).padStart(12, "0") + randomBytes(10).toString("hex");
+}
+
+/** The order of lists. */
+export function compareUploads(a: Pick<Upload, "key" | "id">, b: Pick<Upload, "key" | "id">): number {
+  return compareKeys(a.key, b.key) || compareKeys(a.id, b.id);
 }
 
 /** What the checksum of the whole is made of, where the upload does not say. */
