@@ -1,8 +1,8 @@
 /** Removes what the S3 API has no more use for: uploads that were abandoned, and records of files that are gone. */
-import { isStatus } from "nfs-client";
 import type { FilePath } from "../routing/path.ts";
 import type { Objects } from "./objects/objects.ts";
 import { recordPath } from "./objects/records.ts";
+import { statIfThere } from "./shared-files.ts";
 import { Uploads } from "./uploads/uploads.ts";
 
 export interface SweepOptions {
@@ -44,10 +44,6 @@ export async function sweepS3(
 
 /** Whether what is at a path is what the record is about. */
 async function isAbout({ files }: Objects, record: FilePath, path: FilePath): Promise<boolean> {
-  try {
-    return recordPath(await files.stat(path)) === record;
-  } catch (error) {
-    if (isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE")) return false;
-    throw error;
-  }
+  const attributes = await statIfThere(files, path);
+  return attributes !== undefined && recordPath(attributes) === record;
 }

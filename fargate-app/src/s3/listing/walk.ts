@@ -1,10 +1,11 @@
 /** The keys of a bucket in order, out of a tree of directories. */
-import { type FileAttributes, isStatus } from "nfs-client";
+import type { FileAttributes } from "nfs-client";
 import type { RoutedFiles } from "../../router/routed-files.ts";
 import { type DirectoryPath, type FilePath, PathError } from "../../routing/path.ts";
 import { S3Error } from "../errors.ts";
 import { bucketPath, compareKeys, joinPath, placeOf } from "../keys.ts";
 import type { Description, Records } from "../objects/records.ts";
+import { isGone, statIfThere } from "../shared-files.ts";
 import { Selection } from "./selection.ts";
 
 /** What a listing sees: an object, or a directory that it need not enter. */
@@ -34,9 +35,6 @@ interface Child extends Pick<ListedKey, "key" | "attributes"> {
   readonly name: string;
 }
 
-/** Directories come and go meanwhile. */
-const GONE = ["NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE"] as const;
-
 /**
  * The keys above `after`, in order. Each directory is read whole, once for each `atOnce` of its names that are wanted:
  * READDIR has no order. A directory sorts as its keys do: as its name with a `/`.
@@ -60,7 +58,7 @@ export class KeyWalk {
       return;
     }
     const path = pathOfDirectory(bucket, directoryKey);
-    const attributes = path && (await this.#stat(path));
+    const attributes = path && (await statIfThere(this.#files, path));
     if (path === undefined || attributes?.type !== "directory") return;
     yield* this.#directory({ key: directoryKey, name: "", attributes }, path);
   }
@@ -102,7 +100,7 @@ export class KeyWalk {
         if (this.#mayBeWanted(key, type)) selection.offer({ key, name, attributes });
       }
     } catch (error) {
-      if (!isStatus(error, ...GONE)) throw error;
+      if (!isGone(error)) throw error;
     }
     return selection.items;
   }
@@ -118,16 +116,7 @@ export class KeyWalk {
       for await (const _entry of this.#files.list(path)) return false;
       return true;
     } catch (error) {
-      if (isStatus(error, ...GONE)) return false;
-      throw error;
-    }
-  }
-
-  async #stat(path: FilePath): Promise<FileAttributes | undefined> {
-    try {
-      return await this.#files.stat(path);
-    } catch (error) {
-      if (isStatus(error, ...GONE)) return undefined;
+      if (isGone(error)) return false;
       throw error;
     }
   }

@@ -7,6 +7,7 @@ import type { ReadRange, RoutedFiles } from "../../router/routed-files.ts";
 import type { FilePath } from "../../routing/path.ts";
 import { isKeyConflict, S3Error } from "../errors.ts";
 import { bucketPath, directoriesAbove, type ObjectPlace } from "../keys.ts";
+import { isGone, statIfThere } from "../shared-files.ts";
 import type { ObjectCondition } from "./conditions.ts";
 import type { Description, Records } from "./records.ts";
 import { etagOfObject, type StoredObject } from "./stored-object.ts";
@@ -23,8 +24,6 @@ export const EMPTY_MD5 = createHash("md5").digest("hex");
 
 /** How often an object may be replaced while it is opened. */
 const ROUNDS = 5;
-
-const ABSENT = ["NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE"] as const;
 
 export class Objects {
   readonly files: RoutedFiles;
@@ -83,7 +82,7 @@ export class Objects {
     describe: () => Description,
     condition?: ObjectCondition,
   ): Promise<StoredObject> {
-    const [existing] = await Promise.all([this.#statOrAbsent(place.path), this.requireBucket(place.bucket)]);
+    const [existing] = await Promise.all([statIfThere(this.files, place.path), this.requireBucket(place.bucket)]);
     if (place.kind === "directory") {
       if (condition !== undefined) throw new S3Error("NotImplemented", "A key that ends in / takes no condition");
       await requireNoBytes(data);
@@ -165,7 +164,7 @@ export class Objects {
   /** @throws {S3Error} InvalidBucketName, NoSuchBucket */
   async requireBucket(bucket: string): Promise<FileAttributes> {
     // Every write looks, and it is no file that clients would ask for.
-    const attributes = await this.#statOrAbsent(bucketPath(bucket), { isAsked: false });
+    const attributes = await statIfThere(this.files, bucketPath(bucket), { isAsked: false });
     if (attributes?.type !== "directory") throw new S3Error("NoSuchBucket");
     return attributes;
   }
@@ -181,7 +180,7 @@ export class Objects {
       return await this.files.openFile(place.path, range);
     } catch (error) {
       // What a server says of a directory that is read differs from one to the other; its type does not.
-      if (isStatus(error, ...ABSENT) || (await this.#isOther(place))) throw await this.missing(place.bucket);
+      if (isGone(error) || (await this.#isOther(place))) throw await this.missing(place.bucket);
       throw error;
     }
   }
@@ -227,7 +226,7 @@ export class Objects {
       await this.files.deleteFile(path, kind === "file" ? when : undefined);
       return true;
     } catch (error) {
-      if (isStatus(error, ...ABSENT)) return true;
+      if (isGone(error)) return true;
       if (isStatus(error, "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST")) return false;
       throw error;
     }
@@ -237,7 +236,7 @@ export class Objects {
   async #removeEmptyDirectories(place: ObjectPlace): Promise<void> {
     for (const path of directoriesAbove(place)) {
       if (!(await this.#isEmpty(path))) return;
-      const attributes = await this.#statOrAbsent(path);
+      const attributes = await statIfThere(this.files, path);
       if (attributes?.type !== "directory") return;
       if ((await this.records.of(path, attributes)) !== undefined) return;
       if (!(await this.#remove({ ...place, kind: "directory", path }, undefined))) return;
@@ -245,22 +244,13 @@ export class Objects {
   }
 
   async #find({ path, kind }: ObjectPlace): Promise<FileAttributes | undefined> {
-    const attributes = await this.#statOrAbsent(path);
+    const attributes = await statIfThere(this.files, path);
     return attributes?.type === kind ? attributes : undefined;
   }
 
   async #isOther({ path, kind }: ObjectPlace): Promise<boolean> {
-    const attributes = await this.#statOrAbsent(path);
+    const attributes = await statIfThere(this.files, path);
     return attributes !== undefined && attributes.type !== kind;
-  }
-
-  async #statOrAbsent(path: FilePath, how?: { readonly isAsked: boolean }): Promise<FileAttributes | undefined> {
-    try {
-      return await this.files.stat(path, how);
-    } catch (error) {
-      if (isStatus(error, ...ABSENT)) return undefined;
-      throw error;
-    }
   }
 
   /** Also where it is no longer there. */
@@ -269,7 +259,7 @@ export class Objects {
       for await (const _entry of this.files.list(path)) return false;
       return true;
     } catch (error) {
-      if (isStatus(error, ...ABSENT) || isKeyConflict(error)) return true;
+      if (isGone(error) || isKeyConflict(error)) return true;
       throw error;
     }
   }

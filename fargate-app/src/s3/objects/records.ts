@@ -6,12 +6,13 @@
  * file at one path with one size and time of modification, so that a file that others have replaced, changed or moved has
  * none. Records that are about nothing any more are removed with what they were about, or by the sweep.
  */
-import { etagOf, type FileAttributes, isMissing, isStatus, messageOf } from "nfs-client";
+import { etagOf, type FileAttributes, isMissing, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import * as z from "zod";
 import type { RoutedFiles } from "../../router/routed-files.ts";
 import { type FilePath, ownFilePath } from "../../routing/path.ts";
 import { ALGORITHM_NAMES } from "../checksums.ts";
+import { readJson, statIfThere } from "../shared-files.ts";
 
 /** What HTTP allows for names and values of headers (RFC 9110 §5.1, §5.5): anything else could not be sent. */
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
@@ -110,7 +111,7 @@ export class Records {
     for (let round = 0; ; round++) {
       const description = await this.of(path, found);
       if (description !== undefined || round === ROUNDS) return { attributes: found, description };
-      const now = await this.#stat(path);
+      const now = await statIfThere(this.#files, path);
       if (now === undefined) return undefined;
       if (etagOf(now) === etagOf(found)) return { attributes: now, description };
       found = now;
@@ -153,36 +154,8 @@ export class Records {
     }
   }
 
-  async #stat(path: FilePath): Promise<FileAttributes | undefined> {
-    try {
-      return await this.#files.stat(path);
-    } catch (error) {
-      if (isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE")) return undefined;
-      throw error;
-    }
-  }
-
   async #read(path: FilePath): Promise<StoredRecord | undefined> {
-    let text: string;
-    try {
-      const { body } = await this.#files.openFile(path);
-      const chunks: Buffer[] = [];
-      for await (const chunk of body) chunks.push(chunk);
-      text = Buffer.concat(chunks).toString();
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
-    return parseRecord(text);
-  }
-}
-
-/** Undefined for what is none: whoever can write to the file system can write anything there. */
-function parseRecord(text: string): StoredRecord | undefined {
-  try {
-    return record.parse(JSON.parse(text));
-  } catch {
-    return undefined;
+    return (await readJson(this.#files, path, record))?.content;
   }
 }
 

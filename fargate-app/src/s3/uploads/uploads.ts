@@ -9,6 +9,7 @@ import { compareKeys } from "../keys.ts";
 import type { ObjectData, Objects } from "../objects/objects.ts";
 import { type Description, STATE_DIRECTORY } from "../objects/records.ts";
 import type { StoredObject } from "../objects/stored-object.ts";
+import { isGone, readJson, statIfThere } from "../shared-files.ts";
 
 const uploadSchema = z.object({
   bucket: z.string(),
@@ -45,8 +46,6 @@ const SETTINGS_NAME = "upload";
 
 const PART_NAME = /^part-(\d{5})$/;
 
-const GONE = ["NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE"] as const;
-
 /** Parts that are looked at, or removed, at once. */
 const AT_ONCE = 16;
 
@@ -73,24 +72,16 @@ export class Uploads {
   /** Undefined where there is none. */
   async read(id: string): Promise<Upload | undefined> {
     if (!/^[0-9a-f]{32}$/.test(id)) return undefined;
-    try {
-      const { attributes, body } = await this.#objects.files.openFile(settingsPath(id));
-      const chunks: Buffer[] = [];
-      for await (const chunk of body) chunks.push(chunk);
-      const settings = uploadSchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
-      return { ...settings, id, createdAt: attributes.modifiedAt };
-    } catch (error) {
-      if (isStatus(error, ...GONE) || error instanceof z.ZodError || error instanceof SyntaxError) return undefined;
-      throw error;
-    }
+    const found = await readJson(this.#objects.files, settingsPath(id), uploadSchema);
+    return found && { ...found.content, id, createdAt: found.attributes.modifiedAt };
   }
 
   /** Replaces the part, where there is one of that number. */
   async putPart(upload: Upload, number: number, data: ObjectData, describe: () => Description): Promise<Part> {
     const path = partPath(upload.id, number);
-    const before = await this.#partAt(path, number);
+    const before = await statIfThere(this.#objects.files, path);
     const object = await this.#objects.write(path, data, describe);
-    if (before !== undefined) await this.#objects.records.remove(before.object.attributes);
+    if (before !== undefined) await this.#objects.records.remove(before);
     // Whoever has aborted the upload meanwhile must not leave a part of it.
     if ((await this.read(upload.id)) === undefined) {
       await this.abort(upload.id);
@@ -168,21 +159,11 @@ export class Uploads {
     }
   }
 
-  async #partAt(path: FilePath, number: number): Promise<Part | undefined> {
-    try {
-      const attributes = await this.#objects.files.stat(path);
-      return { number, path, object: { attributes, description: undefined } };
-    } catch (error) {
-      if (isStatus(error, ...GONE)) return undefined;
-      throw error;
-    }
-  }
-
   async *#entries(path: FilePath): ReturnType<Objects["files"]["list"]> {
     try {
       yield* this.#objects.files.list(path);
     } catch (error) {
-      if (!isStatus(error, ...GONE)) throw error;
+      if (!isGone(error)) throw error;
     }
   }
 }

@@ -1,0 +1,46 @@
+/** Files as they are found in a file system that others share: they come and go meanwhile, and can have any content. */
+import { type FileAttributes, isStatus } from "nfs-client";
+import type * as z from "zod";
+import { collect } from "../collect.ts";
+import type { RoutedFiles } from "../router/routed-files.ts";
+import type { FilePath } from "../routing/path.ts";
+
+/** Whether there is nothing at the path, or nothing any more. */
+export function isGone(error: unknown): boolean {
+  return isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR", "NFS4ERR_STALE");
+}
+
+/** Undefined where there is nothing. */
+export async function statIfThere(
+  files: RoutedFiles,
+  path: FilePath,
+  how?: Parameters<RoutedFiles["stat"]>[1],
+): Promise<FileAttributes | undefined> {
+  try {
+    return await files.stat(path, how);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+interface JsonFile<Content> {
+  readonly attributes: FileAttributes;
+  readonly content: Content;
+}
+
+/** Undefined where there is no file, or none that the schema describes. */
+export async function readJson<Schema extends z.ZodType>(
+  files: RoutedFiles,
+  path: FilePath,
+  schema: Schema,
+): Promise<JsonFile<z.output<Schema>> | undefined> {
+  try {
+    const { attributes, body } = await files.openFile(path);
+    const { success, data } = schema.safeParse(JSON.parse((await collect(body)).toString()));
+    return success ? { attributes, content: data } : undefined;
+  } catch (error) {
+    if (isGone(error) || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
