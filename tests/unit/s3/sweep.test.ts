@@ -33,6 +33,21 @@ test("a sweep removes the records of files that are gone, and no others", async 
   expect((await objects.head(placeOf("bucket", "kept"))).description).toEqual(description);
 });
 
+test.each(["..", "a/../b", "/", "a//b", "\0", ".nfs-tmp-s3/../a", ".nfs-tmp-changes/a", "a".repeat(256)])(
+  "a sweep is not held up by a record that somebody wrote about %j",
+  async (path) => {
+    const { objects, files, put, own } = await startObjects();
+    await put("removed by other means");
+    files.remove("/data/bucket/removed by other means");
+    files.makeDirectories("/data/.nfs-tmp-s3/records/00");
+    const record = { path, size: 0, modifiedAt: 0, description };
+    files.write("/data/.nfs-tmp-s3/records/00/made-up", Buffer.from(JSON.stringify(record)));
+    const options = { uploadAge: HOUR, recordAge: HOUR, signal: new AbortController().signal };
+    expect(await sweepS3(objects, options, files.now + 2 * HOUR)).toEqual({ uploads: 0, records: 2 });
+    expect(own()).toEqual([]);
+  },
+);
+
 test("an object that is replaced or removed leaves no record", async () => {
   const { objects, put, own } = await startObjects();
   await put("one");

@@ -10,7 +10,7 @@ import { etagOf, type FileAttributes, isMissing, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import * as z from "zod";
 import type { RoutedFiles } from "../../router/routed-files.ts";
-import { type FilePath, ownFilePath } from "../../routing/path.ts";
+import { type FilePath, filePath, ownFilePath } from "../../routing/path.ts";
 import { ALGORITHM_NAMES } from "../checksums.ts";
 import { readJson, statIfThere } from "../shared-files.ts";
 
@@ -18,15 +18,15 @@ import { readJson, statIfThere } from "../shared-files.ts";
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 export const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-const headers = z.record(z.string().regex(HEADER_NAME), z.string().regex(HEADER_VALUE));
+export const headersSchema = z.record(z.string().regex(HEADER_NAME), z.string().regex(HEADER_VALUE));
 
 const description = z.object({
   /** Without its quotes: the MD5 of the bytes, or of the parts' MD5s with their number, as S3 has it. */
   etag: z.string(),
   /** What the sender said of the object: Content-Type, Cache-Control, …, by lower-case name. */
-  headers: headers.default({}),
+  headers: headersSchema.default({}),
   /** User metadata, by lower-case name without `x-amz-meta-`. */
-  metadata: headers.default({}),
+  metadata: headersSchema.default({}),
   checksum: z
     .object({
       algorithm: z.enum(ALGORITHM_NAMES),
@@ -50,7 +50,7 @@ const description = z.object({
 export type Description = z.output<typeof description>;
 
 const record = z.object({
-  path: z.custom<FilePath>((value) => typeof value === "string"),
+  path: z.custom<FilePath>(isStoredPath),
   size: z.number(),
   modifiedAt: z.number(),
   description,
@@ -156,6 +156,18 @@ export class Records {
 
   async #read(path: FilePath): Promise<StoredRecord | undefined> {
     return (await readJson(this.#files, path, record))?.content;
+  }
+}
+
+/** In its one spelling, of an object or of a part of an upload: whoever can write to the file system can write anything. */
+function isStoredPath(value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  const own = `${STATE_DIRECTORY}/`;
+  const path = value.startsWith(own) ? value.slice(own.length) : value;
+  try {
+    return filePath(path) === path;
+  } catch {
+    return false;
   }
 }
 

@@ -7,15 +7,15 @@ import { ALGORITHM_NAMES, CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, type Chec
 import { S3Error } from "../errors.ts";
 import { compareKeys } from "../keys.ts";
 import type { ObjectData, Objects } from "../objects/objects.ts";
-import { type Description, STATE_DIRECTORY } from "../objects/records.ts";
+import { type Description, headersSchema, STATE_DIRECTORY } from "../objects/records.ts";
 import type { StoredObject } from "../objects/stored-object.ts";
 import { isGone, readJson, statIfThere } from "../shared-files.ts";
 
 const uploadSchema = z.object({
   bucket: z.string(),
   key: z.string(),
-  headers: z.record(z.string(), z.string()),
-  metadata: z.record(z.string(), z.string()),
+  headers: headersSchema,
+  metadata: headersSchema,
   checksum: z.object({ algorithm: z.enum(ALGORITHM_NAMES), type: z.enum(["FULL_OBJECT", "COMPOSITE"]) }).optional(),
 });
 
