@@ -1,5 +1,6 @@
 /** Pages of a bucket's keys, grouped by a delimiter as S3 does. */
 import type { RoutedFiles } from "../../router/routed-files.ts";
+import { inGroups } from "../in-groups.ts";
 import { compareKeys } from "../keys.ts";
 import type { Records } from "../objects/records.ts";
 import type { StoredObject } from "../objects/stored-object.ts";
@@ -61,14 +62,10 @@ function isBehind(group: string, after: string, delimiter: string): boolean {
 }
 
 async function describeAll(records: Records, bucket: string, listed: readonly ListedKey[]): Promise<StoredObject[]> {
-  const objects: StoredObject[] = [];
-  for (let begin = 0; begin < listed.length; begin += RECORDS_AT_ONCE) {
-    const some = listed.slice(begin, begin + RECORDS_AT_ONCE).map(async ({ key, path, attributes, description }) => {
-      const kind = key.endsWith("/") ? "directory" : "file";
-      const described = kind === "directory" ? { attributes, description } : await records.describe(path, attributes);
-      return described?.attributes.type === kind ? [{ place: { bucket, key, path, kind } as const, ...described }] : [];
-    });
-    objects.push(...(await Promise.all(some)).flat());
-  }
-  return objects;
+  const objects = await inGroups(listed, RECORDS_AT_ONCE, async ({ key, path, attributes, description }) => {
+    const kind = key.endsWith("/") ? "directory" : "file";
+    const described = kind === "directory" ? { attributes, description } : await records.describe(path, attributes);
+    return described?.attributes.type === kind ? [{ place: { bucket, key, path, kind } as const, ...described }] : [];
+  });
+  return objects.flat();
 }

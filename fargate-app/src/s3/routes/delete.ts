@@ -5,7 +5,8 @@ import { logFailure } from "../../http/plugins/problems.ts";
 import { authorize } from "../access-keys.ts";
 import { s3RequestOf } from "../authentication.ts";
 import type { S3Context } from "../context.ts";
-import { S3Error, s3ErrorOf } from "../errors.ts";
+import { s3ErrorOf } from "../errors.ts";
+import { inGroups } from "../in-groups.ts";
 import { placeOfExisting } from "../keys.ts";
 import { unquoted } from "../objects/conditions.ts";
 import { documentOf } from "../payload.ts";
@@ -61,15 +62,12 @@ export const deleteRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
         if (place !== undefined) await change(() => objects.delete(place, condition));
         return { deleted: { Key, VersionId } };
       } catch (error) {
-        const failure = error instanceof S3Error ? error : s3ErrorOf(error);
+        const failure = s3ErrorOf(error);
         logFailure(error, failure.status, request);
         return { error: { Key, VersionId, Code: failure.code, Message: failure.message } };
       }
     };
-    const results: Awaited<ReturnType<typeof remove>>[] = [];
-    for (let begin = 0; begin < keys.length; begin += AT_ONCE) {
-      results.push(...(await Promise.all(keys.slice(begin, begin + AT_ONCE).map(remove))));
-    }
+    const results = await inGroups(keys, AT_ONCE, remove);
     const deleted = results.flatMap((result) => (result.deleted === undefined ? [] : [result.deleted]));
     return sendXml(reply, "DeleteResult", {
       Deleted: Quiet === "true" ? [] : deleted,

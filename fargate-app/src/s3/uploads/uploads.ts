@@ -5,6 +5,7 @@ import * as z from "zod";
 import type { FilePath } from "../../routing/path.ts";
 import { ALGORITHM_NAMES, CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, type ChecksumType } from "../checksums.ts";
 import { S3Error } from "../errors.ts";
+import { inGroups } from "../in-groups.ts";
 import { compareKeys } from "../keys.ts";
 import type { ObjectData, Objects } from "../objects/objects.ts";
 import { type Description, headersSchema, STATE_DIRECTORY } from "../objects/records.ts";
@@ -103,7 +104,7 @@ export class Uploads {
       });
     }
     found.sort((a, b) => a.number - b.number);
-    return inGroups(found, async ({ number, path, object: { attributes } }) => {
+    return inGroups(found, AT_ONCE, async ({ number, path, object: { attributes } }) => {
       const description = await this.#objects.records.of(path, attributes);
       return { number, path, object: { attributes, description } };
     });
@@ -148,7 +149,7 @@ export class Uploads {
     for await (const { name, attributes } of this.#entries(uploadPath(id))) {
       entries.push({ path: `${uploadPath(id)}/${name}` as FilePath, attributes });
     }
-    await inGroups(entries, async ({ path, attributes }) => {
+    await inGroups(entries, AT_ONCE, async ({ path, attributes }) => {
       await Promise.all([ignoreMissing(files.deleteFile(path)), records.remove(attributes)]);
     });
     try {
@@ -181,14 +182,6 @@ export function compareUploads(a: Pick<Upload, "key" | "id">, b: Pick<Upload, "k
 /** What the checksum of the whole is made of, where the upload does not say. */
 export function checksumTypeOf(algorithm: ChecksumAlgorithm): ChecksumType {
   return CHECKSUM_ALGORITHMS[algorithm].isWholeByDefault ? "FULL_OBJECT" : "COMPOSITE";
-}
-
-async function inGroups<Item, Result>(items: readonly Item[], act: (item: Item) => Promise<Result>): Promise<Result[]> {
-  const results: Result[] = [];
-  for (let begin = 0; begin < items.length; begin += AT_ONCE) {
-    results.push(...(await Promise.all(items.slice(begin, begin + AT_ONCE).map(act))));
-  }
-  return results;
 }
 
 async function ignoreMissing(removal: Promise<void>): Promise<void> {
