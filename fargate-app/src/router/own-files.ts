@@ -1,7 +1,7 @@
 /** Files in a directory of the routers' own. They count neither as requests for paths, nor as bytes of clients. */
 import { isMissing } from "nfs-client";
 import type { LogFile, LogFiles } from "../feed/log-files.ts";
-import type { DirectoryPath, FilePath } from "../routing/path.ts";
+import { type DirectoryPath, entryPath, type FilePath } from "../routing/path.ts";
 import type { TargetPool } from "./target-pool.ts";
 
 export class OwnFiles implements LogFiles {
@@ -61,6 +61,6 @@ export class OwnFiles implements LogFiles {
   }
 
   #pathOf(name: string): FilePath {
-    return `${this.#directory}/${name}` as FilePath;
+    return entryPath(this.#directory, name);
   }
 }

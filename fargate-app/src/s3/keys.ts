@@ -1,6 +1,6 @@
 /** Keys as paths, and what of S3's keys a file system cannot have. */
 import { nameLength } from "nfs-client";
-import { type DirectoryPath, type FilePath, filePath, MAX_NAME_BYTES, PathError } from "../routing/path.ts";
+import { type FilePath, filePath, MAX_NAME_BYTES, PathError } from "../routing/path.ts";
 import { S3Error } from "./errors.ts";
 
 /** Bytes (S3 user guide, "Naming Amazon S3 objects"). */
@@ -76,8 +76,4 @@ export function compareKeys(a: string, b: string): number {
 function inOrderOfCodePoints(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
-}
-
-export function joinPath(directory: DirectoryPath, name: string): FilePath {
-  return filePath(directory === "" ? name : `${directory}/${name}`);
 }

@@ -1,20 +1,18 @@
 /** The keys of a bucket in order, out of a tree of directories. */
 import type { FileAttributes } from "nfs-client";
 import type { RoutedFiles } from "../../router/routed-files.ts";
-import { type DirectoryPath, type FilePath, PathError } from "../../routing/path.ts";
+import { type DirectoryPath, entryPath, type FilePath, PathError } from "../../routing/path.ts";
 import { S3Error } from "../errors.ts";
-import { bucketPath, compareKeys, joinPath, placeOf } from "../keys.ts";
+import { bucketPath, compareKeys, placeOf } from "../keys.ts";
 import type { Description, Records } from "../objects/records.ts";
 import { isGone, statIfThere } from "../shared-files.ts";
 import { Selection } from "./selection.ts";
 
-/** What a listing sees: an object, or a directory that it need not enter. */
+/** What a listing sees: an object, or a directory that it need not enter, of whose keys each begins with `key`. */
 export interface ListedKey {
   readonly key: string;
   readonly path: FilePath;
   readonly attributes: FileAttributes;
-  /** A directory that was not entered, of whose keys each begins with `key`. */
-  readonly isClosed: boolean;
   /** Of a directory that is an object. */
   readonly description?: Description | undefined;
 }
@@ -70,7 +68,7 @@ export class KeyWalk {
     // What has no other key, nobody could see otherwise.
     const isObject = description !== undefined || (await this.#isEmpty(path));
     const isWanted = key.startsWith(prefix) && compareKeys(key, after) > 0;
-    if (isObject && isWanted) yield { key, path, attributes, isClosed: false, description };
+    if (isObject && isWanted) yield { key, path, attributes, description };
     yield* this.#children(path, key);
   }
 
@@ -79,9 +77,8 @@ export class KeyWalk {
     for (let after = ""; ; ) {
       const items = await this.#select(path, directoryKey, after);
       for (const child of items) {
-        const childPath = joinPath(path, child.name);
-        if (child.attributes.type === "file") yield { ...child, path: childPath, isClosed: false };
-        else if (isClosed(child.key)) yield { ...child, path: childPath, isClosed: true };
+        const childPath = entryPath(path, child.name);
+        if (child.attributes.type === "file" || isClosed(child.key)) yield { ...child, path: childPath };
         else yield* this.#directory(child, childPath);
       }
       const last = items.at(-1);

@@ -10,7 +10,7 @@ import { etagOf, type FileAttributes, isMissing, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import * as z from "zod";
 import type { RoutedFiles } from "../../router/routed-files.ts";
-import { type FilePath, filePath, ownFilePath } from "../../routing/path.ts";
+import { entryPath, type FilePath, filePath, ownFilePath } from "../../routing/path.ts";
 import { ALGORITHM_NAMES } from "../checksums.ts";
 import { readJson, statIfThere } from "../shared-files.ts";
 
@@ -79,7 +79,7 @@ export interface ListedRecord {
 /** What the S3 API keeps, in the served directory. */
 export const STATE_DIRECTORY = ownFilePath("s3");
 
-const RECORDS_DIRECTORY = `${STATE_DIRECTORY}/records`;
+const RECORDS_DIRECTORY = entryPath(STATE_DIRECTORY, "records");
 
 /** Directories that records are spread over. */
 const SHARDS = 256;
@@ -146,7 +146,7 @@ export class Records {
   async *#inShard(shard: number): AsyncGenerator<ListedRecord> {
     try {
       for await (const { name, attributes } of this.#files.list(shardPath(shard))) {
-        const place = `${shardPath(shard)}/${name}` as FilePath;
+        const place = entryPath(shardPath(shard), name);
         yield { place, attributes, path: (await this.#read(place))?.path };
       }
     } catch (error) {
@@ -183,9 +183,9 @@ function isAbout(kept: StoredRecord, path: FilePath, { type, size, modifiedAt }:
  */
 export function recordPath({ type, fileId, size, modifiedAt }: FileAttributes): FilePath {
   const version = type === "directory" ? type : `${Math.round(modifiedAt * 1_000).toString(16)}-${size.toString(16)}`;
-  return `${shardPath(Number(fileId % BigInt(SHARDS)))}/${fileId.toString(16)}-${version}` as FilePath;
+  return entryPath(shardPath(Number(fileId % BigInt(SHARDS))), `${fileId.toString(16)}-${version}`);
 }
 
 function shardPath(shard: number): FilePath {
-  return `${RECORDS_DIRECTORY}/${shard.toString(16).padStart(2, "0")}` as FilePath;
+  return entryPath(RECORDS_DIRECTORY, shard.toString(16).padStart(2, "0"));
 }

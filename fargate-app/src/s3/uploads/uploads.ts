@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { etagOf, isMissing, isStatus } from "nfs-client";
 import * as z from "zod";
-import type { FilePath } from "../../routing/path.ts";
+import { entryPath, type FilePath } from "../../routing/path.ts";
 import { ALGORITHM_NAMES, CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, type ChecksumType } from "../checksums.ts";
 import { S3Error } from "../errors.ts";
 import { inGroups } from "../in-groups.ts";
@@ -37,7 +37,7 @@ export interface Part {
 /** S3 user guide, "Amazon S3 multipart upload limits". */
 export const MAX_PART_NUMBER = 10_000;
 
-const UPLOADS_DIRECTORY = `${STATE_DIRECTORY}/uploads` as FilePath;
+const UPLOADS_DIRECTORY = entryPath(STATE_DIRECTORY, "uploads");
 
 /** No id is greater. */
 export const LAST_ID = "f".repeat(32);
@@ -147,7 +147,7 @@ export class Uploads {
     await ignoreMissing(files.deleteFile(settingsPath(id)));
     const entries: { path: FilePath; attributes: StoredObject["attributes"] }[] = [];
     for await (const { name, attributes } of this.#entries(uploadPath(id))) {
-      entries.push({ path: `${uploadPath(id)}/${name}` as FilePath, attributes });
+      entries.push({ path: entryPath(uploadPath(id), name), attributes });
     }
     await inGroups(entries, AT_ONCE, async ({ path, attributes }) => {
       await Promise.all([ignoreMissing(files.deleteFile(path)), records.remove(attributes)]);
@@ -193,13 +193,13 @@ async function ignoreMissing(removal: Promise<void>): Promise<void> {
 }
 
 function uploadPath(id: string): FilePath {
-  return `${UPLOADS_DIRECTORY}/${id}` as FilePath;
+  return entryPath(UPLOADS_DIRECTORY, id);
 }
 
 function settingsPath(id: string): FilePath {
-  return `${uploadPath(id)}/${SETTINGS_NAME}` as FilePath;
+  return entryPath(uploadPath(id), SETTINGS_NAME);
 }
 
 function partPath(id: string, number: number): FilePath {
-  return `${uploadPath(id)}/part-${String(number).padStart(5, "0")}` as FilePath;
+  return entryPath(uploadPath(id), `part-${String(number).padStart(5, "0")}`);
 }
