@@ -1,5 +1,4 @@
 /** Objects as files: what S3 does to an object, done to a file and its record. */
-import { createHash } from "node:crypto";
 import { etagOf, type FileAttributes, isStatus, type ReadableFile, type Unchanged } from "nfs-client";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
 import type { WriteCondition } from "../../router/file-write.ts";
@@ -9,8 +8,9 @@ import { isKeyConflict, S3Error } from "../errors.ts";
 import { bucketPath, directoriesAbove, type ObjectPlace } from "../keys.ts";
 import { isGone, statIfThere } from "../shared-files.ts";
 import type { ObjectCondition } from "./conditions.ts";
+import { withMd5 } from "./observed.ts";
 import type { Description, Records } from "./records.ts";
-import { etagOfObject, type StoredObject } from "./stored-object.ts";
+import { etagOfObject, type StoredObject, sizeOfObject } from "./stored-object.ts";
 
 /** Bytes of an object, or a part of them, as they are read. */
 export interface OpenedObject extends StoredObject {
@@ -18,9 +18,6 @@ export interface OpenedObject extends StoredObject {
 }
 
 export type ObjectData = Buffer | AsyncIterable<Buffer>;
-
-/** What an object of no bytes has for an ETag. */
-export const EMPTY_MD5 = createHash("md5").digest("hex");
 
 /** How often an object may be replaced while it is opened. */
 const ROUNDS = 5;
@@ -122,15 +119,9 @@ export class Objects {
     describe: (md5: string) => Description,
     condition?: ObjectCondition,
   ): Promise<StoredObject> {
-    const hash = createHash("md5");
-    let md5: string | undefined;
-    const describeOnce = () => {
-      md5 ??= hash.digest("hex");
-      return describe(md5);
-    };
-    const hashed = hashing(source.body, hash);
-    const size = source.attributes.type === "directory" ? 0 : source.attributes.size;
-    return inMemoryIfSmall(hashed, size, this.files.memory, (data) => this.put(target, data, describeOnce, condition));
+    const { data, md5 } = withMd5(source.body);
+    const put = (bytes: ObjectData) => this.put(target, bytes, () => describe(md5()), condition);
+    return inMemoryIfSmall(data, sizeOfObject(source), this.files.memory, put);
   }
 
   /** Replaces what is known of an object, but not its bytes. */
@@ -262,16 +253,6 @@ export class Objects {
       if (isGone(error) || isKeyConflict(error)) return true;
       throw error;
     }
-  }
-}
-
-async function* hashing(
-  chunks: AsyncIterable<Buffer>,
-  hash: { update(chunk: Buffer): unknown },
-): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    yield chunk;
   }
 }
 

@@ -18,6 +18,7 @@ import {
 import type { S3Context } from "../context.ts";
 import { S3Error } from "../errors.ts";
 import { unquoted, writeConditionOf } from "../objects/conditions.ts";
+import { observed, withMd5 } from "../objects/observed.ts";
 import type { Description } from "../objects/records.ts";
 import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
 import { documentOf, payloadOf } from "../payload.ts";
@@ -135,13 +136,8 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (
       const range = copyRange(request, sizeOfObject(head));
       const source = await objects.open(place, range);
       if (etagOfObject(source) !== etagOfObject(head)) throw new S3Error("SlowDown", "The source changes meanwhile");
-      const hash = createHash("md5");
-      let etag: string | undefined;
-      const describe = () => {
-        etag ??= hash.digest("hex");
-        return { headers: {}, metadata: {}, etag };
-      };
-      const data = observed(source.body, [hash]);
+      const { data, md5 } = withMd5(source.body);
+      const describe = () => ({ headers: {}, metadata: {}, etag: md5() });
       return inMemoryIfSmall(data, range.length, memory, (each) => uploads.putPart(upload, number, each, describe));
     };
     const result = ({ object }: Part) =>
@@ -249,8 +245,9 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (
       let checksum = await compositeOf(upload, parts);
       if (checksum !== undefined) requireChecksum(request, checksum);
       async function* bytes(): AsyncGenerator<Buffer> {
-        yield* observed(uploads.bytesOf(parts), whole === undefined ? [] : [whole]);
-        if (whole === undefined || upload?.checksum === undefined) return;
+        const data = uploads.bytesOf(parts);
+        if (whole === undefined || upload?.checksum === undefined) return yield* data;
+        yield* observed(data, whole);
         checksum = { ...upload.checksum, value: await whole.digest() };
         requireChecksum(request, checksum);
       }
@@ -387,14 +384,4 @@ function copyRange({ headers }: FastifyRequest, size: number): { readonly start:
   if (Number(last) >= size)
     throw new S3Error("InvalidArgument", `The range is not within the ${size} bytes of the source`);
   return { start: Number(first), length: Number(last) - Number(first) + 1 };
-}
-
-async function* observed(
-  chunks: AsyncIterable<Buffer>,
-  observers: readonly { update(chunk: Buffer): unknown }[],
-): AsyncGenerator<Buffer> {
-  for await (const chunk of chunks) {
-    for (const observer of observers) observer.update(chunk);
-    yield chunk;
-  }
 }
