@@ -124,11 +124,13 @@ export class Objects {
     return inMemoryIfSmall(data, sizeOfObject(source), this.files.memory, put);
   }
 
-  /** Replaces what is known of an object, but not its bytes. */
-  async redescribe(object: StoredObject, description: Description): Promise<StoredObject> {
-    const kept = { ...description, etag: etagOfObject(object) };
-    await this.records.write(object.place.path, object.attributes, kept);
-    return { ...object, description: kept };
+  /** Replaces what its sender said of an object. What is known of its bytes stays. */
+  async redescribe(object: StoredObject, said: Pick<Description, "headers" | "metadata">): Promise<StoredObject> {
+    const { checksum, parts } = object.description ?? {};
+    const { headers, metadata } = said;
+    const description = { etag: etagOfObject(object), headers, metadata, checksum, parts };
+    await this.records.write(object.place.path, object.attributes, description);
+    return { ...object, description };
   }
 
   /**

@@ -28,8 +28,7 @@ export const copyRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, 
         if (!isReplaced) throw new S3Error("InvalidRequest", "An object is copied to itself only with other metadata");
         const object = await objects.head(target);
         requireConditionsOfSource(request, object);
-        const { checksum, parts } = object.description ?? NOTHING_KNOWN;
-        return objects.redescribe(object, { etag: "", checksum, parts, ...described });
+        return objects.redescribe(object, described);
       }
       const source = await objects.open(sourcePlace, {});
       requireConditionsOfSource(request, source);
@@ -43,7 +42,7 @@ export const copyRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, 
   });
 };
 
-const NOTHING_KNOWN: Pick<Description, "headers" | "metadata" | "checksum" | "parts"> = { headers: {}, metadata: {} };
+const NOTHING_KNOWN: Pick<Description, "headers" | "metadata" | "checksum"> = { headers: {}, metadata: {} };
 
 function copyResult(object: StoredObject): string {
   return toXml("CopyObjectResult", {
