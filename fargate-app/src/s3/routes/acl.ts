@@ -3,13 +3,11 @@
  * "Controlling ownership of objects and disabling ACLs").
  */
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
-import { authorize } from "../access-keys.ts";
-import { s3RequestOf } from "../authentication.ts";
 import type { S3Context } from "../context.ts";
 import { S3Error } from "../errors.ts";
 import { enteredBucket, OWNER } from "./buckets.ts";
 import { requirePlace } from "./get.ts";
-import { placeToWrite, refuseAcl } from "./request.ts";
+import { authorizedTarget, placeToWrite, refuseAcl } from "./request.ts";
 import { sendXml } from "./response.ts";
 
 export const aclRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, change }) => {
@@ -24,9 +22,8 @@ export const aclRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, c
   });
 
   app.put("/PutBucketAcl", async (request, reply) => {
-    const { target, authenticated } = s3RequestOf(request);
-    authorize(authenticated.accessKey, "write", `${target.bucket}/`);
-    await change(() => objects.requireBucket(target.bucket));
+    const { bucket } = authorizedTarget(request, "write");
+    await change(() => objects.requireBucket(bucket));
     refuseOtherAcl(request);
     return reply.send();
   });

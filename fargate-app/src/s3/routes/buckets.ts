@@ -1,16 +1,16 @@
 /** Buckets: the directories of the served directory whose names are allowed for buckets. */
-import type { FastifyPluginAsync } from "fastify";
+import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { isStatus } from "nfs-client";
 import { modificationDate } from "../../http/semantics/validators.ts";
 import { ROOT } from "../../routing/path.ts";
-import { authorize, mayEnter } from "../access-keys.ts";
+import { mayEnter } from "../access-keys.ts";
 import { s3RequestOf } from "../authentication.ts";
 import type { S3Context } from "../context.ts";
 import { S3Error } from "../errors.ts";
 import { bucketPath, isBucketName } from "../keys.ts";
 import { Selection } from "../listing/selection.ts";
 import { parameter } from "../target.ts";
-import { refuseUnsupported, wholeNumber } from "./request.ts";
+import { authorizedTarget, refuseUnsupported, wholeNumber } from "./request.ts";
 import { sendXml } from "./response.ts";
 
 /** S3 user guide, "General purpose bucket quotas": as many as an account may have without asking. */
@@ -65,9 +65,7 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
   });
 
   app.put("/CreateBucket", async (request, reply) => {
-    const { target, authenticated } = s3RequestOf(request);
-    const { bucket } = target;
-    authorize(authenticated.accessKey, "write", `${bucket}/`);
+    const { bucket } = authorizedTarget(request, "write");
     refuseUnsupported(request);
     if (request.headers["x-amz-bucket-object-lock-enabled"] === "true") {
       throw new S3Error("NotImplemented", "Object lock is not implemented");
@@ -84,9 +82,7 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
   });
 
   app.delete("/DeleteBucket", async (request, reply) => {
-    const { target, authenticated } = s3RequestOf(request);
-    const { bucket } = target;
-    authorize(authenticated.accessKey, "write", `${bucket}/`);
+    const { bucket } = authorizedTarget(request, "write");
     await change(async () => {
       await objects.requireBucket(bucket);
       try {
@@ -100,9 +96,7 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
   });
 };
 
-type Request = Parameters<typeof s3RequestOf>[0];
-
-export function enteredBucket(request: Request): string {
+export function enteredBucket(request: FastifyRequest): string {
   const { target, authenticated } = s3RequestOf(request);
   if (!mayEnter(authenticated.accessKey, target.bucket)) throw new S3Error("AccessDenied");
   return target.bucket;
