@@ -5,24 +5,24 @@ import { crc32 } from "node:zlib";
 import { Crc32c, Crc64Nvme } from "@aws-sdk/checksums/crc";
 import { S3Error } from "./errors.ts";
 
-/** Each with the bytes of its value, and whether the parts of an upload give that of the whole object by default. */
-export const CHECKSUM_ALGORITHMS = {
+export const ALGORITHM_NAMES = ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"] as const;
+
+export type ChecksumAlgorithm = (typeof ALGORITHM_NAMES)[number];
+
+interface AlgorithmProperties {
+  /** Of a value. */
+  readonly bytes: number;
+  /** Whether the parts of an upload give that of the whole object by default. */
+  readonly isWholeByDefault: boolean;
+}
+
+export const CHECKSUM_ALGORITHMS: Readonly<Record<ChecksumAlgorithm, AlgorithmProperties>> = {
   CRC32: { bytes: 4, isWholeByDefault: false },
   CRC32C: { bytes: 4, isWholeByDefault: false },
   CRC64NVME: { bytes: 8, isWholeByDefault: true },
   SHA1: { bytes: 20, isWholeByDefault: false },
   SHA256: { bytes: 32, isWholeByDefault: false },
-} as const;
-
-export type ChecksumAlgorithm = keyof typeof CHECKSUM_ALGORITHMS;
-
-export const ALGORITHM_NAMES = [
-  "CRC32",
-  "CRC32C",
-  "CRC64NVME",
-  "SHA1",
-  "SHA256",
-] as const satisfies ChecksumAlgorithm[];
+};
 
 /** Of a whole object, or of the checksums of its parts. */
 export type ChecksumType = "FULL_OBJECT" | "COMPOSITE";

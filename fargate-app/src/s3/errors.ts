@@ -1,5 +1,5 @@
 /** What S3 answers where something goes wrong (S3 API reference, "Error responses"). */
-import { BusyError, isMissing, isStatus, NfsStatusError } from "nfs-client";
+import { BusyError, isStatus } from "nfs-client";
 import { ProblemError, problemOf } from "../http/semantics/problem.ts";
 import { NotPrimaryError } from "../region/region.ts";
 import { PathError } from "../routing/path.ts";
@@ -95,7 +95,6 @@ const OF_STATUS: Readonly<Record<number, S3ErrorCode>> = {
 export function s3ErrorOf(error: unknown): S3Error {
   if (error instanceof S3Error) return error;
   if (error instanceof PathError) return new S3Error("InvalidArgument", error.message, { cause: error });
-  if (isMissing(error) && error instanceof NfsStatusError) return new S3Error("NoSuchKey", undefined, { cause: error });
   if (isKeyConflict(error)) return new S3Error("KeyConflict", undefined, { cause: error });
   const { status, detail } = problemOf(error);
   const code = OF_STATUS[status] ?? "InternalError";

@@ -70,11 +70,10 @@ export function operationOf(
   { bucket, key, query }: RequestTarget,
   isCopy: boolean,
 ): OperationName | undefined {
-  const given = new Map(query);
-  const has = (name: string) => given.has(name);
   if (query.some(([name]) => NOT_IMPLEMENTED.has(name))) return undefined;
   if (bucket === "") return method === "GET" ? "ListBuckets" : undefined;
-  return key === "" ? bucketOperation(method, given) : objectOperation(method, has, isCopy);
+  const given = new Map(query);
+  return key === "" ? bucketOperation(method, given) : objectOperation(method, given, isCopy);
 }
 
 function bucketOperation(method: string, query: ReadonlyMap<string, string>): OperationName | undefined {
@@ -100,24 +99,28 @@ function bucketOperation(method: string, query: ReadonlyMap<string, string>): Op
   }
 }
 
-function objectOperation(method: string, has: (name: string) => boolean, isCopy: boolean): OperationName | undefined {
+function objectOperation(
+  method: string,
+  query: ReadonlyMap<string, string>,
+  isCopy: boolean,
+): OperationName | undefined {
   switch (method) {
     case "GET":
-      if (has("acl")) return "GetObjectAcl";
-      if (has("attributes")) return "GetObjectAttributes";
-      return has("uploadId") ? "ListParts" : "GetObject";
+      if (query.has("acl")) return "GetObjectAcl";
+      if (query.has("attributes")) return "GetObjectAttributes";
+      return query.has("uploadId") ? "ListParts" : "GetObject";
     case "HEAD":
       return "HeadObject";
     case "PUT":
-      if (has("acl")) return "PutObjectAcl";
-      if (has("uploadId")) return isCopy ? "UploadPartCopy" : "UploadPart";
-      if (has("partNumber")) return undefined;
+      if (query.has("acl")) return "PutObjectAcl";
+      if (query.has("uploadId")) return isCopy ? "UploadPartCopy" : "UploadPart";
+      if (query.has("partNumber")) return undefined;
       return isCopy ? "CopyObject" : "PutObject";
     case "POST":
-      if (has("uploads")) return "CreateMultipartUpload";
-      return has("uploadId") ? "CompleteMultipartUpload" : undefined;
+      if (query.has("uploads")) return "CreateMultipartUpload";
+      return query.has("uploadId") ? "CompleteMultipartUpload" : undefined;
     case "DELETE":
-      return has("uploadId") ? "AbortMultipartUpload" : "DeleteObject";
+      return query.has("uploadId") ? "AbortMultipartUpload" : "DeleteObject";
     default:
       return undefined;
   }

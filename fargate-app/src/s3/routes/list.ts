@@ -1,5 +1,5 @@
 /** ListObjects, in both versions, and ListObjectVersions of buckets that have no versions. */
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { modificationDate } from "../../http/semantics/validators.ts";
 import { authorize } from "../access-keys.ts";
 import { s3RequestOf } from "../authentication.ts";
@@ -79,7 +79,7 @@ export const listRoutes: FastifyPluginAsync<S3Context> = async (app, { objects }
   app.get("/ListObjectVersions", async (request, reply) => {
     const listed = await page(request, (given) => given("key-marker") ?? "");
     const { objects, next, options, spell } = listed;
-    return sendVersions(reply, {
+    return sendXml(reply, "ListVersionsResult", {
       ...common(listed),
       KeyMarker: spell(options.after),
       VersionIdMarker: "",
@@ -94,10 +94,6 @@ export const listRoutes: FastifyPluginAsync<S3Context> = async (app, { objects }
     });
   });
 };
-
-function sendVersions(reply: FastifyReply, content: object): FastifyReply {
-  return sendXml(reply, "ListVersionsResult", content);
-}
 
 function common({ options, next, spell, parameter }: Page) {
   const { bucket, prefix, delimiter } = options;
