@@ -6,6 +6,7 @@
  */
 import { etagOf, isMissing, messageOf, PreconditionError } from "nfs-client";
 import type { Logger } from "pino";
+import { collect } from "../collect.ts";
 import { ownFilePath } from "../routing/path.ts";
 import type { WriteCondition } from "./file-write.ts";
 import type { RoutedFiles } from "./routed-files.ts";
@@ -143,13 +144,7 @@ function isDue({ state, writtenAt }: Claim, interval: number): boolean {
 async function readClaim(files: OrphanSweepOptions["files"]): Promise<Claim | undefined> {
   try {
     const { attributes, body } = await files.openFile(CLAIM, { length: SWEEPING.length });
-    const chunks: Buffer[] = [];
-    for await (const chunk of body) chunks.push(chunk);
-    return {
-      etag: etagOf(attributes),
-      state: Buffer.concat(chunks).toString(),
-      writtenAt: attributes.modifiedAt,
-    };
+    return { etag: etagOf(attributes), state: (await collect(body)).toString(), writtenAt: attributes.modifiedAt };
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

@@ -24,6 +24,7 @@ import {
   type Unchanged,
   type WriteOptions,
 } from "nfs-client";
+import { collect } from "../collect.ts";
 import { type Change, changeOf, deletionOf } from "../feed/change.ts";
 import type { ChangeRecorder } from "../feed/change-log.ts";
 import type { LogFiles } from "../feed/log-files.ts";
@@ -200,9 +201,7 @@ export class RoutedFiles {
     if (bytesIn(range, attributes.size) > MAX_SHARED_BYTES) return undefined;
     if (whole !== undefined) return { attributes, data: whole };
     try {
-      const chunks: Buffer[] = [];
-      for await (const chunk of body) chunks.push(chunk);
-      return { attributes, data: Buffer.concat(chunks) };
+      return { attributes, data: await collect(body) };
     } catch (error) {
       if (error instanceof FileChangedError) return undefined;
       throw error;
