@@ -1,15 +1,7 @@
 /** The data that a request brings, which is checked against all that its sender says of it. */
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import { Deadline } from "nfs-client";
-import { collect } from "../collect.ts";
-import {
-  type BodyLimits,
-  holding,
-  MEMORY_TIMEOUT,
-  receive,
-  type WholeBodyMemory,
-} from "../http/routes/files/request-body.ts";
+import { type BodyLimits, inMemory, receive, type WholeBodyMemory } from "../http/routes/files/request-body.ts";
 import { checksumHeader, type ExpectedChecksum, expectedChecksum, requireForm, runningChecksum } from "./checksums.ts";
 import { S3Error } from "./errors.ts";
 import { type Authenticated, UNSIGNED_PAYLOAD } from "./signature/authenticate.ts";
@@ -73,16 +65,16 @@ export function payloadOf(
   async function* check(): AsyncGenerator<Buffer> {
     const hashes = { md5: createHash("md5"), sha256: sha256 === undefined ? undefined : createHash("sha256") };
     const checksum = expected && runningChecksum(expected.algorithm);
-    let received = 0;
+    let decodedLength = 0;
     for await (const chunk of decoded) {
-      received += chunk.length;
-      if (received > length) throw new S3Error("IncompleteBody", "The body has more bytes than were declared");
+      decodedLength += chunk.length;
+      if (decodedLength > length) throw new S3Error("IncompleteBody", "The body has more bytes than were declared");
       hashes.md5.update(chunk);
       hashes.sha256?.update(chunk);
       checksum?.update(chunk);
       yield chunk;
     }
-    if (received < length) throw new S3Error("IncompleteBody");
+    if (decodedLength < length) throw new S3Error("IncompleteBody");
     if (hashes.sha256 !== undefined && hashes.sha256.digest("hex") !== sha256) {
       throw new S3Error("XAmzContentSHA256Mismatch");
     }
@@ -115,15 +107,12 @@ export async function documentOf(
   response: ServerResponse,
   authenticated: Authenticated,
   limits: BodyLimits,
-  { allowance, shared }: WholeBodyMemory,
+  memory: WholeBodyMemory,
   checksumIn?: typeof expectedChecksum,
 ): Promise<string> {
   const payload = payloadOf(response, authenticated, limits, checksumIn);
   if (payload.length > MAX_DOCUMENT_BYTES) throw new S3Error("MalformedXML");
-  const deadline = new Deadline(MEMORY_TIMEOUT);
-  const text = async () => (await collect(payload.data)).toString("utf8");
-  // The allowance first: whoever waits for it must hold nothing that others need.
-  return holding(allowance, payload.length, deadline, () => holding(shared, payload.length, deadline, text));
+  return inMemory(payload.data, payload.length, memory, async (text) => text.toString("utf8"));
 }
 
 /** S3 takes no body of unknown length. */

@@ -13,7 +13,7 @@ const MAX_BUFFERED_BYTES = 2 ** 20;
 export type BodyLimits = Pick<HttpLimits, "maxBodyBytes" | "minUploadRate">;
 
 /** Milliseconds to wait for memory. */
-export const MEMORY_TIMEOUT = 10_000;
+const MEMORY_TIMEOUT = 10_000;
 
 /**
  * Whether it pays to ask the file system, before the body is taken, for what refuses the request: the body may be large,
@@ -71,20 +71,34 @@ export interface WholeBodyMemory {
 export async function withWholeBody<Result>(
   response: ServerResponse,
   limits: BodyLimits,
-  { allowance, shared }: WholeBodyMemory,
+  memory: WholeBodyMemory,
   use: (body: Buffer) => Promise<Result>,
 ): Promise<Result> {
   const maxBodyBytes = Math.min(MAX_BUFFERED_BYTES, limits.maxBodyBytes);
   const length = declaredLength(response.req, maxBodyBytes) ?? maxBodyBytes;
+  return inMemory(checked(response, { ...limits, maxBodyBytes }), length, memory, use);
+}
+
+/**
+ * Uses bytes that must be in memory.
+ *
+ * @param length Bytes, at most.
+ * @throws {ProblemError} 503 when there is no memory in time.
+ */
+export async function inMemory<Result>(
+  body: AsyncIterable<Buffer>,
+  length: number,
+  { allowance, shared }: WholeBodyMemory,
+  use: (body: Buffer) => Promise<Result>,
+): Promise<Result> {
   const deadline = new Deadline(MEMORY_TIMEOUT);
-  const body = checked(response, { ...limits, maxBodyBytes });
   const collectAndUse = async () => use(await collect(body));
   // The allowance first: whoever waits for it must hold nothing that others need.
   return holding(allowance, length, deadline, () => holding(shared, length, deadline, collectAndUse));
 }
 
 /** Waits for memory, and holds it meanwhile. @throws {ProblemError} 503 when there is none in time. */
-export async function holding<Result>(
+async function holding<Result>(
   memory: MemoryBudget,
   length: number,
   deadline: Deadline,
