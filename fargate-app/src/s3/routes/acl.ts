@@ -5,10 +5,8 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import type { S3Context } from "../context.ts";
 import { S3Error } from "../errors.ts";
-import { enteredBucket, OWNER } from "./buckets.ts";
-import { requirePlace } from "./get.ts";
-import { authorizedTarget, placeToWrite, refuseAcl } from "./request.ts";
-import { sendXml } from "./response.ts";
+import { authorizedTarget, enteredBucket, placeToWrite, refuseAcl, requirePlace } from "./request.ts";
+import { OWNER, sendXml } from "./response.ts";
 
 export const aclRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, change }) => {
   app.get("/GetBucketAcl", async (request, reply) => {

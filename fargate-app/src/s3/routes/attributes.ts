@@ -6,8 +6,7 @@ import { S3Error } from "../errors.ts";
 import { partsOf } from "../objects/parts.ts";
 import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
 import { MAX_PART_NUMBER } from "../uploads/uploads.ts";
-import { requirePlace } from "./get.ts";
-import { wholeNumber } from "./request.ts";
+import { requirePlace, wholeNumber } from "./request.ts";
 import { checksumElements, elementsOfChecksum, sendXml } from "./response.ts";
 
 const MAX_PARTS = 1_000;

@@ -1,5 +1,5 @@
 /** Buckets: the directories of the served directory whose names are allowed for buckets. */
-import type { FastifyPluginAsync, FastifyRequest } from "fastify";
+import type { FastifyPluginAsync } from "fastify";
 import { isStatus } from "nfs-client";
 import { modificationDate } from "../../http/semantics/validators.ts";
 import { ROOT } from "../../routing/path.ts";
@@ -10,16 +10,13 @@ import { S3Error } from "../errors.ts";
 import { bucketPath, isBucketName } from "../keys.ts";
 import { Selection } from "../listing/selection.ts";
 import { parameter } from "../target.ts";
-import { authorizedTarget, refuseUnsupported, wholeNumber } from "./request.ts";
-import { sendXml } from "./response.ts";
+import { authorizedTarget, enteredBucket, refuseUnsupported, wholeNumber } from "./request.ts";
+import { OWNER, sendXml } from "./response.ts";
 
 /** S3 user guide, "General purpose bucket quotas": as many as an account may have without asking. */
 const MAX_BUCKETS = 10_000;
 
 const OLDEST_REGION = "us-east-1";
-
-/** All are the service's. */
-export const OWNER = { ID: "efs-mount-autoscaling", DisplayName: "efs-mount-autoscaling" };
 
 export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, change, region }) => {
   const { files } = objects;
@@ -95,9 +92,3 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
     return reply.code(204).send();
   });
 };
-
-export function enteredBucket(request: FastifyRequest): string {
-  const { target, authenticated } = s3RequestOf(request);
-  if (!mayEnter(authenticated.accessKey, target.bucket)) throw new S3Error("AccessDenied");
-  return target.bucket;
-}

@@ -19,7 +19,7 @@ import { partOf } from "../objects/parts.ts";
 import { HEADER_VALUE } from "../objects/records.ts";
 import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
 import { parameter } from "../target.ts";
-import { metadataHeaders, placeIfAny, requirePartNumber } from "./request.ts";
+import { metadataHeaders, requirePartNumber, requirePlace } from "./request.ts";
 import { headersOfChecksum, quoted } from "./response.ts";
 
 /** How often an object may change between deciding what to send and opening it. */
@@ -51,13 +51,6 @@ export const getRoutes: FastifyPluginAsync<S3Context> = async (app, { objects })
     return reply.send();
   });
 };
-
-/** @throws {S3Error} NoSuchBucket, NoSuchKey */
-export async function requirePlace(objects: Objects, request: FastifyRequest): Promise<ObjectPlace> {
-  const place = placeIfAny(request, "read");
-  if (place === undefined) throw await objects.missing(s3RequestOf(request).target.bucket);
-  return place;
-}
 
 interface Opened {
   readonly object: StoredObject;

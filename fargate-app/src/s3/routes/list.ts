@@ -8,9 +8,8 @@ import { S3Error } from "../errors.ts";
 import { type Listing, type ListOptions, listObjects } from "../listing/listing.ts";
 import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
 import { parameter } from "../target.ts";
-import { OWNER } from "./buckets.ts";
 import { wholeNumber } from "./request.ts";
-import { isoDate, quoted, type Spelling, sendXml, spellingOf } from "./response.ts";
+import { isoDate, OWNER, quoted, type Spelling, sendXml, spellingOf } from "./response.ts";
 
 const MAX_KEYS = 1_000;
 

@@ -1,9 +1,10 @@
 /** What the routes read of a request alike: its place, its rights, and what it says of an object. */
 import type { FastifyRequest } from "fastify";
-import { authorize } from "../access-keys.ts";
+import { authorize, mayEnter } from "../access-keys.ts";
 import { s3RequestOf } from "../authentication.ts";
 import { S3Error } from "../errors.ts";
 import { type ObjectPlace, placeOf, placeOfExisting } from "../keys.ts";
+import type { Objects } from "../objects/objects.ts";
 import type { Description } from "../objects/records.ts";
 import { parameter, type RequestTarget } from "../target.ts";
 import { MAX_PART_NUMBER } from "../uploads/uploads.ts";
@@ -19,6 +20,24 @@ export function placeIfAny(request: FastifyRequest, access: "read" | "write"): O
   const target = authorizedTarget(request, access);
   requireCurrentVersion(parameter(target, "versionId"));
   return placeOfExisting(target.bucket, target.key);
+}
+
+/**
+ * As {@link placeIfAny}, to read.
+ *
+ * @throws {S3Error} NoSuchBucket, NoSuchKey
+ */
+export async function requirePlace(objects: Objects, request: FastifyRequest): Promise<ObjectPlace> {
+  const place = placeIfAny(request, "read");
+  if (place === undefined) throw await objects.missing(s3RequestOf(request).target.bucket);
+  return place;
+}
+
+/** The bucket of the request, in which something may be seen. */
+export function enteredBucket(request: FastifyRequest): string {
+  const { target, authenticated } = s3RequestOf(request);
+  if (!mayEnter(authenticated.accessKey, target.bucket)) throw new S3Error("AccessDenied");
+  return target.bucket;
 }
 
 export function authorizedTarget(request: FastifyRequest, access: "read" | "write"): RequestTarget {

@@ -12,6 +12,9 @@ import { errorDocument } from "./error-documents.ts";
 
 const XML = "application/xml";
 
+/** Of all buckets and objects: the service. */
+export const OWNER = { ID: "efs-mount-autoscaling", DisplayName: "efs-mount-autoscaling" };
+
 /** Milliseconds after which a client learns that its request is being worked on, and between two signs of it. */
 const SIGN_INTERVAL = 5_000;
 

@@ -32,7 +32,6 @@ import {
   type Upload,
 } from "../uploads/uploads.ts";
 import { fromXml, toXml } from "../xml.ts";
-import { OWNER } from "./buckets.ts";
 import { copySourceOf, requireConditionsOfSource } from "./copy.ts";
 import { digestsOfObject } from "./put.ts";
 import {
@@ -47,6 +46,7 @@ import {
   checksumElements,
   encodeKey,
   isoDate,
+  OWNER,
   quoted,
   sendXml,
   sendXmlWhenDone,
