@@ -30,6 +30,7 @@ import { operationOf } from "./operation.ts";
 import { aclRoutes } from "./routes/acl.ts";
 import { attributeRoutes } from "./routes/attributes.ts";
 import { bucketRoutes } from "./routes/buckets.ts";
+import { completeRoutes } from "./routes/complete.ts";
 import { copyRoutes } from "./routes/copy.ts";
 import { deleteRoutes } from "./routes/delete.ts";
 import { errorDocuments, sendError } from "./routes/error-documents.ts";
@@ -97,6 +98,7 @@ export function createS3Server(options: S3ServerOptions): FastifyInstance {
   app.register(copyRoutes, context);
   app.register(deleteRoutes, context);
   app.register(uploadRoutes, context);
+  app.register(completeRoutes, context);
   return app;
 }
 

@@ -1,27 +1,15 @@
-/** The operations of multipart uploads. */
+/** The operations of multipart uploads, but for their end. */
 
-import { createHash } from "node:crypto";
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
-import * as z from "zod";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
 import { authorize } from "../access-keys.ts";
 import { s3RequestOf } from "../authentication.ts";
-import {
-  ALGORITHM_NAMES,
-  algorithmNamed,
-  type Checksum,
-  type ChecksumAlgorithm,
-  checksumHeader,
-  compositeChecksum,
-  runningChecksum,
-} from "../checksums.ts";
+import { ALGORITHM_NAMES, algorithmNamed } from "../checksums.ts";
 import type { S3Context } from "../context.ts";
 import { S3Error } from "../errors.ts";
-import { unquoted, writeConditionOf } from "../objects/conditions.ts";
-import { observed, withMd5 } from "../objects/observed.ts";
-import type { Description } from "../objects/records.ts";
-import { etagOfObject, type StoredObject, sizeOfObject } from "../objects/stored-object.ts";
-import { documentOf, payloadOf } from "../payload.ts";
+import { withMd5 } from "../objects/observed.ts";
+import { etagOfObject, sizeOfObject } from "../objects/stored-object.ts";
+import { payloadOf } from "../payload.ts";
 import { parameter } from "../target.ts";
 import {
   checksumTypeOf,
@@ -31,7 +19,7 @@ import {
   type Part,
   type Upload,
 } from "../uploads/uploads.ts";
-import { fromXml, toXml } from "../xml.ts";
+import { toXml } from "../xml.ts";
 import { copySourceOf, requireConditionsOfSource } from "./copy.ts";
 import { digestsOfObject } from "./put.ts";
 import {
@@ -44,7 +32,6 @@ import {
 } from "./request.ts";
 import {
   checksumElements,
-  encodeKey,
   isoDate,
   OWNER,
   quoted,
@@ -54,44 +41,9 @@ import {
   writtenHeaders,
 } from "./response.ts";
 
-/** S3 user guide, "Amazon S3 multipart upload limits": of each part but the last. */
-const MIN_PART_BYTES = 5 * 2 ** 20;
-
 const MAX_LISTED = 1_000;
 
-const checksums = z.object({
-  ChecksumCRC32: z.string().optional(),
-  ChecksumCRC32C: z.string().optional(),
-  ChecksumCRC64NVME: z.string().optional(),
-  ChecksumSHA1: z.string().optional(),
-  ChecksumSHA256: z.string().optional(),
-});
-
-const completeSchema = z.object({
-  Part: z.preprocess(
-    (given) => (Array.isArray(given) ? given : [given]),
-    z
-      .array(
-        checksums.extend({
-          PartNumber: z
-            .string()
-            .trim()
-            .regex(/^\d{1,5}$/)
-            .transform(Number),
-          ETag: z.string(),
-        }),
-      )
-      .min(1)
-      .max(MAX_PART_NUMBER),
-  ),
-});
-
-type CompletedPart = z.output<typeof completeSchema>["Part"][number];
-
-export const uploadRoutes: FastifyPluginAsync<S3Context> = async (
-  app,
-  { objects, uploads, limits, wholeBodies, change },
-) => {
+export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, uploads, limits, change }) => {
   const { memory } = objects.files;
 
   app.post("/CreateMultipartUpload", async (request, reply) => {
@@ -224,57 +176,6 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (
     return reply.code(204).send();
   });
 
-  app.post("/CompleteMultipartUpload", async (request, reply) => {
-    const { authenticated, target } = s3RequestOf(request);
-    const place = placeToWrite(request);
-    const condition = writeConditionOf(request.headers);
-    // The checksum in the headers is the object's, and not the document's.
-    const text = await documentOf(reply.raw, authenticated, limits, wholeBodies, () => undefined);
-    const { Part: wanted } = fromXml(text, "CompleteMultipartUpload", completeSchema);
-    const id = parameter(target, "uploadId") ?? "";
-
-    const complete = async (): Promise<StoredObject> => {
-      const upload = await uploads.read(id);
-      if (upload === undefined) return alreadyCompleted(id);
-      if (upload.bucket !== place.bucket || upload.key !== place.key) throw new S3Error("NoSuchUpload");
-      const parts = chooseParts(wanted, await uploads.parts(upload));
-      requireSize(request, parts);
-      const { headers, metadata } = upload;
-      const etag = etagOfParts(parts);
-      const whole = upload.checksum?.type === "FULL_OBJECT" ? runningChecksum(upload.checksum.algorithm) : undefined;
-      let checksum = await compositeOf(upload, parts);
-      if (checksum !== undefined) requireChecksum(request, checksum);
-      async function* bytes(): AsyncGenerator<Buffer> {
-        const data = uploads.bytesOf(parts);
-        if (whole === undefined || upload?.checksum === undefined) return yield* data;
-        yield* observed(data, whole);
-        checksum = { ...upload.checksum, value: await whole.digest() };
-        requireChecksum(request, checksum);
-      }
-      const kept = { headers, metadata, etag, uploadId: id, parts: describeParts(upload, parts) };
-      const describe = () => ({ ...kept, ...(checksum && { checksum }) });
-      const object = await objects.put(place, bytes(), describe, condition);
-      await uploads.abort(id);
-      return object;
-    };
-    /** The client has not heard of it. */
-    const alreadyCompleted = async (uploadId: string): Promise<StoredObject> => {
-      const object = await objects.find(place);
-      if (object?.description?.uploadId === uploadId) return object;
-      throw new S3Error("NoSuchUpload");
-    };
-    const result = (object: StoredObject) =>
-      toXml("CompleteMultipartUploadResult", {
-        Location: `/${place.bucket}/${encodeKey(place.key)}`,
-        Bucket: place.bucket,
-        Key: place.key,
-        ETag: quoted(etagOfObject(object)),
-        ...checksumElements(object),
-        ChecksumType: object.description?.checksum?.type,
-      });
-    return sendXmlWhenDone(request, reply, change(complete).then(result));
-  });
-
   function uploadOf(request: FastifyRequest, access: "read" | "write"): Promise<Upload> {
     const target = authorizedTarget(request, access);
     return uploads.find(parameter(target, "uploadId") ?? "", target);
@@ -301,77 +202,6 @@ function checksumOfUpload({ headers }: FastifyRequest): Upload["checksum"] {
     "InvalidRequest",
     `The ${type} checksum type cannot be used with the ${algorithm} checksum algorithm.`,
   );
-}
-
-/** @throws {S3Error} InvalidPartOrder, InvalidPart, EntityTooSmall */
-function chooseParts(wanted: readonly CompletedPart[], existing: readonly Part[]): Part[] {
-  const isOrdered = wanted.every(({ PartNumber }, index) => PartNumber > (wanted[index - 1]?.PartNumber ?? 0));
-  if (!isOrdered) throw new S3Error("InvalidPartOrder");
-  const byNumber = new Map(existing.map((part) => [part.number, part]));
-  return wanted.map((each, index) => {
-    const part = byNumber.get(each.PartNumber);
-    if (part === undefined || etagOfObject(part.object) !== unquoted(each.ETag) || !hasChecksum(part, each)) {
-      throw new S3Error("InvalidPart");
-    }
-    const isLast = index === wanted.length - 1;
-    if (!isLast && part.object.attributes.size < MIN_PART_BYTES) throw new S3Error("EntityTooSmall");
-    return part;
-  });
-}
-
-/** @throws {S3Error} InvalidRequest where the request gives another size for the whole. */
-function requireSize({ headers }: FastifyRequest, parts: readonly Part[]): void {
-  const given = headers["x-amz-mp-object-size"];
-  const size = parts.reduce((sum, { object }) => sum + object.attributes.size, 0);
-  if (given === undefined || given === String(size)) return;
-  throw new S3Error("InvalidRequest", `x-amz-mp-object-size is ${given}, and the parts have ${size} bytes`);
-}
-
-/** What the client says of a part, it is to have. */
-function hasChecksum({ object }: Part, wanted: CompletedPart): boolean {
-  return ALGORITHM_NAMES.every((algorithm) => {
-    const given = wanted[`Checksum${algorithm}`];
-    const own = object.description?.checksum;
-    return given === undefined || own?.algorithm !== algorithm || own.value === given;
-  });
-}
-
-function describeParts({ checksum }: Upload, parts: readonly Part[]): Description["parts"] {
-  const sizes = parts.map(({ object }) => object.attributes.size);
-  const checksums = parts.flatMap(({ object: { description } }) =>
-    description?.checksum !== undefined && description.checksum.algorithm === checksum?.algorithm
-      ? [description.checksum.value]
-      : [],
-  );
-  return { sizes, ...(checksums.length === sizes.length && { checksums }) };
-}
-
-/** The MD5 of the parts' MD5s, and their number. */
-function etagOfParts(parts: readonly Part[]): string {
-  const hash = createHash("md5");
-  for (const { object } of parts) hash.update(Buffer.from(etagOfObject(object), "hex"));
-  return `${hash.digest("hex")}-${parts.length}`;
-}
-
-/** Undefined where the upload wants none, or one of the whole. */
-async function compositeOf({ checksum }: Upload, parts: readonly Part[]): Promise<Checksum | undefined> {
-  if (checksum?.type !== "COMPOSITE") return undefined;
-  const values = parts.map(({ object }) => checksumOfPart(object, checksum.algorithm));
-  return compositeChecksum(checksum.algorithm, values);
-}
-
-function checksumOfPart({ description }: Part["object"], algorithm: ChecksumAlgorithm): string {
-  const checksum = description?.checksum;
-  if (checksum?.algorithm === algorithm) return checksum.value;
-  throw new S3Error("InvalidRequest", `The upload was created with ${algorithm}, and a part has no such checksum`);
-}
-
-/** @throws {S3Error} BadDigest where the request gives another one for the whole. */
-function requireChecksum({ headers }: FastifyRequest, { algorithm, value }: Checksum): void {
-  const given = headers[checksumHeader(algorithm)];
-  // Of a composite one, clients need not say how many parts it is of.
-  const isSame = given === undefined || given === value || given === value.replace(/-\d+$/, "");
-  if (!isSame) throw new S3Error("BadDigest");
 }
 
 function copyRange({ headers }: FastifyRequest, size: number): { readonly start: number; readonly length: number } {
