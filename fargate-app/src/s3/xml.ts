@@ -1,6 +1,6 @@
 /** The XML of S3's requests and responses. */
 import { XMLBuilder, XMLParser, XMLValidator } from "fast-xml-parser";
-import type * as z from "zod";
+import * as z from "zod";
 import { S3Error } from "./errors.ts";
 
 export const XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
@@ -24,6 +24,11 @@ const parser = new XMLParser({
 /** A document of one element; a list is that element repeated, undefined is left out. */
 export function toXml(root: string, content: object, { namespace = true } = {}): string {
   return XML_DECLARATION + builder.build({ [root]: namespace ? { "@xmlns": NAMESPACE, ...content } : content });
+}
+
+/** An element that a document may have several times: the parser makes a list only of several. */
+export function repeated<Schema extends z.ZodType>(each: Schema, max: number) {
+  return z.preprocess((given) => (Array.isArray(given) ? given : [given]), z.array(each).max(max));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { fromXml } from "../../../fargate-app/src/s3/xml.ts";
+import { fromXml, repeated } from "../../../fargate-app/src/s3/xml.ts";
 
 const read = (key: string, before = "") =>
   fromXml(`${before}<Delete><Key>${key}</Key></Delete>`, "Delete", z.object({ Key: z.string() })).Key;
@@ -36,4 +36,17 @@ test.each([
 test("a document may have as many references as fit into it", () => {
   const key = "&#xD;&amp;".repeat(200_000);
   expect(read(key)).toBe("\r&".repeat(200_000));
+});
+
+test("an element that may be repeated is there once or several times, and not more often than is allowed", () => {
+  const schema = z.object({ Quiet: z.string().optional(), Key: repeated(z.string(), 3) });
+  const keys = (...texts: string[]) => {
+    const elements = texts.map((text) => `<Key>${text}</Key>`).join("");
+    return fromXml(`<Delete><Quiet>true</Quiet>${elements}</Delete>`, "Delete", schema).Key;
+  };
+  expect(keys("a")).toEqual(["a"]);
+  expect(keys("a", "b", "c")).toEqual(["a", "b", "c"]);
+  for (const refused of [[], ["a", "b", "c", "d"]]) {
+    expect(() => keys(...refused)).toThrow(expect.objectContaining({ code: "MalformedXML" }));
+  }
 });

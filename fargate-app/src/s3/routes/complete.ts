@@ -20,7 +20,7 @@ import { etagOfObject, type StoredObject } from "../objects/stored-object.ts";
 import { documentOf } from "../payload.ts";
 import { parameter } from "../target.ts";
 import { MAX_PART_NUMBER, type Part, type Upload } from "../uploads/uploads.ts";
-import { fromXml, toXml } from "../xml.ts";
+import { fromXml, repeated, toXml } from "../xml.ts";
 import { placeToWrite } from "./request.ts";
 import { checksumElements, encodeKey, quoted, sendXmlWhenDone } from "./response.ts";
 
@@ -36,21 +36,16 @@ const checksums = z.object({
 });
 
 const completeSchema = z.object({
-  Part: z.preprocess(
-    (given) => (Array.isArray(given) ? given : [given]),
-    z
-      .array(
-        checksums.extend({
-          PartNumber: z
-            .string()
-            .trim()
-            .regex(/^\d{1,5}$/)
-            .transform(Number),
-          ETag: z.string(),
-        }),
-      )
-      .min(1)
-      .max(MAX_PART_NUMBER),
+  Part: repeated(
+    checksums.extend({
+      PartNumber: z
+        .string()
+        .trim()
+        .regex(/^\d{1,5}$/)
+        .transform(Number),
+      ETag: z.string(),
+    }),
+    MAX_PART_NUMBER,
   ),
 });
 

@@ -10,7 +10,7 @@ import { inGroups } from "../in-groups.ts";
 import { placeOfExisting } from "../keys.ts";
 import { unquoted } from "../objects/conditions.ts";
 import { documentOf } from "../payload.ts";
-import { fromXml } from "../xml.ts";
+import { fromXml, repeated } from "../xml.ts";
 import { placeIfAny, requireCurrentVersion } from "./request.ts";
 import { sendXml } from "./response.ts";
 
@@ -21,11 +21,9 @@ const MAX_KEYS = 1_000;
 const AT_ONCE = 16;
 
 const deleteSchema = z.object({
-  Object: z.preprocess(
-    (given) => (Array.isArray(given) ? given : [given]),
-    z
-      .array(z.object({ Key: z.string().min(1), VersionId: z.string().optional(), ETag: z.string().optional() }))
-      .max(MAX_KEYS),
+  Object: repeated(
+    z.object({ Key: z.string().min(1), VersionId: z.string().optional(), ETag: z.string().optional() }),
+    MAX_KEYS,
   ),
   Quiet: z
     .string()
