@@ -126,6 +126,20 @@ test("uploads behind a key are those behind it in the order of UTF-8, and no oth
   expect(await behind(keys[1])).toEqual([]);
 });
 
+test("a query is signed in the order of its names, also where one name begins with another", async () => {
+  const { client } = await startMemoryS3Server();
+  await client.send(new PutObjectCommand({ Bucket, Key: "key", Body: "content" }));
+  const query = { id: "1", "id-type": "2", id2: "3", "id/": "4", ID: ["6", "5"] };
+  client.middlewareStack.add(
+    (next) => (args) => {
+      Object.assign((args.request as { query: object }).query, query);
+      return next(args);
+    },
+    { step: "build" },
+  );
+  expect((await client.send(new HeadObjectCommand({ Bucket, Key: "key" }))).ContentLength).toBe(7);
+});
+
 test("keys of uploads are written as the request says, in one of the ways that there are", async () => {
   const { client } = await startMemoryS3Server();
   await client.send(new CreateMultipartUploadCommand({ Bucket, Key: "a/b c" }));

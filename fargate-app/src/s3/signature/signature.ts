@@ -3,6 +3,7 @@
  * Signature Version 4)"). No maintained library verifies it on the server's side, with the chunks of a body.
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { compareKeys } from "../keys.ts";
 import type { RequestTarget } from "../target.ts";
 import { uriDecode, uriEncode } from "./uri-encoding.ts";
 
@@ -35,10 +36,12 @@ export function canonicalRequest({ method, target, headers, signedHeaders, paylo
     .split("/")
     .map((part) => uriEncode(uriDecode(part)))
     .join("/");
+  // By their names first: as texts, `id-type=…` would come before `id=…`.
   const query = target.query
     .filter(([name]) => name !== SIGNATURE_PARAMETER)
-    .map(([name, value]) => `${uriEncode(name)}=${uriEncode(value)}`)
-    .sort()
+    .map(([name, value]) => [uriEncode(name), uriEncode(value)] as const)
+    .sort(([name, value], [otherName, other]) => compareKeys(name, otherName) || compareKeys(value, other))
+    .map((pair) => pair.join("="))
     .join("&");
   const lines = signedHeaders.map((name) => `${name}:${(headers.get(name) ?? "").trim().replace(/ +/g, " ")}\n`);
   return Buffer.from([method, path, query, lines.join(""), signedHeaders.join(";"), payloadHash].join("\n"), "latin1");
