@@ -13,6 +13,7 @@ const nfsClient = "packages/nfs-client/src/index.ts";
 const nfsCommandLine = "packages/nfs-client/src/cli/index.ts";
 const nfsWire = "packages/nfs-client/src/wire/index.ts";
 const firstContact = "packages/nfs-client/src/first-contact/index.ts";
+const filesClient = "packages/router-client/src/index.ts";
 const nfsServer = "packages/nfs-server/src/index.ts";
 const program = ["index.ts", "config.ts", "build.ts", "components/"];
 const product = ["functions/", "fargate-app/", "packages/"];
@@ -21,6 +22,7 @@ const product = ["functions/", "fargate-app/", "packages/"];
 const ARROWS = {
   "packages/mount-table/": [],
   "packages/nfs-client/": [],
+  "packages/router-client/": [],
   "packages/efs-tls/": [nfsClient],
   "packages/metering/": [nfsClient],
   "packages/nfs-server/": [nfsWire],
@@ -50,6 +52,12 @@ export default {
         path: "^packages/nfs-client/src/",
         pathNot: beginsWith([nfsClient, nfsWire, nfsCommandLine, firstContact]),
       },
+    },
+    {
+      name: "only the tests of the file client reach into it",
+      severity: "error",
+      from: { pathNot: ["^packages/router-client/", "^tests/(unit|integration|properties)/router-client/"] },
+      to: { path: "^packages/router-client/src/", pathNot: beginsWith([filesClient]) },
     },
     {
       name: "the wire format stands on the errors alone",

@@ -1,0 +1,67 @@
+/** How long an operation may take. */
+import { FileError } from "./errors.ts";
+import type { OperationOptions } from "./files.ts";
+
+/** Milliseconds. */
+const DEFAULT_TIMEOUT = 30_000;
+
+/** Milliseconds; timers take no more. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
+/** Ends an operation when its time is over, or its caller's signal aborts. */
+export class Deadline {
+  readonly #controller = new AbortController();
+  readonly #timeout: number;
+  readonly #caller: AbortSignal | undefined;
+  readonly #onAbort = () => this.#controller.abort(this.error());
+  #timer: NodeJS.Timeout | undefined;
+
+  /** The time begins now. @throws {FileError} where the timeout is none. */
+  constructor({ signal, timeout = DEFAULT_TIMEOUT }: OperationOptions = {}) {
+    if (!(timeout > 0 && timeout <= MAX_TIMEOUT)) {
+      throw new FileError("EINVAL", `timeout must be milliseconds from 1 to ${MAX_TIMEOUT}, not ${timeout}`);
+    }
+    this.#timeout = timeout;
+    this.#caller = signal;
+    if (signal?.aborted) this.#onAbort();
+    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.restart();
+  }
+
+  /** Aborts with {@link error} as its reason. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Begins the time anew: there was progress. */
+  restart(): void {
+    this.pause();
+    if (!this.signal.aborted) this.#timer = setTimeout(this.#onAbort, this.#timeout);
+  }
+
+  /** Stops the time until it is restarted: the caller is awaited, and not the service. */
+  pause(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Why the operation ends, or would end now. */
+  error(options: ErrorOptions & { readonly path?: string } = {}): FileError {
+    if (this.#caller?.aborted) return new AbortError(this.#caller.reason, options.path);
+    return new FileError("ETIMEDOUT", `There was no result within ${this.#timeout} ms`, options);
+  }
+
+  /** The operation is over. */
+  end(): void {
+    this.pause();
+    this.#caller?.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+/** Has the name by which Node.js and browsers tell what was aborted. */
+class AbortError extends FileError {
+  override readonly name = "AbortError";
+
+  constructor(cause: unknown, path: string | undefined) {
+    super("ABORT_ERR", "The operation was aborted", { cause, path });
+  }
+}
