@@ -1,5 +1,6 @@
 /** What a request is for: bucket, key and query, path-style (`/bucket/key`). */
 import { partsOf } from "../http/routes/files/resource.ts";
+import { S3Error } from "./errors.ts";
 import { uriDecode } from "./signature/uri-encoding.ts";
 
 export interface RequestTarget {
@@ -15,6 +16,9 @@ export interface RequestTarget {
 
 /** @throws {S3Error} InvalidURI */
 export function parseTarget(requestTarget = ""): RequestTarget {
+  // It has none (RFC 9112 §3.2): a client that sends one forgot to encode a key.
+  if (requestTarget.includes("#"))
+    throw new S3Error("InvalidURI", "The URL has a #: write %23 where it belongs to a key");
   const { encodedPath, query } = partsOf(requestTarget);
   const [, bucket = "", key = ""] = /^\/*([^/]*)(?:\/(.*))?$/s.exec(encodedPath) ?? [];
   return { encodedPath, bucket: uriDecode(bucket), key: uriDecode(key), query: parseQuery(query) };

@@ -13,6 +13,7 @@ import {
 } from "../../../fargate-app/src/s3/signature/signature.ts";
 import { uriDecode, uriEncode } from "../../../fargate-app/src/s3/signature/uri-encoding.ts";
 import { parseTarget } from "../../../fargate-app/src/s3/target.ts";
+import { signed } from "../../support/s3-signer.ts";
 
 /** The key, the time and the signatures are those of the examples in the S3 API reference. */
 const KEY: AccessKey = {
@@ -92,6 +93,18 @@ const PRESIGNED: Example = {
   headers: { host: "examplebucket.s3.amazonaws.com" },
 };
 
+/** A request as the AWS SDK signs it. */
+async function signedBySdk(headers: Readonly<Record<string, string>>): Promise<Example> {
+  const request = { method: "GET", bucket: "bucket", key: "key", query: [], headers: { ...HEADERS, ...headers } };
+  const { url, headers: sent } = await signed(KEY, request, { signedIn: "header", date: new Date(NOW) });
+  return { url, headers: Object.fromEntries(sent) };
+}
+
+test("a URL with a #, which a client forgot to encode, is refused", () => {
+  expect(() => parseTarget("/bucket/a#b")).toThrow(expect.objectContaining({ code: "InvalidURI" }));
+  expect(parseTarget("/bucket/a%23b").key).toBe("a#b");
+});
+
 describe("a signature", () => {
   test.each([
     ["a GET with a range", GET],
@@ -130,7 +143,8 @@ describe("a signature", () => {
       const scope = { date: "20130524", region: "us-east-1", service: "s3" };
       const canonical = canonicalRequest({
         method: "GET",
-        target: parseTarget(url),
+        encodedPath: url,
+        query: [],
         headers: new Map(Object.entries(headers)),
         signedHeaders,
         payloadHash: EMPTY,
@@ -146,6 +160,29 @@ describe("a signature", () => {
       );
     },
   );
+
+  test.each(["à", "a à", "a\tb", " a  b\t"])("covers a header's value, whatever blanks it has: %j", async (value) => {
+    const { url, headers } = await signedBySdk({ "x-amz-meta-a": value });
+    expect(authenticateAt(NOW, { url, headers }).accessKey).toBe(KEY);
+  });
+
+  test("covers that a header is there, even an empty one", async () => {
+    const { url, headers } = await signedBySdk({ "x-amz-meta-a": "" });
+    expect(authenticateAt(NOW, { url, headers }).accessKey).toBe(KEY);
+    const { "x-amz-meta-a": _, ...fewer } = headers;
+    expect(() => authenticateAt(NOW, { url, headers: fewer })).toThrow(
+      expect.objectContaining({ code: "SignatureDoesNotMatch" }),
+    );
+  });
+
+  test("covers all of the query but itself", () => {
+    for (const { url, ...example } of [GET, PRESIGNED]) {
+      const added = `${url}${url.includes("?") ? "&" : "?"}X-Amz-Signature=0`;
+      expect(() => authenticateAt(NOW, { ...example, url: added })).toThrow(
+        expect.objectContaining({ code: "SignatureDoesNotMatch" }),
+      );
+    }
+  });
 
   test("is good for 15 minutes around its time, and a presigned one until it expires", () => {
     const minute = 60_000;

@@ -29,6 +29,7 @@ export interface Authenticated {
 
 /** What a request says of its signature. */
 interface Claim {
+  readonly signedQuery: RequestTarget["query"];
   readonly accessKeyId: string;
   readonly scope: Scope;
   readonly signedHeaders: readonly string[];
@@ -58,11 +59,13 @@ export function authenticate(
 ): Authenticated {
   const headers = headersOf(request.rawHeaders);
   const isPresigned = parameter(target, "X-Amz-Algorithm") !== undefined;
-  const claim = isPresigned ? claimInQuery(target, headers, now) : claimInHeaders(headers, now);
-  const { scope, timestamp, signature, payloadHash, signedHeaders } = claim;
+  const claim = isPresigned ? claimInQuery(target, headers, now) : claimInHeaders(target, headers, now);
+  const { scope, timestamp, signature, payloadHash, signedHeaders, signedQuery: query } = claim;
   if (scope.date !== timestamp.slice(0, 8)) throw malformed("The day of the credential is not that of the request");
   requireSigned(headers, signedHeaders);
-  const canonical = canonicalRequest({ method: request.method ?? "", target, headers, signedHeaders, payloadHash });
+  const { method = "" } = request;
+  const { encodedPath } = target;
+  const canonical = canonicalRequest({ method, encodedPath, query, headers, signedHeaders, payloadHash });
   const text = stringToSign(timestamp, scope, canonical);
   const accessKeys = accessKeysOf(claim.accessKeyId);
   if (accessKeys.length === 0) throw new S3Error("InvalidAccessKeyId");
@@ -75,7 +78,7 @@ export function authenticate(
   throw new S3Error("SignatureDoesNotMatch");
 }
 
-function claimInHeaders(headers: ReadonlyMap<string, string>, now: number): Claim {
+function claimInHeaders({ query }: RequestTarget, headers: ReadonlyMap<string, string>, now: number): Claim {
   const authorization = headers.get("authorization");
   if (authorization === undefined) throw new S3Error("AccessDenied", "The request is not signed");
   const [algorithm = "", rest = ""] = authorization.trim().split(/ +(.*)/s);
@@ -95,6 +98,7 @@ function claimInHeaders(headers: ReadonlyMap<string, string>, now: number): Clai
   if (payloadHash === undefined) throw new S3Error("InvalidRequest", "The header x-amz-content-sha256 is missing");
   return {
     ...credentialOf(credential, malformed),
+    signedQuery: query,
     signedHeaders: signedHeaders.split(";"),
     signature,
     timestamp,
@@ -117,8 +121,11 @@ function claimInQuery(target: RequestTarget, headers: ReadonlyMap<string, string
   }
   if (begin > now + MAX_CLOCK_SKEW) throw new S3Error("AccessDenied", "Request is not yet valid");
   if (now > begin + Number(expires) * 1_000) throw new S3Error("AccessDenied", "Request has expired");
+  // A second one is as any other parameter: nobody could add it.
+  const place = target.query.findIndex(([name]) => name === "X-Amz-Signature");
   return {
     ...credentialOf(required("X-Amz-Credential"), malformedQuery),
+    signedQuery: target.query.filter((_, index) => index !== place),
     signedHeaders: required("X-Amz-SignedHeaders").split(";"),
     signature: required("X-Amz-Signature"),
     timestamp,

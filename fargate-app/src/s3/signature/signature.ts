@@ -19,7 +19,9 @@ export interface Scope {
 
 export interface SignedRequest {
   readonly method: string;
-  readonly target: Pick<RequestTarget, "encodedPath" | "query">;
+  readonly encodedPath: string;
+  /** The parameters that are signed: all but the signature itself. */
+  readonly query: RequestTarget["query"];
   /** Lower-case names. */
   readonly headers: ReadonlyMap<string, string>;
   readonly signedHeaders: readonly string[];
@@ -27,24 +29,33 @@ export interface SignedRequest {
   readonly payloadHash: string;
 }
 
-/** What of a query is not signed: the signature itself. */
-const SIGNATURE_PARAMETER = "X-Amz-Signature";
-
 /** Header values are bytes: one character of Node's for each. */
-export function canonicalRequest({ method, target, headers, signedHeaders, payloadHash }: SignedRequest): Buffer {
-  const path = target.encodedPath
+export function canonicalRequest(request: SignedRequest): Buffer {
+  const { method, headers, signedHeaders, payloadHash } = request;
+  const path = request.encodedPath
     .split("/")
     .map((part) => uriEncode(uriDecode(part)))
     .join("/");
   // By their names first: as texts, `id-type=…` would come before `id=…`.
-  const query = target.query
-    .filter(([name]) => name !== SIGNATURE_PARAMETER)
+  const query = request.query
     .map(([name, value]) => [uriEncode(name), uriEncode(value)] as const)
     .sort(([name, value], [otherName, other]) => compareKeys(name, otherName) || compareKeys(value, other))
     .map((pair) => pair.join("="))
     .join("&");
-  const lines = signedHeaders.map((name) => `${name}:${(headers.get(name) ?? "").trim().replace(/ +/g, " ")}\n`);
+  // One that is missing is not the same as one that is empty.
+  const lines = signedHeaders.flatMap((name) => {
+    const value = headers.get(name);
+    return value === undefined ? [] : [`${name}:${canonicalValue(value)}\n`];
+  });
   return Buffer.from([method, path, query, lines.join(""), signedHeaders.join(";"), payloadHash].join("\n"), "latin1");
+}
+
+/**
+ * Without blanks around it, and with one where there are several. SDKs take a tab for a blank; a no-break space is none,
+ * since its byte is also the last one of letters such as `à`.
+ */
+function canonicalValue(value: string): string {
+  return value.replace(/[ \t]+/g, " ").replace(/^ | $/g, "");
 }
 
 /** @param timestamp `20261129T042558Z` */
