@@ -6,6 +6,7 @@ import { checksumHeader, type ExpectedChecksum, expectedChecksum, requireForm, r
 import { S3Error } from "./errors.ts";
 import { type Authenticated, UNSIGNED_PAYLOAD } from "./signature/authenticate.ts";
 import { chunkingOf, decodeChunks } from "./signature/chunks.ts";
+import { xmlText } from "./xml.ts";
 
 /** What was found out of data while it was read. */
 export interface Digests {
@@ -112,7 +113,7 @@ export async function documentOf(
 ): Promise<string> {
   const payload = payloadOf(response, authenticated, limits, checksumIn);
   if (payload.length > MAX_DOCUMENT_BYTES) throw new S3Error("MalformedXML");
-  return inMemory(payload.data, payload.length, memory, async (text) => text.toString("utf8"));
+  return inMemory(payload.data, payload.length, memory, async (bytes) => xmlText(bytes));
 }
 
 /** S3 takes no body of unknown length. */

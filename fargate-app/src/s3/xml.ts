@@ -18,6 +18,8 @@ const parser = new XMLParser({
   parseTagValue: false,
   trimValues: false,
   removeNSPrefix: true,
+  ignoreDeclaration: true,
+  ignorePiTags: true,
   htmlEntities: true,
 });
 
@@ -32,16 +34,30 @@ export function repeated<Schema extends z.ZodType>(each: Schema, max: number) {
 }
 
 /**
- * Reads a document whose root element is `root`.
+ * Reads a document whose only element is `root`. It is strict where the parser is lenient: what is no XML would mean to
+ * others what it does not mean here.
  *
  * @throws {S3Error} MalformedXML
  */
 export function fromXml<Schema extends z.ZodType>(text: string, root: string, schema: Schema): z.output<Schema> {
-  // What is no XML, the parser reads all the same, and characters that XML has not, it leaves out.
-  if (XMLValidator.validate(text) !== true || hasForbiddenReference(text)) throw new S3Error("MalformedXML");
-  const { success, data } = schema.safeParse(parse(text)[root]);
-  if (!success) throw new S3Error("MalformedXML");
+  if (FORBIDDEN_CHARACTER.test(text) || !isDeclaredRight(text) || XMLValidator.validate(text) !== true) {
+    throw new S3Error("MalformedXML");
+  }
+  const markup = text.replace(VERBATIM, "");
+  if (NOT_ALLOWED.test(markup) || hasForbiddenReference(markup)) throw new S3Error("MalformedXML");
+  const { [root]: element, ...others } = parse(text);
+  const { success, data } = schema.safeParse(element);
+  if (!success || Object.keys(others).length > 0) throw new S3Error("MalformedXML");
   return data;
+}
+
+/** @throws {S3Error} MalformedXML where it is not UTF-8. */
+export function xmlText(bytes: Buffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new S3Error("MalformedXML", undefined, { cause });
+  }
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> {
@@ -53,13 +69,27 @@ function parse(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** A character of XML (XML 1.0 §2.2). */
-const CHARACTER = /^[\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]$/u;
+/** All but the characters of XML (XML 1.0 §2.2). */
+const FORBIDDEN_CHARACTER = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
-function hasForbiddenReference(text: string): boolean {
-  for (const [, hexadecimal, decimal = ""] of text.matchAll(/&#(?:x([0-9a-f]+)|(\d+));/gi)) {
+/** Comments and CDATA sections, where nothing has a meaning. One that does not end takes the rest. */
+const VERBATIM = /<!--.*?(?:-->|$)|<!\[CDATA\[.*?(?:\]\]>|$)/gs;
+
+/** A document type, which S3 has none of; the end of a CDATA section; a reference to what XML does not know by itself. */
+const NOT_ALLOWED = /<!DOCTYPE|\]\]>|&(?!(?:lt|gt|amp|quot|apos|#\d+|#x[\da-fA-F]+);)/;
+
+/** XML 1.0 §2.8, in an encoding that UTF-8 is, too. */
+const DECLARATION =
+  /^<\?xml\s+version\s*=\s*["']1\.\d["'](?:\s+encoding\s*=\s*["'](?:utf-?8|us-ascii)["'])?(?:\s+standalone\s*=\s*["'](?:yes|no)["'])?\s*\?>/i;
+
+function isDeclaredRight(text: string): boolean {
+  return !text.startsWith("<?xml") || DECLARATION.test(text);
+}
+
+function hasForbiddenReference(markup: string): boolean {
+  for (const [, hexadecimal, decimal = ""] of markup.matchAll(/&#(?:x([\da-fA-F]+)|(\d+));/g)) {
     const code = hexadecimal === undefined ? Number.parseInt(decimal, 10) : Number.parseInt(hexadecimal, 16);
-    if (code > 0x10ffff || !CHARACTER.test(String.fromCodePoint(code))) return true;
+    if (code > 0x10ffff || FORBIDDEN_CHARACTER.test(String.fromCodePoint(code))) return true;
   }
   return false;
 }
