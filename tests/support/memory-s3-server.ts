@@ -20,7 +20,11 @@ export interface MemoryS3Server extends MemoryRouter {
   clientOf(accessKey: AccessKey): S3Client;
 }
 
-const OWNER: AccessKey = { accessKeyId: "AKIATESTTESTTESTTEST", secretAccessKey: "secret".repeat(7), readOnly: false };
+export const OWNER: AccessKey = {
+  accessKeyId: "AKIATESTTESTTESTTEST",
+  secretAccessKey: "secret".repeat(7),
+  readOnly: false,
+};
 
 /** For one test, with a bucket `bucket`. */
 export async function startMemoryS3Server(

@@ -45,7 +45,7 @@ export function fromXml<Schema extends z.ZodType>(text: string, root: string, sc
   }
   const markup = text.replace(VERBATIM, "");
   if (NOT_ALLOWED.test(markup) || hasForbiddenReference(markup)) throw new S3Error("MalformedXML");
-  const { [root]: element, ...others } = parse(text);
+  const { "#text": _blanks, [root]: element, ...others } = parse(text);
   const { success, data } = schema.safeParse(element);
   if (!success || Object.keys(others).length > 0) throw new S3Error("MalformedXML");
   return data;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -16,7 +17,8 @@ import { expect, test } from "vitest";
 import { HotSpots } from "../../../fargate-app/src/hot-spots/hot-spots.ts";
 import { placeOf } from "../../../fargate-app/src/s3/keys.ts";
 import { memoryLog } from "../../support/memory-router.ts";
-import { startMemoryS3Server } from "../../support/memory-s3-server.ts";
+import { OWNER, startMemoryS3Server } from "../../support/memory-s3-server.ts";
+import { signed } from "../../support/s3-signer.ts";
 
 const Bucket = "bucket";
 
@@ -75,6 +77,24 @@ test("DeleteObjects removes keys that XML can only have as references", async ()
     expect(Deleted).toEqual([{ Key }]);
     expect(network.files.files).toEqual([]);
   }
+});
+
+test("a document that asks to remove a key which is not UTF-8 removes nothing: it is no XML", async () => {
+  const { client, url } = await startMemoryS3Server();
+  await client.send(new PutObjectCommand({ Bucket, Key: "a\ufffd", Body: "content" }));
+  const body = Buffer.from("<Delete><Object><Key>a\xff</Key></Object></Delete>", "latin1");
+  const hash = createHash("sha256").update(body).digest("hex");
+  const headers = { host: new URL(url).host, "x-amz-content-sha256": hash };
+  const request = { method: "POST", bucket: Bucket, key: "", query: [["delete", ""]], headers } as const;
+  const sent = await signed(OWNER, request, { signedIn: "header", date: new Date() });
+  const response = await fetch(url + sent.url, {
+    method: sent.method,
+    headers: Object.fromEntries(sent.headers),
+    body,
+  });
+  expect(response.status).toBe(400);
+  expect(await response.text()).toContain("<Code>MalformedXML</Code>");
+  await client.send(new HeadObjectCommand({ Bucket, Key: "a\ufffd" }));
 });
 
 test("a key with rights to a prefix lists the uploads below it, and no others", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { fromXml, repeated } from "../../../fargate-app/src/s3/xml.ts";
+import { fromXml, repeated, xmlText } from "../../../fargate-app/src/s3/xml.ts";
 
 const read = (key: string, before = "") =>
   fromXml(`${before}<Delete><Key>${key}</Key></Delete>`, "Delete", z.object({ Key: z.string() })).Key;
@@ -31,6 +31,31 @@ test.each([
   ["names that are dangerous", "<__proto__>1</__proto__>", ""],
 ])("a document with %s is malformed", (_what, key, before) => {
   expect(() => read(key, before)).toThrow(expect.objectContaining({ code: "MalformedXML" }));
+});
+
+test.each([
+  ["a document type, which S3 has none of", "key", "<!DOCTYPE Delete>"],
+  ["an entity that nobody declared", "&nbsp;", ""],
+  ["an ampersand", "a & b", ""],
+  ["a character that XML has not", "a\u0001b", ""],
+  ["the end of a CDATA section, and no beginning", "a]]>b", ""],
+  ["a second element beside its own", "key", "<Delete><Key>other</Key></Delete>"],
+  ["a first element beside its own", "key", "<Other/>"],
+  ["an encoding that it is not read in", "key", '<?xml version="1.0" encoding="UTF-16"?>'],
+  ["a declaration that is malformed", "key", '<?xml encoding="UTF-8"?>'],
+])("a document with %s is malformed", (_what, key, before) => {
+  expect(() => read(key, before)).toThrow(expect.objectContaining({ code: "MalformedXML" }));
+});
+
+test("a document is UTF-8, with or without a byte order mark", () => {
+  expect(xmlText(Buffer.from("\ufeff<é/>"))).toBe("<é/>");
+  for (const bytes of [
+    Buffer.from("<é/>", "latin1"),
+    Buffer.from("\ufeff<a/>", "utf16le"),
+    Buffer.from([0xed, 0xa0, 0x80]),
+  ]) {
+    expect(() => xmlText(bytes)).toThrow(expect.objectContaining({ code: "MalformedXML" }));
+  }
 });
 
 test("a document may have as many references as fit into it", () => {
