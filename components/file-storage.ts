@@ -1,14 +1,12 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { Adoption } from "./adoption.ts";
+import { POSIX_USER } from "./file-system-client.ts";
 import { FileSystemSettings } from "./file-system-settings.ts";
 import type { ZoneSubnet } from "./network.ts";
 import type { Peer } from "./peer.ts";
 import { denyWithoutTls, mountStatement, policyDocument } from "./policy.ts";
 import { Replica } from "./replica.ts";
-
-/** The user that all clients act as: `node` of the router's image. */
-export const POSIX_USER = { uid: 1000, gid: 1000 };
 
 export interface FileStorageArgs {
   /** The subnets that may get a mount target, each in an Availability Zone of its own. */

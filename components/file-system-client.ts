@@ -4,6 +4,9 @@ import type { environmentSchema } from "../fargate-app/src/settings.ts";
 import type { Environment } from "./environment.ts";
 import { useKeyThrough } from "./policy.ts";
 
+/** The user that all clients act as: `node` of the router's image. */
+export const POSIX_USER = { uid: 1000, gid: 1000 };
+
 /** How a task finds the mount targets of a file system, and what it says to them. */
 export interface FileSystemClient {
   readonly fileSystemId: pulumi.Input<string>;

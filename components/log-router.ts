@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { awslogs } from "./awslogs.ts";
 import { ContainerImage } from "./container-image.ts";
 import { LogArchive } from "./log-archive.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
@@ -156,15 +157,7 @@ export class LogRouter extends pulumi.ComponentResource {
       },
       // The maximum on Fargate: on SIGTERM, the sidecar sends what it has collected to S3.
       stopTimeout: 120,
-      logConfiguration: {
-        logDriver: "awslogs",
-        options: {
-          "awslogs-group": this.ownLogGroup.name,
-          "awslogs-region": region,
-          "awslogs-stream-prefix": "firelens",
-          mode: "non-blocking",
-        },
-      },
+      logConfiguration: awslogs(this.ownLogGroup, region, "firelens"),
     };
   }
 

@@ -1,8 +1,12 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { variablesOf } from "./environment.ts";
-import { POSIX_USER } from "./file-storage.ts";
-import { clientEnvironment, type FileSystemClient, findMountTargetsStatements } from "./file-system-client.ts";
+import {
+  clientEnvironment,
+  type FileSystemClient,
+  findMountTargetsStatements,
+  POSIX_USER,
+} from "./file-system-client.ts";
 import {
   logInToRegistryStatement,
   mountStatement,

@@ -1,19 +1,19 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { environmentSchema } from "../fargate-app/src/settings.ts";
-import { type Environment, variablesOf } from "./environment.ts";
-import { POSIX_USER } from "./file-storage.ts";
-import { clientEnvironment, type FileSystemClient, findMountTargetsStatements } from "./file-system-client.ts";
+import { awslogs } from "./awslogs.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
 import type { MonitorStatusParameter } from "./monitor-status.ts";
+import { logInToRegistryStatement, policyDocument, pullStatement, writeLogStatement } from "./policy.ts";
 import {
-  logInToRegistryStatement,
-  mountStatement,
-  policyDocument,
-  pullStatement,
-  useKeyThrough,
-  writeLogStatement,
-} from "./policy.ts";
+  accessEnvironment,
+  accessStatements,
+  type RouterAccess,
+  type RouterEnvironment,
+  type RouterSecrets,
+  readSecretsStatements,
+  secretsEnvironment,
+} from "./router-access.ts";
+import { MOUNT_TARGET_DRAIN_SECONDS, routerContainer, STOP_SECONDS } from "./router-container.ts";
 import { SharedLogGroup } from "./shared-log-group.ts";
 
 /** Where the router listens, and the security groups let the load balancer in. */
@@ -21,13 +21,6 @@ export const ROUTER_PORT = 8000;
 
 /** Where the router listens for S3 requests, and the load balancer as well. */
 export const S3_PORT = 8001;
-
-/** Seconds that a stopping router has for its in-flight requests, and that ECS waits before it kills it. */
-const SHUTDOWN_SECONDS = 30;
-const STOP_SECONDS = SHUTDOWN_SECONDS + 10;
-
-/** Seconds that a running router has for what is in flight at a mount target that its table no longer gives it. */
-const MOUNT_TARGET_DRAIN_SECONDS = 300;
 
 /** For clocks that differ, and for what AWS takes to stop a task. */
 const MARGIN_SECONDS = 60;
@@ -48,25 +41,7 @@ const ROLL_MINUTES = 20;
 const LOAD_BALANCER_IDLE_SECONDS = 60;
 const KEEP_ALIVE_SECONDS = LOAD_BALANCER_IDLE_SECONDS + 15;
 
-/** The share of a task's memory that its router may use before it refuses requests; the rest is the sidecar's. */
-const MEMORY_SHARE = 0.8;
-
-/** The share of the memory for file data. The process needs several times as much: freed buffers are collected late. */
-const TRANSFER_SHARE = 1 / 8;
-
-type RouterEnvironment = Environment<typeof environmentSchema>;
-
-/** What routers of two regions go by. */
-export interface RoleOfRouters {
-  /** The parameter with the region's role. */
-  readonly parameterName: pulumi.Input<string>;
-  readonly parameterArn: pulumi.Input<string>;
-  /** Seconds that they take writes without having confirmed that the region is the primary. Example: 120. */
-  readonly leaseSeconds: number;
-}
-
-/** The root of `accessPoint` is `/` in the HTTP API. */
-export interface RouterServiceArgs extends FileSystemClient {
+export interface RouterServiceArgs extends RouterAccess, RouterSecrets {
   /** The task definition's name in the account and region. Example: `efs-mount-autoscaling-dev`. */
   readonly family: string;
   /** The cluster's name in the account and region. Example: `efs-mount-autoscaling-dev`. */
@@ -97,15 +72,6 @@ export interface RouterServiceArgs extends FileSystemClient {
   readonly taskRole: aws.iam.Role;
   readonly executionRole: aws.iam.Role;
 
-  /** Default: there is one region, which takes writes. */
-  readonly regionRole?: RoleOfRouters | undefined;
-
-  /** The secret with the token that clients must have. Default: the API is open to everyone who reaches it. */
-  readonly apiTokenSecretArn?: pulumi.Input<string> | undefined;
-  /** The secret with the access keys of the S3 API. Default: there is no S3 API. */
-  readonly s3AccessKeysSecretArn?: pulumi.Input<string> | undefined;
-  /** The customer-managed key of the secrets. */
-  readonly secretKeyArn?: string | undefined;
   /** The parameter in which the file monitor says what its last run saw and did. */
   readonly monitorStatus: Pick<MonitorStatusParameter, "parameterName" | "parameterArn">;
   /** Where the load balancer calls the routers from. Example: `10.0.0.0/16`. */
@@ -197,12 +163,8 @@ export class RouterService extends pulumi.ComponentResource {
       {
         role: args.taskRole.id,
         policy: policyDocument([
-          ...findMountTargetsStatements(args, { parent: this }),
+          ...accessStatements(args, { parent: this }),
           ...this.#showStatusStatements(args),
-          ...(args.efsIamAuthorization
-            ? [mountStatement("MountFileSystem", "read-write", args.fileSystemArn, args.accessPoint)]
-            : []),
-          ...(args.regionRole === undefined ? [] : confirmRoleStatements(args.regionRole, args.fileSystemArn)),
           ...readSecretsStatements(args, region),
           ...(args.logSidecar?.taskStatements ?? []),
         ]),
@@ -267,57 +229,26 @@ export class RouterService extends pulumi.ComponentResource {
   #routerContainer(args: RouterServiceArgs): aws.ecs.ContainerDefinition {
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const environment: RouterEnvironment = {
-      ...clientEnvironment(args, { parent: this }),
+      ...accessEnvironment(args, { parent: this }),
+      ...secretsEnvironment(args, S3_PORT),
       PORT: ROUTER_PORT,
       START_TIMEOUT_SECONDS: args.startTimeoutSeconds,
-      SHUTDOWN_TIMEOUT_SECONDS: SHUTDOWN_SECONDS,
-      MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS: MOUNT_TARGET_DRAIN_SECONDS,
       KEEP_ALIVE_TIMEOUT_SECONDS: KEEP_ALIVE_SECONDS,
       TRUSTED_PROXIES: args.loadBalancerCidr,
-      MAX_MEMORY_BYTES: Math.floor(args.taskMemory * MEMORY_SHARE) * 2 ** 20,
-      TRANSFER_MEMORY_BYTES: Math.floor(args.taskMemory * TRANSFER_SHARE) * 2 ** 20,
-      API_TOKEN_SECRET_ID: args.apiTokenSecretArn,
-      ...(args.s3AccessKeysSecretArn === undefined
-        ? {}
-        : { S3_API: "on", S3_PORT, S3_ACCESS_KEYS_SECRET_ID: args.s3AccessKeysSecretArn }),
       STATUS_PARAMETER_NAME: args.monitorStatus.parameterName,
-      REGION_PARAMETER_NAME: args.regionRole?.parameterName,
-      ROLE_LEASE_SECONDS: args.regionRole?.leaseSeconds,
       ...args.environment,
     };
-    return {
+    const { logSidecar } = args;
+    return routerContainer({
       name: "router",
       image: args.image,
-      essential: true,
-      user: `${POSIX_USER.uid}:${POSIX_USER.gid}`,
-      readonlyRootFilesystem: true,
-      linuxParameters: { initProcessEnabled: true, capabilities: { drop: ["ALL"] } },
-      environment: Object.entries(variablesOf(environment)).map(([key, value]) => ({ name: key, value })),
-      portMappings: [ROUTER_PORT, ...(args.s3AccessKeysSecretArn === undefined ? [] : [S3_PORT])].map(
-        (containerPort) => ({ containerPort, protocol: "tcp" }),
-      ),
-      healthCheck: {
-        command: ["CMD", "node", "healthcheck.mjs"],
-        interval: 10,
-        timeout: 5,
-        retries: 3,
-        startPeriod: 15,
-      },
-      stopTimeout: STOP_SECONDS,
-      logConfiguration: args.logSidecar?.logConfiguration ?? {
-        logDriver: "awslogs",
-        options: {
-          "awslogs-group": this.errorLogGroup.name,
-          "awslogs-region": region,
-          "awslogs-stream-prefix": "router",
-          mode: "non-blocking",
-        },
-      },
+      memory: args.taskMemory,
+      environment,
+      ports: [ROUTER_PORT, ...(args.s3AccessKeysSecretArn === undefined ? [] : [S3_PORT])],
+      logConfiguration: logSidecar?.logConfiguration ?? awslogs(this.errorLogGroup, region, "router"),
       // ECS stops containers in the reverse order, so the sidecar gets the router's last lines.
-      ...(args.logSidecar === undefined
-        ? {}
-        : { dependsOn: [{ containerName: args.logSidecar.container.name, condition: "HEALTHY" }] }),
-    };
+      dependsOn: logSidecar === undefined ? [] : [{ containerName: logSidecar.container.name, condition: "HEALTHY" }],
+    });
   }
 
   #createLoadBalancer(args: RouterServiceArgs): aws.lb.LoadBalancer {
@@ -520,37 +451,6 @@ export class RouterService extends pulumi.ComponentResource {
       { parent: this },
     );
   }
-}
-
-/** What clients of the APIs must have. */
-function readSecretsStatements(
-  { apiTokenSecretArn, s3AccessKeysSecretArn, secretKeyArn }: RouterServiceArgs,
-  region: pulumi.Input<string>,
-): aws.iam.PolicyStatement[] {
-  const statements = [
-    { Sid: "ReadApiToken", Resource: apiTokenSecretArn },
-    { Sid: "ReadS3AccessKeys", Resource: s3AccessKeysSecretArn },
-  ].flatMap(({ Sid, Resource }): aws.iam.PolicyStatement[] =>
-    Resource === undefined ? [] : [{ Sid, Effect: "Allow", Action: "secretsmanager:GetSecretValue", Resource }],
-  );
-  if (statements.length === 0 || secretKeyArn === undefined) return statements;
-  return [...statements, useKeyThrough("secretsmanager", "DecryptSecrets", ["kms:Decrypt"], secretKeyArn, region)];
-}
-
-/** What routers may ask to know whether their region still is what it was. */
-function confirmRoleStatements(
-  { parameterArn }: RoleOfRouters,
-  fileSystemArn: pulumi.Input<string>,
-): aws.iam.PolicyStatement[] {
-  return [
-    { Sid: "ReadRegionRole", Effect: "Allow", Action: "ssm:GetParameter", Resource: parameterArn },
-    {
-      Sid: "SeeReplication",
-      Effect: "Allow",
-      Action: "elasticfilesystem:DescribeReplicationConfigurations",
-      Resource: fileSystemArn,
-    },
-  ];
 }
 
 /** The load balancer's port: HTTPS where it has a certificate, else HTTP. */
