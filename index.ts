@@ -30,6 +30,7 @@ import { RegionRole } from "./components/region-role.ts";
 import { RegionalDns } from "./components/regional-dns.ts";
 import { RestoreTest } from "./components/restore-test.ts";
 import { Roles } from "./components/roles.ts";
+import { routerBlueprint as blueprintOf } from "./components/router-blueprint.ts";
 import { listenerPort, ROUTER_PORT, RouterService, S3_PORT, secondsToLetGo } from "./components/router-service.ts";
 import { S3AccessKeys } from "./components/s3-access-keys.ts";
 import { SecurityGroups } from "./components/security-groups.ts";
@@ -191,6 +192,25 @@ const fileSystemClient = {
   parameterKeyArn,
 };
 
+/** How routers get to the files, in the service and beside applications. */
+const routerAccess = {
+  ...fileSystemClient,
+  accessPoint: storage.accessPoint,
+  efsIamAuthorization: config.efsIamAuthorization,
+  regionRole: regionRole && {
+    parameterName: regionRole.parameterName,
+    parameterArn: regionRole.parameterArn,
+    leaseSeconds: config.roleLeaseSeconds,
+  },
+};
+/** What all routers of the file system do alike. */
+const routerConduct = {
+  LOAD_FACTOR: config.loadFactor,
+  HOT_SPOT_PERCENT: config.hotSpotShare,
+  CHANGE_FEED: config.changeFeed ? "on" : "off",
+  NFS_DETECTION_TIMEOUT_SECONDS: config.detectionTimeoutSeconds,
+} as const;
+
 const image = new ContainerImage("router", {
   context: ".",
   dockerfile: "fargate-app/Dockerfile",
@@ -248,26 +268,16 @@ const router = new RouterService("router", {
   taskMemory: config.taskMemory,
   taskRole: roles.task,
   executionRole: roles.execution,
-  ...fileSystemClient,
-  accessPoint: storage.accessPoint,
-  efsIamAuthorization: config.efsIamAuthorization,
-  regionRole: regionRole && {
-    parameterName: regionRole.parameterName,
-    parameterArn: regionRole.parameterArn,
-    leaseSeconds: config.roleLeaseSeconds,
-  },
+  ...routerAccess,
   apiTokenSecretArn: apiToken?.secretArn,
   s3AccessKeysSecretArn: s3AccessKeys?.secretArn,
   secretKeyArn: config.kmsKeyArn,
   monitorStatus,
   loadBalancerCidr: network.cidrBlock,
   environment: {
+    ...routerConduct,
     ROUTING_STRATEGY: config.routingStrategy,
-    LOAD_FACTOR: config.loadFactor,
-    HOT_SPOT_PERCENT: config.hotSpotShare,
-    CHANGE_FEED: config.changeFeed ? "on" : "off",
     RATE_LIMIT_PER_MINUTE: config.requestsPerMinutePerClient,
-    NFS_DETECTION_TIMEOUT_SECONDS: config.detectionTimeoutSeconds,
     MOUNT_TABLE_REFRESH_SECONDS: refreshSeconds,
     ROUTER_WORKERS: workersOf(config),
   },
@@ -347,7 +357,7 @@ const monitor = new FileMonitor("file-monitor", {
           minimumAgeHours: config.scaleInMinimumAgeHours,
           minMountTargets: config.initialMountTargets,
           keptMountTargetIds: storage.mountTargets.map(({ id }) => id),
-          drainSeconds: secondsToLetGo(refreshSeconds, config.drainSeconds),
+          drainSeconds: secondsToLetGo(config.rollout, config.mountTableRefreshSeconds, config.drainSeconds),
           taskSecurityGroupId: config.routingStrategy === "zone-aware" ? securityGroups.tasks.id : undefined,
         },
   retain,
@@ -478,6 +488,27 @@ export const errorLogGroup = router.errorLogGroup.name;
 export const logRouterLogGroup = logRouter?.ownLogGroup.name ?? "none";
 export const logBucket = logRouter?.archive.bucketName ?? "none";
 export const accessLogBucket = accessLogs?.bucketName ?? "none";
+/** What a program needs to run a router beside an application of its own. */
+export const routerBlueprint = blueprintOf({
+  access: routerAccess,
+  environment: { ...routerConduct, MOUNT_TABLE_REFRESH_SECONDS: config.mountTableRefreshSeconds },
+  statements: peerAccess ? [peerAccess.statement] : [],
+  told: {
+    image: image.ref,
+    imageRepositoryArn: image.repositoryArn,
+    cpuArchitecture: config.cpuArchitecture,
+    vpcId: network.vpcId,
+    subnetIds,
+    mountTargetGroups: securityGroups.ofMountTargets,
+    vpcEndpoints: vpcEndpoints && {
+      securityGroupId: vpcEndpoints.securityGroupId,
+      s3PrefixListId: vpcEndpoints.s3PrefixListId,
+    },
+    peerCidr: peerAccess?.cidrBlock,
+    s3AccessKeysSecretArn: s3AccessKeys?.secretArn,
+    secretKeyArn: config.kmsKeyArn,
+  },
+});
 /** The vault and the role that a restore needs. */
 export const backupVault = backup?.vaultName ?? "none";
 export const backupRole = backup?.roleArn ?? "none";

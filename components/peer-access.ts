@@ -3,7 +3,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { Peer } from "./peer.ts";
 import { policyDocument } from "./policy.ts";
-import { HTTPS_PORT } from "./security-groups.ts";
+import { HTTPS_PORT, letOut } from "./security-groups.ts";
 
 /** A VPC without a way to AWS's public addresses. */
 export interface IsolatedNetwork {
@@ -35,6 +35,10 @@ export class PeerAccess extends pulumi.ComponentResource {
   readonly parameterName: string;
   /** The URL of its Systems Manager. Undefined: the public one. */
   readonly endpoint: string | undefined;
+  /** What a router must be allowed: a statement for its task role. */
+  readonly statement: aws.iam.PolicyStatement;
+  /** Where routers of an isolated VPC reach `endpoint`. Example: `10.1.0.0/16`. */
+  readonly cidrBlock: string | undefined;
   /** The connection that this stack has made. */
   readonly peeringConnectionId: pulumi.Output<string> | undefined;
   readonly #name: string;
@@ -44,37 +48,37 @@ export class PeerAccess extends pulumi.ComponentResource {
     this.#name = name;
 
     this.parameterName = requireOf(args.peer, "regionParameterName");
+    this.statement = this.#readStatement(args);
     this.#allowToRead(args);
     if (args.network !== undefined) {
       this.endpoint = requireOf(args.peer, "ssmEndpoint");
-      this.peeringConnectionId = this.#connect(args.peer, args.network);
+      this.cidrBlock = requireOf(args.peer, "vpcCidr");
+      this.peeringConnectionId = this.#connect(args.peer, args.network, this.cidrBlock);
     }
 
     this.registerOutputs();
   }
 
-  /** Not with the other rights of the role: the stack waits for this before it has a role that needs it. */
-  #allowToRead({ peer, taskRole }: PeerAccessArgs): void {
+  #readStatement({ peer }: PeerAccessArgs): aws.iam.PolicyStatement {
     const { accountId } = aws.getCallerIdentityOutput({}, { parent: this });
+    return {
+      Sid: "ReadPeerRole",
+      Effect: "Allow",
+      Action: "ssm:GetParameter",
+      Resource: pulumi.interpolate`arn:aws:ssm:${peer.region}:${accountId}:parameter${this.parameterName}`,
+    };
+  }
+
+  /** Not with the other rights of the role: the stack waits for this before it has a role that needs it. */
+  #allowToRead({ taskRole }: PeerAccessArgs): void {
     new aws.iam.RolePolicy(
       `${this.#name}-router-task`,
-      {
-        role: taskRole.id,
-        policy: policyDocument([
-          {
-            Sid: "ReadPeerRole",
-            Effect: "Allow",
-            Action: "ssm:GetParameter",
-            Resource: pulumi.interpolate`arn:aws:ssm:${peer.region}:${accountId}:parameter${this.parameterName}`,
-          },
-        ]),
-      },
+      { role: taskRole.id, policy: policyDocument([this.statement]) },
       { parent: this },
     );
   }
 
-  #connect(peer: Peer, network: IsolatedNetwork): pulumi.Output<string> | undefined {
-    const cidr = requireOf(peer, "vpcCidr");
+  #connect(peer: Peer, network: IsolatedNetwork, cidr: string): pulumi.Output<string> | undefined {
     requireApart(network.cidrBlock, cidr, peer.region);
     const own = peer.peeringConnectionId === undefined ? this.#createConnection(peer, network) : undefined;
     new aws.ec2.Route(
@@ -87,15 +91,13 @@ export class PeerAccess extends pulumi.ComponentResource {
       { parent: this },
     );
     // Groups of another region cannot be named.
-    new aws.vpc.SecurityGroupEgressRule(
+    letOut(
       `${this.#name}-tasks`,
       {
-        securityGroupId: network.taskSecurityGroupId,
         description: "tasks-to-the-other-region",
-        ipProtocol: "tcp",
-        fromPort: HTTPS_PORT,
-        toPort: HTTPS_PORT,
-        cidrIpv4: cidr,
+        from: network.taskSecurityGroupId,
+        to: { cidrIpv4: cidr },
+        port: HTTPS_PORT,
       },
       { parent: this },
     );

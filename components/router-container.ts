@@ -25,6 +25,8 @@ export interface RouterContainerArgs {
   readonly memory: number;
   /** Variables besides those that are the same for all routers. */
   readonly environment: Readonly<Record<string, pulumi.Input<string> | number | undefined>>;
+  /** Seconds in which it must connect to a mount target, and is not healthy before. Default: it is healthy while it lives. */
+  readonly connectsWithinSeconds?: number;
   /** Where others reach it. Default: nowhere, but in its task. */
   readonly ports?: readonly number[];
   readonly logConfiguration: aws.ecs.LogConfiguration;
@@ -34,7 +36,7 @@ export interface RouterContainerArgs {
 
 /** The router's container, alike in the service's tasks and beside an application. */
 export function routerContainer(args: RouterContainerArgs): aws.ecs.ContainerDefinition {
-  const { name, image, memory, ports = [], logConfiguration, dependsOn } = args;
+  const { name, image, memory, connectsWithinSeconds, ports = [], logConfiguration, dependsOn } = args;
   const alike = {
     SHUTDOWN_TIMEOUT_SECONDS: SHUTDOWN_SECONDS,
     MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS: MOUNT_TARGET_DRAIN_SECONDS,
@@ -54,11 +56,11 @@ export function routerContainer(args: RouterContainerArgs): aws.ecs.ContainerDef
     })),
     ...(ports.length === 0 ? {} : { portMappings: ports.map((containerPort) => ({ containerPort, protocol: "tcp" })) }),
     healthCheck: {
-      command: ["CMD", "node", "healthcheck.mjs"],
+      command: ["CMD", "node", "healthcheck.mjs", ...(connectsWithinSeconds === undefined ? [] : ["/healthz"])],
       interval: 10,
       timeout: 5,
       retries: 3,
-      startPeriod: 15,
+      startPeriod: connectsWithinSeconds ?? 15,
     },
     stopTimeout: STOP_SECONDS,
     logConfiguration,

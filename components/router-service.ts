@@ -459,12 +459,18 @@ export function listenerPort(certificateArn: string | undefined): number {
 }
 
 /**
- * Seconds after which no router works any more on what its table no longer has: since the table was written, for routers
- * that poll it, and since their deployment was completed, for routers that are replaced.
+ * Seconds after which no router works any more on what its table no longer has, be it in the service or beside an
+ * application: since the table was written, for routers that poll it, and since their deployment was completed, for
+ * routers that are replaced. Those beside applications poll in any case.
  *
- * @param refreshSeconds between two polls; 0 for routers that are replaced.
+ * @param refreshSeconds between two polls.
  */
-export function secondsToLetGo(refreshSeconds: number, drainSeconds: number): number {
-  if (refreshSeconds === 0) return drainSeconds + STOP_SECONDS + MARGIN_SECONDS;
-  return (1 + FAILED_POLLS) * refreshSeconds + MOUNT_TARGET_DRAIN_SECONDS + MARGIN_SECONDS;
+export function secondsToLetGo(
+  rollout: "rolling-deployment" | "hot-reload",
+  refreshSeconds: number,
+  drainSeconds: number,
+): number {
+  const polling = (1 + FAILED_POLLS) * refreshSeconds + MOUNT_TARGET_DRAIN_SECONDS + MARGIN_SECONDS;
+  const replaced = drainSeconds + STOP_SECONDS + MARGIN_SECONDS;
+  return rollout === "hot-reload" ? polling : Math.max(polling, replaced);
 }

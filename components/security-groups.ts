@@ -34,6 +34,8 @@ export class SecurityGroups extends pulumi.ComponentResource {
   readonly monitor: aws.ec2.SecurityGroup;
   readonly fileSystem: aws.ec2.SecurityGroup;
   readonly maintenance: aws.ec2.SecurityGroup | undefined;
+  /** Those of all mount targets, and whether rules may be added to them. */
+  readonly ofMountTargets: readonly { readonly id: pulumi.Input<string>; readonly mayBeOpened: boolean }[];
   readonly #name: string;
 
   constructor(name: string, args: SecurityGroupsArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -45,6 +47,10 @@ export class SecurityGroups extends pulumi.ComponentResource {
     this.monitor = this.#group("file-monitor", "The function of the file monitor", args);
     this.fileSystem = this.#group("mount-targets", "The mount targets", args);
     this.maintenance = args.maintenance ? this.#group("maintenance", "The maintenance task", args) : undefined;
+    this.ofMountTargets = [
+      { id: this.fileSystem.id, mayBeOpened: true },
+      ...args.adoptedGroupIds.map((id) => ({ id, mayBeOpened: args.opensAdoptedGroups })),
+    ];
     /** Whoever speaks NFS. */
     const clients = Object.entries({ tasks: this.tasks, monitor: this.monitor, maintenance: this.maintenance });
 
@@ -84,7 +90,7 @@ export class SecurityGroups extends pulumi.ComponentResource {
   }
 
   #connect(name: string, from: aws.ec2.SecurityGroup, to: aws.ec2.SecurityGroup, port: number): void {
-    connect(`${this.#name}-${name}`, name, from, to, port, { parent: this });
+    connect(`${this.#name}-${name}`, { description: name, from: from.id, to: to.id, port }, { parent: this });
   }
 
   /** The group is someone else's, and only the stack's own rules in it are added and deleted. */
@@ -95,30 +101,15 @@ export class SecurityGroups extends pulumi.ComponentResource {
     { opensAdoptedGroups }: SecurityGroupsArgs,
   ): void {
     const name = `${this.#name}-${client}-to-${adopted}`;
-    const traffic = {
-      description: `${client}-to-existing-mount-targets`,
-      ipProtocol: "tcp",
-      fromPort: DEFAULT_NFS_PORT,
-      toPort: DEFAULT_NFS_PORT,
-    };
-    const out = { ...traffic, securityGroupId: group.id, referencedSecurityGroupId: adopted };
-    new aws.vpc.SecurityGroupEgressRule(name, out, { parent: this });
-    if (!opensAdoptedGroups) return;
-    const into = { ...traffic, securityGroupId: adopted, referencedSecurityGroupId: group.id };
-    new aws.vpc.SecurityGroupIngressRule(name, into, { parent: this });
+    const traffic = { description: `${client}-to-existing-mount-targets`, port: DEFAULT_NFS_PORT };
+    letOut(name, { ...traffic, from: group.id, to: { referencedSecurityGroupId: adopted } }, { parent: this });
+    if (opensAdoptedGroups) letIn(name, { ...traffic, from: group.id, to: adopted }, { parent: this });
   }
 
   #httpsToAnywhere(name: string, group: aws.ec2.SecurityGroup): void {
-    new aws.vpc.SecurityGroupEgressRule(
+    letOut(
       `${this.#name}-${name}-to-aws`,
-      {
-        securityGroupId: group.id,
-        description: "To the AWS APIs",
-        ipProtocol: "tcp",
-        fromPort: HTTPS_PORT,
-        toPort: HTTPS_PORT,
-        cidrIpv4: "0.0.0.0/0",
-      },
+      { description: "To the AWS APIs", from: group.id, to: ANYWHERE, port: HTTPS_PORT },
       { parent: this },
     );
   }
@@ -136,24 +127,47 @@ export class SecurityGroups extends pulumi.ComponentResource {
 /** HTTPS: what AWS's APIs speak. */
 export const HTTPS_PORT = 443;
 
+/** All of AWS's public addresses are somewhere in it. */
+export const ANYWHERE = { cidrIpv4: "0.0.0.0/0" };
+
+/** TCP connections that are to be allowed, between groups of this stack or of another one. */
+interface Traffic<From, To> {
+  readonly description: string;
+  readonly from: From;
+  readonly to: To;
+  readonly port: number;
+}
+
+type GroupId = pulumi.Input<string>;
+
+type Destination = Pick<aws.vpc.SecurityGroupEgressRuleArgs, "cidrIpv4" | "prefixListId" | "referencedSecurityGroupId">;
+
 /** Lets members of `from` open TCP connections to members of `to`, with a rule in each group. */
 export function connect(
   name: string,
-  description: string,
-  from: aws.ec2.SecurityGroup,
-  to: aws.ec2.SecurityGroup,
-  port: number,
+  { to, ...traffic }: Traffic<GroupId, GroupId>,
   opts: pulumi.CustomResourceOptions,
 ): void {
-  const traffic = { description, ipProtocol: "tcp", fromPort: port, toPort: port };
-  new aws.vpc.SecurityGroupEgressRule(
-    name,
-    { ...traffic, securityGroupId: from.id, referencedSecurityGroupId: to.id },
-    opts,
-  );
-  new aws.vpc.SecurityGroupIngressRule(
-    name,
-    { ...traffic, securityGroupId: to.id, referencedSecurityGroupId: from.id },
-    opts,
-  );
+  letOut(name, { ...traffic, to: { referencedSecurityGroupId: to } }, opts);
+  letIn(name, { ...traffic, to }, opts);
+}
+
+/** The rule in the group `from`. */
+export function letOut(
+  name: string,
+  { description, from, to, port }: Traffic<GroupId, Destination>,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  const args = { securityGroupId: from, description, ipProtocol: "tcp", fromPort: port, toPort: port, ...to };
+  new aws.vpc.SecurityGroupEgressRule(name, args, opts);
+}
+
+/** The rule in the group `to`. */
+function letIn(
+  name: string,
+  { description, from, to, port }: Traffic<GroupId, GroupId>,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  const args = { securityGroupId: to, description, ipProtocol: "tcp", fromPort: port, toPort: port };
+  new aws.vpc.SecurityGroupIngressRule(name, { ...args, referencedSecurityGroupId: from }, opts);
 }

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { connect, HTTPS_PORT } from "./security-groups.ts";
+import { connect, HTTPS_PORT, letOut } from "./security-groups.ts";
 
 /** What has the parameters: the routers of another region read one, too. */
 const PARAMETER_SERVICE = "ssm";
@@ -76,6 +76,10 @@ export interface VpcEndpointsArgs {
 export class VpcEndpoints extends pulumi.ComponentResource {
   /** The URL of Systems Manager here, for who is not in the VPC, and reaches it. */
   readonly ssmEndpoint: pulumi.Output<string>;
+  /** Of the interface endpoints. */
+  readonly securityGroupId: pulumi.Output<string>;
+  /** S3's addresses, for rules of who pulls images through the gateway. */
+  readonly s3PrefixListId: pulumi.Output<string>;
   readonly #name: string;
 
   constructor(name: string, args: VpcEndpointsArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -84,13 +88,14 @@ export class VpcEndpoints extends pulumi.ComponentResource {
 
     const region = aws.getRegionOutput({}, { parent: this }).region;
     const securityGroup = this.#openToClients(args);
+    this.securityGroupId = securityGroup.id;
     const services = interfaceServices({ maintenance: args.maintenance !== undefined, scaleIn: args.scaleIn });
     for (const service of services.filter((each) => each !== PARAMETER_SERVICE)) {
       this.#createInterface(service, args, region, [securityGroup]);
     }
     const ssm = this.#createInterface(PARAMETER_SERVICE, args, region, [securityGroup, ...this.#openToPeer(args)]);
     this.ssmEndpoint = ssm.dnsEntries.apply((entries) => `https://${regionalName(entries)}`);
-    this.#createS3Gateway(args, region);
+    this.s3PrefixListId = this.#createS3Gateway(args, region).prefixListId;
 
     this.registerOutputs();
   }
@@ -98,7 +103,11 @@ export class VpcEndpoints extends pulumi.ComponentResource {
   #openToClients({ vpcId, otherClients, ...args }: VpcEndpointsArgs): aws.ec2.SecurityGroup {
     const group = new aws.ec2.SecurityGroup(this.#name, { vpcId, description: "The VPC endpoints" }, { parent: this });
     for (const [client, from] of clientsOf(args)) {
-      connect(`${client}-to-${this.#name}`, `${client}-to-vpc-endpoints`, from, group, HTTPS_PORT, { parent: this });
+      connect(
+        `${client}-to-${this.#name}`,
+        { description: `${client}-to-vpc-endpoints`, from: from.id, to: group.id, port: HTTPS_PORT },
+        { parent: this },
+      );
     }
     // Known in a preview too: the addresses are those of a VPC that exists.
     otherClients?.apply((ranges) => {
@@ -163,7 +172,10 @@ export class VpcEndpoints extends pulumi.ComponentResource {
     );
   }
 
-  #createS3Gateway({ vpcId, routeTableIds, ...args }: VpcEndpointsArgs, region: pulumi.Output<string>): void {
+  #createS3Gateway(
+    { vpcId, routeTableIds, ...args }: VpcEndpointsArgs,
+    region: pulumi.Output<string>,
+  ): aws.ec2.VpcEndpoint {
     const gateway = new aws.ec2.VpcEndpoint(
       `${this.#name}-s3`,
       {
@@ -175,19 +187,13 @@ export class VpcEndpoints extends pulumi.ComponentResource {
       { parent: this },
     );
     for (const [client, group] of clientsOf(args)) this.#openToS3(client, group, gateway);
+    return gateway;
   }
 
   #openToS3(name: string, group: aws.ec2.SecurityGroup, { prefixListId }: aws.ec2.VpcEndpoint): void {
-    new aws.vpc.SecurityGroupEgressRule(
+    letOut(
       `${this.#name}-${name}-to-s3`,
-      {
-        securityGroupId: group.id,
-        description: `${name}-to-s3`,
-        ipProtocol: "tcp",
-        fromPort: HTTPS_PORT,
-        toPort: HTTPS_PORT,
-        prefixListId,
-      },
+      { description: `${name}-to-s3`, from: group.id, to: { prefixListId }, port: HTTPS_PORT },
       { parent: this },
     );
   }
