@@ -30,6 +30,7 @@ const ARROWS = {
   "fargate-app/": [mountTable, monitorStatus, nfsClient, nfsCommandLine, firstContact, efsTls, efsClientKey, metering],
   "failover/": [mountTable],
   "(index|config|build).ts|components/": [...program, mountTable, monitorStatus, metering, ...product.slice(0, 2)],
+  "examples/": ["components/router-sidecar.ts"],
   "local/": [mountTable, monitorStatus, nfsClient, nfsServer, "failover/", ...product.slice(0, 2)],
   "bench/": [mountTable, monitorStatus, nfsClient, nfsServer, ...product.slice(0, 2), "local/", "tests/support/"],
 };
