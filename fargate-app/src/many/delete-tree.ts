@@ -1,8 +1,8 @@
 /** Removes a directory with all that is below it: many names at once, with a bound on what is in flight. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { isStatus, messageOf, NfsStatusError, OutcomeUnknownError } from "nfs-client";
 import type { RoutedFiles } from "../router/routed-files.ts";
 import { entryPath, type FilePath } from "../routing/path.ts";
+import { whileRunning } from "./while-running.ts";
 
 export interface DeletedCounts {
   readonly files: number;
@@ -49,18 +49,13 @@ class TooManyFailuresError extends Error {
 export async function* deleteTree(directory: FilePath, options: DeleteTreeOptions): AsyncGenerator<DeletionReport> {
   const deletion = new Deletion(options);
   const { progressInterval = 1_000 } = options;
-  let isOver = false;
-  const running = deletion.run(directory).finally(() => {
-    isOver = true;
-  });
+  const running = deletion.run(directory);
   try {
-    while (!isOver) {
-      const pause = new AbortController();
-      await Promise.race([running, sleep(progressInterval, undefined, { signal: pause.signal }).catch(() => {})]);
-      pause.abort();
+    for await (const _ of whileRunning(running, progressInterval)) {
       yield* deletion.takeFailures();
-      if (!isOver) yield { kind: "progress", ...deletion.counts };
+      yield { kind: "progress", ...deletion.counts };
     }
+    yield* deletion.takeFailures();
     const { counts, failures, error } = deletion;
     yield { kind: "end", ...counts, failures, error };
   } finally {

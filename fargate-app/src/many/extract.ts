@@ -15,12 +15,15 @@ export interface ExtractFailure {
   readonly error: Error;
 }
 
-export interface ExtractReport {
+export interface ExtractCounts {
   /** Written, and there. */
   readonly files: number;
   readonly directories: number;
   /** Of the files. */
   readonly bytes: number;
+}
+
+export interface ExtractReport extends ExtractCounts {
   readonly failures: readonly ExtractFailure[];
 }
 
@@ -31,6 +34,8 @@ export interface ExtractOptions {
   readonly maxBytes: number;
   /** Makes a change, where changes may be made: it fails where they may not. */
   readonly change: <Result>(change: () => Promise<Result>) => Promise<Result>;
+  /** Called with what there is so far, whenever there is more. */
+  readonly onProgress?: (counts: ExtractCounts) => void;
 }
 
 /** The archive is none, or is more than an archive may be: what was written before stays. */
@@ -177,9 +182,7 @@ class Extraction {
   /** By path: two entries of one name are written one after the other. */
   readonly #writing = new Map<FilePath, Promise<void>>();
   readonly #knownDirectories = new Map<FilePath, Promise<void>>();
-  #files = 0;
-  #directories = 0;
-  #bytes = 0;
+  #counts: ExtractCounts = { files: 0, directories: 0, bytes: 0 };
   /** What ends it all. */
   #error: unknown;
   /** Called when there is room for more to be written at the same time. */
@@ -210,7 +213,7 @@ class Extraction {
   async finish(): Promise<ExtractReport> {
     await this.settle();
     if (this.#error !== undefined) throw this.#error;
-    return { files: this.#files, directories: this.#directories, bytes: this.#bytes, failures: this.#failures };
+    return { ...this.#counts, failures: this.#failures };
   }
 
   /** Undefined for what is to be passed over: the directory itself, and the list of what an archive does not have. */
@@ -235,7 +238,7 @@ class Extraction {
     if (type === "directory") {
       await this.#begin(path, name, 0, async () => {
         await this.#makeDirectory(path);
-        this.#directories += 1;
+        this.#count({ directories: 1 });
       });
     } else if (size <= MAX_WHOLE && (await this.#hasRoom(size))) {
       const data = await collect(content).catch((error: unknown) => {
@@ -279,8 +282,17 @@ class Extraction {
     const slash = path.lastIndexOf("/");
     if (slash > 0) await this.#makeDirectory(path.slice(0, slash) as FilePath);
     const { attributes } = await change(() => files.writeFile(path, data, undefined, { together: true }));
-    this.#files += 1;
-    this.#bytes += attributes.size;
+    this.#count({ files: 1, bytes: attributes.size });
+  }
+
+  #count({ files = 0, directories = 0, bytes = 0 }: Partial<ExtractCounts>): void {
+    const before = this.#counts;
+    this.#counts = {
+      files: before.files + files,
+      directories: before.directories + directories,
+      bytes: before.bytes + bytes,
+    };
+    this.#options.onProgress?.(this.#counts);
   }
 
   /** Once for all the files in it. */

@@ -4,7 +4,11 @@ import Negotiator from "negotiator";
 
 /** Browsers prefer HTML where they show what they get. Programs that take anything get what is for programs. */
 export function prefersHtml(request: Pick<IncomingMessage, "headers">): boolean {
-  // Most requests are of programs.
-  if (!request.headers.accept?.includes("text/html")) return false;
-  return new Negotiator(request).mediaType(["application/json", "text/html"]) === "text/html";
+  return prefersToJson(request, "text/html");
+}
+
+export function prefersToJson(request: Pick<IncomingMessage, "headers">, mediaType: string): boolean {
+  // Most requests take anything.
+  if (!request.headers.accept?.includes(mediaType)) return false;
+  return new Negotiator(request).mediaType(["application/json", mediaType]) === mediaType;
 }

@@ -12,12 +12,13 @@ import { inDocument } from "../../in-document.ts";
 import type { HttpLimits } from "../../limits.ts";
 import { NDJSON_HEADERS, NDJSON_TYPE } from "../../ndjson.ts";
 import { WRITE_TOKEN_HEADER } from "../../plugins/two-regions.ts";
+import { prefersToJson } from "../../semantics/accept.ts";
 import { type ConditionalRequest, evaluate, isConditional } from "../../semantics/preconditions.ts";
 import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
 import { isEntityTagList, lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
 import { asPrimary } from "../as-primary.ts";
 import { deletionLine, deletionOf } from "./delete-tree.ts";
-import { extractBody, extractFormat, extractResult } from "./extract.ts";
+import { extractBody, extractBodyInLines, extractFormat, extractionLine, extractResult } from "./extract.ts";
 import { isWorthDecidingEarly, type WholeBodyMemory, withBody, withWholeBody } from "./request-body.ts";
 import { requireDirectory } from "./require-directory.ts";
 import { FILES_URL, fileOf, resourceOf } from "./resource.ts";
@@ -46,8 +47,14 @@ const withoutAppend = z.looseObject({ extract }).refine(({ append }) => append =
 });
 const extracted = {
   200: {
-    description: "With `extract`: everything was written.",
-    content: { "application/json": { schema: extractResult } },
+    description:
+      "With `extract`: everything was written. Where lines of JSON are accepted rather than JSON, the response begins " +
+      "while files are written: a line every second says how many were, then each name that was not has one, and the " +
+      "last one says whether everything was written.",
+    content: {
+      "application/json": { schema: extractResult },
+      [NDJSON_TYPE]: { schema: inDocument(extractionLine) },
+    },
   },
   207: {
     description: "With `extract`: `failed` has what was not written, and why. Everything else was.",
@@ -64,7 +71,12 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
     if (kind === "file") throw new ProblemError(400, "An archive is extracted into a directory: its path ends in /");
     if (isConditional(request)) throw new ProblemError(400, "A condition is for one file, and not for an archive");
     refuseParts(request.headers);
-    const result = await extractBody(reply.raw, path, format, { files, limits, region });
+    const context = { files, limits, region };
+    if (prefersToJson(request.raw, NDJSON_TYPE)) {
+      const lines = await extractBodyInLines(reply.raw, path, format, context);
+      return reply.headers(NDJSON_HEADERS).send(lines);
+    }
+    const result = await extractBody(reply.raw, path, format, context);
     return withToken(reply.code(result.failed.length === 0 ? 200 : 207), region).send(result);
   }
 

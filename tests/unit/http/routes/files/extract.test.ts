@@ -2,12 +2,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { extractResult } from "../../../../../fargate-app/src/http/routes/files/extract.ts";
+import { extractionLine, extractResult } from "../../../../../fargate-app/src/http/routes/files/extract.ts";
 import { extractTar } from "../../../../../fargate-app/src/many/extract.ts";
 import { ROOT } from "../../../../../fargate-app/src/routing/path.ts";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../../../../local/machine/temporary-directory.ts";
@@ -248,5 +250,80 @@ describe("?extract=", () => {
     const archive = await (await fetch(`${server.url}/files/from/?archive=tar.gz`)).arrayBuffer();
     expect((await send("to/?extract=tar.gz", Buffer.from(archive))).status).toBe(200);
     for (const name of ["a", "sub/b", "sub/deep/c"]) expect(stored(`to/${name}`).toString()).toBe(name);
+  });
+});
+
+describe("?extract= with lines of JSON", () => {
+  const inLines = { accept: "application/x-ndjson" };
+
+  async function linesOf(response: Response) {
+    const lines = (await response.text()).trimEnd().split("\n");
+    return lines.map((line) => extractionLine.parse(JSON.parse(line)));
+  }
+
+  /** A request whose body is still to come, in parts. */
+  function begin(path: string) {
+    const request = httpRequest(`${server.url}/files/${path}`, { method: "PUT", headers: inLines });
+    const response = once(request, "response").then(([message]): IncomingMessage => message);
+    const read = async () => {
+      const lines = createInterface({ input: await response })[Symbol.asyncIterator]();
+      return async () => {
+        const { value } = await lines.next();
+        return value === undefined ? undefined : extractionLine.parse(JSON.parse(value));
+      };
+    };
+    return { request, response, read };
+  }
+
+  test("names what was not written, and ends with what was", async () => {
+    const archive = archiveOf(entry("a", "12"), entry("../up", "3"), entry("sub/b", "3"));
+    const response = await send("d/?extract=tar", archive, { headers: inLines });
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/x-ndjson"]);
+    expect(await linesOf(response)).toEqual([
+      { name: "../up", problem: expect.objectContaining({ status: 400 }) },
+      { files: 2, directories: 0, bytes: 3, failed: 1, complete: false },
+    ]);
+    expect(await linesOf(await send("d/?extract=tar", archiveOf(entry("a", "1")), { headers: inLines }))).toEqual([
+      { files: 1, directories: 0, bytes: 1, failed: 0, complete: true },
+    ]);
+  });
+
+  test("the response begins while the archive still comes, and goes on every second", async () => {
+    const { request, response, read } = begin("d/?extract=tar");
+    request.write(entry("a", "1"));
+    expect((await response).statusCode).toBe(200);
+    const next = await read();
+    let line = await next();
+    while (line?.files === 0) line = await next();
+    expect(line).toEqual({ files: 1, directories: 0, bytes: 1 });
+    request.end(archiveOf(entry("b", "23")));
+    line = await next();
+    while (line?.complete === undefined && line !== undefined) line = await next();
+    expect(line).toEqual({ files: 2, directories: 0, bytes: 3, failed: 0, complete: true });
+    expect(await next()).toBeUndefined();
+  });
+
+  test("an archive that turns out to be none has a status where nothing was sent yet, and else says so at the end", async () => {
+    const early = await send("d/?extract=tar", Buffer.alloc(2_000, "x"), { headers: inLines });
+    expect([early.status, await early.json()]).toMatchObject([400, { status: 400 }]);
+    const { request, read } = begin("d/?extract=tar");
+    request.write(entry("a", "1"));
+    const next = await read();
+    await next();
+    request.end(Buffer.alloc(2_000, "x"));
+    let line = await next();
+    while (line?.complete === undefined && line !== undefined) line = await next();
+    expect(line).toMatchObject({ files: 1, complete: false, problem: { status: 400 } });
+    expect(server.router.memory.reserved).toBe(0);
+  });
+
+  test("a client that goes away in the middle ends its extraction alone", async () => {
+    const { request, read } = begin("d/?extract=tar");
+    request.on("error", () => {});
+    request.write(entry("a", "1"));
+    await (await read())();
+    request.destroy();
+    await vi.waitUntil(() => server.router.memory.reserved === 0);
+    expect((await send("d/?extract=tar", archiveOf(entry("b", "1")))).status).toBe(200);
   });
 });
