@@ -65,7 +65,7 @@ class Server {
   readonly executed = new Map<Operation<unknown>, number>();
   readonly #owners: ReadonlyMap<Operation<unknown>, Prepared>;
   readonly #names: ReadonlyMap<Operation<unknown>, string>;
-  readonly #maxOperations: number;
+  #maxOperations: number;
 
   constructor(works: readonly Prepared[], maxOperations = Number.POSITIVE_INFINITY) {
     this.#owners = new Map(works.flatMap((each) => each.own.map((operation) => [operation, each] as const)));
@@ -75,6 +75,10 @@ class Server {
       ),
     );
     this.#maxOperations = maxOperations;
+  }
+
+  set maxOperations(count: number) {
+    this.#maxOperations = count;
   }
 
   readonly send: SendRequest = async (_session, operations): Promise<Outcome> => {
@@ -237,6 +241,38 @@ describe("COMPOUNDs that are gathered", () => {
     status: "NFS4ERR_NOENT",
     dataReceived: 0,
   } as const;
+
+  test("become fewer a request where the server executes fewer, and as many as before where it was so for a while", async () => {
+    const prepared = Array.from({ length: 40 }, () => prepare(one));
+    const server = new Server(prepared);
+    const gathering = new Gathering(server.send);
+    const session = sessionOf();
+    const longest = async () => {
+      const before = server.requests.length;
+      await Promise.all(prepared.map((each) => add(gathering, session, each)));
+      return Math.max(...server.requests.slice(before).map(({ length }) => length));
+    };
+    const full = await longest();
+    server.maxOperations = 12;
+    await longest();
+    expect(await longest()).toBeLessThanOrEqual(20);
+    server.maxOperations = Number.POSITIVE_INFINITY;
+    let rounds = 1;
+    while ((await longest()) < full) rounds += 1;
+    expect(rounds).toBeLessThan(500);
+  });
+
+  test("are seldom refused by a server that always executes fewer", async () => {
+    const prepared = Array.from({ length: 40 }, () => prepare(one));
+    const server = new Server(prepared, 12);
+    const gathering = new Gathering(server.send);
+    const session = sessionOf();
+    for (let round = 0; round < 400; round++) {
+      await Promise.all(prepared.map((each) => add(gathering, session, each)));
+    }
+    const refused = server.requests.filter(({ length }) => length > 12).length;
+    expect(refused).toBeLessThanOrEqual(0.02 * server.requests.length);
+  });
 
   test("all learn that the request was lost", async () => {
     const lost: Outcome = { kind: "lost", executed: "perhaps", why: "reply-lost" };

@@ -7,10 +7,11 @@
  */
 import { Deadline } from "../deadline.ts";
 import { messageOf } from "../errors.ts";
-import type { CompoundReply, Operations } from "../wire/compound.ts";
+import type { Operations } from "../wire/compound.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { RunOptions } from "./channel.ts";
 import { type JointLimits, joinCompounds, type Member, planJointCompounds } from "./joint-compound.ts";
+import { OperationLimit } from "./operation-limit.ts";
 import { type Outcome, outcomeUnknown } from "./outcome.ts";
 import type { Session } from "./session.ts";
 
@@ -41,8 +42,7 @@ const TOO_LARGE = [
 export class Gathering {
   readonly #send: SendRequest;
   #gathered: Gathered[] = [];
-  /** Lowered when the server executes fewer than it granted. */
-  #maxOperations = Number.POSITIVE_INFINITY;
+  readonly #operationLimit = new OperationLimit();
 
   constructor(send: SendRequest) {
     this.#send = send;
@@ -67,13 +67,14 @@ export class Gathering {
   #plan<Each extends Gathered>(members: readonly Each[]): Each[][] {
     const [first] = members;
     if (first === undefined) return [];
-    return planJointCompounds(members, limitsOf(first.session.capabilities, first.options, this.#maxOperations));
+    return planJointCompounds(members, limitsOf(first.session.capabilities, first.options, this.#operationLimit));
   }
 
   /** Sends one COMPOUND of all, or the only one as it is. Never fails: each member gets what became of it. */
   async #sendAll(members: readonly JointMember[]): Promise<void> {
     const [first, second] = members;
     if (first === undefined) return;
+    this.#operationLimit.noteRequest();
     if (second === undefined) {
       first.settle(this.#send(first.session, first.operations, first.options));
       return;
@@ -82,7 +83,9 @@ export class Gathering {
     try {
       const outcome = await this.#send(first.session, operations, jointOptions(first.options, members));
       const unsettled = members.filter((member, index) => !settles(member, outcome, indexes[index] ?? []));
-      if (outcome.kind === "answered") this.#noteLimit(operations.length, outcome.reply);
+      if (outcome.kind === "answered" && outcome.reply.failedWith(...TOO_LARGE)) {
+        this.#operationLimit.noteRefusal(operations.length, outcome.reply.failure?.index ?? 0);
+      }
       const sendAgain = unsettled.filter(({ abandoned }) => !abandoned);
       const middle = Math.ceil(sendAgain.length / 2);
       void this.#sendAll(sendAgain.slice(0, middle));
@@ -90,13 +93,6 @@ export class Gathering {
     } catch (error) {
       for (const { settle } of members) settle(Promise.reject(error));
     }
-  }
-
-  /** A server may execute fewer operations than it granted. */
-  #noteLimit(operations: number, reply: CompoundReply): void {
-    if (!reply.failedWith(...TOO_LARGE)) return;
-    const executed = reply.failure?.index ?? 0;
-    this.#maxOperations = Math.min(this.#maxOperations, Math.max(executed, Math.floor(operations / 2)));
   }
 }
 
@@ -120,10 +116,10 @@ function areAlike(one: Gathered, other: Gathered): boolean {
   );
 }
 
-function limitsOf(capabilities: Capabilities, { once }: RunOptions, maxOperations: number): JointLimits {
+function limitsOf(capabilities: Capabilities, { once }: RunOptions, operationLimit: OperationLimit): JointLimits {
   const { maximumOperations, maximumRequest, maximumRead, maximumCachedReply } = capabilities;
   return {
-    operations: Math.min(maximumOperations, maxOperations),
+    operations: operationLimit.within(maximumOperations),
     requestBytes: maximumRequest,
     replyBytes: once ? Math.min(maximumRead, maximumCachedReply) : maximumRead,
   };
