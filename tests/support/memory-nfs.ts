@@ -21,6 +21,8 @@ import {
   OutcomeUnknownError,
   type ReadOptions,
   type RemoveOptions,
+  type SmallFile,
+  type SmallFileRequest,
   TEMPORARY_PREFIX,
   type WriteOptions,
 } from "nfs-client";
@@ -191,6 +193,22 @@ class MemoryClient implements NfsClient {
   async readContent(path: string, { maximum, ...options }: OperationOptions & { readonly maximum: number }) {
     const { data } = await this.readFile(path, { ...options, length: maximum + 1 });
     return data.length > maximum ? undefined : data;
+  }
+
+  /** In one request, which ends at the first file that cannot be read. */
+  async readSmallFiles(requests: readonly SmallFileRequest[], options?: OperationOptions) {
+    return this.#perform("readSmallFiles", "", options, ({ files }) => {
+      const read: (SmallFile | undefined)[] = requests.map(() => undefined);
+      for (const [index, { path, size }] of requests.entries()) {
+        try {
+          const file = files.open(path);
+          if (file.attributes.size <= size) read[index] = { attributes: file.attributes, data: file.read(0, size) };
+        } catch {
+          break;
+        }
+      }
+      return read;
+    });
   }
 
   async openFile(path: string, options: ReadOptions = {}) {

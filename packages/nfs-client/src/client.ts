@@ -11,6 +11,7 @@ import { changeAttributes, makeLinkAt, ownersOf, readLinkAt } from "./files/meta
 import { removeOrphans } from "./files/orphans.ts";
 import { MAX_LOCKED_FILES, MAX_OPEN_FILES, OwnerNames } from "./files/owners.ts";
 import { openForReading, readContent, readWhole } from "./files/reading.ts";
+import { readSmallFiles } from "./files/reading-many.ts";
 import { writeWhole } from "./files/writing.ts";
 import { writeInPlace } from "./files/writing-in-place.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -52,6 +53,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     readFile: (path, each) => readWhole(context, path, each),
     openFile: (path, each) => openForReading(context, path, each),
     readContent: (path, each) => readContent(context, path, each),
+    readSmallFiles: (requests, each) => readSmallFiles(context, requests, each),
     writeFile: (path, data, each) => writeWhole(context, path, data, each),
     appendFile: (path, data, each) => appendTo(context, path, data, each),
     writeAt: (path, offset, data, each) => writeInPlace(context, path, { offset, data }, each),

@@ -61,6 +61,8 @@ export type {
   ReadableFile,
   ReadOptions,
   RemoveOptions,
+  SmallFile,
+  SmallFileRequest,
   TlsOptions,
   Unchanged,
   WriteAtOptions,

@@ -137,6 +137,19 @@ export interface ReadOptions extends OperationOptions {
   readonly length?: number;
 }
 
+/** One of many files that are read at once. */
+export interface SmallFileRequest {
+  readonly path: string;
+  /** Bytes that it has, as far as is known. */
+  readonly size: number;
+}
+
+export interface SmallFile {
+  readonly attributes: FileAttributes;
+  /** All of it. */
+  readonly data: Buffer;
+}
+
 /** A file to be read: its attributes, and its bytes in order. */
 export interface ReadableFile {
   readonly attributes: FileAttributes;
@@ -230,6 +243,12 @@ export interface NfsClient {
    * `undefined` when the file has more than `maximum` bytes.
    */
   readContent(path: string, options: OperationOptions & { readonly maximum: number }): Promise<Buffer | undefined>;
+  /**
+   * Reads many small files, in as few COMPOUNDs as they fit into, with less work for each than `readFile` has. In the order
+   * of the requests; `undefined` for each that did not come as a whole at the first try: `openFile` reads it, or says why
+   * it cannot be read.
+   */
+  readSmallFiles(requests: readonly SmallFileRequest[], options?: OperationOptions): Promise<(SmallFile | undefined)[]>;
   /** Replaces a file atomically: readers see the old or the new content, and it is durable when this returns. */
   writeFile(
     path: string,

@@ -73,6 +73,25 @@ describeEachFileServer("operations together", (start) => {
     );
   });
 
+  test("read many small files at once: each as alone, or left to be read alone", async () => {
+    const request = fc.record({ name: fc.constantFrom(...NAMES), guess: fc.constantFrom("right", "short", "long") });
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { maxLength: 60 }), async (requests) => {
+        const sizeOf = (name: string, guess: string) =>
+          Math.max(0, (SIZES[name] ?? 5) + (guess === "short" ? -1 : guess === "long" ? 1 : 0));
+        const wanted = requests.map(({ name, guess }) => ({ path: at(`tree/${name}`), size: sizeOf(name, guess) }));
+        const found = await client.readSmallFiles(wanted);
+        expect(found).toHaveLength(requests.length);
+        for (const [index, file] of found.entries()) {
+          if (file === undefined) continue;
+          const alone = await client.readFile(wanted[index]?.path ?? "");
+          expect([file.attributes, digestOf(file.data)]).toEqual([alone.attributes, digestOf(alone.data)]);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   test("write, and remove, each file by itself", async () => {
     const names = Array.from({ length: 60 }, (_, index) => `made/${index % 3}/${index}`);
     await client.writeFile(at("made/0/blocked/file"), Buffer.from("x"));
@@ -140,6 +159,15 @@ describe("the COMPOUNDs of operations together", () => {
       13,
     );
     expect(await countOf((path) => client.remove(path, { together: true }))).toBe(2);
+  });
+
+  test("are as few for many small files that are read at once", async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `/data/dir/${index}`);
+    await Promise.all(names.map((name) => client.writeFile(name, Buffer.from(name))));
+    compounds.length = 0;
+    const found = await client.readSmallFiles(names.map((path) => ({ path, size: path.length })));
+    expect(found.map((each) => each?.data.toString())).toEqual(names);
+    expect(compounds).toHaveLength(5);
   });
 
   test("are one a file where nobody asks for them", async () => {

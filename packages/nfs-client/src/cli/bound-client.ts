@@ -12,6 +12,7 @@ export function bindClient(client: NfsClient, signal: AbortSignal): NfsClient {
     readFile: (path, options) => client.readFile(path, bound(options)),
     openFile: (path, options) => client.openFile(path, bound(options)),
     readContent: (path, options) => client.readContent(path, { signal, ...options }),
+    readSmallFiles: (requests, options) => client.readSmallFiles(requests, bound(options)),
     writeFile: (path, data, options) => client.writeFile(path, data, bound(options)),
     appendFile: (path, data, options) => client.appendFile(path, data, bound(options)),
     writeAt: (path, offset, data, options) => client.writeAt(path, offset, data, bound(options)),

@@ -13,7 +13,7 @@ import type { SequenceResult } from "../wire/operations/sessions.ts";
 import type { XdrReader } from "../wire/xdr.ts";
 import type { Capabilities, Features } from "./capabilities.ts";
 import { Gathering } from "./gathering.ts";
-import type { Together } from "./joint-compound.ts";
+import type { Member, Together } from "./joint-compound.ts";
 import {
   type FencedClient,
   isSessionLost,
@@ -149,6 +149,17 @@ export class Channel {
         this.diagnostics.retry(operations, outcome.why);
       }
     }
+  }
+
+  /**
+   * Runs COMPOUNDs that change nothing, in as few requests as they fit into. Each is tried once: `undefined` for those that
+   * have no reply of their own, or are to be retried.
+   */
+  async runTogether(members: readonly Member[], options: RunOptions): Promise<(CompoundReply | undefined)[]> {
+    options.deadline.check();
+    const session = this.#manager.readySession ?? (await this.#ready(options));
+    this.#session = session;
+    return this.#gathering.sendTogether(session, members, options);
   }
 
   /** Waits before a COMPOUND is retried, because `reply` asked for time. */

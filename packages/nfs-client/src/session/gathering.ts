@@ -7,7 +7,7 @@
  */
 import { Deadline } from "../deadline.ts";
 import { messageOf } from "../errors.ts";
-import type { Operations } from "../wire/compound.ts";
+import type { CompoundReply, Operations } from "../wire/compound.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { RunOptions } from "./channel.ts";
 import { type JointLimits, joinCompounds, type Member, planJointCompounds } from "./joint-compound.ts";
@@ -56,6 +56,38 @@ export class Gathering {
     });
   }
 
+  /**
+   * Sends COMPOUNDs in as few requests as they fit into, each once. `undefined` for those that the server did not get to,
+   * or that are too long for a request.
+   */
+  async sendTogether(
+    session: Session,
+    members: readonly Member[],
+    options: RunOptions,
+  ): Promise<(CompoundReply | undefined)[]> {
+    const limits = limitsOf(session.capabilities, options, this.#operationLimit);
+    const fitting = members.filter(({ operations }) => operations.length <= limits.operations);
+    const groups = planJointCompounds(fitting, limits);
+    const replies = new Map<Member, CompoundReply>();
+    const send = async (group: readonly Member[]) => {
+      this.#operationLimit.noteRequest();
+      const { operations, indexes } = joinCompounds(group);
+      const outcome = await this.#send(session, operations, options);
+      if (outcome.kind === "lost") return;
+      this.#noteRefusal(operations, outcome.reply);
+      for (const [index, member] of group.entries()) {
+        const reply = partOf(outcome.reply, member, indexes[index] ?? []);
+        if (reply !== undefined) replies.set(member, reply);
+      }
+    };
+    await Promise.all(groups.map(send));
+    return members.map((member) => replies.get(member));
+  }
+
+  #noteRefusal(operations: Operations, reply: CompoundReply): void {
+    if (reply.failedWith(...TOO_LARGE)) this.#operationLimit.noteRefusal(operations.length, reply.failure?.index ?? 0);
+  }
+
   #sendGathered(): void {
     const gathered = this.#gathered;
     this.#gathered = [];
@@ -83,9 +115,7 @@ export class Gathering {
     try {
       const outcome = await this.#send(first.session, operations, jointOptions(first.options, members));
       const unsettled = members.filter((member, index) => !settles(member, outcome, indexes[index] ?? []));
-      if (outcome.kind === "answered" && outcome.reply.failedWith(...TOO_LARGE)) {
-        this.#operationLimit.noteRefusal(operations.length, outcome.reply.failure?.index ?? 0);
-      }
+      if (outcome.kind === "answered") this.#noteRefusal(operations, outcome.reply);
       const sendAgain = unsettled.filter(({ abandoned }) => !abandoned);
       const middle = Math.ceil(sendAgain.length / 2);
       void this.#sendAll(sendAgain.slice(0, middle));
@@ -174,10 +204,17 @@ function settles(member: JointMember, outcome: Outcome, indexes: readonly number
     member.settle(outcome);
     return true;
   }
-  const sequence = 1;
-  const places = indexes.map((index) => index + sequence);
-  const reply = outcome.reply.part(member.operations, places);
+  const reply = partOf(outcome.reply, member, indexes);
   if (reply === undefined || (reply.failedWith(...TOO_LARGE) && !reply.changedSomething)) return false;
   member.settle({ kind: "answered", reply });
   return true;
+}
+
+/** What a reply says to one of the COMPOUNDs that it is to. */
+function partOf(reply: CompoundReply, { operations }: Member, indexes: readonly number[]): CompoundReply | undefined {
+  const sequence = 1;
+  return reply.part(
+    operations,
+    indexes.map((index) => index + sequence),
+  );
 }
