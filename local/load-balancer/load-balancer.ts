@@ -111,10 +111,12 @@ export async function startLoadBalancer(options: LoadBalancerOptions = {}): Prom
   };
 }
 
+/** Streams of events are left to the target, which ends them when it stops: who listens then connects again. */
 async function drain({ agent, unfinished }: Upstream, delay: number): Promise<void> {
   const deadline = AbortSignal.timeout(delay);
   await Promise.race([Promise.all(unfinished), once(deadline, "abort")]);
-  agent.destroy();
+  if (deadline.aborted) agent.destroy();
+  else for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
 }
 
 /**

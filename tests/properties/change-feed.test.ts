@@ -246,7 +246,13 @@ async function collect(
 ): Promise<ChangeEvent[]> {
   const events: ChangeEvent[] = [];
   const cursor = after === undefined ? undefined : parseCursor(after);
-  const options = { after: cursor, prefix: "", retention: 900_000, keepAliveInterval: 0 };
+  const options = {
+    after: cursor,
+    prefix: "",
+    retention: 900_000,
+    keepAliveInterval: 0,
+    signal: new AbortController().signal,
+  };
   for await (const event of subscribe(tail, options)) {
     if (event.kind === "reset") throw new Error("Nothing is too old");
     if (event.kind === "change") events.push(event);

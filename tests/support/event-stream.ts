@@ -22,6 +22,8 @@ export class EventStreamClient {
   readonly opened: Promise<void>;
   /** Resolves when the stream has ended, however it did. */
   readonly ended: Promise<void>;
+  /** Whether it has ended as a response should, and was not cut off. */
+  isComplete = false;
   readonly #abort = new AbortController();
   readonly #onEvent: (event: ServerSentEvent) => void;
 
@@ -35,7 +37,12 @@ export class EventStreamClient {
     this.opened = new Promise((resolve) => {
       open = resolve;
     });
-    this.ended = this.#read(url, () => open()).catch(() => {});
+    this.ended = this.#read(url, () => open()).then(
+      () => {
+        this.isComplete = true;
+      },
+      () => {},
+    );
   }
 
   close(): Promise<void> {

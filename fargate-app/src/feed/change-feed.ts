@@ -2,10 +2,9 @@
 import { messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { ChangeLog, type ChangeRecorder } from "./change-log.ts";
-import type { Cursor } from "./cursor.ts";
 import { type LogFiles, parseSegmentName } from "./log-files.ts";
 import { LogTail } from "./log-tail.ts";
-import { type FeedEvent, subscribe } from "./subscription.ts";
+import { type FeedEvent, type SubscriptionOptions, subscribe } from "./subscription.ts";
 
 export interface ChangeFeedOptions {
   readonly files: LogFiles;
@@ -40,9 +39,9 @@ export class ChangeFeed {
   }
 
   /** See {@link subscribe}. */
-  subscribe(prefix: string, after?: Cursor): AsyncGenerator<FeedEvent, never> {
+  subscribe(prefix: string, options: Pick<SubscriptionOptions, "after" | "signal">): AsyncGenerator<FeedEvent, void> {
     const { retention } = this.#options;
-    return subscribe(this.#tail, { after, prefix, retention, keepAliveInterval: KEEP_ALIVE_INTERVAL });
+    return subscribe(this.#tail, { ...options, prefix, retention, keepAliveInterval: KEEP_ALIVE_INTERVAL });
   }
 
   stop(): void {

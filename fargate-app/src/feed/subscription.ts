@@ -21,16 +21,18 @@ export interface SubscriptionOptions {
   readonly retention: number;
   /** Milliseconds without an event, after which there is a `position`. */
   readonly keepAliveInterval: number;
+  /** Ends it, after the next poll at the latest. */
+  readonly signal: AbortSignal;
 }
 
 /** The events; it begins with a `position`, and has no end of its own. What is not taken from it waits in the logs. */
-export async function* subscribe(tail: LogTail, options: SubscriptionOptions): AsyncGenerator<FeedEvent, never> {
-  const { prefix, retention, keepAliveInterval } = options;
+export async function* subscribe(tail: LogTail, options: SubscriptionOptions): AsyncGenerator<FeedEvent, void> {
+  const { prefix, retention, keepAliveInterval, signal } = options;
   let listing = await tail.listing();
   let subscription = await startFrom(tail, listing, options.after);
   let lastEvent = Date.now();
   yield { kind: "position", id: subscription.id };
-  for (;;) {
+  while (!signal.aborted) {
     if (Date.now() - subscription.time > retention) {
       listing = await tail.listing();
       subscription = await startFrom(tail, listing, undefined);

@@ -146,8 +146,8 @@ export async function closeServer(app: FastifyInstance, timeout: number): Promis
   const { inFlight } = app;
   const deadline = performance.now() + timeout;
   const closed = app.close();
-  inFlight.announceClose();
-  while (inFlight.count > 0 && performance.now() < deadline) await sleep(CLOSE_POLL_INTERVAL);
+  inFlight.close();
+  while ((inFlight.count > 0 || inFlight.keepsOpen) && performance.now() < deadline) await sleep(CLOSE_POLL_INTERVAL);
   const cutOff = inFlight.count;
   app.server.closeAllConnections();
   await closed;

@@ -235,3 +235,18 @@ async function send(
   for await (const chunk of response) chunks.push(chunk as Buffer);
   return { response, received: Buffer.concat(chunks) };
 }
+
+test("a target that leaves ends its streams of events itself, and nobody waits for them", async () => {
+  const loadBalancer = await start();
+  let stream: ServerResponse | undefined;
+  const { target } = await startTask((_request, response) => {
+    stream = response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("data: 1\n\n");
+  });
+  loadBalancer.register(target);
+  const events = (await fetch(loadBalancer.url)).text();
+  await vi.waitFor(() => expect(stream).toBeDefined());
+  await loadBalancer.deregister(target);
+  stream?.end("data: 2\n\n");
+  expect(await events).toBe("data: 1\n\ndata: 2\n\n");
+});

@@ -9,6 +9,7 @@ import { type Cursor, CursorError, parseCursor } from "../../feed/cursor.ts";
 import type { FeedEvent } from "../../feed/subscription.ts";
 import type { WorkerGroup } from "../../workers/group.ts";
 import { EVENT_STREAM_HEADERS, MAX_BLOCKED, MAX_STREAM_TIME, RETRY_FIELD } from "../event-stream.ts";
+import { closed } from "../plugins/in-flight-responses.ts";
 import { PROBLEM_RESPONSE, ProblemError } from "../semantics/problem.ts";
 import { modificationDate, validatorsOf } from "../semantics/validators.ts";
 import { partsOf, spelledPath } from "./files/resource.ts";
@@ -38,11 +39,6 @@ again sends it as \`Last-Event-ID\`, and may then get events again that it has h
 UTF-8. \`docs/change-feed.md\` has the details.`;
 
 export const eventRoutes: FastifyPluginAsyncZod<EventRoutesOptions> = async (app, { feed, group }) => {
-  const streams = new Set<Readable>();
-  app.addHook("preClose", async () => {
-    for (const stream of streams) stream.destroy();
-  });
-
   app.route({
     method: "GET",
     url: "/events",
@@ -72,15 +68,19 @@ export const eventRoutes: FastifyPluginAsyncZod<EventRoutesOptions> = async (app
       }
       const prefix = prefixOf(request);
       const after = cursorOf(request);
+      const left = closed(reply.raw);
       if (!(await group.takePlace("subscriber", MAX_SUBSCRIBERS))) {
         throw new ProblemError(503, `${MAX_SUBSCRIBERS} clients subscribe to changes at this router already`);
       }
-      // It lasts as long as the client wants: neither the end of the router nor load shedding is to wait for it.
-      app.inFlight.release(reply.raw);
-      const stream = streamOf(feed.subscribe(prefix, after));
-      streams.add(stream);
-      stream.once("close", () => {
-        streams.delete(stream);
+      const ending = new AbortController();
+      const end = () => ending.abort();
+      app.inFlight.keepOpen(reply.raw, end);
+      // Its end by itself: the client connects again.
+      const lifetime = setTimeout(end, MAX_STREAM_TIME).unref();
+      const stream = streamOf(feed.subscribe(prefix, { after, signal: ending.signal }));
+      void left.then(() => {
+        clearTimeout(lifetime);
+        end();
         group.giveBackPlace("subscriber");
       });
       // The client may have gone away meanwhile.
@@ -131,12 +131,7 @@ export function streamOf(events: AsyncIterable<FeedEvent>, { maxBlocked = MAX_BL
   const blocked = setInterval(() => {
     if (blockedSince !== undefined && performance.now() - blockedSince > maxBlocked) stream.destroy();
   }, maxBlocked / 4).unref();
-  // An end in between: the client connects again.
-  const end = setTimeout(() => stream.destroy(), MAX_STREAM_TIME).unref();
-  stream.once("close", () => {
-    clearInterval(blocked);
-    clearTimeout(end);
-  });
+  stream.once("close", () => clearInterval(blocked));
   return stream;
 }
 

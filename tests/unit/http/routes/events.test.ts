@@ -159,11 +159,28 @@ test("what a client does not take is not fetched, and after a while the client i
   expect(fetched).toBeLessThan(200);
 });
 
-test("the router ends without waiting for those who subscribe", async () => {
+test("the router ends without waiting for those who subscribe, whose streams end as they should", async () => {
   const server = await startServer();
   const client = await subscribe(server);
+  const begin = performance.now();
   expect(await closeServer(server.app, 10_000)).toBe(0);
+  expect(performance.now() - begin).toBeLessThan(5_000);
   await client.ended;
+  expect(client.isComplete).toBe(true);
+});
+
+test("a client that goes away gives its place back at once", async () => {
+  const server = await startServer();
+  const clients = await Promise.all(Array.from({ length: 100 }, () => subscribe(server)));
+  const statusOfOneMore = async () => {
+    const response = await fetch(`${server.url}/events`);
+    await response.body?.cancel();
+    return response.status;
+  };
+  expect(await statusOfOneMore()).toBe(503);
+  await clients[0]?.close();
+  // Long before the next block that says that nothing has happened.
+  await expect.poll(statusOfOneMore, { timeout: 5_000 }).toBe(200);
 });
 
 test("no more than 100 clients subscribe to one process", async () => {

@@ -183,6 +183,14 @@ test("those who look count as no requests in flight, and hold up no end", async 
   expect(performance.now() - begin).toBeLessThan(2_000);
 });
 
+test("when the router stops, the page's stream ends as a response should, which browsers report as no error", async () => {
+  const { url, app } = await startServer();
+  const { response } = await watch(url);
+  const whole = response.text();
+  await closeServer(app, 30_000);
+  expect(await whole).toMatch(/\n\n$/);
+});
+
 test("who reads slowly misses events, and makes the router remember none of them", async () => {
   const stream = new EventStream();
   const event = "x".repeat(100_000);

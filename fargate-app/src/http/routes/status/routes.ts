@@ -52,10 +52,6 @@ export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app,
     links: { ...LINKS, ...(hasRegion && { region: "/region" }) },
   };
   const taskStatus = taskStatusOf(group);
-  const streams = new Set<EventStream>();
-  app.addHook("preClose", async () => {
-    for (const stream of streams) stream.end();
-  });
 
   for (const url of ["/", "/status"]) {
     app.get(url, PUBLIC, async ({ raw }, reply) => {
@@ -81,16 +77,13 @@ export const statusRoutes: FastifyPluginAsync<StatusRoutesOptions> = async (app,
       throw new ProblemError(503, `${MAX_VIEWERS} pages are open at this router already`);
     }
     const token = tokenOf(request);
-    // It lasts as long as somebody looks: neither the end of the router nor load shedding is to wait for it.
-    app.inFlight.release(reply.raw);
     const stream = new EventStream();
-    streams.add(stream);
+    app.inFlight.keepOpen(reply.raw, () => stream.end());
     const unsubscribe = watch.subscribe((document) => stream.send("status", document), token);
     const timer = setTimeout(() => stream.end(), MAX_STREAM_TIME).unref();
     void left.then(() => {
       clearTimeout(timer);
       unsubscribe();
-      streams.delete(stream);
       group.giveBackPlace("viewer");
     });
     void watch.history(token).then((history) => stream.send("history", JSON.stringify(history)));
