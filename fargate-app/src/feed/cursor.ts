@@ -10,9 +10,12 @@ export interface Position {
 export interface Cursor {
   /** Of all that was recorded before, nothing comes behind the cursor. Milliseconds since 1970. */
   readonly time: number;
-  /** By writer. A log that is not here is read from its beginning. */
+  /** By writer, of all logs, or of {@link MAX_POSITIONS}: those that were written to last. */
   readonly positions: ReadonlyMap<string, Position>;
 }
+
+/** A cursor is sent in a header, of which many servers take 8 KiB at most. */
+export const MAX_POSITIONS = 400;
 
 /** A text that is no cursor. */
 export class CursorError extends Error {

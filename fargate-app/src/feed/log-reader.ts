@@ -3,7 +3,7 @@
  * after minutes, is read before the others go on: then all come in about the order in which they were written.
  */
 import type { LogEntry } from "./change.ts";
-import type { Position } from "./cursor.ts";
+import { type Cursor, MAX_POSITIONS, type Position } from "./cursor.ts";
 import type { Listing, LogTail } from "./log-tail.ts";
 
 /** An entry, and where it is. */
@@ -25,6 +25,12 @@ export interface Pass {
 /** Milliseconds by which the clocks of two routers may differ. */
 export const MAX_CLOCK_DIFFERENCE = 2_000;
 
+/**
+ * Milliseconds before a cursor, in which a log that has no place in it was perhaps written to: for clocks that differ, and
+ * for writes that take long.
+ */
+const WRITE_MARGIN = 60_000;
+
 interface Log {
   readonly writer: string;
   segment: number;
@@ -38,35 +44,42 @@ interface Log {
   readUntil: number;
 }
 
+type Segments = NonNullable<ReturnType<Listing["logs"]["get"]>>;
+
 type Tail = Pick<LogTail, "read" | "lastLineEnd">;
 
 export class LogReader {
   readonly #tail: Tail;
+  /** When the logs that are not known yet were written to, which are new. */
+  #newSince: number;
   readonly #logs: Map<string, Log>;
 
-  constructor(tail: Tail, positions: ReadonlyMap<string, Position>) {
+  /** Reads what is behind a cursor. */
+  constructor(tail: Tail, { time, positions }: Cursor) {
     this.#tail = tail;
+    this.#newSince = positions.size < MAX_POSITIONS ? 0 : time - WRITE_MARGIN;
     this.#logs = new Map([...positions].map(([writer, position]) => [writer, logAt(writer, position)]));
   }
 
   /** Reads what is written after a listing. */
-  static async fromEnd(tail: Tail, { logs }: Listing): Promise<LogReader> {
+  static async fromEnd(tail: Tail, { startedAt, logs }: Listing): Promise<LogReader> {
     const ends = await Promise.all(
       [...logs].map(async ([writer, segments]): Promise<[string, Position]> => {
-        const [segment, size] = [...segments].at(-1) ?? [1, 0];
+        const [segment, { size }] = [...segments].at(-1) ?? [1, { size: 0 }];
         return [writer, { segment, offset: await tail.lastLineEnd({ writer, number: segment }, size) }];
       }),
     );
-    return new LogReader(tail, new Map(ends));
+    return new LogReader(tail, { time: startedAt, positions: new Map(ends) });
   }
 
   /** Everything before was in one of the passes. */
-  positions(): Map<string, Position> {
+  positions({ logs }: Listing): Map<string, Position> {
+    const writtenAt = ({ writer }: Log) => [...(logs.get(writer)?.values() ?? [])].at(-1)?.modifiedAt ?? 0;
+    const recent = [...this.#logs.values()].sort((one, two) => writtenAt(two) - writtenAt(one));
     return new Map(
-      [...this.#logs.values()].map(({ writer, segment, offset, ahead: [next] }) => [
-        writer,
-        next?.position ?? { segment, offset },
-      ]),
+      recent
+        .slice(0, MAX_POSITIONS)
+        .map(({ writer, segment, offset, ahead: [next] }) => [writer, next?.position ?? { segment, offset }]),
     );
   }
 
@@ -88,9 +101,9 @@ export class LogReader {
   /** Begins with the logs that are new, and forgets those that are gone: nothing was written to them for long. */
   #followWriters({ logs }: Listing): void {
     for (const [writer, segments] of logs) {
-      const [segment = 1] = segments.keys();
-      if (!this.#logs.has(writer)) this.#logs.set(writer, logAt(writer, { segment, offset: 0 }));
+      if (!this.#logs.has(writer)) this.#logs.set(writer, logAt(writer, beginningOf(segments, this.#newSince)));
     }
+    this.#newSince = 0;
     for (const { writer, ahead } of this.#logs.values()) {
       if (ahead.length === 0 && !logs.has(writer)) this.#logs.delete(writer);
     }
@@ -100,7 +113,7 @@ export class LogReader {
     const { writer } = log;
     const segments = listing.logs.get(writer);
     const next = [...(segments?.keys() ?? [])].find((number) => number > log.segment);
-    const size = segments?.get(log.segment) ?? 0;
+    const size = segments?.get(log.segment)?.size ?? 0;
     if (next !== undefined || log.offset < size) {
       const { lines, end } = await this.#tail.read({ writer, number: log.segment }, log.offset, listing);
       for (const { entry, start } of lines) {
@@ -120,6 +133,13 @@ export class LogReader {
     log.endOf = listing;
     log.readUntil = Math.max(log.readUntil, listing.startedAt);
   }
+}
+
+/** Of what was written since then. */
+function beginningOf(segments: Segments, since: number): Position {
+  for (const [segment, { modifiedAt }] of segments) if (modifiedAt >= since) return { segment, offset: 0 };
+  const [segment, { size }] = [...segments].at(-1) ?? [1, { size: 0 }];
+  return { segment, offset: size };
 }
 
 function logAt(writer: string, { segment, offset }: Position): Log {

@@ -4,10 +4,23 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type LogEntry, parseEntry } from "./change.ts";
-import { type LogFiles, MAX_LINE_BYTES, parseSegmentName, type Segment, segmentName } from "./log-files.ts";
+import {
+  type LogFile,
+  type LogFiles,
+  MAX_LINE_BYTES,
+  parseSegmentName,
+  type Segment,
+  segmentName,
+} from "./log-files.ts";
 
-/** Milliseconds from one listing to the next. A change is delivered after two of them. */
+/** Milliseconds from one listing to the next. */
 const POLL_INTERVAL = 250;
+
+/**
+ * Of it, the part after which a listing follows that has seen logs grow. A change is delivered after two listings: the
+ * second one need not be later than it can. The one after these two comes later in turn, so that they are no more.
+ */
+const SECOND_LOOK = 0.2;
 
 /** Bytes of one READ. */
 const READ_BYTES = 256 * 1024;
@@ -19,8 +32,8 @@ const MAX_CACHED_BYTES = 8 * 2 ** 20;
 export interface Listing {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
-  /** By writer: the sizes of its segments in bytes, by number, in ascending order. */
-  readonly logs: ReadonlyMap<string, ReadonlyMap<number, number>>;
+  /** By writer: its segments by number, in ascending order. */
+  readonly logs: ReadonlyMap<string, ReadonlyMap<number, Omit<LogFile, "name">>>;
 }
 
 /** A line of a log, and where it is. */
@@ -55,6 +68,9 @@ export class LogTail {
   /** The listing that begins next. */
   #next: Promise<Listing> | undefined;
   #lastStart = 0;
+  #nextStart = 0;
+  /** Of all logs, at the last listing. */
+  #lastBytes = 0;
 
   constructor(files: Pick<LogFiles, "list" | "read">, { pollInterval = POLL_INTERVAL } = {}) {
     this.#files = files;
@@ -68,11 +84,19 @@ export class LogTail {
   }
 
   async #listNext(): Promise<Listing> {
-    await sleep(Math.max(0, this.#lastStart + this.#pollInterval - performance.now()));
-    this.#lastStart = performance.now();
+    await sleep(Math.max(0, this.#nextStart - performance.now()));
+    const begin = performance.now();
+    const isEarly = begin - this.#lastStart < this.#pollInterval / 2;
+    this.#lastStart = begin;
+    this.#nextStart = begin + this.#pollInterval;
     this.#next = undefined;
     const startedAt = Date.now();
-    return { startedAt, logs: logsOf(await this.#files.list()) };
+    const files = await this.#files.list();
+    const bytes = files.reduce((sum, { size }) => sum + size, 0);
+    const intervals = isEarly ? 2 - SECOND_LOOK : bytes > this.#lastBytes ? SECOND_LOOK : 1;
+    this.#lastBytes = bytes;
+    this.#nextStart = begin + this.#pollInterval * intervals;
+    return { startedAt, logs: logsOf(files) };
   }
 
   /**
@@ -140,17 +164,17 @@ export function chunkOf(data: Buffer, offset: number): Chunk {
   return { lines, end: offset + start };
 }
 
-function logsOf(files: readonly { readonly name: string; readonly size: number }[]): Listing["logs"] {
+function logsOf(files: readonly LogFile[]): Listing["logs"] {
   const segments = files
-    .flatMap(({ name, size }) => {
+    .flatMap(({ name, size, modifiedAt }) => {
       const segment = parseSegmentName(name);
-      return segment === undefined ? [] : [{ ...segment, size }];
+      return segment === undefined ? [] : [{ ...segment, size, modifiedAt }];
     })
     .sort((one, two) => one.number - two.number);
-  const logs = new Map<string, Map<number, number>>();
-  for (const { writer, number, size } of segments) {
-    const log = logs.get(writer) ?? new Map<number, number>();
-    logs.set(writer, log.set(number, size));
+  const logs = new Map<string, Map<number, Omit<LogFile, "name">>>();
+  for (const { writer, number, size, modifiedAt } of segments) {
+    const log = logs.get(writer) ?? new Map<number, Omit<LogFile, "name">>();
+    logs.set(writer, log.set(number, { size, modifiedAt }));
   }
   return logs;
 }

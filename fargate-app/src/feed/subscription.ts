@@ -54,8 +54,10 @@ export async function* subscribe(tail: LogTail, options: SubscriptionOptions): A
 }
 
 async function startFrom(tail: LogTail, listing: Listing, after: Cursor | undefined): Promise<Subscription> {
-  if (after !== undefined) return new Subscription(new LogReader(tail, after.positions), after.time);
-  return new Subscription(await LogReader.fromEnd(tail, listing), listing.startedAt - MAX_CLOCK_DIFFERENCE);
+  if (after !== undefined) return new Subscription(new LogReader(tail, after), after);
+  const reader = await LogReader.fromEnd(tail, listing);
+  const time = listing.startedAt - MAX_CLOCK_DIFFERENCE;
+  return new Subscription(reader, { time, positions: reader.positions(listing) });
 }
 
 class Subscription {
@@ -67,10 +69,10 @@ class Subscription {
   #later: readonly Read[] = [];
   #cursor: Cursor;
 
-  constructor(reader: LogReader, time: number) {
+  constructor(reader: LogReader, cursor: Cursor) {
     this.#reader = reader;
-    this.#pending = { reads: [], completeUntil: time };
-    this.#cursor = { time, positions: reader.positions() };
+    this.#pending = { reads: [], completeUntil: cursor.time };
+    this.#cursor = cursor;
   }
 
   get id(): string {
@@ -95,7 +97,7 @@ class Subscription {
     const time = Math.max(this.#cursor.time, this.#pending.completeUntil);
     this.#pending = { reads: rest, completeUntil };
     this.#later = [];
-    this.#cursor = { time, positions: before(rest, this.#reader.positions()) };
+    this.#cursor = { time, positions: before(rest, this.#reader.positions(listing)) };
     // Only of what is delivered need the versions be remembered.
     const wanted = due.filter(({ entry }) => concerns(prefix, entry));
     return { due: wanted.flatMap(({ entry }) => this.#delivered.next(entry) ?? []), atEnd };
@@ -106,7 +108,7 @@ class Subscription {
 function before(reads: readonly Read[], positions: ReadonlyMap<string, Position>): ReadonlyMap<string, Position> {
   const first = new Map<string, Position>();
   for (const { writer, position } of reads) if (!first.has(writer)) first.set(writer, position);
-  return new Map([...positions, ...first]);
+  return new Map([...positions].map(([writer, position]) => [writer, first.get(writer) ?? position]));
 }
 
 /** Whether something with the prefix may have changed. */
