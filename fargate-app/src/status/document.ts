@@ -156,6 +156,8 @@ const taskSchema = z.object({
 export const serviceStatusSchema = z.object({
   time: z.number(),
   fileSystemId: z.string(),
+  /** Present where all rates are 0 since there is nothing to compare with yet. */
+  withoutRates: z.optional(z.literal(true)),
   targets: z.array(targetSchema),
   total: z.object({
     requestsPerSecond: z.number(),

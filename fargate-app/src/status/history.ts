@@ -18,16 +18,20 @@ export interface TargetCounts {
 
 export class StatusHistory {
   readonly #points: HistoryPoint[] = [];
-  #before: ReadonlyMap<string, TargetCounts> | undefined;
+  #before: { readonly time: number; readonly targets: ReadonlyMap<string, TargetCounts> } | undefined;
 
-  /** Adds what was counted since the call before, {@link HISTORY_STEP} ago. */
+  /**
+   * Adds what was counted since the call before.
+   *
+   * @param time About {@link HISTORY_STEP} after that, and at a multiple of it: routers' points are added up.
+   */
   add(time: number, targets: readonly TargetCounts[]): void {
     const before = this.#before;
-    this.#before = new Map(targets.map((target) => [target.id, target]));
-    if (before === undefined) return;
-    const seconds = HISTORY_STEP / 1_000;
+    this.#before = { time, targets: new Map(targets.map((target) => [target.id, target])) };
+    if (before === undefined || time <= before.time) return;
+    const seconds = (time - before.time) / 1_000;
     const rates = targets.map(({ id, requests, bytes, latencies }): [string, [number, number, number]] => {
-      const last = before.get(id);
+      const last = before.targets.get(id);
       const since = countsSince(latencies, last?.latencies ?? {});
       return [
         id,
@@ -38,7 +42,7 @@ export class StatusHistory {
         ],
       ];
     });
-    this.#points.push({ time: Math.floor(time / HISTORY_STEP) * HISTORY_STEP, targets: Object.fromEntries(rates) });
+    this.#points.push({ time: Math.round(time / HISTORY_STEP) * HISTORY_STEP, targets: Object.fromEntries(rates) });
     if (this.#points.length > MAX_POINTS) this.#points.shift();
   }
 

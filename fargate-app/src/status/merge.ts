@@ -54,6 +54,7 @@ export function mergeReadings(readings: readonly Reading[]): Merged {
   const requests = deltas.reduce((sum, delta) => sum + delta.requestsPerSecond, 0);
   const said = readings.flatMap(({ now }) => now ?? []);
   return {
+    ...(readings.every(({ before }) => before === undefined) && { withoutRates: true }),
     targets: ids.map((id) =>
       mergeTarget(
         deltas.filter(({ now }) => now.id === id),

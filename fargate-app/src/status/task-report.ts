@@ -40,12 +40,12 @@ interface TaskReportOptions {
 export class TaskReport {
   readonly #options: TaskReportOptions;
   readonly #history = new StatusHistory();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: TaskReportOptions) {
     this.#options = options;
-    this.#remember();
-    this.#timer = setInterval(() => this.#remember(), HISTORY_STEP).unref();
+    this.#remember(Date.now());
+    this.#scheduleNext();
   }
 
   now(): TaskStatus {
@@ -88,12 +88,21 @@ export class TaskReport {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
   }
 
-  #remember(): void {
+  /** All routers look at the same times, so that what they counted can be added up. */
+  #scheduleNext(): void {
+    const next = (Math.round(Date.now() / HISTORY_STEP) + 1) * HISTORY_STEP;
+    this.#timer = setTimeout(() => {
+      this.#remember(Date.now());
+      this.#scheduleNext();
+    }, next - Date.now()).unref();
+  }
+
+  #remember(time: number): void {
     this.#history.add(
-      Date.now(),
+      time,
       this.#options.files.targets.map(({ id, statistics }) => ({
         id,
         requests: statistics.requests,

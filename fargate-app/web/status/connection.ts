@@ -17,7 +17,9 @@ export interface State {
   readonly status: ServiceStatus | undefined;
 }
 
+/** Milliseconds to the first retry, and at most to a later one: each waits twice as long as the one before. */
 const RETRY = 2_000;
+const MAX_RETRY = 30_000;
 
 /** Milliseconds without an event, after which the connection counts as lost. */
 const SILENCE = 5_000;
@@ -27,6 +29,7 @@ export class Connection {
   #state: State = { phase: "starting", needsToken: false, status: undefined };
   readonly #onChange: (state: State) => void;
   #source: EventSource | undefined;
+  #retries = 0;
   #silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(onChange: (state: State) => void) {
@@ -64,7 +67,10 @@ export class Connection {
     source.addEventListener("status", ({ data }) => {
       const status = serviceStatusSchema.parse(JSON.parse(data));
       this.timeline.add(status);
-      this.#set({ phase: "live", status });
+      // What another router said is better than nothing, for the second until this one knows the rates.
+      if (!status.withoutRates || this.#state.status === undefined) this.#set({ status });
+      this.#retries = 0;
+      this.#set({ phase: "live" });
       this.#watchSilence();
     });
     source.addEventListener("error", () => {
@@ -85,7 +91,9 @@ export class Connection {
 
   #startLater(): void {
     this.#close();
-    this.#silence = setTimeout(() => void this.start(), RETRY);
+    const delay = Math.min(MAX_RETRY, RETRY * 2 ** this.#retries);
+    this.#retries += 1;
+    this.#silence = setTimeout(() => void this.start(), delay);
   }
 
   #close(): void {

@@ -6,6 +6,7 @@ import "./status.css";
 import { formatOf } from "../common/format.ts";
 import { currentLanguage } from "../common/language.ts";
 import { SignIn } from "../common/sign-in.tsx";
+import { colorsOf } from "./colors.ts";
 import { Connection } from "./connection.ts";
 import { Changes } from "./sections/changes.tsx";
 import { Charts } from "./sections/charts.tsx";
@@ -36,7 +37,7 @@ function Page() {
   const { phase, needsToken, status } = connection.state;
   const words = WORDS[language];
   const format = formatOf(language);
-  const view = status && { status, timeline: connection.timeline, words, format };
+  const view = status && { status, timeline: connection.timeline, words, format, colorOf: colorsOf(status.targets) };
   return (
     <>
       {view && (

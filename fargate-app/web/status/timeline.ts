@@ -13,23 +13,23 @@ export type Quantity = "requests" | "bytes" | "latency";
 
 const INDEX: Readonly<Record<Quantity, 0 | 1 | 2>> = { requests: 0, bytes: 1, latency: 2 };
 
+/** Milliseconds around a point that the page has itself, in which it needs none of what the routers remember. */
+const NEAR = 5_000;
+
 /** An hour of points; live ones come once a second. */
 export class Timeline {
   #points: History = [];
   readonly #counts = new Map<number, number>();
 
-  /** Takes what the routers remember for the time that they do. New ones remember little, and this page what it saw. */
+  /** Takes what the routers remember for times at which this page was not open: in a roll, they forget what it saw. */
   recall(history: History): void {
-    const [first = Number.POSITIVE_INFINITY, last = Number.NEGATIVE_INFINITY] = [
-      history[0]?.time,
-      history.at(-1)?.time,
-    ];
-    const before = this.#points.filter(({ time }) => time < first);
-    const after = this.#points.filter(({ time }) => time >= first && time > last);
-    this.#points = [...before, ...history, ...after];
+    const unseen = history.filter(({ time }) => !this.#points.some((point) => Math.abs(point.time - time) < NEAR));
+    this.#points = [...this.#points, ...unseen].sort((one, two) => one.time - two.time);
   }
 
-  add({ time, targets, monitor }: ServiceStatus): void {
+  add({ time, targets, monitor, withoutRates }: ServiceStatus): void {
+    for (const [at, files] of monitor.status?.counts ?? []) this.#counts.set(at, files);
+    if (withoutRates) return;
     const rates = targets.map(({ id, requestsPerSecond, readPerSecond, writtenPerSecond, p99 = 0 }) => {
       const point: [number, number, number] = [requestsPerSecond, readPerSecond + writtenPerSecond, p99];
       return [id, point] as const;
@@ -37,7 +37,6 @@ export class Timeline {
     this.#points = [...this.#points, { time, targets: Object.fromEntries(rates) }].filter(
       (point) => time - point.time <= HOUR,
     );
-    for (const [at, files] of monitor.status?.counts ?? []) this.#counts.set(at, files);
   }
 
   get length(): number {

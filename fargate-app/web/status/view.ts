@@ -9,21 +9,8 @@ export interface View {
   readonly timeline: Timeline;
   readonly words: Words;
   readonly format: Format;
+  readonly colorOf: (target: string) => number | undefined;
 }
-
-/** Colours for mount targets, as classes `color-0` to `color-5`: always the same for the same target. */
-export class Colors {
-  readonly #order: string[] = [];
-
-  of(target: string): number {
-    const known = this.#order.indexOf(target);
-    return (known >= 0 ? known : this.#order.push(target) - 1) % COUNT;
-  }
-}
-
-const COUNT = 6;
-
-export const colors = new Colors();
 
 export function shortId(id: string): string {
   return id.slice(0, 8);

@@ -59,8 +59,28 @@ test("when the tasks are replaced, the page remembers what they no longer do", (
   expect(requestsOf(timeline)).toEqual([
     [5_000, 5_000],
     [10_000, 7],
+    [15_000, 15_000],
     [20_000, 8],
     [25_000, 25_000],
+  ]);
+});
+
+test("what the page saw itself is not replaced by what is left of it in new tasks", () => {
+  const timeline = new Timeline();
+  for (let time = 1_000; time <= 60_000; time += 1_000) timeline.add(status(time, 100));
+  timeline.recall([point(50_000, 1), point(60_000, 2), point(70_000, 90)]);
+  expect(requestsOf(timeline).every(([, requests]) => (requests ?? 0) >= 90)).toBe(true);
+  expect(timeline.length).toBe(61);
+});
+
+test("a first look, which has no rates yet, is no fall to 0", () => {
+  const timeline = new Timeline();
+  timeline.recall([point(10_000, 5)]);
+  timeline.add({ ...status(11_000, 0), withoutRates: true });
+  timeline.add(status(12_000, 6));
+  expect(requestsOf(timeline)).toEqual([
+    [10_000, 5],
+    [12_000, 6],
   ]);
 });
 

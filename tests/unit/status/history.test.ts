@@ -33,3 +33,12 @@ test("rates of several routers add up at each time, and the highest latency coun
     { time: 20, targets: { a: [5, 50, 9], b: [1, 1, 1] } },
   ]);
 });
+
+test("after a start between two steps, the rate is of the time that there was", () => {
+  const history = new StatusHistory();
+  history.add(6_000, [counts(0)]);
+  history.add(HISTORY_STEP + 2, [counts(40)]);
+  expect(history.points).toHaveLength(1);
+  expect(history.points[0]?.time).toBe(HISTORY_STEP);
+  expect(history.points[0]?.targets["fsmt-1"]?.[0]).toBeCloseTo(10, 1);
+});

@@ -101,6 +101,16 @@ test("a monitor whose status cannot be read is said to be so, and the rest is th
   expect(status.tasks).toHaveLength(1);
 });
 
+test("the first look knows no rates, and says so; the second one does", async () => {
+  const watch = startWatch();
+  const documents: string[] = [];
+  watch.subscribe((document) => documents.push(document), undefined);
+  await vi.waitFor(() => expect(documents).toHaveLength(2), 5_000);
+  const [first, second] = documents.map((document) => serviceStatusSchema.parse(JSON.parse(document)));
+  expect(first?.withoutRates).toBe(true);
+  expect(second?.withoutRates).toBeUndefined();
+});
+
 test("nothing is asked while nobody looks", async () => {
   const own = vi.fn(async () => statusOf("own"));
   const watch = startWatch({ own });

@@ -1,7 +1,7 @@
-import { colors, stateIn, type View } from "../view.ts";
-import { StateWord } from "./parts.tsx";
+import { stateIn, type View } from "../view.ts";
+import { StateWord, Swatch } from "./parts.tsx";
 
-export function Changes({ status: { changes }, words, format }: View) {
+export function Changes({ status: { changes }, words, format, colorOf }: View) {
   return (
     <section aria-labelledby="changes">
       <h2 id="changes">{words.changes}</h2>
@@ -14,7 +14,7 @@ export function Changes({ status: { changes }, words, format }: View) {
           {changes.map(({ time, target, state, reason, seenBy }) => (
             <li key={`${time} ${target} ${state}`}>
               <time dateTime={new Date(time).toISOString()}>{format.time(time)}</time>
-              <span class={`swatch color-${colors.of(target)}`} aria-hidden="true" />
+              <Swatch color={colorOf(target)} />
               <span class="id">{target}</span>
               <StateWord state={state} text={stateIn(words.states, state)} />
               <span class="muted">{words.seenByTasks(seenBy)}</span>

@@ -1,9 +1,10 @@
 import { useMemo } from "preact/hooks";
 import { LineChart } from "../line-chart.tsx";
 import type { Quantity } from "../timeline.ts";
-import { colors, type View } from "../view.ts";
+import type { View } from "../view.ts";
 
-export function Charts({ status, timeline, words, format }: View) {
+export function Charts(view: View) {
+  const { words, format } = view;
   const charts = [
     { quantity: "requests", title: words.requestsChart, value: format.number },
     { quantity: "bytes", title: words.throughputChart, value: format.megabytes },
@@ -14,13 +15,7 @@ export function Charts({ status, timeline, words, format }: View) {
       <h2 id="last-hour">{words.lastHour}</h2>
       <div class="charts">
         {charts.map(({ quantity, title, value }) => (
-          <Chart
-            key={quantity}
-            quantity={quantity}
-            title={title}
-            value={value}
-            view={{ status, timeline, words, format }}
-          />
+          <Chart key={quantity} quantity={quantity} title={title} value={value} view={view} />
         ))}
       </div>
     </section>
@@ -34,7 +29,7 @@ interface ChartProps {
   readonly view: View;
 }
 
-function Chart({ quantity, title, value, view: { status, timeline, words, format } }: ChartProps) {
+function Chart({ quantity, title, value, view: { status, timeline, words, format, colorOf } }: ChartProps) {
   const ids = status.targets.map(({ id }) => id);
   const { times, values } = useMemo(() => timeline.series(quantity, ids), [status]);
   const now = ids.map((id, index) => words.chartNow(id, value(values[index]?.at(-1) ?? 0)));
@@ -46,7 +41,7 @@ function Chart({ quantity, title, value, view: { status, timeline, words, format
       ) : (
         <LineChart
           label={`${title}. ${now.join(", ")}`}
-          lines={ids.map((id) => ({ label: id, color: `--color-${colors.of(id)}` }))}
+          lines={ids.map((id) => ({ label: id, color: `--color-${colorOf(id) ?? 0}` }))}
           data={[[...times], ...values.map((row) => [...row])]}
           formatValue={value}
           format={format}

@@ -1,15 +1,16 @@
 import type { View } from "../view.ts";
 
 /** The few numbers that matter most. */
-export function Figures({ status: { total }, words, format }: View) {
+export function Figures({ status: { total, withoutRates }, words, format }: View) {
+  const rate = (text: string) => (withoutRates ? "–" : text);
   const figures = [
     {
       name: words.requests,
-      value: format.number(total.requestsPerSecond),
+      value: rate(format.number(total.requestsPerSecond)),
       unit: words.perSecond,
       note: words.inFlightNow(format.whole(total.inFlight)),
     },
-    { name: words.throughput, value: format.megabytes(total.bytesPerSecond), unit: `MB${words.perSecond}` },
+    { name: words.throughput, value: rate(format.megabytes(total.bytesPerSecond)), unit: `MB${words.perSecond}` },
     {
       name: words.latency99,
       value: total.p99 === undefined ? "–" : format.number(total.p99),
@@ -18,7 +19,7 @@ export function Figures({ status: { total }, words, format }: View) {
     },
     {
       name: words.errors,
-      value: format.number(total.errorsPerSecond),
+      value: rate(format.number(total.errorsPerSecond)),
       unit: words.perSecond,
       isBad: total.errorsPerSecond > 0,
     },

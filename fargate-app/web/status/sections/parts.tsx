@@ -13,11 +13,21 @@ export function StateWord({ state, text }: StateWordProps) {
   );
 }
 
+interface SwatchProps {
+  /** Undefined for a mount target that is gone. */
+  readonly color: number | undefined;
+}
+
+/** The colour of a mount target, as the charts have it. */
+export function Swatch({ color }: SwatchProps) {
+  return <span class={`swatch ${color === undefined ? "" : `color-${color}`}`} aria-hidden="true" />;
+}
+
 interface ShareProps {
   /** From 0 to 1. */
   readonly share: number;
   readonly text: string;
-  readonly color?: number;
+  readonly color?: number | undefined;
 }
 
 export function Share({ share, text, color }: ShareProps) {

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { routeSchema } from "../../../src/status/document.ts";
-import { colors, stateIn, type View } from "../view.ts";
-import { StateWord } from "./parts.tsx";
+import { stateIn, type View } from "../view.ts";
+import { StateWord, Swatch } from "./parts.tsx";
 
 interface Answer {
   readonly path: string;
@@ -9,7 +9,7 @@ interface Answer {
 }
 
 /** How a path maps to mount targets. */
-export function PathRoute({ status, words }: View) {
+export function PathRoute({ status, words, colorOf }: View) {
   const [path, setPath] = useState("");
   const [answer, setAnswer] = useState<Answer | string>();
   const ask = async () => {
@@ -52,7 +52,7 @@ export function PathRoute({ status, words }: View) {
                 const target = status.targets.find((one) => one.id === id);
                 return (
                   <li key={id}>
-                    <span class={`swatch color-${colors.of(id)}`} aria-hidden="true" />
+                    <Swatch color={colorOf(id)} />
                     <span class="id">{id}</span> <span class="muted">{target?.zone}</span>{" "}
                     {target && <StateWord state={target.state} text={stateIn(words.states, target.state)} />}
                   </li>

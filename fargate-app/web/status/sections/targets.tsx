@@ -1,8 +1,9 @@
 import type { TargetStatus } from "../../../src/status/document.ts";
-import { colors, stateIn, type View } from "../view.ts";
-import { Share, StateWord } from "./parts.tsx";
+import { stateIn, type View } from "../view.ts";
+import { Share, StateWord, Swatch } from "./parts.tsx";
 
-export function Targets({ status: { targets }, words, format }: View) {
+export function Targets({ status: { targets, withoutRates }, words, format, colorOf }: View) {
+  const rate = (text: string) => (withoutRates ? "–" : text);
   return (
     <section aria-labelledby="targets">
       <h2 id="targets" tabIndex={-1}>
@@ -42,7 +43,7 @@ export function Targets({ status: { targets }, words, format }: View) {
           {targets.map((target) => (
             <tr key={target.id} data-target={target.id} data-state={target.state}>
               <th scope="row">
-                <span class={`swatch color-${colors.of(target.id)}`} aria-hidden="true" />
+                <Swatch color={colorOf(target.id)} />
                 <span class="id">{target.id}</span>
                 <span class="note">
                   {target.zone} · {target.address}
@@ -53,16 +54,16 @@ export function Targets({ status: { targets }, words, format }: View) {
                 <span class="note">{why(target, words, format)}</span>
               </td>
               <td data-label={words.share}>
-                <Share share={target.share} text={format.percent(target.share)} color={colors.of(target.id)} />
+                <Share share={target.share} text={rate(format.percent(target.share))} color={colorOf(target.id)} />
               </td>
               <td class="number" data-label={`${words.requests}${words.perSecond}`}>
-                {format.number(target.requestsPerSecond)}
+                {rate(format.number(target.requestsPerSecond))}
               </td>
               <td class="number" data-label={`${words.read} MB${words.perSecond}`}>
-                {format.megabytes(target.readPerSecond)}
+                {rate(format.megabytes(target.readPerSecond))}
               </td>
               <td class="number" data-label={`${words.written} MB${words.perSecond}`}>
-                {format.megabytes(target.writtenPerSecond)}
+                {rate(format.megabytes(target.writtenPerSecond))}
               </td>
               <td class="number" data-label="p50">
                 {format.milliseconds(target.p50)}
