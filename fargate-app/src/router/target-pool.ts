@@ -6,6 +6,7 @@ import type { HotSpots } from "../hot-spots/hot-spots.ts";
 import { Balancer, type BalancerOptions } from "../routing/balancer.ts";
 import type { DirectoryPath } from "../routing/path.ts";
 import type { Connection, Fencing } from "./connection.ts";
+import { traced } from "./diagnostics.ts";
 import { UnavailableError, verdictOn } from "./failures.ts";
 import { PathWriters } from "./path-writers.ts";
 import type { OperationName } from "./statistics.ts";
@@ -204,11 +205,21 @@ export class TargetPool {
    * @throws {OutcomeUnknownError} when the last that is known of a change is that it may have been done.
    * @throws {UnavailableError} when nothing was done, because no target can be reached.
    */
-  async attempt<Result>(
+  attempt<Result>(
     operation: OperationName,
     path: DirectoryPath,
     task: (attempt: Attempt) => Promise<Result>,
     isRetryable: (error: unknown) => boolean = () => true,
+  ): Promise<Result> {
+    return traced(operation, path, (noteTry) => this.#attempt(operation, path, task, isRetryable, noteTry));
+  }
+
+  async #attempt<Result>(
+    operation: OperationName,
+    path: DirectoryPath,
+    task: (attempt: Attempt) => Promise<Result>,
+    isRetryable: (error: unknown) => boolean,
+    noteTry?: (target: string) => void,
   ): Promise<Result> {
     const deadline = new Deadline(this.#options.operationTimeout);
     const changes = CHANGES.has(operation);
@@ -218,6 +229,7 @@ export class TargetPool {
       for (const target of this.#order(operation, path)) {
         const { connection } = target;
         if (connection === undefined || this.#isHeldBack(target)) continue;
+        noteTry?.(target.id);
         const { client } = connection;
         const fenceable = this.#isFenceable(target, client);
         const signal = changes ? connection.lostForChanges : connection.lost;
