@@ -29,6 +29,8 @@ const bundles: readonly Bundle[] = [
   { entry: "fargate-app/src/http/routes/docs/assets.ts", output: "dist/router/docs-assets.cjs" },
   // For those of its processes whose status page somebody looks at.
   { entry: "fargate-app/src/ecs/service-tasks.ts", output: "dist/router/service-tasks.cjs", hasSourceMap: false },
+  // For routers that are traced. Its names are kept, too.
+  { entry: "fargate-app/src/tracing/tracing.ts", output: "dist/router/tracing.cjs", hasSourceMap: false },
   { entry: "fargate-app/web/status/page.tsx", output: "dist/router/pages/status.js", ...PAGE },
   { entry: "fargate-app/web/browser/page.tsx", output: "dist/router/pages/browser.js", ...PAGE },
   { entry: "local/console/web/console.tsx", output: "dist/local/console.js", ...PAGE },

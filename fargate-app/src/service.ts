@@ -32,6 +32,7 @@ import { monitorStatusSource } from "./status/monitor-source.ts";
 import { type ServiceTasks, ServiceWatch } from "./status/service-watch.ts";
 import { TaskReport } from "./status/task-report.ts";
 import { taskStatusOf } from "./status/task-status.ts";
+import type { startTracing, Tracing } from "./tracing/tracing.ts";
 import { answersOf } from "./workers/answers.ts";
 import type { WorkerGroup } from "./workers/group.ts";
 import { shareOf } from "./workers/share.ts";
@@ -63,6 +64,9 @@ export interface World {
 
 /** Milliseconds from one poll of what the file monitor has found to the next. */
 const MONITOR_POLL_INTERVAL = 30_000;
+
+/** Milliseconds that the last spans have to be exported, also where requests took all of the shutdown timeout. */
+const MIN_EXPORT_TIME = 1_000;
 
 /** The exit code of the process. */
 export type ExitCode = 0 | 1;
@@ -162,6 +166,7 @@ async function startService(world: World, settings: Settings, starting: Promise<
 
   let stopping = false;
   let s3: S3Api | undefined;
+  let tracing: Tracing | undefined;
   try {
     ownRegion?.watch();
     // Mount targets are not reachable for up to minutes after they were created. Meanwhile the router listens, and says
@@ -177,9 +182,11 @@ async function startService(world: World, settings: Settings, starting: Promise<
     const isStopping = () => stopping;
     const statusPage = { watch, extension: settings.statusPageExtension };
     const { tokens, accessKeys } = secrets;
+    tracing = await traceService(settings, { id, task, region, log });
+    const { traceRequests } = tracing ?? {};
     const wholeBodies = { allowance: new MemoryBudget(limits.appendMemory), shared: files.memory };
     /** Of both APIs. */
-    const shared = { files, metrics, group, region, ownRegion, log, accessLog, limits, wholeBodies };
+    const shared = { files, metrics, group, region, ownRegion, log, accessLog, limits, wholeBodies, traceRequests };
     const app = createServer({ ...shared, feed, tokens, isStopping, loadDocsAssets, loadPageAssets, statusPage });
     // That all listen is what counts: the primary says so.
     const listenTextResolver = (address: string) =>
@@ -209,6 +216,7 @@ async function startService(world: World, settings: Settings, starting: Promise<
     });
     ownRegion?.onLoss(() => orphanSweep.interrupt());
     const stop = async () => {
+      const deadline = performance.now() + settings.shutdownTimeout;
       stopping = true;
       refresh.stop();
       ownRegion?.stop();
@@ -224,6 +232,7 @@ async function startService(world: World, settings: Settings, starting: Promise<
       report.stop();
       await files.close();
       meter.stop();
+      await tracing?.close(Math.max(MIN_EXPORT_TIME, deadline - performance.now()));
     };
     return { connected, stop };
   } catch (error) {
@@ -234,6 +243,7 @@ async function startService(world: World, settings: Settings, starting: Promise<
     await s3?.close(0);
     await files.close();
     meter.stop();
+    await tracing?.close(0);
     throw error;
   }
 }
@@ -305,6 +315,16 @@ async function startS3(
   if (s3 === undefined || accessKeys === undefined) return undefined;
   const { startS3Api } = await import("./s3/start.ts");
   return startS3Api({ ...shared, settings: s3, host, recordAge, accessKeys });
+}
+
+/** Loads what traces where it is on: few routers are traced. */
+async function traceService(
+  { tracing: settings }: Settings,
+  process: Omit<Parameters<typeof startTracing>[0], "settings">,
+): Promise<Tracing | undefined> {
+  if (settings === undefined) return undefined;
+  const { startTracing } = await import("./tracing/tracing.ts");
+  return startTracing({ ...process, settings });
 }
 
 async function startTokens(world: World, settings: Settings): Promise<ApiTokens | undefined> {

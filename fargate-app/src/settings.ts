@@ -76,6 +76,23 @@ export interface Settings {
   readonly roleLease: number;
   /** For a read to wait until the replica has a write. */
   readonly readAfterTimeout: number;
+  /** Undefined where nothing is traced. */
+  readonly tracing: TracingSettings | undefined;
+}
+
+/** What is not here of the standard's variables, the exporter itself reads from the environment. */
+export interface TracingSettings {
+  readonly serviceName: string;
+  /** Where spans are sent. */
+  readonly url: string;
+  readonly sampler: SamplerName;
+  /** The share of the traces that a sampler with a ratio takes, from 0 to 1. */
+  readonly ratio: number;
+  /** From the first span that waits to when it is sent. */
+  readonly delay: number;
+  /** Spans that wait at most: more are dropped. */
+  readonly maxQueueSize: number;
+  readonly maxBatchSize: number;
 }
 
 export interface S3Settings {
@@ -86,6 +103,18 @@ export interface S3Settings {
   /** Multipart uploads that had no part for so long are removed. */
   readonly uploadAge: number;
 }
+
+/** Those of the OpenTelemetry specification that need nothing beyond themselves. */
+export const SAMPLERS = [
+  "always_on",
+  "always_off",
+  "traceidratio",
+  "parentbased_always_on",
+  "parentbased_always_off",
+  "parentbased_traceidratio",
+] as const;
+
+export type SamplerName = (typeof SAMPLERS)[number];
 
 const LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
 
@@ -154,9 +183,14 @@ const APPEND_SHARE = 1 / 4;
 /** More than any task has vCPUs. */
 export const MAX_WORKERS = 16;
 
+/** The only protocol of the exporter, and the specification's default. */
+const OTLP_PROTOCOL = oneOf(["http/protobuf"]).default("http/protobuf");
+
 const ON_OFF = oneOf(["on", "off"]);
 
 const SECRET_ID = text(/^[\w/+=.@:-]{1,2048}$/, "the ARN or the name of a secret");
+
+const HTTP_URL = z.url({ protocol: /^https?$/, error: "an http or https URL" });
 
 const PARAMETER_NAME = text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)");
 
@@ -217,6 +251,18 @@ const variables = z.object({
   S3_PORT: wholeNumber(0, 65_535).default(8001),
   S3_ACCESS_KEYS_SECRET_ID: SECRET_ID.optional(),
   S3_UPLOAD_AGE_SECONDS: seconds(31_536_000).default(604_800_000),
+  OTEL_EXPORTER_OTLP_ENDPOINT: HTTP_URL.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: HTTP_URL.optional(),
+  OTEL_EXPORTER_OTLP_PROTOCOL: OTLP_PROTOCOL,
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: OTLP_PROTOCOL,
+  OTEL_TRACES_EXPORTER: oneOf(["otlp", "none"]).default("otlp"),
+  OTEL_SDK_DISABLED: text(/^(true|false)$/i, "true or false").default("false"),
+  OTEL_SERVICE_NAME: z.string().default("efs-mount-autoscaling-router"),
+  OTEL_TRACES_SAMPLER: oneOf(SAMPLERS).default("parentbased_always_on"),
+  OTEL_TRACES_SAMPLER_ARG: decimal(0, 1).default(1),
+  OTEL_BSP_SCHEDULE_DELAY: wholeNumber(1, 3_600_000).default(5_000),
+  OTEL_BSP_MAX_QUEUE_SIZE: wholeNumber(1, 100_000).default(2_048),
+  OTEL_BSP_MAX_EXPORT_BATCH_SIZE: wholeNumber(1, 100_000).default(512),
 });
 
 /** The variables that the router reads: the stack sets them by these names. */
@@ -260,6 +306,22 @@ function toS3Settings(environment: Environment): S3Settings | undefined {
   const { S3_API, S3_PORT: port, S3_ACCESS_KEYS_SECRET_ID: accessKeysSecretId } = environment;
   if (S3_API === "off" || accessKeysSecretId === undefined) return undefined;
   return { port, accessKeysSecretId, uploadAge: environment.S3_UPLOAD_AGE_SECONDS };
+}
+
+function toTracingSettings(environment: Environment): TracingSettings | undefined {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: base, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: own } = environment;
+  const url = own ?? (base && `${base.replace(/\/$/, "")}/v1/traces`);
+  const isOff = environment.OTEL_TRACES_EXPORTER === "none" || /^true$/i.test(environment.OTEL_SDK_DISABLED);
+  if (url === undefined || isOff) return undefined;
+  return {
+    serviceName: environment.OTEL_SERVICE_NAME,
+    url,
+    sampler: environment.OTEL_TRACES_SAMPLER,
+    ratio: environment.OTEL_TRACES_SAMPLER_ARG,
+    delay: environment.OTEL_BSP_SCHEDULE_DELAY,
+    maxQueueSize: environment.OTEL_BSP_MAX_QUEUE_SIZE,
+    maxBatchSize: Math.min(environment.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, environment.OTEL_BSP_MAX_QUEUE_SIZE),
+  };
 }
 
 function toTlsSettings(environment: Environment): MountTargetTlsSettings | undefined {
@@ -328,5 +390,6 @@ function toSettings(environment: Environment): Settings {
     regionParameterName: environment.REGION_PARAMETER_NAME,
     roleLease: environment.ROLE_LEASE_SECONDS,
     readAfterTimeout: environment.READ_AFTER_TIMEOUT_SECONDS,
+    tracing: toTracingSettings(environment),
   };
 }

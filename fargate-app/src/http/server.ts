@@ -10,6 +10,7 @@ import type { ChangeFeed } from "../feed/change-feed.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Region } from "../region/region.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import type { WorkerGroup } from "../workers/group.ts";
 import type { HttpLimits } from "./limits.ts";
 import { newServer } from "./new-server.ts";
@@ -65,6 +66,8 @@ export interface ServerOptions {
   readonly wholeBodies: WholeBodyMemory;
   /** Who may use the API. Everyone where undefined. */
   readonly tokens?: ApiTokens | undefined;
+  /** Undefined where nothing is traced. */
+  readonly traceRequests?: Tracing["traceRequests"] | undefined;
   readonly isStopping: () => boolean;
   readonly loadDocsAssets: () => Promise<DocsAssets>;
   readonly loadPageAssets: () => Promise<PageAssets>;
@@ -101,6 +104,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
   const { maxConnections, maxMemory, maxEventLoopDelay, requestsPerMinute } = limits;
   app.register(inFlightResponses);
+  options.traceRequests?.(app);
   app.register(connectionLimits, { maxConnections, group });
   if (group.size > 1) app.register(connectionRenewal);
   // Before anything refuses a request.

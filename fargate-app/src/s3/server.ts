@@ -21,6 +21,7 @@ import type { WholeBodyMemory } from "../http/routes/files/request-body.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Region } from "../region/region.ts";
 import type { RoutedFiles } from "../router/routed-files.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import type { WorkerGroup } from "../workers/group.ts";
 import type { AccessKeys } from "./access-keys.ts";
 import { authentication } from "./authentication.ts";
@@ -55,6 +56,8 @@ export interface S3ServerOptions {
   readonly log: Logger;
   /** Log every request, not only those that fail. */
   readonly accessLog: boolean;
+  /** Undefined where nothing is traced. */
+  readonly traceRequests?: Tracing["traceRequests"] | undefined;
   readonly limits: HttpLimits;
   /** That of the file API, too: it is one router's memory. */
   readonly wholeBodies: WholeBodyMemory;
@@ -75,6 +78,7 @@ export function createS3Server(options: S3ServerOptions): FastifyInstance {
 
   const { maxConnections, maxMemory, maxEventLoopDelay, requestsPerMinute } = limits;
   app.register(inFlightResponses);
+  options.traceRequests?.(app);
   app.register(connectionLimits, { maxConnections, group });
   if (group.size > 1) app.register(connectionRenewal);
   app.register(errorDocuments);

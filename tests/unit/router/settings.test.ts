@@ -92,6 +92,26 @@ describe("the settings of the router", () => {
     });
   });
 
+  test("trace where the standard's variables name an endpoint, and nothing turns it off", () => {
+    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/" };
+    const { tracing } = readSettings({ ...REQUIRED, ...endpoint });
+    expect(tracing).toEqual({
+      serviceName: "efs-mount-autoscaling-router",
+      url: "http://collector:4318/v1/traces",
+      sampler: "parentbased_always_on",
+      ratio: 1,
+      delay: 5_000,
+      maxQueueSize: 2_048,
+      maxBatchSize: 512,
+    });
+    const own = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://traces/own", OTEL_BSP_MAX_QUEUE_SIZE: "100" };
+    const traced = readSettings({ ...REQUIRED, ...endpoint, ...own }).tracing;
+    expect(traced).toMatchObject({ url: "https://traces/own", maxQueueSize: 100, maxBatchSize: 100 });
+    for (const off of [{ OTEL_SDK_DISABLED: "TRUE" }, { OTEL_TRACES_EXPORTER: "none" }]) {
+      expect(readSettings({ ...REQUIRED, ...endpoint, ...off }).tracing).toBeUndefined();
+    }
+  });
+
   test.each([
     [{ EFS_FILE_SYSTEM_ID: undefined }, "EFS_FILE_SYSTEM_ID is missing"],
     [{ EFS_FILE_SYSTEM_ID: "" }, "EFS_FILE_SYSTEM_ID is missing"],
@@ -112,6 +132,10 @@ describe("the settings of the router", () => {
     [{ EFS_ACCESS_POINT_ID: "fsap-1" }, "NFS_TLS is missing"],
     [{ EFS_ACCESS_POINT_ID: "fs-1" }, "but must be an EFS access point id like fsap-0123abcd"],
     [{ NFS_TLS_SERVER_NAME: "10.0.1.100:2049" }, "but must be a DNS name"],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4317" }, "but must be an http or https URL"],
+    [{ OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, "but must be one of http/protobuf"],
+    [{ OTEL_TRACES_SAMPLER: "xray" }, "but must be one of always_on, always_off, traceidratio, parentbased_always_on"],
+    [{ OTEL_TRACES_SAMPLER_ARG: "2" }, "but must be a number from 0 to 1"],
   ])("%j: %s", (environment, expected) => {
     expect(() => readSettings({ ...REQUIRED, ...environment })).toThrow(expected);
   });

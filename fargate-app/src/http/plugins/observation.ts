@@ -31,7 +31,7 @@ export const observation = fp<ObservationOptions>(
   { name: "observation", fastify: "5.x" },
 );
 
-/** Node counts bytes as written that it could not send because the connection was lost. */
-function isFinished({ raw, request }: FastifyReply): boolean {
+/** Whether the response was sent in full. Node counts bytes as written that it could not send: the connection was lost. */
+export function isFinished({ raw, request }: FastifyReply): boolean {
   return raw.writableFinished && !request.raw.socket.destroyed;
 }
