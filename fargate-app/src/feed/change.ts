@@ -1,5 +1,4 @@
 /** What happened to a path, as one line of a router's log. */
-import type { Changed, FileAttributes } from "nfs-client";
 import * as z from "zod";
 
 const hex = z.codec(z.string().regex(/^[0-9a-f]{1,16}$/), z.bigint(), {
@@ -67,22 +66,6 @@ export function compareVersions(one: VersionedEntry, two: VersionedEntry): numbe
 
 function compare(one: bigint, two: bigint): number {
   return Number(one > two) - Number(one < two);
-}
-
-/** A write or an append; `uncertain` where its place among the other changes of the path is not known. */
-export function changeOf(
-  kind: "write" | "append",
-  path: string,
-  { fileId, change, size, modifiedAt }: FileAttributes,
-  { directoryChange }: Changed,
-): Change {
-  if (directoryChange === undefined) return { kind: "uncertain", path };
-  return { kind, path, directoryChange, fileId, change, size, modifiedAt };
-}
-
-/** As {@link changeOf}. */
-export function deletionOf(path: string, { directoryChange }: Changed): Change {
-  return directoryChange === undefined ? { kind: "uncertain", path } : { kind: "delete", path, directoryChange };
 }
 
 /** One line, with its end. */

@@ -4,7 +4,6 @@ import { type MountTable, parseMountTable } from "@efs-mount-autoscaling/mount-t
 import { messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "../aws-client.ts";
-import type { Settings } from "../settings.ts";
 
 /** A place that may know the mount table. */
 export interface MountTableSource {
@@ -24,11 +23,18 @@ export interface RankedMountTable {
   readonly rank: number;
 }
 
-/** All that the settings name, best first. */
-export function mountTableSources(
-  settings: Pick<Settings, "parameterName" | "fileSystemId" | "defaultMountTable">,
-): MountTableSource[] {
-  const { parameterName, fileSystemId, defaultMountTable } = settings;
+/** Where the mount table can be. */
+export interface MountTablePlaces {
+  /** Of the SSM parameter. */
+  readonly parameterName: string;
+  readonly fileSystemId: string;
+  /** Used when neither of the two has one. */
+  readonly defaultMountTable?: MountTable | undefined;
+}
+
+/** All that are named, best first. */
+export function mountTableSources(places: MountTablePlaces): MountTableSource[] {
+  const { parameterName, fileSystemId, defaultMountTable } = places;
   const sources = [parameterSource(parameterName), fileSystemSource(fileSystemId)];
   return defaultMountTable ? [...sources, fixedSource("DEFAULT_MOUNT_TARGETS", defaultMountTable)] : sources;
 }

@@ -1,10 +1,17 @@
 /** Files in a directory of the routers' own. They count neither as requests for paths, nor as bytes of clients. */
 import { isMissing } from "nfs-client";
-import type { LogFile, LogFiles } from "../feed/log-files.ts";
 import { type DirectoryPath, entryPath, type FilePath } from "../routing/path.ts";
 import type { TargetPool } from "./target-pool.ts";
 
-export class OwnFiles implements LogFiles {
+export interface OwnFile {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since 1970, by the server's clock. */
+  readonly modifiedAt: number;
+}
+
+export class OwnFiles {
   readonly #pool: TargetPool;
   readonly #directory: FilePath;
   readonly #absolute: (path: DirectoryPath) => string;
@@ -15,9 +22,9 @@ export class OwnFiles implements LogFiles {
     this.#absolute = absolute;
   }
 
-  list(): Promise<readonly LogFile[]> {
+  list(): Promise<readonly OwnFile[]> {
     return this.#pool.attempt("list", this.#directory, async ({ client, options }) => {
-      const files: LogFile[] = [];
+      const files: OwnFile[] = [];
       try {
         for await (const { name, attributes } of client.readDirectory(this.#absolute(this.#directory), options)) {
           files.push({ name, size: attributes.size, modifiedAt: attributes.modifiedAt });

@@ -25,12 +25,10 @@ import {
   type WriteOptions,
 } from "nfs-client";
 import { collect } from "../collect.ts";
-import { type Change, changeOf, deletionOf } from "../feed/change.ts";
-import type { ChangeRecorder } from "../feed/change-log.ts";
-import type { LogFiles } from "../feed/log-files.ts";
 import { HotSpots } from "../hot-spots/hot-spots.ts";
 import { SharedReads } from "../hot-spots/shared-reads.ts";
 import { type DirectoryPath, type FilePath, isHidden, ownFilePath, ROOT } from "../routing/path.ts";
+import { changeOf, deletionOf, type PathChange, type PathChangeRecorder } from "./changes.ts";
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";
 import { FileWrite, type WriteCondition, type Written } from "./file-write.ts";
 import { OwnFiles } from "./own-files.ts";
@@ -87,7 +85,7 @@ export class RoutedFiles {
   readonly #pool: TargetPool;
   readonly #root: string;
   #bytesAcrossZones = 0;
-  #recorder: ChangeRecorder | undefined;
+  #recorder: PathChangeRecorder | undefined;
   readonly #sharedReads = new SharedReads<SharedFile | undefined>();
 
   private constructor(pool: TargetPool, rootDirectory: string, { memory, hotSpots, routing }: TargetPoolOptions) {
@@ -147,12 +145,12 @@ export class RoutedFiles {
   }
 
   /** From now on every change by a client is recorded, before it is acknowledged. */
-  recordChanges(recorder: ChangeRecorder): void {
+  recordChanges(recorder: PathChangeRecorder): void {
     this.#recorder = recorder;
   }
 
   /** A directory of the routers' own: see {@link ownFilePath}. */
-  ownFiles(directory: string): LogFiles {
+  ownFiles(directory: string): OwnFiles {
     return new OwnFiles(this.#pool, ownFilePath(directory), (path) => this.#absolute(path));
   }
 
@@ -384,7 +382,7 @@ export class RoutedFiles {
   async #recorded<Result>(
     path: FilePath,
     change: () => Promise<Result>,
-    describe: (result: Result) => Change,
+    describe: (result: Result) => PathChange,
   ): Promise<Result> {
     const recorder = this.#recorder;
     if (recorder === undefined || isHidden(path)) return change();
