@@ -14,6 +14,9 @@ const nfsCommandLine = "packages/nfs-client/src/cli/index.ts";
 const nfsWire = "packages/nfs-client/src/wire/index.ts";
 const firstContact = "packages/nfs-client/src/first-contact/index.ts";
 const filesClient = "packages/router-client/src/index.ts";
+const routedFiles = "packages/routed-files/src/index.ts";
+const awsClient = "packages/routed-files/src/aws-client.ts";
+const strategies = "packages/routed-files/src/routing/strategies.ts";
 const nfsServer = "packages/nfs-server/src/index.ts";
 const program = ["index.ts", "config.ts", "build.ts", "components/"];
 const product = ["functions/", "fargate-app/", "packages/"];
@@ -26,13 +29,41 @@ const ARROWS = {
   "packages/efs-tls/": [nfsClient],
   "packages/metering/": [nfsClient],
   "packages/nfs-server/": [nfsWire],
+  "packages/routed-files/": [mountTable, nfsClient],
   "functions/": [mountTable, monitorStatus, nfsClient, nfsWire, efsTls, metering],
-  "fargate-app/": [mountTable, monitorStatus, nfsClient, nfsCommandLine, firstContact, efsTls, efsClientKey, metering],
+  "fargate-app/": [
+    mountTable,
+    monitorStatus,
+    nfsClient,
+    nfsCommandLine,
+    firstContact,
+    efsTls,
+    efsClientKey,
+    metering,
+    routedFiles,
+    awsClient,
+  ],
   "failover/": [mountTable],
-  "(index|config|build).ts|components/": [...program, mountTable, monitorStatus, metering, ...product.slice(0, 2)],
   "examples/": ["components/router-sidecar.ts"],
+  "(index|config|build).ts|components/": [
+    ...program,
+    mountTable,
+    monitorStatus,
+    metering,
+    strategies,
+    ...product.slice(0, 2),
+  ],
   "local/": [mountTable, monitorStatus, nfsClient, nfsServer, "failover/", ...product.slice(0, 2)],
-  "bench/": [mountTable, monitorStatus, nfsClient, nfsServer, ...product.slice(0, 2), "local/", "tests/support/"],
+  "bench/": [
+    mountTable,
+    monitorStatus,
+    nfsClient,
+    nfsServer,
+    routedFiles,
+    ...product.slice(0, 2),
+    "local/",
+    "tests/support/",
+  ],
 };
 
 const beginsWith = (paths) => paths.map((path) => `^${path.replaceAll(".", "\\.")}`);
@@ -59,6 +90,12 @@ export default {
       severity: "error",
       from: { pathNot: ["^packages/router-client/", "^tests/(unit|integration|properties)/router-client/"] },
       to: { path: "^packages/router-client/src/", pathNot: beginsWith([filesClient]) },
+    },
+    {
+      name: "only their tests reach into the files over many mount targets",
+      severity: "error",
+      from: { pathNot: ["^packages/routed-files/", "^tests/unit/routed-files/", "^tests/properties/"] },
+      to: { path: "^packages/routed-files/src/", pathNot: beginsWith([routedFiles, awsClient, strategies]) },
     },
     {
       name: "the wire format stands on the errors alone",

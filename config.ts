@@ -5,10 +5,10 @@
  * not by the engine, so that one run names every bad key at once.
  */
 import { DEFAULT_REGION_PARAMETER_NAME } from "@efs-mount-autoscaling/mount-table";
+import { DEFAULT_LOAD_FACTOR, ROUTING_STRATEGIES } from "@efs-mount-autoscaling/routed-files/strategies";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { isScheduleExpression, longestPauseMinutes } from "./components/schedule-expression.ts";
-import { DEFAULT_LOAD_FACTOR, ROUTING_STRATEGIES } from "./fargate-app/src/routing/strategies.ts";
 import { MAX_WORKERS } from "./fargate-app/src/settings.ts";
 import { THRESHOLD_MODES } from "./functions/file-monitor/forecast/threshold.ts";
 import { SCALE_IN_MODES } from "./functions/file-monitor/settings.ts";

@@ -1,5 +1,5 @@
 /** Three routers in three zones, as processes: each strategy under the same load. */
-import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
+import type { RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
 import type { TaskMetadata } from "../../local/ecs/task-metadata.ts";
 import type { RouterProcess } from "../../tests/support/router-bundle.ts";
 import type { Address, FileService } from "../file-service.ts";

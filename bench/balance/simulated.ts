@@ -1,5 +1,5 @@
 /** What the simulator shows of the strategies: many routers, and none of the noise of a machine. */
-import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
+import type { RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
 import { type Bench, type Figure, ratioAtMost, valueAtMost } from "../row.ts";
 import { type Latencies, type Simulation, type SimulationResult, simulate } from "./simulator.ts";
 

@@ -4,10 +4,14 @@
  */
 import { createHistogram } from "node:perf_hooks";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Balancer, type Measured } from "../../fargate-app/src/routing/balancer.ts";
-import { LoadMeter } from "../../fargate-app/src/routing/load-meter.ts";
-import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
-import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
+import {
+  Balancer,
+  type FilePath,
+  filePath,
+  LoadMeter,
+  type Measured,
+  type RoutingStrategy,
+} from "@efs-mount-autoscaling/routed-files";
 import { seededRandom, zipf } from "../random.ts";
 import { EventQueue } from "./event-queue.ts";
 

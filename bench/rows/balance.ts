@@ -1,6 +1,6 @@
 /** How evenly and how near the strategies route: real routers over three mount targets, and many routers simulated. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { isByLoad, ROUTING_STRATEGIES, type RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
+import { isByLoad, ROUTING_STRATEGIES, type RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
 import { startZoneMetadata } from "../../tests/support/task-metadata.ts";
 import {
   CLIENTS,

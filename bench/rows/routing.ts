@@ -1,9 +1,12 @@
 /** Which mount target a path belongs to: how quickly that is decided, and what a new target moves. */
 import { hash } from "node:crypto";
-import { Balancer } from "../../fargate-app/src/routing/balancer.ts";
-import { LoadMeter } from "../../fargate-app/src/routing/load-meter.ts";
-import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
-import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
+import {
+  Balancer,
+  type FilePath,
+  filePath,
+  LoadMeter,
+  type RoutingStrategy,
+} from "@efs-mount-autoscaling/routed-files";
 import { interleave } from "../interleave.ts";
 import { loadHashRing } from "../peers/hashring.ts";
 import { type Bench, boundedFigure, type Figure, type Peer, type Row, valueAtLeast } from "../row.ts";

@@ -6,13 +6,13 @@ import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { type MountTargetTlsSettings, mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
+import { loadMountTable, mountTableSources } from "@efs-mount-autoscaling/routed-files";
+import { AWS_REQUEST_TIMEOUT } from "@efs-mount-autoscaling/routed-files/aws-client";
 import { messageOf } from "nfs-client";
 import { type CommandOptions, runFirstContact } from "nfs-client/first-contact";
 import pino from "pino";
-import { AWS_REQUEST_TIMEOUT } from "./aws-client.ts";
 import { createLog } from "./log.ts";
 import { regionSources } from "./region/sources.ts";
-import { loadMountTable, mountTableSources } from "./router/mount-table-sources.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
 const USAGE = `Usage: node nfs.cjs first-contact [--quick] [--json]

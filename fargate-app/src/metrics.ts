@@ -2,13 +2,16 @@
 
 import { METERED_KINDS, type Meter, type Metered } from "@efs-mount-autoscaling/metering";
 import { ROLES } from "@efs-mount-autoscaling/mount-table";
+import {
+  OPERATIONS,
+  type OperationObserver,
+  type RoutedFiles,
+  TARGET_STATES,
+  type Target,
+} from "@efs-mount-autoscaling/routed-files";
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import * as z from "zod";
 import type { Region } from "./region/region.ts";
-import type { RoutedFiles } from "./router/routed-files.ts";
-import { OPERATIONS, type OperationObserver } from "./router/statistics.ts";
-import type { Target } from "./router/target.ts";
-import { TARGET_STATES } from "./router/target-state.ts";
 
 /** Seconds; EFS responds in about a millisecond at best. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

@@ -3,6 +3,14 @@
 import { hostname } from "node:os";
 import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
 import { Meter } from "@efs-mount-autoscaling/metering";
+import {
+  type Connect,
+  HotSpots,
+  loadMountTable,
+  MountTableRefresh,
+  type MountTableSource,
+  RoutedFiles,
+} from "@efs-mount-autoscaling/routed-files";
 import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { ApiTokens, type TokenSource } from "./authentication/api-tokens.ts";
@@ -12,18 +20,13 @@ import { taskIdOf } from "./ecs/task-id.ts";
 import { type ThisTask, thisTask } from "./ecs/this-task.ts";
 import { ChangeFeed } from "./feed/change-feed.ts";
 import { MonitorFindings, type MonitorFindingsOptions } from "./feed/monitor-findings.ts";
-import { HotSpots } from "./hot-spots/hot-spots.ts";
 import type { DocsAssets } from "./http/routes/docs/routes.ts";
 import type { PageAssets } from "./http/routes/pages/assets.ts";
 import { closeServer, createServer } from "./http/server.ts";
 import { Metrics } from "./metrics.ts";
+import { OrphanSweep } from "./orphan-sweep.ts";
 import { Region } from "./region/region.ts";
 import type { RegionSources } from "./region/sources.ts";
-import { MountTableRefresh } from "./router/mount-table-refresh.ts";
-import { loadMountTable, type MountTableSource } from "./router/mount-table-sources.ts";
-import { OrphanSweep } from "./router/orphan-sweep.ts";
-import { RoutedFiles } from "./router/routed-files.ts";
-import type { Connect } from "./router/target.ts";
 import { type AccessKey, AccessKeys } from "./s3/access-keys.ts";
 import type { S3Api, startS3Api } from "./s3/start.ts";
 import { readSettings, type Settings } from "./settings.ts";

@@ -7,9 +7,9 @@ import {
   MountTableError,
   parseMountTable,
 } from "@efs-mount-autoscaling/mount-table";
+import { DEFAULT_LOAD_FACTOR, ROUTING_STRATEGIES, type RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
 import type { HttpLimits } from "./http/limits.ts";
-import { DEFAULT_LOAD_FACTOR, ROUTING_STRATEGIES, type RoutingStrategy } from "./routing/strategies.ts";
 
 /** All times are milliseconds. */
 export interface Settings {

@@ -1,9 +1,8 @@
 /** The status page of the local stack, in a real browser. Screenshots of its states are left in `test-results/browser`. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { filePath, rankingOf } from "@efs-mount-autoscaling/routed-files";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { filePath } from "../../fargate-app/src/routing/path.ts";
-import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { type Stack, type StackOptions, startStack } from "../../local/stack.ts";
 import {
   BROWSERS,

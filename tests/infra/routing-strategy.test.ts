@@ -1,6 +1,7 @@
 /** What a stack's routing strategy decides. */
+
+import { ROUTING_STRATEGIES } from "@efs-mount-autoscaling/routed-files/strategies";
 import { expect, test } from "vitest";
-import { ROUTING_STRATEGIES } from "../../fargate-app/src/routing/strategies.ts";
 import { containersIn } from "./containers.ts";
 import { type Registered, registerStack } from "./stack.ts";
 

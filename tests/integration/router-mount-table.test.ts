@@ -1,7 +1,7 @@
 import { PutParameterCommand } from "@aws-sdk/client-ssm";
 import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
+import { fileSystemSource, parameterSource } from "@efs-mount-autoscaling/routed-files";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { fileSystemSource, parameterSource } from "../../fargate-app/src/router/mount-table-sources.ts";
 import { createAccount, FILE_SYSTEM_ID, SUBNETS } from "../../local/account.ts";
 import { AwsError } from "../../local/control-plane/aws-error.ts";
 import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../../local/control-plane/server.ts";

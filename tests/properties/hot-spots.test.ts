@@ -1,12 +1,11 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { filePath, HotSpots } from "@efs-mount-autoscaling/routed-files";
 import fc from "fast-check";
 import pino from "pino";
 import { describe, expect, test } from "vitest";
-import { HotSpots } from "../../fargate-app/src/hot-spots/hot-spots.ts";
-import { SharedReads } from "../../fargate-app/src/hot-spots/shared-reads.ts";
-import { SpaceSaving } from "../../fargate-app/src/hot-spots/space-saving.ts";
-import { filePath } from "../../fargate-app/src/routing/path.ts";
+import { SharedReads } from "../../packages/routed-files/src/hot-spots/shared-reads.ts";
+import { SpaceSaving } from "../../packages/routed-files/src/hot-spots/space-saving.ts";
 
 interface Item {
   readonly key: string;

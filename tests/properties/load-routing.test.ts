@@ -1,9 +1,14 @@
 /** What the strategies that look at loads promise: bounded-load and zone-aware. */
+
+import {
+  filePath,
+  type Routable,
+  rankingOf,
+  type Snapshot,
+  type TargetLoad,
+} from "@efs-mount-autoscaling/routed-files";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { filePath } from "../../fargate-app/src/routing/path.ts";
-import type { Routable, Snapshot, TargetLoad } from "../../fargate-app/src/routing/routable.ts";
-import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 
 const ZONES = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"];
 const targetsOf = (count: number): Routable[] =>

@@ -1,7 +1,7 @@
+import { fixedSource } from "@efs-mount-autoscaling/routed-files";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { regionSources } from "../../fargate-app/src/region/sources.ts";
-import { fixedSource } from "../../fargate-app/src/router/mount-table-sources.ts";
 import { type ExitCode, run } from "../../fargate-app/src/service.ts";
 import { onlyWorker } from "../../fargate-app/src/workers/group.ts";
 import { MemoryNetwork, memoryLog } from "../support/memory-router.ts";

@@ -1,8 +1,12 @@
+import {
+  filePath,
+  type Ranking,
+  ROUTING_STRATEGIES,
+  type Routable,
+  rankingOf,
+} from "@efs-mount-autoscaling/routed-files";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { filePath } from "../../fargate-app/src/routing/path.ts";
-import type { Ranking, Routable } from "../../fargate-app/src/routing/routable.ts";
-import { ROUTING_STRATEGIES, rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 
 const targetId = fc.stringMatching(/^fsmt-[0-9a-f]{8,17}$/);
 const targetSets = (minimum: number, maximum = 8) =>

@@ -1,12 +1,15 @@
 /** Many routers append to one file, through failing networks, and next to one that dies with the lock in its hands. */
 
+import {
+  type FilePath,
+  filePath,
+  RoutedFiles,
+  type RoutingStrategy,
+  UnavailableError,
+} from "@efs-mount-autoscaling/routed-files";
 import { connectNfs, NfsError, OutcomeUnknownError } from "nfs-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
-import { UnavailableError } from "../../fargate-app/src/router/failures.ts";
-import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
-import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
-import type { RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
 import { FAULTS, type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";

@@ -2,13 +2,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import {
+  filePath,
+  RoutedFiles,
+  type RoutingStrategy,
+  rankingOf,
+  type Target,
+} from "@efs-mount-autoscaling/routed-files";
 import { connectNfs } from "nfs-client";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
-import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
-import type { Target } from "../../fargate-app/src/router/target.ts";
-import { filePath } from "../../fargate-app/src/routing/path.ts";
-import { type RoutingStrategy, rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { GaneshaServer, ganesha } from "../support/ganesha.ts";
 import { Gate } from "../support/gate.ts";
 import { type LogLine, memoryLog } from "../support/memory-router.ts";

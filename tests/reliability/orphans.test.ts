@@ -9,7 +9,7 @@ import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { connectNfs, type NfsClient, TEMPORARY_PREFIX } from "nfs-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
-import { OrphanSweep, type OrphanSweepOptions } from "../../fargate-app/src/router/orphan-sweep.ts";
+import { OrphanSweep, type OrphanSweepOptions } from "../../fargate-app/src/orphan-sweep.ts";
 import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";

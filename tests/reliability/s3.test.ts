@@ -5,11 +5,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UpdateServiceCommand } from "@aws-sdk/client-ecs";
+import { filePath, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { connectNfs } from "nfs-client";
 import { afterEach, expect, test, vi } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
-import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
-import { filePath } from "../../fargate-app/src/routing/path.ts";
 import { CLUSTER_NAME, SERVICE_NAME } from "../../local/account.ts";
 import { TARGET_DIRECTORY } from "../../local/environments.ts";
 import { startStack } from "../../local/stack.ts";

@@ -3,12 +3,10 @@
  * outage. Both where mount targets share their client records, and where they do not.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { type FilePath, filePath, RoutedFiles, rankingOf } from "@efs-mount-autoscaling/routed-files";
 import { connectNfs, onDiagnostics } from "nfs-client";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
-import { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
-import { type FilePath, filePath } from "../../fargate-app/src/routing/path.ts";
-import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { type LocalMountTargets, startLocalTargets } from "../support/mount-targets.ts";
 import { readFile } from "../support/read-file.ts";

@@ -1,12 +1,15 @@
 /** A router over NFS servers in memory. */
 
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
+import {
+  filePath,
+  RoutedFiles,
+  type RoutedFilesOptions,
+  rankingOf,
+  type Target,
+} from "@efs-mount-autoscaling/routed-files";
 import pino, { type Logger } from "pino";
 import { onTestFinished } from "vitest";
-import { RoutedFiles, type RoutedFilesOptions } from "../../fargate-app/src/router/routed-files.ts";
-import type { Target } from "../../fargate-app/src/router/target.ts";
-import { filePath } from "../../fargate-app/src/routing/path.ts";
-import { rankingOf } from "../../fargate-app/src/routing/strategies.ts";
 import { MemoryFileSystem } from "./memory-file-system.ts";
 import { MemoryServer } from "./memory-nfs.ts";
 

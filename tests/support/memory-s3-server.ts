@@ -1,10 +1,10 @@
 /** The S3 API over a router, in this process, and the AWS SDK for it. */
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
+import type { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { MemoryBudget } from "nfs-client";
 import type { Logger } from "pino";
 import { onTestFinished } from "vitest";
 import { Metrics } from "../../fargate-app/src/metrics.ts";
-import type { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
 import type { AccessKey } from "../../fargate-app/src/s3/access-keys.ts";
 import { Objects } from "../../fargate-app/src/s3/objects/objects.ts";
 import { Records } from "../../fargate-app/src/s3/objects/records.ts";

@@ -1,13 +1,13 @@
 /** The HTTP server over a router over NFS servers in memory. */
 
 import { Meter } from "@efs-mount-autoscaling/metering";
+import type { RoutedFilesOptions } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyInstance } from "fastify";
 import { MemoryBudget } from "nfs-client";
 import { ChangeFeed } from "../../fargate-app/src/feed/change-feed.ts";
 import type { HttpLimits } from "../../fargate-app/src/http/limits.ts";
 import { createServer, type ServerOptions } from "../../fargate-app/src/http/server.ts";
 import { Metrics } from "../../fargate-app/src/metrics.ts";
-import type { RoutedFilesOptions } from "../../fargate-app/src/router/routed-files.ts";
 import { readSettings } from "../../fargate-app/src/settings.ts";
 import { Changes } from "../../fargate-app/src/status/changes.ts";
 import { ServiceWatch } from "../../fargate-app/src/status/service-watch.ts";

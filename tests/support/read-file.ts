@@ -1,5 +1,4 @@
-import type { ReadRange, RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
-import type { FilePath } from "../../fargate-app/src/routing/path.ts";
+import type { FilePath, ReadRange, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 
 /** What a client of the router gets that reads a file to its end. */
 export async function readFile(router: RoutedFiles, path: FilePath, range?: ReadRange): Promise<Buffer> {

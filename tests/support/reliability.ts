@@ -1,6 +1,7 @@
 /** How long and with which random numbers the reliability suites run, and what they counted. */
+
+import { ROUTING_STRATEGIES, type RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
 import { afterAll } from "vitest";
-import { ROUTING_STRATEGIES, type RoutingStrategy } from "../../fargate-app/src/routing/strategies.ts";
 
 /** `npm run test:reliability` runs the long form; everything else the short one. */
 const full = process.env.RELIABILITY === "full";

@@ -1,8 +1,7 @@
 /** Clients of a router that write, read, append and list, each in a directory of its own, and check all they get. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { directoryPath, filePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { OutcomeUnknownError } from "nfs-client";
-import type { RoutedFiles } from "../../fargate-app/src/router/routed-files.ts";
-import { directoryPath, filePath } from "../../fargate-app/src/routing/path.ts";
 import { readFile } from "./read-file.ts";
 
 const FILES = 4;

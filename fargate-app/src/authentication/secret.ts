@@ -1,5 +1,5 @@
 /** Secrets in AWS Secrets Manager. */
-import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "../aws-client.ts";
+import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "@efs-mount-autoscaling/routed-files/aws-client";
 import type { TokenSource } from "./api-tokens.ts";
 import type { SecretSource } from "./followed-source.ts";
 

@@ -4,8 +4,8 @@
  * A bundle of its own (build.ts), which is not loaded before somebody looks at the status page.
  */
 import { DescribeTasksCommand, ECSClient, ListTasksCommand } from "@aws-sdk/client-ecs";
+import { AWS_CLIENT_OPTIONS } from "@efs-mount-autoscaling/routed-files/aws-client";
 import * as z from "zod";
-import { AWS_CLIENT_OPTIONS } from "../aws-client.ts";
 import { taskStatusSchema } from "../status/document.ts";
 import type { TaskRecord } from "../status/merge.ts";
 import type { ServiceTasks } from "../status/service-watch.ts";

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
@@ -9,7 +10,6 @@ import type { ApiTokens } from "../authentication/api-tokens.ts";
 import type { ChangeFeed } from "../feed/change-feed.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Region } from "../region/region.ts";
-import type { RoutedFiles } from "../router/routed-files.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import type { WorkerGroup } from "../workers/group.ts";
 import type { HttpLimits } from "./limits.ts";

@@ -5,12 +5,12 @@
  */
 
 import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
+import { loadMountTable, mountTableSources } from "@efs-mount-autoscaling/routed-files";
 import { connectNfs } from "nfs-client";
 import { runCommandLine, UsageError } from "nfs-client/cli";
 import pino from "pino";
 import { runInEnvironment } from "../first-contact.ts";
 import { createLog } from "../log.ts";
-import { loadMountTable, mountTableSources } from "../router/mount-table-sources.ts";
 import { readSettings } from "../settings.ts";
 import { connectToAny } from "./mount-target.ts";
 

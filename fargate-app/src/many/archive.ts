@@ -1,8 +1,7 @@
 /** A directory with all that is below it, as the entries of an archive. */
+
+import { collect, type DirectoryPath, type FilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { type FileAttributes, FileChangedError, NfsStatusError } from "nfs-client";
-import { collect } from "../collect.ts";
-import type { RoutedFiles } from "../router/routed-files.ts";
-import type { DirectoryPath, FilePath } from "../routing/path.ts";
 import { inOrder } from "./in-order.ts";
 import { type TreeEntry, walkTree } from "./tree.ts";
 

@@ -1,9 +1,13 @@
 /** Many small reads, stats and deletes, each with a result of its own. */
+
+import {
+  collect,
+  type DirectoryPath,
+  type FilePath,
+  mayBeNoFile,
+  type RoutedFiles,
+} from "@efs-mount-autoscaling/routed-files";
 import { type FileAttributes, FileChangedError, type FileType, type MemoryLease, type Unchanged } from "nfs-client";
-import { collect } from "../collect.ts";
-import { mayBeNoFile } from "../router/failures.ts";
-import type { RoutedFiles } from "../router/routed-files.ts";
-import type { DirectoryPath, FilePath } from "../routing/path.ts";
 import { inOrder } from "./in-order.ts";
 
 export type BatchItem =

@@ -2,11 +2,18 @@
 import { once } from "node:events";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import {
+  collect,
+  type DirectoryPath,
+  type FilePath,
+  filePath,
+  MAX_PATH_BYTES,
+  PathError,
+  ROOT,
+  type RoutedFiles,
+} from "@efs-mount-autoscaling/routed-files";
 import { NfsStatusError, OutcomeUnknownError } from "nfs-client";
 import { type Extract, type Header, extract as makeExtract } from "tar-stream";
-import { collect } from "../collect.ts";
-import type { RoutedFiles } from "../router/routed-files.ts";
-import { type DirectoryPath, type FilePath, filePath, MAX_PATH_BYTES, PathError, ROOT } from "../routing/path.ts";
 import { OMISSIONS_NAME } from "./omissions.ts";
 
 export interface ExtractFailure {

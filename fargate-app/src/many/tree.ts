@@ -1,7 +1,7 @@
 /** All that is below a directory, depth first, in the file system's order: a directory comes before what is in it. */
+
+import { type DirectoryPath, entryPath, type FilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { type FileAttributes, NfsStatusError } from "nfs-client";
-import type { RoutedFiles } from "../router/routed-files.ts";
-import { type DirectoryPath, entryPath, type FilePath } from "../routing/path.ts";
 
 export interface TreeEntry {
   readonly path: FilePath;

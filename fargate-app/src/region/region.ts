@@ -1,9 +1,9 @@
 /** What a router may do as one of two regions: polls its region's role, and renews its lease to write. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Peer, POLLS_IN_LEASE, type RegionRole } from "@efs-mount-autoscaling/mount-table";
+import { AWS_REQUEST_TIMEOUT } from "@efs-mount-autoscaling/routed-files/aws-client";
 import { isStatus, messageOf } from "nfs-client";
 import type { Logger } from "pino";
-import { AWS_REQUEST_TIMEOUT } from "../aws-client.ts";
 import {
   type Known,
   mayAcknowledge,

@@ -1,6 +1,6 @@
 /** Where a router learns of its region's role, of the peer's, and of the replication between them. */
 import { type Peer, parseRegionRole, type RegionRole } from "@efs-mount-autoscaling/mount-table";
-import { AWS_CLIENT_OPTIONS } from "../aws-client.ts";
+import { AWS_CLIENT_OPTIONS } from "@efs-mount-autoscaling/routed-files/aws-client";
 import type { Settings } from "../settings.ts";
 
 /** The replication that the own file system is part of, as its region sees it. */

@@ -1,8 +1,9 @@
 /** What S3 answers where something goes wrong (S3 API reference, "Error responses"). */
+
+import { PathError } from "@efs-mount-autoscaling/routed-files";
 import { BusyError, isStatus } from "nfs-client";
 import { ProblemError, problemOf } from "../http/semantics/problem.ts";
 import { NotPrimaryError } from "../region/region.ts";
-import { PathError } from "../routing/path.ts";
 
 /** Status and message of each code. The message is what S3 says, but for `KeyConflict`, which S3 does not have. */
 const ERRORS = {

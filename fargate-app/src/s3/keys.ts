@@ -1,6 +1,7 @@
 /** Keys as paths, and what of S3's keys a file system cannot have. */
+
+import { type FilePath, filePath, MAX_NAME_BYTES, PathError } from "@efs-mount-autoscaling/routed-files";
 import { nameLength } from "nfs-client";
-import { type FilePath, filePath, MAX_NAME_BYTES, PathError } from "../routing/path.ts";
 import { S3Error } from "./errors.ts";
 
 /** Bytes (S3 user guide, "Naming Amazon S3 objects"). */

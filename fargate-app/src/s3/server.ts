@@ -4,6 +4,7 @@
  * Each operation of S3 is a route of its own, by the operation's name.
  */
 import { randomUUID } from "node:crypto";
+import type { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { HttpLimits } from "../http/limits.ts";
@@ -20,7 +21,6 @@ import { securityHeaders } from "../http/plugins/security-headers.ts";
 import type { WholeBodyMemory } from "../http/routes/files/request-body.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Region } from "../region/region.ts";
-import type { RoutedFiles } from "../router/routed-files.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import type { WorkerGroup } from "../workers/group.ts";
 import type { AccessKeys } from "./access-keys.ts";

@@ -1,9 +1,8 @@
 /** Files as they are found in a file system that others share: they come and go meanwhile, and can have any content. */
+
+import { collect, type FilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { type FileAttributes, isStatus } from "nfs-client";
 import type * as z from "zod";
-import { collect } from "../collect.ts";
-import type { RoutedFiles } from "../router/routed-files.ts";
-import type { FilePath } from "../routing/path.ts";
 
 /** Whether there is nothing at the path, or nothing any more. */
 export function isGone(error: unknown): boolean {

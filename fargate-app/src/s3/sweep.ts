@@ -1,5 +1,5 @@
 /** Removes what the S3 API has no more use for: uploads that were abandoned, and records of files that are gone. */
-import type { FilePath } from "../routing/path.ts";
+import type { FilePath } from "@efs-mount-autoscaling/routed-files";
 import type { Objects } from "./objects/objects.ts";
 import { recordPath } from "./objects/records.ts";
 import { statIfThere } from "./shared-files.ts";

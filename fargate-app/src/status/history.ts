@@ -1,5 +1,5 @@
 /** An hour of what went through each mount target, as one router counted it. */
-import { countsSince, type LatencyCounts, percentile } from "../router/latency-counts.ts";
+import { countsSince, type LatencyCounts, percentile } from "@efs-mount-autoscaling/routed-files";
 import type { HistoryPoint } from "./document.ts";
 
 /** Milliseconds between two points. */

@@ -1,6 +1,5 @@
 /** What all routers of the service together say, from what each of them says. */
-import { totalOf } from "../hot-spots/merge.ts";
-import { addCounts, countsSince, percentile } from "../router/latency-counts.ts";
+import { addCounts, countsSince, percentile, totalOf } from "@efs-mount-autoscaling/routed-files";
 import {
   type Change,
   type Costs,

@@ -1,6 +1,6 @@
 /** What the file monitor says of itself, in the SSM parameter that it writes (SSM, GetParameter). */
 import { type MonitorStatus, parseMonitorStatus } from "@efs-mount-autoscaling/mount-table/monitor-status";
-import { AWS_CLIENT_OPTIONS } from "../aws-client.ts";
+import { AWS_CLIENT_OPTIONS } from "@efs-mount-autoscaling/routed-files/aws-client";
 
 /** @returns reads it; undefined before the monitor's first run. */
 export function monitorStatusSource(parameterName: string) {

@@ -10,10 +10,9 @@ import {
   zoneCost,
 } from "@efs-mount-autoscaling/metering";
 import type { MountTarget } from "@efs-mount-autoscaling/mount-table";
+import type { RoutedFiles, TargetState } from "@efs-mount-autoscaling/routed-files";
 import type { Region } from "../region/region.ts";
 import { reportOn } from "../region/report.ts";
-import type { RoutedFiles } from "../router/routed-files.ts";
-import type { TargetState } from "../router/target-state.ts";
 import type { Changes } from "./changes.ts";
 import {
   type Bounds,

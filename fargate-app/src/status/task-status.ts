@@ -1,5 +1,5 @@
 /** What a router says of itself, from what each of its workers says. */
-import { addCounts } from "../router/latency-counts.ts";
+import { addCounts } from "@efs-mount-autoscaling/routed-files";
 import type { WorkerGroup } from "../workers/group.ts";
 import type { RegionOfTask, TargetOfTask, TaskStatus } from "./document.ts";
 import { mergeHistories } from "./history.ts";

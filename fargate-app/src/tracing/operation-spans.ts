@@ -1,8 +1,8 @@
 /** A span for each operation on files, with all its tries at mount targets. */
 import { tracingChannel } from "node:diagnostics_channel";
+import { OPERATION_CHANNEL, type OperationMessage } from "@efs-mount-autoscaling/routed-files";
 import { SpanStatusCode, type Tracer } from "@opentelemetry/api";
 import { ATTR_ERROR_TYPE } from "@opentelemetry/semantic-conventions";
-import { OPERATION_CHANNEL, type OperationMessage } from "../router/diagnostics.ts";
 import { type ActiveSpan, activeSpan, recordingSpan, within } from "./active-span.ts";
 
 /** @returns a function that ends it. */

@@ -1,12 +1,10 @@
 /** What the workers of a task ask each other, so that each of them can speak for all. */
 import type { Meter } from "@efs-mount-autoscaling/metering";
+import { HOT_SPOT_CAPACITY, hotSpotAnswer, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
-import { CAPACITY } from "../hot-spots/hot-spots.ts";
-import { hotSpotAnswer } from "../hot-spots/merge.ts";
 import { costAnswer, describeCosts } from "../http/routes/costs.ts";
 import { describeTargets, targetAnswer } from "../http/routes/targets.ts";
 import { type Metrics, metricsAnswer } from "../metrics.ts";
-import type { RoutedFiles } from "../router/routed-files.ts";
 import { historySchema, taskStatusSchema } from "../status/document.ts";
 import type { TaskReport } from "../status/task-report.ts";
 
@@ -38,7 +36,7 @@ export function answersOf({ files, metrics, meter, report }: AnsweringWorker): A
   return {
     targets: () => describeTargets(files),
     costs: () => describeCosts(files, meter),
-    hotSpots: () => ({ ...files.hotSpots.report(CAPACITY), sharedReads: files.sharedReads }),
+    hotSpots: () => ({ ...files.hotSpots.report(HOT_SPOT_CAPACITY), sharedReads: files.sharedReads }),
     status: () => report.now(),
     history: () => report.history,
     metrics: async () => metricsAnswer.parse(await metrics.registry.getMetricsAsJSON()),

@@ -1,6 +1,6 @@
+import { filePath } from "@efs-mount-autoscaling/routed-files";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { CLAIM, OrphanSweep, type OrphanSweepOptions } from "../../../fargate-app/src/router/orphan-sweep.ts";
-import { filePath } from "../../../fargate-app/src/routing/path.ts";
+import { CLAIM, OrphanSweep, type OrphanSweepOptions } from "../../../fargate-app/src/orphan-sweep.ts";
 import { MemoryFileSystem } from "../../support/memory-file-system.ts";
 import { memoryLog } from "../../support/memory-router.ts";
 

@@ -13,8 +13,8 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
+import { HotSpots } from "@efs-mount-autoscaling/routed-files";
 import { expect, test } from "vitest";
-import { HotSpots } from "../../../fargate-app/src/hot-spots/hot-spots.ts";
 import { placeOf } from "../../../fargate-app/src/s3/keys.ts";
 import { memoryLog } from "../../support/memory-router.ts";
 import { OWNER, startMemoryS3Server } from "../../support/memory-s3-server.ts";

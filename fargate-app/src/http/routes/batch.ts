@@ -1,11 +1,17 @@
 /** `POST /batch`: many small reads, stats and deletes in one request. */
+
+import {
+  directoryPath,
+  type FilePath,
+  filePath,
+  PathError,
+  type RoutedFiles,
+} from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import type { Unchanged } from "nfs-client";
 import * as z from "zod";
 import { type BatchItem, type BatchResult, NotAFileError, runBatch, TooLargeForBatchError } from "../../many/batch.ts";
 import type { Region } from "../../region/region.ts";
-import type { RoutedFiles } from "../../router/routed-files.ts";
-import { directoryPath, type FilePath, filePath, PathError } from "../../routing/path.ts";
 import { inDocument } from "../in-document.ts";
 import type { HttpLimits } from "../limits.ts";
 import { NDJSON_HEADERS, NDJSON_TYPE, ndjson } from "../ndjson.ts";

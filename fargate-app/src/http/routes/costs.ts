@@ -12,9 +12,9 @@ import {
   throughputCost,
   zoneCost,
 } from "@efs-mount-autoscaling/metering";
+import type { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
-import type { RoutedFiles } from "../../router/routed-files.ts";
 import type { WorkerGroup } from "../../workers/group.ts";
 
 interface CostRoutesOptions {

@@ -1,7 +1,8 @@
 /** `/livez`, `/healthz` and `/readyz`: what health checks and load balancers ask. */
+
+import type { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
-import type { RoutedFiles } from "../../router/routed-files.ts";
 import type { WorkerGroup } from "../../workers/group.ts";
 import { NO_SECURITY } from "../plugins/openapi.ts";
 

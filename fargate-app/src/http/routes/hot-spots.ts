@@ -1,8 +1,8 @@
 /** `/hotspots`: the paths and directories that this router is asked for most, for operators. */
+
+import { HOT_SPOT_WINDOW, mergeHotSpotAnswers } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
-import { WINDOW } from "../../hot-spots/hot-spots.ts";
-import { mergeHotSpotAnswers } from "../../hot-spots/merge.ts";
 import type { WorkerGroup } from "../../workers/group.ts";
 import { wholeNumberUpTo } from "./whole-number.ts";
 
@@ -44,7 +44,7 @@ export const hotSpotRoutes: FastifyPluginAsyncZod<HotSpotRoutesOptions> = async 
       response: { 200: hotSpotReport },
     },
     handler: async ({ query }) => ({
-      windowSeconds: WINDOW / 1_000,
+      windowSeconds: HOT_SPOT_WINDOW / 1_000,
       ...mergeHotSpotAnswers(await group.ask("hotSpots"), query.top),
     }),
   });

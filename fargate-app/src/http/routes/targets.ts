@@ -1,11 +1,15 @@
 /** `/targets`: the mount targets, for operators. */
+
+import {
+  addCounts,
+  type Latency,
+  percentile,
+  type RoutedFiles,
+  TARGET_STATES,
+  type Target,
+} from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
-import { addCounts, percentile } from "../../router/latency-counts.ts";
-import type { RoutedFiles } from "../../router/routed-files.ts";
-import type { Latency } from "../../router/statistics.ts";
-import type { Target } from "../../router/target.ts";
-import { TARGET_STATES } from "../../router/target-state.ts";
 import { severityOf } from "../../status/severity.ts";
 import type { WorkerGroup } from "../../workers/group.ts";
 

@@ -1,5 +1,6 @@
 /** Errors as HTTP responses: problem documents (RFC 9457). */
 import { STATUS_CODES } from "node:http";
+import { PathError, UnavailableError } from "@efs-mount-autoscaling/routed-files";
 import {
   AbortedError,
   BusyError,
@@ -16,8 +17,6 @@ import {
 } from "nfs-client";
 import * as z from "zod";
 import { NotPrimaryError } from "../../region/region.ts";
-import { UnavailableError } from "../../router/failures.ts";
-import { PathError } from "../../routing/path.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
 

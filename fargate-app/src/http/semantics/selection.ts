@@ -1,6 +1,7 @@
 /** The part of a file that a GET or HEAD selects: all of it, a range, or nothing but a status. */
+
+import type { ReadRange } from "@efs-mount-autoscaling/routed-files";
 import type { FileAttributes } from "nfs-client";
-import type { ReadRange } from "../../router/routed-files.ts";
 import { type ConditionalRequest, evaluate, isConditional, isRangeOfSameVersion } from "./preconditions.ts";
 import { type ByteRange, parseRange, resolveRange } from "./range.ts";
 import { validatorsOf } from "./validators.ts";

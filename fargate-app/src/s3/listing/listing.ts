@@ -1,5 +1,5 @@
 /** Pages of a bucket's keys, grouped by a delimiter as S3 does. */
-import type { RoutedFiles } from "../../router/routed-files.ts";
+import type { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { inGroups } from "../in-groups.ts";
 import { compareKeys } from "../keys.ts";
 import type { Records } from "../objects/records.ts";

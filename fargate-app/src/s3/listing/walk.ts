@@ -1,7 +1,13 @@
 /** The keys of a bucket in order, out of a tree of directories. */
+
+import {
+  type DirectoryPath,
+  entryPath,
+  type FilePath,
+  PathError,
+  type RoutedFiles,
+} from "@efs-mount-autoscaling/routed-files";
 import type { FileAttributes } from "nfs-client";
-import type { RoutedFiles } from "../../router/routed-files.ts";
-import { type DirectoryPath, entryPath, type FilePath, PathError } from "../../routing/path.ts";
 import { S3Error } from "../errors.ts";
 import { bucketPath, compareKeys, placeOf } from "../keys.ts";
 import type { Description, Records } from "../objects/records.ts";

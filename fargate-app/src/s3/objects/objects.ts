@@ -1,9 +1,8 @@
 /** Objects as files: what S3 does to an object, done to a file and its record. */
+
+import type { FilePath, ReadRange, RoutedFiles, WriteCondition } from "@efs-mount-autoscaling/routed-files";
 import { etagOf, type FileAttributes, isStatus, type ReadableFile, type Unchanged } from "nfs-client";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
-import type { WriteCondition } from "../../router/file-write.ts";
-import type { ReadRange, RoutedFiles } from "../../router/routed-files.ts";
-import type { FilePath } from "../../routing/path.ts";
 import { isKeyConflict, S3Error } from "../errors.ts";
 import { bucketPath, directoriesAbove, type ObjectPlace } from "../keys.ts";
 import { isGone, statIfThere } from "../shared-files.ts";

@@ -6,11 +6,11 @@
  * file at one path with one size and time of modification, so that a file that others have replaced, changed or moved has
  * none. Records that are about nothing any more are removed with what they were about, or by the sweep.
  */
+
+import { entryPath, type FilePath, filePath, ownFilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { etagOf, type FileAttributes, isMissing, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import * as z from "zod";
-import type { RoutedFiles } from "../../router/routed-files.ts";
-import { entryPath, type FilePath, filePath, ownFilePath } from "../../routing/path.ts";
 import { ALGORITHM_NAMES } from "../checksums.ts";
 import { readJson, statIfThere } from "../shared-files.ts";
 

@@ -1,8 +1,9 @@
 /** Buckets: the directories of the served directory whose names are allowed for buckets. */
+
+import { ROOT } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsync } from "fastify";
 import { isStatus } from "nfs-client";
 import { modificationDate } from "../../http/semantics/validators.ts";
-import { ROOT } from "../../routing/path.ts";
 import { mayEnter } from "../access-keys.ts";
 import { s3RequestOf } from "../authentication.ts";
 import type { S3Context } from "../context.ts";

@@ -1,8 +1,8 @@
 /** Multipart uploads: their parts are files, in a directory of the upload's own, until they are put together. */
 import { randomBytes } from "node:crypto";
+import { entryPath, type FilePath } from "@efs-mount-autoscaling/routed-files";
 import { etagOf, isMissing, isStatus } from "nfs-client";
 import * as z from "zod";
-import { entryPath, type FilePath } from "../../routing/path.ts";
 import { ALGORITHM_NAMES, CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, type ChecksumType } from "../checksums.ts";
 import { S3Error } from "../errors.ts";
 import { inGroups } from "../in-groups.ts";

@@ -1,9 +1,7 @@
 /** What people see of a file: images as they are, and the beginning of what is text. */
 import { isUtf8 } from "node:buffer";
 import type { Readable } from "node:stream";
-import { collect } from "../../../collect.ts";
-import type { RoutedFiles } from "../../../router/routed-files.ts";
-import type { FilePath } from "../../../routing/path.ts";
+import { collect, type FilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { mediaTypeOf } from "../../semantics/media-type.ts";
 import { ProblemError } from "../../semantics/problem.ts";
 import { bodyOf } from "../files/response-body.ts";

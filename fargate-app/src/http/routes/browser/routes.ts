@@ -1,8 +1,8 @@
 /** The file browser: the page that browsers get for a directory, and previews of files for it. */
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
+import type { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsync } from "fastify";
-import type { RoutedFiles } from "../../../router/routed-files.ts";
 import { headersOf } from "../../plugins/security-headers.ts";
 import { prefersHtml } from "../../semantics/accept.ts";
 import { FILES_PREFIX, fileOf, PREVIEW_PREFIX, PREVIEW_URL, partsOf } from "../files/resource.ts";

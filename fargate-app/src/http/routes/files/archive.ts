@@ -1,13 +1,12 @@
 /** `GET /files/DIR/?archive=…`: a directory as an archive. */
 import { pipeline, Readable } from "node:stream";
 import { constants, createGzip } from "node:zlib";
+import type { DirectoryPath, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyReply } from "fastify";
 import * as z from "zod";
 import { archiveEntries, NotArchivableError, type Omission } from "../../../many/archive.ts";
 import { tarOf } from "../../../many/tar.ts";
 import { zipOf } from "../../../many/zip.ts";
-import type { RoutedFiles } from "../../../router/routed-files.ts";
-import type { DirectoryPath } from "../../../routing/path.ts";
 import { problemOf } from "../../semantics/problem.ts";
 import { spelledPath } from "./resource.ts";
 

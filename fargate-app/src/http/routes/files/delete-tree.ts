@@ -1,10 +1,9 @@
 /** `DELETE /files/DIR/?recursive`: a directory with all that is below it. */
 import type { Readable } from "node:stream";
+import type { FilePath, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
 import { deleteTree } from "../../../many/delete-tree.ts";
 import type { Region } from "../../../region/region.ts";
-import type { RoutedFiles } from "../../../router/routed-files.ts";
-import type { FilePath } from "../../../routing/path.ts";
 import { ndjson } from "../../ndjson.ts";
 import { problemOf, problemSchema } from "../../semantics/problem.ts";
 import { asPrimary } from "../as-primary.ts";

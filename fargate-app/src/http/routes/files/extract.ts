@@ -1,6 +1,7 @@
 /** `PUT` and `POST /files/DIR/?extract=…`: the files of an archive, below a directory. */
 import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
+import { type DirectoryPath, filePath, ROOT, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
 import {
   ArchiveError,
@@ -12,8 +13,6 @@ import {
 } from "../../../many/extract.ts";
 import { whileRunning } from "../../../many/while-running.ts";
 import type { Region } from "../../../region/region.ts";
-import type { RoutedFiles } from "../../../router/routed-files.ts";
-import { type DirectoryPath, filePath, ROOT } from "../../../routing/path.ts";
 import type { HttpLimits } from "../../limits.ts";
 import { ndjson } from "../../ndjson.ts";
 import { ProblemError, problemOf, problemSchema } from "../../semantics/problem.ts";

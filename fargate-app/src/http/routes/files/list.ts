@@ -1,7 +1,7 @@
 /** Directories as pages of JSON. */
+
+import type { DirectoryPath, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
-import type { RoutedFiles } from "../../../router/routed-files.ts";
-import type { DirectoryPath } from "../../../routing/path.ts";
 import { modificationDate, validatorsOf } from "../../semantics/validators.ts";
 import { wholeNumberUpTo } from "../whole-number.ts";
 import { archiveFormat } from "./archive.ts";

@@ -1,12 +1,16 @@
 /** GET and HEAD of `/files/…`: a file, or a page of a directory. */
 import type { Readable } from "node:stream";
+import {
+  type DirectoryPath,
+  type FilePath,
+  mayBeNoFile,
+  type ReadRange,
+  type RoutedFiles,
+} from "@efs-mount-autoscaling/routed-files";
 import type { FastifyReply } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { type FileAttributes, FileChangedError, type ReadableFile } from "nfs-client";
 import * as z from "zod";
-import { mayBeNoFile } from "../../../router/failures.ts";
-import type { ReadRange, RoutedFiles } from "../../../router/routed-files.ts";
-import type { DirectoryPath, FilePath } from "../../../routing/path.ts";
 import { mediaTypeOf } from "../../semantics/media-type.ts";
 import type { ConditionalRequest } from "../../semantics/preconditions.ts";
 import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";

@@ -1,7 +1,7 @@
 /** The bytes that a request brings. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { collect } from "@efs-mount-autoscaling/routed-files";
 import { Deadline, type MemoryBudget } from "nfs-client";
-import { collect } from "../../../collect.ts";
 import type { HttpLimits } from "../../limits.ts";
 import { digestsOf, withDigests } from "../../semantics/digest.ts";
 import { ProblemError } from "../../semantics/problem.ts";

@@ -1,5 +1,4 @@
-import type { RoutedFiles } from "../../../router/routed-files.ts";
-import type { FilePath } from "../../../routing/path.ts";
+import type { FilePath, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { ProblemError } from "../../semantics/problem.ts";
 
 /** @throws {ProblemError} 409 when there is something else at the path. */

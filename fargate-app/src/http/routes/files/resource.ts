@@ -1,6 +1,13 @@
 /** The file or directory that a request is for, from the exact bytes of its URL. */
+
+import {
+  type DirectoryPath,
+  directoryPath,
+  type FilePath,
+  filePath,
+  PathError,
+} from "@efs-mount-autoscaling/routed-files";
 import { encodeName, nameFromUrl } from "nfs-client";
-import { type DirectoryPath, directoryPath, type FilePath, filePath, PathError } from "../../../routing/path.ts";
 import { ProblemError } from "../../semantics/problem.ts";
 
 /** Where files are: what follows is the path. */

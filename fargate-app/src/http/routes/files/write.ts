@@ -1,13 +1,11 @@
 /** PUT, POST and DELETE of `/files/…`. */
 import type { IncomingHttpHeaders } from "node:http";
+import { type FilePath, filePath, type RoutedFiles, type WriteCondition } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { etagOf, type FileAttributes, isStatus } from "nfs-client";
 import * as z from "zod";
 import type { Region } from "../../../region/region.ts";
-import type { WriteCondition } from "../../../router/file-write.ts";
-import type { RoutedFiles } from "../../../router/routed-files.ts";
-import { type FilePath, filePath } from "../../../routing/path.ts";
 import { inDocument } from "../../in-document.ts";
 import type { HttpLimits } from "../../limits.ts";
 import { NDJSON_HEADERS, NDJSON_TYPE } from "../../ndjson.ts";

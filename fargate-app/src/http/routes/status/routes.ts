@@ -1,7 +1,7 @@
 /** The status page, and what its script asks for. */
+
+import { directoryPath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsync } from "fastify";
-import type { RoutedFiles } from "../../../router/routed-files.ts";
-import { directoryPath } from "../../../routing/path.ts";
 import type { ServiceWatch } from "../../../status/service-watch.ts";
 import { taskStatusOf } from "../../../status/task-status.ts";
 import type { WorkerGroup } from "../../../workers/group.ts";

@@ -1,9 +1,9 @@
+import { PathError } from "@efs-mount-autoscaling/routed-files";
 import fc from "fast-check";
 import { decodeName } from "nfs-client";
 import { describe, expect, test } from "vitest";
 import { encodePart, fileOf, resourceOf } from "../../../../../fargate-app/src/http/routes/files/resource.ts";
 import { ProblemError } from "../../../../../fargate-app/src/http/semantics/problem.ts";
-import { PathError } from "../../../../../fargate-app/src/routing/path.ts";
 
 describe("what a URL names", () => {
   test.each([

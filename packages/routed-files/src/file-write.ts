@@ -12,9 +12,9 @@ import {
   type Staged,
   type WriteOptions,
 } from "nfs-client";
-import { mayHaveBeenDone } from "./failures.ts";
-import type { Target } from "./target.ts";
-import type { Attempt } from "./target-pool.ts";
+import { mayHaveBeenDone } from "./targets/failures.ts";
+import type { Target } from "./targets/target.ts";
+import type { Attempt } from "./targets/target-pool.ts";
 
 export type WriteCondition = WriteOptions["when"];
 

@@ -5,13 +5,13 @@ import { type DirectoryPath, isHidden } from "../routing/path.ts";
 import { DecayedCounts } from "./decayed-counts.ts";
 
 /** Milliseconds in which what was counted fades to 1/e. */
-export const WINDOW = 60_000;
+export const HOT_SPOT_WINDOW = 60_000;
 
 /**
  * Keys that each count holds, and so what there is to report at most. A share is exact to 1/128. With {@link MAX_KEY}
  * the four counts together stay below 256 KiB.
  */
-export const CAPACITY = 128;
+export const HOT_SPOT_CAPACITY = 128;
 
 /** Characters of a key; longer paths are counted under their beginning and a hash. */
 const MAX_KEY = 128;
@@ -152,18 +152,21 @@ export class HotSpots {
 }
 
 function newCounts(): Counts {
-  return { requests: new DecayedCounts(CAPACITY, WINDOW), bytes: new DecayedCounts(CAPACITY, WINDOW) };
+  return {
+    requests: new DecayedCounts(HOT_SPOT_CAPACITY, HOT_SPOT_WINDOW),
+    bytes: new DecayedCounts(HOT_SPOT_CAPACITY, HOT_SPOT_WINDOW),
+  };
 }
 
 function ranked(counts: DecayedCounts, most: number, now: number): HotSpot[] {
   const total = counts.total(now);
-  const visible = counts.top(CAPACITY, now).filter(({ key }) => !isHidden(key));
+  const visible = counts.top(HOT_SPOT_CAPACITY, now).filter(({ key }) => !isHidden(key));
   return visible.slice(0, most).map(({ key, count, error }) => ({
     path: key,
     share: count / total,
     shareError: error / total,
     // What came evenly over the window has faded to so much of itself.
-    perSecond: count / (WINDOW / 1_000),
+    perSecond: count / (HOT_SPOT_WINDOW / 1_000),
   }));
 }
 

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { addCounts, countsSince, LatencyCounter, percentile } from "../../../fargate-app/src/router/latency-counts.ts";
+import {
+  addCounts,
+  countsSince,
+  LatencyCounter,
+  percentile,
+} from "../../../packages/routed-files/src/targets/latency-counts.ts";
 
 const latencies = fc.array(fc.double({ min: 0.05, max: 90_000, noNaN: true }), { minLength: 1, maxLength: 200 });
 

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { tracingChannel } from "node:diagnostics_channel";
 import { expect, onTestFinished, test } from "vitest";
-import { OPERATION_CHANNEL, type OperationMessage } from "../../../fargate-app/src/router/diagnostics.ts";
-import { filePath } from "../../../fargate-app/src/routing/path.ts";
+import { filePath } from "../../../packages/routed-files/src/routing/path.ts";
+import { OPERATION_CHANNEL, type OperationMessage } from "../../../packages/routed-files/src/targets/diagnostics.ts";
 import { startTestRouter } from "../../support/memory-router.ts";
 
 const PATH = filePath("a/b.txt");

@@ -1,5 +1,5 @@
 /** Which target each path is being changed at. */
-import type { DirectoryPath } from "../routing/path.ts";
+import type { DirectoryPath } from "./routing/path.ts";
 
 interface Writers<Target> {
   target: Target;

@@ -4,7 +4,7 @@ import {
   loadMountTable,
   type MountTableSource,
   NoMountTableError,
-} from "../../../fargate-app/src/router/mount-table-sources.ts";
+} from "../../../packages/routed-files/src/table/mount-table-sources.ts";
 import { MemoryNetwork, memoryLog } from "../../support/memory-router.ts";
 
 const { table } = new MemoryNetwork(2);

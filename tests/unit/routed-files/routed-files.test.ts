@@ -11,9 +11,9 @@ import {
   PreconditionError,
 } from "nfs-client";
 import { describe, expect, test, vi } from "vitest";
-import { UnavailableError } from "../../../fargate-app/src/router/failures.ts";
-import type { RoutedFiles, RoutedFilesOptions } from "../../../fargate-app/src/router/routed-files.ts";
-import { type DirectoryPath, directoryPath, filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";
+import type { RoutedFiles, RoutedFilesOptions } from "../../../packages/routed-files/src/routed-files.ts";
+import { type DirectoryPath, directoryPath, filePath, ROOT } from "../../../packages/routed-files/src/routing/path.ts";
+import { UnavailableError } from "../../../packages/routed-files/src/targets/failures.ts";
 import { MemoryServer } from "../../support/memory-nfs.ts";
 import { MemoryNetwork, startTestRouter as start } from "../../support/memory-router.ts";
 import { readFile } from "../../support/read-file.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { SharedReads } from "../../../fargate-app/src/hot-spots/shared-reads.ts";
+import { SharedReads } from "../../../../packages/routed-files/src/hot-spots/shared-reads.ts";
 
 /** Reads that end when they are told to. */
 function controlled() {

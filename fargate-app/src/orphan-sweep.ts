@@ -4,12 +4,10 @@
  * Who sweeps says so in a file that all routers see, and replaces it when done. The file is made, or replaced as it was
  * read, in one step, so of several routers one gets it.
  */
+
+import { collect, ownFilePath, type RoutedFiles, type WriteCondition } from "@efs-mount-autoscaling/routed-files";
 import { etagOf, isMissing, messageOf, PreconditionError } from "nfs-client";
 import type { Logger } from "pino";
-import { collect } from "../collect.ts";
-import { ownFilePath } from "../routing/path.ts";
-import type { WriteCondition } from "./file-write.ts";
-import type { RoutedFiles } from "./routed-files.ts";
 
 export interface OrphanSweepOptions {
   /** Milliseconds from one sweep to the next. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { seededRandom } from "../../../bench/random.ts";
-import { Latency } from "../../../fargate-app/src/routing/latency.ts";
-import { isNear, speedsOf } from "../../../fargate-app/src/routing/speed.ts";
+import { seededRandom } from "../../../../bench/random.ts";
+import { Latency } from "../../../../packages/routed-files/src/routing/latency.ts";
+import { isNear, speedsOf } from "../../../../packages/routed-files/src/routing/speed.ts";
 
 describe("a latency", () => {
   const addMany = (latency: Latency, value: number, now: number, count = 15) => {

@@ -24,17 +24,17 @@ import {
   type Unchanged,
   type WriteOptions,
 } from "nfs-client";
-import { collect } from "../collect.ts";
-import { HotSpots } from "../hot-spots/hot-spots.ts";
-import { SharedReads } from "../hot-spots/shared-reads.ts";
-import { type DirectoryPath, type FilePath, isHidden, ownFilePath, ROOT } from "../routing/path.ts";
 import { changeOf, deletionOf, type PathChange, type PathChangeRecorder } from "./changes.ts";
-import { mayHaveBeenDone, UnavailableError, verdictOn } from "./failures.ts";
+import { collect } from "./collect.ts";
 import { FileWrite, type WriteCondition, type Written } from "./file-write.ts";
+import { HotSpots } from "./hot-spots/hot-spots.ts";
+import { SharedReads } from "./hot-spots/shared-reads.ts";
 import { OwnFiles } from "./own-files.ts";
-import type { OperationName } from "./statistics.ts";
-import type { Target } from "./target.ts";
-import { type Attempt, TargetPool, type TargetPoolOptions } from "./target-pool.ts";
+import { type DirectoryPath, type FilePath, isHidden, ownFilePath, ROOT } from "./routing/path.ts";
+import { mayHaveBeenDone, UnavailableError, verdictOn } from "./targets/failures.ts";
+import type { OperationName } from "./targets/statistics.ts";
+import type { Target } from "./targets/target.ts";
+import { type Attempt, TargetPool, type TargetPoolOptions } from "./targets/target-pool.ts";
 
 export interface RoutedFilesOptions extends Omit<TargetPoolOptions, "memory" | "hotSpots"> {
   /** Shared by all targets; a new one when absent. */

@@ -3,12 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { MountTable, MountTarget } from "@efs-mount-autoscaling/mount-table";
 import { Deadline, DeadlineError, type NfsClient, type OperationOptions, OutcomeUnknownError } from "nfs-client";
 import type { HotSpots } from "../hot-spots/hot-spots.ts";
+import { PathWriters } from "../path-writers.ts";
 import { Balancer, type BalancerOptions } from "../routing/balancer.ts";
 import type { DirectoryPath } from "../routing/path.ts";
 import type { Connection, Fencing } from "./connection.ts";
 import { traced } from "./diagnostics.ts";
 import { UnavailableError, verdictOn } from "./failures.ts";
-import { PathWriters } from "./path-writers.ts";
 import type { OperationName } from "./statistics.ts";
 import { isRetiring, Target, type TargetOptions } from "./target.ts";
 

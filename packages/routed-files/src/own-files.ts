@@ -1,7 +1,7 @@
 /** Files in a directory of the routers' own. They count neither as requests for paths, nor as bytes of clients. */
 import { isMissing } from "nfs-client";
-import { type DirectoryPath, entryPath, type FilePath } from "../routing/path.ts";
-import type { TargetPool } from "./target-pool.ts";
+import { type DirectoryPath, entryPath, type FilePath } from "./routing/path.ts";
+import type { TargetPool } from "./targets/target-pool.ts";
 
 export interface OwnFile {
   readonly name: string;

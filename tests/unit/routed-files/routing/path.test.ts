@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { directoryPath, filePath, PathError, ROOT } from "../../../fargate-app/src/routing/path.ts";
+import { directoryPath, filePath, PathError, ROOT } from "../../../../packages/routed-files/src/routing/path.ts";
 
 describe("one spelling of each path", () => {
   test.each([

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type MountTable, parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { MountTableRefresh } from "../../../fargate-app/src/router/mount-table-refresh.ts";
-import type { MountTableSource } from "../../../fargate-app/src/router/mount-table-sources.ts";
+import { MountTableRefresh } from "../../../packages/routed-files/src/table/mount-table-refresh.ts";
+import type { MountTableSource } from "../../../packages/routed-files/src/table/mount-table-sources.ts";
 import { MemoryNetwork, memoryLog } from "../../support/memory-router.ts";
 
 const [one, two, three] = [1, 2, 3].map((count) => new MemoryNetwork(count).table) as [

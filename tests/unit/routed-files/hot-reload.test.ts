@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { describe, expect, test, vi } from "vitest";
 import { Metrics } from "../../../fargate-app/src/metrics.ts";
-import type { RoutedFiles } from "../../../fargate-app/src/router/routed-files.ts";
-import { filePath } from "../../../fargate-app/src/routing/path.ts";
+import type { RoutedFiles } from "../../../packages/routed-files/src/routed-files.ts";
+import { filePath } from "../../../packages/routed-files/src/routing/path.ts";
 import { MemoryNetwork, startTestRouter as start } from "../../support/memory-router.ts";
 import { readFile } from "../../support/read-file.ts";
 

@@ -2,9 +2,9 @@
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { HotSpots } from "../../../fargate-app/src/hot-spots/hot-spots.ts";
-import type { RoutedFiles } from "../../../fargate-app/src/router/routed-files.ts";
-import { type FilePath, filePath } from "../../../fargate-app/src/routing/path.ts";
+import { HotSpots } from "../../../packages/routed-files/src/hot-spots/hot-spots.ts";
+import type { RoutedFiles } from "../../../packages/routed-files/src/routed-files.ts";
+import { type FilePath, filePath } from "../../../packages/routed-files/src/routing/path.ts";
 import { MemoryNetwork, memoryLog, startTestRouter } from "../../support/memory-router.ts";
 
 async function read(router: RoutedFiles, path: FilePath): Promise<string> {

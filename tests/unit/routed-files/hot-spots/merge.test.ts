@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { HotSpot } from "../../../fargate-app/src/hot-spots/hot-spots.ts";
-import { type HotSpotAnswer, mergeHotSpotAnswers } from "../../../fargate-app/src/hot-spots/merge.ts";
+import type { HotSpot } from "../../../../packages/routed-files/src/hot-spots/hot-spots.ts";
+import { type HotSpotAnswer, mergeHotSpotAnswers } from "../../../../packages/routed-files/src/hot-spots/merge.ts";
 
 const spot = (path: string, perSecond: number, share: number, shareError = 0): HotSpot => ({
   path,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { nextState, probeDelay } from "../../../fargate-app/src/router/target-state.ts";
+import { nextState, probeDelay } from "../../../packages/routed-files/src/targets/target-state.ts";
 
 describe("the states of a mount target", () => {
   test.each([

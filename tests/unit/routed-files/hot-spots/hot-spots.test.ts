@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { HotSpots } from "../../../fargate-app/src/hot-spots/hot-spots.ts";
-import { filePath } from "../../../fargate-app/src/routing/path.ts";
-import { type LogLine, memoryLog } from "../../support/memory-router.ts";
+import { HotSpots } from "../../../../packages/routed-files/src/hot-spots/hot-spots.ts";
+import { filePath } from "../../../../packages/routed-files/src/routing/path.ts";
+import { type LogLine, memoryLog } from "../../../support/memory-router.ts";
 
 let time = 0;
 let lines: LogLine[];

@@ -1,7 +1,11 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { filePath, ROOT } from "../../../fargate-app/src/routing/path.ts";
-import { ROUTING_STRATEGIES, type RoutingStrategy, rankingOf } from "../../../fargate-app/src/routing/strategies.ts";
+import { filePath, ROOT } from "../../../../packages/routed-files/src/routing/path.ts";
+import {
+  ROUTING_STRATEGIES,
+  type RoutingStrategy,
+  rankingOf,
+} from "../../../../packages/routed-files/src/routing/strategies.ts";
 
 const targets = ["fsmt-c3", "fsmt-a1", "fsmt-b2"].map((id) => ({ id }));
 

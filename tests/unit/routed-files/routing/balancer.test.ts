@@ -4,9 +4,9 @@ import {
   type BalancerOptions,
   type Measured,
   type Request,
-} from "../../../fargate-app/src/routing/balancer.ts";
-import { LoadMeter } from "../../../fargate-app/src/routing/load-meter.ts";
-import { filePath } from "../../../fargate-app/src/routing/path.ts";
+} from "../../../../packages/routed-files/src/routing/balancer.ts";
+import { LoadMeter } from "../../../../packages/routed-files/src/routing/load-meter.ts";
+import { filePath } from "../../../../packages/routed-files/src/routing/path.ts";
 
 interface TestTarget extends Measured {
   isConnected: boolean;

@@ -1,0 +1,45 @@
+/** Files over many mount targets of one file system. */
+
+export type { PathChange, PathChangeRecorder } from "./changes.ts";
+export { collect } from "./collect.ts";
+export type { WriteCondition, Written } from "./file-write.ts";
+export { HOT_SPOT_CAPACITY, HOT_SPOT_WINDOW, HotSpots } from "./hot-spots/hot-spots.ts";
+export { hotSpotAnswer, mergeHotSpotAnswers, totalOf } from "./hot-spots/merge.ts";
+export { type ReadRange, RoutedFiles, type RoutedFilesOptions } from "./routed-files.ts";
+export { Balancer, type Measured } from "./routing/balancer.ts";
+export { LoadMeter } from "./routing/load-meter.ts";
+export {
+  type DirectoryPath,
+  directoryPath,
+  entryPath,
+  type FilePath,
+  filePath,
+  MAX_NAME_BYTES,
+  MAX_PATH_BYTES,
+  ownFilePath,
+  PathError,
+  ROOT,
+} from "./routing/path.ts";
+export type { Ranking, Routable, Snapshot, TargetLoad } from "./routing/routable.ts";
+export {
+  DEFAULT_LOAD_FACTOR,
+  isByLoad,
+  ROUTING_STRATEGIES,
+  type RoutingStrategy,
+  rankingOf,
+} from "./routing/strategies.ts";
+export { MountTableRefresh } from "./table/mount-table-refresh.ts";
+export {
+  fileSystemSource,
+  fixedSource,
+  loadMountTable,
+  type MountTableSource,
+  mountTableSources,
+  parameterSource,
+} from "./table/mount-table-sources.ts";
+export { OPERATION_CHANNEL, type OperationMessage } from "./targets/diagnostics.ts";
+export { mayBeNoFile, UnavailableError } from "./targets/failures.ts";
+export { addCounts, countsSince, type LatencyCounts, percentile } from "./targets/latency-counts.ts";
+export { type Latency, OPERATIONS, type OperationObserver } from "./targets/statistics.ts";
+export type { Connect, Target } from "./targets/target.ts";
+export { TARGET_STATES, type TargetState } from "./targets/target-state.ts";
