@@ -45,7 +45,7 @@ export class Deadline {
   }
 
   /** Why the operation ends, or would end now. */
-  error(options: ErrorOptions & { readonly path?: string } = {}): FileError {
+  error(options: ErrorOptions & { readonly path?: string | undefined } = {}): FileError {
     if (this.#caller?.aborted) return new AbortError(this.#caller.reason, options.path);
     return new FileError("ETIMEDOUT", `There was no result within ${this.#timeout} ms`, options);
   }

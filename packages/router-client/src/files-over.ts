@@ -33,6 +33,7 @@ import {
   type Condition,
   type FileOperations,
   MAX_BATCH_OPERATIONS,
+  type Path,
 } from "./operations.ts";
 import { filePathOf, pathOf } from "./paths.ts";
 import { writableOver } from "./streams.ts";
@@ -41,7 +42,7 @@ import { writableOver } from "./streams.ts";
 const HIGH_WATER_MARK = 64 * 1024;
 
 /** Characters of paths in one batch, at most. */
-const MAX_BATCH_CHARACTERS = 2 ** 17;
+const MAX_BATCH_CHARACTERS = 2 ** 16;
 
 export class FilesOver implements Files {
   readonly #operations: FileOperations;
@@ -143,7 +144,16 @@ export class FilesOver implements Files {
     } catch (error) {
       if (isCode(error, "ENOENT") && force) return;
       if (!isCode(error, "ENOTEMPTY") || !recursive) throw error;
-      await within(options, (deadline) => this.#operations.removeTree(name, deadline));
+      await this.#removeTree(name, options);
+    }
+  }
+
+  /** It was there a moment ago: where it is gone now, others removed it, too. */
+  async #removeTree(path: Path, options: OperationOptions): Promise<void> {
+    try {
+      await within(options, (deadline) => this.#operations.removeTree(path, deadline));
+    } catch (error) {
+      if (!isCode(error, "ENOENT")) throw error;
     }
   }
 

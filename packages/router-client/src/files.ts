@@ -58,7 +58,10 @@ export interface Files {
    */
   opendir(path: string, options?: ListOptions): AsyncIterable<DirectoryEntry>;
 
-  /** Makes a directory and those above it. As with `recursive: true` in `node:fs`: one that exists is no error. */
+  /**
+   * Makes a directory and those above it. As with `recursive: true` in `node:fs`: one that exists is no error. `ENOTDIR`
+   * where one of them is something else.
+   */
   mkdir(path: string, options?: MakeDirectoryOptions): Promise<void>;
 
   /** Removes a file or an empty directory; with `recursive`, a directory with all that is below it. */

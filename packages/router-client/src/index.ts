@@ -1,3 +1,6 @@
 /** Files on Amazon EFS, through the routers of efs-mount-autoscaling: see {@link Files}. */
 export { FileError, type FileErrorCode, isCode, OutcomeUnknownError, RemoveIncompleteError } from "./errors.ts";
 export * from "./files.ts";
+export { type ConnectOptions, connectFiles } from "./remote/connect.ts";
+export { HttpError } from "./remote/problem.ts";
+export type { TokenSource } from "./remote/token.ts";

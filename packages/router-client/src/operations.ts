@@ -59,7 +59,7 @@ export interface FileOperations {
   append(path: Path, data: Buffer, when: Condition, deadline: Deadline): Promise<FileVersion>;
   stat(path: Path, deadline: Deadline): Promise<Attributes>;
   list(path: Path, deadline: Deadline): AsyncIterable<ListedEntry>;
-  /** With those above it. One that exists is no error; `EEXIST` where there is something else. */
+  /** With those above it. One that exists is no error; `ENOTDIR` where it or one above it is something else. */
   makeDirectory(path: Path, deadline: Deadline): Promise<void>;
   /** A file or an empty directory. */
   remove(path: Path, ifMatch: string | undefined, deadline: Deadline): Promise<void>;

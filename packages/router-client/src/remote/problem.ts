@@ -1,0 +1,86 @@
+/** What the router refuses, as errors of this package. */
+import { FileError, type FileErrorCode, OutcomeUnknownError } from "../errors.ts";
+import { type Problem, problem } from "./schemas.ts";
+
+/** The response that is the `cause` of a {@link FileError}: a problem document (RFC 9457), or what else came. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  readonly status: number;
+  /** What went wrong, in the router's words: an NFS status such as `NFS4ERR_NOENT`, or `OUTCOME_UNKNOWN`. */
+  readonly code: string | undefined;
+  /** As the router's log has it. */
+  readonly requestId: string | undefined;
+  /** Where there are two regions, and the other one is the primary: its address. */
+  readonly primary: string | undefined;
+
+  constructor({ status, detail, code, requestId, primary }: Omit<Problem, "title">) {
+    super(detail);
+    this.status = status;
+    this.code = code;
+    this.requestId = requestId;
+    this.primary = primary;
+  }
+}
+
+const OF_NFS_STATUS: Readonly<Record<string, FileErrorCode>> = {
+  NFS4ERR_ACCESS: "EACCES",
+  NFS4ERR_PERM: "EACCES",
+  NFS4ERR_NOENT: "ENOENT",
+  NFS4ERR_STALE: "ENOENT",
+  NFS4ERR_EXIST: "EEXIST",
+  NFS4ERR_ISDIR: "EISDIR",
+  NFS4ERR_NOTDIR: "ENOTDIR",
+  NFS4ERR_NOTEMPTY: "ENOTEMPTY",
+  NFS4ERR_SYMLINK: "ELOOP",
+  NFS4ERR_NAMETOOLONG: "ENAMETOOLONG",
+  NFS4ERR_ROFS: "EROFS",
+  NFS4ERR_FBIG: "EFBIG",
+  NFS4ERR_NOSPC: "ENOSPC",
+  NFS4ERR_DQUOT: "EDQUOT",
+  NFS4ERR_FILE_OPEN: "EBUSY",
+  NFS4ERR_LOCKED: "EBUSY",
+  NFS4ERR_DENIED: "EBUSY",
+  NOT_PRIMARY: "EROFS",
+};
+
+const OF_STATUS: Readonly<Record<number, FileErrorCode>> = {
+  400: "EINVAL",
+  401: "EACCES",
+  403: "EACCES",
+  404: "ENOENT",
+  408: "ETIMEDOUT",
+  409: "EINVAL",
+  412: "ERR_PRECONDITION",
+  413: "EFBIG",
+  429: "ERR_UNAVAILABLE",
+  502: "ERR_UNAVAILABLE",
+  503: "ERR_UNAVAILABLE",
+  504: "ERR_UNAVAILABLE",
+  507: "ENOSPC",
+};
+
+/** What a code, or a status without one, means for an operation, where that is more than it says by itself. */
+export type Meanings = Readonly<Record<string | number, FileErrorCode>>;
+
+/** @param text The body of the response. */
+export function httpErrorOf(status: number, text: string): HttpError {
+  const { data } = problem.safeParse(parsed(text));
+  return new HttpError(data ?? { status, detail: `The service answered with ${status}` });
+}
+
+/** @param path Of the call. */
+export function fileErrorOf(cause: HttpError, path: string | undefined, meanings: Meanings = {}): FileError {
+  const message = path === undefined || path === "" ? cause.message : `${cause.message}: ${path}`;
+  if (cause.code === "OUTCOME_UNKNOWN") return new OutcomeUnknownError(message, { path, cause });
+  const ofCode = cause.code === undefined ? undefined : (meanings[cause.code] ?? OF_NFS_STATUS[cause.code]);
+  const code = ofCode ?? meanings[cause.status] ?? OF_STATUS[cause.status] ?? "EIO";
+  return new FileError(code, message, { path, cause });
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
