@@ -8,12 +8,13 @@ const DEFAULT_TIMEOUT = 30_000;
 /** Milliseconds; timers take no more. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
-/** Ends an operation when its time is over, or its caller's signal aborts. */
+/** Ends an operation when its time is over, its caller's signal aborts, or all is closed. */
 export class Deadline {
   readonly #controller = new AbortController();
   readonly #timeout: number;
   readonly #caller: AbortSignal | undefined;
   readonly #onAbort = () => this.#controller.abort(this.error());
+  #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** The time begins now. @throws {FileError} where the timeout is none. */
@@ -44,8 +45,14 @@ export class Deadline {
     clearTimeout(this.#timer);
   }
 
+  close(): void {
+    this.#isClosed = true;
+    this.#onAbort();
+  }
+
   /** Why the operation ends, or would end now. */
   error(options: ErrorOptions & { readonly path?: string | undefined } = {}): FileError {
+    if (this.#isClosed) return new FileError("ERR_CLOSED", "It was closed", options);
     if (this.#caller?.aborted) return new AbortError(this.#caller.reason, options.path);
     return new FileError("ETIMEDOUT", `There was no result within ${this.#timeout} ms`, options);
   }
@@ -54,6 +61,59 @@ export class Deadline {
   end(): void {
     this.pause();
     this.#caller?.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+/** The deadlines of all that is in flight. */
+export class Deadlines {
+  readonly #inFlight = new Set<Deadline>();
+  #isClosed = false;
+
+  /** Acts until the deadline. */
+  async within<Result>(options: OperationOptions, act: (deadline: Deadline) => Promise<Result>): Promise<Result> {
+    const deadline = this.#begin(options);
+    try {
+      deadline.signal.throwIfAborted();
+      return await act(deadline);
+    } finally {
+      this.#end(deadline);
+    }
+  }
+
+  /** What comes piece by piece. The time is for each of them, and stands still while the caller has one. */
+  async *inPieces<Piece>(
+    options: OperationOptions,
+    begin: (deadline: Deadline) => AsyncIterable<Piece>,
+  ): AsyncGenerator<Piece, undefined> {
+    const deadline = this.#begin(options);
+    try {
+      deadline.signal.throwIfAborted();
+      for await (const piece of begin(deadline)) {
+        deadline.pause();
+        yield piece;
+        deadline.restart();
+      }
+    } finally {
+      this.#end(deadline);
+    }
+  }
+
+  /** Ends all of them, and those that would begin later. */
+  close(): void {
+    this.#isClosed = true;
+    for (const deadline of this.#inFlight) deadline.close();
+  }
+
+  #begin(options: OperationOptions): Deadline {
+    const deadline = new Deadline(options);
+    this.#inFlight.add(deadline);
+    if (this.#isClosed) deadline.close();
+    return deadline;
+  }
+
+  #end(deadline: Deadline): void {
+    this.#inFlight.delete(deadline);
+    deadline.end();
   }
 }
 

@@ -1,7 +1,7 @@
 /** The interface of the package, over what one of its halves can do. */
 import { Readable, type Writable } from "node:stream";
 import { bytesOf, contentOf, encodingOf } from "./content.ts";
-import { Deadline } from "./deadline.ts";
+import { type Deadline, Deadlines } from "./deadline.ts";
 import { FileError, isCode } from "./errors.ts";
 import {
   type AppendFileOptions,
@@ -13,7 +13,6 @@ import {
   type Files,
   type FileVersion,
   type FileWithStats,
-  type ListOptions,
   MAX_APPEND_BYTES,
   type MakeDirectoryOptions,
   type OperationOptions,
@@ -46,6 +45,7 @@ const MAX_BATCH_CHARACTERS = 2 ** 16;
 
 export class FilesOver implements Files {
   readonly #operations: FileOperations;
+  readonly #deadlines = new Deadlines();
 
   constructor(operations: FileOperations) {
     this.#operations = operations;
@@ -61,7 +61,7 @@ export class FilesOver implements Files {
   }
 
   readFileWithStats(path: string, options: ReadOptions = {}): Promise<FileWithStats> {
-    return within(options, async (deadline) => {
+    return this.#deadlines.within(options, async (deadline) => {
       const { attributes, body } = await this.#operations.read(filePathOf(path), rangeOf(options), deadline);
       const chunks: Buffer[] = [];
       for await (const chunk of body) chunks.push(chunk);
@@ -75,7 +75,7 @@ export class FilesOver implements Files {
     const { encoding, flag, ...others }: WriteFileOptions = withEncoding(options);
     const content = contentOf(data, encodingOf(encoding));
     const when = conditionOf(flagged(others, flag));
-    return within(others, (deadline) => {
+    return this.#deadlines.within(others, (deadline) => {
       const body = Buffer.isBuffer(content) ? content : progressing(content, deadline);
       return this.#operations.write(filePathOf(path), body, when, deadline);
     });
@@ -94,11 +94,16 @@ export class FilesOver implements Files {
       throw new FileError("EFBIG", message, { path });
     }
     const when = conditionOf(others);
-    return within(others, (deadline) => this.#operations.append(filePathOf(path), bytes, when, deadline));
+    return this.#deadlines.within(others, (deadline) =>
+      this.#operations.append(filePathOf(path), bytes, when, deadline),
+    );
   }
 
   stat(path: string, options: OperationOptions = {}): Promise<FileStats> {
-    return within(options, async (deadline) => new Stats(await this.#operations.stat(pathOf(path), deadline)));
+    return this.#deadlines.within(
+      options,
+      async (deadline) => new Stats(await this.#operations.stat(pathOf(path), deadline)),
+    );
   }
 
   async exists(path: string, options?: OperationOptions): Promise<boolean> {
@@ -111,17 +116,20 @@ export class FilesOver implements Files {
     }
   }
 
-  readdir(path: string, options?: ListOptions): Promise<string[]>;
-  readdir(path: string, options: ListOptions & { readonly withFileTypes: true }): Promise<DirectoryEntry[]>;
-  async readdir(path: string, options: ListOptions = {}): Promise<string[] | DirectoryEntry[]> {
+  readdir(path: string, options?: OperationOptions & { readonly withFileTypes?: false | undefined }): Promise<string[]>;
+  readdir(path: string, options: OperationOptions & { readonly withFileTypes: true }): Promise<DirectoryEntry[]>;
+  async readdir(
+    path: string,
+    options: OperationOptions & { readonly withFileTypes?: boolean | undefined } = {},
+  ): Promise<string[] | DirectoryEntry[]> {
     const entries: DirectoryEntry[] = [];
     for await (const entry of this.opendir(path, options)) entries.push(entry);
     return options.withFileTypes ? entries : entries.map(({ name }) => name);
   }
 
-  async *opendir(path: string, options: ListOptions = {}): AsyncGenerator<DirectoryEntry> {
+  async *opendir(path: string, options: OperationOptions = {}): AsyncGenerator<DirectoryEntry> {
     const directory = pathOf(path);
-    for await (const { name, ...attributes } of inPieces(options, (deadline) =>
+    for await (const { name, ...attributes } of this.#deadlines.inPieces(options, (deadline) =>
       this.#operations.list(directory, deadline),
     )) {
       yield new Entry(name, path, attributes);
@@ -129,7 +137,7 @@ export class FilesOver implements Files {
   }
 
   mkdir(path: string, options: MakeDirectoryOptions = {}): Promise<void> {
-    return within(options, async (deadline) => this.#operations.makeDirectory(pathOf(path), deadline));
+    return this.#deadlines.within(options, async (deadline) => this.#operations.makeDirectory(pathOf(path), deadline));
   }
 
   async rm(path: string, { recursive = false, force = false, ...options }: RemoveOptions = {}): Promise<void> {
@@ -140,7 +148,7 @@ export class FilesOver implements Files {
     const name = pathOf(path);
     if (name === "") throw new FileError("EINVAL", "The served directory itself cannot be removed", { path });
     try {
-      await within(options, (deadline) => this.#operations.remove(name, etagOf(ifMatch), deadline));
+      await this.#deadlines.within(options, (deadline) => this.#operations.remove(name, etagOf(ifMatch), deadline));
     } catch (error) {
       if (isCode(error, "ENOENT") && force) return;
       if (!isCode(error, "ENOTEMPTY") || !recursive) throw error;
@@ -151,7 +159,7 @@ export class FilesOver implements Files {
   /** It was there a moment ago: where it is gone now, others removed it, too. */
   async #removeTree(path: Path, options: OperationOptions): Promise<void> {
     try {
-      await within(options, (deadline) => this.#operations.removeTree(path, deadline));
+      await this.#deadlines.within(options, (deadline) => this.#operations.removeTree(path, deadline));
     } catch (error) {
       if (!isCode(error, "ENOENT")) throw error;
     }
@@ -165,7 +173,7 @@ export class FilesOver implements Files {
     const read = async function* (operations: FileOperations, deadline: Deadline) {
       yield* (await operations.read(file, range, deadline)).body;
     };
-    const pieces = inPieces(others, (deadline) => read(this.#operations, deadline));
+    const pieces = this.#deadlines.inPieces(others, (deadline) => read(this.#operations, deadline));
     const stream = Readable.from(pieces, { objectMode: false, highWaterMark });
     return encoding === undefined ? stream : stream.setEncoding(encoding);
   }
@@ -182,7 +190,7 @@ export class FilesOver implements Files {
     for await (const some of inBatches(items)) {
       const prepared = some.map((item) => ({ item, operation: operationOf(item) }));
       const sent = prepared.flatMap(({ operation }) => (operation instanceof FileError ? [] : [operation]));
-      const outcomes = inPieces(options, (deadline) => this.#operations.batch(sent, deadline));
+      const outcomes = this.#deadlines.inPieces(options, (deadline) => this.#operations.batch(sent, deadline));
       for (const { item, operation } of prepared) {
         if (operation instanceof FileError) {
           yield resultOf(item, { operation: "failure", error: operation });
@@ -197,6 +205,7 @@ export class FilesOver implements Files {
   }
 
   close(): Promise<void> {
+    this.#deadlines.close();
     return this.#operations.close();
   }
 
@@ -243,38 +252,6 @@ class Entry extends Stats implements DirectoryEntry {
     super(attributes);
     this.name = name;
     this.parentPath = parentPath;
-  }
-}
-
-/** Acts until the deadline. */
-async function within<Result>(
-  options: OperationOptions,
-  act: (deadline: Deadline) => Promise<Result>,
-): Promise<Result> {
-  const deadline = new Deadline(options);
-  try {
-    if (deadline.signal.aborted) throw deadline.error();
-    return await act(deadline);
-  } finally {
-    deadline.end();
-  }
-}
-
-/** What comes piece by piece. The time is for each of them, and stands still while the caller has one. */
-async function* inPieces<Piece>(
-  options: OperationOptions,
-  begin: (deadline: Deadline) => AsyncIterable<Piece>,
-): AsyncGenerator<Piece, undefined> {
-  const deadline = new Deadline(options);
-  try {
-    if (deadline.signal.aborted) throw deadline.error();
-    for await (const piece of begin(deadline)) {
-      deadline.pause();
-      yield piece;
-      deadline.restart();
-    }
-  } finally {
-    deadline.end();
   }
 }
 

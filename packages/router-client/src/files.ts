@@ -49,14 +49,14 @@ export interface Files {
   exists(path: string, options?: OperationOptions): Promise<boolean>;
 
   /** The names in a directory, in no order. All of them are in memory: {@link opendir} has them one by one. */
-  readdir(path: string, options?: ListOptions): Promise<string[]>;
-  readdir(path: string, options: ListOptions & { readonly withFileTypes: true }): Promise<DirectoryEntry[]>;
+  readdir(path: string, options?: OperationOptions & { readonly withFileTypes?: false | undefined }): Promise<string[]>;
+  readdir(path: string, options: OperationOptions & { readonly withFileTypes: true }): Promise<DirectoryEntry[]>;
 
   /**
    * The entries of a directory as they come, in no order. An entry that is made or removed meanwhile may be listed or
    * not; every other is listed once. A directory that is missing rejects the first `next()`.
    */
-  opendir(path: string, options?: ListOptions): AsyncIterable<DirectoryEntry>;
+  opendir(path: string, options?: OperationOptions): AsyncIterable<DirectoryEntry>;
 
   /**
    * Makes a directory and those above it. As with `recursive: true` in `node:fs`: one that exists is no error. `ENOTDIR`
@@ -67,7 +67,10 @@ export interface Files {
   /** Removes a file or an empty directory; with `recursive`, a directory with all that is below it. */
   rm(path: string, options?: RemoveOptions): Promise<void>;
 
-  /** The bytes of a file, from `start` to `end`. They are of one version, or the stream fails with `ERR_FILE_CHANGED`. */
+  /**
+   * The bytes of a file, from `start` to `end`, which is opened when they are first read. They are of one version, or the
+   * stream fails with `ERR_FILE_CHANGED`.
+   */
   createReadStream(path: string, options?: BufferEncoding | ReadStreamOptions): Readable;
 
   /**
@@ -152,10 +155,6 @@ export interface AppendFileOptions extends OperationOptions, WriteConditions {
   readonly encoding?: BufferEncoding | null | undefined;
 }
 
-export interface ListOptions extends OperationOptions {
-  readonly withFileTypes?: boolean | undefined;
-}
-
 export interface MakeDirectoryOptions extends OperationOptions {
   /** For calls that are written for `node:fs`: it makes no difference. */
   readonly recursive?: true | undefined;
@@ -230,12 +229,12 @@ interface BatchValues {
   readonly rm: unknown;
 }
 
-/** With `error`, where that item failed: `if (result.error) …` */
+/** With `error`, where that item failed. */
 export type BatchResult = BatchResultOf<BatchItem>;
 
 export type BatchResultOf<Item extends BatchItem> = Item extends BatchItem
   ? { readonly item: Item } & (
       | ({ readonly error?: undefined } & BatchValues[Item["operation"]])
-      | { readonly error: FileError }
+      | ({ readonly error: FileError } & { readonly [Key in keyof BatchValues[Item["operation"]]]?: undefined })
     )
   : never;
