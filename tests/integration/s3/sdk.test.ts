@@ -483,6 +483,13 @@ describe("a bucket", () => {
       each.send(new PutObjectAclCommand({ Bucket, Key, ACL }));
     await setAcl(client, "owned", "private");
     await expect(setAcl(client, "owned", "public-read")).rejects.toEqual(refused);
+    // As clients copy it with an object.
+    const { Owner, Grants } = await client.send(new GetObjectAclCommand({ Bucket, Key: "owned" }));
+    const copyAcl = (grants: typeof Grants) =>
+      client.send(new PutObjectAclCommand({ Bucket, Key: "owned", AccessControlPolicy: { Owner, Grants: grants } }));
+    await copyAcl(Grants);
+    const others = { Grantee: { Type: "CanonicalUser" as const, ID: "somebody" }, Permission: "READ" as const };
+    await expect(copyAcl([...(Grants ?? []), others])).rejects.toEqual(refused);
     await expect(client.send(new PutBucketAclCommand({ Bucket, ACL: "public-read" }))).rejects.toEqual(refused);
     await expect(client.send(new PutBucketAclCommand({ Bucket, AccessControlPolicy: { Grants: [] } }))).rejects.toEqual(
       refused,

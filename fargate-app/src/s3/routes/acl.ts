@@ -3,12 +3,26 @@
  * "Controlling ownership of objects and disabling ACLs").
  */
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
+import * as z from "zod";
+import { s3RequestOf } from "../authentication.ts";
 import type { S3Context } from "../context.ts";
 import { S3Error } from "../errors.ts";
+import { documentOf } from "../payload.ts";
+import { fromXml, repeated } from "../xml.ts";
 import { authorizedTarget, enteredBucket, placeToWrite, refuseAcl, requirePlace } from "./request.ts";
 import { OWNER, sendXml } from "./response.ts";
 
-export const aclRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, change }) => {
+/** S3 user guide, "Access control list (ACL) overview". */
+const MAX_GRANTS = 100;
+
+const grant = z.object({ Grantee: z.object({ ID: z.string().optional() }), Permission: z.string() });
+
+/** An element without any other in it is read as text. */
+const aclSchema = z.object({
+  AccessControlList: z.object({ Grant: repeated(grant, MAX_GRANTS) }).or(z.string().transform(() => ({ Grant: [] }))),
+});
+
+export const aclRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, limits, wholeBodies, change }) => {
   app.get("/GetBucketAcl", async (request, reply) => {
     await objects.requireBucket(enteredBucket(request));
     return sendAcl(reply);
@@ -22,16 +36,30 @@ export const aclRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, c
   app.put("/PutBucketAcl", async (request, reply) => {
     const { bucket } = authorizedTarget(request, "write");
     await change(() => objects.requireBucket(bucket));
-    refuseOtherAcl(request);
+    await refuseOtherAcl(request, reply);
     return reply.send();
   });
 
   app.put("/PutObjectAcl", async (request, reply) => {
     const place = placeToWrite(request);
     await change(() => objects.head(place));
-    refuseOtherAcl(request);
+    await refuseOtherAcl(request, reply);
     return reply.send();
   });
+
+  /**
+   * A list comes as the name of one in a header, or as a document: as that which is read here, by clients that copy it with
+   * the object.
+   */
+  async function refuseOtherAcl(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    refuseAcl(request);
+    if (request.headers["x-amz-acl"] !== undefined) return;
+    const text = await documentOf(reply.raw, s3RequestOf(request).authenticated, limits, wholeBodies);
+    const { Grant: grants } = fromXml(text, "AccessControlPolicy", aclSchema).AccessControlList;
+    const isOwners = ({ Grantee, Permission }: (typeof grants)[number]) =>
+      Grantee.ID === OWNER.ID && Permission === "FULL_CONTROL";
+    if (grants.length === 0 || !grants.every(isOwners)) throw new S3Error("AccessControlListNotSupported");
+  }
 };
 
 function sendAcl(reply: FastifyReply): FastifyReply {
@@ -40,10 +68,4 @@ function sendAcl(reply: FastifyReply): FastifyReply {
     Owner: OWNER,
     AccessControlList: { Grant: { Grantee: { ...type, ...OWNER }, Permission: "FULL_CONTROL" } },
   });
-}
-
-/** A list comes as the name of one in a header, or as a document. */
-function refuseOtherAcl(request: FastifyRequest): void {
-  refuseAcl(request);
-  if (request.headers["x-amz-acl"] === undefined) throw new S3Error("AccessControlListNotSupported");
 }
