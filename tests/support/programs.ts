@@ -1,4 +1,5 @@
 /** The programs that tests and benchmarks start, and `npm ci` does not bring. */
+import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
@@ -33,6 +34,20 @@ export function pythonProgram(program: string, packageName: string): Requirement
     howToGet: `pip install ${packageName}`,
     installedByCi: true,
     find: () => findOnPath(program),
+  };
+}
+
+/** The Python on the PATH, with modules of packages of the same names, but for `_` in place of `-`. */
+export function pythonWith(...modules: readonly string[]): Requirement {
+  const isMissing = "import importlib.util, sys; sys.exit(not all(map(importlib.util.find_spec, sys.argv[1:])))";
+  return {
+    name: `Python with ${modules.join(", ")}`,
+    howToGet: `pip install ${modules.join(" ").replaceAll("_", "-")}`,
+    installedByCi: true,
+    find: () => {
+      const python = findOnPath("python3");
+      return python && spawnSync(python[0], ["-c", isMissing, ...modules]).status === 0 ? python : undefined;
+    },
   };
 }
 

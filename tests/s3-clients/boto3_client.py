@@ -1,26 +1,21 @@
-"""What users of boto3 do, unmodified, at an S3 endpoint. Prints one line of JSON; whatever is wrong is an exception."""
+"""What users of boto3 do, unmodified, at an S3 endpoint. Prints one line of JSON; whatever is wrong is an exception.
+
+Usage: boto3_client.py CONFIGURATION BUCKET OBJECTS
+"""
 
 import io
 import json
 import os
 import sys
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
-import boto3
 from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-endpoint, access_key_id, secret_access_key, bucket = sys.argv[1:5]
-client = boto3.client(
-    "s3",
-    endpoint_url=endpoint,
-    aws_access_key_id=access_key_id,
-    aws_secret_access_key=secret_access_key,
-    region_name="ap-northeast-1",
-    # By default it signs URLs in the older way, which few regions still take.
-    config=Config(signature_version="s3v4", retries={"total_max_attempts": 1}),
-)
+configuration, bucket, objects = sys.argv[1:]
+exec(configuration)
+client = s3
 
 
 def code_of(call):
@@ -78,13 +73,13 @@ errors = {
     "not implemented": code_of(lambda: client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})),
 }
 
-boto3.resource(
-    "s3",
-    endpoint_url=endpoint,
-    aws_access_key_id=access_key_id,
-    aws_secret_access_key=secret_access_key,
-    region_name="ap-northeast-1",
-).Bucket(bucket).objects.all().delete()
+# Many at once, and then all that there is. The AWS CLI's profile holds here, too.
+with ThreadPoolExecutor(10) as pool:
+    put = lambda number: client.put_object(Bucket=bucket, Key=f"many/{number % 10}/{number}", Body=b"x")
+    assert len(list(pool.map(put, range(int(objects))))) == int(objects)
+everything = boto3.Session(profile_name="efs").resource("s3").Bucket(bucket).objects
+assert len(list(everything.filter(Prefix="many/"))) == int(objects)
+everything.all().delete()
 assert "Contents" not in client.list_objects_v2(Bucket=bucket)
 client.delete_bucket(Bucket=bucket)
 print(json.dumps(errors))

@@ -1,0 +1,70 @@
+/** rclone, unmodified, at the router's bundle. */
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { debianProgram } from "../support/programs.ts";
+import { describeRequiring } from "../support/requirements.ts";
+import { CONTROL_NAMES, contentsOf, ODD_NAMES, writeTree } from "./tree.ts";
+import { startWorld, type World } from "./world.ts";
+
+describeRequiring([debianProgram("rclone", "rclone")], "rclone", ([command]) => {
+  let world: World;
+  let tree: string;
+  let served: string;
+  const rclone = (...args: string[]) => world.run(command, "--no-unicode-normalization", ...args);
+
+  beforeAll(async () => {
+    world = await startWorld();
+    await world.write(".config/rclone/rclone.conf", world.configuration("rclone"));
+    tree = join(world.home, "tree");
+    await writeTree(tree, [...ODD_NAMES, ...CONTROL_NAMES]);
+    await rclone("mkdir", "efs:my-bucket");
+    served = join(world.s3.directory, "my-bucket");
+  });
+
+  afterAll(async () => {
+    await world?.close();
+  });
+
+  test("keeps a tree, a bucket and another tree the same, and then finds nothing to do", async () => {
+    const back = join(world.home, "back");
+    const inParts = ["--s3-upload-cutoff", "10M", "--s3-chunk-size", "5M"];
+    const syncAll = async () => {
+      await rclone("sync", ...inParts, tree, "efs:my-bucket/tree");
+      await rclone("sync", "efs:my-bucket/tree", back);
+      const contents = await contentsOf(tree);
+      expect(await contentsOf(join(served, "tree"))).toEqual(contents);
+      expect(await contentsOf(back)).toEqual(contents);
+      // What differs it prints, and then it fails.
+      await rclone("check", tree, "efs:my-bucket/tree");
+      for (const [from, to] of [
+        [tree, "efs:my-bucket/tree"],
+        ["efs:my-bucket/tree", back],
+      ] as const) {
+        const log = join(world.home, "rclone.log");
+        await rclone("sync", "-v", "--log-file", log, from, to);
+        expect(await world.read("rclone.log")).toContain("There was nothing to transfer");
+        await rm(log);
+      }
+    };
+    await syncAll();
+    await writeFile(join(tree, "a b"), "changed");
+    await rm(join(tree, "a+b"));
+    await rm(join(tree, "deep"), { recursive: true });
+    await syncAll();
+  });
+
+  test("copies and moves on the server, streams, and signs URLs", async () => {
+    await world.write("plain", "plain");
+    await rclone("copyto", "plain", "efs:my-bucket/a/plain é");
+    await rclone("copyto", "efs:my-bucket/a/plain é", "efs:my-bucket/a/copy");
+    await rclone("moveto", "efs:my-bucket/a/copy", "efs:my-bucket/b/moved");
+    expect(await contentsOf(join(served, "b"))).toEqual({ moved: expect.any(String) });
+    expect(await rclone("cat", "efs:my-bucket/b/moved")).toBe("plain");
+    expect(await rclone("lsf", "efs:my-bucket/a")).toBe("plain é\n");
+    const url = await rclone("link", "--expire", "1m", "efs:my-bucket/a/plain é");
+    expect(await (await fetch(url.trim())).text()).toBe("plain");
+    await rclone("purge", "efs:my-bucket");
+    expect(await rclone("lsd", "efs:")).toBe("");
+  });
+});
