@@ -424,6 +424,19 @@ const keys = z.object({
     "Seconds between two polls of the mount table by a router, where rollout is hot-reload.",
   ),
 
+  otlpEndpoint: key<URL | undefined>(
+    "",
+    "empty, or an http or https URL such as http://collector.internal:4318",
+    (given) => {
+      if (given === "") return { value: undefined };
+      return z.url({ protocol: /^https?$/ }).safeParse(given).success ? { value: new URL(given) } : undefined;
+    },
+  ).describe(
+    "The collector that gets the routers' traces with OTLP over HTTP, by its address in the VPC; empty for no traces.",
+  ),
+  tracePercent: decimal(5, 0, 100).describe(
+    "Percent of the requests that are traced, where otlpEndpoint is set and the caller has not decided.",
+  ),
   alarmEmail: optionalText(/^[^@\s]+@[^@\s]+\.[^@\s]+$/, "an e-mail address").describe(
     "The address that alarms are sent to, once it has confirmed the subscription; empty for the SNS topic alone.",
   ),

@@ -91,6 +91,10 @@ const securityGroups = new SecurityGroups("security-groups", {
   routerPort: ROUTER_PORT,
   s3Port: config.s3Api ? S3_PORT : undefined,
   httpsToAnywhere: !config.createVpcEndpoints,
+  collector: config.otlpEndpoint && {
+    cidrs: config.vpcId === undefined ? pulumi.output([config.vpcCidr]) : network.cidrBlocks,
+    port: Number(config.otlpEndpoint.port) || (config.otlpEndpoint.protocol === "https:" ? 443 : 80),
+  },
   maintenance: config.maintenance,
   adoptedGroupIds: [...new Set(adopted.mountTargets.flatMap(({ securityGroupIds }) => securityGroupIds.slice(0, 1)))],
   opensAdoptedGroups: config.openExistingMountTargets,
@@ -273,6 +277,7 @@ const router = new RouterService("router", {
   s3AccessKeysSecretArn: s3AccessKeys?.secretArn,
   secretKeyArn: config.kmsKeyArn,
   monitorStatus,
+  tracing: config.otlpEndpoint && { endpoint: config.otlpEndpoint, percent: config.tracePercent },
   loadBalancerCidr: network.cidrBlock,
   environment: {
     ...routerConduct,

@@ -17,12 +17,21 @@ export interface SecurityGroupsArgs {
    * AWS. Without it, they reach only the VPC endpoints.
    */
   readonly httpsToAnywhere: boolean;
+  /** Where in the VPC the routers send their traces. Default: nowhere. */
+  readonly collector?: Collector | undefined;
   /** Whether there is a task for maintenance. */
   readonly maintenance: boolean;
   /** A security group of each mount target that the stack did not make. */
   readonly adoptedGroupIds: readonly string[];
   /** Whether these let the stack's clients in by rules of the stack; else they do so already. */
   readonly opensAdoptedGroups: boolean;
+}
+
+export interface Collector {
+  /** The addresses that it may have, known when the stack is previewed. Example: `["10.0.0.0/16"]`. */
+  readonly cidrs: pulumi.Output<string[]>;
+  /** Example: 4318. */
+  readonly port: number;
 }
 
 /**
@@ -62,6 +71,7 @@ export class SecurityGroups extends pulumi.ComponentResource {
     }
     // For the status page, each of them asks the others how they are.
     this.#connect("tasks-to-tasks", this.tasks, this.tasks, args.routerPort);
+    if (args.collector !== undefined) this.#letTracesOut(args.collector);
     for (const [client, group] of clients) {
       if (group === undefined) continue;
       if (args.httpsToAnywhere) this.#httpsToAnywhere(client, group);
@@ -87,6 +97,25 @@ export class SecurityGroups extends pulumi.ComponentResource {
         { parent: this },
       );
     }
+  }
+
+  #letTracesOut({ cidrs, port }: Collector): void {
+    cidrs.apply((ranges) => {
+      for (const range of ranges) {
+        new aws.vpc.SecurityGroupEgressRule(
+          `${this.#name}-tasks-to-collector-${range.replace("/", "-")}`,
+          {
+            securityGroupId: this.tasks.id,
+            description: "To the collector of traces",
+            ipProtocol: "tcp",
+            fromPort: port,
+            toPort: port,
+            cidrIpv4: range,
+          },
+          { parent: this },
+        );
+      }
+    });
   }
 
   #connect(name: string, from: aws.ec2.SecurityGroup, to: aws.ec2.SecurityGroup, port: number): void {

@@ -211,6 +211,10 @@ describe("the stack's configuration", () => {
     expect(() => read(values)).not.toThrow();
   });
 
+  test.each(["collector:4318", "grpc://collector:4317", "http://"])("refuses the endpoint %s", (otlpEndpoint) => {
+    expect(messageOf({ otlpEndpoint })).toContain("must be empty, or an http or https URL such as");
+  });
+
   test("gives another file system, and another stack, another mount table", () => {
     expect(parameterName(read({}))).toBe("/efs-mount-autoscaling/mount-targets");
     expect(parameterName(read({ existingFileSystemId: "fs-0e0e0e0e" }))).toBe(

@@ -314,6 +314,10 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
               ]
             : ["router-tasks > 0.0.0.0/0:443", "file-monitor > 0.0.0.0/0:443"]),
           ...(isPeered ? [`router-tasks > ${peer?.vpcCidr}:443`] : []),
+          ...(config.otlpEndpoint === "http://collector.internal:4318" ? ["router-tasks > 10.0.0.0/16:4318"] : []),
+          ...(config.otlpEndpoint === "https://traces.example.com/otlp"
+            ? EXISTING_VPC_CIDRS.map((cidr) => `router-tasks > ${cidr}:443`)
+            : []),
           ...(maintenance ? ["maintenance > mount-targets:2049"] : []),
           ...(maintenance && endpoints ? ["maintenance > vpc-endpoints:443", "maintenance > s3:443"] : []),
           ...(maintenance && !endpoints ? ["maintenance > 0.0.0.0/0:443"] : []),

@@ -18,6 +18,17 @@ const TLS = {
   iamRegion: "ap-northeast-1",
 };
 
+/** Where routers send which of their traces. */
+function tracingOf(name: ConfigurationName): object | undefined {
+  const service = {
+    serviceName: expect.stringMatching(/^efs-mount-autoscaling-/),
+    sampler: "parentbased_traceidratio",
+  };
+  if (name === "everything") return { ...service, url: "http://collector.internal:4318/v1/traces", ratio: 0.005 };
+  if (hotReload(name)) return { ...service, url: "https://traces.example.com/otlp/v1/traces", ratio: 0.05 };
+  return undefined;
+}
+
 const inputsOf = (type: string, name: string) =>
   resources.find((resource) => resource.type.endsWith(`:${type}`) && resource.name === name)?.inputs ?? {};
 
@@ -91,6 +102,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         accessPointId: expect.stringMatching(/^fsap-/),
         iamRegion: name === "an existing VPC and file system" ? undefined : "ap-northeast-1",
       },
+      tracing: tracingOf(name),
     });
   });
 
