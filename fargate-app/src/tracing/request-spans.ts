@@ -51,11 +51,13 @@ export const requestSpans = fp<{ readonly tracer: Tracer }>(
       const parent = propagator.extract(ROOT_CONTEXT, request.headers, defaultTextMapGetter);
       const startTime = Date.now();
       const timeOrigin = startTime - performance.now();
-      const options = { kind: SpanKind.SERVER, startTime, attributes: attributesOf(request) };
-      const span = tracer.startSpan(nameOf(request), options, parent);
+      const span = tracer.startSpan(nameOf(request), { kind: SpanKind.SERVER, startTime }, parent);
       const context = span.spanContext();
       request.log = reply.log = request.log.child(logFieldsOf(context));
       reply.header("traceresponse", traceParentOf(context));
+      // Most requests are not sampled, and what follows would cost as much for them.
+      if (!span.isRecording()) return done();
+      span.setAttributes(attributesOf(request));
       // Fastify does not call onResponse when the client goes away.
       reply.raw.once("close", () => {
         noteOutcome(span, reply);
