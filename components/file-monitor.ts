@@ -180,7 +180,12 @@ export class FileMonitor extends pulumi.ComponentResource {
         Action: ["ssm:GetParameter", "ssm:PutParameter"],
         Resource: args.parameterArn,
       },
-      { Sid: "PublishStatus", Effect: "Allow", Action: "ssm:PutParameter", Resource: args.status.parameterArn },
+      {
+        Sid: "PublishStatus",
+        Effect: "Allow",
+        Action: ["ssm:GetParameter", "ssm:PutParameter"],
+        Resource: args.status.parameterArn,
+      },
       {
         Sid: "KeepCount",
         Effect: "Allow",

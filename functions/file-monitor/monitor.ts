@@ -68,6 +68,7 @@ async function reconcile(run: Run, report: Report, prospect: Prospect): Promise<
   report.tableUpdated = await publishTable(run, account.mountTargets, marked);
   const roll = settings.rollout.kind === "rolling-deployment" ? await rollService(run, settings.rollout) : "done";
   report.deployed = roll === "started";
+  prospect.roll = roll;
   if (remembered !== undefined && isAllInUse(report, roll)) {
     await saveForecast(run, remembered, endScaleOut(remembered.memory, Date.now()));
   }

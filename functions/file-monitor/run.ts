@@ -1,3 +1,4 @@
+import type { MonitorStatus } from "@efs-mount-autoscaling/mount-table/monitor-status";
 import type { TlsOptions } from "nfs-client";
 import type { AwsSession } from "./aws/session.ts";
 import type { Deadline } from "./deadline.ts";
@@ -22,6 +23,8 @@ export interface Memory {
   lastCount?: RememberedCount;
   /** The number of files above which the last run would have added a mount target. */
   effectiveThreshold?: number;
+  /** What the last run has published. */
+  status?: MonitorStatus | undefined;
   /** When a run last warned that the threshold will be passed with no Availability Zone left: milliseconds since 1970. */
   capacityWarnedAt?: number;
   /** Where no bucket keeps it. */

@@ -15,6 +15,27 @@ const changedDirectoriesSchema = z.object({
 
 export type ChangedDirectories = z.infer<typeof changedDirectoriesSchema>;
 
+const monitorEventSchema = z.object({
+  /** When the run ended that did or saw it. */
+  time: z.number(),
+  /** One of {@link MONITOR_EVENTS}, or what a later version calls it. */
+  kind: z.string(),
+  /** An Availability Zone or the id of a mount target. */
+  subject: z.optional(z.string()),
+});
+
+export type MonitorEvent = z.infer<typeof monitorEventSchema>;
+
+/** What is remembered of runs. `run-failed`: the first one that failed after one that did not. */
+export const MONITOR_EVENTS = [
+  "mount-target-added",
+  "mount-target-retiring",
+  "mount-target-deleted",
+  "deployment-started",
+  "deployment-completed",
+  "run-failed",
+] as const;
+
 export const monitorStatusSchema = z.object({
   /** When the run ended. */
   time: z.number(),
@@ -47,6 +68,8 @@ export const monitorStatusSchema = z.object({
   scaleInReason: z.optional(z.string()),
   deployed: z.optional(z.boolean()),
   availabilityZonesLeft: z.optional(z.number()),
+  /** What this run and those before it did, oldest first. */
+  events: z.optional(z.array(monitorEventSchema)),
 });
 
 export type MonitorStatus = z.infer<typeof monitorStatusSchema>;

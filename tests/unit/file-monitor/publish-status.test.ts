@@ -68,7 +68,65 @@ test("a run says which mount target is retiring, where one was deleted, and why"
   const deleted = await run();
   expect(deleted).toMatchObject({ deletedIn: ZONES[2], scaleInReason: "no router uses it any more" });
   expect(deleted).not.toHaveProperty("retiring");
+  expect(deleted?.events).toMatchObject([
+    { kind: "mount-target-retiring", subject: surplus?.mountTargetId },
+    { kind: "deployment-started" },
+    { kind: "mount-target-deleted", subject: ZONES[2] },
+    { kind: "deployment-started" },
+  ]);
   expect(await run()).toMatchObject({ scaleInReason: expect.stringContaining("INITIAL_MOUNT_TARGETS (2) stay") });
+});
+
+test("what runs did is remembered by those after them, in whichever process these run", async () => {
+  account.reset({ zones: ZONES, occupied: ZONES.slice(0, 1) });
+  const run = async () => {
+    // As a new process, which remembers nothing.
+    await account.run({ environment: { STATUS_PARAMETER_NAME }, memory: { unsupportedZones: new Set() } });
+    return parseMonitorStatus(account.state.parameters.find(({ name }) => name === STATUS_PARAMETER_NAME)?.value ?? "");
+  };
+  await run();
+  account.change(completeDeployment);
+  for (let more = 0; more < 3; more += 1) {
+    await run();
+    account.change(completeDeployment);
+  }
+  const { events = [] } = (await run()) ?? {};
+  expect(events.map(({ kind, subject }) => [kind, subject])).toEqual([
+    ["mount-target-added", ZONES[1]],
+    ["deployment-started", undefined],
+    ["mount-target-added", ZONES[2]],
+    ["deployment-started", undefined],
+    ["deployment-completed", undefined],
+  ]);
+});
+
+test("of runs that fail one after the other, the first is an event, and only the last events are kept", async () => {
+  const failed = { statusCode: 500, error: "no" } as const;
+  let status = statusOf(failed, {}, 1);
+  status = statusOf(failed, {}, 2, status);
+  expect(status.events).toEqual([{ time: 1, kind: "run-failed", subject: undefined }]);
+  for (let time = 3; time < 100; time += 1) {
+    const succeeds = time % 2 === 1;
+    status = statusOf(succeeds ? { statusCode: 200, message: "" } : failed, {}, time, status);
+  }
+  expect(status.events).toHaveLength(12);
+  expect(status.events?.at(-1)?.time).toBe(98);
+});
+
+test("a status that is not valid is replaced, and a WARN says so", async () => {
+  account.reset({ zones: ZONES, occupied: ZONES });
+  const value = () => account.state.parameters.find(({ name }) => name === STATUS_PARAMETER_NAME)?.value ?? "";
+  await account.run({ environment: { STATUS_PARAMETER_NAME } });
+  account.change((state) => ({
+    ...state,
+    parameters: state.parameters.map((one) => (one.name === STATUS_PARAMETER_NAME ? { ...one, value: "{]" } : one)),
+  }));
+  const memory = { unsupportedZones: new Set<string>() };
+  const { log } = await account.run({ environment: { STATUS_PARAMETER_NAME }, memory });
+  expect(log.filter(({ level }) => level === "WARN").map(({ message }) => message)).toContain(
+    "The status of the run before is not valid: what it remembers is lost",
+  );
+  expect(parseMonitorStatus(value())).toMatchObject({ succeeded: true });
 });
 
 test("that it cannot say so fails no run", async () => {
@@ -117,7 +175,19 @@ test("with the longest of everything it fits into a standard parameter", () => {
       forecast: { time: 1.8e12, q05: quantile, q50: quantile, q90: quantile, q95: quantile },
     },
     1.8e12,
+    {
+      time: 1.7e12,
+      succeeded: true,
+      outcome: "",
+      counts: [],
+      events: Array.from({ length: 20 }, () => ({
+        time: 1.7e12,
+        kind: "mount-target-retiring",
+        subject: "fsmt-0123456789abcdef0",
+      })),
+    },
   );
+  expect(status.counts.length).toBeGreaterThan(5);
   expect(JSON.stringify(status.changedDirectories?.directories).length).toBeGreaterThan(950);
   expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(4_096);
   expect(parseMonitorStatus(JSON.stringify(status))).toEqual(status);
