@@ -31,8 +31,9 @@ import { type AccessKey, AccessKeys } from "./s3/access-keys.ts";
 import type { S3Api, startS3Api } from "./s3/start.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { Changes } from "./status/changes.ts";
+import { KeptChanges } from "./status/kept-changes.ts";
 import { monitorStatusSource } from "./status/monitor-source.ts";
-import { type ServiceTasks, ServiceWatch } from "./status/service-watch.ts";
+import { type ServiceTasks, ServiceWatch, type ServiceWatchOptions } from "./status/service-watch.ts";
 import { TaskReport } from "./status/task-report.ts";
 import { taskStatusOf } from "./status/task-status.ts";
 import type { startTracing, Tracing } from "./tracing/tracing.ts";
@@ -153,6 +154,7 @@ async function startService(world: World, settings: Settings, starting: Promise<
     log,
   });
   const mayWrite = () => ownRegion === undefined || "until" in ownRegion.verdict;
+  const keptChanges = new KeptChanges({ files: files.ownFiles("status"), taskId: id, changes, mayWrite, log });
   const { changeFeedRetention: retention } = settings;
   const feed =
     retention === undefined
@@ -164,7 +166,7 @@ async function startService(world: World, settings: Settings, starting: Promise<
   metrics.watchCosts(files, meter);
   const report = new TaskReport({ id, files, meter, region: settings.region, ownRegion, changes });
   group.answerWith(answersOf({ files, metrics, meter, report }));
-  const watch = watchService(world, settings, task, id);
+  const watch = watchService(world, settings, task, { ownId: id, readChanges: () => keptChanges.read() });
   if (ownRegion !== undefined) metrics.watchRegion(ownRegion);
 
   let stopping = false;
@@ -233,6 +235,7 @@ async function startService(world: World, settings: Settings, starting: Promise<
         log.warn(`${cutOff} requests were still in flight after SHUTDOWN_TIMEOUT_SECONDS, and were cut off`);
       watch.stop();
       report.stop();
+      await keptChanges.stop();
       await files.close();
       meter.stop();
       await tracing?.close(Math.max(MIN_EXPORT_TIME, deadline - performance.now()));
@@ -251,12 +254,17 @@ async function startService(world: World, settings: Settings, starting: Promise<
   }
 }
 
-function watchService({ serviceTasks, group }: World, settings: Settings, task: ThisTask, ownId: string): ServiceWatch {
+function watchService(
+  { serviceTasks, group }: World,
+  settings: Settings,
+  task: ThisTask,
+  options: Pick<ServiceWatchOptions, "ownId" | "readChanges">,
+): ServiceWatch {
   const { fileSystemId, port, monitorStatusParameter } = settings;
   const { cluster, family } = task;
   return new ServiceWatch({
+    ...options,
     fileSystemId,
-    ownId,
     own: taskStatusOf(group),
     loadTasks:
       cluster !== undefined && family !== undefined ? () => serviceTasks({ cluster, family, port }) : undefined,

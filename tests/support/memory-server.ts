@@ -59,6 +59,7 @@ export async function startMemoryServer(
     own: taskStatusOf(group),
     loadTasks: undefined,
     readMonitor: undefined,
+    readChanges: async () => [],
   });
   const { log, lines } = memoryLog();
   const feed =

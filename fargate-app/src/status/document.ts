@@ -46,6 +46,9 @@ const changeSchema = z.object({
   reason: z.optional(z.string()),
 });
 
+/** What one process of a task saw. */
+export const taskChangesSchema = z.object({ taskId: z.string(), changes: z.array(changeSchema) });
+
 /** A change, and how many routers saw it within seconds. */
 const sharedChangeSchema = z.extend(changeSchema, { seenBy: z.number() });
 
@@ -192,6 +195,7 @@ export const sessionSchema = z.object({
 
 export type Bounds = z.infer<typeof boundsSchema>;
 export type Change = z.infer<typeof changeSchema>;
+export type TaskChanges = z.infer<typeof taskChangesSchema>;
 export type SharedChange = z.infer<typeof sharedChangeSchema>;
 export type Costs = z.infer<typeof costsSchema>;
 export type History = z.infer<typeof historySchema>;

@@ -13,6 +13,7 @@ import {
   type SharedChange,
   type TargetOfTask,
   type TargetStatus,
+  type TaskChanges,
   type TaskOfService,
   type TaskStatus,
 } from "./document.ts";
@@ -47,7 +48,8 @@ const SAME_CHANGE = 3_000;
 
 type Merged = Omit<ServiceStatus, "time" | "fileSystemId" | "aloneBecause" | "monitor">;
 
-export function mergeReadings(readings: readonly Reading[]): Merged {
+/** @param kept Changes of state that tasks have kept, also those that are gone. */
+export function mergeReadings(readings: readonly Reading[], kept: readonly TaskChanges[] = []): Merged {
   const deltas = readings.flatMap(deltasOf);
   const ids = [...new Set(deltas.map(({ now }) => now.id))].sort();
   const requests = deltas.reduce((sum, delta) => sum + delta.requestsPerSecond, 0);
@@ -70,7 +72,7 @@ export function mergeReadings(readings: readonly Reading[]): Merged {
     tasks: mergeTasks(readings),
     hotSpots: mergeHotSpots(said.map(({ hotSpots }) => hotSpots)),
     costs: mergeCosts(said.map(({ costs }) => costs)),
-    changes: mergeChanges(said.flatMap(({ changes }) => changes)),
+    changes: mergeChanges(changesByTask([...readings.flatMap(changesIn), ...kept])),
     ownRegion: mergeRegions(said.flatMap(({ ownRegion }) => ownRegion ?? [])),
   };
 }
@@ -212,6 +214,17 @@ export function mergeRegions(all: readonly RegionOfTask[]): RegionStatus | undef
     reasons: [...new Set(all.flatMap(({ reason }) => reason ?? []))].sort(),
     replicaLagSeconds: lags.length === 0 ? undefined : Math.max(...lags),
   };
+}
+
+function changesIn({ record, now }: Reading): TaskChanges[] {
+  return now === undefined ? [] : [{ taskId: record.id, changes: now.changes }];
+}
+
+/** What each task saw, once for all its processes, and whether it says so or has kept it. */
+function changesByTask(all: readonly TaskChanges[]): Change[] {
+  const byTask = new Map<string, Change[]>();
+  for (const { taskId, changes } of all) byTask.set(taskId, [...(byTask.get(taskId) ?? []), ...changes]);
+  return [...byTask.values()].flatMap((changes) => mergeChanges(changes).map(({ seenBy: _, ...change }) => change));
 }
 
 /** Routers see the same change at about the same time: it is shown once. */

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MonitorStatus } from "@efs-mount-autoscaling/mount-table/monitor-status";
 import { messageOf } from "nfs-client";
-import type { HistoryPoint, ServiceStatus, TaskStatus } from "./document.ts";
+import type { HistoryPoint, ServiceStatus, TaskChanges, TaskStatus } from "./document.ts";
 import { mergeHistories } from "./history.ts";
 import { mergeReadings, type Reading, type TaskRecord } from "./merge.ts";
 import type { ReadTaskStatus } from "./task-status.ts";
@@ -34,12 +34,15 @@ export interface ServiceWatchOptions {
   readonly loadTasks: (() => Promise<ServiceTasks>) | undefined;
   /** Undefined where the monitor writes no status. */
   readonly readMonitor: ((signal: AbortSignal) => Promise<MonitorStatus | undefined>) | undefined;
+  /** Changes of state that tasks have kept. */
+  readonly readChanges: () => Promise<readonly TaskChanges[]>;
 }
 
 /** Milliseconds. */
 const INTERVAL = 1_000;
 const LIST_INTERVAL = 5_000;
 const MONITOR_INTERVAL = 5_000;
+const CHANGES_INTERVAL = 10_000;
 
 /** For what a router says of itself. */
 const ASK_TIMEOUT = 800;
@@ -68,6 +71,8 @@ export class ServiceWatch {
   #listProblem: string | undefined;
   #monitor: ServiceStatus["monitor"] = {};
   #monitorReadAt = Number.NEGATIVE_INFINITY;
+  #kept: readonly TaskChanges[] = [];
+  #keptReadAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ServiceWatchOptions) {
     this.#options = options;
@@ -119,6 +124,8 @@ export class ServiceWatch {
 
   async #look(): Promise<ServiceStatus> {
     await Promise.all([this.#list(), this.#readMonitor()]);
+    // Not waited for: the mount targets may be what fails.
+    void this.#readChanges();
     const { fileSystemId, ownId, own, loadTasks } = this.#options;
     const token = [...this.#listeners.values()].at(-1);
     const record = this.#records.find(({ id }) => id === ownId) ?? { id: ownId, status: "RUNNING" };
@@ -138,7 +145,7 @@ export class ServiceWatch {
       fileSystemId,
       aloneBecause: loadTasks === undefined ? "This router does not run as a task of ECS" : this.#listProblem,
       monitor: this.#monitor,
-      ...mergeReadings(readings),
+      ...mergeReadings(readings, this.#kept),
     };
   }
 
@@ -195,6 +202,14 @@ export class ServiceWatch {
     } catch (error) {
       this.#monitor = { ...this.#monitor, problem: messageOf(error) };
     }
+  }
+
+  /** Never fails: what was read last is shown. */
+  async #readChanges(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#keptReadAt < CHANGES_INTERVAL) return;
+    this.#keptReadAt = now;
+    this.#kept = await this.#options.readChanges().catch(() => this.#kept);
   }
 
   #signal(timeout: number): AbortSignal {

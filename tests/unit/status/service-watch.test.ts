@@ -30,6 +30,7 @@ function startWatch(options: Partial<ServiceWatchOptions> = {}): ServiceWatch {
     own: async () => statusOf("own"),
     loadTasks: undefined,
     readMonitor: undefined,
+    readChanges: async () => [],
     ...options,
   });
   onTestFinished(() => watch.stop());
@@ -109,6 +110,27 @@ test("the first look knows no rates, and says so; the second one does", async ()
   const [first, second] = documents.map((document) => serviceStatusSchema.parse(JSON.parse(document)));
   expect(first?.withoutRates).toBe(true);
   expect(second?.withoutRates).toBeUndefined();
+});
+
+test("what tasks saw that are gone is shown with what those saw that are left", async () => {
+  const change = (time: number, state: string) => ({ time, target: "fsmt-1", state });
+  const own = async () => ({ ...statusOf("own"), changes: [change(60_000, "connected")] });
+  const watch = startWatch({
+    own,
+    readChanges: async () => [
+      { taskId: "gone", changes: [change(10_000, "connected"), change(20_000, "failed")] },
+      { taskId: "also gone", changes: [change(20_500, "failed")] },
+      // It has kept what it says itself.
+      { taskId: "own", changes: [change(60_000, "connected")] },
+    ],
+  });
+  await firstOf(watch);
+  const { changes } = await firstOf(watch);
+  expect(changes.map(({ time, state, seenBy }) => [time, state, seenBy])).toEqual([
+    [60_000, "connected", 1],
+    [20_500, "failed", 2],
+    [10_000, "connected", 1],
+  ]);
 });
 
 test("nothing is asked while nobody looks", async () => {

@@ -1,0 +1,91 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import type { LogFiles } from "../../../fargate-app/src/feed/log-files.ts";
+import { Changes } from "../../../fargate-app/src/status/changes.ts";
+import { KeptChanges } from "../../../fargate-app/src/status/kept-changes.ts";
+import { MemoryNetwork, memoryLog, startTestRouter } from "../../support/memory-router.ts";
+
+function start(files: LogFiles, taskId: string, mayWrite?: () => boolean) {
+  const changes = new Changes();
+  const { log, lines } = memoryLog();
+  const kept = new KeptChanges({ files, taskId, changes, mayWrite, log });
+  onTestFinished(() => kept.stop());
+  return { changes, kept, lines };
+}
+
+test("what a task saw is known after its end, in as few writes as there were changes at different times", async () => {
+  const network = new MemoryNetwork(1);
+  const { router } = await startTestRouter(network);
+  const files = router.ownFiles("status");
+  const write = vi.spyOn(files, "write");
+  const first = start(files, "task-1");
+  for (const target of ["fsmt-1", "fsmt-2"]) first.changes.note(target, "connected");
+  first.changes.note("fsmt-1", "failed", "It is gone");
+  await first.kept.stop();
+  expect(write).toHaveBeenCalledOnce();
+
+  const second = start(files, "task-2");
+  const [{ taskId, changes } = { taskId: "", changes: [] }, ...others] = await second.kept.read();
+  expect(others).toEqual([]);
+  expect(taskId).toBe("task-1");
+  expect(changes.map(({ target, state, reason }) => [target, state, reason])).toEqual([
+    ["fsmt-1", "connected", undefined],
+    ["fsmt-2", "connected", undefined],
+    ["fsmt-1", "failed", "It is gone"],
+  ]);
+});
+
+test("a change is kept soon, also by a process that is killed", async () => {
+  const { router } = await startTestRouter();
+  const files = router.ownFiles("status");
+  const { changes } = start(files, "task-1");
+  changes.note("fsmt-1", "connected");
+  const reader = start(files, "task-2");
+  await vi.waitFor(async () => expect(await reader.kept.read()).toHaveLength(1), 10_000);
+});
+
+test("the files of the last 64 processes stay", async () => {
+  const network = new MemoryNetwork(1);
+  const { router } = await startTestRouter(network);
+  const files = router.ownFiles("status");
+  for (let task = 0; task < 70; task += 1) {
+    network.files.now = 1_000_000 + task * 1_000;
+    const { changes, kept } = start(files, `task-${task}`);
+    changes.note("fsmt-1", "connected");
+    await kept.stop();
+  }
+  expect(await files.list()).toHaveLength(64);
+  const { kept } = start(files, "task");
+  const tasks = (await kept.read()).map(({ taskId }) => taskId);
+  expect(tasks).toHaveLength(64);
+  expect(tasks).toContain("task-69");
+  expect(tasks).not.toContain("task-0");
+});
+
+test("where nothing may be written, nothing is, and a file that is none of ours says nothing", async () => {
+  const { router } = await startTestRouter();
+  const files = router.ownFiles("status");
+  const { changes, kept, lines } = start(files, "task-1", () => false);
+  changes.note("fsmt-1", "connected");
+  await kept.stop();
+  expect(await files.list()).toEqual([]);
+  await files.write("foreign", 0, Buffer.from("{]\n"));
+  await files.write("cut-off", 0, Buffer.from('{"taskId":'));
+  expect(await kept.read()).toEqual([]);
+  expect(lines).toEqual([]);
+});
+
+test("that it cannot be kept is one WARN, and holds up no end", async () => {
+  const refuse = () => Promise.reject(new Error("The disk is full"));
+  const files = { list: refuse, read: refuse, write: refuse, remove: refuse };
+  const { changes, kept, lines } = start(files, "task-1");
+  for (const state of ["connected", "failed"]) {
+    changes.note("fsmt-1", state);
+    await kept.stop();
+  }
+  expect(lines.map(({ msg }) => msg)).toEqual(["Changes of state could not be kept: The disk is full"]);
+  const hanging = start({ ...files, write: () => new Promise(() => {}) }, "task-2");
+  hanging.changes.note("fsmt-1", "connected");
+  const begin = performance.now();
+  await hanging.kept.stop();
+  expect(performance.now() - begin).toBeLessThan(5_000);
+});
