@@ -30,10 +30,11 @@ export class NotArchivableError extends Error {
   override readonly name = "NotArchivableError";
 }
 
-/** Entries that are read ahead. */
-const AT_ONCE = 256;
+/** Entries that are read at once, and how often so many are read ahead. */
+const BATCH = 256;
+const BATCHES_AHEAD = 4;
 
-/** Bytes of files that are read ahead as a whole; those of larger ones come as the archive is taken. */
+/** Bytes of files that are read at once, and of a file that is read as a whole; those of larger ones come as the archive is taken. */
 const MAX_WHOLE = 2 ** 20;
 
 /** How often a file may change while it is read. */
@@ -46,25 +47,67 @@ const ROUNDS = 3;
  */
 export async function* archiveEntries(files: RoutedFiles, directory: DirectoryPath): AsyncGenerator<ArchiveEntry> {
   const nameOf = (path: FilePath) => (directory === "" ? path : path.slice(directory.length + 1));
-  const entries = inOrder(walkTree(files, directory), {
-    atOnce: AT_ONCE,
+  const batches = inOrder(inBatches(walkTree(files, directory)), {
+    atOnce: BATCHES_AHEAD,
     memory: files.memory,
-    bytesOf: ({ attributes }) => (attributes !== undefined && isWhole(attributes) ? attributes.size : 0),
-    work: (entry) => toEntry(files, entry, nameOf(entry.path)),
+    bytesOf: (batch) => batch.reduce((sum, entry) => sum + bytesOf(entry), 0),
+    work: (batch) => toEntries(files, batch, nameOf),
   });
-  for await (const entry of entries) yield typeof entry === "function" ? await entry() : entry;
+  for await (const batch of batches) {
+    for (const entry of batch) yield typeof entry === "function" ? await entry() : entry;
+  }
+}
+
+/** Consecutive entries, as many as are read at once. */
+async function* inBatches(entries: AsyncIterable<TreeEntry>): AsyncGenerator<TreeEntry[]> {
+  let batch: TreeEntry[] = [];
+  let bytes = 0;
+  for await (const entry of entries) {
+    const more = bytesOf(entry);
+    if (batch.length === BATCH || (batch.length > 0 && bytes + more > MAX_WHOLE)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(entry);
+    bytes += more;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** Bytes that are read as a whole. */
+function bytesOf({ attributes }: TreeEntry): number {
+  return attributes !== undefined && isWhole(attributes) ? attributes.size : 0;
 }
 
 function isWhole({ type, size }: FileAttributes): boolean {
   return type === "file" && size <= MAX_WHOLE;
 }
 
-/** The entry, or how it is made when it is its turn. */
-async function toEntry(
+/** An entry, or how it is made when it is its turn. */
+type EntryToCome = ArchiveEntry | (() => Promise<ArchiveEntry>);
+
+async function toEntries(
   files: RoutedFiles,
-  { path, attributes, error }: TreeEntry,
-  name: string,
-): Promise<ArchiveEntry | (() => Promise<ArchiveEntry>)> {
+  batch: readonly TreeEntry[],
+  nameOf: (path: FilePath) => string,
+): Promise<EntryToCome[]> {
+  const small = batch.flatMap(({ path, attributes }) =>
+    attributes !== undefined && isWhole(attributes) ? [{ path, size: attributes.size }] : [],
+  );
+  const found = await files.readSmallFiles(small);
+  const contents = new Map(small.map(({ path }, index) => [path, found[index]]));
+  const entries: (EntryToCome | Promise<EntryToCome>)[] = batch.map((entry) => {
+    const name = nameOf(entry.path);
+    const file = contents.get(entry.path);
+    if (file === undefined || !name.isWellFormed()) return toEntry(files, entry, name);
+    return { kind: "file", path: entry.path, name, attributes: file.attributes, content: file.data };
+  });
+  return Promise.all(entries);
+}
+
+/** Of what was not read with others. */
+async function toEntry(files: RoutedFiles, { path, attributes, error }: TreeEntry, name: string): Promise<EntryToCome> {
   if (attributes === undefined) return omitted(path, error ?? new NotArchivableError("It could not be read"));
   if (!name.isWellFormed()) return omitted(path, new NotArchivableError("The name is not UTF-8"));
   const { type, size } = attributes;

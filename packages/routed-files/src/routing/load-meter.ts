@@ -17,12 +17,12 @@ export class LoadMeter {
   }
 
   /**
-   * A request begins.
+   * Requests begin.
    *
-   * @returns to be called when it is over.
+   * @returns to be called when they are over.
    */
-  begin(): () => void {
-    return this.#add(1);
+  begin(count = 1): () => void {
+    return this.#add(count);
   }
 
   /**

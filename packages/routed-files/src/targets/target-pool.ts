@@ -1,7 +1,14 @@
 /** The mount targets of the table in use, and how an operation fails over from one to the next. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MountTable, MountTarget } from "@efs-mount-autoscaling/mount-table";
-import { Deadline, DeadlineError, type NfsClient, type OperationOptions, OutcomeUnknownError } from "nfs-client";
+import {
+  Deadline,
+  DeadlineError,
+  type NfsClient,
+  NfsError,
+  type OperationOptions,
+  OutcomeUnknownError,
+} from "nfs-client";
 import type { HotSpots } from "../hot-spots/hot-spots.ts";
 import { PathWriters } from "../path-writers.ts";
 import { Balancer, type BalancerOptions } from "../routing/balancer.ts";
@@ -230,11 +237,8 @@ export class TargetPool {
         const { connection } = target;
         if (connection === undefined || this.#isHeldBack(target)) continue;
         noteTry?.(target.id);
-        const { client } = connection;
-        const fenceable = this.#isFenceable(target, client);
         const signal = changes ? connection.lostForChanges : connection.lost;
-        const options = { timeout: deadline.remaining, onConnectionLoss: "fail", signal } as const;
-        const attempt = { target, connection, client, fenceable, options };
+        const attempt = this.#attemptAt(target, connection, signal, deadline.remaining);
         const leave = changes ? this.#writers.enter(path, target) : undefined;
         const begin = performance.now();
         try {
@@ -256,6 +260,49 @@ export class TargetPool {
       if (failures.busy !== undefined) throw failures.busy;
       if (!(await this.#someTarget(deadline.remaining))) throw unknown ?? unavailable(failures.lost);
     }
+  }
+
+  /**
+   * Reads many items at once: runs `task` once at each target that some of them go to. In the order of the items;
+   * `undefined` for those that it has no result for, or whose target failed: they are for {@link attempt}.
+   */
+  async readTogether<Item extends { readonly path: DirectoryPath }, Result>(
+    items: readonly Item[],
+    task: (attempt: Attempt, items: readonly Item[]) => Promise<readonly (Result | undefined)[]>,
+  ): Promise<(Result | undefined)[]> {
+    const results = new Map<Item, Result>();
+    const readAt = async (target: Target, own: readonly Item[]) => {
+      const { connection } = target;
+      if (connection === undefined) return;
+      const attempt = this.#attemptAt(target, connection, connection.lost, this.#options.operationTimeout);
+      const begin = performance.now();
+      try {
+        const found = await target.run("read", connection, () => task(attempt, own), own.length);
+        this.#roles.balancer.measure(target, performance.now() - begin);
+        for (const [index, item] of own.entries()) {
+          const result = found[index];
+          if (result !== undefined) results.set(item, result);
+        }
+      } catch (error) {
+        if (!(error instanceof NfsError)) throw error;
+      }
+    };
+    const groups = new Map<Target, Item[]>();
+    for (const item of items) {
+      const target = this.#order("read", item.path).find((each) => each.isConnected && !this.#isHeldBack(each));
+      if (target === undefined) continue;
+      const group = groups.get(target);
+      if (group === undefined) groups.set(target, [item]);
+      else group.push(item);
+    }
+    await Promise.all([...groups].map(([target, own]) => readAt(target, own)));
+    return items.map((item) => results.get(item));
+  }
+
+  #attemptAt(target: Target, connection: Connection, signal: AbortSignal, timeout: number): Attempt {
+    const { client } = connection;
+    const fenceable = this.#isFenceable(target, client);
+    return { target, connection, client, fenceable, options: { timeout, onConnectionLoss: "fail", signal } };
   }
 
   /** A single target can fence a lost session itself, where it knows its clients over all of its connections. */

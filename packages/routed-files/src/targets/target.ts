@@ -207,12 +207,13 @@ export class Target implements Measured {
   /**
    * Runs an operation at `connection`, counts it, and gives the target up when it was its failure.
    *
+   * @param count Operations that the task consists of.
    * @throws What `task` throws.
    */
-  async run<T>(operation: OperationName, connection: Connection, task: () => Promise<T>): Promise<T> {
+  async run<T>(operation: OperationName, connection: Connection, task: () => Promise<T>, count = 1): Promise<T> {
     const begin = performance.now();
     let failed = false;
-    const end = this.meter.begin();
+    const end = this.meter.begin(count);
     connection.enter();
     try {
       return await task();
@@ -224,8 +225,10 @@ export class Target implements Measured {
       connection.leave();
       end();
       const seconds = (performance.now() - begin) / 1000;
-      this.statistics.record(seconds, failed);
-      this.#options.onOperation?.(this.id, operation, seconds);
+      for (let index = 0; index < count; index++) {
+        this.statistics.record(seconds, failed);
+        this.#options.onOperation?.(this.id, operation, seconds);
+      }
     }
   }
 
