@@ -31,8 +31,8 @@ export class NotArchivableError extends Error {
 }
 
 /** Entries that are read at once, and how often so many are read ahead. */
-const BATCH = 256;
-const BATCHES_AHEAD = 4;
+const BATCH = 128;
+const BATCHES_AHEAD = 3;
 
 /** Bytes of files that are read at once, and of a file that is read as a whole; those of larger ones come as the archive is taken. */
 const MAX_WHOLE = 2 ** 20;

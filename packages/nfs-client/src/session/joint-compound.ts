@@ -68,11 +68,15 @@ export function planJointCompounds<Each extends Member>(members: readonly Each[]
 
 function byDirectory<Each extends Member>(members: readonly Each[]): Each[] {
   const directories = new Map<string, Each[]>();
+  let last: Each[] = [];
   for (const member of members) {
-    const key = keyOf(member);
-    const known = directories.get(key);
-    if (known === undefined) directories.set(key, [member]);
-    else known.push(member);
+    // Mostly, those of a directory follow each other.
+    if (last[0] === undefined || !isSameDirectory(last[0], member)) {
+      const key = member.together.directory.join("/");
+      last = directories.get(key) ?? [];
+      directories.set(key, last);
+    }
+    last.push(member);
   }
   return [...directories.values()].flat();
 }
@@ -155,9 +159,6 @@ function isAtRoot({ together }: Member): boolean {
 }
 
 function isSameDirectory(one: Member, other: Member): boolean {
-  return keyOf(one) === keyOf(other);
-}
-
-function keyOf({ together }: Member): string {
-  return together.directory.join("/");
+  const [own, others] = [one.together.directory, other.together.directory];
+  return own === others || (own.length === others.length && own.every((name, index) => name === others[index]));
 }
