@@ -14,9 +14,14 @@ if (s3AccessKeysSecretArn === undefined) {
   throw new Error("The stack has no S3 API: give it s3Api, or set s3AccessKeysSecretArn to a secret of your own");
 }
 
+const policy = (...Statement: aws.iam.PolicyStatement[]) => pulumi.jsonStringify({ Version: "2012-10-17", Statement });
 const role = (name: string) =>
   new aws.iam.Role(name, {
-    assumeRolePolicy: aws.iam.assumeRolePolicyForPrincipal({ Service: "ecs-tasks.amazonaws.com" }),
+    assumeRolePolicy: policy({
+      Effect: "Allow",
+      Principal: { Service: "ecs-tasks.amazonaws.com" },
+      Action: "sts:AssumeRole",
+    }),
   });
 const taskRole = role("application-task");
 const executionRole = role("application-execution");
@@ -57,21 +62,18 @@ const image = new dockerBuild.Image("application", {
 const log = new aws.cloudwatch.LogGroup("application", { retentionInDays: 30 });
 const execution = new aws.iam.RolePolicy("application-execution", {
   role: executionRole.name,
-  policy: pulumi.jsonStringify({
-    Version: "2012-10-17",
-    Statement: [
-      {
-        Effect: "Allow",
-        Action: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
-        Resource: repository.arn,
-      },
-      {
-        Effect: "Allow",
-        Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
-        Resource: pulumi.interpolate`${log.arn}:*`,
-      },
-    ],
-  }),
+  policy: policy(
+    {
+      Effect: "Allow",
+      Action: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+      Resource: repository.arn,
+    },
+    {
+      Effect: "Allow",
+      Action: ["logs:CreateLogStream", "logs:PutLogEvents"],
+      Resource: pulumi.interpolate`${log.arn}:*`,
+    },
+  ),
 });
 
 const application: aws.ecs.ContainerDefinition = {

@@ -75,9 +75,13 @@ const sameWithTagMap =
 const ec2 = (operation: string, kind: string, { Tags, ...parameters }: Properties, id: string): Step => ({
   service: "ec2",
   operation,
-  parameters: { ...parameters, TagSpecifications: [{ ResourceType: kind, Tags }] },
+  parameters: { ...parameters, ...tagSpecifications(kind, Tags) },
   gives: { id },
 });
+
+/** EC2 takes none that are empty. */
+const tagSpecifications = (kind: string, tags: unknown) =>
+  tags === undefined ? {} : { TagSpecifications: [{ ResourceType: kind, Tags: tags }] };
 
 const tagList = (tags: unknown) => Object.entries(tags ?? {}).map(([Key, Value]) => ({ Key, Value }));
 
@@ -103,7 +107,7 @@ const authorize =
         parameters: {
           GroupId: securityGroupId,
           IpPermissions: [{ ...traffic, ...others }],
-          TagSpecifications: [{ ResourceType: "security-group-rule", Tags: tagList(tags) }],
+          ...tagSpecifications("security-group-rule", tags && tagList(tags)),
         },
       },
     ];

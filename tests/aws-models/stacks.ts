@@ -1,7 +1,7 @@
 /** The stacks that the checkers judge. */
 import type { Properties } from "../infra/aws-stand-in.ts";
 import { CONFIGURATIONS } from "../infra/configurations.ts";
-import { type Registered, registerStack } from "../infra/stack.ts";
+import { type Registered, registerSidecarExample, registerStack } from "../infra/stack.ts";
 
 /** Everything that can be long is as long as Pulumi and `config.ts` let it be. */
 const LONGEST = {
@@ -24,7 +24,10 @@ export async function judgedStacks(): Promise<Map<string, readonly Registered[]>
     stacks.set(name, (await registerStack(config)).resources);
   }
   const { resources } = await registerStack(LONGEST.config, LONGEST.stackName);
-  return stacks.set("the longest of everything", resources);
+  stacks.set("the longest of everything", resources);
+  const files = await registerStack({ s3Api: "true" });
+  const application = await registerSidecarExample(files.outputs);
+  return stacks.set("a router beside an application", [...files.resources, ...application.resources]);
 }
 
 /** The first resource of a type. Example: `aws:ec2/vpc:Vpc`. */

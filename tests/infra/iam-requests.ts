@@ -11,6 +11,12 @@ export interface IamRequest {
   readonly context: Readonly<Record<string, string>>;
 }
 
+export const request = (action: string, resource: string, context: IamRequest["context"] = {}): IamRequest => ({
+  action,
+  resource,
+  context,
+});
+
 /** ARNs of the stack's resources that the bundles' calls are about. */
 export interface StackArns {
   readonly fileSystem: string;

@@ -5,7 +5,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { ACCOUNT_ID, REGION } from "./aws-stand-in.ts";
 import { CONFIGURATIONS, PEER } from "./configurations.ts";
-import { type IamRequest, iamRequestsOf, type StackArns } from "./iam-requests.ts";
+import { type IamRequest, iamRequestsOf, request, type StackArns } from "./iam-requests.ts";
+import { neighboursOf } from "./neighbours.ts";
 import { policiesOf, type Statement } from "./policies.ts";
 import { type RecordedCalls, recordCalls } from "./recorded-calls.ts";
 import { simulate } from "./simulate.ts";
@@ -31,12 +32,6 @@ interface ServiceCall {
   readonly reason: string;
   readonly requests: (arns: Arns) => IamRequest[];
 }
-
-const request = (action: string, resource: string, context: IamRequest["context"] = {}): IamRequest => ({
-  action,
-  resource,
-  context,
-});
 
 const SERVICE_CALLS: readonly ServiceCall[] = [
   {
@@ -223,25 +218,6 @@ const SERVICE_CALLS: readonly ServiceCall[] = [
   },
 ];
 
-/** Of each service, or for one action, a call that no role here may make: on a resource of its own, and on none. */
-const FORBIDDEN: Readonly<Record<string, { readonly onResource: string; readonly onNone?: string }>> = {
-  cloudwatch: { onResource: "cloudwatch:DeleteAlarms" },
-  ec2: { onResource: "ec2:CreateTags", onNone: "ec2:DescribeInstances" },
-  ecr: { onResource: "ecr:PutImage", onNone: "ecr:DescribeRegistry" },
-  ecs: { onResource: "ecs:DeleteService", onNone: "ecs:ListClusters" },
-  "ecs:DescribeTasks": { onResource: "ecs:StopTask" },
-  elasticfilesystem: { onResource: "elasticfilesystem:DeleteFileSystem" },
-  kms: { onResource: "kms:ScheduleKeyDeletion" },
-  logs: { onResource: "logs:DeleteLogStream", onNone: "logs:DescribeDestinations" },
-  secretsmanager: { onResource: "secretsmanager:PutSecretValue" },
-  s3: { onResource: "s3:DeleteObject" },
-  // Of a bucket, and not of its objects.
-  "s3:ListBucket": { onResource: "s3:DeleteBucket" },
-  sns: { onResource: "sns:DeleteTopic" },
-  ssm: { onResource: "ssm:DeleteParameter" },
-  ssmmessages: { onResource: "ssm:StartSession", onNone: "ssm:StartSession" },
-};
-
 let recorded: RecordedCalls;
 
 beforeAll(async () => {
@@ -426,47 +402,4 @@ function arnsOf(resources: readonly Registered[]): Arns {
 function keyOf(resources: readonly Registered[], name: string, input: string): string | undefined {
   const key = resources.find((resource) => resource.name === name && input in resource.inputs)?.inputs[input];
   return key === undefined ? undefined : String(key);
-}
-
-/** Calls just outside what a statement allows: on another resource, with another context, or of another kind. */
-function neighboursOf({ Action, Resource, Condition }: Statement): IamRequest[] {
-  const context = contextOf(Condition);
-  const neighbours: IamRequest[] = [];
-  for (const action of [Action].flat()) {
-    const forbidden = FORBIDDEN[action] ?? FORBIDDEN[action.split(":")[0] ?? ""];
-    for (const resource of [Resource].flat()) {
-      if (resource !== "*") neighbours.push(request(action, another(resource), context));
-      for (const [key, value] of Object.entries(context)) {
-        neighbours.push(request(action, concrete(resource), { ...context, [key]: another(value) }));
-      }
-      const otherKind = resource === "*" ? forbidden?.onNone : forbidden?.onResource;
-      if (otherKind === undefined) throw new Error(`Which call next to ${action} must be denied? Add it to FORBIDDEN`);
-      neighbours.push(request(otherKind, concrete(resource), context));
-    }
-  }
-  return neighbours;
-}
-
-/** The context that a statement's condition asks for. */
-function contextOf(condition: unknown): Record<string, string> {
-  return Object.assign({}, ...Object.values((condition ?? {}) as Record<string, Record<string, string>>));
-}
-
-/** A name or ARN like this one that is another's. */
-function another(text: string): string {
-  if (text === "true") return "false";
-  // A prefix of a bucket: the neighbour is another prefix.
-  if (/^arn:aws:s3:.*\/\*$/.test(text)) return text.replace(/[^/]*\/\*$/, "other/object");
-  // All of a kind in the account: the neighbour is another account's.
-  if (/\/\*$|:alarm:\*$/.test(text)) return concrete(text).replace(ACCOUNT_ID, "999999999999");
-  return /:\*$/.test(text) ? `${text.slice(0, -2)}-other:log-stream:one` : `${text}0`;
-}
-
-/** One resource that an ARN with a wildcard stands for. */
-function concrete(arn: string): string {
-  if (arn === "*") return arn;
-  return arn
-    .replace(/:\*\/\*$/, ":network-interface/*")
-    .replace(/:\*$/, ":log-stream:one")
-    .replace(/\/\*$/, "/eni-0e0e0e0e");
 }

@@ -1,4 +1,4 @@
-/** The stack's program, run against mocks: what it registers, and nothing is created. */
+/** The stack's program, and that of an example, run against mocks: what it registers, and nothing is created. */
 import * as pulumi from "@pulumi/pulumi";
 import { vi } from "vitest";
 import { PROJECT } from "../../config.ts";
@@ -37,14 +37,55 @@ export interface RegisteredStack {
 }
 
 /**
- * Runs the program.
+ * Runs the stack's program.
  *
  * @param config the stack's configuration, by key without the project's name.
  */
-export async function registerStack(
-  config: Readonly<Record<string, string>>,
-  stackName = "test",
+export function registerStack(config: Readonly<Record<string, string>>, stackName = "test"): Promise<RegisteredStack> {
+  return registerProgram({ project: PROJECT, config, stackName, load: () => import("../../index.ts") });
+}
+
+/**
+ * Runs the program of `examples/fastapi-sidecar`.
+ *
+ * @param files outputs of the stack whose files it uses.
+ */
+export function registerSidecarExample(
+  files: Properties,
+  config: Readonly<Record<string, string>> = {},
 ): Promise<RegisteredStack> {
+  return registerProgram({
+    project: "fastapi-sidecar",
+    stackName: "test",
+    config: { ...SIDECAR_EXAMPLE_CONFIG, ...config },
+    stackReferences: { [SIDECAR_EXAMPLE_CONFIG.filesStack]: files },
+    load: () => import("../../examples/fastapi-sidecar/index.ts"),
+  });
+}
+
+/** The engine fills in the defaults. */
+const SIDECAR_EXAMPLE_CONFIG = {
+  filesStack: "organization/efs-mount-autoscaling/test",
+  allowedCidr: "10.0.0.0/16",
+  tasks: "2",
+};
+
+interface Program {
+  readonly project: string;
+  readonly stackName: string;
+  readonly config: Readonly<Record<string, string>>;
+  /** Outputs of other stacks, by the stacks' names. */
+  readonly stackReferences?: Readonly<Record<string, Properties>>;
+  readonly load: () => Promise<object>;
+}
+
+async function registerProgram({
+  project,
+  stackName,
+  config,
+  stackReferences = {},
+  load,
+}: Program): Promise<RegisteredStack> {
   const resources: Registered[] = [];
   const parts: Promise<Part>[] = [];
   const lookUps: string[] = [];
@@ -52,6 +93,11 @@ export async function registerStack(
   await pulumi.runtime.setMocks(
     {
       newResource: async ({ type, name, inputs, custom }) => {
+        if (type === "pulumi:pulumi:StackReference")
+          return {
+            id: name,
+            state: { ...inputs, outputs: stackReferences[String(inputs.name)], secretOutputNames: [] },
+          };
         if (custom !== true) return { id: undefined, state: inputs };
         const { id, outputs } = create(type, name, inputs);
         const { taggable = false, opts } = declared.get(`${type} ${name}`) ?? {};
@@ -74,11 +120,11 @@ export async function registerStack(
         return lookUp(token, inputs);
       },
     },
-    PROJECT,
+    project,
     stackName,
   );
   pulumi.runtime.setAllConfig(
-    Object.fromEntries(Object.entries(config).map(([key, value]) => [`${PROJECT}:${key}`, value])),
+    Object.fromEntries(Object.entries(config).map(([key, value]) => [`${project}:${key}`, value])),
   );
   vi.resetModules();
   // Other suites run the bundles; the rules need none.
@@ -97,7 +143,7 @@ export async function registerStack(
       declared.set(`${type} ${name}`, { taggable: type.startsWith("aws:") && "tags" in props, opts });
       return undefined;
     });
-    return { ...(await import("../../index.ts")) };
+    return { ...(await load()) };
   });
   await pulumi.runtime.disconnect();
   return { resources, parts: await Promise.all(parts), outputs: withoutSecrets(outputs ?? {}), lookUps };
