@@ -148,6 +148,11 @@ class MemoryClient implements NfsClient {
     this.#onHeard = options.onHeard;
   }
 
+  /** Everybody may do everything. */
+  as(): this {
+    return this;
+  }
+
   /** The server answers again. */
   hear(): void {
     if (!this.#silent) return;

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { ignoreNfsError } from "./errors.ts";
 import { appendTo } from "./files/appending.ts";
-import { cleanupOptions, type FileContext, KeyedMutex, runOptions } from "./files/context.ts";
+import { cleanupOptions, contextOf, type FileContext, KeyedMutex, runOptions } from "./files/context.ts";
 import { makeDirectoryAt, pathExists, removePath, renamePath, statPath } from "./files/directories.ts";
 import { listDirectory } from "./files/listing.ts";
 import { LostLocks } from "./files/lost-locks.ts";
@@ -18,6 +18,7 @@ import { MemoryBudget } from "./memory-budget.ts";
 import { Channel } from "./session/channel.ts";
 import { DEFAULT_SLOTS } from "./session/session.ts";
 import type { NfsClient, NfsClientOptions } from "./types.ts";
+import type { Identity } from "./wire/rpc.ts";
 
 /** Where NFSv4 servers listen (RFC 8881 §2.9.3). */
 export const NFS_PORT = 2049;
@@ -36,6 +37,7 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
   const { name, channel } = await openChannel(options);
   const context: FileContext = {
     channel,
+    ownerPrefix: "",
     openOwners: new OwnerNames("open", MAX_OPEN_FILES),
     lockOwners: new OwnerNames("lock", MAX_LOCKED_FILES),
     lostLocks: new LostLocks(),
@@ -45,10 +47,21 @@ export async function connectNfs(options: NfsClientOptions): Promise<NfsClient> 
     directoryMode: options.directoryMode ?? DEFAULT_DIRECTORY_MODE,
     operationTimeout: options.operationTimeout ?? DEFAULT_OPERATION_TIMEOUT,
   };
+  return clientOf(name, context);
+}
+
+function clientOf(name: string, context: FileContext): NfsClient {
+  const { channel } = context;
+  const others = new WeakMap<Identity, NfsClient>();
   return {
     name,
     get serverOwner() {
       return channel.serverOwner;
+    },
+    as: (identity) => {
+      const other = others.get(identity) ?? clientOf(name, contextOf(context, identity));
+      others.set(identity, other);
+      return other;
     },
     readFile: (path, each) => readWhole(context, path, each),
     openFile: (path, each) => openForReading(context, path, each),

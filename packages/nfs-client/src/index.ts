@@ -72,3 +72,4 @@ export type { StatusName } from "./wire/constants.ts";
 export { decodeName, encodeName, isNameString, nameFromUrl, nameLength } from "./wire/names.ts";
 export { etagOf, type FileAttributes, type FileType } from "./wire/operations/attributes.ts";
 export type { AttributeChanges, Owners } from "./wire/operations/metadata.ts";
+export type { Identity } from "./wire/rpc.ts";

@@ -4,6 +4,7 @@ import type { ConnectionError, NfsError } from "./errors.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { FileAttributes } from "./wire/operations/attributes.ts";
 import type { AttributeChanges, Owners } from "./wire/operations/metadata.ts";
+import type { Identity } from "./wire/rpc.ts";
 
 /** TLS options of `node:tls`. A function is called before every connection, for certificates that change with time. */
 export type TlsOptions = ConnectionOptions | (() => ConnectionOptions | Promise<ConnectionOptions>);
@@ -231,6 +232,12 @@ export interface NfsClient {
    * two clients have the same, one can {@link fence} the other. `undefined` after sessions behind different ones.
    */
   readonly serverOwner: string | undefined;
+  /**
+   * This client in the name of another user (AUTH_SYS): over the same session, with the same limits. To close one is to
+   * close both. No request has operations of two identities. A server may take every client for one user, as Amazon EFS
+   * does at an access point that enforces one.
+   */
+  as(identity: Identity): NfsClient;
   /** Reads a whole file into memory. */
   readFile(path: string, options?: ReadOptions): Promise<{ attributes: FileAttributes; data: Buffer }>;
   /**

@@ -6,6 +6,7 @@ export function bindClient(client: NfsClient, signal: AbortSignal): NfsClient {
   const bound = <Options extends OperationOptions>(options?: Options) => ({ signal, ...options });
   return {
     name: client.name,
+    as: (identity) => bindClient(client.as(identity), signal),
     get serverOwner() {
       return client.serverOwner;
     },

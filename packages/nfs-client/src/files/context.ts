@@ -4,11 +4,17 @@ import type { MemoryBudget } from "../memory-budget.ts";
 import type { Channel, RunOptions } from "../session/channel.ts";
 import type { OperationOptions } from "../types.ts";
 import type { StateOwner } from "../wire/operations/opens-and-locks.ts";
+import type { Identity } from "../wire/rpc.ts";
 import type { LostLocks } from "./lost-locks.ts";
 import type { OwnerNames } from "./owners.ts";
 
 export interface FileContext {
   readonly channel: Channel;
+  /**
+   * What the names of open owners and lock owners begin with: nobody is to have the opens of another identity. Which names
+   * there are, and so how much may be open, all identities share.
+   */
+  readonly ownerPrefix: string;
   /** Of files that stay open over several COMPOUNDs. */
   readonly openOwners: OwnerNames;
   /** Of files that are locked. */
@@ -22,6 +28,12 @@ export interface FileContext {
   readonly directoryMode: number;
   /** Milliseconds, for operations without a timeout of their own. */
   readonly operationTimeout: number;
+}
+
+/** For the operations of somebody else, over the same session. */
+export function contextOf(context: FileContext, identity: Identity): FileContext {
+  const { uid, gid, gids = [] } = identity;
+  return { ...context, channel: context.channel.as(identity), ownerPrefix: `${[uid, gid, ...gids].join(" ")} ` };
 }
 
 export function runOptions(
@@ -44,8 +56,12 @@ export function creationMode({ channel }: FileContext, mode: number): number | u
   return channel.capabilities.attributes.has("mode") ? mode : undefined;
 }
 
-export async function stateOwner({ channel }: FileContext, name: string, options: RunOptions): Promise<StateOwner> {
-  return { clientId: await channel.clientId(options), name };
+export async function stateOwner(
+  { channel, ownerPrefix }: FileContext,
+  name: string,
+  options: RunOptions,
+): Promise<StateOwner> {
+  return { clientId: await channel.clientId(options), name: ownerPrefix + name };
 }
 
 /** One mutex for each key, granted in the order of asking. */

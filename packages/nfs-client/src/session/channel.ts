@@ -10,6 +10,7 @@ import { ConnectionError, messageOf, ProtocolError } from "../errors.ts";
 import { type CompoundReply, decodeCompound, type Operation, type Operations } from "../wire/compound.ts";
 import { putRootFileHandle } from "../wire/operations/file-handles.ts";
 import type { SequenceResult } from "../wire/operations/sessions.ts";
+import type { AuthSys, Identity } from "../wire/rpc.ts";
 import type { XdrReader } from "../wire/xdr.ts";
 import type { Capabilities, Features } from "./capabilities.ts";
 import { Gathering } from "./gathering.ts";
@@ -70,18 +71,30 @@ const MAX_MALFORMED_REPLIES = 3;
 
 export class Channel {
   readonly #manager: SessionManager;
+  readonly #credential: AuthSys;
   readonly #gathering = new Gathering((session, operations, options) => this.#attempt(session, operations, options));
   #session: Session;
 
-  private constructor(manager: SessionManager, session: Session) {
+  private constructor(manager: SessionManager, session: Session, credential = manager.credential) {
     this.#manager = manager;
     this.#session = session;
+    this.#credential = credential;
   }
 
   /** Connects and makes a session; does not retry. */
   static async open(options: SessionOptions): Promise<Channel> {
     const { manager, session } = await SessionManager.open(options);
     return new Channel(manager, session);
+  }
+
+  /**
+   * The same session for somebody else. Each call has a credential of its own (RFC 5531 §8), and a session whose state is
+   * not protected takes those of several users (SP4_NONE, RFC 8881 §18.35.3). No COMPOUND has the operations of two of
+   * them: each channel gathers its own.
+   */
+  as({ uid, gid, gids = [] }: Identity): Channel {
+    const { machineName } = this.#credential;
+    return new Channel(this.#manager, this.#session, { machineName, uid, gid, gids });
   }
 
   get statistics(): SessionStatistics {
@@ -245,7 +258,7 @@ export class Channel {
     const sequence = this.#manager.sequence(session, slot, cacheThis);
     const all = [sequence, ...operations];
     const xid = this.#manager.nextXid();
-    const message = this.#manager.encode(xid, all);
+    const message = this.#manager.encode(xid, all, this.#credential);
     return {
       session,
       slot,

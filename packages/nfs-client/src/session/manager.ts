@@ -196,8 +196,13 @@ export class SessionManager {
   }
 
   /** A COMPOUND in a slot of the session, as a message to send over any of its connections. */
-  encode(xid: number, operations: Operations): Buffer[] {
-    return encodeCompound(xid, this.#options.credential, operations);
+  encode(xid: number, operations: Operations, credential = this.credential): Buffer[] {
+    return encodeCompound(xid, credential, operations);
+  }
+
+  /** Whom the client itself speaks for: what it does for its session, too. */
+  get credential(): AuthSys {
+    return this.#options.credential;
   }
 
   nextXid(): number {

@@ -33,6 +33,13 @@ export interface AuthSys {
   readonly gids: readonly number[];
 }
 
+/** A user, by numbers, who is in at most 16 further groups. */
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly gids?: readonly number[] | undefined;
+}
+
 export function writeAuthSys(writer: XdrWriter, { machineName, uid, gid, gids }: AuthSys): void {
   writer.uint32(AuthFlavor.SYS);
   const setLength = writer.placeholder();
