@@ -10,6 +10,7 @@ import {
   etagOf,
   type FileAttributes,
   FileChangedError,
+  type Identity,
   isMissing,
   MemoryBudget,
   type NfsClient,
@@ -77,6 +78,19 @@ const MAX_SHARED_BYTES = 64 * 1024;
 /** Bytes that the first request for a file brings. */
 const FIRST_READ_BYTES = 2 ** 20;
 
+/** What is the same, whoever the files are for. */
+interface Shared {
+  readonly pool: TargetPool;
+  /** Without a slash at its end. */
+  readonly root: string;
+  readonly memory: MemoryBudget;
+  readonly hotSpots: HotSpots;
+  readonly ownZone: string | undefined;
+  readonly reads: SharedReads<SharedFile | undefined>;
+  bytesAcrossZones: number;
+  recorder: PathChangeRecorder | undefined;
+}
+
 /**
  * Every operation fails with a subclass of NfsError, or with {@link UnavailableError} when no target can be reached.
  *
@@ -84,30 +98,29 @@ const FIRST_READ_BYTES = 2 ** 20;
  * is an {@link OutcomeUnknownError}.
  */
 export class RoutedFiles {
-  /** What all that passes through may hold of file data. */
-  readonly memory: MemoryBudget;
-  readonly hotSpots: HotSpots;
-  /** The Availability Zone that the router is in, where it is known. */
-  readonly ownZone: string | undefined;
-  readonly #pool: TargetPool;
-  readonly #root: string;
-  #bytesAcrossZones = 0;
-  #recorder: PathChangeRecorder | undefined;
-  readonly #sharedReads = new SharedReads<SharedFile | undefined>();
+  readonly #shared: Shared;
+  /** Whom the operations are for; undefined: the router itself. */
+  readonly #identity: Identity | undefined;
 
-  private constructor(pool: TargetPool, rootDirectory: string, { memory, hotSpots, routing }: TargetPoolOptions) {
-    this.memory = memory;
-    this.hotSpots = hotSpots;
-    this.ownZone = routing?.ownZone;
-    this.#pool = pool;
-    this.#root = rootDirectory.replace(/\/+$/, "");
+  private constructor(shared: Shared, identity?: Identity) {
+    this.#shared = shared;
+    this.#identity = identity;
   }
 
   /** See {@link TargetPool.open}. */
   static async open(table: MountTable, options: RoutedFilesOptions): Promise<RoutedFiles> {
     const { log, memory = new MemoryBudget(), hotSpots = new HotSpots({ share: undefined, log }) } = options;
     const poolOptions = { ...options, memory, hotSpots };
-    return new RoutedFiles(await TargetPool.open(table, poolOptions), options.rootDirectory, poolOptions);
+    return new RoutedFiles({
+      pool: await TargetPool.open(table, poolOptions),
+      root: options.rootDirectory.replace(/\/+$/, ""),
+      memory,
+      hotSpots,
+      ownZone: options.routing?.ownZone,
+      reads: new SharedReads(),
+      bytesAcrossZones: 0,
+      recorder: undefined,
+    });
   }
 
   /** As {@link open}. @throws {UnavailableError} when no target can be connected to; nothing is left running then. */
@@ -122,48 +135,70 @@ export class RoutedFiles {
     }
   }
 
+  /**
+   * The same files for another user, over the same sessions. What one user is shown, no other one gets: reads are shared
+   * with those of the same user only.
+   */
+  as(identity: Identity): RoutedFiles {
+    return new RoutedFiles(this.#shared, identity);
+  }
+
+  /** What all that passes through may hold of file data. */
+  get memory(): MemoryBudget {
+    return this.#shared.memory;
+  }
+
+  get hotSpots(): HotSpots {
+    return this.#shared.hotSpots;
+  }
+
+  /** The Availability Zone that the router is in, where it is known. */
+  get ownZone(): string | undefined {
+    return this.#shared.ownZone;
+  }
+
   /** See {@link TargetPool.connected}. */
   connected(timeout: number): Promise<void> {
-    return this.#pool.connected(timeout);
+    return this.#shared.pool.connected(timeout);
   }
 
   /** See {@link TargetPool.targets}. */
   get targets(): readonly Target[] {
-    return this.#pool.targets;
+    return this.#shared.pool.targets;
   }
 
   /** See {@link TargetPool.ready}. */
   get ready(): boolean {
-    return this.#pool.ready;
+    return this.#shared.pool.ready;
   }
 
   /** See {@link TargetPool.rank}. */
   rank(path: DirectoryPath): Target[] {
-    return this.#pool.rank(path);
+    return this.#shared.pool.rank(path);
   }
 
   /** See {@link TargetPool.useTable}. */
   useTable(table: MountTable): Promise<void> {
-    return this.#pool.useTable(table);
+    return this.#shared.pool.useTable(table);
   }
 
   close(): Promise<void> {
-    return this.#pool.close();
+    return this.#shared.pool.close();
   }
 
   /** From now on every change by a client is recorded, before it is acknowledged. */
   recordChanges(recorder: PathChangeRecorder): void {
-    this.#recorder = recorder;
+    this.#shared.recorder = recorder;
   }
 
   /** A directory of the routers' own: see {@link ownFilePath}. */
   ownFiles(directory: string): OwnFiles {
-    return new OwnFiles(this.#pool, ownFilePath(directory), (path) => this.#absolute(path));
+    return new OwnFiles(this.#shared.pool, ownFilePath(directory), (path) => this.#absolute(path));
   }
 
   /** Bytes read and written at targets of other zones; undefined where the own zone is not known. */
   get bytesAcrossZones(): number | undefined {
-    return this.ownZone === undefined ? undefined : this.#bytesAcrossZones;
+    return this.ownZone === undefined ? undefined : this.#shared.bytesAcrossZones;
   }
 
   /** As {@link bytesAcrossZones}, at one target. */
@@ -174,7 +209,7 @@ export class RoutedFiles {
 
   /** Readers that got what had been read for another one. */
   get sharedReads(): number {
-    return this.#sharedReads.shared;
+    return this.#shared.reads.shared;
   }
 
   /**
@@ -195,8 +230,8 @@ export class RoutedFiles {
   async #openShared(path: FilePath, range: ReadRange): Promise<ReadableFile | undefined> {
     const size = this.hotSpots.sizeOf(path);
     if (size === undefined || bytesIn(range, size) > MAX_SHARED_BYTES) return undefined;
-    const key = `${range.start} ${range.length} ${path}`;
-    const file = await this.#sharedReads.read(key, () => this.#readSmall(path, range));
+    const key = `${nameOf(this.#identity)} ${range.start} ${range.length} ${path}`;
+    const file = await this.#shared.reads.read(key, () => this.#readSmall(path, range));
     return file && { attributes: file.attributes, body: single(file.data), whole: file.data };
   }
 
@@ -220,7 +255,7 @@ export class RoutedFiles {
     const end = start + length;
     let offset = start;
     const open = () =>
-      this.#pool.attempt("read", path, async (attempt) => {
+      this.#try("read", path, async (attempt) => {
         const rest = end === Number.POSITIVE_INFINITY ? {} : { length: end - offset };
         const options = { ...streamed(attempt.options), ...sharing, start: offset, ...rest };
         const { attributes, body, whole } = await attempt.client.openFile(this.#absolute(path), options);
@@ -338,7 +373,7 @@ export class RoutedFiles {
     { isAsked = true, ...sharing }: Sharing & { readonly isAsked?: boolean } = {},
   ): Promise<FileAttributes> {
     if (isAsked) this.hotSpots.note(path);
-    return this.#pool.attempt("stat", path, ({ client, options }) =>
+    return this.#try("stat", path, ({ client, options }) =>
       client.stat(this.#absolute(path), { ...options, ...sharing }),
     );
   }
@@ -405,7 +440,7 @@ export class RoutedFiles {
 
   /** See {@link NfsClient.removeOrphans}. Does not hold up the draining of its target: it fails, and there is a next time. */
   async removeOrphans(options: OrphanOptions): Promise<OrphanReport> {
-    const connection = this.#pool.anyConnection;
+    const connection = this.#shared.pool.anyConnection;
     if (connection === undefined) throw new UnavailableError("No mount target can be reached");
     return connection.client.removeOrphans(this.#absolute(ROOT), options);
   }
@@ -416,7 +451,7 @@ export class RoutedFiles {
     change: () => Promise<Result>,
     describe: (result: Result) => PathChange,
   ): Promise<Result> {
-    const recorder = this.#recorder;
+    const recorder = this.#shared.recorder;
     if (recorder === undefined || isHidden(path)) return change();
     let result: Result;
     try {
@@ -442,7 +477,7 @@ export class RoutedFiles {
   }
 
   #noteZone({ zone }: Target, bytes: number): void {
-    if (zone !== this.ownZone) this.#bytesAcrossZones += bytes;
+    if (zone !== this.ownZone) this.#shared.bytesAcrossZones += bytes;
   }
 
   /** Counts the request, and does what {@link TargetPool.attempt} does. */
@@ -452,11 +487,24 @@ export class RoutedFiles {
     ...how: [task: (attempt: Attempt) => Promise<Result>, isRetryable?: (error: unknown) => boolean]
   ): Promise<Result> {
     this.hotSpots.note(path);
-    return this.#pool.attempt(operation, path, ...how);
+    return this.#try(operation, path, ...how);
+  }
+
+  /** Does what {@link TargetPool.attempt} does, for whom the files are for. */
+  #try<Result>(
+    operation: OperationName,
+    path: DirectoryPath,
+    task: (attempt: Attempt) => Promise<Result>,
+    ...how: [isRetryable?: (error: unknown) => boolean]
+  ): Promise<Result> {
+    const identity = this.#identity;
+    if (identity === undefined) return this.#shared.pool.attempt(operation, path, task, ...how);
+    const own = (attempt: Attempt) => task({ ...attempt, client: attempt.client.as(identity) });
+    return this.#shared.pool.attempt(operation, path, own, ...how);
   }
 
   #absolute(path: DirectoryPath): string {
-    return path === ROOT ? this.#root || "/" : `${this.#root}/${path}`;
+    return path === ROOT ? this.#shared.root || "/" : `${this.#shared.root}/${path}`;
   }
 
   /**
@@ -493,6 +541,11 @@ export class RoutedFiles {
       opened = await reopen();
     }
   }
+}
+
+/** The same for two that are the same user. */
+function nameOf(identity: Identity | undefined): string {
+  return identity === undefined ? "" : [identity.uid, identity.gid, ...(identity.gids ?? [])].join();
 }
 
 /** Streams have no end known beforehand: each of their requests has the client's whole operation timeout. */
