@@ -305,7 +305,8 @@ export class RoutedFiles {
    * that did not come as a whole at the first try: {@link openFile} reads it, or says why it cannot be read.
    */
   async readSmallFiles(requests: readonly SmallFileRequest[]): Promise<(SmallFile | undefined)[]> {
-    const found = await this.#pool.readTogether(requests, async ({ target, client, options }, own) => {
+    const found = await this.#shared.pool.readTogether(requests, async (attempt, own) => {
+      const { target, client, options } = this.#own(attempt);
       const read = await client.readSmallFiles(
         own.map(({ path, size }) => ({ path: this.#absolute(path), size })),
         options,
@@ -497,10 +498,11 @@ export class RoutedFiles {
     task: (attempt: Attempt) => Promise<Result>,
     ...how: [isRetryable?: (error: unknown) => boolean]
   ): Promise<Result> {
-    const identity = this.#identity;
-    if (identity === undefined) return this.#shared.pool.attempt(operation, path, task, ...how);
-    const own = (attempt: Attempt) => task({ ...attempt, client: attempt.client.as(identity) });
-    return this.#shared.pool.attempt(operation, path, own, ...how);
+    return this.#shared.pool.attempt(operation, path, (attempt) => task(this.#own(attempt)), ...how);
+  }
+
+  #own(attempt: Attempt): Attempt {
+    return this.#identity === undefined ? attempt : { ...attempt, client: attempt.client.as(this.#identity) };
   }
 
   #absolute(path: DirectoryPath): string {
