@@ -293,7 +293,9 @@ describe("what other NFS clients do", () => {
 
   test("does not show them more than one directory, which the file API hides", async () => {
     await put("hidden", "x", { Metadata: { a: "b" } });
-    expect((await readdir(s3.directory)).sort()).toEqual([".nfs-tmp-s3", Bucket]);
+    // The router keeps what it saw for its status page in a directory of its own.
+    const shown = (await readdir(s3.directory)).filter((name) => name !== ".nfs-tmp-status");
+    expect(shown.sort()).toEqual([".nfs-tmp-s3", Bucket]);
     const listed = directoryPage.parse(await (await fetch(`${s3.router.url}/files/`)).json());
     expect(listed.entries.map(({ name }) => name)).toEqual([Bucket]);
   });
