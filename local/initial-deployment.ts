@@ -71,6 +71,8 @@ export interface S3AccessKey {
   readonly readOnly?: boolean;
   /** What `BUCKET/KEY` must begin with. */
   readonly prefixes?: readonly string[];
+  /** Whom the file system takes its requests for; the router where absent. */
+  readonly user?: { readonly uid: number; readonly gid: number; readonly gids?: readonly number[] };
 }
 
 /** Adds the secret with the access keys of the S3 API. */

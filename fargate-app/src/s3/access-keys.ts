@@ -4,6 +4,12 @@ import { FollowedSource, type FollowOptions, type SecretSource } from "../authen
 import { type SecretForm, versionsOf } from "../authentication/secret.ts";
 import { S3Error } from "./errors.ts";
 
+/** 2^32 - 1 stands for no user (chown(2)). */
+const userNumber = z
+  .int()
+  .min(0)
+  .max(2 ** 32 - 2);
+
 const accessKey = z.strictObject({
   accessKeyId: z.string().regex(/^\w{16,128}$/),
   secretAccessKey: z.string().regex(/^[\x21-\x7e]{32,256}$/),
@@ -11,6 +17,15 @@ const accessKey = z.strictObject({
   readOnly: z.boolean().default(false),
   /** Where it may act: what `BUCKET/KEY` must begin with, such as `reports/2026/`. Everywhere where absent. */
   prefixes: z.array(z.string().min(1)).min(1).optional(),
+  /** Whom the file system takes its requests for. The router where absent. */
+  user: z
+    .strictObject({
+      uid: userNumber,
+      gid: userNumber,
+      /** Further groups: as many as AUTH_SYS allows (RFC 5531 appendix A). */
+      gids: z.array(userNumber).max(16).optional(),
+    })
+    .optional(),
 });
 
 export type AccessKey = z.output<typeof accessKey>;
@@ -20,7 +35,7 @@ const document = z.strictObject({ accessKeys: z.array(accessKey).min(1) });
 const FORM: SecretForm<readonly AccessKey[]> = {
   allowed:
     'JSON like {"accessKeys":[{"accessKeyId":"16 to 128 letters and digits","secretAccessKey":"32 to 256 characters",' +
-    '"readOnly":false,"prefixes":["bucket/prefix"]}]}',
+    '"readOnly":false,"prefixes":["bucket/prefix"],"user":{"uid":1001,"gid":1001,"gids":[]}}]}',
   parse: (text) => {
     try {
       return document.parse(JSON.parse(text)).accessKeys;

@@ -1,11 +1,14 @@
 /** What the routes need besides the request. */
+
+import type { FastifyRequest } from "fastify";
 import type { HttpLimits } from "../http/limits.ts";
 import type { WholeBodyMemory } from "../http/routes/files/request-body.ts";
 import type { Objects } from "./objects/objects.ts";
 import type { Uploads } from "./uploads/uploads.ts";
 
 export interface S3Context {
-  readonly objects: Objects;
+  /** The objects, as the user of the request's access key may see and change them. */
+  readonly objectsOf: (request: FastifyRequest) => Objects;
   readonly uploads: Uploads;
   readonly limits: HttpLimits;
   readonly wholeBodies: WholeBodyMemory;

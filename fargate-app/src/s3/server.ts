@@ -24,7 +24,7 @@ import type { Region } from "../region/region.ts";
 import type { Tracing } from "../tracing/tracing.ts";
 import type { WorkerGroup } from "../workers/group.ts";
 import type { AccessKeys } from "./access-keys.ts";
-import { authentication } from "./authentication.ts";
+import { authentication, s3RequestOf } from "./authentication.ts";
 import type { S3Context } from "./context.ts";
 import type { Objects } from "./objects/objects.ts";
 import { operationOf } from "./operation.ts";
@@ -92,7 +92,11 @@ export function createS3Server(options: S3ServerOptions): FastifyInstance {
   app.register(pipelining);
 
   const change: S3Context["change"] = (each) => (ownRegion === undefined ? each() : ownRegion.write(each));
-  const context: S3Context = { objects, uploads: new Uploads(objects), limits, wholeBodies, region, change };
+  const objectsOf: S3Context["objectsOf"] = (request) => {
+    const { user } = s3RequestOf(request).authenticated.accessKey;
+    return user === undefined ? objects : objects.as(user);
+  };
+  const context: S3Context = { objectsOf, uploads: new Uploads(objects), limits, wholeBodies, region, change };
   app.register(bucketRoutes, context);
   app.register(aclRoutes, context);
   app.register(listRoutes, context);

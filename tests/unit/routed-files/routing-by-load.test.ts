@@ -37,6 +37,22 @@ describe("a hot path", () => {
     expect(router.sharedReads).toBe(94);
   });
 
+  test("is read for each user anew, and nobody gets what was read for another one", async () => {
+    const { router, network } = await startTestRouter(new MemoryNetwork(3), { hotSpots: always() });
+    await router.writeFile(path, Buffer.from("content"));
+    await heat(router, path);
+    const opens = () =>
+      network.servers.reduce((sum, { log }) => sum + log.filter((line) => line.startsWith("openFile")).length, 0);
+    const before = opens();
+    const users = [1_001, 1_002, 1_003].map((uid) => router.as({ uid, gid: 1_000 }));
+    const sameAsFirst = router.as({ uid: 1_001, gid: 1_000, gids: [] });
+    await Promise.all(
+      [router, ...users, sameAsFirst].flatMap((files) => Array.from({ length: 20 }, () => read(files, path))),
+    );
+    // Each of the four begins one at once, and one for all who came meanwhile.
+    expect(opens() - before).toBe(2 * 4);
+  });
+
   test("is not shared when it is large", async () => {
     const { router } = await startTestRouter(new MemoryNetwork(3), { hotSpots: always() });
     await router.writeFile(path, Buffer.alloc(100_000));

@@ -1,7 +1,7 @@
 /** Objects as files: what S3 does to an object, done to a file and its record. */
 
 import type { FilePath, ReadRange, RoutedFiles, WriteCondition } from "@efs-mount-autoscaling/routed-files";
-import { etagOf, type FileAttributes, isStatus, type ReadableFile, type Unchanged } from "nfs-client";
+import { etagOf, type FileAttributes, type Identity, isStatus, type ReadableFile, type Unchanged } from "nfs-client";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
 import { isKeyConflict, S3Error } from "../errors.ts";
 import { bucketPath, directoriesAbove, type ObjectPlace } from "../keys.ts";
@@ -25,14 +25,24 @@ export class Objects {
   readonly files: RoutedFiles;
   readonly records: Records;
 
-  constructor(files: RoutedFiles, records: Records) {
+  /** For whom the files are; undefined: the router, as whom the records are always kept. */
+  readonly #user: Identity | undefined;
+
+  constructor(files: RoutedFiles, records: Records, user?: Identity) {
     this.files = files;
     this.records = records;
+    this.#user = user;
+  }
+
+  /** What a user of the file system may see and change of the objects. */
+  as(user: Identity): Objects {
+    return new Objects(this.files.as(user), this.records, user);
   }
 
   /** @throws {S3Error} NoSuchBucket, NoSuchKey */
   async head(place: ObjectPlace): Promise<StoredObject> {
     const before = await this.#find(place);
+    if (before?.type === "file") await this.#requireReadable(place.path);
     const described = before && (await this.records.describe(place.path, before));
     if (described?.attributes.type !== place.kind) throw await this.missing(place.bucket);
     const { description } = described;
@@ -127,6 +137,12 @@ export class Objects {
   async redescribe(object: StoredObject, said: Pick<Description, "headers" | "metadata">): Promise<StoredObject> {
     const { checksum, parts } = object.description ?? {};
     const { headers, metadata } = said;
+    // Whether a user may change an object, only its file says: the record is the router's.
+    if (this.#user !== undefined) {
+      const source = await this.open(object.place, {});
+      const kept = { ...source.description, etag: etagOfObject(source), headers, metadata };
+      return this.copy(source, object.place, () => kept);
+    }
     const description = { etag: etagOfObject(object), headers, metadata, checksum, parts };
     await this.records.write(object.place.path, object.attributes, description);
     return { ...object, description };
@@ -226,12 +242,27 @@ export class Objects {
 
   /** Those above the object, as S3 has no directories: but for those that somebody has put as objects. */
   async #removeEmptyDirectories(place: ObjectPlace): Promise<void> {
-    for (const path of directoriesAbove(place)) {
-      if (!(await this.#isEmpty(path))) return;
-      const attributes = await statIfThere(this.files, path);
-      if (attributes?.type !== "directory") return;
-      if ((await this.records.of(path, attributes)) !== undefined) return;
-      if (!(await this.#remove({ ...place, kind: "directory", path }, undefined))) return;
+    try {
+      for (const path of directoriesAbove(place)) {
+        if (!(await this.#isEmpty(path))) return;
+        const attributes = await statIfThere(this.files, path);
+        if (attributes?.type !== "directory") return;
+        if ((await this.records.of(path, attributes)) !== undefined) return;
+        if (!(await this.#remove({ ...place, kind: "directory", path }, undefined))) return;
+      }
+    } catch (error) {
+      // Who may remove an object need not be allowed to remove its directory.
+      if (!isStatus(error, "NFS4ERR_ACCESS", "NFS4ERR_PERM")) throw error;
+    }
+  }
+
+  /** S3 tells of an object to those who may read it; a file system, to those who may enter its directory. */
+  async #requireReadable(path: FilePath): Promise<void> {
+    if (this.#user === undefined) return;
+    try {
+      await this.files.openFile(path, { length: 1 });
+    } catch (error) {
+      if (!isGone(error)) throw error;
     }
   }
 

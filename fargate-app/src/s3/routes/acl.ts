@@ -22,27 +22,28 @@ const aclSchema = z.object({
   AccessControlList: z.object({ Grant: repeated(grant, MAX_GRANTS) }).or(z.string().transform(() => ({ Grant: [] }))),
 });
 
-export const aclRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, limits, wholeBodies, change }) => {
+export const aclRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf, limits, wholeBodies, change }) => {
   app.get("/GetBucketAcl", async (request, reply) => {
-    await objects.requireBucket(enteredBucket(request));
+    await objectsOf(request).requireBucket(enteredBucket(request));
     return sendAcl(reply);
   });
 
   app.get("/GetObjectAcl", async (request, reply) => {
+    const objects = objectsOf(request);
     await objects.head(await requirePlace(objects, request));
     return sendAcl(reply);
   });
 
   app.put("/PutBucketAcl", async (request, reply) => {
     const { bucket } = authorizedTarget(request, "write");
-    await change(() => objects.requireBucket(bucket));
+    await change(() => objectsOf(request).requireBucket(bucket));
     await refuseOtherAcl(request, reply);
     return reply.send();
   });
 
   app.put("/PutObjectAcl", async (request, reply) => {
     const place = placeToWrite(request);
-    await change(() => objects.head(place));
+    await change(() => objectsOf(request).head(place));
     await refuseOtherAcl(request, reply);
     return reply.send();
   });

@@ -21,9 +21,10 @@ const ATTRIBUTES = new Map<string, Attribute>([
   ["ObjectSize", sizeOfObject],
 ]);
 
-export const attributeRoutes: FastifyPluginAsync<S3Context> = async (app, { objects }) => {
+export const attributeRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf }) => {
   app.get("/GetObjectAttributes", async (request, reply) => {
     const wanted = attributesOf(request);
+    const objects = objectsOf(request);
     const object = await objects.head(await requirePlace(objects, request));
     reply.header("last-modified", lastModifiedHeader(validatorsOf(object.attributes)));
     const given = [...ATTRIBUTES].filter(([name]) => wanted.has(name));

@@ -19,9 +19,7 @@ const MAX_BUCKETS = 10_000;
 
 const OLDEST_REGION = "us-east-1";
 
-export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, change, region }) => {
-  const { files } = objects;
-
+export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf, change, region }) => {
   app.get("/ListBuckets", async (request, reply) => {
     const { authenticated, target } = s3RequestOf(request);
     const { accessKey } = authenticated;
@@ -30,7 +28,7 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
     const token = parameter(target, "continuation-token") ?? "";
     // One more tells whether there is another page.
     const buckets = new Selection<{ key: string; createdAt: string }>(max + 1, token);
-    for await (const { name, attributes } of files.list(ROOT)) {
+    for await (const { name, attributes } of objectsOf(request).files.list(ROOT)) {
       if (attributes.type !== "directory" || !isBucketName(name) || !name.startsWith(prefix)) continue;
       if (!mayEnter(accessKey, name)) continue;
       buckets.offer({ key: name, createdAt: modificationDate(attributes).toISOString() });
@@ -46,19 +44,19 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
   });
 
   app.head("/HeadBucket", async (request, reply) => {
-    await objects.requireBucket(enteredBucket(request));
+    await objectsOf(request).requireBucket(enteredBucket(request));
     return reply.headers(region === undefined ? {} : { "x-amz-bucket-region": region }).send();
   });
 
   app.get("/GetBucketLocation", async (request, reply) => {
-    await objects.requireBucket(enteredBucket(request));
+    await objectsOf(request).requireBucket(enteredBucket(request));
     // The oldest region has no name here.
     const text = region === OLDEST_REGION ? "" : (region ?? "");
     return sendXml(reply, "LocationConstraint", { "#text": text });
   });
 
   app.get("/GetBucketVersioning", async (request, reply) => {
-    await objects.requireBucket(enteredBucket(request));
+    await objectsOf(request).requireBucket(enteredBucket(request));
     return sendXml(reply, "VersioningConfiguration", {});
   });
 
@@ -68,6 +66,7 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
     if (request.headers["x-amz-bucket-object-lock-enabled"] === "true") {
       throw new S3Error("NotImplemented", "Object lock is not implemented");
     }
+    const { files } = objectsOf(request);
     await change(async () => {
       if (await files.exists(bucketPath(bucket))) {
         // The oldest region takes the bucket for made (S3 API reference, CreateBucket).
@@ -81,10 +80,11 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
 
   app.delete("/DeleteBucket", async (request, reply) => {
     const { bucket } = authorizedTarget(request, "write");
+    const objects = objectsOf(request);
     await change(async () => {
       await objects.requireBucket(bucket);
       try {
-        await files.deleteFile(bucketPath(bucket));
+        await objects.files.deleteFile(bucketPath(bucket));
       } catch (error) {
         if (isStatus(error, "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST")) throw new S3Error("BucketNotEmpty");
         if (!isStatus(error, "NFS4ERR_NOENT")) throw error;

@@ -19,9 +19,9 @@ import type { Description } from "../objects/records.ts";
 import { etagOfObject, type StoredObject } from "../objects/stored-object.ts";
 import { documentOf } from "../payload.ts";
 import { parameter } from "../target.ts";
-import { MAX_PART_NUMBER, type Part, type Upload } from "../uploads/uploads.ts";
+import { isFor, MAX_PART_NUMBER, type Part, type Upload } from "../uploads/uploads.ts";
 import { fromXml, repeated, toXml } from "../xml.ts";
-import { placeToWrite } from "./request.ts";
+import { placeToWrite, userOf } from "./request.ts";
 import { checksumElements, encodeKey, quoted, sendXmlWhenDone } from "./response.ts";
 
 /** S3 user guide, "Amazon S3 multipart upload limits": of each part but the last. */
@@ -53,9 +53,10 @@ type CompletedPart = z.output<typeof completeSchema>["Part"][number];
 
 export const completeRoutes: FastifyPluginAsync<S3Context> = async (
   app,
-  { objects, uploads, limits, wholeBodies, change },
+  { objectsOf, uploads, limits, wholeBodies, change },
 ) => {
   app.post("/CompleteMultipartUpload", async (request, reply) => {
+    const objects = objectsOf(request);
     const { authenticated, target } = s3RequestOf(request);
     const place = placeToWrite(request);
     const condition = writeConditionOf(request.headers);
@@ -67,7 +68,8 @@ export const completeRoutes: FastifyPluginAsync<S3Context> = async (
     const complete = async (): Promise<StoredObject> => {
       const upload = await uploads.read(id);
       if (upload === undefined) return alreadyCompleted(id);
-      if (upload.bucket !== place.bucket || upload.key !== place.key) throw new S3Error("NoSuchUpload");
+      const isOwn = upload.bucket === place.bucket && upload.key === place.key && isFor(upload, userOf(request));
+      if (!isOwn) throw new S3Error("NoSuchUpload");
       const parts = chooseParts(wanted, await uploads.parts(upload));
       requireSize(request, parts);
       const { headers, metadata } = upload;

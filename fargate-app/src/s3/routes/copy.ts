@@ -15,8 +15,9 @@ import { toXml } from "../xml.ts";
 import { describedBy, placeToWrite, refuseUnsupported, requireCurrentVersion } from "./request.ts";
 import { checksumElements, isoDate, quoted, sendXmlWhenDone } from "./response.ts";
 
-export const copyRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, change }) => {
+export const copyRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf, change }) => {
   app.put("/CopyObject", async (request, reply) => {
+    const objects = objectsOf(request);
     const target = placeToWrite(request);
     refuseUnsupported(request);
     const condition = writeConditionOf(request.headers);

@@ -32,8 +32,9 @@ const deleteSchema = z.object({
     .optional(),
 });
 
-export const deleteRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, limits, wholeBodies, change }) => {
+export const deleteRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf, limits, wholeBodies, change }) => {
   app.delete("/DeleteObject", async (request, reply) => {
+    const objects = objectsOf(request);
     const place = placeIfAny(request, "write");
     const match = request.headers["if-match"];
     const condition = match === undefined ? undefined : { etag: unquoted(match) };
@@ -45,6 +46,7 @@ export const deleteRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
   });
 
   app.post("/DeleteObjects", async (request, reply) => {
+    const objects = objectsOf(request);
     const { target, authenticated } = s3RequestOf(request);
     const { bucket } = target;
     const text = await documentOf(reply.raw, authenticated, limits, wholeBodies);

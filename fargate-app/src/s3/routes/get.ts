@@ -35,8 +35,9 @@ const OVERRIDES = {
   "response-expires": "expires",
 } as const;
 
-export const getRoutes: FastifyPluginAsync<S3Context> = async (app, { objects }) => {
+export const getRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf }) => {
   app.get("/GetObject", async (request, reply) => {
+    const objects = objectsOf(request);
     const replaced = replacedHeaders(request);
     const place = await requirePlace(objects, request);
     const { object, selection, payload } = await open(objects, place, request);
@@ -45,6 +46,7 @@ export const getRoutes: FastifyPluginAsync<S3Context> = async (app, { objects })
   });
 
   app.head("/HeadObject", async (request, reply) => {
+    const objects = objectsOf(request);
     const replaced = replacedHeaders(request);
     const object = await objects.head(await requirePlace(objects, request));
     describe(request, reply, object, select("HEAD", request, object), replaced);

@@ -20,9 +20,7 @@ interface Page extends Listing {
   readonly parameter: (name: string) => string | undefined;
 }
 
-export const listRoutes: FastifyPluginAsync<S3Context> = async (app, { objects }) => {
-  const { files, records } = objects;
-
+export const listRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf }) => {
   async function page(request: FastifyRequest, after: (parameter: Page["parameter"]) => string): Promise<Page> {
     const { target, authenticated } = s3RequestOf(request);
     const { bucket } = target;
@@ -37,8 +35,9 @@ export const listRoutes: FastifyPluginAsync<S3Context> = async (app, { objects }
       maxKeys: wholeNumber("max-keys", given("max-keys"), MAX_KEYS, MAX_KEYS),
     };
     const spell = spellingOf(given("encoding-type"));
+    const objects = objectsOf(request);
     await objects.requireBucket(bucket);
-    return { ...(await listObjects(files, records, options)), options, spell, parameter: given };
+    return { ...(await listObjects(objects.files, objects.records, options)), options, spell, parameter: given };
   }
 
   app.get("/ListObjectsV2", async (request, reply) => {

@@ -9,8 +9,9 @@ import { type Digests, payloadOf } from "../payload.ts";
 import { describedBy, placeToWrite, refuseUnsupported } from "./request.ts";
 import { writtenHeaders } from "./response.ts";
 
-export const putRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, limits, change }) => {
+export const putRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf, limits, change }) => {
   app.put("/PutObject", async (request, reply) => {
+    const objects = objectsOf(request);
     const place = placeToWrite(request);
     refuseUnsupported(request);
     const condition = writeConditionOf(request.headers);

@@ -46,6 +46,12 @@ export function authorizedTarget(request: FastifyRequest, access: "read" | "writ
   return target;
 }
 
+/** The user of the request's access key, in words that are the same for the same user; undefined: the router. */
+export function userOf(request: FastifyRequest): string | undefined {
+  const { user } = s3RequestOf(request).authenticated.accessKey;
+  return user && [user.uid, user.gid, ...(user.gids ?? [])].join(" ");
+}
+
 /** Buckets have no versions, and then S3 calls the only one `null`. */
 export function requireCurrentVersion(versionId: string | undefined): void {
   if (versionId === undefined || versionId === "null") return;

@@ -14,6 +14,7 @@ import { parameter } from "../target.ts";
 import {
   checksumTypeOf,
   compareUploads,
+  isFor,
   LAST_ID,
   MAX_PART_NUMBER,
   type Part,
@@ -28,6 +29,7 @@ import {
   placeToWrite,
   refuseUnsupported,
   requirePartNumber,
+  userOf,
   wholeNumber,
 } from "./request.ts";
 import {
@@ -43,17 +45,17 @@ import {
 
 const MAX_LISTED = 1_000;
 
-export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects, uploads, limits, change }) => {
-  const { memory } = objects.files;
-
+export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf, uploads, limits, change }) => {
   app.post("/CreateMultipartUpload", async (request, reply) => {
     const { bucket, key, kind } = placeToWrite(request);
     if (kind === "directory") throw new S3Error("InvalidRequest", "A key that ends in / has no bytes");
     refuseUnsupported(request);
     const checksum = checksumOfUpload(request);
     const upload = await change(async () => {
-      await objects.requireBucket(bucket);
-      return uploads.create({ bucket, key, ...describedBy(request), ...(checksum && { checksum }) });
+      await objectsOf(request).requireBucket(bucket);
+      const user = userOf(request);
+      const said = { ...describedBy(request), ...(checksum && { checksum }), ...(user !== undefined && { user }) };
+      return uploads.create({ bucket, key, ...said });
     });
     if (checksum !== undefined) {
       reply.headers({ "x-amz-checksum-algorithm": checksum.algorithm, "x-amz-checksum-type": checksum.type });
@@ -67,6 +69,7 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
     const payload = payloadOf(reply.raw, authenticated, limits);
     const { object } = await change(async () => {
       const upload = await uploadOf(request, "write");
+      const { memory } = objectsOf(request).files;
       return inMemoryIfSmall(payload.data, payload.length, memory, (data) =>
         uploads.putPart(upload, number, data, () => ({
           headers: {},
@@ -80,6 +83,7 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
 
   app.put("/UploadPartCopy", async (request, reply) => {
     const number = partNumberOf(request);
+    const objects = objectsOf(request);
     const copy = async (): Promise<Part> => {
       const upload = await uploadOf(request, "write");
       const place = await copySourceOf(objects, request);
@@ -90,7 +94,9 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
       if (etagOfObject(source) !== etagOfObject(head)) throw new S3Error("SlowDown", "The source changes meanwhile");
       const { data, md5 } = withMd5(source.body);
       const describe = () => ({ headers: {}, metadata: {}, etag: md5() });
-      return inMemoryIfSmall(data, range.length, memory, (each) => uploads.putPart(upload, number, each, describe));
+      return inMemoryIfSmall(data, range.length, objects.files.memory, (each) =>
+        uploads.putPart(upload, number, each, describe),
+      );
     };
     const result = ({ object }: Part) =>
       toXml("CopyPartResult", {
@@ -136,7 +142,7 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
     const given = (name: string) => parameter(target, name);
     const prefix = given("prefix") ?? "";
     authorize(authenticated.accessKey, "read", `${bucket}/${prefix}`);
-    await objects.requireBucket(bucket);
+    await objectsOf(request).requireBucket(bucket);
     const keyMarker = given("key-marker") ?? "";
     const idMarker = given("upload-id-marker") ?? "";
     // Without an id, the list goes on behind all uploads of the key.
@@ -145,7 +151,10 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
     const max = wholeNumber("max-uploads", given("max-uploads"), MAX_LISTED, MAX_LISTED);
     const spell = spellingOf(given("encoding-type"));
     const all = await uploads.ofBucket(bucket);
-    const rest = all.filter((each) => each.key.startsWith(prefix) && compareUploads(each, marker) > 0);
+    const user = userOf(request);
+    const rest = all.filter(
+      (each) => isFor(each, user) && each.key.startsWith(prefix) && compareUploads(each, marker) > 0,
+    );
     const listed = rest.slice(0, max);
     const isTruncated = rest.length > listed.length;
     return sendXml(reply, "ListMultipartUploadsResult", {
@@ -178,7 +187,7 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
 
   function uploadOf(request: FastifyRequest, access: "read" | "write"): Promise<Upload> {
     const target = authorizedTarget(request, access);
-    return uploads.find(parameter(target, "uploadId") ?? "", target);
+    return uploads.find(parameter(target, "uploadId") ?? "", target, userOf(request));
   }
 };
 

@@ -15,6 +15,8 @@ import { isGone, readJson, statIfThere } from "../shared-files.ts";
 const uploadSchema = z.object({
   bucket: z.string(),
   key: z.string(),
+  /** Who has begun it: see {@link isFor}. */
+  user: z.string().optional(),
   headers: headersSchema,
   metadata: headersSchema,
   checksum: z.object({ algorithm: z.enum(ALGORITHM_NAMES), type: z.enum(["FULL_OBJECT", "COMPOSITE"]) }).optional(),
@@ -63,10 +65,14 @@ export class Uploads {
     return { ...settings, id, createdAt: attributes.modifiedAt };
   }
 
-  /** @throws {S3Error} NoSuchUpload */
-  async find(id: string, { bucket, key }: { readonly bucket: string; readonly key: string }): Promise<Upload> {
+  /** @throws {S3Error} NoSuchUpload, also where it is somebody else's. */
+  async find(
+    id: string,
+    { bucket, key }: { readonly bucket: string; readonly key: string },
+    user: string | undefined,
+  ): Promise<Upload> {
     const upload = await this.read(id);
-    if (upload?.bucket === bucket && upload.key === key) return upload;
+    if (upload?.bucket === bucket && upload.key === key && isFor(upload, user)) return upload;
     throw new S3Error("NoSuchUpload");
   }
 
@@ -172,6 +178,11 @@ export class Uploads {
 /** Later ones are greater, so that a list goes on behind an upload also when that is gone. */
 function newId(): string {
   return Date.now().toString(16).padStart(12, "0") + randomBytes(10).toString("hex");
+}
+
+/** Uploads are the router's files: nobody but this keeps a user from those of others. The router sees all. */
+export function isFor(upload: UploadSettings, user: string | undefined): boolean {
+  return user === undefined || upload.user === user;
 }
 
 /** The order of lists. */
