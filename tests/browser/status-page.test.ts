@@ -211,6 +211,12 @@ describeRequiring([chromiumProgram], "the status page in a browser", ([command])
       await page.getByText(`${TASKS} tasks, steady`).waitFor(SLOW);
       await page.getByText("Every Availability Zone has its mount target").waitFor(SLOW);
       expect(await page.locator("[data-target]").count()).toBe(3);
+      const happened = page.locator(".changes li");
+      await happened.filter({ hasText: "Mount target added in ap-northeast-1d" }).waitFor(SLOW);
+      await happened.filter({ hasText: "Deployment started" }).waitFor(SLOW);
+      await happened.filter({ hasText: "Deployment completed" }).waitFor(SLOW);
+      // A test before has stopped a mount target. The tasks that saw it are gone, and what they saw is not.
+      await happened.filter({ hasText: "Failed" }).first().waitFor(SLOW);
       await sleep(5_000);
       await screenshot(page, "scaled-out");
       // Its own task is among those that were replaced: its stream ends as it should, and it connects again.

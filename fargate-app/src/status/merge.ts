@@ -51,7 +51,8 @@ type Merged = Omit<ServiceStatus, "time" | "fileSystemId" | "aloneBecause" | "mo
 /** @param kept Changes of state that tasks have kept, also those that are gone. */
 export function mergeReadings(readings: readonly Reading[], kept: readonly TaskChanges[] = []): Merged {
   const deltas = readings.flatMap(deltasOf);
-  const ids = [...new Set(deltas.map(({ now }) => now.id))].sort();
+  const zones = new Map(deltas.map(({ now }) => [now.id, now.zone]));
+  const ids = [...zones.keys()].sort((one, two) => order(`${zones.get(one)} ${one}`, `${zones.get(two)} ${two}`));
   const requests = deltas.reduce((sum, delta) => sum + delta.requestsPerSecond, 0);
   const said = readings.flatMap(({ now }) => now ?? []);
   return {
@@ -75,6 +76,10 @@ export function mergeReadings(readings: readonly Reading[], kept: readonly TaskC
     changes: mergeChanges(changesByTask([...readings.flatMap(changesIn), ...kept])),
     ownRegion: mergeRegions(said.flatMap(({ ownRegion }) => ownRegion ?? [])),
   };
+}
+
+function order(one: string, two: string): number {
+  return Number(one > two) - Number(one < two);
 }
 
 /** What one router did at one target lately, a second. */

@@ -70,11 +70,11 @@ function Page() {
             <div class="columns">
               <div class="stack">
                 <Threshold {...view} />
-                <PathRoute {...view} />
               </div>
               <div class="stack">
                 <HotSpots {...view} />
                 <Costs {...view} />
+                <PathRoute {...view} />
               </div>
             </div>
             <Tasks {...view} />

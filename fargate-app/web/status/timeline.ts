@@ -1,5 +1,5 @@
 /** What the charts show: the last hour, from what the router remembers and what came since. */
-import type { History, ServiceStatus } from "../../src/status/document.ts";
+import type { History, HistoryPoint, ServiceStatus } from "../../src/status/document.ts";
 
 const HOUR = 3_600_000;
 
@@ -12,6 +12,12 @@ export interface Series {
 export type Quantity = "requests" | "bytes" | "latency";
 
 const INDEX: Readonly<Record<Quantity, 0 | 1 | 2>> = { requests: 0, bytes: 1, latency: 2 };
+
+/** A latency of 0 says that there was no request: it is no fall. */
+function shownValue(quantity: Quantity, point: HistoryPoint["targets"][string] | undefined): number | null {
+  const value = point?.[INDEX[quantity]] ?? null;
+  return quantity === "latency" && value === 0 ? null : value;
+}
 
 /** Milliseconds around a point that the page has itself, in which it needs none of what the routers remember. */
 const NEAR = 5_000;
@@ -46,7 +52,7 @@ export class Timeline {
   series(quantity: Quantity, ids: readonly string[]): Series {
     return {
       times: this.#points.map(({ time }) => time / 1_000),
-      values: ids.map((id) => this.#points.map(({ targets }) => targets[id]?.[INDEX[quantity]] ?? null)),
+      values: ids.map((id) => this.#points.map(({ targets }) => shownValue(quantity, targets[id]))),
     };
   }
 

@@ -90,6 +90,12 @@ test("an hour is shown, however long the page is open", () => {
   expect(timeline.length).toBe(3_601);
 });
 
+test("a time without requests has no latency, which is none of 0", () => {
+  const timeline = new Timeline();
+  timeline.recall([{ time: 10_000, targets: { a: [5, 0, 2.5] } }, point(20_000, 0)]);
+  expect(timeline.series("latency", ["a"]).values).toEqual([[2.5, null]]);
+});
+
 test("a target that was not there yet has no value", () => {
   const timeline = new Timeline();
   timeline.recall([point(10_000, 1)]);

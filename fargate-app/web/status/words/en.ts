@@ -135,6 +135,15 @@ export const en = {
 
   changes: "Last changes",
   noChanges: "No changes yet",
+  byMonitor: "by the file monitor",
+  events: {
+    "mount-target-added": (zone) => `Mount target added in ${zone}`,
+    "mount-target-retiring": (id) => `Mount target ${id} retires`,
+    "mount-target-deleted": (zone) => `Mount target deleted in ${zone}`,
+    "deployment-started": () => "Deployment started: tasks are replaced, to use the new mount table",
+    "deployment-completed": () => "Deployment completed: all tasks use the new mount table",
+    "run-failed": () => "A run of the monitor failed",
+  } as Record<string, (subject: string) => string>,
   seenByTasks: (count: number) => (count === 1 ? "seen by one task" : `seen by ${count} tasks`),
 };
 

@@ -137,5 +137,14 @@ export const ja: Words = {
 
   changes: "状態の変化",
   noChanges: "変化はまだありません",
+  byMonitor: "ファイルモニター",
+  events: {
+    "mount-target-added": (zone) => `${zone} にマウントターゲットを追加`,
+    "mount-target-retiring": (id) => `マウントターゲット ${id} の切り離しを開始`,
+    "mount-target-deleted": (zone) => `${zone} のマウントターゲットを削除`,
+    "deployment-started": () => "デプロイを開始 (新しいマウントテーブルを使用するため、タスクを入れ替えます)",
+    "deployment-completed": () => "デプロイが完了 (すべてのタスクが新しいマウントテーブルを使用しています)",
+    "run-failed": () => "モニターの実行に失敗",
+  },
   seenByTasks: (count) => `${count} 個のタスクで検出`,
 };
