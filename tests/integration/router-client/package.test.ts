@@ -1,0 +1,60 @@
+/** The package as its users get it. */
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
+import { codeInReadme, installPacked, type PackedPackage } from "../../support/packed-package.ts";
+
+const PACKAGE = resolve("packages/router-client");
+const EXAMPLES: Readonly<Record<string, string>> = {
+  "read-and-write": "Hello, EFS!\nAnd again.\n\n23 [ 'hello.txt' ]\n",
+  conditions: "counted to 5\n",
+  streams: "read 1024 bytes\nlarge large.gz\n",
+  many: "examples/missing: ENOENT\nread 2690 bytes\nlisted 100 files\n",
+};
+
+describe("the packed package, installed into an empty folder", () => {
+  let packed: PackedPackage;
+  let server: MemoryHttpServer;
+  let code: ReadonlyMap<string, string>;
+
+  beforeAll(async () => {
+    server = await startMemoryServer();
+    const examples = await codeInReadme(PACKAGE, "## Four examples", "## Connecting");
+    code = new Map(examples.map((each, index) => [Object.keys(EXAMPLES)[index] ?? "", each]));
+    const dependencies = [join(PACKAGE, "node_modules/undici"), "node_modules/zod"];
+    packed = await installPacked(PACKAGE, { dependencies, environment: { ROUTER_URL: server.url } });
+  });
+
+  afterAll(async () => {
+    await packed?.remove();
+    await server?.close();
+  });
+
+  test("brings what it needs with it, and says what it is", async () => {
+    const modules = join(packed.folder, "node_modules");
+    const names = (await readdir(modules)).filter((name) => !name.startsWith("."));
+    expect(names.sort()).toEqual(["efs-files", "undici", "zod"]);
+    const files = await readdir(join(modules, "efs-files"));
+    expect(files.sort()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist", "package.json", "src"]);
+  });
+
+  test.each(Object.entries(EXAMPLES))("runs the README's example %s", async (name, output) => {
+    const example = code.get(name);
+    expect(example).toBe(await readFile(join(PACKAGE, `examples/${name}.ts`), "utf8"));
+    const file = join(packed.folder, `${name}.mjs`);
+    await writeFile(file, example ?? "");
+    const { stdout, stderr } = await packed.run(process.execPath, file);
+    expect(stderr).toBe("");
+    expect(stdout).toBe(output);
+  });
+
+  test("has types that a strict program compiles with", async () => {
+    expect(await packed.compile(code)).toBe("");
+  });
+
+  test("can be required", async () => {
+    const script = 'const { connectFiles } = require("efs-files"); console.log(typeof connectFiles)';
+    expect((await packed.run(process.execPath, "--no-warnings", "--eval", script)).stdout).toBe("function\n");
+  });
+});
