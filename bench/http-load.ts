@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { makeTemporaryDirectory } from "../local/machine/temporary-directory.ts";
 import { debianProgram } from "../tests/support/programs.ts";
+import { processorSeconds } from "./processor-time.ts";
 import type { Bench } from "./row.ts";
 
 const h2load = debianProgram("h2load", "nghttp2-client");
@@ -21,6 +22,23 @@ export interface HttpSample {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
+}
+
+export interface HttpMeasured extends HttpSample {
+  /** Microseconds of the server's process for each request; not a number where the process is not known. */
+  readonly processorTime: number;
+}
+
+/** What `send` measures in `duration` milliseconds, and what its requests take of the process that serves them. */
+export async function withProcessorTime(
+  pid: number | undefined,
+  duration: number,
+  send: (duration: number) => Promise<HttpSample>,
+): Promise<HttpMeasured> {
+  const before = await processorSeconds(pid);
+  const sample = await send(duration);
+  const seconds = (await processorSeconds(pid)) - before;
+  return { ...sample, processorTime: (seconds * 1e6) / (sample.perSecond * (duration / 1000)) };
 }
 
 type SendLoad = (urls: readonly string[], load: HttpLoad) => Promise<HttpSample>;

@@ -3,12 +3,11 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createFileClient } from "../../local/demo/file-client.ts";
 import { type Address, type FileService, startFileService } from "../file-service.ts";
-import { type HttpSample, httpLoad } from "../http-load.ts";
+import { type HttpMeasured, type HttpSample, httpLoad, withProcessorTime } from "../http-load.ts";
 import { interleave } from "../interleave.ts";
 import { startTlsServer, tlsEnvironment } from "../nfs/tls.ts";
 import { startFastApi } from "../peers/fastapi.ts";
 import { startNginx } from "../peers/nginx.ts";
-import { processorSeconds } from "../processor-time.ts";
 import { type Bench, boundedFigure, type Figure, type Goal, type Row, ratioAtLeast, ratioAtMost } from "../row.ts";
 
 const FILES = 1_000;
@@ -84,11 +83,6 @@ interface Side {
   readonly pid?: number | undefined;
 }
 
-interface HttpMeasured extends HttpSample {
-  /** Microseconds of the router for each request; not a number for the peers. */
-  readonly processorTime: number;
-}
-
 async function measure(bench: Bench): Promise<Figure[]> {
   const load = await httpLoad(bench);
   if (load === undefined) return [];
@@ -106,7 +100,7 @@ async function measure(bench: Bench): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const { connections, goals } of LOADS) {
     const measuring = (side: Side | undefined) =>
-      side && (() => withProcessorTime(side, (duration) => load(urls(side), { connections, duration })));
+      side && (() => withProcessorTime(side.pid, DURATION, (duration) => load(urls(side), { connections, duration })));
     const peer = (url: string | undefined) => measuring(url === undefined ? undefined : { url });
     const what = connections === 1 ? "one connection" : `${connections} connections`;
     const samples = await interleave<Record<"ours" | "tls" | PeerName, HttpMeasured>>(bench, what, ROUNDS, {
@@ -141,16 +135,6 @@ async function measure(bench: Bench): Promise<Figure[]> {
     });
   }
   return figures;
-}
-
-async function withProcessorTime(
-  { pid }: Side,
-  send: (duration: number) => Promise<HttpSample>,
-): Promise<HttpMeasured> {
-  const before = await processorSeconds(pid);
-  const sample = await send(DURATION);
-  const seconds = (await processorSeconds(pid)) - before;
-  return { ...sample, processorTime: (seconds * 1e6) / (sample.perSecond * (DURATION / 1000)) };
 }
 
 async function startRouter(

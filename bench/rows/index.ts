@@ -16,6 +16,7 @@ import { scaleOut } from "./scale-out.ts";
 import { scaling } from "./scaling.ts";
 import { smallFiles } from "./small-files.ts";
 import { start } from "./start.ts";
+import { tracing } from "./tracing.ts";
 import { workers } from "./workers.ts";
 
 export const rows: readonly Row[] = [
@@ -32,6 +33,7 @@ export const rows: readonly Row[] = [
   balance,
   http,
   workers,
+  tracing,
   failover,
   scaleOut,
   forecast,
