@@ -13,8 +13,14 @@ const channel = tracingChannel<unknown, OperationMessage>(OPERATION_CHANNEL);
 function listen(): unknown[] {
   const ended: unknown[] = [];
   const note = (message: unknown) => void ended.push(message);
+  // Nothing is published while nobody listens to the start.
+  const ignore = () => {};
+  channel.start.subscribe(ignore);
   channel.asyncEnd.subscribe(note);
-  onTestFinished(() => void channel.asyncEnd.unsubscribe(note));
+  onTestFinished(() => {
+    channel.start.unsubscribe(ignore);
+    channel.asyncEnd.unsubscribe(note);
+  });
   return ended;
 }
 
@@ -41,5 +47,19 @@ test("each operation is published with the mount targets that it was tried at", 
     { operation: "stat", path: PATH, tried: [network.idOf(second)], isFailure: false },
     { operation: "stat", path: "none", error: { status: "NFS4ERR_NOENT" }, isFailure: false },
     { operation: "stat", path: PATH, error: { name: "UnavailableError" }, isFailure: true },
+  ]);
+});
+
+test("many small files that are read together are one operation for each mount target", async () => {
+  const ended = listen();
+  const { router, network } = await startTestRouter();
+  network.files.write(`/data/${PATH}`, Buffer.from("one"));
+  const [first] = network.ranked(PATH);
+  await router.readSmallFiles([
+    { path: PATH, size: 3 },
+    { path: PATH, size: 3 },
+  ]);
+  expect(ended).toMatchObject([
+    { operation: "read", path: PATH, tried: [first && network.idOf(first)], isFailure: false },
   ]);
 });

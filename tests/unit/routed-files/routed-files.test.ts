@@ -102,6 +102,44 @@ describe("the file API", () => {
     }
   });
 
+  describe("many small files at once", () => {
+    const paths = Array.from({ length: 60 }, (_, index) => filePath(`dir/${index}`));
+    const requests = paths.map((path) => ({ path, size: path.length }));
+
+    async function startWithFiles() {
+      const started = await start();
+      for (const path of paths) started.network.files.write(`/data/${path}`, Buffer.from(path));
+      return started;
+    }
+
+    test("come from the targets that their paths prefer, in one request to each", async () => {
+      const { router, network, targetOf } = await startWithFiles();
+      const found = await router.readSmallFiles(requests);
+      expect(found.map((file) => file?.data.toString())).toEqual(paths);
+      for (const server of network.servers) {
+        const own = paths.filter((path) => preferred(network, path).first === server);
+        expect(server.log.filter((line) => line.startsWith("readSmallFiles"))).toHaveLength(1);
+        const bytesRead = own.join("").length;
+        expect(targetOf(server).statistics).toMatchObject({ requests: own.length, bytesRead, errors: 0 });
+        expect(targetOf(server).meter.inFlight).toBe(0);
+      }
+    });
+
+    test("are left to be read alone where their target is lost, which is noticed", async () => {
+      const { router, network, targetOf } = await startWithFiles();
+      const { first } = preferred(network, paths[0]);
+      first.scheduled.push("lose-reply");
+      const found = await router.readSmallFiles(requests);
+      for (const [index, path] of paths.entries()) {
+        const isLost = preferred(network, path).first === first;
+        expect(found[index]?.data.toString()).toBe(isLost ? undefined : path);
+      }
+      expect(targetOf(first).isConnected).toBe(false);
+      for (const server of network.servers) server.state = "down";
+      expect((await router.readSmallFiles(requests)).every((file) => file === undefined)).toBe(true);
+    });
+  });
+
   test("counts requests, bytes and errors of the target that did them; no such file is no error", async () => {
     const { router, network, targetOf } = await start();
     await router.writeFile(PATH, Buffer.from("12345"));

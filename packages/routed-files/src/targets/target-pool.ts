@@ -12,7 +12,7 @@ import {
 import type { HotSpots } from "../hot-spots/hot-spots.ts";
 import { PathWriters } from "../path-writers.ts";
 import { Balancer, type BalancerOptions } from "../routing/balancer.ts";
-import type { DirectoryPath } from "../routing/path.ts";
+import { type DirectoryPath, ROOT } from "../routing/path.ts";
 import type { Connection, Fencing } from "./connection.ts";
 import { traced } from "./diagnostics.ts";
 import { UnavailableError, verdictOn } from "./failures.ts";
@@ -277,7 +277,10 @@ export class TargetPool {
       const attempt = this.#attemptAt(target, connection, connection.lost, this.#options.operationTimeout);
       const begin = performance.now();
       try {
-        const found = await target.run("read", connection, () => task(attempt, own), own.length);
+        const found = await traced("read", own[0]?.path ?? ROOT, (noteTry) => {
+          noteTry?.(target.id);
+          return target.run("read", connection, () => task(attempt, own), own.length);
+        });
         this.#roles.balancer.measure(target, performance.now() - begin);
         for (const [index, item] of own.entries()) {
           const result = found[index];
