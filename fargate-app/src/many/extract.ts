@@ -288,7 +288,8 @@ class Extraction {
     const { files, change } = this.#options;
     const slash = path.lastIndexOf("/");
     if (slash > 0) await this.#makeDirectory(path.slice(0, slash) as FilePath);
-    const { attributes } = await change(() => files.writeFile(path, data, undefined, { together: true }));
+    const how = { together: true, learnCreated: false };
+    const { attributes } = await change(() => files.writeFile(path, data, undefined, how));
     this.#count({ files: 1, bytes: attributes.size });
   }
 

@@ -20,19 +20,25 @@ export type WriteCondition = WriteOptions["when"];
 
 export interface Written extends Changed {
   readonly attributes: FileAttributes;
-  /** There was no file before. */
-  readonly created: boolean;
+  /** There was no file before. Undefined where nobody asked. */
+  readonly created: boolean | undefined;
 }
 
 /** Bytes of a body that is still coming: at least so many, or it would have been taken as a whole. */
 const STREAM_BYTES = 2 ** 20;
+
+/** How a file is written. */
+export interface WriteManner extends Pick<WriteOptions, "together" | "beforePublishing"> {
+  /** Find out whether there was a file before, which takes one more COMPOUND. Default true. */
+  readonly learnCreated?: boolean;
+}
 
 export interface FileWriteOptions {
   /** Absolute. */
   readonly path: string;
   readonly data: Uint8Array | AsyncIterable<Uint8Array>;
   readonly when: WriteCondition;
-  readonly sharing?: Pick<WriteOptions, "together" | "beforePublishing">;
+  readonly how?: WriteManner;
   /** Called when so many bytes were written at a target. */
   readonly onWritten: (target: Target, bytes: number) => void;
 }
@@ -42,7 +48,8 @@ export class FileWrite {
   readonly #path: string;
   readonly #data: Uint8Array | AsyncIterable<Uint8Array>;
   readonly #when: WriteCondition;
-  readonly #sharing: FileWriteOptions["sharing"];
+  readonly #how: Omit<WriteManner, "learnCreated">;
+  readonly #learnCreated: boolean;
   readonly #onWritten: FileWriteOptions["onWritten"];
   #begun = false;
   /** There was a file before; undefined while that is not known. */
@@ -52,11 +59,13 @@ export class FileWrite {
   /** What the attempt before has left, which the next one resolves. */
   #unresolved: StagedWrite | undefined;
 
-  constructor({ path, data, when, sharing, onWritten }: FileWriteOptions) {
+  constructor({ path, data, when, how = {}, onWritten }: FileWriteOptions) {
     this.#path = path;
     this.#data = data instanceof Uint8Array ? data : onBegin(data, () => (this.#begun = true));
     this.#when = when;
-    this.#sharing = sharing;
+    const { learnCreated = true, ...others } = how;
+    this.#how = others;
+    this.#learnCreated = learnCreated;
     this.#onWritten = onWritten;
     this.#existed = when === undefined ? undefined : when !== "absent";
   }
@@ -75,7 +84,7 @@ export class FileWrite {
     if (done !== undefined) return done;
     const end = target.meter.carry(this.#data instanceof Uint8Array ? this.#data.length : STREAM_BYTES);
     try {
-      return await this.#write(target, client, { ...options, ...this.#sharing, resolvable });
+      return await this.#write(target, client, { ...options, ...this.#how, resolvable });
     } finally {
       end();
     }
@@ -87,7 +96,7 @@ export class FileWrite {
     const published = await this.#unresolved.wasPublished(client, options);
     if (published === "yes") {
       const attributes = await this.#unresolved.attributesAt(this.#path, client, options);
-      return { attributes, created: this.#existed === false };
+      return { attributes, created: this.#created(this.#existed) };
     }
     this.#unresolved = undefined;
     this.#mayBeDone ||= published === "unknown";
@@ -98,18 +107,28 @@ export class FileWrite {
     // A write cannot tell: RENAME does not say what it replaced, and a LOOKUP that finds nothing ends its COMPOUND.
     // (LINK fails where there is a file, but then every replacement takes two round trips.) So this is asked beside
     // it, in front of it in the same segment, and costs no time.
-    const existing = this.#existed ?? client.exists(this.#path, options).catch(() => undefined);
+    const existing = this.#existed ?? this.#exists(client, options);
     const condition = this.#when === undefined ? {} : { when: this.#when };
     try {
       const written = await client.writeFile(this.#path, this.#data, { ...options, ...condition });
       const { directoryChange, ...attributes } = written;
       this.#onWritten(target, attributes.size);
-      const created = (await existing) === false;
+      const created = this.#created(await existing);
       return { attributes, created, ...(directoryChange !== undefined && { directoryChange }) };
     } catch (error) {
       this.#existed = await existing;
       throw this.#judge(error);
     }
+  }
+
+  async #exists(client: NfsClient, options: OperationOptions): Promise<boolean | undefined> {
+    if (!this.#learnCreated) return undefined;
+    return client.exists(this.#path, options).catch(() => undefined);
+  }
+
+  /** A file that nobody could ask for counts as one that was there. */
+  #created(existed: boolean | undefined): boolean | undefined {
+    return this.#learnCreated ? existed === false : undefined;
   }
 
   /** Remembers what a failed attempt may have done. Returns what to report of it. */

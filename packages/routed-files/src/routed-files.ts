@@ -28,7 +28,7 @@ import {
 } from "nfs-client";
 import { changeOf, deletionOf, type PathChange, type PathChangeRecorder } from "./changes.ts";
 import { collect } from "./collect.ts";
-import { FileWrite, type WriteCondition, type Written } from "./file-write.ts";
+import { FileWrite, type WriteCondition, type WriteManner, type Written } from "./file-write.ts";
 import { HotSpots } from "./hot-spots/hot-spots.ts";
 import { SharedReads } from "./hot-spots/shared-reads.ts";
 import { OwnFiles } from "./own-files.ts";
@@ -337,10 +337,10 @@ export class RoutedFiles {
     path: FilePath,
     data: Uint8Array | AsyncIterable<Uint8Array>,
     when?: WriteCondition,
-    how: Sharing & Pick<WriteOptions, "beforePublishing"> = {},
+    how: WriteManner = {},
   ): Promise<Written> {
     const note = (target: Target, bytes: number) => this.#noteWritten(path, target, bytes);
-    const write = new FileWrite({ path: this.#absolute(path), data, when, sharing: how, onWritten: note });
+    const write = new FileWrite({ path: this.#absolute(path), data, when, how, onWritten: note });
     const attempt = () =>
       this.#attempt(
         "write",

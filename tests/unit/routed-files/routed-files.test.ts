@@ -64,6 +64,13 @@ describe("the file API", () => {
     expect(network.files.read("/data/a/b.txt").toString()).toBe("onetwo");
   });
 
+  test("asks whether there was a file only where somebody wants to know", async () => {
+    const { router, network } = await start();
+    const { created } = await router.writeFile(PATH, Buffer.from("one"), undefined, { learnCreated: false });
+    expect(created).toBeUndefined();
+    expect(network.servers.flatMap(({ log }) => log)).toEqual(["writeFile /data/a/b.txt"]);
+  });
+
   test("writes on conditions", async () => {
     const { router } = await start();
     const { attributes } = await router.writeFile(PATH, Buffer.from("one"), "absent");

@@ -113,7 +113,7 @@ export class Objects {
       description = describe();
       await this.records.write(path, file, description);
     };
-    const { attributes } = await this.files.writeFile(path, data, when, { beforePublishing });
+    const { attributes } = await this.files.writeFile(path, data, when, { beforePublishing, learnCreated: false });
     return { attributes, description };
   }
 

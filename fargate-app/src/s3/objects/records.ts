@@ -121,7 +121,9 @@ export class Records {
   async write(path: FilePath, attributes: FileAttributes, description: Description): Promise<void> {
     const { size, modifiedAt } = attributes;
     const kept: StoredRecord = { path, size, modifiedAt, description };
-    await this.#files.writeFile(recordPath(attributes), Buffer.from(JSON.stringify(kept)));
+    await this.#files.writeFile(recordPath(attributes), Buffer.from(JSON.stringify(kept)), undefined, {
+      learnCreated: false,
+    });
   }
 
   /** For files that are gone. What is left, the sweep removes. */

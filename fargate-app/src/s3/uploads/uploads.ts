@@ -61,7 +61,12 @@ export class Uploads {
 
   async create(settings: UploadSettings): Promise<Upload> {
     const id = newId();
-    const { attributes } = await this.#objects.files.writeFile(settingsPath(id), Buffer.from(JSON.stringify(settings)));
+    const { attributes } = await this.#objects.files.writeFile(
+      settingsPath(id),
+      Buffer.from(JSON.stringify(settings)),
+      undefined,
+      { learnCreated: false },
+    );
     return { ...settings, id, createdAt: attributes.modifiedAt };
   }
 
