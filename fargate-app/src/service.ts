@@ -10,6 +10,8 @@ import {
   MountTableRefresh,
   type MountTableSource,
   RoutedFiles,
+  type ThisTask,
+  thisTask,
 } from "@efs-mount-autoscaling/routed-files";
 import { MemoryBudget, messageOf } from "nfs-client";
 import type { Logger } from "pino";
@@ -17,7 +19,6 @@ import { ApiTokens, type TokenSource } from "./authentication/api-tokens.ts";
 import type { SecretSource } from "./authentication/followed-source.ts";
 import type { ServiceTasksOptions } from "./ecs/service-tasks.ts";
 import { taskIdOf } from "./ecs/task-id.ts";
-import { type ThisTask, thisTask } from "./ecs/this-task.ts";
 import { ChangeFeed } from "./feed/change-feed.ts";
 import { MonitorFindings, type MonitorFindingsOptions } from "./feed/monitor-findings.ts";
 import type { DocsAssets } from "./http/routes/docs/routes.ts";

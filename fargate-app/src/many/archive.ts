@@ -1,8 +1,13 @@
 /** A directory with all that is below it, as the entries of an archive. */
 
-import { collect, type DirectoryPath, type FilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
+import {
+  collect,
+  type DirectoryPath,
+  type FilePath,
+  inOrder,
+  type RoutedFiles,
+} from "@efs-mount-autoscaling/routed-files";
 import { type FileAttributes, FileChangedError, NfsStatusError } from "nfs-client";
-import { inOrder } from "./in-order.ts";
 import { type TreeEntry, walkTree } from "./tree.ts";
 
 export type ArchiveEntry =

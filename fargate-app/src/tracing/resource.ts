@@ -1,4 +1,6 @@
 /** What the spans of this process say of it. */
+
+import type { ThisTask } from "@efs-mount-autoscaling/routed-files";
 import {
   defaultResource,
   detectResources,
@@ -7,7 +9,6 @@ import {
   resourceFromAttributes,
 } from "@opentelemetry/resources";
 import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME } from "@opentelemetry/semantic-conventions";
-import type { ThisTask } from "../ecs/this-task.ts";
 
 export interface TracedProcess {
   readonly serviceName: string;

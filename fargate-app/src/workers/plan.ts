@@ -1,6 +1,7 @@
 /** How many workers a task has. */
+
+import { thisTask } from "@efs-mount-autoscaling/routed-files";
 import type { Logger } from "pino";
-import { thisTask } from "../ecs/this-task.ts";
 import { MAX_WORKERS, readSettings, type Settings } from "../settings.ts";
 import type { PrimaryOptions } from "./primary.ts";
 import { heapOf } from "./share.ts";

@@ -5,6 +5,18 @@ export { collect } from "./collect.ts";
 export type { WriteCondition, Written } from "./file-write.ts";
 export { HOT_SPOT_CAPACITY, HOT_SPOT_WINDOW, HotSpots } from "./hot-spots/hot-spots.ts";
 export { hotSpotAnswer, mergeHotSpotAnswers, totalOf } from "./hot-spots/merge.ts";
+export type { Log } from "./log.ts";
+export {
+  type BatchItem,
+  type BatchResult,
+  MAX_BATCH_READ,
+  NotAFileError,
+  runBatch,
+  TooLargeForBatchError,
+} from "./many/batch.ts";
+export { type DeletionReport, deleteTree } from "./many/delete-tree.ts";
+export { inOrder } from "./many/in-order.ts";
+export { whileRunning } from "./many/while-running.ts";
 export { type ReadRange, RoutedFiles, type RoutedFilesOptions } from "./routed-files.ts";
 export { Balancer, type Measured } from "./routing/balancer.ts";
 export { LoadMeter } from "./routing/load-meter.ts";
@@ -43,3 +55,4 @@ export { addCounts, countsSince, type LatencyCounts, percentile } from "./target
 export { type Latency, OPERATIONS, type OperationObserver } from "./targets/statistics.ts";
 export type { Connect, Target } from "./targets/target.ts";
 export { TARGET_STATES, type TargetState } from "./targets/target-state.ts";
+export { type ThisTask, thisTask } from "./this-task.ts";

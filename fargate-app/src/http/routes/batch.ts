@@ -1,16 +1,20 @@
 /** `POST /batch`: many small reads, stats and deletes in one request. */
 
 import {
+  type BatchItem,
+  type BatchResult,
   directoryPath,
   type FilePath,
   filePath,
+  NotAFileError,
   PathError,
   type RoutedFiles,
+  runBatch,
+  TooLargeForBatchError,
 } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import type { Unchanged } from "nfs-client";
 import * as z from "zod";
-import { type BatchItem, type BatchResult, NotAFileError, runBatch, TooLargeForBatchError } from "../../many/batch.ts";
 import type { Region } from "../../region/region.ts";
 import { inDocument } from "../in-document.ts";
 import type { HttpLimits } from "../limits.ts";

@@ -1,6 +1,6 @@
 /** Which paths and directories get most of the requests and bytes of one router, in fixed memory. */
 import { hash } from "node:crypto";
-import type { Logger } from "pino";
+import type { Log } from "../log.ts";
 import { type DirectoryPath, isHidden } from "../routing/path.ts";
 import { DecayedCounts } from "./decayed-counts.ts";
 
@@ -28,7 +28,7 @@ const CHECK_INTERVAL = 1_000;
 export interface HotSpotOptions {
   /** The share of the requests that makes a path hot; undefined where none is ever to be hot. */
   readonly share: number | undefined;
-  readonly log: Pick<Logger, "warn" | "info">;
+  readonly log: Pick<Log, "warn" | "info">;
   /** Milliseconds on a clock that does not go back. */
   readonly now?: () => number;
 }

@@ -2,7 +2,7 @@
 
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { messageOf } from "nfs-client";
-import type { Logger } from "pino";
+import type { Log } from "../log.ts";
 import { loadFrom, type MountTableSource, type RankedMountTable } from "./mount-table-sources.ts";
 
 export interface MountTableRefreshOptions {
@@ -13,7 +13,7 @@ export interface MountTableRefreshOptions {
   readonly interval: number;
   /** Takes up a table, which may be the one in use. */
   readonly use: (table: MountTable) => Promise<void>;
-  readonly log: Logger;
+  readonly log: Log;
 }
 
 /**

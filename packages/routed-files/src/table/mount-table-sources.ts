@@ -2,8 +2,8 @@
 
 import { type MountTable, parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { messageOf } from "nfs-client";
-import type { Logger } from "pino";
 import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "../aws-client.ts";
+import type { Log } from "../log.ts";
 
 /** A place that may know the mount table. */
 export interface MountTableSource {
@@ -40,7 +40,7 @@ export function mountTableSources(places: MountTablePlaces): MountTableSource[] 
 }
 
 /** The first table that a source has. Each source that has none is an ERROR in the log. */
-export async function loadMountTable(sources: readonly MountTableSource[], log: Logger): Promise<RankedMountTable> {
+export async function loadMountTable(sources: readonly MountTableSource[], log: Log): Promise<RankedMountTable> {
   for (const [rank, source] of sources.entries()) {
     const { name } = source;
     try {

@@ -449,7 +449,7 @@ export class TargetPool {
   #noteSilence(): void {
     if (this.#usable || this.#silentSince !== undefined) return;
     this.#silentSince = Date.now();
-    this.#options.log.warn("No mount target answers: requests wait");
+    this.#options.log.warn({}, "No mount target answers: requests wait");
   }
 
   #noteAnswering(): void {

@@ -2,7 +2,7 @@
 
 import { DEFAULT_NFS_PORT, type MountTarget } from "@efs-mount-autoscaling/mount-table";
 import { DeadlineError, type MemoryBudget, messageOf, type NfsClient, type NfsClientOptions } from "nfs-client";
-import type { Logger } from "pino";
+import type { Log } from "../log.ts";
 import type { Measured } from "../routing/balancer.ts";
 import { LoadMeter } from "../routing/load-meter.ts";
 import { Connection } from "./connection.ts";
@@ -25,7 +25,7 @@ export interface TargetOptions {
   readonly detectionTimeout: number;
   /** What may be held of file data, for all the targets together. */
   readonly memory: MemoryBudget;
-  readonly log: Logger;
+  readonly log: Log;
   readonly onOperation?: OperationObserver;
   /** Called after each change of a target's state. */
   readonly onStateChange?: StateObserver;

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { filePath } from "@efs-mount-autoscaling/routed-files";
+import { filePath, runBatch } from "@efs-mount-autoscaling/routed-files";
 import { MemoryBudget } from "nfs-client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { runBatch } from "../../../../fargate-app/src/many/batch.ts";
 import { MEBIBYTE } from "../../../../fargate-app/src/settings.ts";
 import { MemoryNetwork, startTestRouter } from "../../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../../support/memory-server.ts";

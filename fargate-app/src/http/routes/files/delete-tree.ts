@@ -1,8 +1,7 @@
 /** `DELETE /files/DIR/?recursive`: a directory with all that is below it. */
 import type { Readable } from "node:stream";
-import type { FilePath, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
+import { deleteTree, type FilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
-import { deleteTree } from "../../../many/delete-tree.ts";
 import type { Region } from "../../../region/region.ts";
 import { ndjson } from "../../ndjson.ts";
 import { problemOf, problemSchema } from "../../semantics/problem.ts";

@@ -1,7 +1,13 @@
 /** `PUT` and `POST /files/DIR/?extract=…`: the files of an archive, below a directory. */
 import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
-import { type DirectoryPath, filePath, ROOT, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
+import {
+  type DirectoryPath,
+  filePath,
+  ROOT,
+  type RoutedFiles,
+  whileRunning,
+} from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
 import {
   ArchiveError,
@@ -11,7 +17,6 @@ import {
   extractTar,
   NotExtractableError,
 } from "../../../many/extract.ts";
-import { whileRunning } from "../../../many/while-running.ts";
 import type { Region } from "../../../region/region.ts";
 import type { HttpLimits } from "../../limits.ts";
 import { ndjson } from "../../ndjson.ts";

@@ -1,8 +1,7 @@
-import { filePath } from "@efs-mount-autoscaling/routed-files";
+import { deleteTree, filePath } from "@efs-mount-autoscaling/routed-files";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { z } from "zod";
 import { deletionLine } from "../../../../../fargate-app/src/http/routes/files/delete-tree.ts";
-import { deleteTree } from "../../../../../fargate-app/src/many/delete-tree.ts";
 import { MemoryNetwork } from "../../../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../../../support/memory-server.ts";
 

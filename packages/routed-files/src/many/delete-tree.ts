@@ -1,6 +1,7 @@
 /** Removes a directory with all that is below it: many names at once, with a bound on what is in flight. */
-import { entryPath, type FilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { isStatus, messageOf, NfsStatusError, OutcomeUnknownError } from "nfs-client";
+import type { RoutedFiles } from "../routed-files.ts";
+import { entryPath, type FilePath } from "../routing/path.ts";
 import { whileRunning } from "./while-running.ts";
 
 export interface DeletedCounts {

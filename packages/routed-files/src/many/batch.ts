@@ -1,13 +1,10 @@
 /** Many small reads, stats and deletes, each with a result of its own. */
 
-import {
-  collect,
-  type DirectoryPath,
-  type FilePath,
-  mayBeNoFile,
-  type RoutedFiles,
-} from "@efs-mount-autoscaling/routed-files";
 import { type FileAttributes, FileChangedError, type FileType, type MemoryLease, type Unchanged } from "nfs-client";
+import { collect } from "../collect.ts";
+import type { RoutedFiles } from "../routed-files.ts";
+import type { DirectoryPath, FilePath } from "../routing/path.ts";
+import { mayBeNoFile } from "../targets/failures.ts";
 import { inOrder } from "./in-order.ts";
 
 export type BatchItem =

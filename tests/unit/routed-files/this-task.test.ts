@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { thisTask } from "../../../fargate-app/src/ecs/this-task.ts";
+import { thisTask } from "../../../packages/routed-files/src/this-task.ts";
 import { memoryLog } from "../../support/memory-router.ts";
 
 /** An endpoint that gives each of these responses in turn, and then the last one again. */

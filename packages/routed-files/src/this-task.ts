@@ -4,8 +4,8 @@
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-fargate.html
  */
 import { messageOf } from "nfs-client";
-import type { Logger } from "pino";
 import * as z from "zod";
+import type { Log } from "./log.ts";
 
 const taskMetadata = z.looseObject({
   AvailabilityZone: z.string().min(1),
@@ -38,7 +38,7 @@ const TIMEOUT = 1_000;
  *
  * @param metadataUri `ECS_CONTAINER_METADATA_URI_V4`, which ECS sets in every container.
  */
-export async function thisTask(metadataUri: string | undefined, log: Pick<Logger, "warn">): Promise<ThisTask> {
+export async function thisTask(metadataUri: string | undefined, log: Pick<Log, "warn">): Promise<ThisTask> {
   if (metadataUri === undefined) return {};
   let failure: unknown;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
