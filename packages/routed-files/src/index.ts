@@ -42,12 +42,14 @@ export {
 } from "./routing/strategies.ts";
 export { MountTableRefresh } from "./table/mount-table-refresh.ts";
 export {
+  fileSystemOf,
   fileSystemSource,
   fixedSource,
   loadMountTable,
   type MountTableSource,
   mountTableSources,
   parameterSource,
+  type RankedMountTable,
 } from "./table/mount-table-sources.ts";
 export { OPERATION_CHANNEL, type OperationMessage } from "./targets/diagnostics.ts";
 export { mayBeNoFile, UnavailableError } from "./targets/failures.ts";

@@ -68,6 +68,7 @@ export class Deadline {
 export class Deadlines {
   readonly #inFlight = new Set<Deadline>();
   #isClosed = false;
+  #onIdle: () => void = () => {};
 
   /** Acts until the deadline. */
   async within<Result>(options: OperationOptions, act: (deadline: Deadline) => Promise<Result>): Promise<Result> {
@@ -98,10 +99,21 @@ export class Deadlines {
     }
   }
 
-  /** Ends all of them, and those that would begin later. */
-  close(): void {
+  /** Begins none any more, gives those in flight so many milliseconds, and ends the rest. */
+  async close(timeout: number): Promise<void> {
     this.#isClosed = true;
+    if (timeout > 0 && this.#inFlight.size > 0) await this.#drained(timeout);
     for (const deadline of this.#inFlight) deadline.close();
+  }
+
+  #drained(timeout: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeout);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   #begin(options: OperationOptions): Deadline {
@@ -114,11 +126,12 @@ export class Deadlines {
   #end(deadline: Deadline): void {
     this.#inFlight.delete(deadline);
     deadline.end();
+    if (this.#inFlight.size === 0) this.#onIdle();
   }
 }
 
 /** Has the name by which Node.js and browsers tell what was aborted. */
-class AbortError extends FileError {
+export class AbortError extends FileError {
   override readonly name = "AbortError";
 
   constructor(cause: unknown, path: string | undefined) {

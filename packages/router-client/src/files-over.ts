@@ -45,10 +45,14 @@ const MAX_BATCH_CHARACTERS = 2 ** 16;
 
 export class FilesOver implements Files {
   readonly #operations: FileOperations;
+  readonly #closeTimeout: number;
   readonly #deadlines = new Deadlines();
+  #closing: Promise<void> | undefined;
 
-  constructor(operations: FileOperations) {
+  /** @param options `closeTimeout`: milliseconds that what is in flight has when it is closed. Default 0. */
+  constructor(operations: FileOperations, { closeTimeout = 0 } = {}) {
     this.#operations = operations;
+    this.#closeTimeout = closeTimeout;
   }
 
   readFile(path: string, options?: ReadOptions & { readonly encoding?: null | undefined }): Promise<Buffer>;
@@ -205,8 +209,8 @@ export class FilesOver implements Files {
   }
 
   close(): Promise<void> {
-    this.#deadlines.close();
-    return this.#operations.close();
+    this.#closing ??= this.#deadlines.close(this.#closeTimeout).then(() => this.#operations.close());
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -27,7 +27,7 @@ export interface RankedMountTable {
 export interface MountTablePlaces {
   /** Of the SSM parameter. */
   readonly parameterName: string;
-  readonly fileSystemId: string;
+  readonly fileSystemId?: string | undefined;
   /** Used when neither of the two has one. */
   readonly defaultMountTable?: MountTable | undefined;
 }
@@ -35,8 +35,11 @@ export interface MountTablePlaces {
 /** All that are named, best first. */
 export function mountTableSources(places: MountTablePlaces): MountTableSource[] {
   const { parameterName, fileSystemId, defaultMountTable } = places;
-  const sources = [parameterSource(parameterName), fileSystemSource(fileSystemId)];
-  return defaultMountTable ? [...sources, fixedSource("DEFAULT_MOUNT_TARGETS", defaultMountTable)] : sources;
+  return [
+    parameterSource(parameterName),
+    ...(fileSystemId === undefined ? [] : [fileSystemSource(fileSystemId)]),
+    ...(defaultMountTable === undefined ? [] : [fixedSource("DEFAULT_MOUNT_TARGETS", defaultMountTable)]),
+  ];
 }
 
 /** The first table that a source has. Each source that has none is an ERROR in the log. */
@@ -110,4 +113,19 @@ export function fileSystemSource(fileSystemId: string): MountTableSource {
 /** A table that is known from elsewhere. */
 export function fixedSource(name: string, table: MountTable): MountTableSource {
   return { name, load: async () => table };
+}
+
+/** The id of the file system that a mount target is of (EFS, DescribeMountTargets). */
+export async function fileSystemOf(mountTargetId: string): Promise<string> {
+  const { DescribeMountTargetsCommand, EFSClient } = await import("@aws-sdk/client-efs");
+  const client = new EFSClient(AWS_CLIENT_OPTIONS);
+  try {
+    const command = new DescribeMountTargetsCommand({ MountTargetId: mountTargetId });
+    const { MountTargets } = await client.send(command, { abortSignal: AbortSignal.timeout(AWS_REQUEST_TIMEOUT) });
+    const fileSystemId = MountTargets?.[0]?.FileSystemId;
+    if (fileSystemId === undefined) throw new Error(`EFS knows no mount target ${mountTargetId}`);
+    return fileSystemId;
+  } finally {
+    client.destroy();
+  }
 }

@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Deadline } from "../deadline.ts";
 import { FileError, OutcomeUnknownError } from "../errors.ts";
+import type { Meanings } from "../nfs-status.ts";
 import { type Attempt, type Call, type HttpClient, type HttpResponse, StreamedBody } from "./http-client.ts";
-import { fileErrorOf, HttpError, httpErrorOf, type Meanings } from "./problem.ts";
+import { fileErrorOf, HttpError, httpErrorOf } from "./problem.ts";
 import { isRepeatable, leavesDoubt, MAX_ATTEMPTS, mayHaveBeenDone, waitBefore } from "./retry.ts";
 
 export interface Exchange<Result> extends Call {

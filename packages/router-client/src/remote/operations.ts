@@ -1,5 +1,6 @@
 /** What {@link Files} is made of, as requests to the router. */
 import type { Deadline } from "../deadline.ts";
+import type { Meanings } from "../nfs-status.ts";
 import type { Condition, FileOperations, ListedEntry, Path } from "../operations.ts";
 import { attributesOf, versionOf } from "./attributes.ts";
 import { batch } from "./batch.ts";
@@ -7,7 +8,6 @@ import { exchange } from "./exchange.ts";
 import { type HttpClient, type HttpResponse, StreamedBody } from "./http-client.ts";
 import { decodePath } from "./names.ts";
 import { parsed } from "./parsed.ts";
-import type { Meanings } from "./problem.ts";
 import { read } from "./reading.ts";
 import { remove, removeTree } from "./removal.ts";
 import { directoryPage } from "./schemas.ts";

@@ -1,5 +1,6 @@
 /** What the router refuses, as errors of this package. */
 import { FileError, type FileErrorCode, OutcomeUnknownError } from "../errors.ts";
+import { type Meanings, OF_NFS_STATUS } from "../nfs-status.ts";
 import { type Problem, problem } from "./schemas.ts";
 
 /** The response that is the `cause` of a {@link FileError}: a problem document (RFC 9457), or what else came. */
@@ -22,26 +23,7 @@ export class HttpError extends Error {
   }
 }
 
-const OF_NFS_STATUS: Readonly<Record<string, FileErrorCode>> = {
-  NFS4ERR_ACCESS: "EACCES",
-  NFS4ERR_PERM: "EACCES",
-  NFS4ERR_NOENT: "ENOENT",
-  NFS4ERR_STALE: "ENOENT",
-  NFS4ERR_EXIST: "EEXIST",
-  NFS4ERR_ISDIR: "EISDIR",
-  NFS4ERR_NOTDIR: "ENOTDIR",
-  NFS4ERR_NOTEMPTY: "ENOTEMPTY",
-  NFS4ERR_SYMLINK: "ELOOP",
-  NFS4ERR_NAMETOOLONG: "ENAMETOOLONG",
-  NFS4ERR_ROFS: "EROFS",
-  NFS4ERR_FBIG: "EFBIG",
-  NFS4ERR_NOSPC: "ENOSPC",
-  NFS4ERR_DQUOT: "EDQUOT",
-  NFS4ERR_FILE_OPEN: "EBUSY",
-  NFS4ERR_LOCKED: "EBUSY",
-  NFS4ERR_DENIED: "EBUSY",
-  NOT_PRIMARY: "EROFS",
-};
+const OF_CODE: Readonly<Record<string, FileErrorCode>> = { NOT_PRIMARY: "EROFS" };
 
 const OF_STATUS: Readonly<Record<number, FileErrorCode>> = {
   400: "EINVAL",
@@ -59,9 +41,6 @@ const OF_STATUS: Readonly<Record<number, FileErrorCode>> = {
   507: "ENOSPC",
 };
 
-/** What a code, or a status without one, means for an operation, where that is more than it says by itself. */
-export type Meanings = Readonly<Record<string | number, FileErrorCode>>;
-
 /** @param text The body of the response. */
 export function httpErrorOf(status: number, text: string): HttpError {
   const { data } = problem.safeParse(parsed(text));
@@ -72,7 +51,8 @@ export function httpErrorOf(status: number, text: string): HttpError {
 export function fileErrorOf(cause: HttpError, path: string | undefined, meanings: Meanings = {}): FileError {
   const message = path === undefined || path === "" ? cause.message : `${cause.message}: ${path}`;
   if (cause.code === "OUTCOME_UNKNOWN") return new OutcomeUnknownError(message, { path, cause });
-  const ofCode = cause.code === undefined ? undefined : (meanings[cause.code] ?? OF_NFS_STATUS[cause.code]);
+  const ofCode =
+    cause.code === undefined ? undefined : (meanings[cause.code] ?? OF_NFS_STATUS[cause.code] ?? OF_CODE[cause.code]);
   const code = ofCode ?? meanings[cause.status] ?? OF_STATUS[cause.status] ?? "EIO";
   return new FileError(code, message, { path, cause });
 }

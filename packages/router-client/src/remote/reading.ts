@@ -1,10 +1,11 @@
 import type { Deadline } from "../deadline.ts";
 import { FileError, isCode } from "../errors.ts";
+import type { Meanings } from "../nfs-status.ts";
 import type { ByteRange, OpenedFile, Path } from "../operations.ts";
 import { attributesOfFile } from "./attributes.ts";
 import { Attempts, exchange, LostError } from "./exchange.ts";
 import type { HttpClient } from "./http-client.ts";
-import { HttpError, type Meanings } from "./problem.ts";
+import { HttpError } from "./problem.ts";
 import { stat } from "./stat.ts";
 import { fileTarget } from "./targets.ts";
 

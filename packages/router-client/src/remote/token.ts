@@ -1,4 +1,5 @@
 /** The token of the API, which may be rotated while it is used. */
+import { untilAborted } from "../until-aborted.ts";
 
 /**
  * A token, or what gets one: called before the first request, and when the token is refused.
@@ -42,14 +43,4 @@ export class Token {
     })();
     return untilAborted(this.#asked, signal);
   }
-}
-
-/** What a callback of the caller promises, for as long as the operation waits. */
-function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
