@@ -90,7 +90,7 @@ async function write(
     () => untilChanged(deadline, path, writing(), isUncertain),
     meaningsUnder(when),
   );
-  return { ...versionOf(attributes), created };
+  return { ...versionOf(attributes), created: created === true };
 }
 
 async function append(
