@@ -3,10 +3,12 @@
  *
  * `tsx build.ts [FOLDER…]` bundles all runtimes, or those of the folders named, such as `fargate-app`.
  */
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { brotliCompressSync } from "node:zlib";
+import { decode, encode, type SourceMapSegment } from "@jridgewell/sourcemap-codec";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import * as z from "zod";
 
 interface Bundle {
   readonly entry: string;
@@ -92,6 +94,36 @@ const unusedSdkShapes: Plugin = {
   },
 };
 
+const sourceMap = z.object({ version: z.literal(3), sources: z.array(z.string()), mappings: z.string() });
+
+/**
+ * Takes the packages of npm out of a source map: they would be four fifths of it, and an image has to carry them. Their
+ * names are as they were, so that a trace through a package can be read all the same.
+ */
+async function mapOwnSourcesOnly(path: string): Promise<void> {
+  const { version, sources, mappings } = sourceMap.parse(JSON.parse(await readFile(path, "utf8")));
+  const own = sources.filter((source) => !source.includes("node_modules/"));
+  const places = new Map(own.map((source, index) => [source, index]));
+  const ownPlaces = sources.map((source) => places.get(source));
+  const lines = decode(mappings).map((segments) => withoutOthers(segments, ownPlaces));
+  await writeFile(path, JSON.stringify({ version, sources: own, names: [], mappings: encode(lines) }));
+}
+
+/** @param ownPlaces the new index of each source; undefined for those that are no longer mapped. */
+function withoutOthers(
+  segments: readonly SourceMapSegment[],
+  ownPlaces: readonly (number | undefined)[],
+): SourceMapSegment[] {
+  const kept: SourceMapSegment[] = [];
+  for (const [column, source, line, sourceColumn] of segments) {
+    const place = source === undefined ? undefined : ownPlaces[source];
+    if (place !== undefined && line !== undefined && sourceColumn !== undefined) {
+      kept.push([column, place, line, sourceColumn]);
+    } else if (kept.at(-1)?.length !== 1) kept.push([column]);
+  }
+  return kept;
+}
+
 /**
  * @param folders the runtimes to bundle, by their folder such as `fargate-app`. Default: all.
  * @returns the bytes of each bundle, by its file.
@@ -121,6 +153,7 @@ export async function buildBundles(folders: readonly string[] = []): Promise<Map
       metafile: true,
       logLevel: "warning",
     });
+    if (hasSourceMap) await mapOwnSourcesOnly(`${output}.map`);
     sizes.set(output, metafile.outputs[output]?.bytes ?? 0);
   }
   return sizes;
