@@ -19,9 +19,9 @@ const INTERNAL = 1;
 const SERVER = 2;
 const CLIENT = 3;
 
-/** The environment of a router whose spans the collector has as soon as they end. */
+/** The environment of a router whose spans the collector has as soon as they end, in the order of their ends. */
 function tracedBy({ url }: OtlpCollector): Record<string, string> {
-  return { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_BSP_SCHEDULE_DELAY: "10" };
+  return { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_BSP_SCHEDULE_DELAY: "10", ROUTER_WORKERS: "1" };
 }
 
 async function start(environment: Record<string, string>) {
@@ -191,8 +191,14 @@ describe("sampling", () => {
     const refused = await request(url, "GET", { headers: { traceparent: `00-${"1".repeat(32)}-${CALLER}-00` } });
     expect(refused.headers.get("traceresponse")).toMatch(new RegExp(`^00-${"1".repeat(32)}-[0-9a-f]{16}-00$`));
     await request(url, "GET", { headers: { traceparent: `00-${TRACE}-${CALLER}-01` } });
-    await traceOf(collector, TRACE);
-    expect(new Set(collector.spans.map(({ traceId }) => traceId))).toEqual(new Set([TRACE]));
+    // Over the connection of the one that is traced.
+    await request(url, "GET");
+    const last = "2".repeat(32);
+    await request(url, "GET", { headers: { traceparent: `00-${last}-${CALLER}-01` } });
+    await traceOf(collector, last);
+    const operations = collector.spans.filter(({ kind }) => kind === INTERNAL);
+    expect(operations.map(({ traceId }) => traceId)).toEqual([TRACE, last]);
+    expect(new Set(collector.spans.map(({ traceId }) => traceId))).toEqual(new Set([TRACE, last]));
   });
 
   test("what load balancers and Prometheus ask for is no trace", async () => {

@@ -56,7 +56,7 @@ export const requestSpans = fp<{ readonly tracer: Tracer }>(
       request.log = reply.log = request.log.child(logFieldsOf(context));
       reply.header("traceresponse", traceParentOf(context));
       // Most requests are not sampled, and what follows would cost as much for them.
-      if (!span.isRecording()) return done();
+      if (!span.isRecording()) return activeSpan.run(undefined, done);
       span.setAttributes(attributesOf(request));
       // Fastify does not call onResponse when the client goes away.
       reply.raw.once("close", () => {
