@@ -29,7 +29,6 @@ export function resourceOf({ serviceName, id, task, region }: TracedProcess): Re
     ...(arn !== undefined && {
       "cloud.provider": "aws",
       "cloud.platform": "aws_ecs",
-      "aws.ecs.launchtype": "fargate",
       "aws.ecs.task.arn": arn,
     }),
     ...(cluster?.startsWith("arn:") && { "aws.ecs.cluster.arn": cluster }),
