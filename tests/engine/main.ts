@@ -2,8 +2,8 @@
  * The stack's whole life in the real Pulumi engine, without AWS: `npm run preview:offline`.
  *
  * A preview of each configuration, then one stack: up, up again, up over what version 0.1 left, a threshold and the
- * routing strategy edited, maintenance and the S3 API on and off, the file system replaced, destroy; the same stack on a file system in
- * use; and two stacks in two regions (`two-regions.ts`). The program runs inline, in this process, so the engine needs no
+ * routing strategy edited, maintenance and the S3 API on and off, an application that uses its files (`beside-application.ts`), the file
+ * system replaced, destroy; the same stack on a file system in use; and two stacks in two regions (`two-regions.ts`). The program runs inline, in this process, so the engine needs no
  * language host. The providers are stand-ins, the backend is a temporary folder, and what the program and its dynamic
  * resources call themselves is the local control plane.
  */
@@ -28,6 +28,7 @@ import {
   ZONE_WITHOUT_SSM,
 } from "../infra/aws-stand-in.ts";
 import { CONFIGURATIONS } from "../infra/configurations.ts";
+import { liveBesideAnApplication } from "./beside-application.ts";
 import { EngineMissingError, findEngine } from "./engine.ts";
 import { asVersion01, lostResources } from "./former-names.ts";
 import { newStack, OFFLINE_ACCOUNT } from "./new-stack.ts";
@@ -197,6 +198,7 @@ async function run(engine: string): Promise<void> {
     const [, accessKeys = ""] = tokensOf(efs.state());
     const { secretAccessKey } = firstAccessKeyOf(accessKeys);
     assert.match(secretAccessKey, /^[A-Za-z0-9]{64}$/, "up makes an access key");
+    await liveBesideAnApplication(project, stack, account);
     await stack.setConfig(`${PROJECT}:s3Api`, { value: "false" });
     const withoutS3 = await watch((onEvent) => stack.up({ onEvent }));
     report("no S3 API", withoutS3);

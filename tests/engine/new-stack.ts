@@ -1,4 +1,4 @@
-import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
+import { type InlineProgramArgs, LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { PROJECT } from "../../config.ts";
 import { runProgram } from "./program.ts";
 import type { Project } from "./project.ts";
@@ -12,12 +12,22 @@ export const OFFLINE_ACCOUNT = {
 
 /** Makes an empty stack of the project. */
 export function newStack(
-  { folder, home, backend }: Project,
+  project: Project,
+  stackName: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<Stack> {
+  return newStackOf({ projectName: PROJECT, program: runProgram }, project, stackName, environment);
+}
+
+/** Makes an empty stack of a program whose `Pulumi.yaml` is in the folder. */
+export function newStackOf(
+  program: Pick<InlineProgramArgs, "projectName" | "program">,
+  { folder, home, backend }: Pick<Project, "folder" | "home" | "backend">,
   stackName: string,
   environment: Readonly<Record<string, string>>,
 ): Promise<Stack> {
   return LocalWorkspace.createStack(
-    { stackName, projectName: PROJECT, program: runProgram },
+    { stackName, ...program },
     {
       workDir: folder,
       pulumiHome: home,
