@@ -219,6 +219,8 @@ const image = new ContainerImage("router", {
   context: ".",
   dockerfile: "fargate-app/Dockerfile",
   platform: config.cpuArchitecture === "ARM64" ? "linux/arm64" : "linux/amd64",
+  // Applications that run it beside themselves are deployed later.
+  keepImages: 20,
 });
 
 const topic = new AlarmTopic("alarms", { email: config.alarmEmail });
