@@ -2,7 +2,7 @@ import { fdir } from "fdir";
 import { expect, test } from "vitest";
 import { brokenLinks, REPOSITORY, readPage } from "./page.ts";
 
-const NO_PAGES = new Set(["node_modules", "dist", "test-results", ".git"]);
+const NO_PAGES = new Set(["node_modules", "dist", "test-results", ".git", ".venv"]);
 
 const PAGES = new fdir()
   .withRelativePaths()
