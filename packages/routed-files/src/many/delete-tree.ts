@@ -136,8 +136,10 @@ class Deletion {
       for await (const { name, attributes } of this.#files.list(directory, { unfinished: true })) {
         if (this.#stopped) break;
         const path = entryPath(directory, name);
-        if (attributes.type !== "directory") removals.push(this.#slots.use(() => this.#removeFile(path)));
-        else if (this.#directories < MAX_DIRECTORIES) removals.push(this.#besides(() => this.#removeDirectory(path)));
+        if (attributes.type !== "directory") {
+          await this.#slots.take();
+          removals.push(this.#removeFile(path).finally(() => this.#slots.giveBack()));
+        } else if (this.#directories < MAX_DIRECTORIES) removals.push(this.#besides(() => this.#removeDirectory(path)));
         else isEmptied = (await this.#removeDirectory(path)) && isEmptied;
         if (removals.length >= MAX_IN_FLIGHT) await settle();
       }
@@ -202,15 +204,15 @@ class Slots {
     this.#free = size;
   }
 
-  async use<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** {@link giveBack} must follow. */
+  async take(): Promise<void> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
-    }
+  }
+
+  giveBack(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
   }
 }
