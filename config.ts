@@ -286,6 +286,9 @@ const keys = z.object({
   s3Api: flag(false).describe(
     "Serve the files to programs for Amazon S3, too, on port 8001 of the load balancer, to clients with an access key: the stack generates the first one and keeps it in Secrets Manager.",
   ),
+  s3Domain: optionalText(DOMAIN_NAME, "a DNS name such as s3.example.com").describe(
+    "What follows the bucket in the host names of the S3 API, as in my-bucket.s3.example.com; empty where buckets are in paths only. Its wildcard record and a certificate with that name are yours. Needs s3Api.",
+  ),
   requestsPerMinutePerClient: wholeNumber(0, "requests", 0, 10_000_000).describe(
     "Maximum requests a minute of each client to each router; 0 for no limit.",
   ),
@@ -509,6 +512,11 @@ const RULES: readonly {
       certificateArn !== undefined && domainName === undefined
         ? "must be a name of certificateArn: no certificate is for the load balancer's own name"
         : undefined,
+  },
+  {
+    about: "s3Domain",
+    reads: ["s3Api", "s3Domain"],
+    broken: ({ s3Api, s3Domain }) => (s3Domain !== undefined && !s3Api ? "must be empty without s3Api" : undefined),
   },
   {
     about: "hostedZoneId",

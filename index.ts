@@ -285,6 +285,7 @@ const router = new RouterService("router", {
     ...routerConduct,
     ROUTING_STRATEGY: config.routingStrategy,
     RATE_LIMIT_PER_MINUTE: config.requestsPerMinutePerClient,
+    S3_DOMAIN: config.s3Domain,
     MOUNT_TABLE_REFRESH_SECONDS: refreshSeconds,
     ROUTER_WORKERS: workersOf(config),
   },

@@ -98,6 +98,8 @@ export interface TracingSettings {
 export interface S3Settings {
   /** 0 lets the operating system choose. */
   readonly port: number;
+  /** What follows the bucket in the host of a virtual-hosted-style request; all are path-style where undefined. */
+  readonly domain: string | undefined;
   /** The secret with the access keys that clients must have. */
   readonly accessKeysSecretId: string;
   /** Multipart uploads that had no part for so long are removed. */
@@ -188,6 +190,8 @@ const OTLP_PROTOCOL = oneOf(["http/protobuf"]).default("http/protobuf");
 
 const ON_OFF = oneOf(["on", "off"]);
 
+const DOMAIN_NAME = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i;
+
 const SECRET_ID = text(/^[\w/+=.@:-]{1,2048}$/, "the ARN or the name of a secret");
 
 const HTTP_URL = z.url({ protocol: /^https?$/, error: "an http or https URL" });
@@ -215,7 +219,7 @@ const variables = z.object({
   ACCESS_LOG: ON_OFF.default("off"),
   NFS_PORT: wholeNumber(1, 65_535).default(DEFAULT_NFS_PORT),
   NFS_TLS: ON_OFF.default("off"),
-  NFS_TLS_SERVER_NAME: text(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, "a DNS name").optional(),
+  NFS_TLS_SERVER_NAME: text(DOMAIN_NAME, "a DNS name").optional(),
   NFS_TLS_CA_FILE: z.string().optional(),
   EFS_ACCESS_POINT_ID: text(/^fsap-[0-9a-f]+$/, "an EFS access point id like fsap-0123abcd").optional(),
   EFS_IAM_AUTHORIZATION: ON_OFF.default("off"),
@@ -249,6 +253,7 @@ const variables = z.object({
   API_TOKEN_REFRESH_SECONDS: seconds(3600).default(60_000),
   S3_API: ON_OFF.default("off"),
   S3_PORT: wholeNumber(0, 65_535).default(8001),
+  S3_DOMAIN: text(DOMAIN_NAME, "a DNS name").optional(),
   S3_ACCESS_KEYS_SECRET_ID: SECRET_ID.optional(),
   S3_UPLOAD_AGE_SECONDS: seconds(31_536_000).default(604_800_000),
   OTEL_EXPORTER_OTLP_ENDPOINT: HTTP_URL.optional(),
@@ -303,9 +308,9 @@ function toAddressRanges(text: string, context: z.RefinementCtx): string[] {
 type Environment = z.infer<typeof environmentSchema>;
 
 function toS3Settings(environment: Environment): S3Settings | undefined {
-  const { S3_API, S3_PORT: port, S3_ACCESS_KEYS_SECRET_ID: accessKeysSecretId } = environment;
+  const { S3_API, S3_PORT: port, S3_DOMAIN: domain, S3_ACCESS_KEYS_SECRET_ID: accessKeysSecretId } = environment;
   if (S3_API === "off" || accessKeysSecretId === undefined) return undefined;
-  return { port, accessKeysSecretId, uploadAge: environment.S3_UPLOAD_AGE_SECONDS };
+  return { port, domain, accessKeysSecretId, uploadAge: environment.S3_UPLOAD_AGE_SECONDS };
 }
 
 function toTracingSettings(environment: Environment): TracingSettings | undefined {

@@ -23,6 +23,7 @@ export const CONFIGURATIONS = {
     certificateArn: "arn:aws:acm:ap-northeast-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
     deletionProtection: "true",
     s3Api: "true",
+    s3Domain: "s3.example.com",
     accessLogs: "true",
     domainName: "files.example.com",
     hostedZoneId: "Z0123456789ABCDEFGHIJ",

@@ -184,8 +184,8 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
 
     test("the S3 API is where the file API is, with its keys, and only where it is switched on", () => {
       const variables = new Map(containers()[0]?.environment?.map(({ name: variable, value }) => [variable, value]));
-      expect([variables.get("S3_API"), variables.get("S3_PORT")]).toEqual(
-        s3Api ? ["on", "8001"] : [undefined, undefined],
+      expect([variables.get("S3_API"), variables.get("S3_PORT"), variables.get("S3_DOMAIN")]).toEqual(
+        s3Api ? ["on", "8001", config.s3Domain] : [undefined, undefined, undefined],
       );
       expect(outputs).toMatchObject(
         s3Api

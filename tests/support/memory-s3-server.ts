@@ -8,7 +8,7 @@ import { Metrics } from "../../fargate-app/src/metrics.ts";
 import type { AccessKey } from "../../fargate-app/src/s3/access-keys.ts";
 import { Objects } from "../../fargate-app/src/s3/objects/objects.ts";
 import { Records } from "../../fargate-app/src/s3/objects/records.ts";
-import { createS3Server } from "../../fargate-app/src/s3/server.ts";
+import { createS3Server, type S3ServerOptions } from "../../fargate-app/src/s3/server.ts";
 import { readSettings } from "../../fargate-app/src/settings.ts";
 import { onlyWorker } from "../../fargate-app/src/workers/group.ts";
 import { type MemoryRouter, memoryLog, startTestRouter } from "./memory-router.ts";
@@ -37,6 +37,7 @@ export async function startS3ServerOver(
   router: RoutedFiles,
   log: Logger,
   accessKeys: readonly AccessKey[] = [OWNER],
+  options: Pick<S3ServerOptions, "domain"> = {},
 ): Promise<S3ServerOver> {
   const objects = new Objects(router, new Records(router, log));
   const limits = readSettings({ EFS_FILE_SYSTEM_ID: "fs-1" }).httpLimits;
@@ -51,6 +52,7 @@ export async function startS3ServerOver(
     accessLog: false,
     limits,
     wholeBodies: { allowance: new MemoryBudget(limits.appendMemory), shared: router.memory },
+    ...options,
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   onTestFinished(async () => {

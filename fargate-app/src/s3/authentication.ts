@@ -3,7 +3,7 @@ import type { FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import type { AccessKey } from "./access-keys.ts";
 import { type Authenticated, authenticate } from "./signature/authenticate.ts";
-import { parseTarget, type RequestTarget } from "./target.ts";
+import { bucketOfHost, parseTarget, type RequestTarget } from "./target.ts";
 
 interface S3Request {
   readonly target: RequestTarget;
@@ -23,14 +23,16 @@ export function s3RequestOf(request: FastifyRequest): S3Request {
 
 interface AuthenticationOptions {
   readonly accessKeysOf: (accessKeyId: string) => readonly AccessKey[];
+  /** See {@link bucketOfHost}. */
+  readonly domain: string | undefined;
 }
 
 export const authentication = fp<AuthenticationOptions>(
-  async (app, { accessKeysOf }) => {
+  async (app, { accessKeysOf, domain }) => {
     app.addHook("onRequest", (request, _reply, done) => {
       const { raw, headers } = request;
       try {
-        const target = parseTarget(raw.url === undefined ? undefined : request.originalUrl);
+        const target = parseTarget(raw.url && request.originalUrl, bucketOfHost(headers.host, domain));
         const authenticated = authenticate(raw, target, accessKeysOf);
         requests.set(request, { target, authenticated, contentType: headers["content-type"] });
       } catch (error) {

@@ -4,6 +4,7 @@
  * Each operation of S3 is a route of its own, by the operation's name.
  */
 import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import type { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
@@ -39,7 +40,7 @@ import { getRoutes } from "./routes/get.ts";
 import { listRoutes } from "./routes/list.ts";
 import { putRoutes } from "./routes/put.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
-import { parseTarget } from "./target.ts";
+import { bucketOfHost, parseTarget } from "./target.ts";
 import { Uploads } from "./uploads/uploads.ts";
 
 export interface S3ServerOptions {
@@ -51,6 +52,8 @@ export interface S3ServerOptions {
   readonly accessKeys: Pick<AccessKeys, "of">;
   /** The AWS region that buckets say they are in. */
   readonly region: string | undefined;
+  /** What follows the bucket in the host of a virtual-hosted-style request; all are path-style where undefined. */
+  readonly domain?: string | undefined;
   /** What may be done as one of two regions. Everything where undefined: there is one. */
   readonly ownRegion?: Region | undefined;
   readonly log: Logger;
@@ -68,10 +71,10 @@ const NOT_IMPLEMENTED_URL = "/NotImplemented";
 
 /** The hooks of the plugins run in the order in which the plugins are registered. */
 export function createS3Server(options: S3ServerOptions): FastifyInstance {
-  const { objects, metrics, group, accessKeys, region, ownRegion, accessLog, limits, wholeBodies } = options;
+  const { objects, metrics, group, accessKeys, region, domain, ownRegion, accessLog, limits, wholeBodies } = options;
   const app = newServer(options.log, limits, {
     genReqId: () => randomUUID(),
-    rewriteUrl: ({ method = "", url, headers }) => routeOf(method, url, headers["x-amz-copy-source"] !== undefined),
+    rewriteUrl: (request) => routeOf(request, domain),
     exposeHeadRoutes: false,
     frameworkErrors: sendError,
   });
@@ -88,7 +91,7 @@ export function createS3Server(options: S3ServerOptions): FastifyInstance {
   app.register(loadShedding, { maxMemory, maxEventLoopDelay, isForFiles: () => true });
   // As S3 does.
   app.register(protocolChecks, { unknownExpectations: "ignored" });
-  app.register(authentication, { accessKeysOf: accessKeys.of });
+  app.register(authentication, { accessKeysOf: accessKeys.of, domain });
   app.register(pipelining);
 
   const change: S3Context["change"] = (each) => (ownRegion === undefined ? each() : ownRegion.write(each));
@@ -110,9 +113,10 @@ export function createS3Server(options: S3ServerOptions): FastifyInstance {
   return app;
 }
 
-function routeOf(method: string, url: string | undefined, isCopy: boolean): string {
+function routeOf({ method = "", url, headers }: IncomingMessage, domain: string | undefined): string {
   try {
-    const operation = operationOf(method, parseTarget(url), isCopy);
+    const target = parseTarget(url, bucketOfHost(headers.host, domain));
+    const operation = operationOf(method, target, headers["x-amz-copy-source"] !== undefined);
     return operation === undefined ? NOT_IMPLEMENTED_URL : `/${operation}`;
   } catch {
     // The URL cannot be read: the authentication says so.

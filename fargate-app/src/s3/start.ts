@@ -14,7 +14,7 @@ export interface S3Api {
   readonly sweep: (signal: AbortSignal) => Promise<void>;
 }
 
-interface S3ApiOptions extends Omit<S3ServerOptions, "objects"> {
+interface S3ApiOptions extends Omit<S3ServerOptions, "objects" | "domain"> {
   readonly settings: S3Settings;
   readonly host: string;
   /** Milliseconds after which a record that is about no file counts as orphaned. */
@@ -24,7 +24,7 @@ interface S3ApiOptions extends Omit<S3ServerOptions, "objects"> {
 export async function startS3Api({ settings, host, recordAge, ...options }: S3ApiOptions): Promise<S3Api> {
   const { files, log } = options;
   const objects = new Objects(files, new Records(files, log));
-  const app = createS3Server({ ...options, objects });
+  const app = createS3Server({ ...options, objects, domain: settings.domain });
   await app.listen({ host, port: settings.port, listenTextResolver: (address) => `S3 API listening at ${address}` });
   return {
     close: (timeout) => closeServer(app, timeout),
