@@ -39,6 +39,7 @@ import { errorDocuments, sendError } from "./routes/error-documents.ts";
 import { getRoutes } from "./routes/get.ts";
 import { listRoutes } from "./routes/list.ts";
 import { putRoutes } from "./routes/put.ts";
+import { refuseExpectedOwner } from "./routes/request.ts";
 import { uploadRoutes } from "./routes/uploads.ts";
 import { bucketOfHost, parseTarget } from "./target.ts";
 import { Uploads } from "./uploads/uploads.ts";
@@ -92,6 +93,7 @@ export function createS3Server(options: S3ServerOptions): FastifyInstance {
   // As S3 does.
   app.register(protocolChecks, { unknownExpectations: "ignored" });
   app.register(authentication, { accessKeysOf: accessKeys.of, domain });
+  app.addHook("preHandler", async (request) => refuseExpectedOwner(request));
   app.register(pipelining);
 
   const change: S3Context["change"] = (each) => (ownRegion === undefined ? each() : ownRegion.write(each));

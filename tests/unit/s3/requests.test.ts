@@ -13,6 +13,7 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
+import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { HotSpots } from "@efs-mount-autoscaling/routed-files";
 import { expect, test } from "vitest";
 import { placeOf } from "../../../fargate-app/src/s3/keys.ts";
@@ -195,4 +196,19 @@ test("an upload is completed only as the size that its client says it has", asyn
   };
   await expect(complete(8)).rejects.toMatchObject({ name: "InvalidRequest", $metadata: { httpStatusCode: 400 } });
   expect((await complete(7)).Key).toBe("key");
+});
+
+test("a request that asks whose a bucket is, is refused: nobody here can tell", async () => {
+  const { client } = await startMemoryS3Server();
+  const refused = { name: "NotImplemented", $metadata: { httpStatusCode: 501 } };
+  await client.send(new PutObjectCommand({ Bucket, Key: "key", Body: "content" }));
+  const put = new PutObjectCommand({ Bucket, Key: "key", Body: "other", ExpectedBucketOwner: "123456789012" });
+  await expect(client.send(put)).rejects.toMatchObject(refused);
+  const CopySource = `${Bucket}/key`;
+  const copy = new CopyObjectCommand({ Bucket, Key: "copy", CopySource, ExpectedSourceBucketOwner: "123456789012" });
+  await expect(client.send(copy)).rejects.toMatchObject(refused);
+  const get = new GetObjectCommand({ Bucket, Key: "key", ExpectedBucketOwner: "123456789012" });
+  const signed = await fetch(await getSignedUrl(client, get, { expiresIn: 60 }));
+  expect([signed.status, await signed.text()]).toEqual([501, expect.stringContaining("expected-bucket-owner")]);
+  expect((await client.send(new HeadObjectCommand({ Bucket, Key: "key" }))).ContentLength).toBe(7);
 });

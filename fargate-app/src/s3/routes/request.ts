@@ -138,6 +138,21 @@ export function refuseUnsupported(request: FastifyRequest): void {
   }
 }
 
+/** Whose buckets a request is about. A signed URL may have them in its query. */
+const EXPECTED_OWNERS = ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] as const;
+
+/**
+ * Buckets belong to no account here. What is to protect from someone else's is refused, as S3's directory buckets refuse
+ * it, and not ignored.
+ *
+ * @throws {S3Error} NotImplemented
+ */
+export function refuseExpectedOwner(request: FastifyRequest): void {
+  const { target } = s3RequestOf(request);
+  const given = EXPECTED_OWNERS.find((name) => (request.headers[name] ?? parameter(target, name)) !== undefined);
+  if (given !== undefined) throw new S3Error("NotImplemented", `The header ${given} is not implemented`);
+}
+
 /** @throws {S3Error} InvalidArgument */
 export function requirePartNumber(text: string): number {
   const number = Number(text);
