@@ -212,3 +212,16 @@ test("a request that asks whose a bucket is, is refused: nobody here can tell", 
   expect([signed.status, await signed.text()]).toEqual([501, expect.stringContaining("expected-bucket-owner")]);
   expect((await client.send(new HeadObjectCommand({ Bucket, Key: "key" }))).ContentLength).toBe(7);
 });
+
+test("a copy of what was written by other means keeps the type that it was sent with", async () => {
+  const { client, network } = await startMemoryS3Server();
+  network.files.write(`/data/${Bucket}/page.html`, Buffer.from("<p>"));
+  const CopySource = `${Bucket}/page.html`;
+  await client.send(new CopyObjectCommand({ Bucket, Key: "copy", CopySource }));
+  const typeOf = async (Key: string) => (await client.send(new HeadObjectCommand({ Bucket, Key }))).ContentType;
+  expect(await typeOf("copy")).toBe(await typeOf("page.html"));
+  await client.send(
+    new CopyObjectCommand({ Bucket, Key: "text", CopySource, MetadataDirective: "REPLACE", ContentType: "text/plain" }),
+  );
+  expect(await typeOf("text")).toBe("text/plain");
+});

@@ -1,5 +1,6 @@
 /** CopyObject, and the source of whatever copies. */
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
+import { mediaTypeOf } from "../../http/semantics/media-type.ts";
 import { modificationDate } from "../../http/semantics/validators.ts";
 import { authorize } from "../access-keys.ts";
 import { s3RequestOf } from "../authentication.ts";
@@ -33,7 +34,7 @@ export const copyRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf
       }
       const source = await objects.open(sourcePlace, {});
       requireConditionsOfSource(request, source);
-      const { headers, metadata, checksum } = source.description ?? NOTHING_KNOWN;
+      const { headers, metadata, checksum } = source.description ?? describedByName(source);
       const whole = checksum?.type === "FULL_OBJECT" ? { checksum } : {};
       const kept = isReplaced ? described : { headers, metadata };
       const describe = (md5: string): Description => ({ ...kept, ...whole, etag: md5 });
@@ -43,7 +44,10 @@ export const copyRoutes: FastifyPluginAsync<S3Context> = async (app, { objectsOf
   });
 };
 
-const NOTHING_KNOWN: Pick<Description, "headers" | "metadata" | "checksum"> = { headers: {}, metadata: {} };
+/** What is sent of a file that was written by other means, its copy keeps, whatever its name is. */
+function describedByName({ place }: StoredObject): Pick<Description, "headers" | "metadata" | "checksum"> {
+  return { headers: { "content-type": mediaTypeOf(place.path) }, metadata: {} };
+}
 
 function copyResult(object: StoredObject): string {
   return toXml("CopyObjectResult", {
