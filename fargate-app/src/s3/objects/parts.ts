@@ -4,7 +4,7 @@ import { S3Error } from "../errors.ts";
 import { type StoredObject, sizeOfObject } from "./stored-object.ts";
 
 export interface ObjectPart {
-  /** From 1, without gaps, whatever numbers the upload had. */
+  /** That of the upload: there may be gaps. */
   readonly number: number;
   /** Bytes from the object's beginning. */
   readonly start: number;
@@ -23,7 +23,7 @@ export function partsOf(object: StoredObject): ObjectPart[] {
     end += length;
     const value = parts.checksums?.[index];
     return {
-      number: index + 1,
+      number: parts.numbers?.[index] ?? index + 1,
       start,
       length,
       checksum: checksum === undefined || value === undefined ? undefined : { ...checksum, value },
@@ -33,7 +33,7 @@ export function partsOf(object: StoredObject): ObjectPart[] {
 
 /** @throws {S3Error} InvalidPartNumber */
 export function partOf(object: StoredObject, number: number): ObjectPart {
-  const part = partsOf(object)[number - 1];
+  const part = partsOf(object).find((each) => each.number === number);
   if (part === undefined) throw new S3Error("InvalidPartNumber");
   return part;
 }

@@ -37,6 +37,8 @@ const description = z.object({
   /** The parts that the object was uploaded in; undefined where it was uploaded as one. */
   parts: z
     .object({
+      /** In ascending order; undefined where they are 1, 2, 3, …. */
+      numbers: z.array(z.number()).optional(),
       /** Bytes. */
       sizes: z.array(z.number()),
       /** Of each part, by the algorithm of the object's checksum, where it has one. */

@@ -55,14 +55,14 @@ function objectParts(object: StoredObject, { headers }: FastifyRequest): object 
   const markerHeader = headers["x-amz-part-number-marker"]?.toString();
   const marker = wholeNumber("x-amz-part-number-marker", markerHeader, 0, MAX_PART_NUMBER);
   const max = wholeNumber("x-amz-max-parts", headers["x-amz-max-parts"]?.toString(), MAX_PARTS, MAX_PARTS);
-  const listed = partsOf(object).slice(marker, marker + max);
-  const end = Math.min(marker, PartsCount) + listed.length;
+  const rest = partsOf(object).filter(({ number }) => number > marker);
+  const listed = rest.slice(0, max);
   return {
     PartsCount,
     PartNumberMarker: marker,
-    NextPartNumberMarker: end,
+    NextPartNumberMarker: listed.at(-1)?.number ?? marker,
     MaxParts: max,
-    IsTruncated: end < PartsCount,
+    IsTruncated: rest.length > listed.length,
     Part: listed.map((part) => ({
       PartNumber: part.number,
       Size: part.length,

@@ -70,6 +70,7 @@ export const completeRoutes: FastifyPluginAsync<S3Context> = async (
       if (upload === undefined) return alreadyCompleted(id);
       const isOwn = upload.bucket === place.bucket && upload.key === place.key && isFor(upload, userOf(request));
       if (!isOwn) throw new S3Error("NoSuchUpload");
+      requireOrder(upload, wanted);
       const parts = chooseParts(wanted, await uploads.parts(upload));
       requireSize(request, parts);
       const { headers, metadata } = upload;
@@ -109,10 +110,23 @@ export const completeRoutes: FastifyPluginAsync<S3Context> = async (
   });
 };
 
-/** @throws {S3Error} InvalidPartOrder, InvalidPart, EntityTooSmall */
-function chooseParts(wanted: readonly CompletedPart[], existing: readonly Part[]): Part[] {
-  const isOrdered = wanted.every(({ PartNumber }, index) => PartNumber > (wanted[index - 1]?.PartNumber ?? 0));
+/**
+ * Part numbers rise. Where each part has an additional checksum, they are 1, 2, 3, … (S3 API reference, CompletedPart,
+ * which does not say so of CRC64NVME).
+ *
+ * @throws {S3Error} InvalidPartOrder
+ */
+function requireOrder({ checksum }: Upload, wanted: readonly CompletedPart[]): void {
+  const mayHaveGaps = checksum === undefined || checksum.algorithm === "CRC64NVME";
+  const isOrdered = wanted.every(({ PartNumber }, index) => {
+    const before = wanted[index - 1]?.PartNumber ?? 0;
+    return mayHaveGaps ? PartNumber > before : PartNumber === before + 1;
+  });
   if (!isOrdered) throw new S3Error("InvalidPartOrder");
+}
+
+/** @throws {S3Error} InvalidPart, EntityTooSmall */
+function chooseParts(wanted: readonly CompletedPart[], existing: readonly Part[]): Part[] {
   const byNumber = new Map(existing.map((part) => [part.number, part]));
   return wanted.map((each, index) => {
     const part = byNumber.get(each.PartNumber);
@@ -144,12 +158,17 @@ function hasChecksum({ object }: Part, wanted: CompletedPart): boolean {
 
 function describeParts({ checksum }: Upload, parts: readonly Part[]): Description["parts"] {
   const sizes = parts.map(({ object }) => object.attributes.size);
+  const numbers = parts.map(({ number }) => number);
   const checksums = parts.flatMap(({ object: { description } }) =>
     description?.checksum !== undefined && description.checksum.algorithm === checksum?.algorithm
       ? [description.checksum.value]
       : [],
   );
-  return { sizes, ...(checksums.length === sizes.length && { checksums }) };
+  return {
+    ...(numbers.length !== numbers.at(-1) && { numbers }),
+    sizes,
+    ...(checksums.length === sizes.length && { checksums }),
+  };
 }
 
 /** The MD5 of the parts' MD5s, and their number. */
