@@ -11,15 +11,7 @@ import { withMd5 } from "../objects/observed.ts";
 import { etagOfObject, sizeOfObject } from "../objects/stored-object.ts";
 import { payloadOf } from "../payload.ts";
 import { parameter } from "../target.ts";
-import {
-  checksumTypeOf,
-  compareUploads,
-  isFor,
-  LAST_ID,
-  MAX_PART_NUMBER,
-  type Part,
-  type Upload,
-} from "../uploads/uploads.ts";
+import { checksumTypeOf, LAST_ID, MAX_PART_NUMBER, type Part, type Upload } from "../uploads/uploads.ts";
 import { toXml } from "../xml.ts";
 import { copySourceOf, requireConditionsOfSource } from "./copy.ts";
 import { digestsOfObject } from "./put.ts";
@@ -146,17 +138,14 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
     const keyMarker = given("key-marker") ?? "";
     const idMarker = given("upload-id-marker") ?? "";
     // Without an id, the list goes on behind all uploads of the key.
-    const marker = { key: keyMarker, id: idMarker === "" ? LAST_ID : idMarker };
+    const after = { key: keyMarker, id: idMarker === "" ? LAST_ID : idMarker };
     if ((given("delimiter") ?? "") !== "") throw new S3Error("NotImplemented", "Uploads are not grouped");
     const max = wholeNumber("max-uploads", given("max-uploads"), MAX_LISTED, MAX_LISTED);
     const spell = spellingOf(given("encoding-type"));
-    const all = await uploads.ofBucket(bucket);
-    const user = userOf(request);
-    const rest = all.filter(
-      (each) => isFor(each, user) && each.key.startsWith(prefix) && compareUploads(each, marker) > 0,
-    );
-    const listed = rest.slice(0, max);
-    const isTruncated = rest.length > listed.length;
+    // One more tells whether there is another page.
+    const found = await uploads.list({ bucket, prefix, user: userOf(request), after, max: max + 1 });
+    const listed = found.slice(0, max);
+    const isTruncated = found.length > listed.length;
     return sendXml(reply, "ListMultipartUploadsResult", {
       Bucket: bucket,
       KeyMarker: spell(keyMarker),

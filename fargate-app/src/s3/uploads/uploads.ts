@@ -6,7 +6,7 @@ import * as z from "zod";
 import { ALGORITHM_NAMES, CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, type ChecksumType } from "../checksums.ts";
 import { S3Error } from "../errors.ts";
 import { inGroups } from "../in-groups.ts";
-import { compareKeys } from "../keys.ts";
+import { Selection } from "../listing/selection.ts";
 import type { ObjectData, Objects } from "../objects/objects.ts";
 import { type Description, headersSchema, STATE_DIRECTORY } from "../objects/records.ts";
 import type { StoredObject } from "../objects/stored-object.ts";
@@ -30,6 +30,18 @@ export interface Upload extends UploadSettings {
   readonly createdAt: number;
 }
 
+type UploadMarker = Pick<Upload, "key" | "id">;
+
+interface UploadListOptions {
+  readonly bucket: string;
+  /** What their keys begin with. */
+  readonly prefix: string;
+  /** See {@link isFor}. */
+  readonly user: string | undefined;
+  readonly after: UploadMarker;
+  readonly max: number;
+}
+
 export interface Part {
   readonly number: number;
   readonly path: FilePath;
@@ -49,7 +61,7 @@ const SETTINGS_NAME = "upload";
 
 const PART_NAME = /^part-(\d{5})$/;
 
-/** Parts that are looked at, or removed, at once. */
+/** Uploads that are read, and parts that are looked at or removed, at once. */
 const AT_ONCE = 16;
 
 export class Uploads {
@@ -130,18 +142,30 @@ export class Uploads {
     }
   }
 
-  /** Those of a bucket, in the order of their keys, and where they are of one key, from the oldest on. */
-  async ofBucket(bucket: string): Promise<Upload[]> {
-    const uploads: Upload[] = [];
-    for await (const upload of this.all()) if (upload.bucket === bucket) uploads.push(upload);
-    return uploads.sort(compareUploads);
+  /**
+   * The first uploads behind a marker, in the order of their keys, and where they are of one key, from the oldest on. All
+   * uploads are read, and twice as many as are asked for are held.
+   */
+  async list({ bucket, prefix, user, after, max }: UploadListOptions): Promise<readonly Upload[]> {
+    const selection = new Selection<{ key: string; upload: Upload }>(max, orderOf(after));
+    for await (const upload of this.#all()) {
+      const isWanted = upload.bucket === bucket && upload.key.startsWith(prefix) && isFor(upload, user);
+      if (isWanted) selection.offer({ key: orderOf(upload), upload });
+    }
+    return selection.items.map(({ upload }) => upload);
   }
 
-  async *all(): AsyncGenerator<Upload> {
+  async *#all(): AsyncGenerator<Upload> {
+    const readAll = async (names: readonly string[]) =>
+      (await Promise.all(names.map((name) => this.read(name)))).filter((upload) => upload !== undefined);
+    let names: string[] = [];
     for await (const { name } of this.#entries(UPLOADS_DIRECTORY)) {
-      const upload = await this.read(name);
-      if (upload !== undefined) yield upload;
+      names.push(name);
+      if (names.length < AT_ONCE) continue;
+      yield* await readAll(names);
+      names = [];
     }
+    yield* await readAll(names);
   }
 
   /** The directories of uploads, also of those that are damaged: their ids, and when they last had a new part. */
@@ -190,9 +214,9 @@ export function isFor(upload: UploadSettings, user: string | undefined): boolean
   return user === undefined || upload.user === user;
 }
 
-/** The order of lists. */
-export function compareUploads(a: Pick<Upload, "key" | "id">, b: Pick<Upload, "key" | "id">): number {
-  return compareKeys(a.key, b.key) || compareKeys(a.id, b.id);
+/** What lists are in the order of. No key has a NUL, which comes before all that a longer key may go on with. */
+function orderOf({ key, id }: UploadMarker): string {
+  return `${key}\0${id}`;
 }
 
 /** What the checksum of the whole is made of, where the upload does not say. */
