@@ -50,7 +50,7 @@ export interface World {
   /** Where the API's tokens are. */
   readonly tokenSource: (secretId: string) => TokenSource;
   /** Where the access keys of the S3 API are. */
-  readonly accessKeySource: (secretId: string) => SecretSource<readonly AccessKey[]>;
+  readonly accessKeySource: (secretId: string, areUsersAllowed: boolean) => SecretSource<readonly AccessKey[]>;
   /** Where the mount table can be, best first. */
   readonly mountTableSources: (settings: Settings) => readonly MountTableSource[];
   /** Where the role of the region is, in an SSM parameter of this name. */
@@ -314,7 +314,7 @@ async function startAccessKeys(
   { s3, apiTokenRefreshInterval }: Settings,
 ): Promise<AccessKeys | undefined> {
   if (s3 === undefined) return undefined;
-  const source = world.accessKeySource(s3.accessKeysSecretId);
+  const source = world.accessKeySource(s3.accessKeysSecretId, s3.areUsersAllowed);
   return AccessKeys.start(source, { refreshInterval: apiTokenRefreshInterval, log: world.log });
 }
 

@@ -102,6 +102,8 @@ export interface S3Settings {
   readonly domain: string | undefined;
   /** The secret with the access keys that clients must have. */
   readonly accessKeysSecretId: string;
+  /** Whether access keys may be users: the file system takes requests for the uid and gid that they name. */
+  readonly areUsersAllowed: boolean;
   /** Multipart uploads that had no part for so long are removed. */
   readonly uploadAge: number;
 }
@@ -255,6 +257,7 @@ const variables = z.object({
   S3_PORT: wholeNumber(0, 65_535).default(8001),
   S3_DOMAIN: text(DOMAIN_NAME, "a DNS name").optional(),
   S3_ACCESS_KEYS_SECRET_ID: SECRET_ID.optional(),
+  S3_USERS: ON_OFF.default("off"),
   S3_UPLOAD_AGE_SECONDS: seconds(31_536_000).default(604_800_000),
   OTEL_EXPORTER_OTLP_ENDPOINT: HTTP_URL.optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: HTTP_URL.optional(),
@@ -310,7 +313,8 @@ type Environment = z.infer<typeof environmentSchema>;
 function toS3Settings(environment: Environment): S3Settings | undefined {
   const { S3_API, S3_PORT: port, S3_DOMAIN: domain, S3_ACCESS_KEYS_SECRET_ID: accessKeysSecretId } = environment;
   if (S3_API === "off" || accessKeysSecretId === undefined) return undefined;
-  return { port, domain, accessKeysSecretId, uploadAge: environment.S3_UPLOAD_AGE_SECONDS };
+  const areUsersAllowed = environment.S3_USERS === "on";
+  return { port, domain, accessKeysSecretId, areUsersAllowed, uploadAge: environment.S3_UPLOAD_AGE_SECONDS };
 }
 
 function toTracingSettings(environment: Environment): TracingSettings | undefined {

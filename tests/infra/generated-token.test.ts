@@ -43,7 +43,7 @@ test("a template puts the token where an access key of the S3 API has it", async
     accessKeys: [{ accessKeyId: "efs_mount_autoscaling_dev", secretAccessKey: "<token>" }],
   });
   await generateToken({ secretId: API_TOKEN_SECRET_ID, region: REGION, template });
-  const [accessKeys] = await accessKeySource(API_TOKEN_SECRET_ID).load();
+  const [accessKeys] = await accessKeySource(API_TOKEN_SECRET_ID, false).load();
   expect(accessKeys).toEqual([
     {
       accessKeyId: "efs_mount_autoscaling_dev",

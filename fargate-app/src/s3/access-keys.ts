@@ -1,7 +1,7 @@
 /** The access keys of the S3 API, as they are now, and what each may do. */
 import * as z from "zod";
 import { FollowedSource, type FollowOptions, type SecretSource } from "../authentication/followed-source.ts";
-import { type SecretForm, versionsOf } from "../authentication/secret.ts";
+import { versionsOf } from "../authentication/secret.ts";
 import { S3Error } from "./errors.ts";
 
 /** 2^32 - 1 stands for no user (chown(2)). */
@@ -30,24 +30,28 @@ const accessKey = z.strictObject({
 
 export type AccessKey = z.output<typeof accessKey>;
 
-const document = z.strictObject({ accessKeys: z.array(accessKey).min(1) });
-
-const FORM: SecretForm<readonly AccessKey[]> = {
-  allowed:
-    'JSON like {"accessKeys":[{"accessKeyId":"16 to 128 letters and digits","secretAccessKey":"32 to 256 characters",' +
-    '"readOnly":false,"prefixes":["bucket/prefix"],"user":{"uid":1001,"gid":1001,"gids":[]}}]}',
-  parse: (text) => {
-    try {
-      return document.parse(JSON.parse(text)).accessKeys;
-    } catch {
-      return undefined;
-    }
-  },
-};
-
-/** The access keys in a secret, and those that were in it before. */
-export function accessKeySource(secretId: string): SecretSource<readonly AccessKey[]> {
-  return versionsOf(secretId, FORM);
+/**
+ * The access keys in a secret, and those that were in it before.
+ *
+ * @param areUsersAllowed Whether the file system takes each request for the user that it names. Where it does not, an
+ *   access key that is to be a user would be more than that user, so the secret is refused.
+ */
+export function accessKeySource(secretId: string, areUsersAllowed: boolean): SecretSource<readonly AccessKey[]> {
+  const form = areUsersAllowed ? accessKey : accessKey.omit({ user: true });
+  const document = z.strictObject({ accessKeys: z.array(form).min(1) });
+  const user = areUsersAllowed ? ',"user":{"uid":1001,"gid":1001,"gids":[]}' : "";
+  return versionsOf(secretId, {
+    allowed:
+      'JSON like {"accessKeys":[{"accessKeyId":"16 to 128 letters and digits","secretAccessKey":"32 to 256 characters",' +
+      `"readOnly":false,"prefixes":["bucket/prefix"]${user}}]}${areUsersAllowed ? "" : " (with S3_USERS also user)"}`,
+    parse: (text) => {
+      try {
+        return document.parse(JSON.parse(text)).accessKeys;
+      } catch {
+        return undefined;
+      }
+    },
+  });
 }
 
 export class AccessKeys {
