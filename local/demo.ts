@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { demoRegions, parseRegions } from "./demo/regions/command.ts";
 import * as demoResult from "./demo/result.ts";
-import { runDemo } from "./demo/run-demo.ts";
+import { describeAddresses, runDemo } from "./demo/run-demo.ts";
 import { drawChart } from "./demo/scenario/chart.ts";
 import * as scenarioResult from "./demo/scenario/result.ts";
 import { runScenario } from "./demo/scenario/run-scenario.ts";
@@ -109,7 +109,8 @@ async function show(options: Options, log: LogSink, signal: AbortSignal): Promis
 /** Leaves all running until Ctrl-C. */
 async function stay(table: string, url: string, signal: AbortSignal): Promise<void> {
   console.log(table);
-  console.log(`Look at it in a browser, and disturb it: ${url}\nCtrl-C stops everything and removes every file.`);
+  console.log(describeAddresses(url));
+  console.log("Ctrl-C stops everything and removes every file.");
   if (!signal.aborted) await once(signal, "abort");
 }
 

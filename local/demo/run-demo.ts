@@ -48,6 +48,14 @@ const TRAFFIC_CONCURRENCY = 8;
 const SCALE_OUT_TIMEOUT = 60_000;
 const CONNECT_TIMEOUT = 10_000;
 
+/** Where to look, set apart from the lines around it. */
+export function describeAddresses(url: string): string {
+  return `
+  In a browser:  ${url}/          what it does, as it changes, with buttons to disturb it
+                 ${url}/files/    its files
+`;
+}
+
 /** Runs the demo, and stops everything it started. */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const { source, maxFiles, screen, log, signal } = options;
@@ -70,10 +78,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     signal,
   });
   const limit = `${(bytesPerSecond / 1e6).toFixed(1)} MB/s`;
-  screen.say(
-    `Started ${MOUNT_TARGETS} mount targets, each of which lets ${limit} through, and ${TASKS} tasks behind ${stack.url}`,
-  );
-  screen.say(`Look at it in a browser: ${stack.url}`);
+  screen.say(`Started ${MOUNT_TARGETS} mount targets, each of which lets ${limit} through, and ${TASKS} tasks`);
+  screen.say(describeAddresses(stack.url));
+  screen.say("The third mount target comes when the threshold is passed: in 20 seconds to a minute and a half.");
   try {
     const result = await runOn(stack, options, {
       first: files.slice(0, fileCountThreshold),

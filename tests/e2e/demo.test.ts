@@ -133,6 +133,19 @@ describe("npm run demo", () => {
     expect(await readdir(temporary)).toEqual([]);
   }, 240_000);
 
+  test("it says early where to look, and there is a page", async () => {
+    const { program, output, printed, exited } = run("local/demo.ts", "--source", source);
+    await printed("In a browser:");
+    await printed("/files/");
+    for (const line of output.filter((line) => line.includes("http://"))) {
+      const url = line.match(/http:\S+/)?.[0] ?? "";
+      const response = await fetch(url, { headers: { accept: "text/html" } });
+      expect(response.headers.get("content-type"), url).toContain("text/html");
+    }
+    program.kill("SIGINT");
+    await exited;
+  }, 60_000);
+
   test("a scenario that there is none of is refused", async () => {
     const { output, exited } = run("local/demo.ts", "--scenario", "decline");
     expect(await exited).toBe(1);
