@@ -135,7 +135,7 @@ export const ja: Words = {
   costNote: (date) =>
     `推定値です。1 リクエストあたりの EFS の計測量は範囲で示されます。料金は ${date} 時点の定価です。`,
 
-  changes: "状態の変化",
+  changes: "直近の変化",
   noChanges: "変化はまだありません",
   byMonitor: "ファイルモニター",
   events: {
