@@ -8,8 +8,12 @@ export const TRANSLATED: ReadonlySet<string> = new Set([
   ...["costs", "disaster-recovery", "logs", "operations"].map((name) => `docs/${name}.md`),
 ]);
 
-/** The path of the page in Japanese. */
+/** Pictures show the pages in the language of the text. */
+const PICTURES = "docs/images/";
+
+/** The path of the page or the picture in Japanese. */
 export function translationOf(path: string): string {
+  if (path.startsWith(PICTURES)) return path.replace(PICTURES, `${PICTURES}ja/`);
   return path.startsWith("docs/") ? path.replace("docs/", "docs/ja/") : path.replace(/\.md$/, ".ja.md");
 }
 
@@ -67,15 +71,15 @@ function without<T>(all: readonly T[], others: readonly T[]): T[] {
   });
 }
 
-/** Links as the page in Japanese has them: to pages in Japanese where there are any, to headings by their number. */
+/** Links as the page in Japanese has them: to pages and pictures in Japanese where there are any, to headings by their number. */
 function linksOf(page: Page, { links }: Part): string[] {
   return links.flatMap((link) => {
     const destination = destinationOf(page, link);
     if (destination.kind === "nowhere") return [];
     if (destination.kind === "url") return [link];
     const { path, heading = "" } = destination;
-    const isEnglish = TRANSLATED.has(page.path) && TRANSLATED.has(path);
-    return [`${isEnglish ? translationOf(path) : path}#${heading}`];
+    const isTranslated = TRANSLATED.has(path) || path.startsWith(PICTURES);
+    return [`${isTranslated && TRANSLATED.has(page.path) ? translationOf(path) : path}#${heading}`];
   });
 }
 
