@@ -127,6 +127,11 @@ Do the same with the AWS CLI:
   aws --endpoint-url ${s3Url} s3 cp README.md s3://${BUCKET}/hello/README.md
   curl ${url}/files/${BUCKET}/hello/
 
+And from a program:
+  npm run build --workspace packages/router-client
+  node --input-type=module --eval 'import { connectFiles } from "efs-files";
+    console.log(await connectFiles({ url: "${url}" }).readFile("hello/README.md", "utf8"))'
+
 Follow what changes, while you do the rest in another terminal:
   curl -N ${url}/events
 

@@ -1,6 +1,8 @@
 /** The package as its users get it. */
+import { execFile } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
 import { codeInReadme, installPacked, type PackedPackage } from "../../support/packed-package.ts";
@@ -56,5 +58,14 @@ describe("the packed package, installed into an empty folder", () => {
   test("can be required", async () => {
     const script = 'const { connectFiles } = require("efs-files"); console.log(typeof connectFiles)';
     expect((await packed.run(process.execPath, "--no-warnings", "--eval", script)).stdout).toBe("function\n");
+  });
+
+  // In this file, since both build the same folder.
+  test("is imported in a clone, as the project's README types it", async () => {
+    const readme = await readFile("README.md", "utf8");
+    const [commands = ""] = readme.match(/^npm run build --workspace packages\/router-client\n[^`]*/m) ?? [];
+    const script = commands.replace("http://HOST:8000", server.url);
+    const { stdout } = await promisify(execFile)("bash", ["-euc", script]);
+    expect(stdout).toMatch(/^Hello, EFS!$/m);
   });
 });
