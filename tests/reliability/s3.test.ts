@@ -57,7 +57,7 @@ async function expectNothingWrong(load: S3Load, during: string): Promise<void> {
 /** Lets some operations be done. */
 async function someOperations(load: S3Load): Promise<void> {
   const before = load.operations;
-  await vi.waitFor(() => expect(load.operations - before).toBeGreaterThan(2 * CLIENTS), { timeout: 60_000 });
+  await vi.waitFor(() => expect(load.operations - before).toBeGreaterThan(5 * CLIENTS), { timeout: 60_000 });
 }
 
 test.each(strategies)(

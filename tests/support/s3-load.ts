@@ -49,6 +49,12 @@ const PART_BYTES = 5 * 2 ** 20;
 /** Objects of each client, and those that all of them share. */
 const OBJECTS = 4;
 
+/** Those who do nothing but read shared objects, as fast as they can, while others replace them. */
+const READERS = 3;
+
+/** Those who do nothing but replace shared objects. */
+const WRITERS = 2;
+
 /** Milliseconds from one operation of a client to its next, on average. */
 const MEAN_PAUSE = 60;
 
@@ -86,7 +92,13 @@ export class S3Load {
   constructor(s3: S3Client, options: S3LoadOptions) {
     this.#s3 = s3;
     this.#options = options;
-    this.#running = Promise.all(Array.from({ length: options.clients }, (_, id) => this.#client(id)));
+    const start = (count: number, task: (id: number) => Promise<void>) =>
+      Array.from({ length: count }, (_, id) => task(id));
+    this.#running = Promise.all([
+      ...start(options.clients, (id) => this.#client(id)),
+      ...start(READERS, (id) => this.#reader(id)),
+      ...start(WRITERS, (id) => this.#writer(id)),
+    ]);
   }
 
   /** Operations done so far. */
@@ -111,7 +123,6 @@ export class S3Load {
     const { bucket: Bucket } = this.#options;
     const prefix = `client-${id}/`;
     const ownKey = () => `${prefix}${this.#below(OBJECTS)}`;
-    const sharedKey = () => `shared/${this.#below(OBJECTS)}`;
     /** What must be there. */
     const own = new Map<string, Version>();
     let round = 0;
@@ -123,18 +134,10 @@ export class S3Load {
         this.#wrong.push(`${Key} is ${nameOf(found)}, not ${nameOf(expected)}`);
       }
     };
-    const put = async (Key: string): Promise<Version> => {
-      const version = this.#newVersion(`${id}-${++round}`, this.#below(50) === 0 ? 1_500_000 : 8_000);
-      const { ETag } = await this.#retried(
-        this.#s3.send(new PutObjectCommand({ Bucket, Key, Body: version.content, Metadata: { version: version.id } })),
-      );
-      this.#requireEtag(Key, version, ETag);
-      return version;
-    };
     const tasks: Record<Kind, () => Promise<void>> = {
       put: async () => {
         const key = ownKey();
-        own.set(key, await put(key));
+        own.set(key, await this.#put(key, `${id}-${++round}`));
       },
       get: () => check(ownKey()),
       head: async () => {
@@ -185,16 +188,16 @@ export class S3Load {
         own.set(Key, await this.#upload(Key, `${id}-${++round}`));
       },
       putShared: async () => {
-        await put(sharedKey());
+        await this.#put(this.#sharedKey(), `${id}-${++round}`);
       },
       getShared: async () => {
-        await this.#get(sharedKey());
+        await this.#get(this.#sharedKey());
       },
       copyShared: async () => {
         const Key = ownKey();
         try {
           await this.#retried(
-            this.#s3.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/${sharedKey()}` })),
+            this.#s3.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/${this.#sharedKey()}` })),
           );
         } catch (error) {
           if (isMissing(error)) return;
@@ -215,6 +218,36 @@ export class S3Load {
     for (let object = 0; object < OBJECTS; object++) {
       await this.#timed(`last get of client ${id}`, () => check(`${prefix}${object}`));
     }
+  }
+
+  async #reader(id: number): Promise<void> {
+    while (!this.#stopping) await this.#timed(`get of reader ${id}`, () => this.#get(this.#sharedKey()));
+  }
+
+  async #writer(id: number): Promise<void> {
+    const { bucket: Bucket } = this.#options;
+    for (let round = 0; !this.#stopping; round++) {
+      const Key = this.#sharedKey();
+      if (this.#below(10) > 0) await this.#timed(`put of writer ${id}`, () => this.#put(Key, `writer-${id}-${round}`));
+      else
+        await this.#timed(`delete of writer ${id}`, () =>
+          this.#retried(this.#s3.send(new DeleteObjectCommand({ Bucket, Key }))),
+        );
+    }
+  }
+
+  #sharedKey(): string {
+    return `shared/${this.#below(OBJECTS)}`;
+  }
+
+  async #put(Key: string, id: string): Promise<Version> {
+    const { bucket: Bucket } = this.#options;
+    const version = this.#newVersion(id, this.#below(50) === 0 ? 1_500_000 : 8_000);
+    const { ETag } = await this.#retried(
+      this.#s3.send(new PutObjectCommand({ Bucket, Key, Body: version.content, Metadata: { version: id } })),
+    );
+    this.#requireEtag(Key, version, ETag);
+    return version;
   }
 
   /** An object, checked in itself; undefined where there is none. */
@@ -296,7 +329,7 @@ export class S3Load {
     return output;
   }
 
-  async #timed(what: string, task: () => Promise<void>): Promise<void> {
+  async #timed(what: string, task: () => Promise<unknown>): Promise<void> {
     const begin = performance.now();
     this.#operations += 1;
     try {
