@@ -149,6 +149,6 @@ function etagOf({ version }: FaultyFile): string {
 }
 
 function sendProblem(response: ServerResponse, status: number, code?: string): void {
-  const body = JSON.stringify({ status, title: "", detail: `a problem of the test: ${status}`, code });
+  const body = JSON.stringify({ status, title: "", detail: `a problem of the test: ${status}`, code, requestId: "1" });
   response.writeHead(status, { "content-type": "application/problem+json", "retry-after": "0" }).end(body);
 }

@@ -1,7 +1,7 @@
 /** What the router refuses, as errors of this package. */
 import { FileError, type FileErrorCode, OutcomeUnknownError } from "../errors.ts";
 import { type Meanings, OF_NFS_STATUS } from "../nfs-status.ts";
-import { type Problem, problem } from "./schemas.ts";
+import { type Problem, problemDocument } from "./schemas.ts";
 
 /** The response that is the `cause` of a {@link FileError}: a problem document (RFC 9457), or what else came. */
 export class HttpError extends Error {
@@ -14,7 +14,7 @@ export class HttpError extends Error {
   /** Where there are two regions, and the other one is the primary: its address. */
   readonly primary: string | undefined;
 
-  constructor({ status, detail, code, requestId, primary }: Omit<Problem, "title">) {
+  constructor({ status, detail, code, requestId, primary }: Omit<Problem, "title"> & { readonly requestId?: string }) {
     super(detail);
     this.status = status;
     this.code = code;
@@ -43,7 +43,7 @@ const OF_STATUS: Readonly<Record<number, FileErrorCode>> = {
 
 /** @param text The body of the response. */
 export function httpErrorOf(status: number, text: string): HttpError {
-  const { data } = problem.safeParse(parsed(text));
+  const { data } = problemDocument.safeParse(parsed(text));
   return new HttpError(data ?? { status, detail: `The service answered with ${status}` });
 }
 

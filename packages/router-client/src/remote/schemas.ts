@@ -1,5 +1,6 @@
 /**
- * What the router sends, as far as it is used. The document of the API says what it is: `npm run check:api` compares them.
+ * What the router sends and takes, as far as it is used. A test compares it with the types that are generated from the
+ * document of the API.
  */
 import * as z from "zod";
 
@@ -9,8 +10,10 @@ export const problem = z.object({
   detail: z.string(),
   code: z.string().optional(),
   primary: z.string().optional(),
-  requestId: z.string().optional(),
 });
+
+/** A whole response that says what went wrong. */
+export const problemDocument = problem.extend({ requestId: z.string() });
 
 export type Problem = z.infer<typeof problem>;
 
@@ -48,7 +51,7 @@ export const extractResult = z.object({
 
 /** What a batch takes. */
 export interface BatchRequest {
-  readonly items: readonly BatchItem[];
+  readonly items: BatchItem[];
 }
 
 type Named = { readonly path: string } | { readonly encodedPath: string };
