@@ -130,6 +130,15 @@ export class Deadlines {
   }
 }
 
+/** The same pieces. With each of them, and with the end, the time begins anew. */
+export async function* progressing(pieces: AsyncIterable<Buffer>, deadline: Deadline): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    deadline.restart();
+    yield piece;
+  }
+  deadline.restart();
+}
+
 /** Has the name by which Node.js and browsers tell what was aborted. */
 export class AbortError extends FileError {
   override readonly name = "AbortError";

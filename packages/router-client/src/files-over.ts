@@ -1,7 +1,7 @@
 /** The interface of the package, over what one of its halves can do. */
 import { Readable, type Writable } from "node:stream";
 import { bytesOf, contentOf, encodingOf } from "./content.ts";
-import { type Deadline, Deadlines } from "./deadline.ts";
+import { type Deadline, Deadlines, progressing } from "./deadline.ts";
 import { FileError, isCode } from "./errors.ts";
 import {
   type AppendFileOptions,
@@ -46,7 +46,7 @@ const MAX_BATCH_CHARACTERS = 2 ** 16;
 export class FilesOver implements Files {
   readonly #operations: FileOperations;
   readonly #closeTimeout: number;
-  readonly #deadlines = new Deadlines();
+  protected readonly deadlines = new Deadlines();
   #closing: Promise<void> | undefined;
 
   /** @param options `closeTimeout`: milliseconds that what is in flight has when it is closed. Default 0. */
@@ -65,7 +65,7 @@ export class FilesOver implements Files {
   }
 
   readFileWithStats(path: string, options: ReadOptions = {}): Promise<FileWithStats> {
-    return this.#deadlines.within(options, async (deadline) => {
+    return this.deadlines.within(options, async (deadline) => {
       const { attributes, body } = await this.#operations.read(filePathOf(path), rangeOf(options), deadline);
       const chunks: Buffer[] = [];
       for await (const chunk of body) chunks.push(chunk);
@@ -79,7 +79,7 @@ export class FilesOver implements Files {
     const { encoding, flag, ...others }: WriteFileOptions = withEncoding(options);
     const content = contentOf(data, encodingOf(encoding));
     const when = conditionOf(flagged(others, flag));
-    return this.#deadlines.within(others, (deadline) => {
+    return this.deadlines.within(others, (deadline) => {
       const body = Buffer.isBuffer(content) ? content : progressing(content, deadline);
       return this.#operations.write(filePathOf(path), body, when, deadline);
     });
@@ -98,13 +98,13 @@ export class FilesOver implements Files {
       throw new FileError("EFBIG", message, { path });
     }
     const when = conditionOf(others);
-    return this.#deadlines.within(others, (deadline) =>
+    return this.deadlines.within(others, (deadline) =>
       this.#operations.append(filePathOf(path), bytes, when, deadline),
     );
   }
 
   stat(path: string, options: OperationOptions = {}): Promise<FileStats> {
-    return this.#deadlines.within(
+    return this.deadlines.within(
       options,
       async (deadline) => new Stats(await this.#operations.stat(pathOf(path), deadline)),
     );
@@ -133,7 +133,7 @@ export class FilesOver implements Files {
 
   async *opendir(path: string, options: OperationOptions = {}): AsyncGenerator<DirectoryEntry> {
     const directory = pathOf(path);
-    for await (const { name, ...attributes } of this.#deadlines.inPieces(options, (deadline) =>
+    for await (const { name, ...attributes } of this.deadlines.inPieces(options, (deadline) =>
       this.#operations.list(directory, deadline),
     )) {
       yield new Entry(name, path, attributes);
@@ -141,7 +141,7 @@ export class FilesOver implements Files {
   }
 
   mkdir(path: string, options: MakeDirectoryOptions = {}): Promise<void> {
-    return this.#deadlines.within(options, async (deadline) => this.#operations.makeDirectory(pathOf(path), deadline));
+    return this.deadlines.within(options, async (deadline) => this.#operations.makeDirectory(pathOf(path), deadline));
   }
 
   async rm(path: string, { recursive = false, force = false, ...options }: RemoveOptions = {}): Promise<void> {
@@ -152,7 +152,7 @@ export class FilesOver implements Files {
     const name = pathOf(path);
     if (name === "") throw new FileError("EINVAL", "The served directory itself cannot be removed", { path });
     try {
-      await this.#deadlines.within(options, (deadline) => this.#operations.remove(name, etagOf(ifMatch), deadline));
+      await this.deadlines.within(options, (deadline) => this.#operations.remove(name, etagOf(ifMatch), deadline));
     } catch (error) {
       if (isCode(error, "ENOENT") && force) return;
       if (!isCode(error, "ENOTEMPTY") || !recursive) throw error;
@@ -163,7 +163,7 @@ export class FilesOver implements Files {
   /** It was there a moment ago: where it is gone now, others removed it, too. */
   async #removeTree(path: Path, options: OperationOptions): Promise<void> {
     try {
-      await this.#deadlines.within(options, (deadline) => this.#operations.removeTree(path, deadline));
+      await this.deadlines.within(options, (deadline) => this.#operations.removeTree(path, deadline));
     } catch (error) {
       if (!isCode(error, "ENOENT")) throw error;
     }
@@ -177,7 +177,7 @@ export class FilesOver implements Files {
     const read = async function* (operations: FileOperations, deadline: Deadline) {
       yield* (await operations.read(file, range, deadline)).body;
     };
-    const pieces = this.#deadlines.inPieces(others, (deadline) => read(this.#operations, deadline));
+    const pieces = this.deadlines.inPieces(others, (deadline) => read(this.#operations, deadline));
     const stream = Readable.from(pieces, { objectMode: false, highWaterMark });
     return encoding === undefined ? stream : stream.setEncoding(encoding);
   }
@@ -194,7 +194,7 @@ export class FilesOver implements Files {
     for await (const some of inBatches(items)) {
       const prepared = some.map((item) => ({ item, operation: operationOf(item) }));
       const sent = prepared.flatMap(({ operation }) => (operation instanceof FileError ? [] : [operation]));
-      const outcomes = this.#deadlines.inPieces(options, (deadline) => this.#operations.batch(sent, deadline));
+      const outcomes = this.deadlines.inPieces(options, (deadline) => this.#operations.batch(sent, deadline));
       for (const { item, operation } of prepared) {
         if (operation instanceof FileError) {
           yield resultOf(item, { operation: "failure", error: operation });
@@ -209,7 +209,7 @@ export class FilesOver implements Files {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#deadlines.close(this.#closeTimeout).then(() => this.#operations.close());
+    this.#closing ??= this.deadlines.close(this.#closeTimeout).then(() => this.#operations.close());
     return this.#closing;
   }
 
@@ -257,15 +257,6 @@ class Entry extends Stats implements DirectoryEntry {
     this.name = name;
     this.parentPath = parentPath;
   }
-}
-
-/** The same pieces. With each of them, and with the end, the time begins anew. */
-async function* progressing(pieces: AsyncIterable<Buffer>, deadline: Deadline): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) {
-    deadline.restart();
-    yield piece;
-  }
-  deadline.restart();
 }
 
 interface Encoded {

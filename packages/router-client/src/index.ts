@@ -3,4 +3,12 @@ export { FileError, type FileErrorCode, isCode, OutcomeUnknownError, RemoveIncom
 export * from "./files.ts";
 export { type ConnectOptions, connectFiles } from "./remote/connect.ts";
 export { HttpError } from "./remote/problem.ts";
+export type {
+  ArchiveOptions,
+  Change,
+  ChangesOptions,
+  Extracted,
+  ExtractOptions,
+  RemoteFiles,
+} from "./remote/remote-files.ts";
 export type { TokenSource } from "./remote/token.ts";

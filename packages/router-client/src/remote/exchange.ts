@@ -96,7 +96,10 @@ function canSend({ body }: Call): boolean {
 }
 
 function failureOf({ path, meanings }: Pick<Exchange<unknown>, "path" | "meanings">, error: unknown): FileError {
-  if (error instanceof HttpError) return fileErrorOf(error, path, meanings);
+  return error instanceof HttpError ? fileErrorOf(error, path, meanings) : unreachable(path, error);
+}
+
+export function unreachable(path: string | undefined, error: unknown): FileError {
   const reason = error instanceof Error ? error.message : String(error);
   return new FileError("ERR_UNAVAILABLE", `The service cannot be reached: ${reason}`, { path, cause: error });
 }
@@ -122,8 +125,7 @@ export class Attempts {
     const { signal } = this.#deadline;
     if (!signal.aborted && !isOfConnection(error)) throw error;
     this.#failed += 1;
-    const failure = failureOf({ path: this.#path }, error);
-    if (this.#failed === MAX_ATTEMPTS) throw failure;
+    if (this.#failed === MAX_ATTEMPTS) throw unreachable(this.#path, error);
     try {
       await sleep(waitBefore(this.#failed, { kind: "lost" }), undefined, { signal });
     } catch {

@@ -33,14 +33,15 @@ export class Token {
   }
 
   #ask(source: Exclude<TokenSource, string>, refused: string | undefined, signal: AbortSignal): Promise<string> {
-    this.#asked ??= (async () => {
-      try {
-        this.#value = await source(refused);
-        return this.#value;
-      } finally {
+    this.#asked ??= Promise.resolve(refused)
+      .then(source)
+      .then((value) => {
+        this.#value = value;
+        return value;
+      })
+      .finally(() => {
         this.#asked = undefined;
-      }
-    })();
+      });
     return untilAborted(this.#asked, signal);
   }
 }
