@@ -116,7 +116,12 @@ async function* list(files: RoutedFiles, path: Path, deadline: Deadline): AsyncG
 function makeDirectory(files: RoutedFiles, path: Path, deadline: Deadline): Promise<void> {
   return attempt(path, async () => {
     // The served directory is made with the first file in it.
-    if (path !== "") await untilAborted(files.makeDirectory(filePath(path)), deadline.signal);
+    if (path === "") return;
+    const directory = filePath(path);
+    await untilAborted(files.makeDirectory(directory), deadline.signal);
+    // To make what exists is no error, whatever it is.
+    const { type } = await untilAborted(files.stat(directory, { isAsked: false }), deadline.signal);
+    if (type !== "directory") throw new FileError("EEXIST", `There is a ${type} already: ${path}`, { path });
   });
 }
 

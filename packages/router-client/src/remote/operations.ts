@@ -1,5 +1,6 @@
 /** What {@link Files} is made of, as requests to the router. */
 import type { Deadline } from "../deadline.ts";
+import { FileError, isCode } from "../errors.ts";
 import type { Meanings } from "../nfs-status.ts";
 import type { Condition, FileOperations, ListedEntry, Path } from "../operations.ts";
 import { attributesOf, versionOf } from "./attributes.ts";
@@ -56,7 +57,15 @@ export function operationsOver(http: HttpClient): FileOperations {
         path,
         meanings: { NFS4ERR_EXIST: "ENOTDIR", 409: "ENOTDIR" },
       } as const;
-      await exchange(http, { ...call, accept: ({ body }) => body.dump() }, deadline);
+      try {
+        await exchange(http, { ...call, accept: ({ body }) => body.dump() }, deadline);
+      } catch (error) {
+        // The router does not say which of the names is no directory.
+        if (isCode(error, "ENOTDIR") && (await isThere(http, path, deadline))) {
+          throw new FileError("EEXIST", `There is something else already: ${path}`, { path, cause: error });
+        }
+        throw error;
+      }
     },
 
     remove: (path, ifMatch, deadline) => remove(http, path, ifMatch, deadline),
@@ -70,6 +79,16 @@ export function operationsOver(http: HttpClient): FileOperations {
 function under(when: Condition) {
   const meanings: Meanings = when === "absent" ? { 412: "EEXIST" } : { NFS4ERR_EXIST: "EISDIR", 409: "EISDIR" };
   return { headers: conditionHeaders(when), meanings };
+}
+
+async function isThere(http: HttpClient, path: Path, deadline: Deadline): Promise<boolean> {
+  try {
+    await stat(http, path, deadline);
+    return true;
+  } catch (error) {
+    if (isCode(error, "ENOENT", "ENOTDIR")) return false;
+    throw error;
+  }
 }
 
 async function* list(http: HttpClient, path: Path, deadline: Deadline): AsyncGenerator<ListedEntry> {
