@@ -183,6 +183,21 @@ describe("a primary", () => {
     }
   });
 
+  test("ends lines about many writes with a token, and refuses them by status as a standby", async () => {
+    const extract = () =>
+      fetch(`${server.url}/files/d/?extract=tar`, {
+        method: "PUT",
+        headers: { accept: "application/x-ndjson" },
+        body: new Uint8Array(1_024),
+      });
+    for (const response of [await extract(), await send("DELETE", "/files/d/?recursive")]) {
+      const last = (await response.text()).trimEnd().split("\n").at(-1) ?? "";
+      expect(JSON.parse(last)).toMatchObject({ complete: true, writeToken: expect.stringMatching(/^1-\d+$/) });
+    }
+    await become(standbyRole());
+    expect((await extract()).status).toBe(403);
+  });
+
   test("is read-only when it can no longer confirm its role, and takes writes when it can again", async () => {
     await restart();
     world.peerDocument = undefined;
