@@ -17,6 +17,15 @@ class Logs {
     this.#files.set(name, { data: Buffer.concat([before, line]), modifiedAt });
   }
 
+  /** As they are in a replica that is behind. */
+  replica(bytes: number): Logs {
+    const replica = new Logs();
+    for (const [name, { data, modifiedAt }] of this.#files) {
+      replica.#files.set(name, { data: data.subarray(0, bytes), modifiedAt });
+    }
+    return replica;
+  }
+
   async list(): Promise<LogFile[]> {
     return [...this.#files].map(([name, { data, modifiedAt }]) => ({ name, size: data.length, modifiedAt }));
   }
@@ -86,3 +95,22 @@ test("where more processes write than an id has places for, what comes again is 
   expect(paths.filter((path) => path.startsWith("after/"))).toHaveLength(count);
   expect(paths.filter((path) => path.startsWith("old/"))).toEqual([]);
 });
+
+test.each([
+  ["all", Number.POSITIVE_INFINITY, ["unseen", "in the new primary"]],
+  ["less than the client has seen", 150, ["in the new primary"]],
+  ["nothing", 0, ["in the new primary"]],
+])(
+  "after a failover to a replica that has %s of the logs, a client goes on with its id",
+  async (_, bytes, expected) => {
+    const now = Date.now();
+    const logs = new Logs();
+    for (const path of ["a", "b", "c"]) logs.append(`${nameOf(0)}.1`, `seen/${path}`, now);
+    const { id } = await follow(logs, undefined, 0);
+    logs.append(`${nameOf(0)}.1`, "unseen", now);
+    const replica = logs.replica(bytes);
+    replica.append(`${nameOf(1)}.1`, "in the new primary", now);
+    const { paths } = await follow(replica, id, expected.length);
+    expect(paths).toEqual(expected);
+  },
+);
