@@ -50,7 +50,6 @@ export type FileErrorCode =
   | "ERR_UNAVAILABLE";
 
 export interface FileErrorOptions extends ErrorOptions {
-  /** As the caller gave it. */
   readonly path?: string | undefined;
 }
 
@@ -58,8 +57,10 @@ export interface FileErrorOptions extends ErrorOptions {
 export class FileError extends Error {
   override readonly name: string = "FileError";
   readonly code: FileErrorCode;
-  /** That of the call, where it has one. */
-  readonly path: string | undefined;
+  /** That of the call, as the caller gave it, where it has one. */
+  path: string | undefined;
+  /** The name by which `node:fs` would know what failed: `open`, `scandir`, `rm`. */
+  syscall: string | undefined;
 
   constructor(code: FileErrorCode, message: string, { path, ...options }: FileErrorOptions = {}) {
     super(message, options);

@@ -40,6 +40,8 @@ import { writableOver } from "./streams.ts";
 /** Bytes that a stream reads ahead, as in `fs.createReadStream`. */
 const HIGH_WATER_MARK = 64 * 1024;
 
+const WHOLE: ByteRange = { start: 0, end: Number.POSITIVE_INFINITY };
+
 /** Characters of paths in one batch, at most. */
 const MAX_BATCH_CHARACTERS = 2 ** 16;
 
@@ -65,7 +67,7 @@ export class FilesOver implements Files {
   }
 
   readFileWithStats(path: string, options: ReadOptions = {}): Promise<FileWithStats> {
-    return this.deadlines.within(options, async (deadline) => {
+    return this.#call("open", path, options, async (deadline) => {
       const { attributes, body } = await this.#operations.read(filePathOf(path), rangeOf(options), deadline);
       const chunks: Buffer[] = [];
       for await (const chunk of body) chunks.push(chunk);
@@ -79,7 +81,7 @@ export class FilesOver implements Files {
     const { encoding, flag, ...others }: WriteFileOptions = withEncoding(options);
     const content = contentOf(data, encodingOf(encoding));
     const when = conditionOf(flagged(others, flag));
-    return this.deadlines.within(others, (deadline) => {
+    return this.#call("open", path, others, async (deadline) => {
       const body = Buffer.isBuffer(content) ? content : progressing(content, deadline);
       return this.#operations.write(filePathOf(path), body, when, deadline);
     });
@@ -98,16 +100,17 @@ export class FilesOver implements Files {
       throw new FileError("EFBIG", message, { path });
     }
     const when = conditionOf(others);
-    return this.deadlines.within(others, (deadline) =>
+    return this.#call("open", path, others, async (deadline) =>
       this.#operations.append(filePathOf(path), bytes, when, deadline),
     );
   }
 
   stat(path: string, options: OperationOptions = {}): Promise<FileStats> {
-    return this.deadlines.within(
-      options,
-      async (deadline) => new Stats(await this.#operations.stat(pathOf(path), deadline)),
-    );
+    return this.#call("stat", path, options, (deadline) => this.#stat(path, deadline));
+  }
+
+  async access(path: string, options: OperationOptions = {}): Promise<void> {
+    await this.#call("access", path, options, (deadline) => this.#stat(path, deadline));
   }
 
   async exists(path: string, options?: OperationOptions): Promise<boolean> {
@@ -127,21 +130,25 @@ export class FilesOver implements Files {
     options: OperationOptions & { readonly withFileTypes?: boolean | undefined } = {},
   ): Promise<string[] | DirectoryEntry[]> {
     const entries: DirectoryEntry[] = [];
-    for await (const entry of this.opendir(path, options)) entries.push(entry);
+    for await (const entry of this.#list("scandir", path, options)) entries.push(entry);
     return options.withFileTypes ? entries : entries.map(({ name }) => name);
   }
 
-  async *opendir(path: string, options: OperationOptions = {}): AsyncGenerator<DirectoryEntry> {
-    const directory = pathOf(path);
-    for await (const { name, ...attributes } of this.deadlines.inPieces(options, (deadline) =>
-      this.#operations.list(directory, deadline),
-    )) {
+  opendir(path: string, options: OperationOptions = {}): AsyncGenerator<DirectoryEntry> {
+    return this.#list("opendir", path, options);
+  }
+
+  async *#list(syscall: string, path: string, options: OperationOptions): AsyncGenerator<DirectoryEntry> {
+    const list = (deadline: Deadline) => this.#operations.list(pathOf(path), deadline);
+    for await (const { name, ...attributes } of this.#pieces(syscall, path, options, list)) {
       yield new Entry(name, path, attributes);
     }
   }
 
   mkdir(path: string, options: MakeDirectoryOptions = {}): Promise<void> {
-    return this.deadlines.within(options, async (deadline) => this.#operations.makeDirectory(pathOf(path), deadline));
+    return this.#call("mkdir", path, options, async (deadline) =>
+      this.#operations.makeDirectory(pathOf(path), deadline),
+    );
   }
 
   async rm(path: string, { recursive = false, force = false, ...options }: RemoveOptions = {}): Promise<void> {
@@ -149,24 +156,48 @@ export class FilesOver implements Files {
     if (recursive && ifMatch !== undefined) {
       throw new FileError("EINVAL", "ifMatch is for one file, and recursive for a whole tree", { path });
     }
-    const name = pathOf(path);
-    if (name === "") throw new FileError("EINVAL", "The served directory itself cannot be removed", { path });
     try {
-      await this.deadlines.within(options, (deadline) => this.#operations.remove(name, etagOf(ifMatch), deadline));
+      await this.#call("rm", path, options, (deadline) =>
+        this.#operations.remove(removablePath(path), etagOf(ifMatch), deadline),
+      );
     } catch (error) {
       if (isCode(error, "ENOENT") && force) return;
       if (!isCode(error, "ENOTEMPTY") || !recursive) throw error;
-      await this.#removeTree(name, options);
+      await this.#removeTree(path, options);
     }
   }
 
   /** It was there a moment ago: where it is gone now, others removed it, too. */
-  async #removeTree(path: Path, options: OperationOptions): Promise<void> {
+  async #removeTree(path: string, options: OperationOptions): Promise<void> {
     try {
-      await this.deadlines.within(options, (deadline) => this.#operations.removeTree(path, deadline));
+      await this.#call("rm", path, options, (deadline) => this.#operations.removeTree(pathOf(path), deadline));
     } catch (error) {
       if (!isCode(error, "ENOENT")) throw error;
     }
+  }
+
+  unlink(path: string, options: OperationOptions = {}): Promise<void> {
+    return this.#call("unlink", path, options, async (deadline) => {
+      const stats = await this.#stat(path, deadline);
+      if (stats.isDirectory()) throw new FileError("EISDIR", `There is a directory, which rmdir removes: ${path}`);
+      await this.#operations.remove(removablePath(path), undefined, deadline);
+    });
+  }
+
+  rmdir(path: string, options: OperationOptions = {}): Promise<void> {
+    return this.#call("rmdir", path, options, async (deadline) => {
+      const stats = await this.#stat(path, deadline);
+      if (!stats.isDirectory()) throw new FileError("ENOTDIR", `There is a ${stats.type}, and no directory: ${path}`);
+      await this.#operations.remove(removablePath(path), undefined, deadline);
+    });
+  }
+
+  copyFile(from: string, to: string, options: OperationOptions & WriteConditions = {}): Promise<Written> {
+    const when = conditionOf(options);
+    return this.#call("copyfile", from, options, async (deadline) => {
+      const { body } = await this.#operations.read(filePathOf(from), WHOLE, deadline);
+      return this.#operations.write(filePathOf(to), progressing(body, deadline), when, deadline);
+    });
   }
 
   createReadStream(path: string, options?: BufferEncoding | ReadStreamOptions): Readable {
@@ -177,7 +208,7 @@ export class FilesOver implements Files {
     const read = async function* (operations: FileOperations, deadline: Deadline) {
       yield* (await operations.read(file, range, deadline)).body;
     };
-    const pieces = this.deadlines.inPieces(others, (deadline) => read(this.#operations, deadline));
+    const pieces = this.#pieces("open", path, others, (deadline) => read(this.#operations, deadline));
     const stream = Readable.from(pieces, { objectMode: false, highWaterMark });
     return encoding === undefined ? stream : stream.setEncoding(encoding);
   }
@@ -205,6 +236,38 @@ export class FilesOver implements Files {
         yield resultOf(item, value);
       }
       await outcomes.return(undefined);
+    }
+  }
+
+  async #stat(path: string, deadline: Deadline): Promise<Stats> {
+    return new Stats(await this.#operations.stat(pathOf(path), deadline));
+  }
+
+  /** Acts until the deadline. Its error has the name of what failed, and the path as it was given. */
+  async #call<Result>(
+    syscall: string,
+    path: string,
+    options: OperationOptions,
+    act: (deadline: Deadline) => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await this.deadlines.within(options, act);
+    } catch (error) {
+      throw named(error, syscall, path);
+    }
+  }
+
+  /** As {@link #call}, of what comes piece by piece. */
+  async *#pieces<Piece>(
+    syscall: string,
+    path: string,
+    options: OperationOptions,
+    begin: (deadline: Deadline) => AsyncIterable<Piece>,
+  ): AsyncGenerator<Piece> {
+    try {
+      yield* this.deadlines.inPieces(options, begin);
+    } catch (error) {
+      throw named(error, syscall, path);
     }
   }
 
@@ -257,6 +320,26 @@ class Entry extends Stats implements DirectoryEntry {
     this.name = name;
     this.parentPath = parentPath;
   }
+}
+
+function named(error: unknown, syscall: string, path: string): unknown {
+  return error instanceof FileError ? Object.assign(error, { syscall, path }) : error;
+}
+
+/** Of what is to be removed. @throws {FileError} */
+function removablePath(text: string): Path {
+  const path = pathOf(text);
+  if (path === "") throw new FileError("EINVAL", "The served directory itself cannot be removed");
+  return path;
+}
+
+/** The same pieces. With each of them, and with the end, the time begins anew. */
+async function* progressing(pieces: AsyncIterable<Buffer>, deadline: Deadline): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    deadline.restart();
+    yield piece;
+  }
+  deadline.restart();
 }
 
 interface Encoded {

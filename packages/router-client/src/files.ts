@@ -45,6 +45,9 @@ export interface Files {
   /** What is at a path. Links are not followed: it is `lstat`, too. */
   stat(path: string, options?: OperationOptions): Promise<FileStats>;
 
+  /** Rejects where there is nothing at a path. What may be done with it, only doing it tells: there are no modes. */
+  access(path: string, options?: OperationOptions): Promise<void>;
+
   /** Whether there is something at a path. Rejects where that cannot be told. */
   exists(path: string, options?: OperationOptions): Promise<boolean>;
 
@@ -59,13 +62,25 @@ export interface Files {
   opendir(path: string, options?: OperationOptions): AsyncIterable<DirectoryEntry>;
 
   /**
-   * Makes a directory and those above it. As with `recursive: true` in `node:fs`: one that exists is no error. `ENOTDIR`
-   * where one of them is something else.
+   * Makes a directory and those above it. As with `recursive: true` in `node:fs`: one that exists is no error. `EEXIST`
+   * where something else is at the path, `ENOTDIR` where one of those above it is no directory.
    */
   mkdir(path: string, options?: MakeDirectoryOptions): Promise<void>;
 
   /** Removes a file or an empty directory; with `recursive`, a directory with all that is below it. */
   rm(path: string, options?: RemoveOptions): Promise<void>;
+
+  /** Removes what is no directory: `EISDIR` where one is there. It looks before, which is no one step with the removal. */
+  unlink(path: string, options?: OperationOptions): Promise<void>;
+
+  /** Removes an empty directory: `ENOTDIR` where there is something else. It looks before, as {@link unlink} does. */
+  rmdir(path: string, options?: OperationOptions): Promise<void>;
+
+  /**
+   * Writes the content of one file to another, through this process. Atomic and durable as {@link writeFile}; what is
+   * copied is of one version of the source.
+   */
+  copyFile(from: string, to: string, options?: OperationOptions & WriteConditions): Promise<Written>;
 
   /**
    * The bytes of a file, from `start` to `end`, which is opened when they are first read. They are of one version, or the
