@@ -81,10 +81,18 @@ export class FilesOver implements Files {
     const { encoding, flag, ...others }: WriteFileOptions = withEncoding(options);
     const content = contentOf(data, encodingOf(encoding));
     const when = conditionOf(flagged(others, flag));
-    return this.#call("open", path, others, async (deadline) => {
+    const write = (deadline: Deadline) => {
       const body = Buffer.isBuffer(content) ? content : progressing(content, deadline);
       return this.#operations.write(filePathOf(path), body, when, deadline);
-    });
+    };
+    // A stream that fails before it is read would end the process. Whoever reads it learns of the error.
+    const ignore = () => {};
+    if (data instanceof Readable) data.on("error", ignore);
+    try {
+      return await this.#call("open", path, others, async (deadline) => write(deadline));
+    } finally {
+      if (data instanceof Readable) data.off("error", ignore);
+    }
   }
 
   async appendFile(
