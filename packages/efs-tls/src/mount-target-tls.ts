@@ -1,6 +1,5 @@
 /** TLS to the mount targets of an EFS file system, and in it the client's identity. */
 import type { ConnectionOptions } from "node:tls";
-import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import type { TlsOptions } from "nfs-client";
 import { amazonRootCertificates, readCertificates } from "./certificate-authorities.ts";
 import { makeClientCertificate } from "./client-certificate.ts";
@@ -29,7 +28,7 @@ export interface MountTargetTlsSettings {
  */
 export async function mountTargetTls(
   settings: MountTargetTlsSettings,
-  credentials: () => Promise<Credentials> = defaultProvider(),
+  credentials: () => Promise<Credentials> = defaultCredentials(),
 ): Promise<TlsOptions> {
   const { serverName, certificateAuthorityFile, fileSystemId, accessPointId, iamRegion } = settings;
   const server: ConnectionOptions = {
@@ -50,5 +49,14 @@ export async function mountTargetTls(
     const iam = iamRegion === undefined ? undefined : { region: iamRegion, credentials: await credentials() };
     const cert = makeClientCertificate({ fileSystemId, accessPointId, iam }, privateKey, new Date());
     return { ...server, key, cert };
+  };
+}
+
+/** What the SDK finds. It is loaded when it is first asked: many connections need no credentials. */
+function defaultCredentials(): () => Promise<Credentials> {
+  let provider: Promise<() => Promise<Credentials>> | undefined;
+  return async () => {
+    provider ??= import("@aws-sdk/credential-provider-node").then(({ defaultProvider }) => defaultProvider());
+    return (await provider)();
   };
 }

@@ -109,10 +109,10 @@ export interface Files {
 }
 
 /** Bytes that one append adds, at most. */
-export const MAX_APPEND_BYTES = 2 ** 20;
+export const MAX_APPEND_BYTES: number = 2 ** 20;
 
 /** Bytes of a file that is read in a batch, at most. */
-export const MAX_BATCH_READ_BYTES = 2 ** 20;
+export const MAX_BATCH_READ_BYTES: number = 2 ** 20;
 
 /** Of every operation. */
 export interface OperationOptions {

@@ -19,7 +19,8 @@ import { FilesOver } from "../files-over.ts";
 import { untilAborted } from "../until-aborted.ts";
 import { fileErrorOf } from "./failures.ts";
 import { operationsOver } from "./operations.ts";
-import { type Log, type OpenFilesOptions, readSettings, type Settings } from "./options.ts";
+import type { Log, OpenFilesOptions } from "./options.ts";
+import { readSettings, type Settings } from "./settings.ts";
 
 /** Files, and the mount targets that they are reached through. */
 export interface EmbeddedFiles extends Files {

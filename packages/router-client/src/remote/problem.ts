@@ -1,7 +1,15 @@
 /** What the router refuses, as errors of this package. */
 import { FileError, type FileErrorCode, OutcomeUnknownError } from "../errors.ts";
 import { type Meanings, OF_NFS_STATUS } from "../nfs-status.ts";
-import { type Problem, problemDocument } from "./schemas.ts";
+import { problemDocument } from "./schemas.ts";
+
+interface HttpProblem {
+  readonly status: number;
+  readonly detail: string;
+  readonly code?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly primary?: string | undefined;
+}
 
 /** The response that is the `cause` of a {@link FileError}: a problem document (RFC 9457), or what else came. */
 export class HttpError extends Error {
@@ -14,7 +22,7 @@ export class HttpError extends Error {
   /** Where there are two regions, and the other one is the primary: its address. */
   readonly primary: string | undefined;
 
-  constructor({ status, detail, code, requestId, primary }: Omit<Problem, "title"> & { readonly requestId?: string }) {
+  constructor({ status, detail, code, requestId, primary }: HttpProblem) {
     super(detail);
     this.status = status;
     this.code = code;

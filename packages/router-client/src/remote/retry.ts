@@ -50,7 +50,12 @@ export function leavesDoubt(effect: Effect, outcome: Outcome): boolean {
  *
  * @param attempt The one that failed, counted from 1.
  */
-export function waitBefore(attempt: number, outcome: Outcome, { random = Math.random, now = Date.now } = {}): number {
+export function waitBefore(
+  attempt: number,
+  outcome: Outcome,
+  clock: { readonly random?: () => number; readonly now?: () => number } = {},
+): number {
+  const { random = Math.random, now = Date.now } = clock;
   const ceiling = Math.min(MAX_WAIT, FIRST_WAIT * 2 ** (attempt - 1));
   const backoff = ceiling / 2 + (random() * ceiling) / 2;
   const asked = outcome.kind === "response" ? parseRetryAfter(outcome.retryAfter, now()) : 0;

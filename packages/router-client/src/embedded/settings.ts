@@ -1,0 +1,117 @@
+/** What `openFiles` goes by: its options, and what the environment has. */
+import * as z from "zod";
+import { FileError } from "../errors.ts";
+import type { OpenFilesOptions, RoutingStrategy } from "./options.ts";
+
+const MEBIBYTE = 2 ** 20;
+
+/** What EFS grants the proxy of its mount helper. */
+const MAX_CONNECTIONS = 5;
+
+function text(form: RegExp, allowed: string) {
+  const message = `must be ${allowed}`;
+  return z.string(message).regex(form, message);
+}
+
+function number(from: number, to: number) {
+  const message = `must be a number from ${from} to ${to}`;
+  return z.number(message).min(from, message).max(to, message);
+}
+
+/** Timers take no more. */
+const time = (from = 1) => number(from, 2 ** 31 - 1);
+
+const onOff = z.enum(["on", "off"], "must be on or off").transform((value) => value === "on");
+
+const strategy = z.enum(
+  ["rendezvous", "modulo", "bounded-load", "zone-aware"] satisfies readonly RoutingStrategy[],
+  "must be rendezvous, modulo, bounded-load or zone-aware",
+);
+
+const tls = z.object({
+  serverName: text(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, "a DNS name").optional(),
+  certificateAuthorityFile: z.string().optional(),
+});
+
+/** As options and environment have it together. */
+const settings = z.object({
+  parameterName: text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)").default(
+    "/efs-mount-autoscaling/mount-targets",
+  ),
+  fileSystemId: text(/^fs-[0-9a-f]+$/, "an EFS file system id like fs-0123abcd").optional(),
+  region: text(/^[a-z0-9-]+$/, "an AWS region like ap-northeast-1").optional(),
+  rootDirectory: text(/^\/(?!(.*\/)?\.\.(\/|$))/, "an absolute path without ..").default("/data"),
+  accessPointId: text(/^fsap-[0-9a-f]+$/, "an EFS access point id like fsap-0123abcd").optional(),
+  iam: z.boolean("must be true or false").default(false),
+  tls: z.union([z.boolean(), tls], "must be true, false, or an object").default(true),
+  ownZone: z.string("must be a string").min(1).optional(),
+  metadataUri: z.string().optional(),
+  routingStrategy: strategy.optional(),
+  loadFactor: number(1.05, 10).optional(),
+  connections: number(1, MAX_CONNECTIONS).int().default(1),
+  memory: number(4 * MEBIBYTE, Number.MAX_SAFE_INTEGER).default(64 * MEBIBYTE),
+  startTimeout: time().default(30_000),
+  connectTimeout: time().default(5_000),
+  operationTimeout: time().default(30_000),
+  detectionTimeout: time().default(2_000),
+  mountTableRefreshInterval: time(0).default(30_000),
+  drainTimeout: time().default(300_000),
+  closeTimeout: time(0).default(10_000),
+});
+
+export type Settings = z.infer<typeof settings>;
+
+const environmentSchema = z
+  .object({
+    SSM_PARAMETER_NAME: z.string().optional(),
+    EFS_FILE_SYSTEM_ID: z.string().optional(),
+    AWS_REGION: z.string().optional(),
+    ROOT_DIRECTORY: z.string().optional(),
+    EFS_ACCESS_POINT_ID: z.string().optional(),
+    EFS_IAM_AUTHORIZATION: onOff.optional(),
+    NFS_TLS: onOff.optional(),
+    NFS_TLS_SERVER_NAME: z.string().optional(),
+    NFS_TLS_CA_FILE: z.string().optional(),
+    ROUTING_STRATEGY: strategy.optional(),
+    ECS_CONTAINER_METADATA_URI_V4: z.string().optional(),
+  })
+  .transform((variables) => ({
+    parameterName: variables.SSM_PARAMETER_NAME,
+    fileSystemId: variables.EFS_FILE_SYSTEM_ID,
+    region: variables.AWS_REGION,
+    rootDirectory: variables.ROOT_DIRECTORY,
+    accessPointId: variables.EFS_ACCESS_POINT_ID,
+    iam: variables.EFS_IAM_AUTHORIZATION,
+    tls: variables.NFS_TLS ?? true,
+    serverName: variables.NFS_TLS_SERVER_NAME,
+    certificateAuthorityFile: variables.NFS_TLS_CA_FILE,
+    routingStrategy: variables.ROUTING_STRATEGY,
+    metadataUri: variables.ECS_CONTAINER_METADATA_URI_V4,
+  }));
+
+/**
+ * An option goes before the environment; an empty variable counts as absent.
+ *
+ * @throws {FileError} `EINVAL` for what is not allowed; the message names each of them.
+ */
+export function readSettings(
+  { log: _, signal: __, ...options }: OpenFilesOptions,
+  environment: Readonly<Record<string, string | undefined>>,
+): Settings {
+  const variables = Object.fromEntries(Object.entries(environment).filter(([, value]) => value));
+  const { serverName, certificateAuthorityFile, tls: isTlsOn, ...defaults } = valid(environmentSchema, variables);
+  const { tls = isTlsOn } = options;
+  const ofTls = tls !== false && { serverName, certificateAuthorityFile, ...given(tls === true ? {} : tls) };
+  return valid(settings, { ...given(defaults), ...given(options), tls: ofTls });
+}
+
+function given(values: object): object {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+function valid<Schema extends z.ZodType>(schema: Schema, values: unknown): z.infer<Schema> {
+  const { data, error } = schema.safeParse(values);
+  if (error === undefined) return data;
+  const problems = error.issues.map(({ path, message }) => `${path.join(".")} ${message}`);
+  throw new FileError("EINVAL", `The files cannot be opened: ${problems.join("; ")}`, { cause: error });
+}
