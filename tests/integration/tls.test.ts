@@ -1,11 +1,8 @@
 /** TLS to an NFS server, as to the mount targets of EFS: who is let in, who is refused, and what the refusal says. */
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createServer, type PeerCertificate, type TLSSocket } from "node:tls";
 import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
 import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
@@ -17,6 +14,7 @@ import { runNfs } from "../support/nfs-bundle.ts";
 import { describeRequiring } from "../support/requirements.ts";
 import { startRouter, tableOf } from "../support/router-bundle.ts";
 import { Stunnel, stunnel } from "../support/stunnel.ts";
+import { terminateTls } from "../support/terminate-tls.ts";
 
 const FILE_SYSTEM_ID = "fs-0123abcd";
 const SERVER_NAME = `${FILE_SYSTEM_ID}.efs.ap-northeast-1.amazonaws.com`;
@@ -150,39 +148,10 @@ describeRequiring([ganesha, stunnel], "nfs-ganesha behind stunnel", ([ganeshaCom
   });
 });
 
-/** Ends TLS in front of a server of this machine, and keeps the certificates that clients come with. */
-async function terminateTls(target: number) {
-  const { certificate, key } = await authority.issue(SERVER_NAME);
-  const certificates: PeerCertificate[] = [];
-  const sockets = new Set<TLSSocket>();
-  const server = createServer({ cert: certificate, key, requestCert: true, rejectUnauthorized: false }, (socket) => {
-    certificates.push(socket.getPeerCertificate());
-    sockets.add(socket);
-    const behind = connectTcp(target, "127.0.0.1");
-    socket.pipe(behind).pipe(socket);
-    socket.on("error", () => behind.destroy()).on("close", () => behind.destroy());
-    behind.on("error", () => socket.destroy());
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const cut = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  return {
-    port: (server.address() as AddressInfo).port,
-    certificates,
-    cut,
-    close: async () => {
-      cut();
-      server.close();
-      await once(server, "close");
-    },
-  };
-}
-
 describe("a connection that is made again", () => {
   test("comes with a certificate of its own, signed with the credentials of that moment", async () => {
     const nfs = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0 });
-    const front = await terminateTls(nfs.port);
+    const front = await terminateTls(nfs.port, await authority.issue(SERVER_NAME));
     let made = 0;
     const tls = await mountTargetTls(
       {
@@ -234,7 +203,7 @@ describe("the router's bundle", () => {
 
   test("serves files over TLS, as the identity that its environment has", async () => {
     const nfs = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0 });
-    const front = await terminateTls(nfs.port);
+    const front = await terminateTls(nfs.port, await authority.issue(SERVER_NAME));
     const table = serializeMountTable(tableOf([{ host: "127.0.0.1", port: front.port }]));
     const router = await startRouter({ ...tlsOn(), DEFAULT_MOUNT_TARGETS: table });
     try {
@@ -270,7 +239,7 @@ describe("the router's bundle", () => {
 describe("the command line in the router's image", () => {
   test("reads and changes files as the identity of its environment, through the first mount target that answers", async () => {
     const nfs = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0 });
-    const front = await terminateTls(nfs.port);
+    const front = await terminateTls(nfs.port, await authority.issue(SERVER_NAME));
     const table = tableOf([
       { host: "127.0.0.1", port: 9 },
       { host: "127.0.0.1", port: front.port },
@@ -310,7 +279,7 @@ describe("the command line in the router's image", () => {
 
   test("asks the mount targets of its environment all that first contact asks, and leaves nothing behind", async () => {
     const nfs = await startNfsServer({ directory: folder, host: "127.0.0.1", port: 0, durable: false });
-    const front = await terminateTls(nfs.port);
+    const front = await terminateTls(nfs.port, await authority.issue(SERVER_NAME));
     const table = tableOf([{ host: "127.0.0.1", port: front.port }]);
     const environment = { ...identified(), ROOT_DIRECTORY: "/", DEFAULT_MOUNT_TARGETS: serializeMountTable(table) };
     const before = await readdir(folder);
