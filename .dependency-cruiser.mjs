@@ -26,7 +26,14 @@ const product = ["functions/", "fargate-app/", "packages/"];
 const ARROWS = {
   "packages/mount-table/": [],
   "packages/nfs-client/": [],
-  "packages/router-client/": [nfsClient, efsTls, efsClientKey, routedFiles],
+  "packages/router-client/(?!src/embedded/|examples/)": [],
+  "packages/router-client/(src/embedded|examples)/": [
+    "packages/router-client/src/",
+    nfsClient,
+    efsTls,
+    efsClientKey,
+    routedFiles,
+  ],
   "packages/efs-tls/": [nfsClient],
   "packages/metering/": [nfsClient],
   "packages/nfs-server/": [nfsWire],

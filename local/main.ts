@@ -146,6 +146,10 @@ Ask AWS, with the AWS CLI:
   export AWS_ENDPOINT_URL=${awsUrl} AWS_REGION=ap-northeast-1 AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=local
   aws efs describe-mount-targets --file-system-id fs-0e5a0000000000001
 
+With that environment, reach the same files from a program without a router:
+  NFS_TLS=off node --input-type=module --eval 'import { openFiles } from "efs-files/embedded";
+    const files = await openFiles(); console.log(await files.readdir("hello")); await files.close()'
+
 Ctrl-C stops everything and removes every file.
 `;
 }

@@ -10,7 +10,7 @@ import { stubAws } from "./aws-environment.ts";
 import { type LocalMountTargets, startLocalTargets } from "./mount-targets.ts";
 import { tableOf } from "./router-bundle.ts";
 
-export const PARAMETER_NAME = "/embedded/mount-targets";
+export const PARAMETER_NAME = "/efs-mount-autoscaling/mount-targets";
 
 export interface EmbeddedFileSystem {
   readonly targets: LocalMountTargets;

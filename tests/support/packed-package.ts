@@ -39,7 +39,7 @@ export async function installPacked(
     run,
     async compile(sources) {
       const typed = join(folder, "typed");
-      await mkdir(typed);
+      await mkdir(typed, { recursive: true });
       await writeFile(join(typed, "package.json"), '{ "type": "module" }');
       const files = [...sources].map(([name, source]) => ({ file: join(typed, `${name}.ts`), source }));
       for (const { file, source } of files) await writeFile(file, source);

@@ -341,15 +341,6 @@ function removablePath(text: string): Path {
   return path;
 }
 
-/** The same pieces. With each of them, and with the end, the time begins anew. */
-async function* progressing(pieces: AsyncIterable<Buffer>, deadline: Deadline): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) {
-    deadline.restart();
-    yield piece;
-  }
-  deadline.restart();
-}
-
 interface Encoded {
   readonly encoding?: BufferEncoding | null | undefined;
 }

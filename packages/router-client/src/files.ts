@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * The interface of this package: files by their paths, shaped like `node:fs/promises` where that is honest.
  *
@@ -6,7 +7,7 @@
  * - A write replaces the whole file, atomically: readers see the old or the new content, never a part. It is durable
  *   when the promise resolves. There are no file descriptors, and nothing is written into the middle of a file.
  * - Missing directories are made by writes.
- * - There is no rename, copy, link, chmod, chown or utimes, and no watching of single files.
+ * - There is no rename, link, chmod, chown or utimes, and no watching of single files.
  * - Symbolic links are not followed: a path that has one fails with `ELOOP`.
  *
  * Paths are names separated by `/`, below the served directory. A leading `/`, empty names and `.` make no difference;

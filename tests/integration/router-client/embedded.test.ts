@@ -68,7 +68,7 @@ describe("opening files", () => {
     const lines: string[] = [];
     const note = (_details: object, message: string) => void lines.push(message);
     await fileSystem.open({ log: { debug: note, info: note, warn: note, error: note } });
-    expect(lines).toContain("Using the mount table of the SSM parameter /embedded/mount-targets");
+    expect(lines).toContain("Using the mount table of the SSM parameter /efs-mount-autoscaling/mount-targets");
     expect(lines).toContain("Mount target fsmt-0 is connected");
   });
 

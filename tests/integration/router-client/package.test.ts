@@ -1,9 +1,10 @@
 /** The package as its users get it. */
 import { execFile } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { startEmbeddedFileSystem } from "../../support/embedded-files.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
 import { codeInReadme, installPacked, type PackedPackage } from "../../support/packed-package.ts";
 
@@ -49,6 +50,23 @@ describe("the packed package, installed into an empty folder", () => {
     const { stdout, stderr } = await packed.run(process.execPath, file);
     expect(stderr).toBe("");
     expect(stdout).toBe(output);
+  });
+
+  test("runs the README's example of files without a router, beside the AWS SDK", async () => {
+    const fileSystem = await startEmbeddedFileSystem();
+    onTestFinished(() => fileSystem.close());
+    vi.stubEnv("NFS_TLS", "off");
+    // What the SDK says of this Node is not what the package says.
+    vi.stubEnv("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true");
+    const [example = ""] = await codeInReadme(PACKAGE, "## Without a router", "## Methods");
+    expect(example).toBe(await readFile(join(PACKAGE, "examples/embedded.ts"), "utf8"));
+    await symlink(resolve("node_modules/@aws-sdk"), join(packed.folder, "node_modules/@aws-sdk"));
+    const file = join(packed.folder, "embedded.mjs");
+    await writeFile(file, example);
+    const { stdout, stderr } = await packed.run(process.execPath, file);
+    expect(stderr).toBe("");
+    expect(stdout).toBe("Hello, EFS!\n\nfsmt-0 is connected\nfsmt-1 is connected\nfsmt-2 is connected\n");
+    expect(await packed.compile(new Map([["embedded", example]]))).toBe("");
   });
 
   test("has types that a strict program compiles with", async () => {

@@ -4,6 +4,7 @@ import { clientKey } from "@efs-mount-autoscaling/efs-tls/client-key";
 import {
   directoryPath,
   fileSystemOf,
+  HotSpots,
   loadMountTable,
   MountTableRefresh,
   mountTableSources,
@@ -45,6 +46,9 @@ export interface MountTargetStatus {
   readonly bytesRead: number;
   readonly bytesWritten: number;
 }
+
+/** Of all requests: what is asked for so often is read from all mount targets, and once for all who wait for it. */
+const HOT_SPOT_SHARE = 0.05;
 
 const SILENT_LOG: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -89,6 +93,7 @@ async function open(settings: Settings, log: Log): Promise<EmbeddedFiles> {
     rootDirectory,
     routing: { strategy: settings.routingStrategy, loadFactor: settings.loadFactor, ownZone: zone },
     memory: new MemoryBudget(settings.memory),
+    hotSpots: new HotSpots({ share: HOT_SPOT_SHARE, log }),
     log,
   });
   try {

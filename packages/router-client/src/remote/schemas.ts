@@ -15,8 +15,6 @@ export const problem = z.object({
 /** A whole response that says what went wrong. */
 export const problemDocument = problem.extend({ requestId: z.string() });
 
-export type Problem = z.infer<typeof problem>;
-
 export const describedFile = z.object({ type: z.string(), size: z.number(), modifiedAt: z.string(), etag: z.string() });
 
 export type DescribedFile = z.infer<typeof describedFile>;
