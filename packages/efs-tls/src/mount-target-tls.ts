@@ -2,7 +2,6 @@
 import type { ConnectionOptions } from "node:tls";
 import type { TlsOptions } from "nfs-client";
 import { amazonRootCertificates, readCertificates } from "./certificate-authorities.ts";
-import { makeClientCertificate } from "./client-certificate.ts";
 import { clientKey } from "./client-key.ts";
 import type { Credentials } from "./connect-signature.ts";
 
@@ -43,7 +42,8 @@ export async function mountTargetTls(
   };
   if (accessPointId === undefined && iamRegion === undefined) return server;
 
-  const privateKey = await clientKey();
+  // What writes certificates is loaded while the key is made.
+  const [privateKey, { makeClientCertificate }] = await Promise.all([clientKey(), import("./client-certificate.ts")]);
   const key = privateKey.export({ type: "pkcs8", format: "pem" });
   return async () => {
     const iam = iamRegion === undefined ? undefined : { region: iamRegion, credentials: await credentials() };
