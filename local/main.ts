@@ -147,7 +147,7 @@ Ask AWS, with the AWS CLI:
   aws efs describe-mount-targets --file-system-id fs-0e5a0000000000001
 
 With that environment, reach the same files from a program without a router:
-  NFS_TLS=off node --input-type=module --eval 'import { openFiles } from "efs-files/embedded";
+  NFS_TLS=off NFS_PORT=${stack.nfsPort} node --input-type=module --eval 'import { openFiles } from "efs-files/embedded";
     const files = await openFiles(); console.log(await files.readdir("hello")); await files.close()'
 
 Ctrl-C stops everything and removes every file.

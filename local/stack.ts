@@ -147,6 +147,8 @@ export interface Stack {
   /** The S3 API; undefined where it is off. */
   readonly s3Url: string | undefined;
   readonly controlPlane: ControlPlane;
+  /** Of all mount targets. */
+  readonly nfsPort: number;
   /** Where the file system is on this machine. */
   readonly fileSystemPath: string;
   /** S3, where the monitor keeps what it remembers. */
@@ -348,6 +350,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
     url: loadBalancer.url,
     s3Url: s3LoadBalancer?.url,
     controlPlane,
+    nfsPort,
     fileSystemPath,
     objects: s3.store,
     taskUrls: () => taskUrls(controlPlane),

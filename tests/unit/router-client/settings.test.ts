@@ -32,6 +32,7 @@ describe("the settings of files in the process itself", () => {
     NFS_TLS: "on",
     NFS_TLS_SERVER_NAME: "files.example.com",
     NFS_TLS_CA_FILE: "/ca.pem",
+    NFS_PORT: "12049",
     ROUTING_STRATEGY: "zone-aware",
     ECS_CONTAINER_METADATA_URI_V4: "http://169.254.170.2/v4/1",
   };
@@ -45,6 +46,7 @@ describe("the settings of files in the process itself", () => {
       accessPointId: "fsap-1",
       iam: true,
       tls: { serverName: "files.example.com", certificateAuthorityFile: "/ca.pem" },
+      nfsPort: 12_049,
       routingStrategy: "zone-aware",
       metadataUri: "http://169.254.170.2/v4/1",
     });

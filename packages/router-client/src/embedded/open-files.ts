@@ -86,6 +86,7 @@ async function open(settings: Settings, log: Log): Promise<EmbeddedFiles> {
   const { connectTimeout, operationTimeout, detectionTimeout, drainTimeout, rootDirectory, connections } = settings;
   const files = await RoutedFiles.open(current.table, {
     connect: (target) => connectNfs({ ...target, tls, connections }),
+    ...(settings.nfsPort !== undefined && { nfsPort: settings.nfsPort }),
     connectTimeout,
     operationTimeout,
     detectionTimeout,

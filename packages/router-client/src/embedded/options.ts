@@ -22,6 +22,8 @@ export interface OpenFilesOptions {
   readonly routingStrategy?: RoutingStrategy | undefined;
   /** How far above the mean the load of a mount target may be, as a multiple of it. Default 1.25. */
   readonly loadFactor?: number | undefined;
+  /** Of mount targets for which the table names none. Default: `NFS_PORT`, or 2049. */
+  readonly nfsPort?: number | undefined;
   /** To each mount target, at most: 1 to 5. Default 1. */
   readonly connections?: number | undefined;
   /** Bytes of file data in memory, at most, beside what the caller holds. Default 64 MiB. */

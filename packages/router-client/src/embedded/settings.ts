@@ -48,6 +48,7 @@ const settings = z.object({
   metadataUri: z.string().optional(),
   routingStrategy: strategy.optional(),
   loadFactor: number(1.05, 10).optional(),
+  nfsPort: number(1, 65_535).int().optional(),
   connections: number(1, MAX_CONNECTIONS).int().default(1),
   memory: number(4 * MEBIBYTE, Number.MAX_SAFE_INTEGER).default(64 * MEBIBYTE),
   startTimeout: time().default(30_000),
@@ -72,6 +73,7 @@ const environmentSchema = z
     NFS_TLS: onOff.optional(),
     NFS_TLS_SERVER_NAME: z.string().optional(),
     NFS_TLS_CA_FILE: z.string().optional(),
+    NFS_PORT: z.coerce.number().optional(),
     ROUTING_STRATEGY: strategy.optional(),
     ECS_CONTAINER_METADATA_URI_V4: z.string().optional(),
   })
@@ -85,6 +87,7 @@ const environmentSchema = z
     tls: variables.NFS_TLS ?? true,
     serverName: variables.NFS_TLS_SERVER_NAME,
     certificateAuthorityFile: variables.NFS_TLS_CA_FILE,
+    nfsPort: variables.NFS_PORT,
     routingStrategy: variables.ROUTING_STRATEGY,
     metadataUri: variables.ECS_CONTAINER_METADATA_URI_V4,
   }));
