@@ -4,6 +4,7 @@ import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { createAccount, SUBNETS } from "../local/account.ts";
 import { startControlPlane } from "../local/control-plane/server.ts";
 import { ssm } from "../local/control-plane/ssm.ts";
+import { addS3AccessKeys, type S3AccessKey } from "../local/initial-deployment.ts";
 import { findCommonPort } from "../local/machine/loopback.ts";
 import { makeTemporaryDirectory } from "../local/machine/temporary-directory.ts";
 import { startMountTargetServers } from "../local/mount-targets/servers.ts";
@@ -31,11 +32,13 @@ interface FileServiceOptions {
   readonly mountTargets: number;
   /** The bandwidth of each mount target; unlimited when absent. */
   readonly bytesPerSecond?: number;
+  /** Of the routers' S3 API, where they have it on. */
+  readonly s3AccessKeys?: readonly S3AccessKey[];
 }
 
 export async function startFileService(
   { cleanups }: Pick<Bench, "cleanups">,
-  { mountTargets, bytesPerSecond }: FileServiceOptions,
+  { mountTargets, bytesPerSecond, s3AccessKeys = [] }: FileServiceOptions,
 ): Promise<FileService> {
   const hosts = SUBNETS.slice(0, mountTargets).map(({ addresses: [host = ""] }) => host);
   const port = await findCommonPort(hosts);
@@ -46,6 +49,7 @@ export async function startFileService(
   for (const host of hosts) await servers.start(host);
   const controlPlane = await startControlPlane({ state: createAccount(new Date()) });
   cleanups.add(() => controlPlane.close());
+  controlPlane.update((state, aws) => addS3AccessKeys(state, s3AccessKeys, aws));
 
   let routers = 0;
   return {

@@ -15,6 +15,8 @@ interface HttpLoad {
   readonly connections: number;
   /** Milliseconds. */
   readonly duration: number;
+  /** The file that each request sends, as a PUT. A GET where there is none. */
+  readonly body?: string;
 }
 
 export interface HttpSample {
@@ -41,7 +43,7 @@ export async function withProcessorTime(
   return { ...sample, processorTime: (seconds * 1e6) / (sample.perSecond * (duration / 1000)) };
 }
 
-type SendLoad = (urls: readonly string[], load: HttpLoad) => Promise<HttpSample>;
+export type SendLoad = (urls: readonly string[], load: HttpLoad) => Promise<HttpSample>;
 
 /** @returns undefined when h2load is missing, which is noted. */
 export async function httpLoad({ cleanups, note, signal }: Bench): Promise<SendLoad | undefined> {
@@ -52,21 +54,39 @@ export async function httpLoad({ cleanups, note, signal }: Bench): Promise<SendL
   }
   const folder = await makeTemporaryDirectory("bench-h2load-");
   cleanups.add(() => folder.remove());
-  const [log, list] = [join(folder.path, "log"), join(folder.path, "urls")];
   const [program, ...leading] = command;
-  return async (urls, { connections, duration }) => {
+  const run = async (name: string, urls: readonly string[], { connections, duration, body }: HttpLoad) => {
+    const [log, list] = [join(folder.path, `${name}.log`), join(folder.path, `${name}.urls`)];
     await writeFile(list, urls.join("\n"));
     await writeFile(log, "");
     const parameters = ["--h1", "-t1", `-c${connections}`, `-D${duration}ms`, `-i${list}`, `--log-file=${log}`];
-    await promisify(execFile)(program, [...leading, ...parameters], { signal });
-    return summarize(await readFile(log, "utf8"), duration);
+    const put = body === undefined ? [] : ["-H:method: PUT", `-d${body}`];
+    await promisify(execFile)(program, [...leading, ...parameters, ...put], { signal });
+    return readFile(log, "utf8");
+  };
+  return async (urls, load) => {
+    // Each connection of h2load begins with the first URL. Those that write would meet in one file.
+    const logs =
+      load.body === undefined
+        ? [await run("get", urls, load)]
+        : await Promise.all(
+            dealt(urls, load.connections).map((own, index) => run(`put-${index}`, own, { ...load, connections: 1 })),
+          );
+    return summarize(logs, load.duration);
   };
 }
 
-/** @param log a line a request: when it began, its status, and its microseconds. */
-function summarize(log: string, duration: number): HttpSample {
+/** Deals values out to so many hands, none of which may stay empty. */
+function dealt<Value>(values: readonly Value[], hands: number): Value[][] {
+  return Array.from({ length: Math.min(hands, values.length) }, (_, hand) =>
+    values.filter((_value, index) => index % hands === hand),
+  );
+}
+
+/** @param logs with a line a request: when it began, its status, and its microseconds. */
+function summarize(logs: readonly string[], duration: number): HttpSample {
   const times: number[] = [];
-  for (const line of log.trimEnd().split("\n")) {
+  for (const line of logs.join("").trimEnd().split("\n")) {
     const [, status, microseconds] = line.split("\t");
     if (status !== "200") throw new Error(`A request was answered with ${status}`);
     times.push(Number(microseconds) / 1000);

@@ -23,12 +23,17 @@ export async function startHttpPeer(
   const lines: string[] = [];
   const server = startProcess(command, { env: environment, onLine: (line) => lines.push(line) });
   cleanups.add(() => server.stop(STOP_TIMEOUT));
+  if (!(await answers(url))) throw new Error(`${name} did not start: ${lines.join("; ")}`);
+}
+
+/** Waits until something answers at a URL, whatever it says. */
+export async function answers(url: string): Promise<boolean> {
   const deadline = Date.now() + START_TIMEOUT;
   for (;;) {
-    const answered = await fetch(url).catch(() => undefined);
-    await answered?.arrayBuffer();
-    if (answered !== undefined) return;
-    if (Date.now() > deadline) throw new Error(`${name} did not start: ${lines.join("; ")}`);
+    const response = await fetch(url).catch(() => undefined);
+    await response?.arrayBuffer();
+    if (response !== undefined) return true;
+    if (Date.now() > deadline) return false;
     await sleep(20);
   }
 }

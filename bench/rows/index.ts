@@ -12,6 +12,7 @@ import { latency } from "./latency.ts";
 import { listing } from "./listing.ts";
 import { manyFiles } from "./many-files.ts";
 import { routing } from "./routing.ts";
+import { s3 } from "./s3.ts";
 import { scaleOut } from "./scale-out.ts";
 import { scaling } from "./scaling.ts";
 import { smallFiles } from "./small-files.ts";
@@ -32,6 +33,7 @@ export const rows: readonly Row[] = [
   routing,
   balance,
   http,
+  s3,
   workers,
   tracing,
   failover,
