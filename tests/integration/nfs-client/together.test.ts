@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";
 import { connectNfs, type NfsClient, NfsStatusError, onDiagnostics } from "nfs-client";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../../local/machine/temporary-directory.ts";
 import { describeEachFileServer, type FileServer } from "../../support/nfs-servers.ts";
 
@@ -168,6 +168,26 @@ describe("the COMPOUNDs of operations together", () => {
     const found = await client.readSmallFiles(names.map((path) => ({ path, size: path.length })));
     expect(found.map((each) => each?.data.toString())).toEqual(names);
     expect(compounds).toHaveLength(5);
+  });
+
+  test("are as few again behind a file that fits into no reply", async () => {
+    const small = { directory: directory.path, durable: false, dialect: { maximumMessageBytes: 64 * KIBIBYTE } };
+    const limited = await startNfsServer(small);
+    onTestFinished(() => limited.close());
+    const other = await connectNfs({ host: limited.host, port: limited.port });
+    onTestFinished(() => other.close());
+    const names = Array.from({ length: 100 }, (_, index) => `/data/dir/${index}`);
+    const countRead = async () => {
+      compounds.length = 0;
+      const found = await other.readSmallFiles(names.map((path) => ({ path, size: 1 })));
+      expect(found).not.toContain(undefined);
+      return compounds.length;
+    };
+    await Promise.all(names.map((name) => other.writeFile(name, Buffer.from("x"))));
+    const before = await countRead();
+    await other.writeFile("/data/large", Buffer.alloc(100 * KIBIBYTE));
+    expect(await other.readSmallFiles([{ path: "/data/large", size: 100 * KIBIBYTE }])).toEqual([undefined]);
+    expect(await countRead()).toBe(before);
   });
 
   test("are one a file where nobody asks for them", async () => {

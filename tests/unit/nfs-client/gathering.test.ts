@@ -5,6 +5,7 @@ import { Deadline } from "../../../packages/nfs-client/src/deadline.ts";
 import { ConnectionError, DeadlineError, OutcomeUnknownError } from "../../../packages/nfs-client/src/errors.ts";
 import type { RunOptions } from "../../../packages/nfs-client/src/session/channel.ts";
 import { Gathering, type SendRequest } from "../../../packages/nfs-client/src/session/gathering.ts";
+import type { Member } from "../../../packages/nfs-client/src/session/joint-compound.ts";
 import type { Outcome } from "../../../packages/nfs-client/src/session/outcome.ts";
 import { type Session, SlotTable } from "../../../packages/nfs-client/src/session/session.ts";
 import {
@@ -145,10 +146,12 @@ function options(change: Partial<RunOptions> = {}): RunOptions {
   return { deadline: new Deadline(60_000), onConnectionLoss: "recover", ...change };
 }
 
+function memberOf({ walk, own, directory, staysInDirectory, dataReceived }: Prepared): Member {
+  return { operations: [...walk, ...own], together: { directory, staysInDirectory, dataReceived } };
+}
+
 function add(gathering: Gathering, session: Session, each: Prepared, run = options()): Promise<Outcome> {
-  const { directory, staysInDirectory, dataReceived } = each;
-  const together = { directory, staysInDirectory, dataReceived };
-  return gathering.add(session, { operations: [...each.walk, ...each.own], together }, run);
+  return gathering.add(session, memberOf(each), run);
 }
 
 function meaningOf(outcome: Outcome, each: Prepared): unknown {
@@ -272,6 +275,18 @@ describe("COMPOUNDs that are gathered", () => {
     }
     const refused = server.requests.filter(({ length }) => length > 12).length;
     expect(refused).toBeLessThanOrEqual(0.02 * server.requests.length);
+  });
+
+  test("are as many a request as before when a lone one was refused, which says nothing of several", async () => {
+    const refused = prepare({ ...one, failsAt: 0, status: "NFS4ERR_RESOURCE" });
+    const others = Array.from({ length: 8 }, () => prepare(one));
+    const server = new Server([refused, ...others]);
+    const gathering = new Gathering(server.send);
+    const session = sessionOf();
+    const read = (works: readonly Prepared[]) => gathering.sendTogether(session, works.map(memberOf), options());
+    expect((await read([refused]))[0]?.status).toBe("NFS4ERR_RESOURCE");
+    await read(others);
+    expect(server.requests).toHaveLength(2);
   });
 
   test("all learn that the request was lost", async () => {

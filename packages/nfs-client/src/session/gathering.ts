@@ -10,7 +10,7 @@ import { messageOf } from "../errors.ts";
 import type { CompoundReply, Operations } from "../wire/compound.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { RunOptions } from "./channel.ts";
-import { type JointLimits, joinCompounds, type Member, planJointCompounds } from "./joint-compound.ts";
+import { fitsAlone, type JointLimits, joinCompounds, type Member, planJointCompounds } from "./joint-compound.ts";
 import { OperationLimit } from "./operation-limit.ts";
 import { type Outcome, outcomeUnknown } from "./outcome.ts";
 import type { Session } from "./session.ts";
@@ -58,7 +58,7 @@ export class Gathering {
 
   /**
    * Sends COMPOUNDs in as few requests as they fit into, each once. `undefined` for those that the server did not get to,
-   * or that are too long for a request.
+   * or that are too large for a request or its reply.
    */
   async sendTogether(
     session: Session,
@@ -66,7 +66,7 @@ export class Gathering {
     options: RunOptions,
   ): Promise<(CompoundReply | undefined)[]> {
     const limits = limitsOf(session.capabilities, options, this.#operationLimit);
-    const fitting = members.filter(({ operations }) => operations.length <= limits.operations);
+    const fitting = members.filter((member) => fitsAlone(member, limits));
     const groups = planJointCompounds(fitting, limits);
     const replies = new Map<Member, CompoundReply>();
     const send = async (group: readonly Member[]) => {
@@ -74,7 +74,8 @@ export class Gathering {
       const { operations, indexes } = joinCompounds(group);
       const outcome = await this.#send(session, operations, options);
       if (outcome.kind === "lost") return;
-      this.#noteRefusal(operations, outcome.reply);
+      // A lone one that is refused says nothing of how many may share a request.
+      if (group.length > 1) this.#noteRefusal(operations, outcome.reply);
       for (const [index, member] of group.entries()) {
         const reply = partOf(outcome.reply, member, indexes[index] ?? []);
         if (reply !== undefined) replies.set(member, reply);

@@ -108,6 +108,11 @@ function sharingCost(group: readonly Member[], member: Member): number {
   return saving + restoring - walkLength(member);
 }
 
+/** Whether a COMPOUND is within the limits by itself. */
+export function fitsAlone(member: Member, limits: JointLimits): boolean {
+  return fits(loadOf(member), limits);
+}
+
 function fits({ operations, dataSent, dataReceived }: Load, limits: JointLimits): boolean {
   return (
     operations <= limits.operations &&
