@@ -29,6 +29,12 @@ const STOP_TIMEOUT = 1_000;
 /** Files that are kept and read: those that were written to last. */
 const MAX_FILES = 64;
 
+/**
+ * Older files that are removed behind a write, which adds one at most. They are drawn by lot: when a mount target fails,
+ * hundreds of processes write at the same time, and are not all to remove the same ones.
+ */
+const MAX_REMOVALS = 2;
+
 /** Bytes of one file: by far more than it has. */
 const MAX_BYTES = 256 * 1024;
 
@@ -37,6 +43,8 @@ export class KeptChanges {
   readonly #name = randomBytes(6).toString("base64url");
   readonly #known = new Map<string, { readonly modifiedAt: number; readonly changes: TaskChanges }>();
   #timer: NodeJS.Timeout | undefined;
+  /** The last write: an older one must not come behind it. */
+  #saving = Promise.resolve();
   #hasFailed = false;
 
   constructor(options: KeptChangesOptions) {
@@ -48,9 +56,10 @@ export class KeptChanges {
 
   /** Keeps what was not yet, if that is soon done. */
   async stop(): Promise<void> {
-    if (this.#timer === undefined) return;
+    const isDue = this.#timer !== undefined;
     clearTimeout(this.#timer);
-    await Promise.race([this.#save(), sleep(STOP_TIMEOUT, undefined, { ref: false })]);
+    const saved = isDue ? this.#saving.then(() => this.#save()) : this.#saving;
+    await Promise.race([saved, sleep(STOP_TIMEOUT, undefined, { ref: false })]);
   }
 
   /** Of all processes, also of those that have ended. */
@@ -73,9 +82,10 @@ export class KeptChanges {
   }
 
   #saveSoon(): void {
-    this.#timer ??= setTimeout(() => {
+    this.#timer ??= setTimeout(async () => {
+      await this.#saving;
       this.#timer = undefined;
-      void this.#save();
+      this.#saving = this.#save();
     }, WRITE_DELAY).unref();
   }
 
@@ -88,7 +98,8 @@ export class KeptChanges {
       const line = Buffer.from(`${JSON.stringify({ taskId, changes: changes.latest })}\n`);
       await files.write(this.#name, 0, line);
       const old = newestFirst(await files.list()).slice(MAX_FILES);
-      for (const { name } of old) await files.remove(name);
+      const drawn = Array.from({ length: MAX_REMOVALS }, () => old[Math.floor(Math.random() * old.length)]);
+      for (const file of new Set(drawn)) if (file !== undefined) await files.remove(file.name);
     } catch (error) {
       if (!this.#hasFailed) log.warn({ err: error }, `Changes of state could not be kept: ${messageOf(error)}`);
       this.#hasFailed = true;

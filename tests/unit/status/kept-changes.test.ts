@@ -61,6 +61,49 @@ test("the files of the last 64 processes stay", async () => {
   expect(tasks).not.toContain("task-0");
 });
 
+test("of processes that write at the same time, each removes few of the old files, and not all the same ones", async () => {
+  const network = new MemoryNetwork(1);
+  const { router } = await startTestRouter(network);
+  const files = router.ownFiles("status");
+  const old = Array.from({ length: 264 }, (_, index) => `old-${index}`);
+  await Promise.all(old.map((name) => files.write(name, 0, Buffer.from("{}\n"))));
+  const remove = vi.spyOn(files, "remove");
+  network.files.now += 1_000;
+  const processes = 100;
+  await Promise.all(
+    Array.from({ length: processes }, (_, index) => {
+      const { changes, kept } = start(files, `task-${index}`);
+      changes.note("fsmt-1", "failed");
+      return kept.stop();
+    }),
+  );
+  expect(remove.mock.calls.length).toBeLessThanOrEqual(2 * processes);
+  // Each has added one.
+  expect((await files.list()).length).toBeLessThan(264);
+});
+
+test("what is being written is not passed by what is newer, and the end waits for it", async () => {
+  const { router } = await startTestRouter();
+  const files = router.ownFiles("status");
+  const written: number[] = [];
+  let goOn = () => {};
+  const slow = new Promise<void>((resolve) => (goOn = resolve));
+  const write = vi.spyOn(files, "write").mockImplementation(async (_name, _offset, { length }) => {
+    if (write.mock.calls.length === 1) await slow;
+    written.push(length);
+  });
+  const { changes, kept } = start(files, "task-1");
+  changes.note("fsmt-1", "connected");
+  await vi.waitFor(() => expect(write).toHaveBeenCalledOnce(), 10_000);
+  changes.note("fsmt-1", "failed", "It is gone");
+  const stopped = kept.stop();
+  goOn();
+  await stopped;
+  const [older, newer, ...more] = written;
+  expect(older).toBeLessThan(newer ?? 0);
+  expect(more).toEqual([]);
+});
+
 test("where nothing may be written, nothing is, and a file that is none of ours says nothing", async () => {
   const { router } = await startTestRouter();
   const files = router.ownFiles("status");
