@@ -23,7 +23,7 @@ export interface Memory {
   lastCount?: RememberedCount;
   /** The number of files above which the last run would have added a mount target. */
   effectiveThreshold?: number;
-  /** What the last run has published. */
+  /** What the last run said of itself. */
   status?: MonitorStatus | undefined;
   /** When a run last warned that the threshold will be passed with no Availability Zone left: milliseconds since 1970. */
   capacityWarnedAt?: number;

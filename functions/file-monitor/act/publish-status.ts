@@ -39,8 +39,9 @@ export async function publishStatus(
   try {
     memory.status ??= await readStatus(run, name);
     const status = statusOf(result, prospect, Date.now(), memory.status);
-    await writeParameter(aws, { name, value: JSON.stringify(status), type: "String", keyId: undefined });
+    // Also where it cannot be written now: the next run does, with what this one did.
     memory.status = status;
+    await writeParameter(aws, { name, value: JSON.stringify(status), type: "String", keyId: undefined });
   } catch (error) {
     if (!(error instanceof AwsCallError)) throw error;
     log.warn("The status of this run could not be published", { parameterName: name, error });

@@ -129,6 +129,23 @@ test("a status that is not valid is replaced, and a WARN says so", async () => {
   expect(parseMonitorStatus(value())).toMatchObject({ succeeded: true });
 });
 
+test("what a run did that could not say so is said by the next one", async () => {
+  account.reset({ zones: ZONES, occupied: ZONES.slice(0, 1) });
+  const memory = { unsupportedZones: new Set<string>() };
+  fault = { takesEffect: false, response: new AwsError("InternalServerError", 500, "later") };
+  await account.run({ environment: { STATUS_PARAMETER_NAME }, memory });
+  fault = undefined;
+  account.change(completeDeployment);
+  await account.run({ environment: { STATUS_PARAMETER_NAME }, memory });
+  const value = account.state.parameters.find(({ name }) => name === STATUS_PARAMETER_NAME)?.value ?? "";
+  expect(
+    parseMonitorStatus(value)
+      ?.events?.map(({ kind }) => kind)
+      .slice(0, 2),
+  ).toEqual(["mount-target-added", "deployment-started"]);
+  expect(parseMonitorStatus(value)?.events?.[0]?.subject).toBe(ZONES[1]);
+});
+
 test("that it cannot say so fails no run", async () => {
   account.reset({ zones: ZONES, occupied: ZONES });
   fault = { takesEffect: false, response: new AwsError("AccessDeniedException", 400, "no") };
