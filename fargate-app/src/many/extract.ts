@@ -11,6 +11,7 @@ import {
   PathError,
   ROOT,
   type RoutedFiles,
+  TooManyFailuresError,
 } from "@efs-mount-autoscaling/routed-files";
 import { NfsStatusError, OutcomeUnknownError } from "nfs-client";
 import { type Extract, type Header, extract as makeExtract } from "tar-stream";
@@ -88,6 +89,7 @@ const MAX_KNOWN_DIRECTORIES = 10_000;
 
 /**
  * @throws {ArchiveError} when it is no archive, or too large.
+ * @throws {TooManyFailuresError} after {@link MAX_FAILURES}.
  * @throws what ends the archive, or says that no mount target can be reached: names alone are failures in the report.
  */
 export async function extractTar(
@@ -322,8 +324,7 @@ class Extraction {
       return;
     }
     this.#failures.push({ name: beginningOf(name), error });
-    if (this.#failures.length >= MAX_FAILURES)
-      this.#error ??= tooLarge(`${MAX_FAILURES} entries that cannot be extracted`);
+    if (this.#failures.length >= MAX_FAILURES) this.#error ??= new TooManyFailuresError(MAX_FAILURES, error);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Errors as HTTP responses: problem documents (RFC 9457). */
 import { STATUS_CODES } from "node:http";
-import { PathError, UnavailableError } from "@efs-mount-autoscaling/routed-files";
+import { PathError, TooManyFailuresError, UnavailableError } from "@efs-mount-autoscaling/routed-files";
 import {
   AbortedError,
   BusyError,
@@ -16,6 +16,7 @@ import {
   ProtocolError,
 } from "nfs-client";
 import * as z from "zod";
+import { NotExtractableError } from "../../many/extract.ts";
 import { NotPrimaryError } from "../../region/region.ts";
 
 export const PROBLEM_TYPE = "application/problem+json";
@@ -138,6 +139,10 @@ export function problemOf(error: unknown): Problem {
     return problem(500, "A mount target was lost: the change may have been made, or not", "OUTCOME_UNKNOWN");
   }
   if (error instanceof NotPrimaryError) return ofNotPrimary(error);
+  if (error instanceof TooManyFailuresError) {
+    const { status, detail, code } = problemOf(error.last);
+    return problem(status, `${error.message}. The last one: ${detail}`, code);
+  }
   const [status, detail] = statusAndDetailOf(error) ?? [500, "The router failed; its log says more"];
   return problem(status, detail, error instanceof ProblemError ? error.code : undefined);
 }
@@ -146,6 +151,7 @@ function statusAndDetailOf(error: unknown): StatusAndDetail | undefined {
   if (error instanceof ProblemError) return [error.status, error.message];
   if (error instanceof PathError || error instanceof InvalidCursorError) return [400, error.message];
   if (error instanceof InvalidPathError) return NAME_NOT_ALLOWED;
+  if (error instanceof NotExtractableError) return [403, error.message];
   if (error instanceof PreconditionError) return statusAndDetailOf(preconditionFailed());
   if (error instanceof ProtocolError) return [502, "The mount target sent what is not NFSv4.1"];
   if (error instanceof UnavailableError) return [503, error.message];

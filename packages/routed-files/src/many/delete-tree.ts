@@ -2,6 +2,7 @@
 import { isStatus, messageOf, NfsStatusError, OutcomeUnknownError } from "nfs-client";
 import type { RoutedFiles } from "../routed-files.ts";
 import { entryPath, type FilePath } from "../routing/path.ts";
+import { TooManyFailuresError } from "./too-many-failures.ts";
 import { whileRunning } from "./while-running.ts";
 
 export interface DeletedCounts {
@@ -36,11 +37,6 @@ const MAX_ROUNDS = 5;
 
 /** After so many failures, the rest is not tried. */
 const MAX_FAILURES = 1_000;
-
-/** There are more failures than it makes sense to list. */
-class TooManyFailuresError extends Error {
-  override readonly name = "TooManyFailuresError";
-}
 
 /**
  * Removes the tree, and reports how it goes on. What is gone already is no failure: a run that was cut off is gone on with
@@ -184,7 +180,7 @@ class Deletion {
     if (error instanceof NfsStatusError || error instanceof OutcomeUnknownError) {
       this.#failures += 1;
       this.#failed.push({ kind: "failure", path, error });
-      if (this.#failures >= MAX_FAILURES) this.#end(new TooManyFailuresError(`${MAX_FAILURES} names failed`));
+      if (this.#failures >= MAX_FAILURES) this.#end(new TooManyFailuresError(MAX_FAILURES, error));
     } else this.#end(error);
     return false;
   }

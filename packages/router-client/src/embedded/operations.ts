@@ -11,6 +11,7 @@ import {
   type ReadRange,
   type RoutedFiles,
   runBatch,
+  TooManyFailuresError,
   type WriteCondition,
 } from "@efs-mount-autoscaling/routed-files";
 import { etagOf, type FileAttributes, type ReadableFile } from "nfs-client";
@@ -137,7 +138,8 @@ async function removeTree(files: RoutedFiles, path: Path, deadline: Deadline): P
     for await (const report of eachUntilAborted(reports, deadline.signal)) {
       deadline.restart();
       if (report.kind === "failure") failures.push(failureOf(report.error, report.path));
-      if (report.kind === "end" && report.error !== undefined) throw report.error;
+      if (report.kind !== "end" || report.error === undefined) continue;
+      if (!(report.error instanceof TooManyFailuresError)) throw report.error;
     }
   });
   if (failures.length === 0) return;

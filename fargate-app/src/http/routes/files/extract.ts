@@ -6,6 +6,7 @@ import {
   filePath,
   ROOT,
   type RoutedFiles,
+  TooManyFailuresError,
   whileRunning,
 } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
@@ -15,7 +16,6 @@ import {
   type ExtractFailure,
   type ExtractReport,
   extractTar,
-  NotExtractableError,
 } from "../../../many/extract.ts";
 import type { Region } from "../../../region/region.ts";
 import type { HttpLimits } from "../../limits.ts";
@@ -139,6 +139,7 @@ async function runExtraction(
       extractTar(Buffer.isBuffer(body) ? inOne(body) : body, directory, options),
     );
   } catch (error) {
+    if (error instanceof TooManyFailuresError) throw new ProblemError(413, problemOf(error).detail, { cause: error });
     if (!(error instanceof ArchiveError)) throw error;
     throw new ProblemError(error.isTooLarge ? 413 : 400, error.message, { cause: error });
   }
@@ -153,8 +154,7 @@ async function makeDirectory(files: RoutedFiles, directory: DirectoryPath): Prom
 }
 
 function failureOf({ name, error }: ExtractFailure) {
-  const problem = problemOf(error instanceof NotExtractableError ? new ProblemError(403, error.message) : error);
-  return { name: name.toWellFormed(), problem };
+  return { name: name.toWellFormed(), problem: problemOf(error) };
 }
 
 async function* inOne(body: Buffer): AsyncGenerator<Buffer> {

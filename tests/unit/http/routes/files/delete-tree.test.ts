@@ -1,7 +1,9 @@
 import { deleteTree, filePath } from "@efs-mount-autoscaling/routed-files";
+import { Op } from "nfs-client/wire";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { z } from "zod";
 import { deletionLine } from "../../../../../fargate-app/src/http/routes/files/delete-tree.ts";
+import { failure } from "../../../../support/memory-file-system.ts";
 import { MemoryNetwork } from "../../../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../../../support/memory-server.ts";
 
@@ -67,6 +69,18 @@ describe("DELETE ?recursive", () => {
     expect(namesIn("top/sub")).toEqual(["kept"]);
     forbidden = false;
     expect((await removeTree("top/")).at(-1)).toEqual({ files: 1, directories: 2, failed: 0, complete: true });
+  });
+
+  test("ends at 1,000 names that cannot be removed, with the reason of the last one", async () => {
+    for (let index = 0; index < 1_100; index++) write(`top/${index}`);
+    server.network.files.remove = () => {
+      throw failure("NFS4ERR_ROFS", Op.REMOVE, "/data/top");
+    };
+    const lines = await removeTree("top/");
+    const detail = "1000 names failed, and the rest was not tried. The last one: The file system is read-only";
+    const problem = { status: 403, code: "NFS4ERR_ROFS", title: "Forbidden", detail };
+    expect(lines.at(-1)).toMatchObject({ files: 0, complete: false, problem });
+    expect(lines.at(-1)?.failed).toBeGreaterThanOrEqual(1_000);
   });
 
   test("goes on where a mount target is lost, and ends with the reason where none is left", async () => {

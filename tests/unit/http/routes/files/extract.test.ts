@@ -231,7 +231,14 @@ describe("?extract=", () => {
 
   test("ends at 1,000 names that cannot be written", async () => {
     const archive = archiveOf(...Array.from({ length: 1_100 }, (_, index) => entry(`../${index}`, "x")));
-    expect((await send("?extract=tar", archive)).status).toBe(413);
+    const response = await send("?extract=tar", archive);
+    const reason = "1000 names failed, and the rest was not tried. The last one: ";
+    const detail = expect.stringMatching(new RegExp(`^${reason}.*\\.\\.`));
+    expect([response.status, await response.json()]).toMatchObject([413, { detail }]);
+    const links = archiveOf(...Array.from({ length: 1_000 }, (_, index) => entry(`link-${index}`, "", "2")));
+    const refused = await send("?extract=tar", links);
+    const ofLinks = `${reason}It is a symlink: only files and directories are extracted`;
+    expect([refused.status, await refused.json()]).toMatchObject([413, { detail: ofLinks }]);
   });
 
   test("needs a directory, no condition, and no other purpose", async () => {
