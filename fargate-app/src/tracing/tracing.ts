@@ -6,7 +6,7 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { TracingSettings } from "../settings.ts";
 import { traceCompounds } from "./compound-spans.ts";
-import { NotedExporter } from "./noted-exporter.ts";
+import { LoggingExporter } from "./logging-exporter.ts";
 import { traceOperations } from "./operation-spans.ts";
 import { requestSpans } from "./request-spans.ts";
 import { resourceOf, type TracedProcess } from "./resource.ts";
@@ -29,7 +29,7 @@ const MAX_ATTRIBUTE_LENGTH = 1024;
 
 export function startTracing({ settings, log, ...process }: TracingOptions): Tracing {
   const { url, serviceName, delay, maxQueueSize, maxBatchSize } = settings;
-  const exporter = new NotedExporter(new OTLPTraceExporter({ url }), destinationOf(url), log);
+  const exporter = new LoggingExporter(new OTLPTraceExporter({ url }), destinationOf(url), log);
   const provider = new TracerProvider({
     resource: resourceOf({ ...process, serviceName }),
     sampler: samplerOf(settings),

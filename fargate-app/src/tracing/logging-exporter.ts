@@ -1,13 +1,14 @@
-/** Says in the log when spans can no longer be exported, and when they can be again: not for each batch. */
+/** Logs when spans can no longer be exported, and when they can be again: not for each batch. */
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import type { Logger } from "pino";
 
-export class NotedExporter implements SpanExporter {
+export class LoggingExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
   /** Where it exports to. */
   readonly #destination: string;
   readonly #log: Pick<Logger, "info" | "warn">;
+  /** Spans, since the last batch that was exported. */
   #lost = 0;
 
   constructor(exporter: SpanExporter, destination: string, log: Pick<Logger, "info" | "warn">) {
