@@ -40,10 +40,10 @@ export function repeated<Schema extends z.ZodType>(each: Schema, max: number) {
  * @throws {S3Error} MalformedXML
  */
 export function fromXml<Schema extends z.ZodType>(text: string, root: string, schema: Schema): z.output<Schema> {
-  if (FORBIDDEN_CHARACTER.test(text) || !isDeclaredRight(text) || XMLValidator.validate(text) !== true) {
-    throw new S3Error("MalformedXML");
-  }
-  const markup = text.replace(VERBATIM, "");
+  if (FORBIDDEN_CHARACTER.test(text) || XMLValidator.validate(text) !== true) throw new S3Error("MalformedXML");
+  const markup = text
+    .replace(DECLARATION, "")
+    .replace(TOKEN, (token) => (token.startsWith("<!") ? " " : token.slice(1)));
   if (NOT_ALLOWED.test(markup) || hasForbiddenReference(markup)) throw new S3Error("MalformedXML");
   const { "#text": _blanks, [root]: element, ...others } = parse(text);
   const { success, data } = schema.safeParse(element);
@@ -72,19 +72,18 @@ function parse(text: string): Readonly<Record<string, unknown>> {
 /** All but the characters of XML (XML 1.0 §2.2). */
 const FORBIDDEN_CHARACTER = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
 
-/** Comments and CDATA sections, where nothing has a meaning. One that does not end takes the rest. */
-const VERBATIM = /<!--.*?(?:-->|$)|<!\[CDATA\[.*?(?:\]\]>|$)/gs;
-
-/** A document type, which S3 has none of; the end of a CDATA section; a reference to what XML does not know by itself. */
-const NOT_ALLOWED = /<!DOCTYPE|\]\]>|&(?!(?:lt|gt|amp|quot|apos|#\d+|#x[\da-fA-F]+);)/;
-
 /** XML 1.0 §2.8, in an encoding that UTF-8 is, too. */
 const DECLARATION =
   /^<\?xml\s+version\s*=\s*["']1\.\d["'](?:\s+encoding\s*=\s*["'](?:utf-?8|us-ascii)["'])?(?:\s+standalone\s*=\s*["'](?:yes|no)["'])?\s*\?>/i;
 
-function isDeclaredRight(text: string): boolean {
-  return !text.startsWith("<?xml") || DECLARATION.test(text);
-}
+/** Comments and CDATA sections, where nothing has a meaning (one that does not end takes the rest), and tags. */
+const TOKEN = /<!--.*?(?:-->|$)|<!\[CDATA\[.*?(?:\]\]>|$)|<[^!?<>](?:[^"'<>]|"[^"<]*"|'[^'<]*')*>/gs;
+
+/**
+ * A `<` that begins no token: that of a document type or a processing instruction, which S3 has none of, or one in an
+ * attribute. The end of a CDATA section. A reference to what XML does not know by itself.
+ */
+const NOT_ALLOWED = /<|\]\]>|&(?!(?:lt|gt|amp|quot|apos|#\d+|#x[\da-fA-F]+);)/;
 
 function hasForbiddenReference(markup: string): boolean {
   for (const [, hexadecimal, decimal = ""] of markup.matchAll(/&#(?:x([\da-fA-F]+)|(\d+));/g)) {

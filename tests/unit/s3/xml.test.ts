@@ -37,6 +37,14 @@ test.each([
   ["a document type, which S3 has none of", "key", "<!DOCTYPE Delete>"],
   ["an entity that nobody declared", "&nbsp;", ""],
   ["an ampersand", "a & b", ""],
+  ["a reference that a comment interrupts", "a&<!-- -->lt;b", ""],
+  ["a processing instruction, which S3 has none of", "a<?b c?>", ""],
+  [
+    "a document type between what looks like a comment",
+    "&x;<?y -->?>",
+    '<?y <!--?><!DOCTYPE Delete [<!ENTITY x "y">]>',
+  ],
+  ["a reference between attributes that look like a comment", "a</Key><Key b='<!--'>&nbsp;<a b='-->'/>", ""],
   ["a character that XML has not", "a\u0001b", ""],
   ["the end of a CDATA section, and no beginning", "a]]>b", ""],
   ["a second element beside its own", "key", "<Delete><Key>other</Key></Delete>"],
@@ -46,6 +54,14 @@ test.each([
 ])("a document with %s is malformed", (_what, key, before) => {
   expect(() => read(key, before)).toThrow(expect.objectContaining({ code: "MalformedXML" }));
 });
+
+test.each(["<!--", "<![CDATA[", "<?", "<a ", "<a '", '<a "', "<a ''"])(
+  "a document that has %s as often as fits into it is refused after it is read once",
+  (text) => {
+    // It would take hours if each was looked for to the end of the document.
+    expect(() => read(`<a b='${text.repeat(200_000)}'/>`)).toThrow(expect.objectContaining({ code: "MalformedXML" }));
+  },
+);
 
 test("a document is UTF-8, with or without a byte order mark", () => {
   expect(xmlText(Buffer.from("\ufeff<é/>"))).toBe("<é/>");
