@@ -1,5 +1,6 @@
 /** Removes what the S3 API has no more use for: uploads that were abandoned, and records of files that are gone. */
 import type { FilePath } from "@efs-mount-autoscaling/routed-files";
+import { isStatus } from "nfs-client";
 import type { Objects } from "./objects/objects.ts";
 import { recordPath } from "./objects/records.ts";
 import { statIfThere } from "./shared-files.ts";
@@ -42,8 +43,14 @@ export async function sweepS3(
   return report;
 }
 
-/** Whether what is at a path is what the record is about. */
+/** Whether what is at a path is what the record is about, as far as the router may look. */
 async function isAbout({ files }: Objects, record: FilePath, path: FilePath): Promise<boolean> {
-  const attributes = await statIfThere(files, path);
-  return attributes !== undefined && recordPath(attributes) === record;
+  try {
+    const attributes = await statIfThere(files, path);
+    return attributes !== undefined && recordPath(attributes) === record;
+  } catch (error) {
+    // The directory of a user who keeps others out.
+    if (isStatus(error, "NFS4ERR_ACCESS", "NFS4ERR_PERM")) return true;
+    throw error;
+  }
 }

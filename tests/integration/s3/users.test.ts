@@ -21,6 +21,8 @@ import { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { connectNfs, type NfsClient } from "nfs-client";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
 import type { AccessKey } from "../../../fargate-app/src/s3/access-keys.ts";
+import type { Objects } from "../../../fargate-app/src/s3/objects/objects.ts";
+import { sweepS3 } from "../../../fargate-app/src/s3/sweep.ts";
 import { GaneshaServer, ganesha } from "../../support/ganesha.ts";
 import { memoryLog } from "../../support/memory-router.ts";
 import { OWNER, s3ClientOf, startS3ServerOver } from "../../support/memory-s3-server.ts";
@@ -44,6 +46,7 @@ describeRequiring([ganesha], "access keys of users (nfs-ganesha)", ([command]) =
   let directory: string;
   let root: string;
   let nfs: NfsClient;
+  let objects: Objects;
   let clients: Record<"router" | "alice" | "bob", S3Client>;
 
   beforeEach(async () => {
@@ -67,7 +70,8 @@ describeRequiring([ganesha], "access keys of users (nfs-ganesha)", ([command]) =
     });
     onTestFinished(() => router.close());
     const keys = [OWNER, keyOf("ALICE", ALICE), keyOf("BOB", BOB)] as const;
-    const { url } = await startS3ServerOver(router, log, keys);
+    const { url, objects: ofRouter } = await startS3ServerOver(router, log, keys);
+    objects = ofRouter;
     const [owner, alice, bob] = keys;
     const clientOf = (key: AccessKey) => s3ClientOf(url, key, { maxAttempts: 1 });
     clients = { router: clientOf(owner), alice: clientOf(alice), bob: clientOf(bob) };
@@ -199,5 +203,30 @@ describeRequiring([ganesha], "access keys of users (nfs-ganesha)", ([command]) =
     await expect(contentOf(clients.bob, "alice/by-hand")).rejects.toMatchObject(denied);
     // The router is not root.
     await expect(contentOf(clients.router, "alice/by-hand")).rejects.toMatchObject(denied);
+  });
+
+  test("a directory that the router may not enter is its user's all the same", async () => {
+    const { alice } = clients;
+    await writeFile(join(directory, Bucket, "alice/by-hand"), "by hand");
+    await chown(join(directory, Bucket, "alice/by-hand"), ALICE.uid, ALICE.gid);
+    await changeMode("alice", 0o700);
+    await put(alice);
+    expect([await contentOf(alice), await contentOf(alice, "alice/by-hand")]).toEqual(["content", "by hand"]);
+    const head = await alice.send(new HeadObjectCommand({ Bucket, Key: "alice/by-hand" }));
+    expect(head.ContentLength).toBe(7);
+    const { Contents } = await alice.send(new ListObjectsV2Command({ Bucket, Prefix: "alice/" }));
+    expect(Contents?.map((each) => each.Key)).toEqual(["alice/by-hand", Key]);
+    await expect(contentOf(clients.router)).rejects.toMatchObject(denied);
+  });
+
+  test("what the router may not look at, its sweep leaves alone, and goes on", async () => {
+    await put(clients.alice);
+    await changeMode("alice", 0o700);
+    await put(clients.router, "gone");
+    await nfs.remove(`${root}/${Bucket}/gone`);
+    const report = await sweepS3(objects, { uploadAge: 0, recordAge: -60_000, signal: new AbortController().signal });
+    expect(report).toEqual({ uploads: 0, records: 1 });
+    const { Metadata } = await clients.alice.send(new HeadObjectCommand({ Bucket, Key }));
+    expect(Metadata).toEqual({ by: "alice" });
   });
 });

@@ -38,7 +38,7 @@ export async function listObjects(files: RoutedFiles, records: Records, options:
   const commonPrefixes: string[] = [];
   let last: string | undefined;
   const page = (next: string | undefined) =>
-    describeAll(records, bucket, listed).then((objects): Listing => ({ objects, commonPrefixes, next }));
+    describeAll(files, records, { bucket, listed }).then((objects): Listing => ({ objects, commonPrefixes, next }));
   const isClosed = (directoryKey: string) => {
     const group = commonPrefixOf(directoryKey);
     // Where the page begins within a directory, it takes the keys that are left to tell whether there are any.
@@ -61,10 +61,20 @@ function isBehind(group: string, after: string, delimiter: string): boolean {
   return after.endsWith(delimiter) && compareKeys(group, after) <= 0;
 }
 
-async function describeAll(records: Records, bucket: string, listed: readonly ListedKey[]): Promise<StoredObject[]> {
+interface ListedKeys {
+  readonly bucket: string;
+  readonly listed: readonly ListedKey[];
+}
+
+async function describeAll(
+  files: RoutedFiles,
+  records: Records,
+  { bucket, listed }: ListedKeys,
+): Promise<StoredObject[]> {
   const objects = await inGroups(listed, RECORDS_AT_ONCE, async ({ key, path, attributes, description }) => {
     const kind = key.endsWith("/") ? "directory" : "file";
-    const described = kind === "directory" ? { attributes, description } : await records.describe(path, attributes);
+    const described =
+      kind === "directory" ? { attributes, description } : await records.describe(path, attributes, files);
     return described?.attributes.type === kind ? [{ place: { bucket, key, path, kind } as const, ...described }] : [];
   });
   return objects.flat();

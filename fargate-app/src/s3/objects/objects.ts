@@ -43,7 +43,7 @@ export class Objects {
   async head(place: ObjectPlace): Promise<StoredObject> {
     const before = await this.#find(place);
     if (before?.type === "file") await this.#requireReadable(place.path);
-    const described = before && (await this.records.describe(place.path, before));
+    const described = before && (await this.records.describe(place.path, before, this.files));
     if (described?.attributes.type !== place.kind) throw await this.missing(place.bucket);
     const { description } = described;
     if (place.kind === "directory" && description === undefined && !(await this.#isEmpty(place.path))) {
@@ -67,7 +67,7 @@ export class Objects {
     if (place.kind === "directory") return { ...(await this.head(place)), body: nothing() };
     for (let round = 0; round < ROUNDS; round++) {
       const { attributes, body } = await this.#openFile(place, range);
-      const described = await this.records.describe(place.path, attributes);
+      const described = await this.records.describe(place.path, attributes, this.files);
       if (described === undefined) throw await this.missing(place.bucket);
       if (described.attributes.fileId === attributes.fileId) return { place, ...described, attributes, body };
       // It was replaced before its record was read.

@@ -106,14 +106,15 @@ export class Records {
    * there is no record, it takes another look to tell that from a file that never had one.
    *
    * @param attributes Of what was there a moment ago.
+   * @param files As whoever asks: they may look where the router may not.
    * @returns undefined where there is nothing any more.
    */
-  async describe(path: FilePath, attributes: FileAttributes): Promise<Described | undefined> {
+  async describe(path: FilePath, attributes: FileAttributes, files: RoutedFiles): Promise<Described | undefined> {
     let found = attributes;
     for (let round = 0; ; round++) {
       const description = await this.of(path, found);
       if (description !== undefined || round === ROUNDS) return { attributes: found, description };
-      const now = await statIfThere(this.#files, path);
+      const now = await statIfThere(files, path);
       if (now === undefined) return undefined;
       if (etagOf(now) === etagOf(found)) return { attributes: now, description };
       found = now;
