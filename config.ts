@@ -515,8 +515,14 @@ const RULES: readonly {
   },
   {
     about: "s3Domain",
-    reads: ["s3Api", "s3Domain"],
-    broken: ({ s3Api, s3Domain }) => (s3Domain !== undefined && !s3Api ? "must be empty without s3Api" : undefined),
+    reads: ["s3Api", "s3Domain", "domainName", "sharedDomainName", "readDomainName"],
+    broken: ({ s3Api, s3Domain, domainName, sharedDomainName, readDomainName }) => {
+      if (s3Domain === undefined) return undefined;
+      if (!s3Api) return "must be empty without s3Api";
+      const names = [domainName, sharedDomainName, readDomainName];
+      const taken = names.find((name) => name?.endsWith(`.${s3Domain}`));
+      return taken === undefined ? undefined : `must be another domain: ${taken} would be the host name of a bucket`;
+    },
   },
   {
     about: "hostedZoneId",

@@ -37,7 +37,7 @@ export function parseTarget(requestTarget = "", hostBucket?: string): RequestTar
  */
 export function bucketOfHost(host: string | undefined, domain: string | undefined): string | undefined {
   if (host === undefined || domain === undefined) return undefined;
-  const name = host.toLowerCase().replace(/:\d*$/, "");
+  const name = host.toLowerCase().replace(/\.?(?::\d*)?$/, "");
   const suffix = `.${domain.toLowerCase()}`;
   return name.endsWith(suffix) && name.length > suffix.length ? name.slice(0, -suffix.length) : undefined;
 }

@@ -31,6 +31,7 @@ describe("a host", () => {
     ["my-bucket.s3.example.com:8001", "my-bucket"],
     ["My-Bucket.S3.Example.COM", "my-bucket"],
     ["my.bucket.s3.example.com", "my.bucket"],
+    ["my-bucket.s3.example.com.:8001", "my-bucket"],
     ["s3.example.com", undefined],
     [".s3.example.com", undefined],
     ["mys3.example.com", undefined],
