@@ -35,6 +35,7 @@ import { listenerPort, ROUTER_PORT, RouterService, S3_PORT, secondsToLetGo } fro
 import { S3AccessKeys } from "./components/s3-access-keys.ts";
 import { SecurityGroups } from "./components/security-groups.ts";
 import { tagAwsResources } from "./components/tags.ts";
+import { tracingEnvironment } from "./components/tracing.ts";
 import { VpcEndpoints, zonesOfEndpointServices } from "./components/vpc-endpoints.ts";
 import { parameterName, readConfig, roleParameterName, workersOf } from "./config.ts";
 
@@ -84,6 +85,16 @@ const network = new Network("network", {
 });
 const subnetIds = network.subnets.map(({ id }) => id);
 
+/** Where routers send their traces, in the VPC. */
+const tracing = config.otlpEndpoint && {
+  endpoint: config.otlpEndpoint,
+  percent: config.tracePercent,
+  collector: {
+    cidrs: config.vpcId === undefined ? pulumi.output([config.vpcCidr]) : network.cidrBlocks,
+    port: Number(config.otlpEndpoint.port) || (config.otlpEndpoint.protocol === "https:" ? 443 : 80),
+  },
+};
+
 const securityGroups = new SecurityGroups("security-groups", {
   vpcId: network.vpcId,
   allowedCidrs: config.allowedCidrs.length > 0 ? config.allowedCidrs : [network.cidrBlock],
@@ -91,10 +102,7 @@ const securityGroups = new SecurityGroups("security-groups", {
   routerPort: ROUTER_PORT,
   s3Port: config.s3Api ? S3_PORT : undefined,
   httpsToAnywhere: !config.createVpcEndpoints,
-  collector: config.otlpEndpoint && {
-    cidrs: config.vpcId === undefined ? pulumi.output([config.vpcCidr]) : network.cidrBlocks,
-    port: Number(config.otlpEndpoint.port) || (config.otlpEndpoint.protocol === "https:" ? 443 : 80),
-  },
+  collector: tracing?.collector,
   maintenance: config.maintenance,
   adoptedGroupIds: [...new Set(adopted.mountTargets.flatMap(({ securityGroupIds }) => securityGroupIds.slice(0, 1)))],
   opensAdoptedGroups: config.openExistingMountTargets,
@@ -279,7 +287,7 @@ const router = new RouterService("router", {
   s3AccessKeysSecretArn: s3AccessKeys?.secretArn,
   secretKeyArn: config.kmsKeyArn,
   monitorStatus,
-  tracing: config.otlpEndpoint && { endpoint: config.otlpEndpoint, percent: config.tracePercent },
+  tracing,
   loadBalancerCidr: network.cidrBlock,
   environment: {
     ...routerConduct,
@@ -513,6 +521,7 @@ export const routerBlueprint = blueprintOf({
       s3PrefixListId: vpcEndpoints.s3PrefixListId,
     },
     peerCidr: peerAccess?.cidrBlock,
+    tracing: tracing && { environment: tracingEnvironment(tracing), collector: tracing.collector },
     s3AccessKeysSecretArn: s3AccessKeys?.secretArn,
     secretKeyArn: config.kmsKeyArn,
   },

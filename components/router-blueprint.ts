@@ -30,6 +30,13 @@ const blueprintSchema = z.object({
   vpcEndpoints: z.object({ securityGroupId: z.string(), s3PrefixListId: z.string() }).optional(),
   /** The addresses of the other region's VPC, where a router reads that region's role. Absent: it reads none there. */
   peerCidr: z.string().optional(),
+  /** Traces: the variables for them, and where in the VPC the collector is. Absent: the stack traces nothing. */
+  tracing: z
+    .object({
+      environment: z.record(z.string(), z.string()),
+      collector: z.object({ cidrs: z.array(z.string()), port: z.number() }),
+    })
+    .optional(),
   /** The secret with the access keys of the stack's own S3 API. Absent: it has none. */
   s3AccessKeysSecretArn: z.string().optional(),
   /** The customer-managed key of the stack's secrets. Absent: the AWS-managed one. */

@@ -15,6 +15,7 @@ import {
 } from "./router-access.ts";
 import { MOUNT_TARGET_DRAIN_SECONDS, routerContainer, STOP_SECONDS } from "./router-container.ts";
 import { SharedLogGroup } from "./shared-log-group.ts";
+import { type Tracing, tracingEnvironment } from "./tracing.ts";
 
 /** Where the router listens, and the security groups let the load balancer in. */
 export const ROUTER_PORT = 8000;
@@ -75,7 +76,7 @@ export interface RouterServiceArgs extends RouterAccess, RouterSecrets {
   /** The parameter in which the file monitor says what its last run saw and did. */
   readonly monitorStatus: Pick<MonitorStatusParameter, "parameterName" | "parameterArn">;
   /** The collector that gets the routers' traces. Default: nothing is traced. */
-  readonly tracing?: { readonly endpoint: URL; readonly percent: number } | undefined;
+  readonly tracing?: Tracing | undefined;
   /** Where the load balancer calls the routers from. Example: `10.0.0.0/16`. */
   readonly loadBalancerCidr: pulumi.Input<string>;
   /** Variables besides those that follow from the rest. Example: `{ ROUTING_STRATEGY: "modulo" }`. */
@@ -238,7 +239,7 @@ export class RouterService extends pulumi.ComponentResource {
       KEEP_ALIVE_TIMEOUT_SECONDS: KEEP_ALIVE_SECONDS,
       TRUSTED_PROXIES: args.loadBalancerCidr,
       STATUS_PARAMETER_NAME: args.monitorStatus.parameterName,
-      ...tracingEnvironment(args),
+      ...(args.tracing && { ...tracingEnvironment(args.tracing), OTEL_SERVICE_NAME: args.family }),
       ...args.environment,
     };
     const { logSidecar } = args;
@@ -476,15 +477,4 @@ export function secondsToLetGo(
   const polling = (1 + FAILED_POLLS) * refreshSeconds + MOUNT_TARGET_DRAIN_SECONDS + MARGIN_SECONDS;
   const replaced = drainSeconds + STOP_SECONDS + MARGIN_SECONDS;
   return rollout === "hot-reload" ? polling : Math.max(polling, replaced);
-}
-
-function tracingEnvironment({ tracing, family }: RouterServiceArgs): Partial<RouterEnvironment> {
-  if (tracing === undefined) return {};
-  return {
-    OTEL_EXPORTER_OTLP_ENDPOINT: tracing.endpoint.href,
-    OTEL_SERVICE_NAME: family,
-    OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
-    // Without an exponent, however small.
-    OTEL_TRACES_SAMPLER_ARG: (tracing.percent / 100).toFixed(8),
-  };
 }

@@ -11,7 +11,7 @@ import {
 } from "./router-access.ts";
 import type { RouterBlueprint } from "./router-blueprint.ts";
 import { routerContainer } from "./router-container.ts";
-import { ANYWHERE, connect, HTTPS_PORT, letOut } from "./security-groups.ts";
+import { ANYWHERE, connect, HTTPS_PORT, letOut, letTracesOut } from "./security-groups.ts";
 
 export { type RouterBlueprint, readRouterBlueprint } from "./router-blueprint.ts";
 
@@ -90,6 +90,7 @@ export class RouterSidecar extends pulumi.ComponentResource {
       ROUTER_WORKERS: 1,
       // The nearest mount target: nothing here is shared with routers elsewhere.
       ROUTING_STRATEGY: "zone-aware",
+      ...blueprint.tracing?.environment,
       ...args.environment,
     };
     this.container = {
@@ -130,8 +131,8 @@ export class RouterSidecar extends pulumi.ComponentResource {
     new aws.iam.RolePolicy(`${this.#name}-${who}`, { role, policy: policyDocument(statements) }, { parent: this });
   }
 
-  /** To the mount targets, and to AWS: from isolated subnets through the stack's endpoints. */
-  #letOut({ mountTargetGroups, vpcEndpoints, peerCidr }: RouterBlueprint, from: pulumi.Input<string>): void {
+  /** To the mount targets, the collector, and AWS: from isolated subnets through the stack's endpoints. */
+  #letOut({ mountTargetGroups, tracing, vpcEndpoints, peerCidr }: RouterBlueprint, from: pulumi.Input<string>): void {
     const opts = { parent: this };
     for (const [index, { id, mayBeOpened }] of mountTargetGroups.entries()) {
       const name = `${this.#name}-to-mount-targets-${index + 1}`;
@@ -139,6 +140,7 @@ export class RouterSidecar extends pulumi.ComponentResource {
       if (mayBeOpened) connect(name, { ...traffic, to: id }, opts);
       else letOut(name, { ...traffic, to: { referencedSecurityGroupId: id } }, opts);
     }
+    if (tracing !== undefined) letTracesOut(this.#name, { from, ...tracing.collector }, opts);
     const https = (destination: string) => ({ description: `${this.#name}-to-${destination}`, from, port: HTTPS_PORT });
     if (vpcEndpoints === undefined) {
       letOut(`${this.#name}-to-aws`, { ...https("aws"), to: ANYWHERE }, opts);

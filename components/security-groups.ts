@@ -71,7 +71,10 @@ export class SecurityGroups extends pulumi.ComponentResource {
     }
     // For the status page, each of them asks the others how they are.
     this.#connect("tasks-to-tasks", this.tasks, this.tasks, args.routerPort);
-    if (args.collector !== undefined) this.#letTracesOut(args.collector);
+    const { collector } = args;
+    collector?.cidrs.apply((cidrs) => {
+      letTracesOut(`${name}-tasks`, { cidrs, port: collector.port, from: this.tasks.id }, { parent: this });
+    });
     for (const [client, group] of clients) {
       if (group === undefined) continue;
       if (args.httpsToAnywhere) this.#httpsToAnywhere(client, group);
@@ -97,25 +100,6 @@ export class SecurityGroups extends pulumi.ComponentResource {
         { parent: this },
       );
     }
-  }
-
-  #letTracesOut({ cidrs, port }: Collector): void {
-    cidrs.apply((ranges) => {
-      for (const range of ranges) {
-        new aws.vpc.SecurityGroupEgressRule(
-          `${this.#name}-tasks-to-collector-${range.replace("/", "-")}`,
-          {
-            securityGroupId: this.tasks.id,
-            description: "To the collector of traces",
-            ipProtocol: "tcp",
-            fromPort: port,
-            toPort: port,
-            cidrIpv4: range,
-          },
-          { parent: this },
-        );
-      }
-    });
   }
 
   #connect(name: string, from: aws.ec2.SecurityGroup, to: aws.ec2.SecurityGroup, port: number): void {
@@ -199,4 +183,16 @@ function letIn(
 ): void {
   const args = { securityGroupId: to, description, ipProtocol: "tcp", fromPort: port, toPort: port };
   new aws.vpc.SecurityGroupIngressRule(name, { ...args, referencedSecurityGroupId: from }, opts);
+}
+
+/** Lets members of `from` send traces to a collector, at whichever of these addresses it is. */
+export function letTracesOut(
+  name: string,
+  { cidrs, port, from }: { readonly cidrs: readonly string[]; readonly port: number; readonly from: GroupId },
+  opts: pulumi.CustomResourceOptions,
+): void {
+  for (const cidr of cidrs) {
+    const traffic = { description: "To the collector of traces", from, to: { cidrIpv4: cidr }, port };
+    letOut(`${name}-to-collector-${cidr.replace("/", "-")}`, traffic, opts);
+  }
 }

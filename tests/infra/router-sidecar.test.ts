@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readRouterBlueprint } from "../../components/router-sidecar.ts";
 import { readSettings, type Settings } from "../../fargate-app/src/settings.ts";
-import { ACCOUNT_ID, EXISTING_SECURITY_GROUP_ID, type Properties, REGION } from "./aws-stand-in.ts";
+import { ACCOUNT_ID, EXISTING_SECURITY_GROUP_ID, EXISTING_VPC_CIDRS, type Properties, REGION } from "./aws-stand-in.ts";
 import { CONFIGURATIONS, PEER } from "./configurations.ts";
 import { containersIn } from "./containers.ts";
 import { type IamRequest, request } from "./iam-requests.ts";
@@ -83,7 +83,9 @@ describe.each(Object.entries(STACKS))("of a stack with %s", (name, config: Reado
   test("it does with the files what the service's routers do", () => {
     const alike = (definition: Properties) => {
       const settings = settingsIn(definition);
-      return ALIKE.map((name) => [name, settings[name]]);
+      // Only as whom a router sends traces tells the one from the other.
+      const tracing = settings.tracing && { ...settings.tracing, serviceName: "router" };
+      return { ...Object.fromEntries(ALIKE.map((name) => [name, settings[name]])), tracing };
     };
     expect(alike(inputsOf(example, "TaskDefinition", "application"))).toEqual(
       alike(inputsOf(stack, "TaskDefinition", "router")),
@@ -121,7 +123,7 @@ describe.each(Object.entries(STACKS))("of a stack with %s", (name, config: Reado
     expect(task()[0].image).toBe(service.image);
   });
 
-  test("the task reaches mount targets and AWS, and nothing else", () => {
+  test("the task reaches mount targets, the collector of traces and AWS, and nothing else", () => {
     const flows = (type: "SecurityGroupIngressRule" | "SecurityGroupEgressRule") =>
       example.resources
         .filter((resource) => resource.type.endsWith(`:${type}`))
@@ -146,6 +148,10 @@ describe.each(Object.entries(STACKS))("of a stack with %s", (name, config: Reado
         ...toEndpoints,
         isIsolated ? "application > s3:443" : "application > 0.0.0.0/0:443",
         ...(name === "two regions" ? [`application > ${PEER.vpcCidr}:443`] : []),
+        ...(name === "everything" ? ["application > 10.0.0.0/16:4318"] : []),
+        ...(name === "a VPC with a way of its own"
+          ? EXISTING_VPC_CIDRS.map((cidr) => `application > ${cidr}:443`)
+          : []),
       ].sort(),
     );
   });
