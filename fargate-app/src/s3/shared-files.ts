@@ -28,14 +28,17 @@ interface JsonFile<Content> {
   readonly content: Content;
 }
 
-/** Undefined where there is no file, or none that the schema describes. */
+/** Bytes. A record of 10,000 parts with checksums has a third of it. */
+const MAX_JSON_BYTES = 2 ** 21;
+
+/** Undefined where there is no file, or none that the schema describes: what is longer is cut, and is no JSON then. */
 export async function readJson<Schema extends z.ZodType>(
   files: RoutedFiles,
   path: FilePath,
   schema: Schema,
 ): Promise<JsonFile<z.output<Schema>> | undefined> {
   try {
-    const { attributes, body } = await files.openFile(path);
+    const { attributes, body } = await files.openFile(path, { length: MAX_JSON_BYTES });
     const { success, data } = schema.safeParse(JSON.parse((await collect(body)).toString()));
     return success ? { attributes, content: data } : undefined;
   } catch (error) {

@@ -79,3 +79,15 @@ test("a sweep that is to end, ends", async () => {
   expect(await sweepS3(objects, options, files.now + HOUR)).toEqual({ uploads: 0, records: 0 });
   expect(own()).toHaveLength(1);
 });
+
+test("a record that somebody made as long as a disk is not read to its end", async () => {
+  const { objects, files, put, own } = await startObjects();
+  await put("key");
+  const [record = ""] = own();
+  const blanks = Buffer.alloc(2 ** 22, " ");
+  files.write(record, Buffer.concat([Buffer.from(JSON.stringify({})), blanks]));
+  const before = objects.files.targets.reduce((sum, { statistics }) => sum + statistics.bytesRead, 0);
+  expect((await objects.head(placeOf("bucket", "key"))).description).toBeUndefined();
+  const read = objects.files.targets.reduce((sum, { statistics }) => sum + statistics.bytesRead, 0) - before;
+  expect(read).toBeLessThanOrEqual(2 ** 21);
+});
