@@ -438,10 +438,9 @@ describe("PUT", () => {
     const body = new ReadableStream<Uint8Array>({
       async start(controller) {
         controller.enqueue(Buffer.from("new"));
-        await sleep(50);
+        await vi.waitUntil(() => own?.log.includes("write /data/a"), 10_000);
         if (own) own.state = "down";
         controller.enqueue(Buffer.from("newer"));
-        await sleep(50);
         controller.enqueue(Buffer.alloc(100_000));
         controller.close();
       },
