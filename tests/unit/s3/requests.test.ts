@@ -133,6 +133,14 @@ test("uploads are listed to the end, also by a client that aborts those of each 
   expect(aborted.sort()).toEqual(created.sort());
 });
 
+test("a page of no uploads is the last: a client would ask for it again and again", async () => {
+  const { client } = await startMemoryS3Server();
+  await client.send(new CreateMultipartUploadCommand({ Bucket, Key: "a" }));
+  const page = await client.send(new ListMultipartUploadsCommand({ Bucket, MaxUploads: 0 }));
+  expect(page).toMatchObject({ IsTruncated: false });
+  expect(page.Uploads).toBeUndefined();
+});
+
 test("uploads behind a key are those behind it in the order of UTF-8, and no others of the key", async () => {
   const { client } = await startMemoryS3Server();
   // In UTF-16, the second comes first.

@@ -145,7 +145,8 @@ export const uploadRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
     // One more tells whether there is another page.
     const found = await uploads.list({ bucket, prefix, user: userOf(request), after, max: max + 1 });
     const listed = found.slice(0, max);
-    const isTruncated = found.length > listed.length;
+    // A page of none leads to no next one, as in listings of objects.
+    const isTruncated = listed.length > 0 && found.length > listed.length;
     return sendXml(reply, "ListMultipartUploadsResult", {
       Bucket: bucket,
       KeyMarker: spell(keyMarker),
