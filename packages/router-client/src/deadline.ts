@@ -1,12 +1,13 @@
 /** How long an operation may take. */
 import { FileError } from "./errors.ts";
 import type { OperationOptions } from "./files.ts";
+import { MAX_TIME } from "./valid-options.ts";
 
 /** Milliseconds. */
 const DEFAULT_TIMEOUT = 30_000;
 
-/** Milliseconds; timers take no more. */
-const MAX_TIMEOUT = 2 ** 31 - 1;
+/** Nobody is told of it: the result is there. */
+const OVER = "The operation is over";
 
 /** Ends an operation when its time is over, its caller's signal aborts, or all is closed. */
 export class Deadline {
@@ -19,8 +20,8 @@ export class Deadline {
 
   /** The time begins now. @throws {FileError} where the timeout is none. */
   constructor({ signal, timeout = DEFAULT_TIMEOUT }: OperationOptions = {}) {
-    if (!(timeout > 0 && timeout <= MAX_TIMEOUT)) {
-      throw new FileError("EINVAL", `timeout must be milliseconds from 1 to ${MAX_TIMEOUT}, not ${timeout}`);
+    if (!(timeout > 0 && timeout <= MAX_TIME)) {
+      throw new FileError("EINVAL", `timeout must be milliseconds from 1 to ${MAX_TIME}, not ${timeout}`);
     }
     this.#timeout = timeout;
     this.#caller = signal;
@@ -29,7 +30,7 @@ export class Deadline {
     this.restart();
   }
 
-  /** Aborts with {@link error} as its reason. */
+  /** Aborts with {@link error} as its reason; and when the operation is over, so that nothing of it is left. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -57,10 +58,11 @@ export class Deadline {
     return new FileError("ETIMEDOUT", `There was no result within ${this.#timeout} ms`, options);
   }
 
-  /** The operation is over. */
+  /** The operation is over, and with it what it has not read, or still waits for. */
   end(): void {
     this.pause();
     this.#caller?.removeEventListener("abort", this.#onAbort);
+    this.#controller.abort(OVER);
   }
 }
 

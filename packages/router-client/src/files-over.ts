@@ -203,8 +203,9 @@ export class FilesOver implements Files {
   copyFile(from: string, to: string, options: OperationOptions & WriteConditions = {}): Promise<Written> {
     const when = conditionOf(options);
     return this.#call("copyfile", from, options, async (deadline) => {
-      const { body } = await this.#operations.read(filePathOf(from), WHOLE, deadline);
-      return this.#operations.write(filePathOf(to), progressing(body, deadline), when, deadline);
+      const [source, target] = [filePathOf(from), filePathOf(to)];
+      const { body } = await this.#operations.read(source, WHOLE, deadline);
+      return this.#operations.write(target, progressing(body, deadline), when, deadline);
     });
   }
 
@@ -230,20 +231,22 @@ export class FilesOver implements Files {
     items: Iterable<Item> | AsyncIterable<Item>,
     options: OperationOptions = {},
   ): AsyncGenerator<BatchResultOf<Item>> {
-    for await (const some of inBatches(items)) {
-      const prepared = some.map((item) => ({ item, operation: operationOf(item) }));
-      const sent = prepared.flatMap(({ operation }) => (operation instanceof FileError ? [] : [operation]));
+    for await (const batch of inBatches(items)) {
+      const sent = batch.flatMap(({ operation }) => (operation instanceof FileError ? [] : [operation]));
       const outcomes = this.deadlines.inPieces(options, (deadline) => this.#operations.batch(sent, deadline));
-      for (const { item, operation } of prepared) {
-        if (operation instanceof FileError) {
-          yield resultOf(item, { operation: "failure", error: operation });
-          continue;
+      try {
+        for (const { item, operation } of batch) {
+          if (operation instanceof FileError) {
+            yield resultOf(item, { operation: "failure", error: operation });
+            continue;
+          }
+          const { done, value } = await outcomes.next();
+          if (done) throw new FileError("EIO", "A batch ended before all of its results had come");
+          yield resultOf(item, value);
         }
-        const { done, value } = await outcomes.next();
-        if (done) throw new FileError("EIO", "A batch ended before all of its results had come");
-        yield resultOf(item, value);
+      } finally {
+        await outcomes.return(undefined);
       }
-      await outcomes.return(undefined);
     }
   }
 
@@ -330,8 +333,9 @@ class Entry extends Stats implements DirectoryEntry {
   }
 }
 
+/** What has a name comes from another operation: that of a stream which is the content of this one. */
 function named(error: unknown, syscall: string, path: string): unknown {
-  return error instanceof FileError ? Object.assign(error, { syscall, path }) : error;
+  return error instanceof FileError && error.syscall === undefined ? Object.assign(error, { syscall, path }) : error;
 }
 
 /** Of what is to be removed. @throws {FileError} */
@@ -386,11 +390,17 @@ function etagOf(ifMatch: string | undefined): string | undefined {
   throw new FileError("EINVAL", `ifMatch must be the etag of a file, with its quotes, not ${JSON.stringify(ifMatch)}`);
 }
 
+interface Prepared<Item> {
+  readonly item: Item;
+  /** An error where there is no such operation: that is the item's result. */
+  readonly operation: BatchOperation | FileError;
+}
+
 /** As many items as one batch takes, and then the next ones. */
 async function* inBatches<Item extends BatchItem>(
   items: Iterable<Item> | AsyncIterable<Item>,
-): AsyncGenerator<readonly Item[]> {
-  let batch: Item[] = [];
+): AsyncGenerator<readonly Prepared<Item>[]> {
+  let batch: Prepared<Item>[] = [];
   let characters = 0;
   for await (const item of items) {
     if (batch.length === MAX_BATCH_OPERATIONS || characters > MAX_BATCH_CHARACTERS) {
@@ -398,13 +408,13 @@ async function* inBatches<Item extends BatchItem>(
       batch = [];
       characters = 0;
     }
-    batch.push(item);
-    characters += item.path.length;
+    const operation = operationOf(item);
+    batch.push({ item, operation });
+    characters += operation instanceof FileError ? 0 : operation.path.length;
   }
   if (batch.length > 0) yield batch;
 }
 
-/** An error where there is no such operation: that is the item's result. */
 function operationOf(item: BatchItem): BatchOperation | FileError {
   try {
     switch (item.operation) {
@@ -414,6 +424,10 @@ function operationOf(item: BatchItem): BatchOperation | FileError {
         return { operation: "stat", path: pathOf(item.path) };
       case "rm":
         return { operation: "rm", path: filePathOf(item.path), ifMatch: etagOf(item.ifMatch) };
+      default: {
+        const { operation } = item satisfies never as BatchItem;
+        throw new FileError("EINVAL", `operation must be read, stat or rm, not ${JSON.stringify(operation)}`);
+      }
     }
   } catch (error) {
     if (error instanceof FileError) return error;

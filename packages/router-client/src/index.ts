@@ -1,7 +1,8 @@
 /** Files on Amazon EFS, through the routers of efs-mount-autoscaling: see {@link Files}. */
 export { FileError, type FileErrorCode, isCode, OutcomeUnknownError, RemoveIncompleteError } from "./errors.ts";
 export * from "./files.ts";
-export { type ConnectOptions, connectFiles } from "./remote/connect.ts";
+export { connectFiles } from "./remote/connect.ts";
+export type { ConnectOptions, TlsOptions } from "./remote/options.ts";
 export { HttpError } from "./remote/problem.ts";
 export type {
   ArchiveOptions,

@@ -1,12 +1,15 @@
+import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { connectFiles, type Files, HttpError, type TokenSource } from "efs-files";
+import { type BatchItem, type ConnectOptions, connectFiles, type Files, HttpError } from "efs-files";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { CertificateAuthority } from "../../support/certificates.ts";
 
 /** A server that answers in the way of a test, and a client of it. */
 async function serving(
   answer: RequestListener,
-  options: { path?: string; token?: TokenSource; headers?: () => Record<string, string> } = {},
+  options: Omit<ConnectOptions, "url"> & { readonly path?: string } = {},
 ): Promise<Files> {
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -20,6 +23,12 @@ async function serving(
   });
   return files;
 }
+
+/** Of a file that is larger than what the buffers of a connection take. */
+const sendLarge: RequestListener = (_, response) => {
+  const content = Buffer.alloc(8 * 2 ** 20);
+  response.writeHead(200, { ...STORED, "content-length": content.length }).end(content);
+};
 
 const STORED = { etag: '"1"', "last-modified": new Date(0).toUTCString() };
 
@@ -140,6 +149,131 @@ describe("what is not answered", () => {
   });
 });
 
+test("a server whose certificate is not trusted, or not its own, gets no request: an append has not been made", async () => {
+  const authority = await CertificateAuthority.create();
+  const { key, certificate } = await authority.issue("files.example.com");
+  const request = vi.fn();
+  const server = createTlsServer({ key, cert: certificate }, request).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  for (const [tls, code] of [
+    [{}, "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+    [{ ca: authority.certificate }, "ERR_TLS_CERT_ALTNAME_INVALID"],
+  ] as const) {
+    const files = connectFiles({ url: `https://127.0.0.1:${port}`, tls });
+    onTestFinished(() => files.close());
+    await expect(files.appendFile("a", "x")).rejects.toMatchObject({ code: "ERR_UNAVAILABLE", cause: { code } });
+  }
+  expect(request).not.toHaveBeenCalled();
+});
+
+describe("connections", () => {
+  test("that are all in use are waited for until the deadline", async () => {
+    const files = await serving(sendLarge, { connections: 1 });
+    const stream = files.createReadStream("a");
+    await once(stream, "readable");
+    await expect(files.readFile("a", { timeout: 100 })).rejects.toMatchObject({ code: "ETIMEDOUT" });
+    await expect(files.readFile("a", { signal: AbortSignal.timeout(100) })).rejects.toMatchObject({
+      code: "ABORT_ERR",
+    });
+    stream.destroy();
+    expect(await files.readFile("a")).toHaveLength(8 * 2 ** 20);
+  });
+
+  test("are free again after a batch that is left before its end", async () => {
+    const result = JSON.stringify({ index: 0, content: Buffer.alloc(2 ** 20).toString("base64") });
+    const files = await serving((_, response) => response.end(`${result}\n`.repeat(8)), { connections: 1 });
+    const items = Array.from({ length: 8 }, (_, index) => ({ operation: "read", path: `${index}` }) as const);
+    for (let time = 0; time < 3; time++) {
+      for await (const { item } of files.batch(items)) {
+        expect(item.path).toBe("0");
+        break;
+      }
+    }
+  });
+
+  test("are free again after a copy whose target is refused before its source is read", async () => {
+    const refuse: RequestListener = (_, response) => response.writeHead(412).end();
+    const files = await serving(
+      (request, response) => (request.method === "GET" ? sendLarge : refuse)(request, response),
+      {
+        connections: 2,
+      },
+    );
+    for (let time = 0; time < 5; time++) {
+      await expect(files.copyFile("a", "b", { ifMatch: '"2"' })).rejects.toMatchObject({ code: "ERR_PRECONDITION" });
+    }
+  });
+});
+
+test("what is still read from a source after its write has failed keeps no timer", async () => {
+  const files = await serving((request, response) => request.once("data", () => response.writeHead(412).end()));
+  const events = new EventEmitter();
+  async function* source() {
+    try {
+      yield "first";
+      await once(events, "refused");
+      yield "second";
+    } finally {
+      events.emit("ended");
+    }
+  }
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  await expect(files.writeFile("a", source(), { ifMatch: '"2"' })).rejects.toMatchObject({ code: "ERR_PRECONDITION" });
+  const before = timers();
+  const ended = once(events, "ended");
+  events.emit("refused");
+  await ended;
+  expect(timers()).toBeLessThanOrEqual(before);
+});
+
+test("an error of a stream that is the content of another file is named as its own", async () => {
+  const files = await serving((request, response) => {
+    if (request.method === "GET") response.writeHead(404).end();
+    else request.resume();
+  });
+  await expect(files.writeFile("to", files.createReadStream("from"))).rejects.toMatchObject({
+    code: "ENOENT",
+    path: "from",
+  });
+});
+
+test("an item of a batch that cannot be is a result like the others", async () => {
+  const files = await serving((_, response) => response.end());
+  const items = [{ operation: "delete", path: "a" }, { operation: "stat" }] as unknown as BatchItem[];
+  const messages: (string | undefined)[] = [];
+  for await (const { error } of files.batch(items)) messages.push(error?.message);
+  expect(messages).toEqual([
+    'operation must be read, stat or rm, not "delete"',
+    "A path must be a string, not undefined",
+  ]);
+});
+
+test.for([
+  [{ url: "ftp://example.com" }, 'url must be one with http: or https:, not "ftp://example.com"'],
+  [{ url: undefined }, 'url must be one with http: or https:, not "undefined"'],
+  [{ url: "http://user:secret@example.com" }, "url must have no user, password, query or fragment"],
+  [{ connections: 0 }, "connections must be a number from 1 to 65535"],
+  [{ connectTimeout: -1 }, "connectTimeout must be a number from 1 to 2147483647"],
+  [{ token: "" }, "token must be a string that is not empty, or a function"],
+  [{ headers: {} }, "headers must be a function"],
+  [undefined, "must be an object"],
+] as const)("refuses the options %j", ([options, allowed]) => {
+  const given = options && { url: "http://example.com", ...options };
+  expect(() => connectFiles(given as unknown as ConnectOptions)).toThrow(
+    expect.objectContaining({ code: "EINVAL", message: `Files cannot be connected to: ${allowed}` }),
+  );
+});
+
+test.for([
+  [{ token: "two\nlines" }, "The request cannot be sent: invalid authorization header"],
+  [{ headers: () => ({ "no name": "x" }) }, "The request cannot be sent: invalid header key"],
+] as const)("what cannot be in a header was not sent: %j", async ([options, message]) => {
+  const files = await serving(() => {}, options);
+  await expect(files.appendFile("a", "x")).rejects.toMatchObject({ code: "EINVAL", message });
+});
+
 test("a service that asks for time gets it", async () => {
   const times: number[] = [];
   const files = await serving((_, response) => {
@@ -177,5 +311,4 @@ test("what is no router is said to be none", async () => {
     code: "EIO",
     message: expect.stringContaining("no header"),
   });
-  expect(() => connectFiles({ url: "ftp://example.com" })).toThrow(expect.objectContaining({ code: "EINVAL" }));
 });

@@ -11,7 +11,6 @@ import {
   type ReadRange,
   type RoutedFiles,
   runBatch,
-  TooManyFailuresError,
   type WriteCondition,
 } from "@efs-mount-autoscaling/routed-files";
 import { etagOf, type FileAttributes, type ReadableFile } from "nfs-client";
@@ -133,18 +132,20 @@ function remove(files: RoutedFiles, path: Path, ifMatch: string | undefined, dea
 
 async function removeTree(files: RoutedFiles, path: Path, deadline: Deadline): Promise<void> {
   const failures: FileError[] = [];
+  let cause: Error | undefined;
   await attempt(path, async () => {
     const reports = deleteTree(filePath(path), { files, change });
     for await (const report of eachUntilAborted(reports, deadline.signal)) {
       deadline.restart();
       if (report.kind === "failure") failures.push(failureOf(report.error, report.path));
-      if (report.kind !== "end" || report.error === undefined) continue;
-      if (!(report.error instanceof TooManyFailuresError)) throw report.error;
+      if (report.kind === "end") cause = report.error;
     }
+    if (cause !== undefined && failures.length === 0) throw cause;
   });
-  if (failures.length === 0) return;
-  const message = `${failures.length} names were not removed: ${failures[0]?.message ?? path}`;
-  throw new RemoveIncompleteError(message, failures, { path });
+  const [first] = failures;
+  if (first === undefined) return;
+  const message = `${failures.length} names were not removed: ${first.message}`;
+  throw new RemoveIncompleteError(message, failures, { path, cause });
 }
 
 async function* batch(

@@ -1,6 +1,6 @@
 /** What `openFiles` goes by: its options, and what the environment has. */
 import * as z from "zod";
-import { FileError } from "../errors.ts";
+import { MAX_TIME, numberFrom, validOptions } from "../valid-options.ts";
 import type { OpenFilesOptions, RoutingStrategy } from "./options.ts";
 
 const MEBIBYTE = 2 ** 20;
@@ -13,13 +13,7 @@ function text(form: RegExp, allowed: string) {
   return z.string(message).regex(form, message);
 }
 
-function number(from: number, to: number) {
-  const message = `must be a number from ${from} to ${to}`;
-  return z.number(message).min(from, message).max(to, message);
-}
-
-/** Timers take no more. */
-const time = (from = 1) => number(from, 2 ** 31 - 1);
+const time = (from = 1) => numberFrom(from, MAX_TIME);
 
 const onOff = z.enum(["on", "off"], "must be on or off").transform((value) => value === "on");
 
@@ -47,10 +41,10 @@ const settings = z.object({
   ownZone: z.string("must be a string").min(1).optional(),
   metadataUri: z.string().optional(),
   routingStrategy: strategy.optional(),
-  loadFactor: number(1.05, 10).optional(),
-  nfsPort: number(1, 65_535).int().optional(),
-  connections: number(1, MAX_CONNECTIONS).int().default(1),
-  memory: number(4 * MEBIBYTE, Number.MAX_SAFE_INTEGER).default(64 * MEBIBYTE),
+  loadFactor: numberFrom(1.05, 10).optional(),
+  nfsPort: numberFrom(1, 65_535).int().optional(),
+  connections: numberFrom(1, MAX_CONNECTIONS).int().default(1),
+  memory: numberFrom(4 * MEBIBYTE, Number.MAX_SAFE_INTEGER).default(64 * MEBIBYTE),
   startTimeout: time().default(30_000),
   connectTimeout: time().default(5_000),
   operationTimeout: time().default(30_000),
@@ -113,8 +107,5 @@ function given(values: object): object {
 }
 
 function valid<Schema extends z.ZodType>(schema: Schema, values: unknown): z.infer<Schema> {
-  const { data, error } = schema.safeParse(values);
-  if (error === undefined) return data;
-  const problems = error.issues.map(({ path, message }) => `${path.join(".")} ${message}`);
-  throw new FileError("EINVAL", `The files cannot be opened: ${problems.join("; ")}`, { cause: error });
+  return validOptions(schema, values, "The files cannot be opened");
 }

@@ -9,7 +9,7 @@ import { notOfTheRouter, parsed } from "./parsed.ts";
 import { fileErrorOf, HttpError } from "./problem.ts";
 import { NOT_A_FILE, read } from "./reading.ts";
 import { remove } from "./removal.ts";
-import { isRepeatable, mayHaveBeenDone } from "./retry.ts";
+import { isRetryable, mayHaveBeenDone } from "./retry.ts";
 import { type BatchResult, batchResult } from "./schemas.ts";
 import { stat, statOf } from "./stat.ts";
 
@@ -59,7 +59,7 @@ async function outcomeOf(
   const error = fileErrorOf(new HttpError(problem), path, operation.operation === "read" ? NOT_A_FILE : {});
   const isUncertain = mayBeDone || mayHaveBeenDone(outcome);
   if (effect === "conditional" && isUncertain) return failureOf(unknownOutcome(path, error));
-  const last = isRepeatable(effect, outcome) ? await alone(http, operation, deadline) : failureOf(error);
+  const last = isRetryable(effect, outcome) ? await alone(http, operation, deadline) : failureOf(error);
   const isGone = last.operation === "failure" && last.error.code === "ENOENT";
   return effect === "idempotent" && isUncertain && isGone ? { operation: "rm" } : last;
 }

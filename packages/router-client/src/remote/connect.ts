@@ -5,11 +5,10 @@ import { FilesOver } from "../files-over.ts";
 import { pathOf } from "../paths.ts";
 import { archive, extract } from "./archives.ts";
 import { changes } from "./changes.ts";
-import { HttpClient, type HttpClientOptions } from "./http-client.ts";
+import { HttpClient } from "./http-client.ts";
 import { operationsOver } from "./operations.ts";
+import type { ConnectOptions } from "./options.ts";
 import type { ArchiveOptions, Change, ChangesOptions, Extracted, ExtractOptions, RemoteFiles } from "./remote-files.ts";
-
-export type ConnectOptions = HttpClientOptions;
 
 /** Milliseconds. */
 const CHANGES_TIMEOUT = 120_000;

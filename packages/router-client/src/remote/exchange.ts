@@ -5,7 +5,7 @@ import { FileError, OutcomeUnknownError } from "../errors.ts";
 import type { Meanings } from "../nfs-status.ts";
 import { type Attempt, type Call, type HttpClient, type HttpResponse, StreamedBody } from "./http-client.ts";
 import { fileErrorOf, HttpError, httpErrorOf } from "./problem.ts";
-import { isRepeatable, leavesDoubt, MAX_ATTEMPTS, mayHaveBeenDone, waitBefore } from "./retry.ts";
+import { isRetryable, leavesDoubt, MAX_ATTEMPTS, mayHaveBeenDone, waitBefore } from "./retry.ts";
 
 export interface Exchange<Result> extends Call {
   /** Of the operation, for errors. */
@@ -55,7 +55,7 @@ export async function exchange<Result>(http: HttpClient, call: Exchange<Result>,
     mayBeDone ||= mayHaveBeenDone(outcome);
     doubt ||= leavesDoubt(effect, outcome);
     failure = failureOf(call, outcome.error);
-    if (attempt === MAX_ATTEMPTS || !isRepeatable(effect, outcome) || !canSend(call)) {
+    if (attempt === MAX_ATTEMPTS || !isRetryable(effect, outcome) || !canSend(call)) {
       throw doubt ? unknownOutcome(path, failure) : failure;
     }
     try {

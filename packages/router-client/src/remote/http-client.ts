@@ -1,31 +1,12 @@
 /** Requests to the router, one attempt each. */
 import type { IncomingHttpHeaders } from "node:http";
 import { Readable } from "node:stream";
-import type { ConnectionOptions } from "node:tls";
-import { type Dispatcher, Pool } from "undici";
+import { buildConnector, type Dispatcher, errors, Pool } from "undici";
 import { FileError } from "../errors.ts";
+import { untilAborted } from "../until-aborted.ts";
+import { type ConnectOptions, readOptions } from "./options.ts";
 import type { Effect, Outcome } from "./retry.ts";
-import { Token, type TokenSource } from "./token.ts";
-
-export interface HttpClientOptions {
-  /** Where the router or its load balancer is: `https://files.example.com`. What its path is comes before `/files/`. */
-  readonly url: string | URL;
-  /** The token of the API. Absent: it is open. Never sent to another origin than that of `url`. */
-  readonly token?: TokenSource | undefined;
-  /** Connections at once, at most. More requests wait. Default 64. */
-  readonly connections?: number | undefined;
-  /** Milliseconds for a connection. Default 5,000. */
-  readonly connectTimeout?: number | undefined;
-  /** Of connections to an `https:` URL, for example `ca`. */
-  readonly tls?: TlsOptions | undefined;
-  /**
-   * Headers of each request, for example W3C trace context: `traceparent`. Not where the undici instrumentation of
-   * OpenTelemetry is registered, which adds that header by itself, and a second time.
-   */
-  readonly headers?: (() => Readonly<Record<string, string>>) | undefined;
-}
-
-export type TlsOptions = Pick<ConnectionOptions, "ca" | "cert" | "key" | "servername" | "rejectUnauthorized">;
+import { Token } from "./token.ts";
 
 export interface Call {
   readonly method: Dispatcher.HttpMethod;
@@ -79,21 +60,34 @@ export class StreamedBody {
 export class HttpClient {
   readonly #pool: Pool;
   readonly #prefix: string;
-  readonly #headers: NonNullable<HttpClientOptions["headers"]>;
+  readonly #headers: () => Readonly<Record<string, string>>;
+  /** Errors of looking up a name, of connecting, and of TLS, before a request is written. */
+  readonly #ofConnecting = new WeakSet<Error>();
   readonly token: Token;
 
-  constructor({ url, token, connections = 64, connectTimeout = 5_000, tls, headers }: HttpClientOptions) {
-    const { origin, pathname } = parseUrl(url);
-    this.#pool = new Pool(origin, {
+  /** @throws {FileError} `EINVAL` */
+  constructor(options: ConnectOptions) {
+    const { url, token, connections, connectTimeout, tls, headers } = readOptions(options);
+    this.#pool = new Pool(url.origin, {
       connections,
-      connect: { ...tls, timeout: connectTimeout },
+      connect: this.#connector({ ...tls, timeout: connectTimeout }),
       // Deadlines are those of the operations.
       headersTimeout: 0,
       bodyTimeout: 0,
     });
-    this.#prefix = pathname.replace(/\/+$/, "");
+    this.#prefix = url.pathname.replace(/\/+$/, "");
     this.#headers = headers ?? (() => ({}));
     this.token = new Token(token);
+  }
+
+  #connector(options: buildConnector.BuildOptions): buildConnector.connector {
+    const connect = buildConnector(options);
+    return (to, callback) =>
+      connect(to, (...result) => {
+        const [error] = result;
+        if (error !== null) this.#ofConnecting.add(error);
+        callback(...result);
+      });
   }
 
   /** @throws what `signal` was aborted with, what the source of the body threw, or what the callbacks of the caller did. */
@@ -102,20 +96,25 @@ export class HttpClient {
     const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const allHeaders = { ...this.#headers(), ...headers, ...authorization };
     try {
-      const response = await this.#pool.request({
+      const request = this.#pool.request({
         method,
         path: this.#prefix + target,
         headers: allHeaders,
         body: body instanceof StreamedBody ? body.open() : (body ?? null),
         signal,
       });
+      // A request that waits for a connection learns of its signal only when it has one.
+      const response = await untilAborted(request, signal);
       const { statusCode: status } = response;
       const retryAfter = response.headers["retry-after"]?.toString();
       return { kind: "response", status, retryAfter, token, response: { ...response, status } };
     } catch (error) {
       signal.throwIfAborted();
       if (body instanceof StreamedBody && body.failure) throw body.failure.error;
-      return { kind: isOfConnecting(error) ? "not-sent" : "lost", error };
+      if (error instanceof errors.InvalidArgumentError) {
+        throw new FileError("EINVAL", `The request cannot be sent: ${error.message}`, { cause: error });
+      }
+      return { kind: error instanceof Error && this.#ofConnecting.has(error) ? "not-sent" : "lost", error };
     }
   }
 
@@ -123,28 +122,4 @@ export class HttpClient {
   close(): Promise<void> {
     return this.#pool.destroy();
   }
-}
-
-function parseUrl(url: string | URL): URL {
-  const text = String(url);
-  const parsed = URL.canParse(text) ? new URL(text) : undefined;
-  if (parsed !== undefined && /^https?:$/.test(parsed.protocol)) return parsed;
-  throw new FileError("EINVAL", `url must be one with http: or https:, not ${JSON.stringify(text)}`);
-}
-
-/** Codes of errors of looking up a name, of connecting, and of TLS, before a request is written. */
-const OF_CONNECTING: ReadonlySet<unknown> = new Set([
-  "ECONNREFUSED",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
-
-function isOfConnecting(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  // Where a name has several addresses, and none could be connected to.
-  if (error instanceof AggregateError) return error.errors.every(isOfConnecting);
-  return "code" in error && OF_CONNECTING.has(error.code);
 }

@@ -26,7 +26,7 @@ const REFUSED: ReadonlySet<number> = new Set([429, 503]);
 const LOST_BEHIND: ReadonlySet<number> = new Set([502, 504]);
 
 /** Whether the request may be sent again, and may succeed then. */
-export function isRepeatable(effect: Effect, outcome: Outcome): boolean {
+export function isRetryable(effect: Effect, outcome: Outcome): boolean {
   if (outcome.kind === "not-sent") return true;
   if (outcome.kind === "response" && REFUSED.has(outcome.status)) return true;
   const isLost = outcome.kind === "lost" || LOST_BEHIND.has(outcome.status);

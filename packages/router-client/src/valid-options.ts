@@ -1,0 +1,26 @@
+/** What callers and the environment say, as what is allowed. */
+import * as z from "zod";
+import { FileError } from "./errors.ts";
+
+/** Timers take no more milliseconds. */
+export const MAX_TIME = 2 ** 31 - 1;
+
+export function numberFrom(from: number, to: number) {
+  const message = `must be a number from ${from} to ${to}`;
+  return z.number(message).min(from, message).max(to, message);
+}
+
+/**
+ * @param failed What cannot be done with options that are not valid.
+ * @throws {FileError} `EINVAL`; the message names each option that is not allowed, and what is.
+ */
+export function validOptions<Schema extends z.ZodType>(
+  schema: Schema,
+  values: unknown,
+  failed: string,
+): z.infer<Schema> {
+  const { data, error } = schema.safeParse(values);
+  if (error === undefined) return data;
+  const problems = error.issues.map(({ path, message }) => `${path.join(".")} ${message}`.trimStart());
+  throw new FileError("EINVAL", `${failed}: ${problems.join("; ")}`, { cause: error });
+}
