@@ -1,20 +1,24 @@
 /** Whole directories of small files over HTTP, against one request for each file. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createFileClient, type FileClient } from "../../local/demo/file-client.ts";
+import { createFileClient } from "../../local/demo/file-client.ts";
 import type { RouterProcess } from "../../tests/support/router-bundle.ts";
 import { startFileService } from "../file-service.ts";
+import { makeFileTree } from "../file-tree/file-tree.ts";
 import { interleave } from "../interleave.ts";
+import { type ClientProgram, libnfs } from "../nfs/clients.ts";
 import { startDelayProxy } from "../nfs/delay-proxy.ts";
 import { type Exported, startGanesha } from "../nfs/servers.ts";
+import { perSecond as perSecondOf } from "../nfs/small-files.ts";
 import { peakMemoryOf } from "../peak-memory.ts";
 import { compilePeer } from "../peers/compile.ts";
+import { type Curl, parallelCurl, type Transfer } from "../peers/curl.ts";
 import { type Bench, boundedFigure, type Figure, type Goal, type Row, ratioAtLeast, valueAtLeast } from "../row.ts";
 
 export const manyFiles: Row = {
   name: "many-files",
   what: "20,000 files of 4 KiB in one request: as an archive, extracted, deleted; beside one request a file over 64 connections",
-  seconds: 150,
+  seconds: 75,
   check,
   measure,
 };
@@ -26,10 +30,15 @@ const BATCH = 1_000;
 const BYTES = 4_096;
 const CONNECTIONS = 64;
 /** Requests with one file each. */
-const SINGLE = 4_000;
-const ROUNDS = 3;
+const SINGLE = 3_000;
+/** Of a tree that is deleted. */
+const TREE = { files: 100_000, levels: 2 };
+const ROUNDS = 2;
+/** That libnfs reads one file after the other. */
+const LIBNFS_SECONDS = 0.7;
 const DELAYS = [0, 2];
 const MEGABYTE = 1e6;
+const SINGLE_REQUESTS = `one request a file, ${CONNECTIONS} connections`;
 
 /** nfs-ganesha executes 100 operations in a COMPOUND: three a file make 33 files. */
 const MAX_COMPOUNDS = 40;
@@ -59,65 +68,107 @@ async function check(bench: Bench): Promise<Figure[]> {
   ];
 }
 
+interface Peers {
+  readonly curl: Curl | undefined;
+  readonly libnfs: ClientProgram | undefined;
+}
+
 async function measure(bench: Bench): Promise<Figure[]> {
   const server = await startGanesha(bench);
   const program = await compilePeer(bench, "delay-proxy.c");
   if (server === undefined || program === undefined) return [];
   await makeFiles(server, FILES);
+  const peers: Peers = { curl: await parallelCurl(bench, CONNECTIONS), libnfs: await libnfs(bench) };
   const figures: Figure[] = [];
   for (const delay of DELAYS) {
     const at = delay === 0 ? server : await startDelayProxy(bench, program, server, delay);
-    figures.push(...(await measureAt(bench, at, delay)));
+    figures.push(...(await measureAt(bench, at, delay, peers)));
   }
   return figures;
 }
 
-async function measureAt(bench: Bench, server: Exported, delay: number): Promise<Figure[]> {
+/** The same files, once as a whole and once in requests of their own, in files a second. */
+interface Comparison {
+  readonly goal: Goal;
+  readonly ours: () => Promise<unknown>;
+  readonly single: (index: number) => Promise<unknown>;
+  readonly curl: (index: number) => Transfer;
+  /** What libnfs does in a second, one file after the other, where it has the same to do. */
+  readonly libnfs?: (() => Promise<number>) | undefined;
+}
+
+async function measureAt(bench: Bench, server: Exported, delay: number, peers: Peers): Promise<Figure[]> {
   const router = await startRouterAt(bench, server);
   const client = createFileClient(router.url);
   bench.cleanups.add(async () => client.close());
   const content = Buffer.alloc(BYTES, "n");
   const idle = memoryOf(router);
   const archive = await readArchive(router);
-  const compare = async (
-    name: string,
-    goal: Goal,
-    ours: () => Promise<unknown>,
-    single: (client: FileClient, index: number) => Promise<unknown>,
-  ): Promise<Figure> => {
-    const samples = await interleave<{ ours: number; single: number }>(bench, `${name}, ${delay} ms`, ROUNDS, {
-      ours: () => perSecond(FILES, ours),
-      single: () => perSecond(SINGLE, () => forEach(SINGLE, (index) => single(client, index))),
+  const { curl, libnfs: reader } = peers;
+  const compare = async (what: string, comparison: Comparison): Promise<Figure[]> => {
+    const name = `${what}, ${delay} ms`;
+    const transfers = Array.from({ length: SINGLE }, (_, index) => comparison.curl(index));
+    const samples = await interleave<Record<"ours" | "single" | "curl" | "libnfs", number>>(bench, name, ROUNDS, {
+      ours: () => perSecond(FILES, comparison.ours),
+      single: () => perSecond(SINGLE, () => forEach(SINGLE, comparison.single)),
+      curl: curl && (() => perSecond(SINGLE, () => curl(transfers))),
+      libnfs: comparison.libnfs,
     });
-    const peer = { name: `one request a file, ${CONNECTIONS} connections`, values: samples.single };
-    return { name: `${name}, ${delay} ms`, unit: "/s", better: "higher", ours: samples.ours, peer, goal };
+    const figure = { name, unit: "/s", better: "higher", ours: samples.ours } as const;
+    return [
+      { ...figure, peer: { name: SINGLE_REQUESTS, values: samples.single }, goal: comparison.goal },
+      { ...figure, peer: { name: `curl --parallel, ${CONNECTIONS} at most`, values: samples.curl } },
+      ...(comparison.libnfs === undefined
+        ? []
+        : [{ ...figure, peer: { name: "libnfs, one file after the other", values: samples.libnfs } }]),
+    ];
   };
   const outDirectory = `out-${delay}`;
+  const source = join(server.directory, pathOf(0));
   const figures = [
-    await compare(
-      "archive",
-      delay === 0 ? valueAtLeast(10_000) : ratioAtLeast(8),
-      () => readArchive(router),
-      (each, index) => each.get(pathOf(index)),
-    ),
-    await compare(
-      "extract",
-      ratioAtLeast(1.5),
-      () => extract(router, outDirectory, archive),
-      (each, index) => each.put(`single-${delay}/${index}`, content),
-    ),
+    ...(await compare("archive", {
+      goal: delay === 0 ? valueAtLeast(10_000) : ratioAtLeast(8),
+      ours: () => readArchive(router),
+      single: (index) => client.get(pathOf(index)),
+      curl: (index) => ({ url: `${router.url}/files/${pathOf(index)}` }),
+      libnfs: reader && (() => readOneByOne(reader, server)),
+    })),
+    ...(await compare("extract", {
+      goal: ratioAtLeast(1.5),
+      ours: () => extract(router, outDirectory, archive),
+      single: (index) => client.put(`single-${delay}/${index}`, content),
+      curl: (index) => ({ url: `${router.url}/files/curl-${delay}/${index}`, upload: source }),
+    })),
   ];
+  // The round trips are what a tree saves: without them a smaller one says as much.
+  const tree = delay === 0 ? outDirectory : `tree-${delay}`;
+  if (delay > 0) await makeFileTree(join(server.directory, tree), TREE);
+  const count = delay === 0 ? FILES : TREE.files;
   const deletions = await interleave<{ ours: number; single: number }>(bench, `delete, ${delay} ms`, 1, {
-    ours: () => perSecond(FILES, () => deleteTree(router, outDirectory)),
+    ours: () => perSecond(count, () => deleteTree(router, tree)),
     single: () => perSecond(SINGLE, () => forEach(SINGLE, (index) => client.delete(`single-${delay}/${index}`))),
   });
-  const peer = { name: `one request a file, ${CONNECTIONS} connections`, values: deletions.single };
-  const goal = delay === 0 ? {} : { goal: ratioAtLeast(10) };
-  figures.push({ name: `delete, ${delay} ms`, unit: "/s", better: "higher", ours: deletions.ours, peer, ...goal });
+  figures.push({
+    name: `delete a tree of ${count.toLocaleString("en-US")}, ${delay} ms`,
+    unit: "/s",
+    better: "higher",
+    ours: deletions.ours,
+    peer: { name: SINGLE_REQUESTS, values: deletions.single },
+    ...(delay > 0 && { goal: ratioAtLeast(10) }),
+  });
   const peak = (memoryOf(router) - idle) / MEGABYTE;
   figures.push(boundedFigure(`peak memory above idle, ${delay} ms`, peak, MAX_MEGABYTES, "MB"));
   await router.stop();
   return figures;
+}
+
+/** Files a second of a directory of the archive. Started anew each time: an idle libnfs loses its lease. */
+async function readOneByOne(program: ClientProgram, server: Exported): Promise<number> {
+  const at = { ...server, path: `${server.path}/${directoryOf(0)}` };
+  const reader = await program.start(at, "reads", 1, FILES_IN_DIRECTORY, BYTES);
+  const measured = await reader.measure(LIBNFS_SECONDS);
+  await reader.end();
+  return perSecondOf(measured);
 }
 
 /** A router over this server alone. */
