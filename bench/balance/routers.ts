@@ -11,7 +11,7 @@ export const ZONES = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"];
 export const CLIENTS = 96;
 
 /** Milliseconds. */
-export const WARM_UP = 3_000;
+export const WARM_UP = 2_000;
 export const DURATION = 2_000;
 /** As there are fewer requests at a pace, and the slowest of them matter. */
 const PACED_DURATION = 10_000;

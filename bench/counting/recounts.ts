@@ -9,8 +9,8 @@ import { type Exported, startGanesha, startLocalServer } from "../nfs/servers.ts
 import { compilePeer } from "../peers/compile.ts";
 import { type Bench, boundedFigure, type Figure, ratioAtMost, valueAtMost } from "../row.ts";
 
-/** 11,111 directories, of 90 files each. */
-const FILES = 1_000_000;
+/** 11,111 directories, of 45 files each. */
+const FILES = 500_000;
 const LEVELS = 4;
 /** Milliseconds: without one this machine decides, and not the network. */
 const DELAY = 2;

@@ -8,18 +8,18 @@ import { interleave } from "../interleave.ts";
 import { bundleProgram, runProgram } from "../program.ts";
 import { type Bench, boundedFigure, type Figure, type Row, ratioAtMost, valueAtMost } from "../row.ts";
 
-const FILES = 1_000_000;
+const FILES = 500_000;
 
 export const counting: Row = {
   name: "counting",
   what: `The monitor counts ${FILES.toLocaleString("en-US")} files: on local disk as a process with its start, and again, also over NFS`,
-  seconds: 150,
+  seconds: 80,
   check: async (bench) => [...(await checkMemory(bench)), ...(await checkRecounts(bench))],
   measure,
 };
 
 const ROUNDS = 2;
-/** 11,111 directories, of 90 files each. */
+/** 11,111 directories, of 45 files each. */
 const DEEP_LEVELS = 4;
 /** The stack's own: directories, and threads that read them. */
 const CONCURRENCY = "32";

@@ -11,7 +11,7 @@ import { type Bench, type Figure, type Peer, type Row, ratioAtLeast, ratioAtMost
 export const latency: Row = {
   name: "latency",
   what: "4 KiB files read, and written durably, with 2 and 5 ms added to every round trip",
-  seconds: 75,
+  seconds: 50,
   parts: TRANSPORTS,
   measure,
 };
@@ -29,7 +29,7 @@ const CONCURRENT: readonly Workload[] = [
   { name: "reads, 64 at once", kind: "reads", atOnce: 64 },
   { name: "durable writes, 64 at once", kind: "writes", atOnce: 64 },
 ];
-const ROUNDS = 3;
+const ROUNDS = 2;
 const SECONDS = 0.4;
 
 interface Clients {

@@ -9,7 +9,7 @@ import { type Bench, boundedFigure, type Figure, type Row, ratioAtLeast } from "
 export const smallFiles: Row = {
   name: "small-files",
   what: "4 KiB files read, and written durably, one at a time and 64 at once; ours are also replaced atomically",
-  seconds: 55,
+  seconds: 42,
   parts: TRANSPORTS,
   check,
   measure,
@@ -17,7 +17,7 @@ export const smallFiles: Row = {
 
 const AT_ONCE = 64;
 const ROUNDS = 3;
-const SECONDS = 0.7;
+const SECONDS = 0.5;
 const CHECK_SECONDS = 0.2;
 
 const WORKLOADS: readonly (Workload & { readonly goal: number })[] = [

@@ -11,7 +11,7 @@ import { type Bench, boundedFigure, type Figure, type Row, valueAtMost } from ".
 import { startTlsFront } from "../tls-front.ts";
 
 const MONITOR = "dist/file-monitor/index.cjs";
-const ROUNDS = 9;
+const ROUNDS = 7;
 const MOUNT_TARGETS = 3;
 /** As in the function's environment, and in the router's image. */
 const NODE_OPTIONS = "--enable-source-maps";
@@ -19,7 +19,7 @@ const NODE_OPTIONS = "--enable-source-maps";
 export const start: Row = {
   name: "start",
   what: "The monitor until its handler is loaded, the router until it is ready; both from the start of the process",
-  seconds: 20,
+  seconds: 16,
   check: checkSize,
   measure,
 };
