@@ -43,7 +43,7 @@ const ROUNDS = 2;
 /** Milliseconds. */
 const DURATION = 600;
 /** A page takes as long as hundreds of objects. */
-const LIST = { connections: 4, duration: 1_500 };
+const LIST = { connections: 4, duration: 2_000 };
 const WARM_UP = 1_000;
 /** Milliseconds that are added to each round trip of NFS. */
 const DELAY = 2;
