@@ -22,6 +22,13 @@ export interface ConnectOptions {
   readonly headers?: (() => Readonly<Record<string, string>>) | undefined;
 }
 
+/** With the defaults. */
+export interface ConnectSettings extends Pick<ConnectOptions, "token" | "tls" | "headers"> {
+  readonly url: URL;
+  readonly connections: number;
+  readonly connectTimeout: number;
+}
+
 export type TlsOptions = Pick<ConnectionOptions, "ca" | "cert" | "key" | "servername" | "rejectUnauthorized">;
 
 const url = z.transform((value: unknown, { addIssue }) => {
@@ -61,6 +68,6 @@ const options = z.object(
 );
 
 /** @throws {FileError} `EINVAL`; the message names each option that is not allowed, and what is. */
-export function readOptions(given: ConnectOptions) {
+export function readOptions(given: ConnectOptions): ConnectSettings {
   return validOptions(options, given, "Files cannot be connected to");
 }
