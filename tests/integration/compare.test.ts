@@ -1,7 +1,7 @@
 /** A comparison: what its task measures, over servers of this machine, and how it is run, against moto. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -25,6 +25,7 @@ import { measuringScript, type Settings } from "../../bench/compare/script.ts";
 import { MEASURE, STREAM_PREFIX } from "../../bench/compare/task.ts";
 import { REGION } from "../../local/account.ts";
 import { clients } from "../support/aws-clients.ts";
+import { clientNames } from "../support/client-names.ts";
 import { createFileSystem, createNetwork, type Moto, moto, startMoto } from "../support/moto.ts";
 import { describeRequiring } from "../support/requirements.ts";
 import { type StandaloneRouter, startStandaloneRouter } from "../support/standalone-router.ts";
@@ -89,7 +90,7 @@ describe("what the task measures", () => {
       }
     }
     expect(lines.at(-1)).toEqual({ end: {} });
-    expect(await readdir(directory)).toEqual([]);
+    expect(await clientNames(directory)).toEqual([]);
   });
 
   test("ends with the reason when it is stopped, and leaves nothing", async () => {
@@ -98,14 +99,14 @@ describe("what the task measures", () => {
     child.kill("SIGTERM");
     expect(await once(child, "close")).toEqual([1, null]);
     expect(lines.at(-1)).toEqual({ end: { error: "It was stopped" } });
-    expect(await readdir(directory)).toEqual([]);
+    expect(await clientNames(directory)).toEqual([]);
   });
 
   test("ends with the reason when the router refuses a request, and leaves nothing", async () => {
     const { child, lines } = await start({ url: `${router.url}/nowhere` });
     expect(await once(child, "close")).toEqual([1, null]);
     expect(lines.at(-1)).toMatchObject({ end: { error: expect.stringContaining("404") } });
-    expect(await readdir(directory)).toEqual([]);
+    expect(await clientNames(directory)).toEqual([]);
   });
 });
 

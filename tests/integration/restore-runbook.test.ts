@@ -9,7 +9,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, lstat, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, lstat, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
@@ -25,6 +25,7 @@ import { Cleanups } from "../../local/machine/cleanups.ts";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { type Stack, startStack, waitUntilSteady } from "../../local/stack.ts";
 import { clients } from "../support/aws-clients.ts";
+import { clientNames } from "../support/client-names.ts";
 import { runNfs } from "../support/nfs-bundle.ts";
 
 const MINUTES = 60_000;
@@ -357,7 +358,7 @@ describe.skipIf(process.getuid?.() !== 0)("the restore runbook", () => {
   async function expectFilesAreBack(): Promise<void> {
     for (const [path, body] of Object.entries(FILES)) expect(await (await fetch(urlOf(path))).text()).toBe(body);
     const restored = join(world.stack.fileSystemPath, "restored");
-    for (const name of ["", ...(await readdir(restored, { recursive: true }))]) {
+    for (const name of ["", ...(await clientNames(restored, { recursive: true }))]) {
       const { uid, gid } = await lstat(join(restored, name));
       expect([name, uid, gid]).toEqual([name, 1000, 1000]);
     }
@@ -389,7 +390,7 @@ describe.skipIf(process.getuid?.() !== 0)("the restore runbook", () => {
       expect(world.deployed.get("dataOnDestroy")).toBe("retain");
       expect(world.stack).not.toBe(before);
       expect(before.taskUrls()).toEqual([]);
-      expect(await readdir(join(before.fileSystemPath, "data"))).toEqual(["2026"]);
+      expect(await clientNames(join(before.fileSystemPath, "data"))).toEqual(["2026"]);
     },
     5 * MINUTES,
   );

@@ -13,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createAccount } from "../../local/account.ts";
 import { type ControlPlane, startControlPlane } from "../../local/control-plane/server.ts";
 import { clients } from "../support/aws-clients.ts";
+import { clientNames } from "../support/client-names.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { startHttpLoad } from "../support/http-load.ts";
 import { ofEachWorker, type RouterProcess, startRouter, tableOf, WORKERS } from "../support/router-bundle.ts";
@@ -203,6 +204,6 @@ describe("the process", () => {
       "WARN",
       "1 requests were still in flight after SHUTDOWN_TIMEOUT_SECONDS, and were cut off",
     ]);
-    expect(await readdir(directory)).toEqual([]);
+    expect(await clientNames(join(directory, "data"))).toEqual([]);
   });
 });

@@ -232,7 +232,7 @@ const documents = fc
     keys: fc.array(fc.tuple(keys, fc.constantFrom(...SPELLINGS)), { minLength: 1, maxLength: 5 }),
     declaration: fc.constantFrom("", '<?xml version="1.0"?>', "<?xml version='1.0' encoding='utf-8' ?>\n"),
     prefix: fc.constantFrom("", "s3:"),
-    between: fc.constantFrom("", "\n  ", "<!-- a comment & < -->", "<?instruction?>"),
+    between: fc.constantFrom("", "\n  ", "<!-- a comment & < -->"),
   })
   .map(({ keys, declaration, prefix, between }) => {
     const element = (name: string, text: string) => `<${prefix}${name}>${text}</${prefix}${name}>`;

@@ -6,6 +6,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
   CreateBucketCommand,
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   paginateListObjectsV2,
@@ -67,8 +68,12 @@ test("uploads a tree in streams, lists it in pages, reads it by signed URLs, and
   });
   expect(read).toEqual(contents);
 
-  for (let begin = 0; begin < keys.length; begin += 1_000) {
-    const Objects = keys.slice(begin, begin + 1_000).map((Key) => ({ Key }));
+  // The SDK puts it into the document as it is, which is no XML then.
+  const [control] = keys.filter((key) => key.startsWith("\x01"));
+  await client.send(new DeleteObjectCommand({ Bucket, Key: control }));
+  const others = keys.filter((key) => key !== control);
+  for (let begin = 0; begin < others.length; begin += 1_000) {
+    const Objects = others.slice(begin, begin + 1_000).map((Key) => ({ Key }));
     const { Errors } = await client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
     expect(Errors).toBeUndefined();
   }
