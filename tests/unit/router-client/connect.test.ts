@@ -97,6 +97,22 @@ describe("a token", () => {
     await expect(files.readFile("a", { timeout: 50 })).rejects.toMatchObject({ code: "ETIMEDOUT" });
   });
 
+  test("that does not come in time leaves a change in doubt that an earlier request may have made", async () => {
+    let requests = 0;
+    const files = await serving(
+      (request, response) => {
+        requests += 1;
+        if (requests === 1) request.resume().once("end", () => response.destroy());
+        else response.writeHead(401).end();
+      },
+      { token: (refused) => (refused === undefined ? "first" : new Promise(() => {})) },
+    );
+    await expect(files.writeFile("a", "x", { ifMatch: '"1"', timeout: 1_000 })).rejects.toMatchObject({
+      code: "ERR_OUTCOME_UNKNOWN",
+      cause: { code: "ETIMEDOUT" },
+    });
+  });
+
   test("that cannot be had fails with its own error, and is asked for again by the next request", async () => {
     const token = vi
       .fn(() => "right")

@@ -5,7 +5,7 @@ import { FileError, OutcomeUnknownError } from "../errors.ts";
 import type { Meanings } from "../nfs-status.ts";
 import { type Attempt, type Call, type HttpClient, type HttpResponse, StreamedBody } from "./http-client.ts";
 import { fileErrorOf, HttpError, httpErrorOf } from "./problem.ts";
-import { isRetryable, leavesDoubt, MAX_ATTEMPTS, mayHaveBeenDone, waitBefore } from "./retry.ts";
+import { isRetryable, isSafeToRepeat, MAX_ATTEMPTS, mayHaveBeenDone, waitBefore } from "./retry.ts";
 
 export interface Exchange<Result> extends Call {
   /** Of the operation, for errors. */
@@ -29,12 +29,20 @@ const MAX_PROBLEM = 2 ** 16;
 export async function exchange<Result>(http: HttpClient, call: Exchange<Result>, deadline: Deadline): Promise<Result> {
   const { effect, path, doneBefore } = call;
   let mayBeDone = false;
-  let doubt = false;
   let renewed = false;
   let failure: FileError | undefined;
+  const unlessInDoubt = (error: FileError) =>
+    mayBeDone && !isSafeToRepeat(effect) ? unknownOutcome(path, error) : error;
   const ended = () => {
     const error = deadline.error({ path, cause: failure });
-    return doubt && error.code === "ETIMEDOUT" ? unknownOutcome(path, error) : error;
+    return error.code === "ETIMEDOUT" ? unlessInDoubt(error) : error;
+  };
+  const inTime = async <Value>(wait: Promise<Value>): Promise<Value> => {
+    try {
+      return await wait;
+    } catch (error) {
+      throw deadline.signal.aborted ? ended() : error;
+    }
   };
   for (let attempt = 1; ; attempt++) {
     let outcome: Attempted<Result>;
@@ -42,27 +50,23 @@ export async function exchange<Result>(http: HttpClient, call: Exchange<Result>,
       outcome = await attempted(http, call, mayBeDone, deadline.signal);
     } catch (error) {
       if (!deadline.signal.aborted) throw error;
-      doubt ||= leavesDoubt(effect, { kind: "lost" });
+      mayBeDone = true;
       throw ended();
     }
     if (outcome.kind === "accepted") return outcome.result;
     const status = outcome.kind === "response" ? outcome.status : undefined;
     if (status === 401 && !renewed && canSend(call)) {
-      renewed = await http.token.renew(outcome.kind === "response" ? outcome.token : undefined, deadline.signal);
+      const refused = outcome.kind === "response" ? outcome.token : undefined;
+      renewed = await inTime(http.token.renew(refused, deadline.signal));
       if (renewed) continue;
     }
     if (mayBeDone && doneBefore !== undefined && status === doneBefore.status) return doneBefore.result;
     mayBeDone ||= mayHaveBeenDone(outcome);
-    doubt ||= leavesDoubt(effect, outcome);
     failure = failureOf(call, outcome.error);
     if (attempt === MAX_ATTEMPTS || !isRetryable(effect, outcome) || !canSend(call)) {
-      throw doubt ? unknownOutcome(path, failure) : failure;
+      throw unlessInDoubt(failure);
     }
-    try {
-      await sleep(waitBefore(attempt, outcome), undefined, { signal: deadline.signal });
-    } catch {
-      throw ended();
-    }
+    await inTime(sleep(waitBefore(attempt, outcome), undefined, { signal: deadline.signal }));
   }
 }
 

@@ -39,9 +39,9 @@ export function mayHaveBeenDone(outcome: Outcome): boolean {
   return outcome.status === 500 || LOST_BEHIND.has(outcome.status);
 }
 
-/** Whether it may have been made, and cannot be made again to be sure. */
-export function leavesDoubt(effect: Effect, outcome: Outcome): boolean {
-  return (effect === "conditional" || effect === "once") && mayHaveBeenDone(outcome);
+/** Whether a request can be made again to be sure that its change is made. */
+export function isSafeToRepeat(effect: Effect): boolean {
+  return effect === "none" || effect === "idempotent";
 }
 
 /**
