@@ -1,9 +1,9 @@
 /** Many operations in one request. */
 import type { BatchOperation } from "../operations.ts";
-import { encodePath } from "./names.ts";
 import { removalEffect } from "./removal.ts";
 import type { Effect } from "./retry.ts";
 import type { BatchItem, BatchRequest } from "./schemas.ts";
+import { encodePath } from "./targets.ts";
 
 export function batchCall(operations: readonly BatchOperation[]) {
   const request: BatchRequest = { items: operations.map(itemOf) };

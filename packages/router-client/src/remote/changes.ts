@@ -4,10 +4,9 @@ import type { Deadline } from "../deadline.ts";
 import { isCode } from "../errors.ts";
 import { Attempts, exchange, LostError } from "./exchange.ts";
 import type { HttpClient, HttpResponse } from "./http-client.ts";
-import { linesOf } from "./lines.ts";
-import { decodePath, encodePath } from "./names.ts";
-import { notOfTheRouter, parsed } from "./parsed.ts";
+import { linesOf, notOfTheRouter, parsed } from "./parsed.ts";
 import type { Change } from "./remote-files.ts";
+import { decodePath, encodePath } from "./targets.ts";
 
 interface Event {
   id?: string;

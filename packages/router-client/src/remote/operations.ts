@@ -7,13 +7,12 @@ import { attributesOf, versionOf } from "./attributes.ts";
 import { batch } from "./batch.ts";
 import { exchange } from "./exchange.ts";
 import { type HttpClient, type HttpResponse, StreamedBody } from "./http-client.ts";
-import { decodePath } from "./names.ts";
 import { parsed } from "./parsed.ts";
 import { read } from "./reading.ts";
 import { remove, removeTree } from "./removal.ts";
 import { directoryPage } from "./schemas.ts";
 import { stat } from "./stat.ts";
-import { conditionHeaders, directoryTarget, fileTarget } from "./targets.ts";
+import { conditionHeaders, decodePath, directoryTarget, fileTarget } from "./targets.ts";
 
 /** An archive without files: two blocks of zeros (POSIX, pax, "ustar Interchange Format"). */
 const EMPTY_TAR = Buffer.alloc(1024);

@@ -1,5 +1,30 @@
+/** What the router sends, as text and as JSON. */
 import type * as z from "zod";
 import { FileError } from "../errors.ts";
+
+/** Characters of a line, at most: a batch's read of 1 MiB in base64, and what is around it. */
+const MAX_LINE = 2 ** 21;
+
+/**
+ * The lines of UTF-8 text, without their ends; also the last one, where it has none.
+ *
+ * @throws {FileError} `EIO` for one that is too long.
+ */
+export async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let line = "";
+  for await (const chunk of bytes) {
+    const [end = "", ...others] = decoder.decode(chunk, { stream: true }).split("\n");
+    line += end;
+    for (const other of others) {
+      yield line;
+      line = other;
+    }
+    if (line.length > MAX_LINE)
+      throw new FileError("EIO", `A line of the response has more than ${MAX_LINE} characters`);
+  }
+  if (line !== "") yield line;
+}
 
 /** Text of JSON, as the router sends it. @throws {FileError} `EIO` for anything else. */
 export function parsed<Schema extends z.ZodType>(schema: Schema, text: string): z.infer<Schema> {

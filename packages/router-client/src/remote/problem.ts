@@ -1,6 +1,7 @@
 /** What the router refuses, as errors of this package. */
 import { FileError, type FileErrorCode, OutcomeUnknownError } from "../errors.ts";
 import { type Meanings, OF_NFS_STATUS } from "../nfs-status.ts";
+import { parsed } from "./parsed.ts";
 import { problemDocument } from "./schemas.ts";
 
 interface HttpProblem {
@@ -51,8 +52,12 @@ const OF_STATUS: Readonly<Record<number, FileErrorCode>> = {
 
 /** @param text The body of the response. */
 export function httpErrorOf(status: number, text: string): HttpError {
-  const { data } = problemDocument.safeParse(parsed(text));
-  return new HttpError(data ?? { status, detail: `The service answered with ${status}` });
+  try {
+    return new HttpError(parsed(problemDocument, text));
+  } catch {
+    // A proxy says it in words of its own.
+    return new HttpError({ status, detail: `The service answered with ${status}` });
+  }
 }
 
 /** @param path Of the call. */
@@ -63,12 +68,4 @@ export function fileErrorOf(cause: HttpError, path: string | undefined, meanings
     cause.code === undefined ? undefined : (meanings[cause.code] ?? OF_NFS_STATUS[cause.code] ?? OF_CODE[cause.code]);
   const code = ofCode ?? meanings[cause.status] ?? OF_STATUS[cause.status] ?? "EIO";
   return new FileError(code, message, { path, cause });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

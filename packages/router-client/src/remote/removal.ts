@@ -3,12 +3,10 @@ import { type FileError, RemoveIncompleteError } from "../errors.ts";
 import type { Path } from "../operations.ts";
 import { exchange, LostError } from "./exchange.ts";
 import type { HttpClient, HttpResponse } from "./http-client.ts";
-import { linesOf } from "./lines.ts";
-import { decodePath } from "./names.ts";
-import { parsed } from "./parsed.ts";
+import { linesOf, parsed } from "./parsed.ts";
 import { fileErrorOf, HttpError } from "./problem.ts";
 import { deletionLine } from "./schemas.ts";
-import { conditionHeaders, directoryTarget, fileTarget } from "./targets.ts";
+import { conditionHeaders, decodePath, directoryTarget, fileTarget } from "./targets.ts";
 
 /** In memory at most, of what could not be removed. */
 const MAX_FAILURES = 1_000;
