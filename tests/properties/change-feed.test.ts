@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { OwnFile, OwnFiles } from "@efs-mount-autoscaling/routed-files";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
@@ -13,7 +14,6 @@ import {
 } from "../../fargate-app/src/feed/change.ts";
 import { ChangeLog } from "../../fargate-app/src/feed/change-log.ts";
 import { formatCursor, parseCursor } from "../../fargate-app/src/feed/cursor.ts";
-import type { LogFile, LogFiles } from "../../fargate-app/src/feed/log-files.ts";
 import { chunkOf, LogTail } from "../../fargate-app/src/feed/log-tail.ts";
 import { Delivered, dueOf, inVersionOrder } from "../../fargate-app/src/feed/order.ts";
 import { type FeedEvent, subscribe } from "../../fargate-app/src/feed/subscription.ts";
@@ -173,7 +173,7 @@ describe("lines and cursors", () => {
 });
 
 /** Logs in memory. Everything takes a while: files are listed one by one, and a half of a write is there before the rest. */
-class SlowLogFiles implements LogFiles {
+class SlowFiles implements OwnFiles {
   readonly #files = new Map<string, Buffer>();
   readonly #random: () => number;
   readonly #failures: number;
@@ -189,8 +189,8 @@ class SlowLogFiles implements LogFiles {
     this.#maxRead = maxRead;
   }
 
-  async list(): Promise<readonly LogFile[]> {
-    const listed: LogFile[] = [];
+  async list(): Promise<readonly OwnFile[]> {
+    const listed: OwnFile[] = [];
     await this.#wait();
     for (const name of [...this.#files.keys()]) {
       listed.push({ name, size: this.#files.get(name)?.length ?? 0, modifiedAt: Date.now() });
@@ -301,7 +301,7 @@ describe("a subscriber", () => {
   test("gets every acknowledged change, in order, also from the middle on", { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(run, async ({ seed, changes, failures, maxRead, tick, resumeAt }) => {
-        const files = new SlowLogFiles(seededRandom(seed), { failures, maxRead });
+        const files = new SlowFiles(seededRandom(seed), { failures, maxRead });
         let now = 1_000_000;
         vi.spyOn(Date, "now").mockImplementation(() => now);
         const logs = [0, 1, 2].map(() => new ChangeLog(files, { maxSegmentBytes: 500 }));

@@ -1,13 +1,14 @@
 /** The change feed of this process: what it records, who subscribes, and the end of old logs. */
+import type { OwnFiles } from "@efs-mount-autoscaling/routed-files";
 import { messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import { ChangeLog, type ChangeRecorder } from "./change-log.ts";
-import { type LogFiles, parseSegmentName } from "./log-files.ts";
 import { LogTail } from "./log-tail.ts";
+import { parseSegmentName } from "./segment.ts";
 import { type FeedEvent, type SubscriptionOptions, subscribe } from "./subscription.ts";
 
 export interface ChangeFeedOptions {
-  readonly files: LogFiles;
+  readonly files: OwnFiles;
   /** Milliseconds for which changes are kept for subscribers that come back. */
   readonly retention: number;
   /** Whether the file system may be written to now. Absent: always. */

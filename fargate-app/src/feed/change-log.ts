@@ -1,7 +1,8 @@
 /** The log of this process. All that is recorded while a WRITE is in flight goes into the next one. */
 import { randomBytes } from "node:crypto";
+import type { OwnFiles } from "@efs-mount-autoscaling/routed-files";
 import { type Change, formatEntry } from "./change.ts";
-import { type LogFiles, type Segment, segmentName } from "./log-files.ts";
+import { type Segment, segmentName } from "./segment.ts";
 
 /** Milliseconds, and bytes, after which the next segment is begun. */
 const MAX_SEGMENT_AGE = 60_000;
@@ -28,7 +29,7 @@ export interface ChangeRecorder {
 }
 
 export class ChangeLog implements ChangeRecorder {
-  readonly #files: Pick<LogFiles, "write">;
+  readonly #files: Pick<OwnFiles, "write">;
   readonly #maxSegmentBytes: number;
   readonly #writer = randomBytes(6).toString("base64url");
   /** As many as changes are in flight, at most. */
@@ -38,7 +39,7 @@ export class ChangeLog implements ChangeRecorder {
   #segments = 0;
   #lastTime = 0;
 
-  constructor(files: Pick<LogFiles, "write">, { maxSegmentBytes = MAX_SEGMENT_BYTES } = {}) {
+  constructor(files: Pick<OwnFiles, "write">, { maxSegmentBytes = MAX_SEGMENT_BYTES } = {}) {
     this.#files = files;
     this.#maxSegmentBytes = maxSegmentBytes;
   }

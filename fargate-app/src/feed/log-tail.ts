@@ -3,15 +3,9 @@
  * somebody does.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { OwnFile, OwnFiles } from "@efs-mount-autoscaling/routed-files";
 import { type LogEntry, parseEntry } from "./change.ts";
-import {
-  type LogFile,
-  type LogFiles,
-  MAX_LINE_BYTES,
-  parseSegmentName,
-  type Segment,
-  segmentName,
-} from "./log-files.ts";
+import { MAX_LINE_BYTES, parseSegmentName, type Segment, segmentName } from "./segment.ts";
 
 /** Milliseconds from one listing to the next. */
 const POLL_INTERVAL = 250;
@@ -33,7 +27,7 @@ export interface Listing {
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   /** By writer: its segments by number, in ascending order. */
-  readonly logs: ReadonlyMap<string, ReadonlyMap<number, Omit<LogFile, "name">>>;
+  readonly logs: ReadonlyMap<string, ReadonlyMap<number, Omit<OwnFile, "name">>>;
 }
 
 /** A line of a log, and where it is. */
@@ -60,7 +54,7 @@ interface CachedChunk {
 }
 
 export class LogTail {
-  readonly #files: Pick<LogFiles, "list" | "read">;
+  readonly #files: Pick<OwnFiles, "list" | "read">;
   readonly #pollInterval: number;
   /** By segment and offset, those that were asked for last at the end. */
   readonly #chunks = new Map<string, CachedChunk>();
@@ -72,7 +66,7 @@ export class LogTail {
   /** Of all logs, at the last listing. */
   #lastBytes = 0;
 
-  constructor(files: Pick<LogFiles, "list" | "read">, { pollInterval = POLL_INTERVAL } = {}) {
+  constructor(files: Pick<OwnFiles, "list" | "read">, { pollInterval = POLL_INTERVAL } = {}) {
     this.#files = files;
     this.#pollInterval = pollInterval;
   }
@@ -164,16 +158,16 @@ export function chunkOf(data: Buffer, offset: number): Chunk {
   return { lines, end: offset + start };
 }
 
-function logsOf(files: readonly LogFile[]): Listing["logs"] {
+function logsOf(files: readonly OwnFile[]): Listing["logs"] {
   const segments = files
     .flatMap(({ name, size, modifiedAt }) => {
       const segment = parseSegmentName(name);
       return segment === undefined ? [] : [{ ...segment, size, modifiedAt }];
     })
     .sort((one, two) => one.number - two.number);
-  const logs = new Map<string, Map<number, Omit<LogFile, "name">>>();
+  const logs = new Map<string, Map<number, Omit<OwnFile, "name">>>();
   for (const { writer, number, size, modifiedAt } of segments) {
-    const log = logs.get(writer) ?? new Map<number, Omit<LogFile, "name">>();
+    const log = logs.get(writer) ?? new Map<number, Omit<OwnFile, "name">>();
     logs.set(writer, log.set(number, { size, modifiedAt }));
   }
   return logs;

@@ -4,14 +4,14 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { OwnFile, OwnFiles } from "@efs-mount-autoscaling/routed-files";
 import { messageOf } from "nfs-client";
 import type { Logger } from "pino";
-import type { LogFile, LogFiles } from "../feed/log-files.ts";
 import type { Changes } from "./changes.ts";
 import { type TaskChanges, taskChangesSchema } from "./document.ts";
 
 export interface KeptChangesOptions {
-  readonly files: LogFiles;
+  readonly files: OwnFiles;
   /** Of this process. */
   readonly taskId: string;
   readonly changes: Pick<Changes, "latest" | "onChange">;
@@ -72,7 +72,7 @@ export class KeptChanges {
   }
 
   /** Undefined where the file is being written, or is of another version of this program. */
-  async #readFile({ name, modifiedAt }: LogFile): Promise<TaskChanges | undefined> {
+  async #readFile({ name, modifiedAt }: OwnFile): Promise<TaskChanges | undefined> {
     const known = this.#known.get(name);
     if (known?.modifiedAt === modifiedAt) return known.changes;
     const data = await this.#options.files.read(name, 0, MAX_BYTES);
@@ -107,7 +107,7 @@ export class KeptChanges {
   }
 }
 
-function newestFirst(files: readonly LogFile[]): LogFile[] {
+function newestFirst(files: readonly OwnFile[]): OwnFile[] {
   return files.toSorted((one, two) => two.modifiedAt - one.modifiedAt);
 }
 

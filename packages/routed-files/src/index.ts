@@ -18,6 +18,7 @@ export { type DeletionReport, deleteTree } from "./many/delete-tree.ts";
 export { inOrder } from "./many/in-order.ts";
 export { TooManyFailuresError } from "./many/too-many-failures.ts";
 export { whileRunning } from "./many/while-running.ts";
+export type { OwnFile, OwnFiles } from "./own-files.ts";
 export { type ReadRange, RoutedFiles, type RoutedFilesOptions } from "./routed-files.ts";
 export { Balancer, type Measured } from "./routing/balancer.ts";
 export { LoadMeter } from "./routing/load-meter.ts";

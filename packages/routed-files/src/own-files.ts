@@ -1,7 +1,20 @@
 /** Files in a directory of the routers' own. They count neither as requests for paths, nor as bytes of clients. */
 import { isMissing } from "nfs-client";
 import { type DirectoryPath, entryPath, type FilePath } from "./routing/path.ts";
-import type { TargetPool } from "./targets/target-pool.ts";
+import type { OperationName } from "./targets/statistics.ts";
+import type { Attempt, TargetPool } from "./targets/target-pool.ts";
+
+/** Every method fails with a subclass of Error. */
+export interface OwnFiles {
+  /** Empty while there are none. */
+  list(): Promise<readonly OwnFile[]>;
+  /** At most so many bytes from `start`; none behind the end, or where there is no such file. */
+  read(name: string, start: number, length: number): Promise<Buffer>;
+  /** Durable on return. To write the same bytes again does no harm. */
+  write(name: string, offset: number, data: Uint8Array): Promise<void>;
+  /** Also where there is no such file. */
+  remove(name: string): Promise<void>;
+}
 
 export interface OwnFile {
   readonly name: string;
@@ -11,7 +24,7 @@ export interface OwnFile {
   readonly modifiedAt: number;
 }
 
-export class OwnFiles {
+export class OwnDirectory implements OwnFiles {
   readonly #pool: TargetPool;
   readonly #directory: FilePath;
   readonly #absolute: (path: DirectoryPath) => string;
@@ -23,10 +36,10 @@ export class OwnFiles {
   }
 
   list(): Promise<readonly OwnFile[]> {
-    return this.#pool.attempt("list", this.#directory, async ({ client, options }) => {
+    return this.#attempt("list", this.#directory, async ({ client, options }, path) => {
       const files: OwnFile[] = [];
       try {
-        for await (const { name, attributes } of client.readDirectory(this.#absolute(this.#directory), options)) {
+        for await (const { name, attributes } of client.readDirectory(path, options)) {
           files.push({ name, size: attributes.size, modifiedAt: attributes.modifiedAt });
         }
       } catch (error) {
@@ -37,10 +50,9 @@ export class OwnFiles {
   }
 
   read(name: string, start: number, length: number): Promise<Buffer> {
-    const path = this.#pathOf(name);
-    return this.#pool.attempt("read", path, async ({ client, options }) => {
+    return this.#attempt("read", this.#pathOf(name), async ({ client, options }, path) => {
       try {
-        const { data } = await client.readFile(this.#absolute(path), { ...options, start, length });
+        const { data } = await client.readFile(path, { ...options, start, length });
         return data;
       } catch (error) {
         if (isMissing(error)) return Buffer.alloc(0);
@@ -50,21 +62,27 @@ export class OwnFiles {
   }
 
   write(name: string, offset: number, data: Uint8Array): Promise<void> {
-    const path = this.#pathOf(name);
-    return this.#pool.attempt("write", path, ({ client, options }) =>
-      client.writeAt(this.#absolute(path), offset, data, options),
+    return this.#attempt("write", this.#pathOf(name), ({ client, options }, path) =>
+      client.writeAt(path, offset, data, options),
     );
   }
 
-  async remove(name: string): Promise<void> {
-    const path = this.#pathOf(name);
-    await this.#pool.attempt("delete", path, async ({ client, options }) => {
+  remove(name: string): Promise<void> {
+    return this.#attempt("delete", this.#pathOf(name), async ({ client, options }, path) => {
       try {
-        await client.remove(this.#absolute(path), options);
+        await client.remove(path, options);
       } catch (error) {
         if (!isMissing(error)) throw error;
       }
     });
+  }
+
+  #attempt<Result>(
+    operation: OperationName,
+    path: FilePath,
+    task: (attempt: Attempt, absolutePath: string) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#pool.attempt(operation, path, (attempt) => task(attempt, this.#absolute(path)));
   }
 
   #pathOf(name: string): FilePath {

@@ -31,7 +31,7 @@ import { collect } from "./collect.ts";
 import { FileWrite, type WriteCondition, type WriteManner, type Written } from "./file-write.ts";
 import { HotSpots } from "./hot-spots/hot-spots.ts";
 import { SharedReads } from "./hot-spots/shared-reads.ts";
-import { OwnFiles } from "./own-files.ts";
+import { OwnDirectory, type OwnFiles } from "./own-files.ts";
 import { type DirectoryPath, type FilePath, isHidden, ownFilePath, ROOT } from "./routing/path.ts";
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./targets/failures.ts";
 import type { OperationName } from "./targets/statistics.ts";
@@ -193,7 +193,7 @@ export class RoutedFiles {
 
   /** A directory of the routers' own: see {@link ownFilePath}. */
   ownFiles(directory: string): OwnFiles {
-    return new OwnFiles(this.#shared.pool, ownFilePath(directory), (path) => this.#absolute(path));
+    return new OwnDirectory(this.#shared.pool, ownFilePath(directory), (path) => this.#absolute(path));
   }
 
   /** Bytes read and written at targets of other zones; undefined where the own zone is not known. */

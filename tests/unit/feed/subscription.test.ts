@@ -1,7 +1,7 @@
+import type { OwnFile } from "@efs-mount-autoscaling/routed-files";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { formatEntry } from "../../../fargate-app/src/feed/change.ts";
 import { parseCursor } from "../../../fargate-app/src/feed/cursor.ts";
-import type { LogFile } from "../../../fargate-app/src/feed/log-files.ts";
 import { LogTail } from "../../../fargate-app/src/feed/log-tail.ts";
 import { subscribe } from "../../../fargate-app/src/feed/subscription.ts";
 
@@ -26,7 +26,7 @@ class Logs {
     return replica;
   }
 
-  async list(): Promise<LogFile[]> {
+  async list(): Promise<OwnFile[]> {
     return [...this.#files].map(([name, { data, modifiedAt }]) => ({ name, size: data.length, modifiedAt }));
   }
 

@@ -1,10 +1,10 @@
+import type { OwnFiles } from "@efs-mount-autoscaling/routed-files";
 import { expect, onTestFinished, test, vi } from "vitest";
-import type { LogFiles } from "../../../fargate-app/src/feed/log-files.ts";
 import { Changes } from "../../../fargate-app/src/status/changes.ts";
 import { KeptChanges } from "../../../fargate-app/src/status/kept-changes.ts";
 import { MemoryNetwork, memoryLog, startTestRouter } from "../../support/memory-router.ts";
 
-function start(files: LogFiles, taskId: string, mayWrite?: () => boolean) {
+function start(files: OwnFiles, taskId: string, mayWrite?: () => boolean) {
   const changes = new Changes();
   const { log, lines } = memoryLog();
   const kept = new KeptChanges({ files, taskId, changes, mayWrite, log });

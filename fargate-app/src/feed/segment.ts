@@ -3,26 +3,6 @@
  * end by one process, and never again once the next one is begun.
  */
 
-/** Where the segments are, and how they are reached. Every method fails with a subclass of Error. */
-export interface LogFiles {
-  /** Empty while there are none. */
-  list(): Promise<readonly LogFile[]>;
-  /** At most so many bytes from `start`; none behind the end, or where there is no such file. */
-  read(name: string, start: number, length: number): Promise<Buffer>;
-  /** Durable on return. To write the same bytes again does no harm. */
-  write(name: string, offset: number, data: Uint8Array): Promise<void>;
-  /** Also where there is no such file. */
-  remove(name: string): Promise<void>;
-}
-
-export interface LogFile {
-  readonly name: string;
-  /** Bytes. */
-  readonly size: number;
-  /** Milliseconds since 1970, by the server's clock. */
-  readonly modifiedAt: number;
-}
-
 /** One segment of a log. */
 export interface Segment {
   /** Eight letters and digits, `-` and `_`. */
