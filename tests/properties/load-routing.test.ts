@@ -1,14 +1,9 @@
 /** What the strategies that look at loads promise: bounded-load and zone-aware. */
 
-import {
-  filePath,
-  type Routable,
-  rankingOf,
-  type Snapshot,
-  type TargetLoad,
-} from "@efs-mount-autoscaling/routed-files";
+import { filePath, rankingOf } from "@efs-mount-autoscaling/routed-files";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Routable, Snapshot, TargetLoad } from "../../packages/routed-files/src/routing/routable.ts";
 
 const ZONES = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"];
 const targetsOf = (count: number): Routable[] =>

@@ -1,12 +1,7 @@
-import {
-  filePath,
-  type Ranking,
-  ROUTING_STRATEGIES,
-  type Routable,
-  rankingOf,
-} from "@efs-mount-autoscaling/routed-files";
+import { filePath, ROUTING_STRATEGIES, rankingOf } from "@efs-mount-autoscaling/routed-files";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Ranking, Routable } from "../../packages/routed-files/src/routing/routable.ts";
 
 const targetId = fc.stringMatching(/^fsmt-[0-9a-f]{8,17}$/);
 const targetSets = (minimum: number, maximum = 8) =>

@@ -1,20 +1,18 @@
 /** Files over many mount targets of one file system. */
 
-export type { PathChange, PathChangeRecorder } from "./changes.ts";
 export { collect } from "./collect.ts";
-export type { WriteCondition, Written } from "./file-write.ts";
+export type { WriteCondition } from "./file-write.ts";
 export { HOT_SPOT_CAPACITY, HOT_SPOT_WINDOW, HotSpots } from "./hot-spots/hot-spots.ts";
 export { hotSpotAnswer, mergeHotSpotAnswers, totalOf } from "./hot-spots/merge.ts";
 export type { Log } from "./log.ts";
 export {
   type BatchItem,
   type BatchResult,
-  MAX_BATCH_READ,
   NotAFileError,
   runBatch,
   TooLargeForBatchError,
 } from "./many/batch.ts";
-export { type DeletionReport, deleteTree } from "./many/delete-tree.ts";
+export { deleteTree } from "./many/delete-tree.ts";
 export { inOrder } from "./many/in-order.ts";
 export { TooManyFailuresError } from "./many/too-many-failures.ts";
 export { whileRunning } from "./many/while-running.ts";
@@ -34,7 +32,6 @@ export {
   PathError,
   ROOT,
 } from "./routing/path.ts";
-export type { Ranking, Routable, Snapshot, TargetLoad } from "./routing/routable.ts";
 export {
   DEFAULT_LOAD_FACTOR,
   isByLoad,
