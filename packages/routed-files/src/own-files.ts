@@ -1,4 +1,7 @@
-/** Files in a directory of the routers' own. They count neither as requests for paths, nor as bytes of clients. */
+/**
+ * Files in a directory of the routers' own. They count neither as requests nor as bytes of clients; COMPOUNDs and costs
+ * include them.
+ */
 import { isMissing } from "nfs-client";
 import { type DirectoryPath, entryPath, type FilePath } from "./routing/path.ts";
 import type { OperationName } from "./targets/statistics.ts";
@@ -82,7 +85,7 @@ export class OwnDirectory implements OwnFiles {
     path: FilePath,
     task: (attempt: Attempt, absolutePath: string) => Promise<Result>,
   ): Promise<Result> {
-    return this.#pool.attempt(operation, path, (attempt) => task(attempt, this.#absolute(path)));
+    return this.#pool.attempt(operation, path, (attempt) => task(attempt, this.#absolute(path)), { requests: 0 });
   }
 
   #pathOf(name: string): FilePath {

@@ -36,7 +36,7 @@ import { type DirectoryPath, type FilePath, isHidden, ownFilePath, ROOT } from "
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./targets/failures.ts";
 import type { OperationName } from "./targets/statistics.ts";
 import type { Target } from "./targets/target.ts";
-import { type Attempt, TargetPool, type TargetPoolOptions } from "./targets/target-pool.ts";
+import { type Attempt, type AttemptOptions, TargetPool, type TargetPoolOptions } from "./targets/target-pool.ts";
 
 export interface RoutedFilesOptions extends Omit<TargetPoolOptions, "memory" | "hotSpots"> {
   /** Shared by all targets; a new one when absent. */
@@ -342,12 +342,7 @@ export class RoutedFiles {
     const note = (target: Target, bytes: number) => this.#noteWritten(path, target, bytes);
     const write = new FileWrite({ path: this.#absolute(path), data, when, how, onWritten: note });
     const attempt = () =>
-      this.#attempt(
-        "write",
-        path,
-        (each) => write.attempt(each),
-        () => !write.begun,
-      );
+      this.#attempt("write", path, (each) => write.attempt(each), { isRetryable: () => !write.begun });
     return this.#recorded(path, attempt, (written) => changeOf("write", path, written.attributes, written));
   }
 
@@ -363,8 +358,8 @@ export class RoutedFiles {
       this.#noteWritten(path, target, data.length);
       return attributes;
     };
-    const wasNotDone = (error: unknown) => !(error instanceof OutcomeUnknownError || error instanceof ClosedError);
-    const attempt = () => this.#attempt("append", path, append, wasNotDone);
+    const isRetryable = (error: unknown) => !(error instanceof OutcomeUnknownError || error instanceof ClosedError);
+    const attempt = () => this.#attempt("append", path, append, { isRetryable });
     return this.#recorded(path, attempt, (appended) => changeOf("append", path, appended, appended));
   }
 
@@ -485,10 +480,11 @@ export class RoutedFiles {
   #attempt<Result>(
     operation: OperationName,
     path: DirectoryPath,
-    ...how: [task: (attempt: Attempt) => Promise<Result>, isRetryable?: (error: unknown) => boolean]
+    task: (attempt: Attempt) => Promise<Result>,
+    options?: AttemptOptions,
   ): Promise<Result> {
     this.hotSpots.note(path);
-    return this.#try(operation, path, ...how);
+    return this.#try(operation, path, task, options);
   }
 
   /** Does what {@link TargetPool.attempt} does, for whom the files are for. */
@@ -496,9 +492,9 @@ export class RoutedFiles {
     operation: OperationName,
     path: DirectoryPath,
     task: (attempt: Attempt) => Promise<Result>,
-    ...how: [isRetryable?: (error: unknown) => boolean]
+    options?: AttemptOptions,
   ): Promise<Result> {
-    return this.#shared.pool.attempt(operation, path, (attempt) => task(this.#own(attempt)), ...how);
+    return this.#shared.pool.attempt(operation, path, (attempt) => task(this.#own(attempt)), options);
   }
 
   #own(attempt: Attempt): Attempt {

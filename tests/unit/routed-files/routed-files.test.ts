@@ -159,6 +159,23 @@ describe("the file API", () => {
     expect(target.statistics.latency.p99).toBeGreaterThan(0);
     expect(target.compounds).toBeGreaterThanOrEqual(3);
   });
+
+  test("counts nothing but COMPOUNDs for the routers' own files", async () => {
+    const operations: string[] = [];
+    const { router } = await start(undefined, { onOperation: (_, operation) => operations.push(operation) });
+    const compounds = () => router.targets.reduce((sum, target) => sum + target.compounds, 0);
+    const before = compounds();
+    const own = router.ownFiles("own");
+    await own.write("a", 0, Buffer.from("12345"));
+    expect((await own.read("a", 0, 10)).toString()).toBe("12345");
+    expect((await own.list()).map(({ name }) => name)).toEqual(["a"]);
+    await own.remove("a");
+    for (const { statistics } of router.targets) {
+      expect(statistics).toMatchObject({ requests: 0, bytesRead: 0, bytesWritten: 0 });
+    }
+    expect(operations).toEqual([]);
+    expect(compounds()).toBeGreaterThan(before);
+  });
 });
 
 describe("starting", () => {

@@ -40,6 +40,13 @@ export interface Attempt {
   readonly options: OperationOptions & { readonly timeout: number };
 }
 
+export interface AttemptOptions {
+  /** Whether a task that failed with this error may be retried at another target. Default: it may. */
+  readonly isRetryable?: (error: unknown) => boolean;
+  /** See {@link Target.run}. */
+  readonly requests?: number;
+}
+
 /** What a lost target must not do any more when it was retried elsewhere. */
 const CHANGES: ReadonlySet<OperationName> = new Set<OperationName>(["write", "append", "delete"]);
 
@@ -208,7 +215,6 @@ export class TargetPool {
    *   a file under a temporary name.
    * - A write that can be resolved: its task removes the staged file first, and then the lost target cannot rename it.
    *
-   * @param isRetryable Whether a task that failed with this error may be retried at another target.
    * @throws {OutcomeUnknownError} when the last that is known of a change is that it may have been done.
    * @throws {UnavailableError} when nothing was done, because no target can be reached.
    */
@@ -216,16 +222,16 @@ export class TargetPool {
     operation: OperationName,
     path: DirectoryPath,
     task: (attempt: Attempt) => Promise<Result>,
-    isRetryable: (error: unknown) => boolean = () => true,
+    options: AttemptOptions = {},
   ): Promise<Result> {
-    return traced(operation, path, (noteTry) => this.#attempt(operation, path, task, isRetryable, noteTry));
+    return traced(operation, path, (noteTry) => this.#attempt(operation, path, task, options, noteTry));
   }
 
   async #attempt<Result>(
     operation: OperationName,
     path: DirectoryPath,
     task: (attempt: Attempt) => Promise<Result>,
-    isRetryable: (error: unknown) => boolean,
+    { isRetryable = () => true, requests }: AttemptOptions,
     noteTry?: (target: string) => void,
   ): Promise<Result> {
     const deadline = new Deadline(this.#options.operationTimeout);
@@ -242,7 +248,7 @@ export class TargetPool {
         const leave = changes ? this.#writers.enter(path, target) : undefined;
         const begin = performance.now();
         try {
-          const result = await target.run(operation, connection, () => task(attempt));
+          const result = await target.run(operation, connection, () => task(attempt), requests);
           if (MEASURES.has(operation)) this.#roles.balancer.measure(target, performance.now() - begin);
           return result;
         } catch (error) {

@@ -207,13 +207,13 @@ export class Target implements Measured {
   /**
    * Runs an operation at `connection`, counts it, and gives the target up when it was its failure.
    *
-   * @param count Operations that the task consists of.
+   * @param requests What it counts as: several where it reads several files, and 0 where it is for the router itself.
    * @throws What `task` throws.
    */
-  async run<T>(operation: OperationName, connection: Connection, task: () => Promise<T>, count = 1): Promise<T> {
+  async run<T>(operation: OperationName, connection: Connection, task: () => Promise<T>, requests = 1): Promise<T> {
     const begin = performance.now();
     let failed = false;
-    const end = this.meter.begin(count);
+    const end = this.meter.begin(requests);
     connection.enter();
     try {
       return await task();
@@ -225,7 +225,7 @@ export class Target implements Measured {
       connection.leave();
       end();
       const seconds = (performance.now() - begin) / 1000;
-      for (let index = 0; index < count; index++) {
+      for (let index = 0; index < requests; index++) {
         this.statistics.record(seconds, failed);
         this.#options.onOperation?.(this.id, operation, seconds);
       }
