@@ -1,4 +1,3 @@
-import { DEFAULT_NFS_PORT } from "@efs-mount-autoscaling/mount-table";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { awslogs } from "./awslogs.ts";
@@ -11,7 +10,7 @@ import {
 } from "./router-access.ts";
 import type { RouterBlueprint } from "./router-blueprint.ts";
 import { routerContainer } from "./router-container.ts";
-import { ANYWHERE, connect, HTTPS_PORT, letOut, letTracesOut } from "./security-groups.ts";
+import { ANYWHERE, connect, connectToMountTargets, HTTPS_PORT, letOut, letTracesOut } from "./security-groups.ts";
 
 export { type RouterBlueprint, readRouterBlueprint } from "./router-blueprint.ts";
 
@@ -134,11 +133,9 @@ export class RouterSidecar extends pulumi.ComponentResource {
   /** To the mount targets, the collector, and AWS: from isolated subnets through the stack's endpoints. */
   #letOut({ mountTargetGroups, tracing, vpcEndpoints, peerCidr }: RouterBlueprint, from: pulumi.Input<string>): void {
     const opts = { parent: this };
-    for (const [index, { id, mayBeOpened }] of mountTargetGroups.entries()) {
-      const name = `${this.#name}-to-mount-targets-${index + 1}`;
-      const traffic = { description: `${this.#name}-to-mount-targets`, from, port: DEFAULT_NFS_PORT };
-      if (mayBeOpened) connect(name, { ...traffic, to: id }, opts);
-      else letOut(name, { ...traffic, to: { referencedSecurityGroupId: id } }, opts);
+    for (const [index, to] of mountTargetGroups.entries()) {
+      const traffic = { description: `${this.#name}-to-mount-targets`, from, to };
+      connectToMountTargets(`${this.#name}-to-mount-targets-${index + 1}`, traffic, opts);
     }
     if (tracing !== undefined) letTracesOut(this.#name, { from, ...tracing.collector }, opts);
     const https = (destination: string) => ({ description: `${this.#name}-to-${destination}`, from, port: HTTPS_PORT });

@@ -27,6 +27,13 @@ export interface SecurityGroupsArgs {
   readonly opensAdoptedGroups: boolean;
 }
 
+/** A security group of mount targets. */
+export interface MountTargetGroup {
+  readonly id: pulumi.Input<string>;
+  /** Whether rules may be added to it. One of someone else may let the clients in already. */
+  readonly mayBeOpened: boolean;
+}
+
 export interface Collector {
   /** The addresses that it may have, known when the stack is previewed. Example: `["10.0.0.0/16"]`. */
   readonly cidrs: pulumi.Output<string[]>;
@@ -43,8 +50,8 @@ export class SecurityGroups extends pulumi.ComponentResource {
   readonly monitor: aws.ec2.SecurityGroup;
   readonly fileSystem: aws.ec2.SecurityGroup;
   readonly maintenance: aws.ec2.SecurityGroup | undefined;
-  /** Those of all mount targets, and whether rules may be added to them. */
-  readonly ofMountTargets: readonly { readonly id: pulumi.Input<string>; readonly mayBeOpened: boolean }[];
+  /** Those of all mount targets. */
+  readonly ofMountTargets: readonly MountTargetGroup[];
   readonly #name: string;
 
   constructor(name: string, args: SecurityGroupsArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -56,10 +63,8 @@ export class SecurityGroups extends pulumi.ComponentResource {
     this.monitor = this.#group("file-monitor", "The function of the file monitor", args);
     this.fileSystem = this.#group("mount-targets", "The mount targets", args);
     this.maintenance = args.maintenance ? this.#group("maintenance", "The maintenance task", args) : undefined;
-    this.ofMountTargets = [
-      { id: this.fileSystem.id, mayBeOpened: true },
-      ...args.adoptedGroupIds.map((id) => ({ id, mayBeOpened: args.opensAdoptedGroups })),
-    ];
+    const adoptedGroups = args.adoptedGroupIds.map((id) => ({ id, mayBeOpened: args.opensAdoptedGroups }));
+    this.ofMountTargets = [{ id: this.fileSystem.id, mayBeOpened: true }, ...adoptedGroups];
     /** Whoever speaks NFS. */
     const clients = Object.entries({ tasks: this.tasks, monitor: this.monitor, maintenance: this.maintenance });
 
@@ -79,7 +84,11 @@ export class SecurityGroups extends pulumi.ComponentResource {
       if (group === undefined) continue;
       if (args.httpsToAnywhere) this.#httpsToAnywhere(client, group);
       this.#connect(`${client}-to-mount-targets`, group, this.fileSystem, DEFAULT_NFS_PORT);
-      for (const adopted of args.adoptedGroupIds) this.#connectToAdopted(client, group, adopted, args);
+      // These are someone else's, and only the stack's own rules in them are added and deleted.
+      for (const adopted of adoptedGroups) {
+        const traffic = { description: `${client}-to-existing-mount-targets`, from: group.id, to: adopted };
+        connectToMountTargets(`${name}-${client}-to-${adopted.id}`, traffic, { parent: this });
+      }
     }
 
     this.registerOutputs();
@@ -104,19 +113,6 @@ export class SecurityGroups extends pulumi.ComponentResource {
 
   #connect(name: string, from: aws.ec2.SecurityGroup, to: aws.ec2.SecurityGroup, port: number): void {
     connect(`${this.#name}-${name}`, { description: name, from: from.id, to: to.id, port }, { parent: this });
-  }
-
-  /** The group is someone else's, and only the stack's own rules in it are added and deleted. */
-  #connectToAdopted(
-    client: string,
-    group: aws.ec2.SecurityGroup,
-    adopted: string,
-    { opensAdoptedGroups }: SecurityGroupsArgs,
-  ): void {
-    const name = `${this.#name}-${client}-to-${adopted}`;
-    const traffic = { description: `${client}-to-existing-mount-targets`, port: DEFAULT_NFS_PORT };
-    letOut(name, { ...traffic, from: group.id, to: { referencedSecurityGroupId: adopted } }, { parent: this });
-    if (opensAdoptedGroups) letIn(name, { ...traffic, from: group.id, to: adopted }, { parent: this });
   }
 
   #httpsToAnywhere(name: string, group: aws.ec2.SecurityGroup): void {
@@ -163,6 +159,17 @@ export function connect(
 ): void {
   letOut(name, { ...traffic, to: { referencedSecurityGroupId: to } }, opts);
   letIn(name, { ...traffic, to }, opts);
+}
+
+/** Lets members of `from` open NFS connections to mount targets. */
+export function connectToMountTargets(
+  name: string,
+  { to, ...rest }: Omit<Traffic<GroupId, MountTargetGroup>, "port">,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  const traffic = { ...rest, port: DEFAULT_NFS_PORT };
+  if (to.mayBeOpened) connect(name, { ...traffic, to: to.id }, opts);
+  else letOut(name, { ...traffic, to: { referencedSecurityGroupId: to.id } }, opts);
 }
 
 /** The rule in the group `from`. */
