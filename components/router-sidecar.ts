@@ -68,7 +68,7 @@ export class RouterSidecar extends pulumi.ComponentResource {
   constructor(name: string, args: RouterSidecarArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:RouterSidecar", name, {}, opts);
     this.#name = name;
-    const { blueprint, containerName = "router", port = 8100, s3Port = 8101 } = args;
+    const { blueprint, containerName = "router", cpu = 256, memory = 512, port = 8100, s3Port = 8101 } = args;
     const region = blueprint.environment.AWS_REGION;
 
     const log = this.#log(args, containerName);
@@ -96,14 +96,14 @@ export class RouterSidecar extends pulumi.ComponentResource {
       ...routerContainer({
         name: containerName,
         image: blueprint.image,
-        memory: args.memory ?? 512,
+        memory,
         environment: { ...blueprint.environment, ...environment },
         connectsWithinSeconds: START_SECONDS,
         logConfiguration: log.configuration,
         dependsOn: args.dependsOn ?? [],
       }),
-      cpu: args.cpu ?? 256,
-      memory: args.memory ?? 512,
+      cpu,
+      memory,
     };
     this.dependency = { containerName, condition: "HEALTHY" };
     this.url = `http://${HOST}:${port}`;
