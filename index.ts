@@ -30,7 +30,7 @@ import { RegionRole } from "./components/region-role.ts";
 import { RegionalDns } from "./components/regional-dns.ts";
 import { RestoreTest } from "./components/restore-test.ts";
 import { Roles } from "./components/roles.ts";
-import { routerBlueprint as blueprintOf } from "./components/router-blueprint.ts";
+import { blueprintOf } from "./components/router-blueprint.ts";
 import { listenerPort, ROUTER_PORT, RouterService, S3_PORT, secondsToLetGo } from "./components/router-service.ts";
 import { S3AccessKeys } from "./components/s3-access-keys.ts";
 import { SecurityGroups } from "./components/security-groups.ts";

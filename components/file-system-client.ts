@@ -4,6 +4,8 @@ import type { environmentSchema } from "../fargate-app/src/settings.ts";
 import type { Environment } from "./environment.ts";
 import { useKeyThrough } from "./policy.ts";
 
+export type RouterEnvironment = Environment<typeof environmentSchema>;
+
 /** The user that all clients act as: `node` of the router's image. */
 export const POSIX_USER = { uid: 1000, gid: 1000 };
 
@@ -35,7 +37,7 @@ export function clientEnvironment(client: FileSystemClient, opts: pulumi.InvokeO
     EFS_IAM_AUTHORIZATION: client.efsIamAuthorization ? "on" : "off",
     NFS_TLS: "on",
     NFS_TLS_SERVER_NAME: client.fileSystemDnsName,
-  } as const satisfies Partial<Environment<typeof environmentSchema>>;
+  } as const satisfies Partial<RouterEnvironment>;
 }
 
 /** What the client may do to find the mount targets. */

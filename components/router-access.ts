@@ -1,11 +1,12 @@
 import type * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
-import type { environmentSchema } from "../fargate-app/src/settings.ts";
-import type { Environment } from "./environment.ts";
-import { clientEnvironment, type FileSystemClient, findMountTargetsStatements } from "./file-system-client.ts";
+import {
+  clientEnvironment,
+  type FileSystemClient,
+  findMountTargetsStatements,
+  type RouterEnvironment,
+} from "./file-system-client.ts";
 import { mountStatement, useKeyThrough } from "./policy.ts";
-
-export type RouterEnvironment = Environment<typeof environmentSchema>;
 
 /** What routers of two regions go by. */
 export interface RoleOfRouters {

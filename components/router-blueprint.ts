@@ -2,7 +2,8 @@ import type * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import * as z from "zod";
 import { variablesOf } from "./environment.ts";
-import { accessEnvironment, accessStatements, type RouterAccess, type RouterEnvironment } from "./router-access.ts";
+import type { RouterEnvironment } from "./file-system-client.ts";
+import { accessEnvironment, accessStatements, type RouterAccess } from "./router-access.ts";
 
 /** A statement of an IAM policy, in its own words. */
 const statement = z.object({
@@ -60,7 +61,7 @@ export interface RouterBlueprintArgs {
 type Later<Value> = pulumi.Input<Value> | { readonly [Key in keyof Value]: Later<Value[Key]> };
 
 /** What the stack tells: its output. */
-export function routerBlueprint({ access, environment, statements, told }: RouterBlueprintArgs) {
+export function blueprintOf({ access, environment, statements, told }: RouterBlueprintArgs) {
   return pulumi
     .output({
       told,

@@ -1,8 +1,7 @@
 import type * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
 import { variablesOf } from "./environment.ts";
-import { POSIX_USER } from "./file-system-client.ts";
-import type { RouterEnvironment } from "./router-access.ts";
+import { POSIX_USER, type RouterEnvironment } from "./file-system-client.ts";
 
 /** Seconds that a stopping router has for its in-flight requests, and that ECS waits before it kills it. */
 const SHUTDOWN_SECONDS = 30;

@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { awslogs } from "./awslogs.ts";
+import type { RouterEnvironment } from "./file-system-client.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
 import type { MonitorStatusParameter } from "./monitor-status.ts";
 import { logInToRegistryStatement, policyDocument, pullStatement, writeLogStatement } from "./policy.ts";
@@ -8,7 +9,6 @@ import {
   accessEnvironment,
   accessStatements,
   type RouterAccess,
-  type RouterEnvironment,
   type RouterSecrets,
   readSecretsStatements,
   secretsEnvironment,

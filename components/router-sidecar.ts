@@ -1,13 +1,9 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { awslogs } from "./awslogs.ts";
+import type { RouterEnvironment } from "./file-system-client.ts";
 import { logInToRegistryStatement, policyDocument, pullStatement, writeLogStatement } from "./policy.ts";
-import {
-  type RouterEnvironment,
-  type RouterSecrets,
-  readSecretsStatements,
-  secretsEnvironment,
-} from "./router-access.ts";
+import { type RouterSecrets, readSecretsStatements, secretsEnvironment } from "./router-access.ts";
 import type { RouterBlueprint } from "./router-blueprint.ts";
 import { routerContainer } from "./router-container.ts";
 import { ANYWHERE, connect, connectToMountTargets, HTTPS_PORT, letOut, letTracesOut } from "./security-groups.ts";

@@ -1,4 +1,4 @@
-import type { RouterEnvironment } from "./router-access.ts";
+import type { RouterEnvironment } from "./file-system-client.ts";
 
 /** Where routers send their traces, and how many of them. */
 export interface Tracing {
