@@ -35,7 +35,7 @@ import { listenerPort, ROUTER_PORT, RouterService, S3_PORT, secondsToLetGo } fro
 import { S3AccessKeys } from "./components/s3-access-keys.ts";
 import { SecurityGroups } from "./components/security-groups.ts";
 import { tagAwsResources } from "./components/tags.ts";
-import { tracingEnvironment } from "./components/tracing.ts";
+import { collectorPort, tracingEnvironment } from "./components/tracing.ts";
 import { VpcEndpoints, zonesOfEndpointServices } from "./components/vpc-endpoints.ts";
 import { parameterName, readConfig, roleParameterName, workersOf } from "./config.ts";
 
@@ -91,7 +91,7 @@ const tracing = config.otlpEndpoint && {
   percent: config.tracePercent,
   collector: {
     cidrs: config.vpcId === undefined ? pulumi.output([config.vpcCidr]) : network.cidrBlocks,
-    port: Number(config.otlpEndpoint.port) || (config.otlpEndpoint.protocol === "https:" ? 443 : 80),
+    port: collectorPort(config.otlpEndpoint),
   },
 };
 

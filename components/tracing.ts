@@ -8,6 +8,11 @@ export interface Tracing {
   readonly percent: number;
 }
 
+/** The collector's port. */
+export function collectorPort({ port, protocol }: URL): number {
+  return Number(port) || (protocol === "https:" ? 443 : 80);
+}
+
 /** What a router is told of its traces. */
 export function tracingEnvironment({ endpoint, percent }: Tracing) {
   return {
