@@ -1,5 +1,4 @@
 /** A backtest as a picture: all of it above, the hours around the first scale-out below, and under each the mount targets. */
-
 import type { Forecast } from "../../functions/file-monitor/forecast/forecast.ts";
 import { DAY, HOUR, MINUTE } from "../../functions/file-monitor/forecast/history.ts";
 import type { Backtest } from "./backtest.ts";

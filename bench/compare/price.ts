@@ -1,5 +1,4 @@
 /** What a comparison costs at most, by public list prices of us-east-1 (docs/costs.md). */
-
 import { MAX_MINUTES } from "./run.ts";
 import { TASK_CPU, TASK_MEMORY } from "./task.ts";
 import type { Workload } from "./workload.ts";

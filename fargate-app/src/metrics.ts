@@ -1,5 +1,4 @@
 /** The router's metrics for Prometheus. Labels have few values: mount targets, operations, methods, routes, statuses. */
-
 import { METERED_KINDS, type Meter, type Metered } from "@efs-mount-autoscaling/metering";
 import { ROLES } from "@efs-mount-autoscaling/mount-table";
 import {

@@ -4,7 +4,6 @@
  * Who sweeps says so in a file that all routers see, and replaces it when done. The file is made, or replaced as it was
  * read, in one step, so of several routers one gets it.
  */
-
 import { collect, ownFilePath, type RoutedFiles, type WriteCondition } from "@efs-mount-autoscaling/routed-files";
 import { etagOf, isMissing, messageOf, PreconditionError } from "nfs-client";
 import type { Logger } from "pino";

@@ -1,5 +1,4 @@
 /** The lifecycle of the router: settings, mount table, mount targets, server, and an orderly end. */
-
 import { hostname } from "node:os";
 import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
 import { Meter } from "@efs-mount-autoscaling/metering";

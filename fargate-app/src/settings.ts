@@ -1,5 +1,4 @@
 /** The router's settings, from its environment. */
-
 import type { MountTargetTlsSettings } from "@efs-mount-autoscaling/efs-tls";
 import {
   DEFAULT_NFS_PORT,

@@ -1,5 +1,4 @@
 /** The life of a task, as changes of the account's state. */
-
 import { findService, replaceService } from "../control-plane/ecs.ts";
 import { primaryDeployment, updateDeployment } from "../control-plane/ecs-deployments.ts";
 import type { Environment } from "../control-plane/operation.ts";

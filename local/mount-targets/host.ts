@@ -4,7 +4,6 @@
  * They share a process because the mount targets of a file system share its locks. It ends when the process that
  * started it does.
  */
-
 import { type Dialect, type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { messageOf } from "nfs-client";
 import { type Command, commandSchema, type Reply, settingsSchema } from "./messages.ts";

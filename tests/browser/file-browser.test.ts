@@ -1,5 +1,4 @@
 /** The file browser over the router's bundle, in a real browser. Screenshots are left in `test-results/browser`. */
-
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

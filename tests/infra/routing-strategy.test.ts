@@ -1,5 +1,4 @@
 /** What a stack's routing strategy decides. */
-
 import { ROUTING_STRATEGIES } from "@efs-mount-autoscaling/routed-files/strategies";
 import { expect, test } from "vitest";
 import { containersIn } from "./containers.ts";

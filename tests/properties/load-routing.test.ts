@@ -1,5 +1,4 @@
 /** What the strategies that look at loads promise: bounded-load and zone-aware. */
-
 import { filePath, rankingOf } from "@efs-mount-autoscaling/routed-files";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,4 @@
 /** Many routers append to one file, through failing networks, and next to one that dies with the lock in its hands. */
-
 import {
   type FilePath,
   filePath,

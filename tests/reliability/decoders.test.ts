@@ -1,5 +1,4 @@
 /** What comes from outside is decoded, or refused with a typed error, in little memory: replies of servers, and mount tables. */
-
 import { MountTableError, parseMountTable, serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";

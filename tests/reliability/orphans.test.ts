@@ -1,5 +1,4 @@
 /** What crashed writers leave behind goes away, and nothing else does. */
-
 import { randomUUID } from "node:crypto";
 import { renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir, readdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";

@@ -1,5 +1,4 @@
 /** A router over NFS servers in memory. */
-
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import {
   filePath,

@@ -1,5 +1,4 @@
 /** The HTTP server over a router over NFS servers in memory. */
-
 import { Meter } from "@efs-mount-autoscaling/metering";
 import type { RoutedFilesOptions } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyInstance } from "fastify";

@@ -1,5 +1,4 @@
 /** How long and with which random numbers the reliability suites run, and what they counted. */
-
 import { ROUTING_STRATEGIES, type RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
 import { afterAll } from "vitest";
 

@@ -1,5 +1,4 @@
 /** What clients may take of the server, so that one of them cannot take it from the others. */
-
 import type { Server } from "node:http";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import type { FastifyHttpOptions } from "fastify";

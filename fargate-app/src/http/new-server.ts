@@ -1,5 +1,4 @@
 /** A server of the router, without its routes: what the file API and the S3 API have in common. */
-
 import type { Server } from "node:http";
 import Fastify, { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from "fastify";
 import { type HttpLimits, serverOptions } from "./limits.ts";

@@ -3,7 +3,6 @@
  * environment names. The variables are those of the router (settings.ts): mount table, TLS, access point and IAM.
  * `node dist/router/nfs.cjs first-contact`: what the mount targets of that environment do with the client.
  */
-
 import { mountTargetTls } from "@efs-mount-autoscaling/efs-tls";
 import { loadMountTable, mountTableSources } from "@efs-mount-autoscaling/routed-files";
 import { connectNfs } from "nfs-client";

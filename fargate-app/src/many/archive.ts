@@ -1,5 +1,4 @@
 /** A directory with all that is below it, as the entries of an archive. */
-
 import {
   collect,
   type DirectoryPath,

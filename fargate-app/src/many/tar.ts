@@ -1,5 +1,4 @@
 /** Archives in the tar format (POSIX.1-2017, pax Interchange Format). */
-
 import type { FileAttributes } from "nfs-client";
 import { pack as makePack, type Pack } from "tar-stream";
 import type { ArchiveEntry, Omission } from "./archive.ts";

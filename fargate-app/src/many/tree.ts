@@ -1,5 +1,4 @@
 /** All that is below a directory, depth first, in the file system's order: a directory comes before what is in it. */
-
 import { type DirectoryPath, entryPath, type FilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { type FileAttributes, NfsStatusError } from "nfs-client";
 

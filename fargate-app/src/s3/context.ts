@@ -1,5 +1,4 @@
 /** What the routes need besides the request. */
-
 import type { FastifyRequest } from "fastify";
 import type { HttpLimits } from "../http/limits.ts";
 import type { WholeBodyMemory } from "../http/routes/files/request-body.ts";

@@ -1,5 +1,4 @@
 /** What S3 answers where something goes wrong (S3 API reference, "Error responses"). */
-
 import { PathError } from "@efs-mount-autoscaling/routed-files";
 import { BusyError, isStatus } from "nfs-client";
 import { ProblemError, problemOf } from "../http/semantics/problem.ts";

@@ -1,5 +1,4 @@
 /** Files as they are found in a file system that others share: they come and go meanwhile, and can have any content. */
-
 import { collect, type FilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { type FileAttributes, isStatus } from "nfs-client";
 import type * as z from "zod";

@@ -1,5 +1,4 @@
 /** What the spans of this process say of it. */
-
 import type { ThisTask } from "@efs-mount-autoscaling/routed-files";
 import {
   defaultResource,

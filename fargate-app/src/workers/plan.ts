@@ -1,5 +1,4 @@
 /** How many workers a task has. */
-
 import { thisTask } from "@efs-mount-autoscaling/routed-files";
 import type { Logger } from "pino";
 import { MAX_WORKERS, readSettings, type Settings } from "../settings.ts";

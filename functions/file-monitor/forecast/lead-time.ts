@@ -1,5 +1,4 @@
 /** How far ahead the threshold has to be seen: by how long a scale-out takes, measured by the monitor itself. */
-
 import { DAY, type History, MINUTE } from "./history.ts";
 import { type ForecastMemory, MAX_LEAD_TIMES } from "./memory.ts";
 import { median } from "./statistics.ts";

@@ -2,7 +2,6 @@
  * Reads trees of directories by file handle: what is in a directory, and which of many directories have changed. Names
  * are byte strings, one character a byte (Latin-1): on the server they need not be UTF-8.
  */
-
 import { DEFAULT_OPERATION_TIMEOUT, openChannel } from "./client.ts";
 import { isStatus } from "./errors.ts";
 import { runOptions } from "./files/context.ts";

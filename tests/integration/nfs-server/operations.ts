@@ -1,5 +1,4 @@
 /** Operations that the real client does not use, and ones with arguments that it would not send. */
-
 import {
   Attribute,
   CreateMode,

@@ -1,5 +1,4 @@
 /** Runs of the monitor that take a mount target away, on the local control plane, with no time between the steps. */
-
 import { parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Memory } from "../../../functions/file-monitor/run.ts";

@@ -1,5 +1,4 @@
 /** Refuses connections beyond the limit, and closes those that keep sending a body whose request is already answered. */
-
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import fp from "fastify-plugin";

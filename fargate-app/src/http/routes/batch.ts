@@ -1,5 +1,4 @@
 /** `POST /batch`: many small reads, stats and deletes in one request. */
-
 import {
   type BatchItem,
   type BatchResult,

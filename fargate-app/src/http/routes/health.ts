@@ -1,5 +1,4 @@
 /** `/livez`, `/healthz` and `/readyz`: what health checks and load balancers ask. */
-
 import type { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";

@@ -1,5 +1,4 @@
 /** `/hotspots`: the paths and directories that this router is asked for most, for operators. */
-
 import { HOT_SPOT_WINDOW, mergeHotSpotAnswers } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";

@@ -1,5 +1,4 @@
 /** `/targets`: the mount targets, for operators. */
-
 import {
   addCounts,
   type Latency,

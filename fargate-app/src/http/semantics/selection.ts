@@ -1,5 +1,4 @@
 /** The part of a file that a GET or HEAD selects: all of it, a range, or nothing but a status. */
-
 import type { ReadRange } from "@efs-mount-autoscaling/routed-files";
 import type { FileAttributes } from "nfs-client";
 import { type ConditionalRequest, evaluate, isConditional, isRangeOfSameVersion } from "./preconditions.ts";

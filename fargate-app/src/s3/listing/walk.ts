@@ -1,5 +1,4 @@
 /** The keys of a bucket in order, out of a tree of directories. */
-
 import {
   type DirectoryPath,
   entryPath,

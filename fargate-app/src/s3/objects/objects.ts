@@ -1,5 +1,4 @@
 /** Objects as files: what S3 does to an object, done to a file and its record. */
-
 import type { FilePath, ReadRange, RoutedFiles, WriteCondition } from "@efs-mount-autoscaling/routed-files";
 import { etagOf, type FileAttributes, type Identity, isStatus, type ReadableFile, type Unchanged } from "nfs-client";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";

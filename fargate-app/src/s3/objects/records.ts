@@ -6,7 +6,6 @@
  * file at one path with one size and time of modification, so that a file that others have replaced, changed or moved has
  * none. Records that are about nothing any more are removed with what they were about, or by the sweep.
  */
-
 import { entryPath, type FilePath, filePath, ownFilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { etagOf, type FileAttributes, isMissing, messageOf } from "nfs-client";
 import type { Logger } from "pino";

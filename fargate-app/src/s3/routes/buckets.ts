@@ -1,5 +1,4 @@
 /** Buckets: the directories of the served directory whose names are allowed for buckets. */
-
 import { ROOT } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsync } from "fastify";
 import { isStatus } from "nfs-client";

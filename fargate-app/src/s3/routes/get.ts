@@ -1,5 +1,4 @@
 /** GetObject and HeadObject. */
-
 import type { Readable } from "node:stream";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { FileChangedError } from "nfs-client";

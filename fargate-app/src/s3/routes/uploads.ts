@@ -1,5 +1,4 @@
 /** The operations of multipart uploads, but for their end. */
-
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
 import { authorize } from "../access-keys.ts";

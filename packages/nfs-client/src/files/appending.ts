@@ -1,5 +1,4 @@
 /** Appending under a lock on the file: NFS has no atomic append (RFC 8881 §18.32). */
-
 import { ignoreNfsError, isStatus, PreconditionError, ProtocolError } from "../errors.ts";
 import type { AppendOptions } from "../types.ts";
 import { type FileAttributes, getAttributes, setSize, verifySize } from "../wire/operations/attributes.ts";

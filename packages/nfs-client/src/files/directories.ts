@@ -1,5 +1,4 @@
 /** Attributes, and the names in directories: creating, renaming and removing. */
-
 import { isMissing, isStatus, NfsStatusError, OutcomeUnknownError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { Changed, OperationOptions, RemoveOptions } from "../types.ts";

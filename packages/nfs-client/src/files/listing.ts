@@ -1,5 +1,4 @@
 /** Listing a directory page by page, from the start or from a cursor. */
-
 import { setImmediate } from "node:timers/promises";
 import { InvalidCursorError, ProtocolError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";

@@ -1,5 +1,4 @@
 /** Removing orphaned temporary files: writers that crashed left them, and nobody has written to them for long. */
-
 import { InvalidPathError, isStatus, NfsStatusError } from "../errors.ts";
 import type { RunOptions } from "../session/channel.ts";
 import type { DirectoryEntry, OrphanOptions, OrphanReport, PassedOver } from "../types.ts";

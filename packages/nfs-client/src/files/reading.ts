@@ -1,5 +1,4 @@
 /** Reading: one COMPOUND for what fits into one reply, and an open file with READs ahead for the rest. */
-
 import { FileChangedError } from "../errors.ts";
 import { MemoryLease } from "../memory-budget.ts";
 import type { RunOptions } from "../session/channel.ts";

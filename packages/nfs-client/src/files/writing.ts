@@ -1,5 +1,4 @@
 /** Replacing a file: in one COMPOUND when the data fits, else by streaming it to a staged file. */
-
 import { Backoff } from "../deadline.ts";
 import { AbortedError, ConnectionError, OutcomeUnknownError } from "../errors.ts";
 import { MemoryBudget, MemoryLease } from "../memory-budget.ts";

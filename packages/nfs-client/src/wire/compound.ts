@@ -1,5 +1,4 @@
 /** COMPOUND: many operations in one request (RFC 8881 §16.2). */
-
 import { ProtocolError, statusError } from "../errors.ts";
 import { MAX_OPAQUE_SIZE, MINOR_VERSION, type StatusName, statusCode, statusName } from "./constants.ts";
 import { type AuthSys, Procedure, readReplyHeader, recordOf, writeCallHeader } from "./rpc.ts";

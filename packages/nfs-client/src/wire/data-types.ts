@@ -1,5 +1,4 @@
 /** Data types that many operations share (RFC 8881 §3.2, §3.3): bitmap4, component4 and stateid4. */
-
 import { MAX_OPAQUE_SIZE, STATEID_OTHER_SIZE } from "./constants.ts";
 import { decodeName, encodeName } from "./names.ts";
 import { XdrError, type XdrReader, type XdrWriter } from "./xdr.ts";

@@ -1,5 +1,4 @@
 /** Entries of directories: made, removed, renamed, linked, listed (RFC 8881 §18.4, §18.9, §18.23-18.26). */
-
 import { readlink } from "node:fs/promises";
 import {
   Attribute,

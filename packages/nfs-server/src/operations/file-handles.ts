@@ -1,5 +1,4 @@
 /** Getting from object to object (RFC 8881 §18.8, §18.13, §18.14, §18.19-18.21, §18.27, §18.28). */
-
 import { AuthFlavor, MAX_FILE_HANDLE_SIZE, XdrError, type XdrReader } from "nfs-client/wire";
 import type { Compound } from "../compound.ts";
 import { padHandle, trimHandle } from "../file-system/handles.ts";

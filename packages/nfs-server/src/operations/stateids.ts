@@ -1,5 +1,4 @@
 /** Stateids as arguments (RFC 8881 §8.2), and the operations on them (§18.38, §18.48). */
-
 import {
   readStateid,
   STATEID_OTHER_SIZE,

@@ -1,5 +1,4 @@
 /** Many small reads, stats and deletes, each with a result of its own. */
-
 import { type FileAttributes, FileChangedError, type FileType, type MemoryLease, type Unchanged } from "nfs-client";
 import { collect } from "../collect.ts";
 import type { RoutedFiles } from "../routed-files.ts";

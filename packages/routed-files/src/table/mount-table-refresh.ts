@@ -1,5 +1,4 @@
 /** Keeps the mount table of a running router up to date: polls its sources, and reads them at once when asked to. */
-
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { messageOf } from "nfs-client";
 import type { Log } from "../log.ts";

@@ -1,5 +1,4 @@
 /** Where a router gets its mount table from: the SSM parameter, or what stands in for it. */
-
 import { type MountTable, parseMountTable } from "@efs-mount-autoscaling/mount-table";
 import { messageOf } from "nfs-client";
 import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "../aws-client.ts";

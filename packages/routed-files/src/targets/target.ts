@@ -1,5 +1,4 @@
 /** One mount target: connected to, watched, given up when it fails, and probed until it is back. */
-
 import { DEFAULT_NFS_PORT, type MountTarget } from "@efs-mount-autoscaling/mount-table";
 import { DeadlineError, type MemoryBudget, messageOf, type NfsClient, type NfsClientOptions } from "nfs-client";
 import type { Log } from "../log.ts";

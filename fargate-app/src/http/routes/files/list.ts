@@ -1,5 +1,4 @@
 /** Directories as pages of JSON. */
-
 import type { DirectoryPath, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
 import { modificationDate, validatorsOf } from "../../semantics/validators.ts";

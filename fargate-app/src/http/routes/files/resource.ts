@@ -1,5 +1,4 @@
 /** The file or directory that a request is for, from the exact bytes of its URL. */
-
 import {
   type DirectoryPath,
   directoryPath,

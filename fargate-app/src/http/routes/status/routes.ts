@@ -1,5 +1,4 @@
 /** The status page, and what its script asks for. */
-
 import { directoryPath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsync } from "fastify";
 import type { ServiceWatch } from "../../../status/service-watch.ts";

@@ -1,5 +1,4 @@
 /** Each operation that the client uses, alone in its COMPOUND but for SEQUENCE and PUTFH. */
-
 import { ANONYMOUS_STATEID } from "../../wire/data-types.ts";
 import { getAttributes, setSize, verifySize } from "../../wire/operations/attributes.ts";
 import { commit, read, write } from "../../wire/operations/data.ts";

@@ -1,5 +1,4 @@
 /** Can a client be fenced by another one, so that nothing more of what it sent is executed? */
-
 import { write } from "../../wire/operations/data.ts";
 import { putFileHandle } from "../../wire/operations/file-handles.ts";
 import { destroySession } from "../../wire/operations/sessions.ts";

@@ -1,5 +1,4 @@
 /** How much goes through 1 to 8 connections, to one mount target and to all of them? */
-
 import { commit, read, write } from "../../wire/operations/data.ts";
 import { putFileHandle } from "../../wire/operations/file-handles.ts";
 import type { Client } from "../client.ts";

@@ -1,5 +1,4 @@
 /** GETATTR, SETATTR and VERIFY, for the attributes that the client knows (RFC 8881 §5, §18.7, §18.30, §18.31). */
-
 import { mutation, nothing, type Operation, query } from "../compound.ts";
 import { Attribute, FileTypeCode, MAX_FILE_HANDLE_SIZE, Op } from "../constants.ts";
 import { fromBitmap, readBitmap, type Stateid, toBitmap, writeBitmap, writeStateid } from "../data-types.ts";

@@ -1,5 +1,4 @@
 /** READ, WRITE and COMMIT (RFC 8881 §18.22, §18.32, §18.3). */
-
 import { mutation, type Operation, query } from "../compound.ts";
 import { Op, StableHow, VERIFIER_SIZE } from "../constants.ts";
 import { type Stateid, writeStateid } from "../data-types.ts";

@@ -1,5 +1,4 @@
 /** Operations on the names in a directory (RFC 8881 §18.4, §18.9, §18.23, §18.25, §18.26). */
-
 import { mutation, type Operation, query } from "../compound.ts";
 import { FileTypeCode, Op, VERIFIER_SIZE } from "../constants.ts";
 import { readBitmap, readComponent, writeBitmap, writeComponent } from "../data-types.ts";

@@ -1,7 +1,6 @@
 /**
  * Operations that set, save or return the current file handle (RFC 8881 §18.8, §18.13, §18.19, §18.21, §18.27, §18.28).
  */
-
 import { nothing, type Operation, query } from "../compound.ts";
 import { MAX_FILE_HANDLE_SIZE, Op } from "../constants.ts";
 import { writeComponent } from "../data-types.ts";

@@ -1,5 +1,4 @@
 /** Owners, modes and times that are set, and symbolic links (RFC 8881 §5, §18.4, §18.24, §18.30). */
-
 import { mutation, nothing, type Operation, query } from "../compound.ts";
 import { Attribute, FileTypeCode, MAX_OPAQUE_SIZE, Op } from "../constants.ts";
 import {

@@ -2,7 +2,6 @@
  * OPEN, CLOSE, LOCK and LOCKU (RFC 8881 §18.16, §18.2, §18.10, §18.12). Files are opened without delegations and share
  * reservations, which Amazon EFS does not support, and locked as a whole.
  */
-
 import { mutation, type Operation } from "../compound.ts";
 import {
   CreateMode,

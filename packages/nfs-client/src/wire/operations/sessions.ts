@@ -1,5 +1,4 @@
 /** Operations that make, use and end client ids and sessions (RFC 8881 §18.35 to §18.37, §18.46, §18.50, §18.51). */
-
 import { mutation, nothing, type Operation } from "../compound.ts";
 import { ExchangeFlag, MAX_OPAQUE_SIZE, Op, SESSION_ID_SIZE, StateProtect } from "../constants.ts";
 import { AuthFlavor } from "../rpc.ts";

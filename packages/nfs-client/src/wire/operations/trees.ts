@@ -2,7 +2,6 @@
  * Operations to walk a tree of directories and see what changed in it. They ask for no more than that takes, and take
  * names as bytes, because those of other clients need not be UTF-8 (RFC 8881 §18.7, §18.13, §18.23).
  */
-
 import { type Operation, query } from "../compound.ts";
 import { Attribute, FileTypeCode, MAX_OPAQUE_SIZE, Op, VERIFIER_SIZE } from "../constants.ts";
 import { fromBitmap, readBitmap, toBitmap, writeBitmap } from "../data-types.ts";
