@@ -234,6 +234,15 @@ describe("an object", () => {
     expect(await keys("deleted")).toEqual([]);
     expect(await readdir(stored("."))).not.toContain("deleted");
   });
+
+  test("is deleted again by who knows not whether it is: what a router left that was killed then goes, too", async () => {
+    await mkdir(stored("left/by/killed"), { recursive: true });
+    expect(await keys("left")).toEqual([]);
+    await client.send(new DeleteObjectCommand({ Bucket, Key: "left/by/killed/router/object" }));
+    expect(await readdir(stored("."))).not.toContain("left");
+    await put("left", "a file");
+    expect(await get("left")).toBe("a file");
+  });
 });
 
 describe("keys that are no names of files", () => {
@@ -273,7 +282,8 @@ describe("what other NFS clients do", () => {
     expect(await get("shared/report.html")).toBe("<p>");
     const before = await head("shared/report.html");
     expect(before).toMatchObject({ ContentType: "text/html", Metadata: {} });
-    expect(await keys("shared")).toEqual(["shared/empty/", "shared/report.html"]);
+    expect(await keys("shared")).toEqual(["shared/report.html"]);
+    await expect(head("shared/empty/")).rejects.toEqual(failure("NotFound", 404));
     await appendFile(stored("shared/report.html"), "more");
     const after = await head("shared/report.html");
     expect(after.ETag).not.toBe(before.ETag);
@@ -447,6 +457,12 @@ describe("a bucket", () => {
       failure("BucketNotEmpty", 409),
     );
     await client.send(new DeleteObjectCommand({ Bucket: "second-bucket", Key: "x" }));
+    await mkdir(join(s3.directory, "second-bucket/no/object"), { recursive: true });
+    await put("object/", "", { Bucket: "second-bucket" });
+    await expect(client.send(new DeleteBucketCommand({ Bucket: "second-bucket" }))).rejects.toEqual(
+      failure("BucketNotEmpty", 409),
+    );
+    await client.send(new DeleteObjectCommand({ Bucket: "second-bucket", Key: "object/" }));
     await client.send(new DeleteBucketCommand({ Bucket: "second-bucket" }));
     await expect(client.send(new HeadBucketCommand({ Bucket: "second-bucket" }))).rejects.toEqual(
       failure("NotFound", 404),

@@ -70,10 +70,8 @@ export class KeyWalk {
   async *#directory({ key, attributes }: Child, path: FilePath): AsyncGenerator<ListedKey> {
     const { prefix, after } = this.#options;
     const description = await this.#records.of(path, attributes);
-    // What has no other key, nobody could see otherwise.
-    const isObject = description !== undefined || (await this.#isEmpty(path));
     const isWanted = key.startsWith(prefix) && compareKeys(key, after) > 0;
-    if (isObject && isWanted) yield { key, path, attributes, description };
+    if (description !== undefined && isWanted) yield { key, path, attributes, description };
     yield* this.#children(path, key);
   }
 
@@ -111,16 +109,6 @@ export class KeyWalk {
     const { prefix, after } = this.#options;
     if (!key.startsWith(prefix) && !(type === "directory" && prefix.startsWith(key))) return false;
     return compareKeys(key, after) > 0 || (type === "directory" && after.startsWith(key));
-  }
-
-  async #isEmpty(path: FilePath): Promise<boolean> {
-    try {
-      for await (const _entry of this.#files.list(path)) return false;
-      return true;
-    } catch (error) {
-      if (isGone(error)) return false;
-      throw error;
-    }
   }
 }
 

@@ -1,5 +1,11 @@
 /** Objects as files: what S3 does to an object, done to a file and its record. */
-import type { FilePath, ReadRange, RoutedFiles, WriteCondition } from "@efs-mount-autoscaling/routed-files";
+import {
+  entryPath,
+  type FilePath,
+  type ReadRange,
+  type RoutedFiles,
+  type WriteCondition,
+} from "@efs-mount-autoscaling/routed-files";
 import { etagOf, type FileAttributes, type Identity, isStatus, type ReadableFile, type Unchanged } from "nfs-client";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
 import { isKeyConflict, S3Error } from "../errors.ts";
@@ -44,10 +50,7 @@ export class Objects {
     if (before?.type === "file") await this.#requireReadable(place.path);
     const described = before && (await this.records.describe(place.path, before, this.files));
     if (described?.attributes.type !== place.kind) throw await this.missing(place.bucket);
-    const { description } = described;
-    if (place.kind === "directory" && description === undefined && !(await this.#isEmpty(place.path))) {
-      throw new S3Error("NoSuchKey");
-    }
+    if (place.kind === "directory" && described.description === undefined) throw new S3Error("NoSuchKey");
     return { place, ...described };
   }
 
@@ -157,6 +160,8 @@ export class Objects {
     if (attributes === undefined) {
       await this.requireBucket(place.bucket);
       if (condition !== undefined) throw new S3Error("NoSuchKey");
+      // A router that ended after it had removed the object has left them, and its client tries again.
+      await this.#removeEmptyDirectories(place);
       return;
     }
     const when = await this.#unchanged({ place, attributes }, condition);
@@ -166,6 +171,16 @@ export class Objects {
       isGone && place.kind === "file" ? this.records.remove(attributes) : undefined,
       isGone ? this.#removeEmptyDirectories(place) : undefined,
     ]);
+  }
+
+  /**
+   * Removes a bucket, with directories that are no objects.
+   *
+   * @throws {S3Error} NoSuchBucket, BucketNotEmpty
+   */
+  async deleteBucket(bucket: string): Promise<void> {
+    await this.requireBucket(bucket);
+    if (!(await this.#removeWithoutObjects(bucketPath(bucket)))) throw new S3Error("BucketNotEmpty");
   }
 
   /** @throws {S3Error} InvalidBucketName, NoSuchBucket */
@@ -228,7 +243,7 @@ export class Objects {
   }
 
   /** Whether it is gone: a directory may have entries. */
-  async #remove({ path, kind }: ObjectPlace, when: Unchanged | undefined): Promise<boolean> {
+  async #remove({ path, kind }: Pick<ObjectPlace, "path" | "kind">, when: Unchanged | undefined): Promise<boolean> {
     try {
       await this.files.deleteFile(path, kind === "file" ? when : undefined);
       return true;
@@ -245,14 +260,31 @@ export class Objects {
       for (const path of directoriesAbove(place)) {
         if (!(await this.#isEmpty(path))) return;
         const attributes = await statIfThere(this.files, path);
-        if (attributes?.type !== "directory") return;
+        if (attributes === undefined) continue;
+        if (attributes.type !== "directory") return;
         if ((await this.records.of(path, attributes)) !== undefined) return;
-        if (!(await this.#remove({ ...place, kind: "directory", path }, undefined))) return;
+        if (!(await this.#remove({ path, kind: "directory" }, undefined))) return;
       }
     } catch (error) {
       // Who may remove an object need not be allowed to remove its directory.
       if (!isStatus(error, "NFS4ERR_ACCESS", "NFS4ERR_PERM")) throw error;
     }
+  }
+
+  /** Removes a directory with those in it, unless there is an object; whether it is gone. */
+  async #removeWithoutObjects(directory: FilePath): Promise<boolean> {
+    try {
+      for await (const { name, attributes } of this.files.list(directory)) {
+        if (attributes.type !== "directory") return false;
+        const path = entryPath(directory, name);
+        if ((await this.records.of(path, attributes)) !== undefined) return false;
+        if (!(await this.#removeWithoutObjects(path))) return false;
+      }
+    } catch (error) {
+      if (isGone(error)) return true;
+      throw error;
+    }
+    return this.#remove({ path: directory, kind: "directory" }, undefined);
   }
 
   /** S3 tells of an object to those who may read it; a file system, to those who may enter its directory. */

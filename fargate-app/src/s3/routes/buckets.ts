@@ -1,7 +1,6 @@
 /** Buckets: the directories of the served directory whose names are allowed for buckets. */
 import { ROOT } from "@efs-mount-autoscaling/routed-files";
 import type { FastifyPluginAsync } from "fastify";
-import { isStatus } from "nfs-client";
 import { modificationDate } from "../../http/semantics/validators.ts";
 import { mayEnter } from "../access-keys.ts";
 import { s3RequestOf } from "../authentication.ts";
@@ -80,15 +79,7 @@ export const bucketRoutes: FastifyPluginAsync<S3Context> = async (app, { objects
   app.delete("/DeleteBucket", async (request, reply) => {
     const { bucket } = authorizedTarget(request, "write");
     const objects = objectsOf(request);
-    await change(async () => {
-      await objects.requireBucket(bucket);
-      try {
-        await objects.files.deleteFile(bucketPath(bucket));
-      } catch (error) {
-        if (isStatus(error, "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST")) throw new S3Error("BucketNotEmpty");
-        if (!isStatus(error, "NFS4ERR_NOENT")) throw error;
-      }
-    });
+    await change(() => objects.deleteBucket(bucket));
     return reply.code(204).send();
   });
 };
