@@ -13,8 +13,8 @@ const nfsClient = "packages/nfs-client/src/index.ts";
 const nfsCommandLine = "packages/nfs-client/src/cli/index.ts";
 const nfsWire = "packages/nfs-client/src/wire/index.ts";
 const firstContact = "packages/nfs-client/src/first-contact/index.ts";
-const filesClient = "packages/router-client/src/index.ts";
-const embeddedFiles = "packages/router-client/src/embedded/index.ts";
+const filesClient = "packages/efs-files/src/index.ts";
+const embeddedFiles = "packages/efs-files/src/embedded/index.ts";
 const routedFiles = "packages/routed-files/src/index.ts";
 const awsClient = "packages/routed-files/src/aws-client.ts";
 const strategies = "packages/routed-files/src/routing/strategies.ts";
@@ -26,9 +26,9 @@ const product = ["functions/", "fargate-app/", "packages/"];
 const ARROWS = {
   "packages/mount-table/": [],
   "packages/nfs-client/": [],
-  "packages/router-client/(?!src/embedded/|examples/)": [],
-  "packages/router-client/(src/embedded|examples)/": [
-    "packages/router-client/src/",
+  "packages/efs-files/(?!src/embedded/|examples/)": [],
+  "packages/efs-files/(src/embedded|examples)/": [
+    "packages/efs-files/src/",
     nfsClient,
     efsTls,
     efsClientKey,
@@ -96,8 +96,8 @@ export default {
     {
       name: "only the tests of the file client reach into it",
       severity: "error",
-      from: { pathNot: ["^packages/router-client/", "^tests/(unit|integration|properties)/router-client/"] },
-      to: { path: "^packages/router-client/src/", pathNot: beginsWith([filesClient, embeddedFiles]) },
+      from: { pathNot: ["^packages/efs-files/", "^tests/(unit|integration|properties)/efs-files/"] },
+      to: { path: "^packages/efs-files/src/", pathNot: beginsWith([filesClient, embeddedFiles]) },
     },
     {
       name: "only their tests reach into the files over many mount targets",

@@ -128,7 +128,7 @@ Do the same with the AWS CLI:
   curl ${url}/files/${BUCKET}/hello/
 
 And from a program:
-  npm run build --workspace packages/router-client
+  npm run build --workspace packages/efs-files
   node --input-type=module --eval 'import { connectFiles } from "efs-files";
     console.log(await connectFiles({ url: "${url}" }).readFile("hello/README.md", "utf8"))'
 

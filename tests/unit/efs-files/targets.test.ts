@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { decodeName } from "nfs-client";
 import { expect, test } from "vitest";
 import { encodePart } from "../../../fargate-app/src/http/routes/files/resource.ts";
-import { decodePath, encodePath } from "../../../packages/router-client/src/remote/targets.ts";
+import { decodePath, encodePath } from "../../../packages/efs-files/src/remote/targets.ts";
 
 /** Also characters of several bytes, whole, cut and overlong. */
 const byte = fc.oneof(

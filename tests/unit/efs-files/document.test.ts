@@ -6,7 +6,7 @@ import ts from "typescript";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
 
-const CLIENT = resolve("packages/router-client/src/remote/schemas.ts");
+const CLIENT = resolve("packages/efs-files/src/remote/schemas.ts");
 
 /** Every response that the client reads, and every request it makes. */
 const USE = `

@@ -1,8 +1,8 @@
 /** The end of a removal that this process does itself, where names cannot be removed. */
 import { Op } from "nfs-client/wire";
 import { expect, onTestFinished, test } from "vitest";
-import { Deadline } from "../../../packages/router-client/src/deadline.ts";
-import { operationsOver } from "../../../packages/router-client/src/embedded/operations.ts";
+import { Deadline } from "../../../packages/efs-files/src/deadline.ts";
+import { operationsOver } from "../../../packages/efs-files/src/embedded/operations.ts";
 import { failure } from "../../support/memory-file-system.ts";
 import { MemoryNetwork, startTestRouter } from "../../support/memory-router.ts";
 

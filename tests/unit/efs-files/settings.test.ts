@@ -1,7 +1,7 @@
 import type { Log, RoutingStrategy as RoutingStrategyOfFiles, TargetState } from "@efs-mount-autoscaling/routed-files";
 import type { EmbeddedFiles, Log as PublicLog, RoutingStrategy } from "efs-files/embedded";
 import { describe, expect, expectTypeOf, test } from "vitest";
-import { readSettings } from "../../../packages/router-client/src/embedded/settings.ts";
+import { readSettings } from "../../../packages/efs-files/src/embedded/settings.ts";
 
 describe("the settings of files in the process itself", () => {
   test("have defaults", () => {

@@ -8,7 +8,7 @@ import { startEmbeddedFileSystem } from "../../support/embedded-files.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
 import { codeInReadme, installPacked, type PackedPackage } from "../../support/packed-package.ts";
 
-const PACKAGE = resolve("packages/router-client");
+const PACKAGE = resolve("packages/efs-files");
 const EXAMPLES: Readonly<Record<string, string>> = {
   "read-and-write": "Hello, EFS!\nAnd again.\n\n23 [ 'hello.txt' ]\n",
   conditions: "counted to 5\n",
@@ -81,7 +81,7 @@ describe("the packed package, installed into an empty folder", () => {
   // In this file, since both build the same folder.
   test("is imported in a clone, as the project's README types it", async () => {
     const readme = await readFile("README.md", "utf8");
-    const [commands = ""] = readme.match(/^npm run build --workspace packages\/router-client\n[^`]*/m) ?? [];
+    const [commands = ""] = readme.match(/^npm run build --workspace packages\/efs-files\n[^`]*/m) ?? [];
     const script = commands.replace("http://HOST:8000", server.url);
     const { stdout } = await promisify(execFile)("bash", ["-euc", script]);
     expect(stdout).toMatch(/^Hello, EFS!$/m);
