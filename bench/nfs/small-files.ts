@@ -31,4 +31,4 @@ export async function startWorkload(
   return running;
 }
 
-export const perSecond = ({ operations, seconds }: Measured): number => operations / seconds;
+export const operationsPerSecond = ({ operations, seconds }: Measured): number => operations / seconds;

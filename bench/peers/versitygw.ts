@@ -3,7 +3,7 @@ import { findCommonPort } from "../../local/machine/loopback.ts";
 import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
 import { program } from "../../tests/support/programs.ts";
 import type { Bench } from "../row.ts";
-import { makeBucket, type S3Server } from "../s3-load.ts";
+import { makeBucket, type S3Server } from "../s3/requests.ts";
 import { startHttpPeer } from "./http-peer.ts";
 
 const versitygw = program("versitygw", "go install github.com/versity/versitygw/cmd/versitygw@v1.8.0");

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createFileClient } from "../../local/demo/file-client.ts";
+import { compoundsOf } from "../compounds-of.ts";
 import { type Address, type FileService, startFileService } from "../file-service.ts";
 import { type HttpMeasured, type HttpSample, httpLoad, withProcessorTime } from "../http-load.ts";
 import { interleave } from "../interleave.ts";
@@ -63,12 +64,11 @@ async function checkCompounds(bench: Bench): Promise<Figure[]> {
   const client = createFileClient(router.url);
   bench.cleanups.add(async () => client.close());
   const content = Buffer.alloc(FILE_BYTES);
-  const compounds = async () => (await router.targets())[0]?.compounds ?? 0;
   const each = async (name: string, request: (path: string) => Promise<unknown>, limit: number): Promise<Figure> => {
-    const before = await compounds();
-    for (const path of paths) await request(path);
-    const value = ((await compounds()) - before) / paths.length;
-    return boundedFigure(`COMPOUNDs for a ${name}`, value, limit);
+    const compounds = await compoundsOf(router, async () => {
+      for (const path of paths) await request(path);
+    });
+    return boundedFigure(`COMPOUNDs for a ${name}`, compounds / paths.length, limit);
   };
   return [
     await each("GET", (path) => client.get(path), 1),

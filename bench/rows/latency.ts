@@ -3,7 +3,7 @@ import { interleave } from "../interleave.ts";
 import { type ClientProgram, libnfs, type Measured, ourClient, type RunningClient } from "../nfs/clients.ts";
 import { startDelayProxy } from "../nfs/delay-proxy.ts";
 import { type Exported, startGanesha } from "../nfs/servers.ts";
-import { makeSmallFiles, perSecond, startWorkload, type Workload } from "../nfs/small-files.ts";
+import { makeSmallFiles, operationsPerSecond, startWorkload, type Workload } from "../nfs/small-files.ts";
 import { overTransports, TRANSPORTS } from "../nfs/tls.ts";
 import { compilePeer } from "../peers/compile.ts";
 import { type Bench, type Figure, type Peer, type Row, ratioAtLeast, ratioAtMost } from "../row.ts";
@@ -102,6 +102,6 @@ function sequentialFigures(name: string, compared: boolean, samples: Samples): F
 }
 
 function rates(name: string, { ours, libnfs }: Samples): Figure {
-  const peer: Peer = { name: "libnfs", values: libnfs.map(perSecond) };
-  return { name, unit: "/s", better: "higher", ours: ours.map(perSecond), peer };
+  const peer: Peer = { name: "libnfs", values: libnfs.map(operationsPerSecond) };
+  return { name, unit: "/s", better: "higher", ours: ours.map(operationsPerSecond), peer };
 }

@@ -3,16 +3,18 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createFileClient } from "../../local/demo/file-client.ts";
 import type { RouterProcess } from "../../tests/support/router-bundle.ts";
+import { compoundsOf } from "../compounds-of.ts";
 import { startFileService } from "../file-service.ts";
 import { makeFileTree } from "../file-tree/file-tree.ts";
 import { interleave } from "../interleave.ts";
 import { type ClientProgram, libnfs } from "../nfs/clients.ts";
 import { startDelayProxy } from "../nfs/delay-proxy.ts";
 import { type Exported, startGanesha } from "../nfs/servers.ts";
-import { perSecond as perSecondOf } from "../nfs/small-files.ts";
+import { operationsPerSecond } from "../nfs/small-files.ts";
 import { peakMemoryOf } from "../peak-memory.ts";
 import { compilePeer } from "../peers/compile.ts";
 import { type Curl, parallelCurl, type Transfer } from "../peers/curl.ts";
+import { perSecond } from "../per-second.ts";
 import { type Bench, boundedFigure, type Figure, type Goal, type Row, ratioAtLeast, valueAtLeast } from "../row.ts";
 
 export const manyFiles: Row = {
@@ -50,7 +52,7 @@ async function check(bench: Bench): Promise<Figure[]> {
   if (server === undefined) return [];
   await makeFiles(server, CHECKED_FILES);
   const router = await startRouterAt(bench, server);
-  const idle = memoryOf(router);
+  const idle = peakMemoryOf(router.child.pid);
   bench.progress(`${BATCH} files in one batch`);
   const paths = Array.from({ length: BATCH }, (_, index) => `many/0/${index}`);
   const reads = await compoundsOf(router, () => batch(router, "read", paths));
@@ -64,7 +66,7 @@ async function check(bench: Bench): Promise<Figure[]> {
     boundedFigure(`COMPOUNDs to look at ${BATCH} files in a batch`, stats, MAX_COMPOUNDS),
     boundedFigure("COMPOUNDs per 1,000 files of an archive", archive / thousands, 55),
     boundedFigure("COMPOUNDs per 1,000 files of a tree that is deleted", deletion / thousands, 25),
-    boundedFigure("peak memory above idle", (memoryOf(router) - idle) / MEGABYTE, MAX_MEGABYTES, "MB"),
+    boundedFigure("peak memory above idle", (peakMemoryOf(router.child.pid) - idle) / MEGABYTE, MAX_MEGABYTES, "MB"),
   ];
 }
 
@@ -102,7 +104,7 @@ async function measureAt(bench: Bench, server: Exported, delay: number, peers: P
   const client = createFileClient(router.url);
   bench.cleanups.add(async () => client.close());
   const content = Buffer.alloc(BYTES, "n");
-  const idle = memoryOf(router);
+  const idle = peakMemoryOf(router.child.pid);
   const archive = await readArchive(router);
   const { curl, libnfs: reader } = peers;
   const compare = async (what: string, comparison: Comparison): Promise<Figure[]> => {
@@ -156,7 +158,7 @@ async function measureAt(bench: Bench, server: Exported, delay: number, peers: P
     peer: { name: SINGLE_REQUESTS, values: deletions.single },
     ...(delay > 0 && { goal: ratioAtLeast(10) }),
   });
-  const peak = (memoryOf(router) - idle) / MEGABYTE;
+  const peak = (peakMemoryOf(router.child.pid) - idle) / MEGABYTE;
   figures.push(boundedFigure(`peak memory above idle, ${delay} ms`, peak, MAX_MEGABYTES, "MB"));
   await router.stop();
   return figures;
@@ -168,7 +170,7 @@ async function readOneByOne(program: ClientProgram, server: Exported): Promise<n
   const reader = await program.start(at, "reads", 1, FILES_IN_DIRECTORY, BYTES);
   const measured = await reader.measure(LIBNFS_SECONDS);
   await reader.end();
-  return perSecondOf(measured);
+  return operationsPerSecond(measured);
 }
 
 /** A router over this server alone. */
@@ -186,13 +188,6 @@ async function makeFiles({ directory }: Exported, files: number): Promise<void> 
     if (index % FILES_IN_DIRECTORY === 0) await mkdir(join(directory, directoryOf(index)), { recursive: true });
     await writeFile(join(directory, pathOf(index)), content);
   }
-}
-
-async function compoundsOf(router: RouterProcess, act: () => Promise<unknown>): Promise<number> {
-  const compounds = async () => (await router.targets()).reduce((sum, target) => sum + target.compounds, 0);
-  const before = await compounds();
-  await act();
-  return (await compounds()) - before;
 }
 
 async function batch(router: RouterProcess, operation: "read" | "stat", paths: readonly string[]): Promise<void> {
@@ -227,21 +222,10 @@ async function request(
   return response;
 }
 
-async function perSecond(count: number, act: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await act();
-  return count / ((performance.now() - start) / 1_000);
-}
-
 async function forEach(count: number, act: (index: number) => Promise<unknown>): Promise<void> {
   let next = 0;
   const worker = async () => {
     while (next < count) await act(next++);
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, worker));
-}
-
-/** The most bytes that a router has held. */
-function memoryOf({ child }: RouterProcess): number {
-  return peakMemoryOf(child.pid);
 }

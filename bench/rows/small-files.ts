@@ -2,7 +2,7 @@
 import { interleave } from "../interleave.ts";
 import { type ClientProgram, libnfs, type Measured, ourClient } from "../nfs/clients.ts";
 import { type Exported, startGanesha, startLocalServer } from "../nfs/servers.ts";
-import { BYTES, makeSmallFiles, perSecond, startWorkload, type Workload } from "../nfs/small-files.ts";
+import { BYTES, makeSmallFiles, operationsPerSecond, startWorkload, type Workload } from "../nfs/small-files.ts";
 import { overTransports, TRANSPORTS } from "../nfs/tls.ts";
 import { type Bench, boundedFigure, type Figure, type Row, ratioAtLeast } from "../row.ts";
 
@@ -88,7 +88,7 @@ async function measureWorkload(
     peer: { name: "libnfs", values: samples.libnfs.map(value) },
   });
   return [
-    { name, unit: "/s", better: "higher", ...of(perSecond), goal: ratioAtLeast(goal) },
+    { name, unit: "/s", better: "higher", ...of(operationsPerSecond), goal: ratioAtLeast(goal) },
     { name: `${name}, processor time each`, unit: "µs", better: "lower", ...of(microsecondsEach) },
   ];
 }

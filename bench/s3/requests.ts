@@ -7,14 +7,20 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
-import { REGION } from "../local/account.ts";
-import type { S3AccessKey } from "../local/initial-deployment.ts";
+import { REGION } from "../../local/account.ts";
+import type { S3AccessKey } from "../../local/initial-deployment.ts";
 
 export interface S3Server {
   readonly url: string;
   readonly bucket: string;
   readonly accessKey: Pick<S3AccessKey, "accessKeyId" | "secretAccessKey">;
 }
+
+export const OPERATIONS = ["put", "get", "list"] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+/** An SDK or the AWS CLI opens 10 to 50. */
+export const CONNECTIONS = 16;
 
 /** One URL for each object, or for each page of a list. */
 export interface Presigned {
@@ -53,4 +59,22 @@ function clientOf({ url, accessKey }: S3Server): S3Client {
     // What is sent is not known when the request is signed.
     requestChecksumCalculation: "WHEN_REQUIRED",
   });
+}
+
+/** What `fetch` is told, where objects have so many bytes. */
+export function initOf(operation: Operation, bytes: number): RequestInit {
+  return operation === "put" ? { method: "PUT", body: Buffer.alloc(bytes, "s") } : {};
+}
+
+/** Sends a request to each URL. @throws when one of them fails. */
+export async function sendEach(urls: IterableIterator<string>, init: RequestInit = {}): Promise<void> {
+  const sendSome = async () => {
+    for (const url of urls) await fetch(url, init).then(expectSuccess);
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, sendSome));
+}
+
+async function expectSuccess(response: Response): Promise<void> {
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${response.url} was answered with ${response.status}: ${text.slice(0, 500)}`);
 }
