@@ -4,7 +4,8 @@ import { runProgram } from "../local/machine/program.ts";
 import { describeMachine } from "./machine.ts";
 import { writeCharts } from "./report/chart.ts";
 import { type Run, toDocument } from "./report/document.ts";
-import { writeMarkdown } from "./report/markdown.ts";
+import { checkMarks, writeMarkdown } from "./report/markdown.ts";
+import { showProgress } from "./report/progress.ts";
 import { toTable } from "./report/table.ts";
 import type { Row } from "./row.ts";
 import { rows } from "./rows/index.ts";
@@ -39,16 +40,27 @@ async function bench(
   { quick, only, json, chart, markdown }: Options,
   signal: AbortSignal,
 ): Promise<number> {
+  if (markdown !== undefined) await checkMarks(markdown);
+  const selected = select(chosen, quick, only);
+  const results: RowResult[] = [];
   const run: Run = {
     date: new Date().toISOString(),
     command: ["npm run bench", ...(process.argv.length > 2 ? ["--", ...process.argv.slice(2)] : [])].join(" "),
     machine: describeMachine(),
-    results: await runRows(select(chosen, only), { quick, only, signal, progress: (line) => console.error(line) }),
+    results,
   };
-  console.log(json ? toDocument(run) : toTable(run.results));
-  if (chart !== undefined) await writeCharts(chart, run.results);
+  const progress = showProgress(selected);
+  try {
+    const onResult = (result: RowResult) => void results.push(result);
+    await runRows(selected, { quick, only, signal, progress: progress.show, onResult });
+  } finally {
+    // Also of an interrupted run, which has measured something by then.
+    progress.end();
+    console.log(json ? toDocument(run) : toTable(results, process.stdout.columns));
+  }
+  if (chart !== undefined) await writeCharts(chart, results);
   if (markdown !== undefined) await writeMarkdown(markdown, run);
-  return run.results.some((result) => hasFailed(result, quick)) ? 1 : 0;
+  return results.some((result) => hasFailed(result, quick)) ? 1 : 0;
 }
 
 /** A row that could not be measured is a failure; a goal that was missed is one only where the machine has no part in it. */
@@ -56,11 +68,12 @@ function hasFailed({ error, judgements }: RowResult, quick: boolean): boolean {
   return error !== undefined || (quick && judgements.some(({ verdict }) => verdict.kind === "missed"));
 }
 
-function select(chosen: readonly string[], only: readonly string[] | undefined): readonly Row[] {
+function select(chosen: readonly string[], quick: boolean, only: readonly string[] | undefined): readonly Row[] {
   return rows.filter(
-    ({ name, parts = [] }) =>
+    ({ name, parts = [], check }) =>
       (chosen.length === 0 || chosen.includes(name)) &&
-      (only === undefined || parts.some((part) => only.includes(part))),
+      (only === undefined || parts.some((part) => only.includes(part))) &&
+      (check !== undefined || !quick),
   );
 }
 

@@ -1,4 +1,5 @@
 /** Runs rows, one after the other. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "nfs-client";
 import { Cleanups } from "../local/machine/cleanups.ts";
 import { type Judgement, judge } from "./judgement.ts";
@@ -20,16 +21,24 @@ export interface RunOptions {
   /** The parts of rows that run; all when absent. */
   readonly only?: readonly string[] | undefined;
   readonly signal: AbortSignal;
-  readonly progress: (line: string) => void;
+  /** Is told what goes on now. */
+  readonly progress: (row: Row, what: string) => void;
+  /** Gets each result as soon as it is there: an interruption does not lose those before it. */
+  readonly onResult?: (result: RowResult) => void;
 }
+
+/** Milliseconds for what a row started to end. */
+const CLEANUP_TIMEOUT = 60_000;
 
 /** A row that fails does not keep the others from running. */
 export async function runRows(rows: readonly Row[], options: RunOptions): Promise<RowResult[]> {
   const results: RowResult[] = [];
   for (const row of rows) {
     if (options.quick && row.check === undefined) continue;
-    results.push(await runRow(row, options));
+    const result = await runRow(row, options);
     options.signal.throwIfAborted();
+    options.onResult?.(result);
+    results.push(result);
   }
   return results;
 }
@@ -42,7 +51,7 @@ async function runRow(row: Row, { quick, only, signal, progress }: RunOptions): 
     signal: AbortSignal.any([signal, patience]),
     cleanups,
     wants: (part) => (only === undefined ? !row.partsOnDemand?.includes(part) : only.includes(part)),
-    progress: (what) => progress(`${row.name}: ${what}`),
+    progress: (what) => progress(row, what),
     note: (sentence) => notes.push(sentence),
   };
   const start = performance.now();
@@ -50,15 +59,33 @@ async function runRow(row: Row, { quick, only, signal, progress }: RunOptions): 
   let failure: string | undefined;
   try {
     for (const form of quick ? [row.check] : [row.check, row.measure]) {
-      const figures = await form?.(bench);
-      judgements.push(...(figures ?? []).map((figure: Figure) => judge(figure)));
+      if (form === undefined) continue;
+      // Also a row that waits for something else than the signal must not hold the others up.
+      const figures = await Promise.race([form(bench), rejectionOf(bench.signal)]);
+      judgements.push(...figures.map((figure: Figure) => judge(figure)));
     }
   } catch (error) {
     failure = patience.aborted ? `It took longer than ${row.seconds * PATIENCE} s` : messageOf(error);
   }
-  await cleanups.run().catch((error: unknown) => {
+  await cleanUp(cleanups).catch((error: unknown) => {
     failure ??= messageOf(error);
   });
   const seconds = (performance.now() - start) / 1000;
   return { row, judgements, notes, seconds, ...(failure === undefined ? {} : { error: failure }) };
+}
+
+/** Rejects with the reason of the signal when it aborts. */
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  signal.throwIfAborted();
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+async function cleanUp(cleanups: Cleanups): Promise<void> {
+  const done = new AbortController();
+  const timeout = sleep(CLEANUP_TIMEOUT, undefined, { signal: done.signal }).then(() => {
+    throw new Error(`What it started did not end within ${CLEANUP_TIMEOUT / 1000} s`);
+  });
+  await Promise.race([cleanups.run(), timeout]).finally(() => done.abort());
 }

@@ -27,3 +27,9 @@ export function verdictText(verdict: Verdict, limit: number | undefined): string
   if (verdict.kind !== "missed") return verdict.kind;
   return `missed by ${limit === 0 ? shortNumber(verdict.by) : `${shortNumber(verdict.by * 100)} %`}`;
 }
+
+/** Example: 75 s, 11 min 40 s. */
+export function durationText(seconds: number): string {
+  const whole = Math.round(seconds);
+  return whole < 120 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
