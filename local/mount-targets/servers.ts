@@ -44,7 +44,9 @@ export function startMountTargetServers(
   const waiting = new Map<number, (reply: Reply) => void>();
   let commands = 0;
   let ended: string | undefined;
-  const allSettings: MountTargetSettings = { ...dialectOfEnvironment(process.env), ...settings };
+  const given = dialectOfEnvironment(process.env);
+  const dialect = { ...given.dialect, ...settings.dialect };
+  const allSettings: MountTargetSettings = { ...given, ...settings, dialect };
   const child = startProcess([...typescriptProgram(program), JSON.stringify(allSettings)], {
     env: {},
     onLine: (text, stream) => log({ source: "mount-targets", stream, text }),
