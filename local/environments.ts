@@ -61,8 +61,18 @@ export function routerEnvironment(
     NFS_PORT: String(nfsPort),
     // Nothing stalls here that is not meant to, and what is broken should show.
     START_TIMEOUT_SECONDS: "10",
+    // One machine does it all: that it is busy is no reason to refuse requests.
+    MAX_EVENT_LOOP_DELAY_SECONDS: "60",
     MOUNT_TABLE_REFRESH_SECONDS: String(mountTableRefreshSeconds),
   };
+}
+
+/** Settings of the router that a local run takes from its own environment. */
+export const ROUTER_SETTINGS = ["ROUTER_WORKERS", "NFS_CONNECTIONS"];
+
+/** Those with one of the names that are not empty. */
+export function variablesOf(environment: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, environment[name] ?? ""]).filter(([, value]) => value !== ""));
 }
 
 export function monitorEnvironment(

@@ -25,12 +25,14 @@ import {
   API_TOKEN_SECRET_ID,
   monitorEnvironment,
   REGION_PARAMETER_NAME,
+  ROUTER_SETTINGS,
   type Rollout,
   routerEnvironment,
   S3_ACCESS_KEYS_SECRET_ID,
   STATUS_PARAMETER_NAME,
   TARGET_DIRECTORY,
   TREE_BUCKET,
+  variablesOf,
 } from "./environments.ts";
 import { startSchedule } from "./eventbridge/schedule.ts";
 import {
@@ -274,6 +276,7 @@ async function start(options: StackOptions, cleanups: Cleanups): Promise<Stack> 
           location,
         ),
         ...(apiToken === undefined ? {} : { API_TOKEN_SECRET_ID }),
+        ...variablesOf(process.env, ROUTER_SETTINGS),
         CHANGE_FEED: options.changeFeed ? "on" : "off",
         ...(s3Api === undefined ? {} : { S3_API: "on", S3_ACCESS_KEYS_SECRET_ID }),
         STATUS_PARAMETER_NAME,

@@ -1,5 +1,6 @@
 /** One of two local regions, in a process of its own that is the parent of all its others. */
 import { fileURLToPath } from "node:url";
+import { ROUTER_SETTINGS, variablesOf } from "../environments.ts";
 import type { LogSink } from "../logs/log-line.ts";
 import { type ManagedProcess, startProcess } from "../machine/process.ts";
 import { typescriptProgram } from "../machine/typescript-program.ts";
@@ -9,6 +10,9 @@ const HOST_PROGRAM = fileURLToPath(new URL("host.ts", import.meta.url));
 const START_TIMEOUT = 90_000;
 /** Milliseconds from SIGTERM to SIGKILL. */
 const STOP_TIMEOUT = 30_000;
+
+/** What the process has of this one's environment. */
+const PASSED_ON = ["TMPDIR", "TSX_DISABLE_CACHE", "LOCAL_NFS_PROFILE", "LOCAL_NFS_DIALECT", ...ROUTER_SETTINGS];
 
 export class Region {
   /** The file API. */
@@ -30,7 +34,7 @@ export class Region {
   async start(signal: AbortSignal): Promise<void> {
     const ready = new Promise<void>((resolve, reject) => {
       const child = startProcess([...typescriptProgram(HOST_PROGRAM), JSON.stringify(this.#settings)], {
-        env: this.#environment(),
+        env: variablesOf(process.env, PASSED_ON),
         onLine: (text, stream) => this.#log({ source: this.#settings.name, stream, text }),
         onMessage: (message) => {
           const event = eventSchema.parse(message);
@@ -59,11 +63,5 @@ export class Region {
 
   async stop(): Promise<void> {
     await this.#process?.stop(STOP_TIMEOUT);
-  }
-
-  #environment(): Record<string, string> {
-    const { TMPDIR, TSX_DISABLE_CACHE, LOCAL_NFS_PROFILE, LOCAL_NFS_DIALECT } = process.env;
-    const given = { TMPDIR, TSX_DISABLE_CACHE, LOCAL_NFS_PROFILE, LOCAL_NFS_DIALECT };
-    return Object.fromEntries(Object.entries(given).flatMap(([name, value]) => (value ? [[name, value]] : [])));
   }
 }

@@ -16,6 +16,9 @@ export type BundleLogLine = z.infer<typeof logLine>;
 /** Processes of each router that a suite starts: what ROUTER_WORKERS says, so that all suites can run with several. */
 export const WORKERS = Number(process.env.ROUTER_WORKERS ?? 1);
 
+/** Connections of each client to a mount target, at most: what NFS_CONNECTIONS says. */
+export const CONNECTIONS = Number(process.env.NFS_CONNECTIONS ?? 1);
+
 /** What each worker of a router says or has, as often as there are workers. */
 export function ofEachWorker<T>(...values: T[]): T[] {
   return Array.from({ length: WORKERS }, () => values).flat();
@@ -51,7 +54,10 @@ export async function startRouter(environment: Record<string, string>): Promise<
       PORT: "0",
       // Mount targets of tests are there at once, or not at all.
       START_TIMEOUT_SECONDS: "0",
+      // A machine that is busy with other suites holds a router up for seconds: it is not to refuse requests for that.
+      MAX_EVENT_LOOP_DELAY_SECONDS: "60",
       ROUTER_WORKERS: String(WORKERS),
+      NFS_CONNECTIONS: String(CONNECTIONS),
       ...environment,
     },
     stdio: ["ignore", "pipe", "pipe"],
