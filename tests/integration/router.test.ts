@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PutParameterCommand } from "@aws-sdk/client-ssm";
 import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
-import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import type { NfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createAccount } from "../../local/account.ts";
 import { type ControlPlane, startControlPlane } from "../../local/control-plane/server.ts";
@@ -16,6 +16,7 @@ import { clients } from "../support/aws-clients.ts";
 import { clientNames } from "../support/client-names.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { startHttpLoad } from "../support/http-load.ts";
+import { expectConnectionsOf, startNfsServer } from "../support/nfs.ts";
 import { ofEachWorker, type RouterProcess, startRouter, tableOf, WORKERS } from "../support/router-bundle.ts";
 
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
@@ -176,7 +177,7 @@ describe("the process", () => {
   test("finishes what is in flight on SIGTERM, gives its sessions back, and exits with 0", async () => {
     const { url, child, exited, lines } = await start({ NFS_DETECTION_TIMEOUT_SECONDS: String(DETECTION_SECONDS) });
     const connections = () => servers.map((server) => server.statistics().connections);
-    expect(connections()).toEqual([WORKERS, WORKERS, WORKERS]);
+    expectConnectionsOf(WORKERS, connections());
     const upload = await beginUpload(`${url}/files/slow`);
     const answered = new Promise<number | undefined>((resolve) => {
       upload.on("response", (response) => resolve(response.resume().statusCode));

@@ -6,11 +6,12 @@ import {
   type RoutingStrategy,
   UnavailableError,
 } from "@efs-mount-autoscaling/routed-files";
-import { connectNfs, NfsError, OutcomeUnknownError } from "nfs-client";
+import { NfsError, OutcomeUnknownError } from "nfs-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
 import { FAULTS, type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
+import { connectNfs } from "../support/nfs.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { readFile } from "../support/read-file.ts";
 import { reportAtEnd, rounds, seed, strategies } from "../support/reliability.ts";

@@ -5,18 +5,11 @@
  * model then allows both, until a read tells.
  */
 import fc from "fast-check";
-import {
-  connectNfs,
-  etagOf,
-  isStatus,
-  type NfsClient,
-  NfsError,
-  type OperationOptions,
-  PreconditionError,
-} from "nfs-client";
+import { etagOf, isStatus, type NfsClient, NfsError, type OperationOptions, PreconditionError } from "nfs-client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
 import { FAULTS, type Fault, FaultProxy } from "../support/fault-proxy.ts";
+import { connectNfs } from "../support/nfs.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 

@@ -13,11 +13,11 @@ import {
   PROFILES,
   type Profile,
   REFUSABLE_OPERATIONS,
-  startNfsServer,
 } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";
-import { connectNfs, etagOf, isMissing, type NfsClient, PreconditionError, ProtocolError } from "nfs-client";
+import { etagOf, isMissing, type NfsClient, PreconditionError, ProtocolError } from "nfs-client";
 import { describe, expect, test, vi } from "vitest";
+import { connectNfs, startNfsServer } from "../support/nfs.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 
 const KIBIBYTE = 1024;

@@ -2,9 +2,10 @@
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import type { NfsServer } from "@efs-mount-autoscaling/nfs-server";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startNfsServer } from "../support/nfs.ts";
 import { type RawResponse, sendRaw } from "../support/raw-http.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { type StandaloneRouter, startStandaloneRouter } from "../support/standalone-router.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
-import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import type { NfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { seededRandom } from "../../bench/random.ts";
@@ -16,6 +16,7 @@ import { AwsError } from "../../local/control-plane/aws-error.ts";
 import { type ControlPlane, type Fault, startControlPlane } from "../../local/control-plane/server.ts";
 import { API_TOKEN_SECRET_ID } from "../../local/environments.ts";
 import { putToken, withTokenSecret } from "../support/api-token.ts";
+import { startNfsServer } from "../support/nfs.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import {
   type BundleLogLine,

@@ -4,11 +4,12 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type FilePath, filePath, RoutedFiles, rankingOf } from "@efs-mount-autoscaling/routed-files";
-import { connectNfs, onDiagnostics } from "nfs-client";
+import { onDiagnostics } from "nfs-client";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { type LocalMountTargets, startLocalTargets } from "../support/mount-targets.ts";
+import { connectNfs } from "../support/nfs.ts";
 import { readFile } from "../support/read-file.ts";
 import { reportAtEnd, rounds, seed, strategies } from "../support/reliability.ts";
 import { tableOf } from "../support/router-bundle.ts";

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startNfsServer } from "@efs-mount-autoscaling/nfs-server";
+import { startNfsServer } from "./nfs.ts";
 import { type StandaloneRouter, startStandaloneRouter } from "./standalone-router.ts";
 
 export interface RouterOverDirectory {
