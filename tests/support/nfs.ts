@@ -6,7 +6,7 @@ import * as server from "@efs-mount-autoscaling/nfs-server";
 import * as client from "nfs-client";
 import { expect } from "vitest";
 import { dialectOfEnvironment } from "../../local/mount-targets/dialect.ts";
-import { CONNECTIONS } from "./router-bundle.ts";
+import { CONNECTIONS } from "./connections.ts";
 
 export function connectNfs(options: client.NfsClientOptions): Promise<client.NfsClient> {
   return client.connectNfs({ connections: CONNECTIONS, ...options });

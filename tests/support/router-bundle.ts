@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import { z } from "zod";
 import { targetList } from "../../fargate-app/src/http/routes/targets.ts";
+import { CONNECTIONS } from "./connections.ts";
 
 const BUNDLE = "dist/router/main.cjs";
 
@@ -15,9 +16,6 @@ export type BundleLogLine = z.infer<typeof logLine>;
 
 /** Processes of each router that a suite starts: what ROUTER_WORKERS says, so that all suites can run with several. */
 export const WORKERS = Number(process.env.ROUTER_WORKERS ?? 1);
-
-/** Connections of each client to a mount target, at most: what NFS_CONNECTIONS says. */
-export const CONNECTIONS = Number(process.env.NFS_CONNECTIONS ?? 1);
 
 /** What each worker of a router says or has, as often as there are workers. */
 export function ofEachWorker<T>(...values: T[]): T[] {
