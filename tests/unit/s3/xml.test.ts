@@ -55,6 +55,39 @@ test.each([
   expect(() => read(key, before)).toThrow(expect.objectContaining({ code: "MalformedXML" }));
 });
 
+test.each([
+  ["a reference behind its element", "<Delete><Key>key</Key></Delete>&#10;"],
+  ["an attribute without a name", "<Delete =><Key>key</Key></Delete>"],
+  ["an end tag of another element", "<Delete><a><b>c</b></ad/>e<Key>key</Key></a></Delete>"],
+])("a document with %s is malformed", (_what, document) => {
+  expect(() => fromXml(document, "Delete", z.object({ Key: z.string() }))).toThrow(
+    expect.objectContaining({ code: "MalformedXML" }),
+  );
+});
+
+test("a document may have as many line breaks as fit into it, however they are written", () => {
+  // It would take hours if the text was copied for each.
+  expect(read("a\r\n\r".repeat(500_000))).toBe("a\n\n".repeat(500_000));
+});
+
+test.each([
+  ["deeper than those of S3", `${"<a>".repeat(10)}${"</a>".repeat(10)}`],
+  ["deeper than any stack", "<a>".repeat(90_000)],
+  ["of more elements than those of S3", "<a/>".repeat(110_000)],
+])("a document that is %s is malformed", (_what, content) => {
+  expect(() => read(content)).toThrow(expect.objectContaining({ code: "MalformedXML" }));
+});
+
+test("a document may name as many parts as an upload has", () => {
+  const part = z.object({ PartNumber: z.string(), ETag: z.string(), ChecksumSHA256: z.string() });
+  const written = (number: number) =>
+    `<Part><PartNumber>${number}</PartNumber><ETag>&quot;e&quot;</ETag><ChecksumSHA256>c</ChecksumSHA256></Part>`;
+  const document = `<Parts>${Array.from({ length: 10_000 }, (_, index) => written(index)).join("")}</Parts>`;
+  const { Part: parts } = fromXml(document, "Parts", z.object({ Part: repeated(part, 10_000) }));
+  expect(parts).toHaveLength(10_000);
+  expect(parts[9_999]).toEqual({ PartNumber: "9999", ETag: '"e"', ChecksumSHA256: "c" });
+});
+
 test.each(["<!--", "<![CDATA[", "<?", "<a ", "<a '", '<a "', "<a ''"])(
   "a document that has %s as often as fits into it is refused after it is read once",
   (text) => {
