@@ -5,7 +5,12 @@
  * not by the engine, so that one run names every bad key at once.
  */
 import { DEFAULT_REGION_PARAMETER_NAME } from "@efs-mount-autoscaling/mount-table";
-import { DEFAULT_LOAD_FACTOR, ROUTING_STRATEGIES } from "@efs-mount-autoscaling/routed-files/strategies";
+import {
+  DEFAULT_LOAD_FACTOR,
+  isByLoad,
+  ROUTING_STRATEGIES,
+  summaryOf,
+} from "@efs-mount-autoscaling/routed-files/strategies";
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { isScheduleExpression, longestPauseMinutes } from "./components/schedule-expression.ts";
@@ -403,10 +408,10 @@ const keys = z.object({
     "Requests a minute and task that scaling aims at.",
   ),
   routingStrategy: choice("rendezvous", ...ROUTING_STRATEGIES).describe(
-    "How a path is assigned to a mount target: by hash (rendezvous, modulo), by hash and load (bounded-load), or in the task's own zone first (zone-aware).",
+    `How a path is assigned to a mount target: ${ROUTING_STRATEGIES.map((name) => `${name} (${summaryOf(name)})`).join(", ")}.`,
   ),
   loadFactor: decimal(DEFAULT_LOAD_FACTOR, 1.05, 10).describe(
-    "How many times the mean the load of a mount target may be, where routingStrategy is bounded-load or zone-aware.",
+    `How many times the mean the load of a mount target may be, where routingStrategy is ${ROUTING_STRATEGIES.filter(isByLoad).join(" or ")}.`,
   ),
   hotSpotShare: wholeNumber(5, "percent", 0, 100).describe(
     "Percent of a router's requests above which a path is hot: it is logged, and its reads are shared and spread; 0 for never.",

@@ -1,5 +1,5 @@
 /** Three routers in three zones, as processes: each strategy under the same load. */
-import type { RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
+import { ROUTING_STRATEGIES, type RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
 import type { TaskMetadata } from "../../local/ecs/task-metadata.ts";
 import type { RouterProcess } from "../../tests/support/router-bundle.ts";
 import type { Address, FileService } from "../file-service.ts";
@@ -43,18 +43,14 @@ export interface Sample extends LoadSample {
 
 export type Samples = Record<RoutingStrategy, Sample[]>;
 
-/** Does the same with each strategy, in turns. */
+/** Does the same with each strategy, alternately. */
 export async function everyStrategy<Result>(
   { bench }: Setup,
   what: string,
   side: (strategy: RoutingStrategy) => Promise<Result>,
 ): Promise<Record<RoutingStrategy, Result[]>> {
-  return interleave<Record<RoutingStrategy, Result>>(bench, what, ROUNDS, {
-    rendezvous: () => side("rendezvous"),
-    modulo: () => side("modulo"),
-    "bounded-load": () => side("bounded-load"),
-    "zone-aware": () => side("zone-aware"),
-  });
+  const sides = Object.fromEntries(ROUTING_STRATEGIES.map((strategy) => [strategy, () => side(strategy)]));
+  return interleave(bench, what, ROUNDS, sides as Record<RoutingStrategy, () => Promise<Result>>);
 }
 
 /** Starts the routers, and ends them when they were measured. */

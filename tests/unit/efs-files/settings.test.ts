@@ -81,7 +81,7 @@ describe("the settings of files in the process itself", () => {
     [{ accessPointId: "fs-1" }, {}, "accessPointId must be an EFS access point id like fsap-0123abcd"],
     [{ operationTimeout: 0 }, {}, "operationTimeout must be a number from 1 to 2147483647"],
     [{}, { NFS_TLS: "yes" }, "NFS_TLS must be on or off"],
-    [{}, { ROUTING_STRATEGY: "x" }, "ROUTING_STRATEGY must be rendezvous, modulo, bounded-load or zone-aware"],
+    [{}, { ROUTING_STRATEGY: "x" }, "ROUTING_STRATEGY must be one of rendezvous, modulo, bounded-load, zone-aware"],
   ])("refuse %j with %j", (options, variables, message) => {
     expect(() => readSettings(options, variables)).toThrow(`The files cannot be opened: ${message}`);
   });

@@ -1,4 +1,5 @@
 /** What `openFiles` goes by: its options, and what the environment has. */
+import { ROUTING_STRATEGIES } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
 import { MAX_TIME, numberFrom, validOptions } from "../valid-options.ts";
 import type { OpenFilesOptions, RoutingStrategy } from "./options.ts";
@@ -17,9 +18,9 @@ const time = (from = 1) => numberFrom(from, MAX_TIME);
 
 const onOff = z.enum(["on", "off"], "must be on or off").transform((value) => value === "on");
 
-const strategy = z.enum(
-  ["rendezvous", "modulo", "bounded-load", "zone-aware"] satisfies readonly RoutingStrategy[],
-  "must be rendezvous, modulo, bounded-load or zone-aware",
+const strategy: z.ZodType<RoutingStrategy> = z.enum(
+  ROUTING_STRATEGIES,
+  `must be one of ${ROUTING_STRATEGIES.join(", ")}`,
 );
 
 const tls = z.object({

@@ -1,7 +1,8 @@
 /**
  * Which mount target a path goes to, and which ones follow while that one is away.
  *
- * A new strategy takes a file of its own, and its entry in {@link ROUTING_STRATEGIES} and {@link STRATEGIES}.
+ * A new strategy takes a file of its own, and its entry in {@link ROUTING_STRATEGIES} and {@link STRATEGIES}. The
+ * compiler then asks for its name in the published types of `efs-files`, which can import none of this.
  */
 import { boundedLoadRanking } from "./bounded-load.ts";
 import { moduloRanking } from "./modulo.ts";
@@ -19,13 +20,15 @@ interface Strategy {
   readonly rankingOf: MakeRanking;
   /** Whether a ranking needs a snapshot of the loads. */
   readonly byLoad: boolean;
+  /** How it assigns a path to a mount target, in a few words for operators. */
+  readonly summary: string;
 }
 
 const STRATEGIES: Readonly<Record<RoutingStrategy, Strategy>> = {
-  rendezvous: { rankingOf: rendezvousRanking, byLoad: false },
-  modulo: { rankingOf: moduloRanking, byLoad: false },
-  "bounded-load": { rankingOf: boundedLoadRanking, byLoad: true },
-  "zone-aware": { rankingOf: zoneAwareRanking, byLoad: true },
+  rendezvous: { rankingOf: rendezvousRanking, byLoad: false, summary: "by hash" },
+  modulo: { rankingOf: moduloRanking, byLoad: false, summary: "by hash and number of mount targets" },
+  "bounded-load": { rankingOf: boundedLoadRanking, byLoad: true, summary: "by hash and load" },
+  "zone-aware": { rankingOf: zoneAwareRanking, byLoad: true, summary: "in the task's own zone first" },
 };
 
 export const DEFAULT_LOAD_FACTOR = 1.25;
@@ -42,4 +45,9 @@ export function rankingOf<Target extends Routable>(
 /** Whether a ranking by this strategy needs a snapshot of the loads. */
 export function isByLoad(strategy: RoutingStrategy): boolean {
   return STRATEGIES[strategy].byLoad;
+}
+
+/** How this strategy assigns a path to a mount target, in a few words for operators. */
+export function summaryOf(strategy: RoutingStrategy): string {
+  return STRATEGIES[strategy].summary;
 }
