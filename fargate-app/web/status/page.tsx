@@ -7,7 +7,7 @@ import { formatOf } from "../common/format.ts";
 import { currentLanguage } from "../common/language.ts";
 import { SignIn } from "../common/sign-in.tsx";
 import { colorsOf } from "./colors.ts";
-import { Connection } from "./connection.ts";
+import { LiveStatus } from "./live-status.ts";
 import { Changes } from "./sections/changes.tsx";
 import { Charts } from "./sections/charts.tsx";
 import { Costs } from "./sections/costs.tsx";
@@ -23,9 +23,9 @@ import { WORDS } from "./words/index.ts";
 
 let language = currentLanguage();
 
-const connection = new Connection(draw);
+const live = new LiveStatus(draw);
 draw();
-void connection.start();
+void live.start();
 
 function draw(): void {
   document.documentElement.lang = language;
@@ -34,10 +34,10 @@ function draw(): void {
 }
 
 function Page() {
-  const { phase, needsToken, status } = connection.state;
+  const { phase, needsToken, status } = live.state;
   const words = WORDS[language];
   const format = formatOf(language);
-  const view = status && { status, timeline: connection.timeline, words, format, colorOf: colorsOf(status.targets) };
+  const view = status && { status, timeline: live.timeline, words, format, colorOf: colorsOf(status.targets) };
   return (
     <>
       {view && (
@@ -55,12 +55,12 @@ function Page() {
           language = chosen;
           draw();
         }}
-        onSignOut={needsToken && phase !== "needs-token" ? () => void connection.signOut() : undefined}
+        onSignOut={needsToken && phase !== "needs-token" ? () => void live.signOut() : undefined}
       />
       {/* Nothing of this page: a script of the host may fill it. */}
       <div id="extension" />
       <main class={phase === "lost" ? "stale" : ""}>
-        {phase === "needs-token" && <SignIn language={language} onSignedIn={() => connection.listen()} />}
+        {phase === "needs-token" && <SignIn language={language} onSignedIn={() => live.listen()} />}
         {view && (
           <>
             <Region {...view} />

@@ -2,7 +2,7 @@ import type { ServiceStatus } from "../../../src/status/document.ts";
 import { Bar } from "../../common/bar.tsx";
 import type { Format } from "../../common/format.ts";
 import type { Language } from "../../common/language.ts";
-import type { Phase } from "../connection.ts";
+import type { Phase } from "../live-status.ts";
 import { stateIn } from "../view.ts";
 import type { Words } from "../words/index.ts";
 

@@ -19,7 +19,7 @@ import {
   reclaimComplete,
   sequence,
 } from "../wire/operations/sessions.ts";
-import type { Connection } from "./connection.ts";
+import type { RawConnection } from "./raw-connection.ts";
 import type { Answer } from "./report.ts";
 
 /** A COMPOUND that has more operations than the session allows; it was not sent. */
@@ -45,14 +45,14 @@ export function newOwner(name = `first-contact ${randomBytes(8).toString("hex")}
 }
 
 export class Client {
-  readonly connection: Connection;
+  readonly connection: RawConnection;
   readonly owner: ClientOwner;
   readonly #wanted: ChannelAttributes;
   readonly #sequenceIds = new Map<number, number>();
   #clientId: bigint | undefined;
   #session: { readonly id: Buffer; readonly channel: ChannelAttributes } | undefined;
 
-  constructor(connection: Connection, { owner = newOwner(), channel = wantedChannel() }: ClientOptions = {}) {
+  constructor(connection: RawConnection, { owner = newOwner(), channel = wantedChannel() }: ClientOptions = {}) {
     this.connection = connection;
     this.owner = owner;
     this.#wanted = channel;
@@ -102,13 +102,13 @@ export class Client {
   }
 
   /** Sends what was last run in slot 0 once more, with the same sequence id, over any connection. */
-  retry(operations: Operations, connection: Connection): Promise<CompoundReply> {
+  retry(operations: Operations, connection: RawConnection): Promise<CompoundReply> {
     const sequenceId = ((this.#sequenceIds.get(0) ?? 1) - 1) >>> 0;
     return connection.send([this.#sequence(0, sequenceId, true), ...operations]);
   }
 
   /** Runs operations behind a SEQUENCE over another connection; whether that knows the session is in the reply. */
-  async runOver(connection: Connection, operations: Operations = []): Promise<CompoundReply> {
+  async runOver(connection: RawConnection, operations: Operations = []): Promise<CompoundReply> {
     const sequenceId = this.#sequenceIds.get(0) ?? 1;
     const first = this.#sequence(0, sequenceId, false);
     const reply = await connection.send([first, ...operations]);
@@ -133,7 +133,7 @@ export class Client {
    * @returns what is left behind, if something is.
    * @throws {NfsError} when it could not be ended.
    */
-  async end(connection: Connection, isKnown: boolean): Promise<string | undefined> {
+  async end(connection: RawConnection, isKnown: boolean): Promise<string | undefined> {
     if (this.#session !== undefined) {
       const destroyed = await connection.send([destroySession(this.#session.id)]);
       if (destroyed.succeeded && (await connection.send([destroyClientId(this.clientId)])).succeeded) return undefined;
@@ -142,7 +142,7 @@ export class Client {
   }
 
   /** A new incarnation makes the server drop all that the one before it had (RFC 8881 §18.35.4, case 5). */
-  async #endAsNewIncarnation(connection: Connection, isKnown: boolean): Promise<string | undefined> {
+  async #endAsNewIncarnation(connection: RawConnection, isKnown: boolean): Promise<string | undefined> {
     const exchange = exchangeId(this.owner);
     const reply = await connection.send([exchange]);
     // The server has refused the client from the first.
@@ -161,7 +161,7 @@ export class Client {
   }
 }
 
-async function register(connection: Connection, owner: ClientOwner, channel: ChannelAttributes) {
+async function register(connection: RawConnection, owner: ClientOwner, channel: ChannelAttributes) {
   const exchange = exchangeId(owner);
   const identity = (await connection.send([exchange])).orThrow().of(exchange);
   const create = createSession(identity, channel);

@@ -9,7 +9,7 @@ import { close, openByName } from "../wire/operations/opens-and-locks.ts";
 import { type ClientOwner, destroyClientId, type ExchangedId, exchangeId } from "../wire/operations/sessions.ts";
 import type { AuthSys } from "../wire/rpc.ts";
 import { Client, type ClientOptions } from "./client.ts";
-import { Connection } from "./connection.ts";
+import { RawConnection } from "./raw-connection.ts";
 import type { Workspace } from "./workspace.ts";
 
 export interface Target {
@@ -81,7 +81,7 @@ export class Lab {
   /** Says how much of a question is answered, from 0 to 1. */
   onProgress: (fraction: number, label: string) => void = () => {};
   readonly #options: LabOptions;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Set<RawConnection>();
   readonly #clients = new Map<Client, Target>();
   #names = 0;
 
@@ -114,15 +114,19 @@ export class Lab {
   }
 
   /** @param credential Default: the user that first contact runs as. */
-  async connect(target: Target = this.targets[0], credential = this.credential): Promise<Connection> {
+  async connect(target: Target = this.targets[0], credential = this.credential): Promise<RawConnection> {
     const { timeout, signal } = this.#options;
-    const connection = await Connection.open({ address: target.address, credential, timeout, signal });
+    const connection = await RawConnection.open({ address: target.address, credential, timeout, signal });
     this.#connections.add(connection);
     return connection;
   }
 
   /** A client over a connection, which was made to `target`. */
-  async client(connection: Connection, target: Target = this.targets[0], options: ClientOptions = {}): Promise<Client> {
+  async client(
+    connection: RawConnection,
+    target: Target = this.targets[0],
+    options: ClientOptions = {},
+  ): Promise<Client> {
     const client = new Client(connection, options);
     // From before the server hears of it.
     this.#clients.set(client, target);
@@ -136,7 +140,7 @@ export class Lab {
   }
 
   /** Asks over a connection who a client is (EXCHANGE_ID). A record that is made by asking is removed. */
-  async identify(connection: Connection, owner: ClientOwner, target = this.targets[0]): Promise<ExchangedId> {
+  async identify(connection: RawConnection, owner: ClientOwner, target = this.targets[0]): Promise<ExchangedId> {
     const asking = new Client(connection, { owner });
     this.#clients.set(asking, target);
     const exchange = exchangeId(owner);
@@ -146,7 +150,7 @@ export class Lab {
     return found;
   }
 
-  disconnect(connection: Connection): void {
+  disconnect(connection: RawConnection): void {
     this.#connections.delete(connection);
     connection.close();
   }
@@ -172,7 +176,7 @@ export class Lab {
     for (const connection of this.#connections) this.disconnect(connection);
   }
 
-  async #end(client: Client, target: Target, connection: Connection): Promise<string | undefined> {
+  async #end(client: Client, target: Target, connection: RawConnection): Promise<string | undefined> {
     let reason: string | undefined;
     for (let attempt = 1; attempt <= MAX_ENDINGS; attempt++) {
       try {
@@ -188,11 +192,11 @@ export class Lab {
     return reason && `the client record "${client.owner.name}", until its lease ends: ${reason}`;
   }
 
-  async #tryToEnd(client: Client, target: Target, connection: Connection): Promise<string | undefined> {
+  async #tryToEnd(client: Client, target: Target, connection: RawConnection): Promise<string | undefined> {
     const ending = { timeout: END_TIMEOUT, signal: AbortSignal.timeout(END_TIMEOUT) };
     if (connection.alive) return client.end(connection.with(ending), true);
     const { credential } = client.connection.options;
-    const another = await Connection.open({ address: target.address, credential, ...ending });
+    const another = await RawConnection.open({ address: target.address, credential, ...ending });
     try {
       return await client.end(another, false);
     } finally {

@@ -3,8 +3,8 @@ import { write } from "../../wire/operations/data.ts";
 import { putFileHandle } from "../../wire/operations/file-handles.ts";
 import { destroySession } from "../../wire/operations/sessions.ts";
 import { answerOf, answerOfError, type Client, newOwner } from "../client.ts";
-import type { Connection } from "../connection.ts";
 import { type Lab, openNew, type Target } from "../lab.ts";
+import type { RawConnection } from "../raw-connection.ts";
 import type { Answer, Fencing } from "../report.ts";
 import { waysOf } from "./sharing.ts";
 
@@ -22,7 +22,7 @@ export async function askFencing(lab: Lab): Promise<readonly Fencing[]> {
   return results;
 }
 
-type Fence = (lab: Lab, holder: Client, connection: Connection, target: Target) => Promise<Answer>;
+type Fence = (lab: Lab, holder: Client, connection: RawConnection, target: Target) => Promise<Answer>;
 
 async function tryToFence(lab: Lab, target: Target, fence: Fence): Promise<Fencing["newIncarnation"]> {
   const holder = await lab.connectClient();
@@ -35,7 +35,12 @@ async function tryToFence(lab: Lab, target: Target, fence: Fence): Promise<Fenci
 }
 
 /** As the client does it: in the name of the one that is to be fenced, which makes the server drop what that had. */
-async function startNewIncarnation(lab: Lab, holder: Client, connection: Connection, target: Target): Promise<Answer> {
+async function startNewIncarnation(
+  lab: Lab,
+  holder: Client,
+  connection: RawConnection,
+  target: Target,
+): Promise<Answer> {
   try {
     const next = await lab.client(connection, target, { owner: newOwner(holder.owner.name) });
     await lab.end(next);
@@ -45,7 +50,7 @@ async function startNewIncarnation(lab: Lab, holder: Client, connection: Connect
   }
 }
 
-async function destroyItsSession(_lab: Lab, holder: Client, connection: Connection): Promise<Answer> {
+async function destroyItsSession(_lab: Lab, holder: Client, connection: RawConnection): Promise<Answer> {
   // A session can be destroyed over a connection that belongs to it: SEQUENCE makes it one (RFC 8881 §18.37.3).
   const joined = await holder.runOver(connection);
   if (!joined.succeeded) return answerOf(joined);

@@ -2,9 +2,9 @@
 import { createDirectory } from "../../wire/operations/directories.ts";
 import { putFileHandle } from "../../wire/operations/file-handles.ts";
 import { answerOf, type Client } from "../client.ts";
-import type { Connection } from "../connection.ts";
 import type { Lab } from "../lab.ts";
 import { latencyOf } from "../latency.ts";
+import type { RawConnection } from "../raw-connection.ts";
 import type { Answer, Reconnects, RetryResult } from "../report.ts";
 
 /**
@@ -33,7 +33,7 @@ export async function askReconnects(lab: Lab): Promise<Reconnects> {
   return { connections, knewSession, afterLoss, retry, connecting: latencyOf(durations) };
 }
 
-async function askAfterLoss(lab: Lab, client: Client, only: Connection): Promise<Answer> {
+async function askAfterLoss(lab: Lab, client: Client, only: RawConnection): Promise<Answer> {
   lab.disconnect(only);
   const next = await lab.connect();
   const reply = await client.runOver(next);
@@ -46,7 +46,7 @@ async function askRetries(lab: Lab, client: Client): Promise<Reconnects["retry"]
     putFileHandle(lab.workspace.handle),
     createDirectory(lab.newName(), lab.workspace.modeOf(0o755)),
   ];
-  const retryOver = async (connection: Connection): Promise<RetryResult> => {
+  const retryOver = async (connection: RawConnection): Promise<RetryResult> => {
     const operations = create();
     (await client.run(operations, { cacheThis: true })).orThrow();
     const reply = await client.retry(operations, connection);

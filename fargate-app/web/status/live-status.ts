@@ -1,4 +1,4 @@
-/** What the page hears from the router. */
+/** The status of the service, as the router sends it to the page. */
 import { historySchema, type ServiceStatus, serviceStatusSchema } from "../../src/status/document.ts";
 import { currentSession, signOut } from "../common/session.ts";
 import { Timeline } from "./timeline.ts";
@@ -24,7 +24,7 @@ const MAX_RETRY = 30_000;
 /** Milliseconds without an event, after which the connection counts as lost. */
 const SILENCE = 5_000;
 
-export class Connection {
+export class LiveStatus {
   readonly timeline = new Timeline();
   #state: State = { phase: "starting", needsToken: false, status: undefined };
   readonly #onChange: (state: State) => void;

@@ -21,7 +21,7 @@ export interface ConnectionOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export class Connection {
+export class RawConnection {
   readonly options: ConnectionOptions;
   readonly #rpc: RpcConnection;
   readonly #nextXid: () => number;
@@ -33,7 +33,7 @@ export class Connection {
   }
 
   /** @throws {ConnectionError} when the server cannot be reached, or TLS fails. */
-  static async open(options: ConnectionOptions): Promise<Connection> {
+  static async open(options: ConnectionOptions): Promise<RawConnection> {
     const { address, timeout, signal } = options;
     let xid = randomInt(0x1_0000_0000);
     const nextXid = () => {
@@ -51,7 +51,7 @@ export class Connection {
       },
       new Deadline(timeout, signal),
     );
-    return new Connection(options, rpc, nextXid);
+    return new RawConnection(options, rpc, nextXid);
   }
 
   get alive(): boolean {
@@ -67,8 +67,8 @@ export class Connection {
   }
 
   /** The same connection for other work, with a deadline and a signal of its own. */
-  with(options: Pick<ConnectionOptions, "timeout" | "signal">): Connection {
-    return new Connection({ ...this.options, ...options }, this.#rpc, this.#nextXid);
+  with(options: Pick<ConnectionOptions, "timeout" | "signal">): RawConnection {
+    return new RawConnection({ ...this.options, ...options }, this.#rpc, this.#nextXid);
   }
 
   close(): void {
