@@ -14,6 +14,13 @@ export type Environment<Schema extends z.ZodType> = {
 /** The text that a schema takes, or a number where that is any text. */
 type Value<Text> = pulumi.Input<Text> | (string extends Text ? number : never);
 
+/** As {@link variablesOf}, in the form of a container definition. */
+export function containerVariables(
+  environment: Readonly<Record<string, pulumi.Input<string> | number | undefined>>,
+): { readonly name: string; readonly value: pulumi.Input<string> }[] {
+  return Object.entries(variablesOf(environment)).map(([name, value]) => ({ name, value }));
+}
+
 /** The variables by name, as text. */
 export function variablesOf(
   environment: Readonly<Record<string, pulumi.Input<string> | number | undefined>>,

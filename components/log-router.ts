@@ -5,6 +5,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { awslogs } from "./awslogs.ts";
 import { ContainerImage } from "./container-image.ts";
+import { containerVariables } from "./environment.ts";
 import { LogArchive } from "./log-archive.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
 import { pullStatement, writeLogStatement } from "./policy.ts";
@@ -123,7 +124,7 @@ export class LogRouter extends pulumi.ComponentResource {
 
   #container(image: ContainerImage, { logObjectSize }: LogRouterArgs): aws.ecs.ContainerDefinition {
     const region = aws.getRegionOutput({}, { parent: this }).region;
-    const environment: Record<string, pulumi.Input<string>> = {
+    const environment = {
       AWS_REGION: region,
       LOG_BUCKET_NAME: this.archive.bucketName,
       ERROR_LOG_GROUP_NAME: this.errorLogGroup.name,
@@ -137,7 +138,7 @@ export class LogRouter extends pulumi.ComponentResource {
       // The socket that ECS mounts for the container runtime belongs to root.
       user: "0",
       readonlyRootFilesystem: true,
-      environment: Object.entries(environment).map(([key, value]) => ({ name: key, value })),
+      environment: containerVariables(environment),
       mountPoints: [{ sourceVolume: BUFFER_VOLUME, containerPath: "/log-router/buffer" }],
       firelensConfiguration: {
         type: "fluentbit",

@@ -1,6 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { variablesOf } from "./environment.ts";
+import { awslogs } from "./awslogs.ts";
+import { containerVariables } from "./environment.ts";
 import {
   clientEnvironment,
   type FileSystemClient,
@@ -181,15 +182,8 @@ export class Maintenance extends pulumi.ComponentResource {
       // ECS Exec brings an agent that writes to it.
       readonlyRootFilesystem: false,
       linuxParameters: { initProcessEnabled: true },
-      environment: Object.entries(variablesOf(environment)).map(([key, value]) => ({ name: key, value })),
-      logConfiguration: {
-        logDriver: "awslogs",
-        options: {
-          "awslogs-group": this.logGroup.name,
-          "awslogs-region": environment.AWS_REGION,
-          "awslogs-stream-prefix": CONTAINER,
-        },
-      },
+      environment: containerVariables(environment),
+      logConfiguration: awslogs(this.logGroup, environment.AWS_REGION, CONTAINER),
     };
   }
 

@@ -1,6 +1,6 @@
 import type * as aws from "@pulumi/aws";
 import type * as pulumi from "@pulumi/pulumi";
-import { variablesOf } from "./environment.ts";
+import { containerVariables } from "./environment.ts";
 import { POSIX_USER, type RouterEnvironment } from "./file-system-client.ts";
 
 /** Seconds that a stopping router has for its in-flight requests, and that ECS waits before it kills it. */
@@ -49,10 +49,7 @@ export function routerContainer(args: RouterContainerArgs): aws.ecs.ContainerDef
     user: `${POSIX_USER.uid}:${POSIX_USER.gid}`,
     readonlyRootFilesystem: true,
     linuxParameters: { initProcessEnabled: true, capabilities: { drop: ["ALL"] } },
-    environment: Object.entries(variablesOf({ ...alike, ...args.environment })).map(([key, value]) => ({
-      name: key,
-      value,
-    })),
+    environment: containerVariables({ ...alike, ...args.environment }),
     ...(ports.length === 0 ? {} : { portMappings: ports.map((containerPort) => ({ containerPort, protocol: "tcp" })) }),
     healthCheck: {
       command: ["CMD", "node", "healthcheck.mjs", ...(connectsWithinSeconds === undefined ? [] : ["/healthz"])],

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/** A log group that AWS may have made. */
+/** A log group that AWS may have created already. */
 export interface LogGroup {
   readonly logGroupName: string;
   readonly retentionDays: number;
