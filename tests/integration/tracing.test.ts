@@ -286,7 +286,7 @@ describe("a collector that fails", () => {
 
   test("does not keep a router from ending in time", async () => {
     const collector = await startOtlpCollector();
-    // It is asked to be patient, and tried again.
+    // It is asked to wait, and retried.
     collector.status = 503;
     const router = await start({ ...tracedBy(collector), SHUTDOWN_TIMEOUT_SECONDS: "1" });
     await request(router.url, "GET");

@@ -1,4 +1,4 @@
-/** Acts on so many items at once, and on the next ones when all of these are done. The results are in the items' order. */
+/** Acts on `size` items at once, and on the next ones when all of these are done. The results are in the items' order. */
 export async function inGroups<Item, Result>(
   items: readonly Item[],
   size: number,

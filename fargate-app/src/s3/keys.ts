@@ -1,4 +1,4 @@
-/** Keys as paths, and what of S3's keys a file system cannot have. */
+/** Keys as paths, and which keys of S3 a file system cannot hold. */
 import { type FilePath, filePath, MAX_NAME_BYTES, PathError } from "@efs-mount-autoscaling/routed-files";
 import { nameLength } from "nfs-client";
 import { S3Error } from "./errors.ts";

@@ -1,4 +1,4 @@
-/** Which span what is done now belongs to. */
+/** The span that the current operation belongs to. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Context, ROOT_CONTEXT, type Span, trace } from "@opentelemetry/api";
 

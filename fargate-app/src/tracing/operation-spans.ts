@@ -1,4 +1,4 @@
-/** A span for each operation on files, with all its tries at mount targets. */
+/** A span for each operation on files, with all its attempts at mount targets. */
 import { tracingChannel } from "node:diagnostics_channel";
 import { OPERATION_CHANNEL, type OperationMessage } from "@efs-mount-autoscaling/routed-files";
 import { SpanStatusCode, type Tracer } from "@opentelemetry/api";

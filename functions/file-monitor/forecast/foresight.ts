@@ -1,4 +1,4 @@
-/** What a run makes of its memory and of what it has counted. */
+/** What a run concludes from its memory and from its count. */
 import { forgiveFalseAlarms, MAX_FALSE_ALARMS, reviewAlarm, withdrawAlarm } from "./alarms.ts";
 import { addCount, type Count } from "./history.ts";
 import type { ForecastMemory } from "./memory.ts";

@@ -1,8 +1,8 @@
-/** What callers and the environment say, as what is allowed. */
+/** Checks the options of callers and the variables of the environment, and names each that is not allowed. */
 import * as z from "zod";
 import { FileError } from "./errors.ts";
 
-/** Timers take no more milliseconds. */
+/** The longest delay of a timer, in milliseconds. */
 export const MAX_TIME = 2 ** 31 - 1;
 
 export function numberFrom(from: number, to: number) {

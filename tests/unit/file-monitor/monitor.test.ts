@@ -225,7 +225,7 @@ describe("past the threshold", () => {
     expect(await run()).toMatchObject({ statusCode: 200, created: { availabilityZone: "c" } });
   });
 
-  test("where EFS supports none of the Availability Zones left, none can be added, and none is tried again", async () => {
+  test("where EFS supports none of the Availability Zones left, none can be added, and none is retried", async () => {
     changeSubnets("b", { supportsEfs: false });
     changeSubnets("c", { supportsEfs: false });
     const memory: Memory = { unsupportedZones: new Set() };

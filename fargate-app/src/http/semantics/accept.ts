@@ -1,4 +1,4 @@
-/** What a client would rather have (RFC 9110 §12.5.1). */
+/** Which representation a client prefers (RFC 9110 §12.5.1). */
 import type { IncomingMessage } from "node:http";
 import Negotiator from "negotiator";
 

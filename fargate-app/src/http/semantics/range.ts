@@ -1,9 +1,9 @@
 /** Range requests for one part of a file (RFC 9110 §14). */
 
-/** As it was asked for: from a byte to another, from a byte to the end, or the last bytes. */
+/** A range as the request has it: from a byte to another, from a byte to the end, or the last bytes. */
 type RequestedRange = { readonly first: number; readonly last?: number } | { readonly suffix: number };
 
-/** As it is there. */
+/** The bytes of the file that a range means. */
 export interface ByteRange {
   readonly start: number;
   readonly length: number;

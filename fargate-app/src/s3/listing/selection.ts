@@ -1,4 +1,4 @@
-/** The first names of a directory in key order, out of a READDIR that has none, in bounded memory. */
+/** The first names of a directory in key order, from a READDIR that returns them in no order, in bounded memory. */
 import { compareKeys } from "../keys.ts";
 
 /**

@@ -160,7 +160,7 @@ export class Objects {
     if (attributes === undefined) {
       await this.requireBucket(place.bucket);
       if (condition !== undefined) throw new S3Error("NoSuchKey");
-      // A router that ended after it had removed the object has left them, and its client tries again.
+      // A router that ended after it had removed the object has left them, and its client retries.
       await this.#removeEmptyDirectories(place);
       return;
     }

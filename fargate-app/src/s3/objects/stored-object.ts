@@ -1,4 +1,4 @@
-/** An object as it is there. */
+/** An object as it is stored. */
 import { etagOf } from "nfs-client";
 import type { ObjectPlace } from "../keys.ts";
 import type { Described } from "./records.ts";

@@ -1,4 +1,4 @@
-/** What the routes read of a request alike: its place, its rights, and what it says of an object. */
+/** What all routes read from a request: its place, its rights, and what it says of an object. */
 import type { FastifyRequest } from "fastify";
 import { authorize, mayEnter } from "../access-keys.ts";
 import { s3RequestOf } from "../authentication.ts";

@@ -1,4 +1,4 @@
-/** What the responses of the routes have alike. */
+/** What the responses of all routes have in common. */
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";

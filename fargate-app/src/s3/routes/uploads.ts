@@ -1,4 +1,4 @@
-/** The operations of multipart uploads, but for their end. */
+/** The operations of multipart uploads, except for their completion. */
 import type { FastifyPluginAsync, FastifyRequest } from "fastify";
 import { inMemoryIfSmall } from "../../http/routes/files/request-body.ts";
 import { authorize } from "../access-keys.ts";

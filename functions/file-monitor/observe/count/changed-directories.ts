@@ -1,4 +1,4 @@
-/** The directories that have changed, in as many words as there is room for: of more, only those above them are named. */
+/** The directories that have changed, in a list of bounded size: if they are too many, those above stand for them. */
 import type { ChangedDirectories } from "@efs-mount-autoscaling/mount-table/monitor-status";
 import { decodeName } from "nfs-client";
 

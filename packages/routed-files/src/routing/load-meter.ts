@@ -4,7 +4,7 @@ import { Latency } from "./latency.ts";
 /** Bytes that weigh as much as a request. */
 const BYTES_PER_UNIT = 2 ** 20;
 
-/** So much of one request is under way at once, however large it is: what a reader reads ahead. */
+/** Bytes of one request that are in flight at once, at most: what a reader reads ahead. */
 const MAX_BYTES = 4 * BYTES_PER_UNIT;
 
 export class LoadMeter {

@@ -1,4 +1,4 @@
-/** Whether requests stay in the own zone: left at once, and come back to when its target has been well for a while. */
+/** Whether requests stay in the own zone: they leave it at once, and return when its target has been well for a while. */
 
 /** Milliseconds for which the target must have been well. */
 export const WELL_FOR = 10_000;

@@ -213,7 +213,7 @@ describe("with growth that passes the threshold soon", () => {
     expect((await kept()).alarm).toBeUndefined();
   });
 
-  test("a mount target that EFS refuses is tried again by the next run", async () => {
+  test("a mount target that EFS refuses is retried by the next run", async () => {
     awsFaults.set("CreateMountTarget", {
       takesEffect: false,
       response: new AwsError("NetworkInterfaceLimitExceeded", 400, "Limit"),

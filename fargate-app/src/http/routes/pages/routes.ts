@@ -1,4 +1,4 @@
-/** What the pages are made of. */
+/** The scripts and style sheets of the pages. */
 import type { FastifyPluginAsync } from "fastify";
 import Negotiator from "negotiator";
 import { ProblemError } from "../../semantics/problem.ts";

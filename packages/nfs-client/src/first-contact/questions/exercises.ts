@@ -41,7 +41,7 @@ export async function askExercises(lab: Lab): Promise<Exercises> {
   };
 }
 
-/** `undefined` when the connection was lost, and the exercise may be tried again. */
+/** `undefined` when the connection was lost, and the exercise may be retried. */
 async function sampleUnlessLost(
   lab: Lab,
   stage: Stage,
