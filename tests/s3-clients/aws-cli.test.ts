@@ -1,11 +1,12 @@
 /** The AWS CLI, unmodified, at the router's bundle. */
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { pythonProgram } from "../support/programs.ts";
 import { describeRequiring } from "../support/requirements.ts";
+import { keepTheSame } from "./keep-the-same.ts";
 import { LARGE_BYTES, OBJECTS } from "./sizes.ts";
-import { CONTROL_NAMES, contentsOf, ODD_NAMES, sha256Of, writeTree } from "./tree.ts";
+import { CONTROL_NAMES, ODD_NAMES, sha256Of, writeTree } from "./tree.ts";
 import { startWorld, type World } from "./world.ts";
 
 describeRequiring([pythonProgram("aws", "awscli")], "the AWS CLI", ([command]) => {
@@ -28,22 +29,17 @@ describeRequiring([pythonProgram("aws", "awscli")], "the AWS CLI", ([command]) =
   });
 
   test("keeps a tree, a bucket and another tree the same, and then finds nothing to do", async () => {
-    const back = join(world.home, "back");
-    const sync = (from: string, to: string) => aws("s3", "sync", "--delete", "--no-progress", from, to);
-    const syncAll = async () => {
-      await sync(tree, "s3://my-bucket/tree");
-      await sync("s3://my-bucket/tree", back);
-      const contents = await contentsOf(tree);
-      expect(await contentsOf(join(served, "tree"))).toEqual(contents);
-      expect(await contentsOf(back)).toEqual(contents);
+    const places = {
+      tree,
+      remote: "s3://my-bucket/tree",
+      served: join(served, "tree"),
+      back: join(world.home, "back"),
     };
-    await syncAll();
-    await writeFile(join(tree, "a b"), "changed");
-    await rm(join(tree, "a+b"));
-    await rm(join(tree, "deep"), { recursive: true });
-    await syncAll();
-    expect(await sync(tree, "s3://my-bucket/tree")).toBe("");
-    expect(await sync("s3://my-bucket/tree", back)).toBe("");
+    const sync = (from: string, to: string) => aws("s3", "sync", "--delete", "--no-progress", from, to);
+    await keepTheSame(places, sync);
+    const { remote, back } = places;
+    expect(await sync(tree, remote)).toBe("");
+    expect(await sync(remote, back)).toBe("");
     await rm(back, { recursive: true });
 
     const summary = await aws("s3", "ls", "--recursive", "--summarize", "s3://my-bucket/tree/many/");

@@ -1,9 +1,10 @@
 /** rclone, unmodified, at the router's bundle. */
-import { rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { debianProgram } from "../support/programs.ts";
 import { describeRequiring } from "../support/requirements.ts";
+import { keepTheSame } from "./keep-the-same.ts";
 import { CONTROL_NAMES, contentsOf, ODD_NAMES, writeTree } from "./tree.ts";
 import { startWorld, type World } from "./world.ts";
 
@@ -28,24 +29,15 @@ describeRequiring([debianProgram("rclone", "rclone")], "rclone", ([command]) => 
 
   test("keeps a tree, a bucket and another tree the same, and then finds nothing to do", async () => {
     const back = join(world.home, "back");
+    const remote = "efs:my-bucket/tree";
     const inParts = ["--s3-upload-cutoff", "10M", "--s3-chunk-size", "5M"];
-    const syncAll = async () => {
-      await rclone("sync", ...inParts, tree, "efs:my-bucket/tree");
-      await rclone("sync", "efs:my-bucket/tree", back);
-      const contents = await contentsOf(tree);
-      expect(await contentsOf(join(served, "tree"))).toEqual(contents);
-      expect(await contentsOf(back)).toEqual(contents);
-    };
-    await syncAll();
-    await writeFile(join(tree, "a b"), "changed");
-    await rm(join(tree, "a+b"));
-    await rm(join(tree, "deep"), { recursive: true });
-    await syncAll();
+    const sync = (from: string, to: string) => rclone("sync", ...inParts, from, to);
+    await keepTheSame({ tree, remote, served: join(served, "tree"), back }, sync);
     // What differs it prints, and then it fails.
-    await rclone("check", tree, "efs:my-bucket/tree");
+    await rclone("check", tree, remote);
     for (const [from, to] of [
-      [tree, "efs:my-bucket/tree"],
-      ["efs:my-bucket/tree", back],
+      [tree, remote],
+      [remote, back],
     ] as const) {
       await rclone("sync", "-v", "--log-file", join(world.home, "rclone.log"), from, to);
       expect(await world.read("rclone.log")).toContain("There was nothing to transfer");

@@ -1,11 +1,12 @@
 /** s3cmd, unmodified, at the router's bundle. */
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { debianProgram } from "../support/programs.ts";
 import { describeRequiring } from "../support/requirements.ts";
+import { keepTheSame } from "./keep-the-same.ts";
 import { OBJECTS } from "./sizes.ts";
-import { contentsOf, ODD_NAMES, sha256Of, writeTree } from "./tree.ts";
+import { ODD_NAMES, sha256Of, writeTree } from "./tree.ts";
 import { startWorld, type World } from "./world.ts";
 
 describeRequiring([debianProgram("s3cmd", "s3cmd")], "s3cmd", ([command]) => {
@@ -29,22 +30,17 @@ describeRequiring([debianProgram("s3cmd", "s3cmd")], "s3cmd", ([command]) => {
   });
 
   test("keeps a tree, a bucket and another tree the same, and then finds nothing to do", async () => {
-    const back = join(world.home, "back");
-    const sync = (from: string, to: string) => s3cmd("sync", "--delete-removed", `${from}/`, `${to}/`);
-    const syncAll = async () => {
-      await sync(tree, "s3://my-bucket/tree");
-      await sync("s3://my-bucket/tree", back);
-      const contents = await contentsOf(tree);
-      expect(await contentsOf(join(served, "tree"))).toEqual(contents);
-      expect(await contentsOf(back)).toEqual(contents);
+    const places = {
+      tree,
+      remote: "s3://my-bucket/tree",
+      served: join(served, "tree"),
+      back: join(world.home, "back"),
     };
-    await syncAll();
-    await writeFile(join(tree, "a b"), "changed");
-    await rm(join(tree, "a+b"));
-    await rm(join(tree, "deep"), { recursive: true });
-    await syncAll();
-    expect(await sync(tree, "s3://my-bucket/tree")).not.toContain("upload");
-    expect(await sync("s3://my-bucket/tree", back)).not.toContain("download");
+    const sync = (from: string, to: string) => s3cmd("sync", "--delete-removed", `${from}/`, `${to}/`);
+    await keepTheSame(places, sync);
+    const { remote, back } = places;
+    expect(await sync(tree, remote)).not.toContain("upload");
+    expect(await sync(remote, back)).not.toContain("download");
   });
 
   test("uploads in parts, copies, moves, describes and removes", async () => {

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { expect } from "vitest";
 
 const execute = promisify(execFile);
 
@@ -64,4 +65,19 @@ export async function codeInReadme(packageFolder: string, from: string, to: stri
   const readme = await readFile(join(packageFolder, "README.md"), "utf8");
   const section = readme.slice(readme.indexOf(from), readme.indexOf(to));
   return [...section.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+}
+
+/** Runs what a README shows, and expects that the package has it among its examples, and that it complains of nothing. */
+export async function runExample(
+  packed: PackedPackage,
+  packageFolder: string,
+  name: string,
+  code: string | undefined,
+): Promise<string> {
+  expect(code).toBe(await readFile(join(packageFolder, `examples/${name}.ts`), "utf8"));
+  const file = join(packed.folder, `${name}.mjs`);
+  await writeFile(file, code ?? "");
+  const { stdout, stderr } = await packed.run(process.execPath, file);
+  expect(stderr).toBe("");
+  return stdout;
 }

@@ -1,12 +1,12 @@
 /** The package as its users get it. */
 import { execFile } from "node:child_process";
-import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { readdir, readFile, symlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { startEmbeddedFileSystem } from "../../support/embedded-files.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
-import { codeInReadme, installPacked, type PackedPackage } from "../../support/packed-package.ts";
+import { codeInReadme, installPacked, type PackedPackage, runExample } from "../../support/packed-package.ts";
 
 const PACKAGE = resolve("packages/efs-files");
 const EXAMPLES: Readonly<Record<string, string>> = {
@@ -43,13 +43,7 @@ describe("the packed package, installed into an empty folder", () => {
   });
 
   test.each(Object.entries(EXAMPLES))("runs the README's example %s", async (name, output) => {
-    const example = code.get(name);
-    expect(example).toBe(await readFile(join(PACKAGE, `examples/${name}.ts`), "utf8"));
-    const file = join(packed.folder, `${name}.mjs`);
-    await writeFile(file, example ?? "");
-    const { stdout, stderr } = await packed.run(process.execPath, file);
-    expect(stderr).toBe("");
-    expect(stdout).toBe(output);
+    expect(await runExample(packed, PACKAGE, name, code.get(name))).toBe(output);
   });
 
   test("has types that a strict program compiles with, without the AWS SDK", async () => {
@@ -63,14 +57,10 @@ describe("the packed package, installed into an empty folder", () => {
     vi.stubEnv("NFS_TLS", "off");
     // What the SDK says of this Node is not what the package says.
     vi.stubEnv("AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED", "true");
-    const [example = ""] = await codeInReadme(PACKAGE, "## Without a router", "## Methods");
-    expect(example).toBe(await readFile(join(PACKAGE, "examples/embedded.ts"), "utf8"));
+    const [example] = await codeInReadme(PACKAGE, "## Without a router", "## Methods");
     await symlink(resolve("node_modules/@aws-sdk"), join(packed.folder, "node_modules/@aws-sdk"));
-    const file = join(packed.folder, "embedded.mjs");
-    await writeFile(file, example);
-    const { stdout, stderr } = await packed.run(process.execPath, file);
-    expect(stderr).toBe("");
-    expect(stdout).toBe("Hello, EFS!\n\nfsmt-0 is connected\nfsmt-1 is connected\nfsmt-2 is connected\n");
+    const printed = await runExample(packed, PACKAGE, "embedded", example);
+    expect(printed).toBe("Hello, EFS!\n\nfsmt-0 is connected\nfsmt-1 is connected\nfsmt-2 is connected\n");
   });
 
   test("can be required", async () => {

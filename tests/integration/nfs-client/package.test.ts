@@ -1,10 +1,10 @@
 /** The package as its users get it: packed, installed into an empty folder, and run by Node.js alone. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { codeInReadme, installPacked, type PackedPackage } from "../../support/packed-package.ts";
+import { codeInReadme, installPacked, type PackedPackage, runExample } from "../../support/packed-package.ts";
 
 const PACKAGE = resolve("packages/nfs-client");
 const EXAMPLES: Readonly<Record<string, string>> = {
@@ -44,13 +44,7 @@ describe("the packed package, installed into an empty folder", () => {
   });
 
   test.each(Object.entries(EXAMPLES))("runs the README's example %s", async (name, output) => {
-    const example = code.get(name);
-    expect(example).toBe(await readFile(join(PACKAGE, `examples/${name}.ts`), "utf8"));
-    const file = join(packed.folder, `${name}.mjs`);
-    await writeFile(file, example ?? "");
-    const { stdout, stderr } = await packed.run(process.execPath, file);
-    expect(stderr).toBe("");
-    expect(stdout).toContain(output);
+    expect(await runExample(packed, PACKAGE, name, code.get(name))).toContain(output);
   });
 
   test("has types that a strict program compiles with", async () => {
