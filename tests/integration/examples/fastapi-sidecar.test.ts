@@ -89,7 +89,9 @@ interface Application {
 }
 
 async function startApplication([program, ...leading]: Command, router: S3Router): Promise<Application> {
-  const child = spawn(program, [...leading, "main:app", "--app-dir", EXAMPLE, "--port", "0"], {
+  // As in its image: what idles is for clients to close.
+  const options = ["--app-dir", EXAMPLE, "--port", "0", "--timeout-keep-alive", "75"];
+  const child = spawn(program, [...leading, "main:app", ...options], {
     env: {
       PATH: process.env.PATH ?? "",
       PYTHONDONTWRITEBYTECODE: "1",
