@@ -8,7 +8,7 @@ import { dialectOfEnvironment } from "./dialect.ts";
 import { type Command, type MountTargetSettings, type Reply, replySchema } from "./messages.ts";
 
 interface MountTargetServers {
-  /** Starts the server of the mount target with this address. Rejects when it does not start within 20 s. */
+  /** Starts the server of the mount target with this address. Rejects when it does not start within a minute. */
   start(host: string): Promise<void>;
   /** Closes it, with its connections. */
   stop(host: string): Promise<void>;
@@ -25,7 +25,8 @@ interface MountTargetServers {
 }
 
 const HOST_PROGRAM = fileURLToPath(new URL("host.ts", import.meta.url));
-const COMMAND_TIMEOUT = 20_000;
+/** Milliseconds. The first one waits for the process to start, which a busy machine takes its time for. */
+const COMMAND_TIMEOUT = 60_000;
 /** Milliseconds between SIGTERM and SIGKILL. */
 const STOP_TIMEOUT = 1_000;
 

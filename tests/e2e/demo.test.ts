@@ -69,7 +69,7 @@ function processesOf(parent: number | undefined): number[] {
 
 /** Those that are killed, and esbuild, which ends with its standard input, may take a moment more. */
 async function expectEnded(pids: readonly number[]) {
-  await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), { timeout: 5_000 });
+  await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), { timeout: 60_000 });
 }
 
 function isAlive(pid: number): boolean {

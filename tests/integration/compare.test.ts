@@ -345,7 +345,7 @@ describeRequiring([moto], "a comparison against moto", ([command]) => {
       child.stderr.on("data", (chunk: Buffer) => {
         stderr += chunk;
       });
-      await expect.poll(() => stderr, { timeout: 30_000 }).toContain("was started");
+      await expect.poll(() => stderr, { timeout: 60_000 }).toContain("was started");
       child.kill("SIGINT");
       const [code] = await once(child, "close");
       expect(code).toBe(1);

@@ -137,10 +137,10 @@ describe("a mount target that fails under load", () => {
     const load = startHttpLoad(url, 32);
     await sleep(300);
     for (const proxy of proxies.slice(0, 1)) proxy.faults = () => fault;
-    await vi.waitFor(async () => expect(await stateOf("fsmt-0")).not.toBe("connected"), { timeout: 30_000 });
+    await vi.waitFor(async () => expect(await stateOf("fsmt-0")).not.toBe("connected"), { timeout: 60_000 });
     await sleep(500);
     for (const proxy of proxies) proxy.faults = () => undefined;
-    await vi.waitFor(async () => expect(await stateOf("fsmt-0")).toBe("connected"), { timeout: 30_000 });
+    await vi.waitFor(async () => expect(await stateOf("fsmt-0")).toBe("connected"), { timeout: 60_000 });
     const { failures, requests, slowest } = await load.stop();
     console.log(
       `${fault}: ${requests} requests, ${failures.length} failed, the slowest took ${Math.round(slowest)} ms`,
@@ -184,14 +184,14 @@ describe("the process", () => {
     });
     upload.write("one");
     child.kill("SIGTERM");
-    await vi.waitFor(() => expect(lines.map(({ msg }) => msg)).toContain("Stopping: SIGTERM"), { timeout: 10_000 });
+    await vi.waitFor(() => expect(lines.map(({ msg }) => msg)).toContain("Stopping: SIGTERM"), { timeout: 60_000 });
     // It says so before it stops listening.
-    await vi.waitFor(() => expect(fetch(`${url}/readyz`)).rejects.toThrow(), { timeout: 10_000 });
+    await vi.waitFor(() => expect(fetch(`${url}/readyz`)).rejects.toThrow(), { timeout: 60_000 });
     upload.end("two");
     expect(await answered).toBe(201);
     expect(await exited).toBe(0);
     expect(await readFile(join(directory, "data/slow"), "utf8")).toBe("onetwo");
-    await vi.waitFor(() => expect(connections()).toEqual([0, 0, 0]), { timeout: 10_000 });
+    await vi.waitFor(() => expect(connections()).toEqual([0, 0, 0]), { timeout: 60_000 });
   });
 
   test("does not wait longer than it is told to", async () => {

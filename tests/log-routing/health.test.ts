@@ -10,7 +10,7 @@ describeRequiring([fluentBit], "the health check", ([command]) => {
     const routing = await startLogRouting(command, context);
     const driver = await routing.openDriver();
     driver.write('{"level":"ERROR","msg":"fine"}', "stdout");
-    await context.expect.poll(() => routing.errors(), { timeout: 10_000 }).toHaveLength(1);
+    await context.expect.poll(() => routing.errors(), { timeout: 60_000 }).toHaveLength(1);
 
     expect(await statusOf(routing.router.healthUrl)).toBe(200);
     await driver.close(1_000);

@@ -23,7 +23,7 @@ describeRequiring([fluentBit], "an ERROR", ([command]) => {
     }
     await context.expect
       .poll(async () => (await routing.errorEvents()).filter(({ message }) => "n" in JSON.parse(message)).length, {
-        timeout: 10_000,
+        timeout: 60_000,
       })
       .toBe(ERRORS);
     enough.abort();

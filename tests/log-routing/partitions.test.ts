@@ -40,7 +40,7 @@ describeRequiring([fluentBit], "the objects in S3", ([command]) => {
     const driver = await routing.openDriver();
     driver.write('{"level":"INFO","msg":"soon in S3"}', "stdout");
 
-    await context.expect.poll(() => routing.stored(), { timeout: 20_000, interval: 200 }).toHaveLength(1);
+    await context.expect.poll(() => routing.stored(), { timeout: 60_000, interval: 200 }).toHaveLength(1);
     await driver.close(1_000);
   });
 

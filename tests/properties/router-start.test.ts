@@ -40,7 +40,7 @@ async function runOnce(network: MemoryNetwork) {
     exitCode = code;
   });
   const url = () => lines.map(({ msg }) => /^Server listening at (.*)$/.exec(msg)?.[1]).find(Boolean);
-  await vi.waitFor(() => expect(url() ?? exitCode).toBeDefined(), { timeout: 30_000, interval: 5 });
+  await vi.waitFor(() => expect(url() ?? exitCode).toBeDefined(), { timeout: 60_000, interval: 5 });
   const ready = url() === undefined ? undefined : (await fetch(`${url()}/readyz`)).status;
   stop("the test is over");
   await ended;

@@ -148,7 +148,7 @@ describe("the change feed", () => {
 
     const missing = () =>
       [...acknowledged].filter(([path, changes]) => !isSubsequence(changes, events.get(path) ?? []));
-    await vi.waitUntil(() => missing().length === 0, { timeout: 30_000, interval: 200 }).catch(() => {});
+    await vi.waitUntil(() => missing().length === 0, { timeout: 60_000, interval: 200 }).catch(() => {});
     await follower.close();
 
     counts.lost = missing().length;
@@ -191,7 +191,7 @@ describe("the change feed", () => {
       }),
     );
     for (const [path, etag] of states) {
-      await vi.waitFor(() => expect(last.get(path)?.data.etag, path).toBe(etag), { timeout: 30_000 });
+      await vi.waitFor(() => expect(last.get(path)?.data.etag, path).toBe(etag), { timeout: 60_000 });
     }
     await follower.close();
   });

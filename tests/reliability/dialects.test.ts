@@ -252,7 +252,7 @@ async function tryAll(server: NfsServer, client: NfsClient, steps: readonly Step
     for (const directory of model.directories)
       expect(await listNames(client, directory)).toEqual(model.namesIn(directory));
     // Some opens are closed when nobody waits for it any more.
-    await vi.waitFor(() => expect(openAndLocked(server)).toBe(0), { timeout: 30_000, interval: 2 });
+    await vi.waitFor(() => expect(openAndLocked(server)).toBe(0), { timeout: 60_000, interval: 2 });
   } finally {
     counts["left open or locked"] += openAndLocked(server);
     await client.close();

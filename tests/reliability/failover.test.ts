@@ -93,7 +93,7 @@ function suite(kind: string, start: () => Promise<MountTargets>, strategy: Routi
   }
 
   const until = (index: number, connected: boolean) =>
-    vi.waitFor(() => expect(target(index).connection !== undefined).toBe(connected), { timeout: 20_000, interval: 5 });
+    vi.waitFor(() => expect(target(index).connection !== undefined).toBe(connected), { timeout: 60_000, interval: 5 });
 
   /** The share of each target, in percent, of the next requests. */
   async function shares(): Promise<number[]> {
@@ -101,7 +101,7 @@ function suite(kind: string, start: () => Promise<MountTargets>, strategy: Routi
     const before = requests();
     const done = () => requests().map((after, index) => after - (before[index] ?? 0));
     const total = () => done().reduce((sum, each) => sum + each, 0);
-    await vi.waitFor(() => expect(total()).toBeGreaterThan(5 * CLIENTS), { timeout: 20_000 });
+    await vi.waitFor(() => expect(total()).toBeGreaterThan(5 * CLIENTS), { timeout: 60_000 });
     return done().map((each) => Math.round((100 * each) / total()));
   }
 
@@ -208,7 +208,7 @@ function suite(kind: string, start: () => Promise<MountTargets>, strategy: Routi
     }
     // A connection has a socket on either side of its gate.
     const connections = () => gates.map(({ sockets }) => sockets / 2);
-    await vi.waitFor(() => expectConnectionsOf(1, connections()), { timeout: 10_000 });
+    await vi.waitFor(() => expectConnectionsOf(1, connections()), { timeout: 60_000 });
   });
 
   test("a mount target that thaws does nothing that was done elsewhere meanwhile", { timeout: 120_000 }, async () => {

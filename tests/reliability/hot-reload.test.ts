@@ -65,7 +65,7 @@ async function startRouterOver(count: number, strategy: RoutingStrategy) {
       id,
       retiring: retiring_since !== undefined,
     }));
-    await vi.waitFor(async () => expect(await inUse()).toEqual(expected), { timeout: 20_000, interval: 10 });
+    await vi.waitFor(async () => expect(await inUse()).toEqual(expected), { timeout: 60_000, interval: 10 });
   };
   /** Ends a server, and returns what starts it anew at the same address. */
   const stop = async (index: number) => {
@@ -118,7 +118,7 @@ test.each(strategies)(
     await use(table);
     await vi.waitFor(
       async () => expect(Math.min(...(await router.targets()).map((each) => each.requests))).toBeGreaterThan(0),
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     );
     await reader;
     const { failures, requests, slowest } = await load.stop();
@@ -139,7 +139,7 @@ test.each(strategies)(
         const connections = servers.map((server) => server.statistics().connections);
         expectConnectionsOf(WORKERS, connections);
       },
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     );
     expect(await router.stop()).toBe(0);
   },
@@ -161,7 +161,7 @@ test.each(strategies)(
       const seen = async () => (await router.targets())[chosen];
       const retiring_since = new Date().toISOString();
       await use(table.map((target, index) => (index === chosen ? { ...target, retiring_since } : target)));
-      await vi.waitFor(async () => expect((await seen())?.inFlight).toBe(0), { timeout: 20_000, interval: 10 });
+      await vi.waitFor(async () => expect((await seen())?.inFlight).toBe(0), { timeout: 60_000, interval: 10 });
       const atRest = await seen();
       await sleep(50);
       expect((await seen())?.requests).toBe(atRest?.requests);
@@ -176,7 +176,7 @@ test.each(strategies)(
       await use(table);
       const before = isDeleted ? 0 : (atRest?.requests ?? 0);
       await vi.waitFor(async () => expect((await seen())?.requests).toBeGreaterThan(before), {
-        timeout: 20_000,
+        timeout: 60_000,
         interval: 10,
       });
     }

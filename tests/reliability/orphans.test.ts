@@ -111,7 +111,7 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
     expect(await client.removeOrphans(`${server.root}/cut-off`, LIMITS)).toMatchObject({ examined: 1, removed: 0 });
     const soon = { ...LIMITS, olderThan: 1_000 };
     await expect
-      .poll(() => client.removeOrphans(`${server.root}/cut-off`, soon), { timeout: 15_000 })
+      .poll(() => client.removeOrphans(`${server.root}/cut-off`, soon), { timeout: 60_000 })
       .toMatchObject({ removed: 1 });
     expect(await names()).toEqual([]);
   });
@@ -186,7 +186,7 @@ describeEachServer("unfinished files that were left behind", (start, kind) => {
     });
     for (let round = 0; round < 2; round++) {
       await make(`daily/${newTemporaryName()}`, 2 * DAY);
-      await expect.poll(() => readdir(local("daily")), { timeout: 5000 }).toEqual([]);
+      await expect.poll(() => readdir(local("daily")), { timeout: 60_000 }).toEqual([]);
     }
     await expect.poll(() => lines.filter(({ msg }) => msg.startsWith("Removed 1 orphaned temporary")).length).toBe(2);
     sweep.stop();
@@ -247,8 +247,10 @@ describe("the router", () => {
       DEFAULT_MOUNT_TARGETS: JSON.stringify(tableOf([server])),
       ORPHAN_SWEEP_INTERVAL_SECONDS: "0.1",
     });
-    await expect.poll(() => readdir(join(data, "directory")), { timeout: 10_000 }).toEqual([]);
-    await expect.poll(() => router.lines.map(({ msg }) => msg).join()).toContain("Removed 1 orphaned temporary files");
+    const patience = { timeout: 60_000 };
+    await expect.poll(() => readdir(join(data, "directory")), patience).toEqual([]);
+    const log = () => router.lines.map(({ msg }) => msg).join();
+    await expect.poll(log, patience).toContain("Removed 1 orphaned temporary files");
     expect(await router.stop()).toBe(0);
     await server.close();
     await temporary.remove();

@@ -87,7 +87,7 @@ test.each(strategies)(
     const { url } = await startS3ServerOver(router, log);
     const until = (index: number, connected: boolean) =>
       vi.waitFor(() => expect(router.targets[index]?.connection !== undefined).toBe(connected), {
-        timeout: 20_000,
+        timeout: 60_000,
         interval: 5,
       });
 
@@ -177,7 +177,7 @@ test("workers that are killed cost no request, and no object", { timeout: TIMEOU
     await someOperations(load);
     const [worker = 0] = await childrenOf(router.child.pid);
     process.kill(worker, "SIGKILL");
-    await vi.waitFor(() => expect(listening()).toBe(3 + kill), { timeout: 30_000, interval: 20 });
+    await vi.waitFor(() => expect(listening()).toBe(3 + kill), { timeout: 60_000, interval: 20 });
   }
   await expectNothingWrong(load, "killed workers");
 });

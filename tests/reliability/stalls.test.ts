@@ -93,7 +93,7 @@ describe.each(CASES)("client records of each $clientRecords, $strategy", (world)
 
   const allConnected = () =>
     vi.waitFor(() => expect(router.targets.map(({ state }) => state)).toEqual(router.targets.map(() => "connected")), {
-      timeout: 30_000,
+      timeout: 60_000,
       interval: 5,
     });
 

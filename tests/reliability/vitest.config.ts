@@ -8,10 +8,11 @@ export default defineConfig({
   test: {
     include: ["tests/reliability/**/*.test.ts"],
     env: { RELIABILITY: "full", RELIABILITY_SEED: seed, ...connectionSettings },
+    setupFiles: ["./tests/support/patience.ts"],
     reporters: ["verbose", "./tests/reliability/reporter.ts"],
     testTimeout: 300_000,
     hookTimeout: 180_000,
-    expect: { poll: { timeout: 10_000 } },
+    expect: { poll: { timeout: 60_000 } },
     fileParallelism: false,
   },
 });

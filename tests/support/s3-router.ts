@@ -21,7 +21,7 @@ export async function startS3Router(
     { S3_API: "on", S3_PORT: "0", S3_ACCESS_KEYS_SECRET_ID, ...environment },
     (controlPlane) => controlPlane.update((state, aws) => addS3AccessKeys(state, accessKeys, aws)),
   );
-  return { ...started, url: await vi.waitFor(() => listeningAt(started.router), { timeout: 30_000 }) };
+  return { ...started, url: await vi.waitFor(() => listeningAt(started.router), { timeout: 60_000 }) };
 }
 
 function listeningAt({ lines }: RouterProcess): string {

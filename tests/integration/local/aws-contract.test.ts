@@ -51,7 +51,7 @@ describeEachAws("the contract of AWS", (start) => {
         IpAddress: expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/),
         LifeCycleState: expect.stringMatching(/^(creating|available)$/),
       });
-      await vi.waitFor(async () => expect((await list())[0]?.LifeCycleState).toBe("available"), { timeout: 10_000 });
+      await vi.waitFor(async () => expect((await list())[0]?.LifeCycleState).toBe("available"), { timeout: 60_000 });
       const [listed] = await list();
       expect(listed).toMatchObject({ MountTargetId: created.MountTargetId, IpAddress: created.IpAddress });
       const id = { MountTargetId: created.MountTargetId };
@@ -59,7 +59,7 @@ describeEachAws("the contract of AWS", (start) => {
         SecurityGroups: [aws.securityGroupId],
       });
       await aws.efs.send(new DeleteMountTargetCommand(id));
-      await vi.waitFor(async () => expect(await list()).toEqual([]), { timeout: 10_000 });
+      await vi.waitFor(async () => expect(await list()).toEqual([]), { timeout: 60_000 });
       await expect(aws.efs.send(new DescribeMountTargetsCommand(id))).rejects.toThrow(efs.MountTargetNotFound);
       await expect(aws.efs.send(new DeleteMountTargetCommand(id))).rejects.toThrow(efs.MountTargetNotFound);
       expect(await create(subnet)).toMatchObject({ AvailabilityZoneName: "ap-northeast-1a" });

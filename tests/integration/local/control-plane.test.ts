@@ -150,14 +150,14 @@ describe("EFS", () => {
       (await efs.send(new DescribeMountTargetsCommand({ FileSystemId: FILE_SYSTEM_ID }))).MountTargets?.[0]
         ?.LifeCycleState;
     expect(available).not.toHaveBeenCalled();
-    await vi.waitFor(async () => expect(await lifeCycleState()).toBe("available"), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await lifeCycleState()).toBe("available"), { timeout: 60_000 });
     expect(available).toHaveBeenCalledOnce();
     expect(await efs.send(new DescribeMountTargetSecurityGroupsCommand(id))).toMatchObject({
       SecurityGroups: [SECURITY_GROUP_ID],
     });
     await efs.send(new DeleteMountTargetCommand(id));
     expect(await lifeCycleState()).toBe("deleting");
-    await vi.waitFor(async () => expect(await lifeCycleState()).toBeUndefined(), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await lifeCycleState()).toBeUndefined(), { timeout: 60_000 });
     expect(deleted).toHaveBeenCalledOnce();
     await expect(efs.send(new DescribeMountTargetsCommand(id))).rejects.toThrow(efsSdk.MountTargetNotFound);
     expect((await createIn(efs, subnetA)).IpAddress).toBe("127.0.0.11");
@@ -173,7 +173,7 @@ describe("EFS", () => {
         const response = await efs.send(new DescribeMountTargetsCommand({ MountTargetId }));
         expect(response.MountTargets?.[0]?.LifeCycleState).toBe("error");
       },
-      { timeout: 10_000 },
+      { timeout: 60_000 },
     );
     expect(onError).toHaveBeenCalledExactlyOnceWith(failure);
   });
@@ -601,7 +601,7 @@ describe("faults", () => {
     await expect(efs.send(command, { abortSignal: signal })).rejects.toThrow();
     const pending = efs.send(command);
     pending.catch(() => {});
-    await vi.waitFor(() => expect(signal.aborted).toBe(true));
+    await vi.waitFor(() => expect(signal.aborted).toBe(true), { timeout: 60_000 });
     await controlPlane.close();
     await expect(pending).rejects.toThrow();
   });

@@ -121,7 +121,7 @@ async function start({ desiredCount = 2, mode = "fine", startPeriod = 10_000 } =
         expect(seen.size).toBe(count);
         return seen;
       },
-      { timeout: 30_000 },
+      { timeout: 60_000 },
     );
   return { controlPlane, runner, ecs, lines, request, describeService, steady, update, pids };
 }
@@ -196,11 +196,11 @@ test("a task that dies, and one that is no longer ready, are replaced", async ()
   await steady();
   const [first, second] = [...(await pids(2))];
   await request("/die").catch(() => {});
-  await vi.waitFor(async () => expect((await describeService())?.runningCount).toBe(2), { timeout: 30_000 });
+  await vi.waitFor(async () => expect((await describeService())?.runningCount).toBe(2), { timeout: 60_000 });
   const [survivor] = [...(await pids(2))].filter((pid) => pid === first || pid === second);
   expect(survivor).toBeDefined();
   const broken = await request("/break");
-  await vi.waitFor(() => expect(isAlive(broken)).toBe(false), { timeout: 30_000 });
+  await vi.waitFor(() => expect(isAlive(broken)).toBe(false), { timeout: 60_000 });
   expect((await pids(2)).has(broken)).toBe(false);
 });
 
@@ -216,7 +216,7 @@ test("close in the middle of a roll leaves no process", async () => {
   const { steady, update, runner, controlPlane } = await start();
   await steady();
   await update({ forceNewDeployment: true });
-  await vi.waitFor(() => expect(controlPlane.state().tasks.length).toBe(4), { timeout: 30_000 });
+  await vi.waitFor(() => expect(controlPlane.state().tasks.length).toBe(4), { timeout: 60_000 });
   await runner.close();
   expect(controlPlane.state().tasks.map((task) => task.lastStatus)).toEqual(Array(4).fill("STOPPED"));
 });

@@ -71,7 +71,7 @@ test("a function gets its event, its context and nothing but its environment, an
   expect(remaining).toBeLessThanOrEqual(20_000);
   expect(env).not.toHaveProperty("PATH");
   expect(await monitor.invoke({})).toMatchObject({ payload: { invocations: 2, pid } });
-  await vi.waitFor(() => expect(lines).toHaveLength(2), { timeout: 10_000 });
+  await vi.waitFor(() => expect(lines).toHaveLength(2), { timeout: 60_000 });
   expect(lines[0]).toEqual({ source: "file-monitor", stream: "stdout", text: '{"level":"INFO","message":"ran"}' });
 });
 

@@ -114,7 +114,7 @@ test("a deregistered target finishes what it has, and gets nothing new", async (
   const old = await startTask(arrived);
   loadBalancer.register(old.target);
   const unfinished = fetch(loadBalancer.url);
-  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce(), { timeout: 10_000 });
+  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce(), { timeout: 60_000 });
   const { target } = await startTask((_request, response) => response.end("new"));
   loadBalancer.register(target);
   const drained = vi.fn();
@@ -132,7 +132,7 @@ test("a target that does not finish in time is cut off", async () => {
   const { target } = await startTask(arrived);
   loadBalancer.register(target);
   const unfinished = fetch(loadBalancer.url);
-  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce(), { timeout: 10_000 });
+  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce(), { timeout: 60_000 });
   await loadBalancer.deregister(target);
   expect((await unfinished).status).toBe(502);
 });
@@ -169,10 +169,10 @@ test("a client that goes away ends its request at the task", async () => {
   const upload = httpRequest(loadBalancer.url, { method: "PUT", headers: { "content-length": 1000 } });
   upload.on("error", () => {});
   upload.write("half");
-  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce(), { timeout: 10_000 });
+  await vi.waitFor(() => expect(arrived).toHaveBeenCalledOnce(), { timeout: 60_000 });
   expect(closed).not.toHaveBeenCalled();
   upload.destroy();
-  await vi.waitFor(() => expect(closed).toHaveBeenCalled(), { timeout: 10_000 });
+  await vi.waitFor(() => expect(closed).toHaveBeenCalled(), { timeout: 60_000 });
   await loadBalancer.deregister(target);
 });
 
@@ -245,7 +245,7 @@ test("a target that leaves ends its streams of events itself, and nobody waits f
   });
   loadBalancer.register(target);
   const events = (await fetch(loadBalancer.url)).text();
-  await vi.waitFor(() => expect(stream).toBeDefined());
+  await vi.waitFor(() => expect(stream).toBeDefined(), { timeout: 60_000 });
   await loadBalancer.deregister(target);
   stream?.end("data: 2\n\n");
   expect(await events).toBe("data: 1\n\ndata: 2\n\n");

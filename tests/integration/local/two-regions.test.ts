@@ -77,9 +77,9 @@ test("an outage ends all processes of a region at once; it starts again over its
   await tokyo.efs.send(new CreateReplicationConfigurationCommand(replication));
   await vi.waitFor(
     async () => expect((await fetch(`${home.url}/files/file`, { method: "PUT", body: "content" })).ok).toBe(true),
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
-  const arrived = () => vi.waitFor(async () => expect(await read(standby.url)).toBe("content"), { timeout: 20_000 });
+  const arrived = () => vi.waitFor(async () => expect(await read(standby.url)).toBe("content"), { timeout: 60_000 });
   await arrived();
   // Not only the routers: nobody can write to the destination of a replication.
   await expect(writeThroughMountTarget(standby.url)).rejects.toMatchObject({ status: "NFS4ERR_ROFS" });
@@ -102,12 +102,12 @@ test("an outage ends all processes of a region at once; it starts again over its
   expect(await role(tokyo.ssm)).toMatchObject({ role: "primary" });
   await vi.waitFor(
     async () => expect((await fetch(`${home.url}/files/file`, { method: "PUT", body: "newer" })).ok).toBe(true),
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
-  await vi.waitFor(async () => expect(await read(standby.url)).toBe("newer"), { timeout: 20_000 });
+  await vi.waitFor(async () => expect(await read(standby.url)).toBe("newer"), { timeout: 60_000 });
 
   await started.close();
-  await vi.waitFor(() => expect(descendants().filter((pid) => !before.includes(pid))).toEqual([]));
+  await vi.waitFor(() => expect(descendants().filter((pid) => !before.includes(pid))).toEqual([]), { timeout: 60_000 });
   expect(await readdir(temporary)).toEqual([]);
 }, 180_000);
 

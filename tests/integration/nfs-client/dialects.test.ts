@@ -40,7 +40,7 @@ async function connect(dialect: Partial<Dialect>, profile?: Profile): Promise<Nf
 /** Some files are closed when nobody waits for it any more. */
 async function expectNothingOpen(): Promise<void> {
   await vi.waitFor(() => expect(server.statistics()).toMatchObject({ opens: 0, locks: 0 }), {
-    timeout: 5_000,
+    timeout: 60_000,
     interval: 2,
   });
 }
@@ -54,7 +54,7 @@ function freezeAfterLock(gate: Gate, { name }: NfsClient): () => Promise<void> {
     isLocked = true;
   });
   return async () => {
-    await vi.waitFor(() => expect(isLocked).toBe(true), { timeout: 5_000, interval: 2 });
+    await vi.waitFor(() => expect(isLocked).toBe(true), { timeout: 60_000, interval: 2 });
     end();
   };
 }
@@ -133,7 +133,7 @@ describe("a server without LINK", () => {
     await connected.writeFile("/taken", DATA);
     const taken = connected.writeFile("/taken", Buffer.from("other"), { when: "absent" });
     await expect(taken).rejects.toBeInstanceOf(PreconditionError);
-    await vi.waitFor(async () => expect(await readdir(directory)).toEqual(["taken"]), { timeout: 5_000, interval: 2 });
+    await vi.waitFor(async () => expect(await readdir(directory)).toEqual(["taken"]), { timeout: 60_000, interval: 2 });
     await expectNothingOpen();
   });
 });
@@ -272,10 +272,10 @@ test("an OPEN whose caller has gone before its reply leaves nothing open", async
     server.stall(60_000);
     await expect(operation()).rejects.toBeInstanceOf(DeadlineError);
     server.stall(0);
-    await vi.waitFor(() => expect(closes).toBe(1), { timeout: 5_000, interval: 2 });
+    await vi.waitFor(() => expect(closes).toBe(1), { timeout: 60_000, interval: 2 });
     end();
     await expectNothingOpen();
-    await vi.waitFor(async () => expect(await readdir(directory)).toEqual(["file"]), { timeout: 5_000, interval: 2 });
+    await vi.waitFor(async () => expect(await readdir(directory)).toEqual(["file"]), { timeout: 60_000, interval: 2 });
   }
 });
 

@@ -75,7 +75,7 @@ describeEachServer("files over NFSv4.1", (start) => {
       await expect(client.writeFile(at("refused/file"), data, { beforePublishing })).rejects.toThrow("No");
     }
     expect(await readFile(local("refused/file"), "utf8")).toBe("before");
-    await vi.waitFor(async () => expect(await readdir(local("refused"))).toEqual(["file"]));
+    await vi.waitFor(async () => expect(await readdir(local("refused"))).toEqual(["file"]), { timeout: 60_000 });
   });
 
   test("makes the missing directories of a path, and only then takes more than one COMPOUND", async () => {

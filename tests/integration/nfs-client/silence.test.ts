@@ -172,10 +172,13 @@ describe("a server is not given up", () => {
     const { compounds } = client.statistics();
     const { requests } = server.statistics();
     expect((await client.readFile("/file")).data).toHaveLength(4096);
-    await vi.waitFor(() => {
-      const pings = server.statistics().requests - requests - (client.statistics().compounds - compounds);
-      expect(pings).toBeGreaterThan(0);
-    });
+    await vi.waitFor(
+      () => {
+        const pings = server.statistics().requests - requests - (client.statistics().compounds - compounds);
+        expect(pings).toBeGreaterThan(0);
+      },
+      { timeout: 60_000 },
+    );
     expect(onSilence).not.toHaveBeenCalled();
     expect(client.statistics().reconnects).toBe(0);
     await client.close();

@@ -608,7 +608,7 @@ describe("an access key", () => {
       return secretsManager.PutSecretValue(state, input, environment).state;
     });
     const rotated = clientWith(next);
-    await vi.waitFor(() => rotated.send(new ListBucketsCommand({})), { timeout: 20_000 });
+    await vi.waitFor(() => rotated.send(new ListBucketsCommand({})), { timeout: 60_000 });
     // The one before is good until the next rotation.
     await client.send(new ListBucketsCommand({}));
     rotated.destroy();

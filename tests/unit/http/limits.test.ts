@@ -259,7 +259,7 @@ describe("under pressure", () => {
   test("of memory, requests for files are refused, and the rest is answered", async () => {
     await start({ maxMemory: 1 });
     const busy = await keepBusy();
-    await vi.waitFor(async () => expect(await isShed()).toBe(true), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await isShed()).toBe(true), { timeout: 60_000 });
     const response = await fetch(`${server.url}/files/a`);
     expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
     expect(await response.json()).toMatchObject({
@@ -284,10 +284,10 @@ describe("under pressure", () => {
         await sleep(0);
       }
     })();
-    await vi.waitFor(async () => expect(await isShed()).toBe(true), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await isShed()).toBe(true), { timeout: 60_000 });
     working = false;
     await work;
-    await vi.waitFor(async () => expect(await isShed()).toBe(false), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await isShed()).toBe(false), { timeout: 60_000 });
     for (const socket of busy) socket.destroy();
   });
 

@@ -30,7 +30,7 @@ test("a role that could not be read at the start is read again within a second o
   world.document = primaryRole({ alone: true });
   region.watch();
   onTestFinished(() => region.stop());
-  await expect.poll(() => region.verdict, { timeout: 20_000 }).toHaveProperty("until");
+  await expect.poll(() => region.verdict, { timeout: 60_000 }).toHaveProperty("until");
 });
 
 test("whoever writes on its own is told when the lease ends, also where no poll is answered any more", async () => {
@@ -41,5 +41,5 @@ test("whoever writes on its own is told when the lease ends, also where no poll 
   onTestFinished(() => region.stop());
   const verdicts: unknown[] = [];
   region.onLoss(() => verdicts.push(region.verdict));
-  await expect.poll(() => verdicts, { timeout: 10_000 }).toEqual([{ refusal: "unconfirmed" }]);
+  await expect.poll(() => verdicts, { timeout: 60_000 }).toEqual([{ refusal: "unconfirmed" }]);
 });

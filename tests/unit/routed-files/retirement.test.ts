@@ -62,7 +62,7 @@ function startUsing(router: RoutedFiles, workers: number) {
       const before = [...rounds];
       await vi.waitFor(() => expect(rounds.every((round, worker) => round > (before[worker] ?? 0))).toBe(true), {
         interval: 1,
-        timeout: 10_000,
+        timeout: 60_000,
       });
     },
     stop: async () => {

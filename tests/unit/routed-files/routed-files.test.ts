@@ -262,7 +262,7 @@ describe.each(["down", "frozen"] as const)("when a target is %s", (failure) => {
     first.state = failure;
     await readFile(router, PATH);
     first.state = "up";
-    await vi.waitFor(() => expect(targetOf(first).state).toBe("connected"), { timeout: 10_000 });
+    await vi.waitFor(() => expect(targetOf(first).state).toBe("connected"), { timeout: 60_000 });
     const before = targetOf(first).statistics.requests;
     await readFile(router, PATH);
     expect(targetOf(first).statistics.requests).toBe(before + 1);
@@ -556,7 +556,7 @@ describe("what a lost target still may do", () => {
       server.log.length = 0;
       server.state = "up";
     }
-    await vi.waitFor(() => expect(new Set(network.servers.flatMap(fencings)).size).toBe(3), { timeout: 10_000 });
+    await vi.waitFor(() => expect(new Set(network.servers.flatMap(fencings)).size).toBe(3), { timeout: 60_000 });
   });
 });
 

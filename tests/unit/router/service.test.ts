@@ -185,7 +185,7 @@ describe("a router whose mount targets cannot be reached yet", () => {
     const { ended, statuses, stop } = await startWithout("60");
     expect(await statuses()).toEqual([200, 503, 503]);
     for (const server of network.servers) server.state = "up";
-    await vi.waitFor(async () => expect(await statuses()).toEqual([200, 200, 200]), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await statuses()).toEqual([200, 200, 200]), { timeout: 60_000 });
     stop();
     expect(await ended).toBe(0);
   });

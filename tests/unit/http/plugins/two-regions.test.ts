@@ -201,7 +201,7 @@ describe("a primary", () => {
   test("is read-only when it can no longer confirm its role, and takes writes when it can again", async () => {
     await restart();
     world.peerDocument = undefined;
-    await vi.waitFor(async () => expect((await send("PUT", "/files/a")).status).toBe(503), { timeout: 3_000 });
+    await vi.waitFor(async () => expect((await send("PUT", "/files/a")).status).toBe(503), { timeout: 60_000 });
     expect((await send("GET", "/files/")).status).toBe(200);
     world.peerDocument = standbyRole();
     await region.poll();
