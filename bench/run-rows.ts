@@ -57,11 +57,12 @@ async function runRow(row: Row, { quick, only, signal, progress }: RunOptions): 
   const start = performance.now();
   const judgements: Judgement[] = [];
   let failure: string | undefined;
+  const aborted = rejectionOf(bench.signal);
   try {
     for (const form of quick ? [row.check] : [row.check, row.measure]) {
       if (form === undefined) continue;
       // Also a row that waits for something else than the signal must not hold the others up.
-      const figures = await Promise.race([form(bench), rejectionOf(bench.signal)]);
+      const figures = await Promise.race([form(bench), aborted]);
       judgements.push(...figures.map((figure: Figure) => judge(figure)));
     }
   } catch (error) {
@@ -74,12 +75,13 @@ async function runRow(row: Row, { quick, only, signal, progress }: RunOptions): 
   return { row, judgements, notes, seconds, ...(failure === undefined ? {} : { error: failure }) };
 }
 
-/** Rejects with the reason of the signal when it aborts. */
+/** Rejects with the reason of the signal once it aborts, whether anyone waits for it by then or not. */
 function rejectionOf(signal: AbortSignal): Promise<never> {
-  signal.throwIfAborted();
-  return new Promise((_, reject) => {
+  const rejection = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
+  rejection.catch(() => {});
+  return rejection;
 }
 
 async function cleanUp(cleanups: Cleanups): Promise<void> {

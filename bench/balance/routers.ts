@@ -1,11 +1,11 @@
 /** Three routers in three zones, as processes: each strategy under the same load. */
-import { ROUTING_STRATEGIES, type RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
 import type { TaskMetadata } from "../../local/ecs/task-metadata.ts";
 import type { RouterProcess } from "../../tests/support/router-bundle.ts";
 import type { Address, FileService } from "../file-service.ts";
 import { interleave } from "../interleave.ts";
 import type { Bench } from "../row.ts";
 import { type LoadSample, sendLoad } from "./load.ts";
+import { STRATEGIES, type Strategy } from "./strategies.ts";
 
 export const ZONES = ["ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"];
 export const CLIENTS = 96;
@@ -41,23 +41,23 @@ export interface Sample extends LoadSample {
   readonly acrossZones: number;
 }
 
-export type Samples = Record<RoutingStrategy, Sample[]>;
+export type Samples = Record<Strategy, Sample[]>;
 
 /** Does the same with each strategy, alternately. */
 export async function everyStrategy<Result>(
   { bench }: Setup,
   what: string,
-  side: (strategy: RoutingStrategy) => Promise<Result>,
-): Promise<Record<RoutingStrategy, Result[]>> {
-  const sides = Object.fromEntries(ROUTING_STRATEGIES.map((strategy) => [strategy, () => side(strategy)]));
-  return interleave(bench, what, ROUNDS, sides as Record<RoutingStrategy, () => Promise<Result>>);
+  side: (strategy: Strategy) => Promise<Result>,
+): Promise<Record<Strategy, Result[]>> {
+  const sides = Object.fromEntries(STRATEGIES.map((strategy) => [strategy, () => side(strategy)]));
+  return interleave(bench, what, ROUNDS, sides as Record<Strategy, () => Promise<Result>>);
 }
 
 /** Starts the routers, and ends them when they were measured. */
 export async function run(
   { bench: { signal }, metadata }: Setup,
   { service, addresses, drawPath, clients = CLIENTS, pace, meanwhile }: Scenario,
-  strategy: RoutingStrategy,
+  strategy: Strategy,
 ): Promise<Sample> {
   const routers = await Promise.all(
     ZONES.map((zone, index) =>

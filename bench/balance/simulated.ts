@@ -1,10 +1,7 @@
 /** What the simulator shows of the strategies: many routers, and none of the noise of a machine. */
-import type { RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
 import { type Bench, type Figure, ratioAtMost, valueAtMost } from "../row.ts";
 import { type Latencies, type Simulation, type SimulationResult, simulate } from "./simulator.ts";
-
-/** Modulo is as rendezvous in all that is asked here. */
-const STRATEGIES = ["rendezvous", "bounded-load", "zone-aware"] as const;
+import { STRATEGIES, type Strategy } from "./strategies.ts";
 
 /** Milliseconds. A read at EFS takes about 1 ms within the zone (EFS user guide, "Performance summary"). */
 const ZONES: Latencies = { service: 0.7, withinZone: 0.3, acrossZones: 1 };
@@ -76,7 +73,7 @@ interface ZoneFigures {
 /** How much stays within its zone, and how much sooner it is there. */
 export async function zonesAtHalfLoad(bench: Bench, routers: number): Promise<ZoneFigures> {
   const run = simulatorOf(bench);
-  const of = (strategy: RoutingStrategy) => run("half load", { ...halfLoad(strategy, routers), latency: ZONES });
+  const of = (strategy: Strategy) => run("half load", { ...halfLoad(strategy, routers), latency: ZONES });
   const [rendezvous, zoneAware] = [await of("rendezvous"), await of("zone-aware")];
   const name = (what: string, strategy: string) => `simulated, ${routers} routers, half load, ${what}, ${strategy}`;
   return {
@@ -92,7 +89,7 @@ export async function zonesAtHalfLoad(bench: Bench, routers: number): Promise<Zo
   };
 }
 
-function halfLoad(strategy: RoutingStrategy, routers: number): Omit<Simulation, "latency"> {
+function halfLoad(strategy: Strategy, routers: number): Omit<Simulation, "latency"> {
   return { ...HALF_LOAD, strategy, routers, requests: routers * HALF_LOAD.rate * DURATION };
 }
 

@@ -1,8 +1,8 @@
 /**
  * Measurements of the NFS client, in a process of its own: `bench/peers/libnfs.c` takes the same parameters.
  *
- *   client HOST PORT DIRECTORY reads  AT_ONCE FILES BYTES
- *   client HOST PORT DIRECTORY writes AT_ONCE FILES BYTES
+ *   client HOST PORT DIRECTORY reads  AT_ONCE FILES BYTES [WARM_UP]
+ *   client HOST PORT DIRECTORY writes AT_ONCE FILES BYTES [WARM_UP]
  *   client HOST PORT DIRECTORY pings
  *   client HOST PORT DIRECTORY list
  *   client HOST PORT DIRECTORY read NAME [AT_ONCE] [CONNECTIONS]
@@ -17,8 +17,8 @@ import { peakMemory } from "../peak-memory.ts";
 
 const CHUNK = 1024 * 1024;
 
-/** Operations after which V8 has compiled what a router, which runs for weeks, always has compiled. */
-const WARM_UP = 8000;
+/** Operations before the first measurement, by default: after them V8 has compiled what a router, which runs for weeks, always has compiled. */
+const WARM_UP = 5_000;
 const WARM_UP_AT_ONCE = 64;
 
 const [, , host = "", port = "", directory = "", workload = "", ...parameters] = process.argv;
@@ -41,13 +41,13 @@ try {
 type Operate = (seconds: number) => Promise<number>;
 
 async function prepare(client: NfsClient): Promise<Operate> {
-  const [first = "", second = ""] = parameters;
+  const [first = "", second = "", , warmUp = WARM_UP] = parameters;
   switch (workload) {
     case "reads":
     case "writes":
-      return repeating(Number(first), smallFile(client, workload));
+      return repeating(Number(first), smallFile(client, workload), Number(warmUp));
     case "pings":
-      return repeating(1, async () => void (await client.stat("/")));
+      return repeating(1, async () => void (await client.stat("/")), WARM_UP);
     case "list":
       return () => list(client);
     case "read":
@@ -74,8 +74,8 @@ function smallFile(client: NfsClient, workload: "reads" | "writes"): () => Promi
   return workload === "reads" ? read : write;
 }
 
-async function repeating(atOnce: number, operation: () => Promise<void>): Promise<Operate> {
-  await repeatWhile((operations) => operations < WARM_UP, WARM_UP_AT_ONCE, operation);
+async function repeating(atOnce: number, operation: () => Promise<void>, warmUp: number): Promise<Operate> {
+  await repeatWhile((operations) => operations < warmUp, WARM_UP_AT_ONCE, operation);
   return (seconds) => {
     const end = performance.now() + seconds * 1000;
     return repeatWhile(() => performance.now() < end, atOnce, operation);

@@ -20,13 +20,18 @@ export async function makeSmallFiles(server: Exported): Promise<Exported> {
   return files;
 }
 
-/** Starts a client, which is then warm, and measured as often as is wanted. */
+/**
+ * Starts a client, which is then warm, and measured as often as is wanted.
+ *
+ * @param warmUp operations of our client before that; default: so many that V8 has compiled it.
+ */
 export async function startWorkload(
   client: ClientProgram,
   files: Exported,
   { kind, atOnce }: Workload,
+  warmUp?: number,
 ): Promise<RunningClient> {
-  const running = await client.start(files, kind, atOnce, FILES, BYTES);
+  const running = await client.start(files, kind, atOnce, FILES, BYTES, ...(warmUp === undefined ? [] : [warmUp]));
   await running.measure();
   return running;
 }

@@ -1,6 +1,6 @@
 /** How evenly and how near the strategies route: real routers over three mount targets, and many routers simulated. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { isByLoad, ROUTING_STRATEGIES, type RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
+import { isByLoad } from "@efs-mount-autoscaling/routed-files";
 import { startZoneMetadata } from "../../tests/support/task-metadata.ts";
 import {
   CLIENTS,
@@ -16,6 +16,7 @@ import {
   ZONES,
 } from "../balance/routers.ts";
 import { herding, slowTarget, zonesAtHalfLoad } from "../balance/simulated.ts";
+import { STRATEGIES, type Strategy } from "../balance/strategies.ts";
 import { type Address, type FileService, startFileService } from "../file-service.ts";
 import { makeFileTree } from "../file-tree/file-tree.ts";
 import { httpLoad } from "../http-load.ts";
@@ -46,6 +47,7 @@ export const balance: Row = {
   measure,
 };
 
+const SIMULATED_ROUTERS = 64;
 const FILES = 1_000;
 const FILE_BYTES = 4 * 1024;
 /** More than is shared by readers of a hot file. */
@@ -66,8 +68,8 @@ const FEW_CLIENTS = 24;
 
 async function check(bench: Bench): Promise<Figure[]> {
   if (!bench.wants("simulated")) return [];
-  const { across } = await zonesAtHalfLoad(bench, 64);
-  return [...(await herding(bench, 400_000)), ...(await slowTarget(bench, 64)), ...across];
+  const { across } = await zonesAtHalfLoad(bench, SIMULATED_ROUTERS);
+  return [...(await herding(bench, 400_000)), ...(await slowTarget(bench, SIMULATED_ROUTERS)), ...across];
 }
 
 async function measure(bench: Bench): Promise<Figure[]> {
@@ -75,7 +77,8 @@ async function measure(bench: Bench): Promise<Figure[]> {
   bench.cleanups.add(() => metadata.close());
   const setup: Setup = { bench, metadata };
   const parts: Readonly<Record<string, () => Promise<Figure[]>>> = {
-    simulated: () => simulated(bench),
+    // All else that is simulated is in the check.
+    simulated: async () => [(await zonesAtHalfLoad(bench, SIMULATED_ROUTERS)).median],
     even: () => evenly(setup),
     hot: () => hotFiles(setup),
     flapping: () => flapping(setup),
@@ -87,11 +90,6 @@ async function measure(bench: Bench): Promise<Figure[]> {
     if (bench.wants(part)) figures.push(...(await measurePart()));
   }
   return figures;
-}
-
-async function simulated(bench: Bench): Promise<Figure[]> {
-  const { across, median } = await zonesAtHalfLoad(bench, 100);
-  return [...(await herding(bench, 1_000_000)), ...(await slowTarget(bench, 100)), ...across, median];
 }
 
 /** @param bytesPerSecond of each mount target; unlimited when absent. */
@@ -141,7 +139,7 @@ async function hotFiles(setup: Setup): Promise<Figure[]> {
   const spread = await everyStrategy(setup, "one hot file", (strategy) => run(setup, scenario, strategy));
   const shared = await hotSmallFile(setup);
   const rendezvous = { name: "rendezvous", values: spread.rendezvous.map(({ perSecond }) => perSecond) };
-  const figure = (strategy: RoutingStrategy, goal: Goal): Figure => ({
+  const figure = (strategy: Strategy, goal: Goal): Figure => ({
     ...perSecondOf(`one hot file of 128 KiB, ${strategy}`, spread[strategy]),
     peer: rendezvous,
     goal,
@@ -223,7 +221,7 @@ async function oneSlow(setup: Setup): Promise<Figure[]> {
     unwell: await run(setup, slowed, strategy),
   }));
   return [
-    ...ROUTING_STRATEGIES.flatMap((strategy): Figure[] => [
+    ...STRATEGIES.flatMap((strategy): Figure[] => [
       {
         name: `one target 10 times slower, half load, p99, ${strategy}`,
         unit: "ms",
@@ -306,7 +304,7 @@ interface FigureForm {
 }
 
 function figuresOf(name: string, samples: Samples, { unit, better, value, goal }: FigureForm): Figure[] {
-  return ROUTING_STRATEGIES.map((strategy) => ({
+  return STRATEGIES.map((strategy) => ({
     name: `${name}, ${strategy}`,
     unit,
     better,

@@ -7,17 +7,18 @@ import { type Exported, startGanesha, startLocalServer } from "../nfs/servers.ts
 import { overTransports, type Reached, TRANSPORTS } from "../nfs/tls.ts";
 import { type Bench, boundedFigure, type Figure, type Row, ratioAtLeast, valueAtMost } from "../row.ts";
 
+const MEBIBYTE = 1024 * 1024;
+const BYTES = 512 * MEBIBYTE;
+
 export const bulk: Row = {
   name: "bulk",
-  what: "1 GiB read, and written durably, in sequence",
+  what: `${BYTES / MEBIBYTE} MiB read, and written durably, in sequence`,
   seconds: 32,
   parts: TRANSPORTS,
   check,
   measure,
 };
 
-const MEBIBYTE = 1024 * 1024;
-const BYTES = 512 * MEBIBYTE;
 const CHECKED_BYTES = 256 * MEBIBYTE;
 const ROUNDS = 2;
 const MEGABYTE = 1e6;

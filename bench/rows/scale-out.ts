@@ -22,21 +22,18 @@ const TIMEOUT = 120_000;
 export const scaleOut: Row = {
   name: "scale-out",
   what: "From the file that passes the threshold to a request through the new mount target, minus its creation",
-  seconds: 55,
+  seconds: 38,
   measure,
 };
 
 async function measure(bench: Bench): Promise<Figure[]> {
-  const rolling: ScaleOut[] = [];
-  for (let round = 1; round <= ROUNDS; round++) {
-    bench.progress(`rolling, round ${round} of ${ROUNDS}`);
-    rolling.push(await scaleOutOnce(bench, { rollout: "rolling-deployment" }));
-  }
-  bench.progress(`hot-reload, ${ROUNDS} rounds at once`);
-  const rounds = Array.from({ length: ROUNDS }, () =>
-    scaleOutOnce(bench, { rollout: "hot-reload", mountTableRefreshSeconds: REFRESH_SECONDS }),
+  // Routers that reload spend nearly all of the time waiting for their next look at the table.
+  const reloading = Promise.all(
+    Array.from({ length: ROUNDS }, () =>
+      scaleOutOnce(bench, { rollout: "hot-reload", mountTableRefreshSeconds: REFRESH_SECONDS }),
+    ),
   );
-  const hotReload = await Promise.all(rounds);
+  const [hotReload, rolling] = await Promise.all([reloading, rollOneAfterTheOther(bench)]);
 
   const serving = (samples: readonly ScaleOut[]) => samples.map((sample) => sample.serving);
   const figure = { unit: "s", better: "lower" } as const;
@@ -55,6 +52,15 @@ async function measure(bench: Bench): Promise<Figure[]> {
     },
     { ...figure, name: "hot-reload, every 30 s", ours: serving(hotReload), goal: valueAtMost(35) },
   ];
+}
+
+async function rollOneAfterTheOther(bench: Bench): Promise<ScaleOut[]> {
+  const rounds: ScaleOut[] = [];
+  for (let round = 1; round <= ROUNDS; round++) {
+    bench.progress(`rolling, round ${round} of ${ROUNDS}, beside hot-reload`);
+    rounds.push(await scaleOutOnce(bench, { rollout: "rolling-deployment" }));
+  }
+  return rounds;
 }
 
 /** Seconds since the threshold was passed, minus those in which the new target was `creating`. */
