@@ -16,6 +16,7 @@ import {
   isStatus,
   type NfsClient,
   type NfsClientOptions,
+  NfsStatusError,
   type OperationOptions,
   type OrphanOptions,
   OutcomeUnknownError,
@@ -311,6 +312,30 @@ class MemoryClient implements NfsClient {
 
   async remove(path: string, options?: RemoveOptions) {
     return this.#perform("remove", path, options, ({ files }) => files.remove(path, options), "visible");
+  }
+
+  /** In one request, which ends at the first name that cannot be removed. */
+  async removeFiles(paths: readonly string[], options?: OperationOptions) {
+    const remove = ({ files }: MemoryServer) => {
+      const removed: (ReturnType<MemoryFileSystem["remove"]> | undefined)[] = paths.map(() => undefined);
+      for (const [index, path] of paths.entries()) {
+        try {
+          removed[index] = files.remove(path);
+        } catch {
+          break;
+        }
+      }
+      return removed;
+    };
+    try {
+      const removed = await this.#perform("removeFiles", "", options, remove, "visible");
+      return removed.map((value) => ({ status: "fulfilled", value }) as const);
+    } catch (reason) {
+      // Nothing was removed, and each by itself may be.
+      if (reason instanceof NfsStatusError)
+        return paths.map(() => ({ status: "fulfilled", value: undefined }) as const);
+      return paths.map(() => ({ status: "rejected", reason }) as const);
+    }
   }
 
   async rename(from: string, to: string, options?: OperationOptions) {

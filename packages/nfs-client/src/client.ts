@@ -12,6 +12,7 @@ import { removeOrphans } from "./files/orphans.ts";
 import { MAX_LOCKED_FILES, MAX_OPEN_FILES, OwnerNames } from "./files/owners.ts";
 import { openForReading, readContent, readWhole } from "./files/reading.ts";
 import { readSmallFiles } from "./files/reading-many.ts";
+import { removeFiles } from "./files/removing-many.ts";
 import { writeWhole } from "./files/writing.ts";
 import { writeInPlace } from "./files/writing-in-place.ts";
 import { MemoryBudget } from "./memory-budget.ts";
@@ -73,6 +74,7 @@ function clientOf(name: string, context: FileContext): NfsClient {
     stat: (path, each) => statPath(context, path, each),
     exists: (path, each) => pathExists(context, path, each),
     remove: (path, each) => removePath(context, path, each),
+    removeFiles: (paths, each) => removeFiles(context, paths, each),
     rename: (from, to, each) => renamePath(context, from, to, each),
     makeDirectory: (path, each) => makeDirectoryAt(context, path, each),
     owners: (path, each) => ownersOf(context, path, each),

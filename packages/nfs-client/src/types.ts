@@ -273,6 +273,15 @@ export interface NfsClient {
   exists(path: string, options?: OperationOptions): Promise<boolean>;
   /** Removes a file or an empty directory. */
   remove(path: string, options?: RemoveOptions): Promise<Changed>;
+  /**
+   * Removes many files and empty directories, in as few COMPOUNDs as they fit into, with less work for each than `remove`
+   * has. Each is tried once. In the order of the paths: `undefined` for each that was not removed, which `remove` does, or
+   * says why it cannot be done; rejected with an {@link OutcomeUnknownError} where nobody can tell whether it was.
+   */
+  removeFiles(
+    paths: readonly string[],
+    options?: OperationOptions,
+  ): Promise<PromiseSettledResult<Changed | undefined>[]>;
   /** Renames a file, a link or a directory, also into another directory; a file that has the new name is replaced. */
   rename(from: string, to: string, options?: OperationOptions): Promise<void>;
   makeDirectory(path: string, options?: OperationOptions & { readonly recursive?: boolean }): Promise<void>;

@@ -92,6 +92,24 @@ describeEachFileServer("operations together", (start) => {
     );
   });
 
+  test("remove many files at once: each is removed, or left to be removed alone", async () => {
+    const names = Array.from({ length: 60 }, (_, index) => `removed/${index % 3}/${index}`);
+    const others = ["removed/missing", "removed/0/kept"];
+    await client.writeFile(at("removed/0/kept/file"), Buffer.from("x"));
+    await Promise.all(names.map((name) => client.writeFile(at(name), Buffer.from(name), { together: true })));
+    const wanted = [...names.slice(0, 30), ...others, ...names.slice(30)];
+    const results = await client.removeFiles(wanted.map(at));
+    const removed = wanted.filter((_, index) => {
+      const result = results[index];
+      return result?.status === "fulfilled" && result.value !== undefined;
+    });
+    expect(results.filter(({ status }) => status === "rejected")).toEqual([]);
+    expect(removed).toContain(names[0]);
+    expect(removed.filter((name) => others.includes(name))).toEqual([]);
+    for (const name of names) expect([name, await client.exists(at(name))]).toEqual([name, !removed.includes(name)]);
+    expect(await client.exists(at("removed/0/kept/file"))).toBe(true);
+  });
+
   test("write, and remove, each file by itself", async () => {
     const names = Array.from({ length: 60 }, (_, index) => `made/${index % 3}/${index}`);
     await client.writeFile(at("made/0/blocked/file"), Buffer.from("x"));
@@ -144,10 +162,11 @@ describe("the COMPOUNDs of operations together", () => {
     await directory?.remove();
   });
 
+  const names = () => Array.from({ length: 100 }, (_, index) => `/data/dir/${index}`);
+
   async function countOf(operation: (path: string) => Promise<unknown>): Promise<number> {
     compounds.length = 0;
-    const names = Array.from({ length: 100 }, (_, index) => `/data/dir/${index}`);
-    await Promise.all(names.map(operation));
+    await Promise.all(names().map(operation));
     return compounds.length;
   }
 
@@ -159,6 +178,10 @@ describe("the COMPOUNDs of operations together", () => {
       13,
     );
     expect(await countOf((path) => client.remove(path, { together: true }))).toBe(2);
+    await Promise.all(names().map((path) => client.writeFile(path, Buffer.from("x"), { together: true })));
+    compounds.length = 0;
+    expect(await client.removeFiles(names())).not.toContainEqual({ status: "fulfilled", value: undefined });
+    expect(compounds).toHaveLength(2);
   });
 
   test("are as few for many small files that are read at once", async () => {

@@ -20,6 +20,7 @@ export function bindClient(client: NfsClient, signal: AbortSignal): NfsClient {
     stat: (path, options) => client.stat(path, bound(options)),
     exists: (path, options) => client.exists(path, bound(options)),
     remove: (path, options) => client.remove(path, bound(options)),
+    removeFiles: (paths, options) => client.removeFiles(paths, bound(options)),
     rename: (from, to, options) => client.rename(from, to, bound(options)),
     makeDirectory: (path, options) => client.makeDirectory(path, bound(options)),
     owners: (path, options) => client.owners(path, bound(options)),

@@ -88,3 +88,21 @@ export async function walkTo(
   }
   return [start, ...rest.map(lookup)];
 }
+
+interface Walk {
+  readonly directory: readonly string[];
+  readonly operations: readonly Operation<void>[];
+}
+
+/** The way to the directory that the last file was in: many files of one directory follow each other. */
+export class DirectoryWalks {
+  #last: Walk = { directory: [], operations: [putRootFileHandle] };
+
+  to(directory: readonly string[]): Walk {
+    const isLast =
+      directory.length === this.#last.directory.length &&
+      directory.every((name, index) => name === this.#last.directory[index]);
+    if (!isLast) this.#last = { directory, operations: [putRootFileHandle, ...directory.map(lookup)] };
+    return this.#last;
+  }
+}

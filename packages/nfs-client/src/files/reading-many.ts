@@ -5,9 +5,9 @@ import type { Operation } from "../wire/compound.ts";
 import { ANONYMOUS_STATEID } from "../wire/data-types.ts";
 import { type FileAttributes, getAttributes } from "../wire/operations/attributes.ts";
 import { type ReadResult, read } from "../wire/operations/data.ts";
-import { lookup, putRootFileHandle } from "../wire/operations/file-handles.ts";
+import { lookup } from "../wire/operations/file-handles.ts";
 import { type FileContext, runOptions } from "./context.ts";
-import { parseEntryPath } from "./paths.ts";
+import { DirectoryWalks, parseEntryPath } from "./paths.ts";
 
 interface Reading extends Member {
   readonly attributes: Operation<FileAttributes>;
@@ -22,11 +22,11 @@ export async function readSmallFiles(
 ): Promise<(SmallFile | undefined)[]> {
   const { channel } = context;
   if (!channel.capabilities.anonymousRead) return requests.map(() => undefined);
-  const walks = new Walks();
+  const walks = new DirectoryWalks();
   const readings = requests.map(({ path, size }) => readingOf(walks, path, size));
-  const replies = await channel.runTogether(readings, runOptions(context, options));
+  const results = await channel.runTogether(readings, runOptions(context, options));
   return readings.map((reading, index) => {
-    const reply = replies[index];
+    const reply = fulfilled(results[index]);
     if (reply === undefined || !reply.reached(reading.data)) return undefined;
     const attributes = reply.of(reading.attributes);
     const { data } = reply.of(reading.data);
@@ -34,29 +34,17 @@ export async function readSmallFiles(
   });
 }
 
-function readingOf(walks: Walks, path: string, length: number): Reading {
+/** @throws why the request failed. */
+function fulfilled<Value>(result: PromiseSettledResult<Value> | undefined): Value | undefined {
+  if (result?.status === "rejected") throw result.reason;
+  return result?.value;
+}
+
+function readingOf(walks: DirectoryWalks, path: string, length: number): Reading {
   const { directory, name } = parseEntryPath(path);
   const walk = walks.to(directory);
   const attributes = getAttributes();
   const data = read(ANONYMOUS_STATEID, { offset: 0, length });
   const operations = [...walk.operations, lookup(name), attributes, data];
   return { operations, together: { directory: walk.directory, dataReceived: length }, attributes, data };
-}
-
-interface Walk {
-  readonly directory: readonly string[];
-  readonly operations: readonly Operation<void>[];
-}
-
-/** The way to the directory that the last file was in: many files of one directory follow each other. */
-class Walks {
-  #last: Walk = { directory: [], operations: [putRootFileHandle] };
-
-  to(directory: readonly string[]): Walk {
-    const isLast =
-      directory.length === this.#last.directory.length &&
-      directory.every((name, index) => name === this.#last.directory[index]);
-    if (!isLast) this.#last = { directory, operations: [putRootFileHandle, ...directory.map(lookup)] };
-    return this.#last;
-  }
 }

@@ -165,10 +165,13 @@ export class Channel {
   }
 
   /**
-   * Runs COMPOUNDs that change nothing, in as few requests as they fit into. Each is tried once: `undefined` for those that
-   * have no reply of their own, or are to be retried.
+   * Runs COMPOUNDs in as few requests as they fit into. Each is tried once: `undefined` for those that have no reply of
+   * their own. Those of a request that fails are rejected, as by {@link run}.
    */
-  async runTogether(members: readonly Member[], options: RunOptions): Promise<(CompoundReply | undefined)[]> {
+  async runTogether(
+    members: readonly Member[],
+    options: RunOptions,
+  ): Promise<PromiseSettledResult<CompoundReply | undefined>[]> {
     options.deadline.check();
     const session = this.#manager.readySession ?? (await this.#ready(options));
     this.#session = session;

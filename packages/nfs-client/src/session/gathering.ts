@@ -12,7 +12,7 @@ import type { Capabilities } from "./capabilities.ts";
 import type { RunOptions } from "./channel.ts";
 import { fitsAlone, type JointLimits, joinCompounds, type Member, planJointCompounds } from "./joint-compound.ts";
 import { OperationLimit } from "./operation-limit.ts";
-import { type Outcome, outcomeUnknown } from "./outcome.ts";
+import { LOSSES, type Outcome, outcomeUnknown } from "./outcome.ts";
 import type { Session } from "./session.ts";
 
 /** Sends one request in a slot of `session`. */
@@ -39,6 +39,8 @@ const TOO_LARGE = [
   "NFS4ERR_REP_TOO_BIG_TO_CACHE",
 ] as const;
 
+const UNANSWERED = { status: "fulfilled", value: undefined } as const;
+
 export class Gathering {
   readonly #send: SendRequest;
   #gathered: Gathered[] = [];
@@ -58,31 +60,51 @@ export class Gathering {
 
   /**
    * Sends COMPOUNDs in as few requests as they fit into, each once. `undefined` for those that the server did not get to,
-   * or that are too large for a request or its reply.
+   * or that are too large for a request or its reply. Those of a request that fails are rejected.
    */
   async sendTogether(
     session: Session,
     members: readonly Member[],
     options: RunOptions,
-  ): Promise<(CompoundReply | undefined)[]> {
+  ): Promise<PromiseSettledResult<CompoundReply | undefined>[]> {
     const limits = limitsOf(session.capabilities, options, this.#operationLimit);
     const fitting = members.filter((member) => fitsAlone(member, limits));
     const groups = planJointCompounds(fitting, limits);
-    const replies = new Map<Member, CompoundReply>();
+    const results = new Map<Member, PromiseSettledResult<CompoundReply>>();
     const send = async (group: readonly Member[]) => {
-      this.#operationLimit.noteRequest();
-      const { operations, indexes } = joinCompounds(group);
-      const outcome = await this.#send(session, operations, options);
-      if (outcome.kind === "lost") return;
-      // A lone one that is refused says nothing of how many may share a request.
-      if (group.length > 1) this.#noteRefusal(operations, outcome.reply);
-      for (const [index, member] of group.entries()) {
-        const reply = partOf(outcome.reply, member, indexes[index] ?? []);
-        if (reply !== undefined) replies.set(member, reply);
+      try {
+        for (const [member, value] of await this.#sendOnce(session, group, options)) {
+          results.set(member, { status: "fulfilled", value });
+        }
+      } catch (reason) {
+        for (const member of group) results.set(member, { status: "rejected", reason });
       }
     };
     await Promise.all(groups.map(send));
-    return members.map((member) => replies.get(member));
+    return members.map((member) => results.get(member) ?? UNANSWERED);
+  }
+
+  /** Sends one COMPOUND of all. Resolves with the replies to those that the server got to. */
+  async #sendOnce(
+    session: Session,
+    members: readonly Member[],
+    options: RunOptions,
+  ): Promise<Map<Member, CompoundReply>> {
+    const replies = new Map<Member, CompoundReply>();
+    this.#operationLimit.noteRequest();
+    const { operations, indexes } = joinCompounds(members);
+    const outcome = await this.#send(session, operations, options);
+    if (outcome.kind === "lost") {
+      if (outcome.executed === "perhaps" && options.once) throw outcomeUnknown(LOSSES[outcome.why]);
+      return replies;
+    }
+    // A lone one that is refused says nothing of how many may share a request.
+    if (members.length > 1) this.#noteRefusal(operations, outcome.reply);
+    for (const [index, member] of members.entries()) {
+      const reply = partOf(outcome.reply, member, indexes[index] ?? []);
+      if (reply !== undefined) replies.set(member, reply);
+    }
+    return replies;
   }
 
   #noteRefusal(operations: Operations, reply: CompoundReply): void {
