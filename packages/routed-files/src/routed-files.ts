@@ -21,6 +21,7 @@ import {
   PreconditionError,
   type ReadableFile,
   type ReadOptions,
+  type RemoveOptions,
   type SmallFile,
   TEMPORARY_PREFIX,
   type Unchanged,
@@ -36,7 +37,13 @@ import { type DirectoryPath, type FilePath, isHidden, ownFilePath, ROOT } from "
 import { mayHaveBeenDone, UnavailableError, verdictOn } from "./targets/failures.ts";
 import type { OperationName } from "./targets/statistics.ts";
 import type { Target } from "./targets/target.ts";
-import { type Attempt, type AttemptOptions, TargetPool, type TargetPoolOptions } from "./targets/target-pool.ts";
+import {
+  type Attempt,
+  type AttemptOptions,
+  type JointChange,
+  TargetPool,
+  type TargetPoolOptions,
+} from "./targets/target-pool.ts";
 
 export interface RoutedFilesOptions extends Omit<TargetPoolOptions, "memory" | "hotSpots"> {
   /** Shared by all targets; a new one when absent. */
@@ -384,10 +391,43 @@ export class RoutedFiles {
    * @throws {PreconditionError} when the file is not as `when` says.
    */
   async deleteFile(path: FilePath, when?: Unchanged, sharing: Sharing = {}): Promise<void> {
-    let outcomeUnknown = false;
-    const remove = async ({ client, options }: Attempt): Promise<Changed> => {
+    await this.#recorded(
+      path,
+      () => this.#remove(path, { ...sharing, ...(when && { when }) }),
+      (changed) => deletionOf(path, changed),
+    );
+  }
+
+  /**
+   * Removes many files, with less work for each than {@link deleteFile} has. In the order of the paths; rejected as
+   * {@link deleteFile} is.
+   */
+  async deleteFiles(paths: readonly FilePath[]): Promise<PromiseSettledResult<void>[]> {
+    const items = paths.map((path) => ({ path }));
+    const changes = await this.#shared.pool.changeTogether("delete", items, (attempt, own) => {
+      const { client, options } = this.#own(attempt);
+      const absolute = own.map(({ path }) => this.#absolute(path));
+      return client.removeFiles(absolute, options);
+    });
+    return Promise.allSettled(paths.map((path, index) => this.#concludeDeletion(path, changes[index])));
+  }
+
+  /** Records what became of a file that was to be removed with others, after it was removed by itself where it has to be. */
+  async #concludeDeletion(path: FilePath, change: JointChange<Changed> | undefined): Promise<void> {
+    const conclude = async () => {
+      if (change?.kind === "done") return change.result;
+      if (change?.kind === "failed") throw change.error;
+      return this.#remove(path, { together: true }, change?.mayHaveBeenDone);
+    };
+    await this.#recorded(path, conclude, (changed) => deletionOf(path, changed));
+  }
+
+  /** @param mayBeDone An attempt that was lost may have removed the file. */
+  async #remove(path: FilePath, how: Pick<RemoveOptions, "when" | "together">, mayBeDone = false): Promise<Changed> {
+    let outcomeUnknown = mayBeDone;
+    return this.#attempt("delete", path, async ({ client, options }) => {
       try {
-        return await client.remove(this.#absolute(path), { ...options, ...sharing, ...(when && { when }) });
+        return await client.remove(this.#absolute(path), { ...options, ...how });
       } catch (error) {
         // The attempt that was lost did it.
         if (outcomeUnknown && isMissing(error)) return {};
@@ -398,9 +438,7 @@ export class RoutedFiles {
         outcomeUnknown ||= mayHaveBeenDone(error);
         throw error;
       }
-    };
-    const attempt = () => this.#attempt("delete", path, remove);
-    await this.#recorded(path, attempt, (changed) => deletionOf(path, changed));
+    });
   }
 
   /** Makes a directory, and those above it, where they are missing. */

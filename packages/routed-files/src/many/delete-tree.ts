@@ -29,6 +29,9 @@ export interface DeleteTreeOptions {
 /** Names that are removed at the same time. */
 const MAX_IN_FLIGHT = 1_024;
 
+/** Of them, those that are removed in one call: fewer than all, so that listing and removing go on side by side. */
+const MAX_TOGETHER = 256;
+
 /** Directories that are read at the same time, besides those above them. */
 const MAX_DIRECTORIES = 64;
 
@@ -60,11 +63,17 @@ export async function* deleteTree(directory: FilePath, options: DeleteTreeOption
   }
 }
 
+interface Removal {
+  readonly path: FilePath;
+  readonly settle: (isGone: boolean) => void;
+}
+
 class Deletion {
   readonly #files: RoutedFiles;
   readonly #change: DeleteTreeOptions["change"];
   readonly #counts = { files: 0, directories: 0 };
   readonly #slots = new Slots(MAX_IN_FLIGHT);
+  #gathered: Removal[] = [];
   #directories = 0;
   #failed: Extract<DeletionReport, { kind: "failure" }>[] = [];
   #failures = 0;
@@ -107,7 +116,7 @@ class Deletion {
     for (let round = 1; !this.#stopped; round++) {
       if (!(await this.#removeEntries(path)) || this.#stopped) return false;
       try {
-        await this.#remove(path);
+        await this.#change(() => this.#files.deleteFile(path, undefined, { together: true }));
         this.#counts.directories += 1;
         return true;
       } catch (error) {
@@ -156,22 +165,54 @@ class Deletion {
     }
   }
 
-  async #removeFile(path: FilePath): Promise<boolean> {
-    if (this.#stopped) return false;
+  /** Returns whether it is gone. It is removed with the others of the same turn of the event loop. */
+  #removeFile(path: FilePath): Promise<boolean> {
+    return new Promise((settle) => {
+      if (this.#gathered.length === 0) setImmediate(() => void this.#removeGathered());
+      this.#gathered.push({ path, settle });
+      if (this.#gathered.length === MAX_TOGETHER) void this.#removeGathered();
+    });
+  }
+
+  /** Never fails. */
+  async #removeGathered(): Promise<void> {
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    const results = this.#stopped ? [] : await this.#removeFiles(gathered.map(({ path }) => path));
+    for (const [index, { path, settle }] of gathered.entries()) settle(this.#isGone(path, results[index]));
+  }
+
+  async #removeFiles(paths: readonly FilePath[]): Promise<PromiseSettledResult<void>[]> {
+    let results: PromiseSettledResult<void>[] = [];
+    let isReadOnly = false;
     try {
-      await this.#remove(path);
-      this.#counts.files += 1;
-      return true;
-    } catch (error) {
-      if (isStatus(error, "NFS4ERR_NOENT")) return true;
-      // It is a directory by now: the next round finds it.
-      if (isStatus(error, "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST")) return true;
-      return this.#fail(path, error);
+      await this.#change(async () => {
+        results = await this.#files.deleteFiles(paths);
+        const refusal = results.map(reasonOf).find((reason) => isStatus(reason, "NFS4ERR_ROFS"));
+        isReadOnly = refusal !== undefined;
+        // What that means, `change` knows.
+        if (isReadOnly) throw refusal;
+      });
+      return results;
+    } catch (reason) {
+      const failed = { status: "rejected", reason } as const;
+      return paths.map((_, index) => {
+        const result = results[index];
+        return isReadOnly && result?.status === "fulfilled" ? result : failed;
+      });
     }
   }
 
-  #remove(path: FilePath): Promise<void> {
-    return this.#change(() => this.#files.deleteFile(path, undefined, { together: true }));
+  /** @param result Undefined where it was not tried. */
+  #isGone(path: FilePath, result: PromiseSettledResult<void> | undefined): boolean {
+    if (result === undefined) return false;
+    if (result.status === "fulfilled") {
+      this.#counts.files += 1;
+      return true;
+    }
+    // Gone already, or a directory by now: the next round finds it.
+    if (isStatus(result.reason, "NFS4ERR_NOENT", "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST")) return true;
+    return this.#fail(path, result.reason);
   }
 
   /** Notes a failure of one name; any other one ends it all. */
@@ -189,6 +230,10 @@ class Deletion {
     this.#error ??= error;
     this.#stopped = true;
   }
+}
+
+function reasonOf(result: PromiseSettledResult<unknown>): unknown {
+  return result.status === "rejected" ? result.reason : undefined;
 }
 
 /** Lets only so much happen at the same time; what waits begins in the order in which it came. */

@@ -9,7 +9,7 @@ import type { OperationName } from "./statistics.ts";
 /** One operation, from its first try at a mount target to the end of its last one. */
 export class OperationMessage {
   readonly operation: OperationName;
-  /** Relative to the root of the files; of several that are read together, the first one. */
+  /** Relative to the root of the files; of several that are read or removed together, the first one. */
   readonly path: string;
   /** The ids of the mount targets that it was tried at so far, in this order. */
   readonly tried: string[] = [];

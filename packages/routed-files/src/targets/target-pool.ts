@@ -40,6 +40,13 @@ export interface Attempt {
   readonly options: OperationOptions & { readonly timeout: number };
 }
 
+/** What became of one of many changes that were made at once. */
+export type JointChange<Result> =
+  | { readonly kind: "done"; readonly result: Result }
+  /** It is for {@link TargetPool.attempt}. `mayHaveBeenDone`: what was sent, and can no longer be done. */
+  | { readonly kind: "not-done"; readonly mayHaveBeenDone: boolean }
+  | { readonly kind: "failed"; readonly error: unknown };
+
 export interface AttemptOptions {
   /** Whether a task that failed with this error may be retried at another target. Default: it may. */
   readonly isRetryable?: (error: unknown) => boolean;
@@ -59,6 +66,8 @@ interface Unfenced {
   readonly client: NfsClient;
   readonly settle: (fenced: boolean) => void;
 }
+
+const NOT_TRIED = { kind: "not-done", mayHaveBeenDone: false } as const;
 
 /** The targets of a table, as new operations see them. */
 interface Roles {
@@ -296,16 +305,80 @@ export class TargetPool {
         if (!(error instanceof NfsError)) throw error;
       }
     };
+    await Promise.all([...this.#byTarget("read", items)].map(([target, own]) => readAt(target, own)));
+    return items.map((item) => results.get(item));
+  }
+
+  /**
+   * Changes many paths at once: runs `task` once at each target that some of them go to. It resolves as
+   * {@link NfsClient.removeFiles} does. In the order of the items.
+   */
+  async changeTogether<Item extends { readonly path: DirectoryPath }, Result>(
+    operation: OperationName,
+    items: readonly Item[],
+    task: (attempt: Attempt, items: readonly Item[]) => Promise<readonly PromiseSettledResult<Result | undefined>[]>,
+  ): Promise<JointChange<Result>[]> {
+    const changes = new Map<Item, JointChange<Result>>();
+    const changeAt = async (target: Target, own: readonly Item[]) => {
+      const { connection } = target;
+      if (connection === undefined) return;
+      const deadline = new Deadline(this.#options.operationTimeout);
+      const attempt = this.#attemptAt(target, connection, connection.lostForChanges, deadline.remaining);
+      const leaves = own.map(({ path }) => this.#writers.enter(path, target));
+      try {
+        const results = await this.#runTogether(operation, target, attempt, own, task);
+        const made = await Promise.all(results.map((result) => jointChangeOf(result, connection.fencing, deadline)));
+        for (const [index, item] of own.entries()) changes.set(item, made[index] ?? NOT_TRIED);
+      } finally {
+        for (const leave of leaves) leave();
+      }
+    };
+    await Promise.all([...this.#byTarget(operation, items)].map(([target, own]) => changeAt(target, own)));
+    return items.map((item) => changes.get(item) ?? NOT_TRIED);
+  }
+
+  /** Never fails: a task that does is the failure of each of its items. */
+  async #runTogether<Item extends { readonly path: DirectoryPath }, Result>(
+    operation: OperationName,
+    target: Target,
+    attempt: Attempt,
+    items: readonly Item[],
+    task: (attempt: Attempt, items: readonly Item[]) => Promise<readonly PromiseSettledResult<Result>[]>,
+  ): Promise<readonly PromiseSettledResult<Result>[]> {
+    const { connection } = attempt;
+    let results: readonly PromiseSettledResult<Result>[] | undefined;
+    try {
+      await traced(operation, items[0]?.path ?? ROOT, (noteTry) => {
+        noteTry?.(target.id);
+        const run = async () => {
+          results = await task(attempt, items);
+          // Each of them may be the one that says that the target was lost.
+          for (const { reason } of results.filter(isRejected)) target.judge(reason, connection);
+          const failed = results.find(isRejected);
+          if (failed !== undefined) throw failed.reason;
+        };
+        return target.run(operation, connection, run, items.length);
+      });
+    } catch (reason) {
+      return results ?? items.map(() => ({ status: "rejected", reason }));
+    }
+    return results ?? [];
+  }
+
+  /** Which of the items an operation on them would try where now. */
+  #byTarget<Item extends { readonly path: DirectoryPath }>(
+    operation: OperationName,
+    items: readonly Item[],
+  ): Map<Target, Item[]> {
     const groups = new Map<Target, Item[]>();
     for (const item of items) {
-      const target = this.#order("read", item.path).find((each) => each.isConnected && !this.#isHeldBack(each));
+      const target = this.#order(operation, item.path).find((each) => each.isConnected && !this.#isHeldBack(each));
       if (target === undefined) continue;
       const group = groups.get(target);
       if (group === undefined) groups.set(target, [item]);
       else group.push(item);
     }
-    await Promise.all([...groups].map(([target, own]) => readAt(target, own)));
-    return items.map((item) => results.get(item));
+    return groups;
   }
 
   #attemptAt(target: Target, connection: Connection, signal: AbortSignal, timeout: number): Attempt {
@@ -518,6 +591,27 @@ async function isHarmless(error: unknown, fencing: Fencing | undefined, deadline
   if (!fencing.soon && !isUnknown) return true;
   const fenced = await deadline.race(fencing.done).catch(() => false);
   return fenced || !isUnknown;
+}
+
+/** Comes back when the change is done, or can be retried elsewhere, or cannot. */
+async function jointChangeOf<Result>(
+  result: PromiseSettledResult<Result | undefined>,
+  fencing: Fencing | undefined,
+  deadline: Deadline,
+): Promise<JointChange<Result>> {
+  if (result.status === "fulfilled") {
+    return result.value === undefined ? NOT_TRIED : { kind: "done", result: result.value };
+  }
+  const { reason: error } = result;
+  if (verdictOn(error) === "final") return { kind: "failed", error };
+  if (await isHarmless(error, fencing, deadline)) {
+    return { kind: "not-done", mayHaveBeenDone: error instanceof OutcomeUnknownError };
+  }
+  return { kind: "failed", error: error instanceof OutcomeUnknownError ? error : unavailable(error) };
+}
+
+function isRejected(result: PromiseSettledResult<unknown>): result is PromiseRejectedResult {
+  return result.status === "rejected";
 }
 
 function unavailable(cause: unknown): UnavailableError {
