@@ -41,7 +41,7 @@ interface Prepared extends Work {
   readonly own: Operations;
 }
 
-const DIRECTORIES = [[], ["a"], ["a", "b"], ["missing"], ["a", "missing", "deeper"]] as const;
+const DIRECTORIES = [[], ["a"], ["a", "b"], ["a", "c"], ["missing"], ["a", "missing", "deeper"]] as const;
 
 const work: fc.Arbitrary<Work> = fc.record({
   directory: fc.constantFrom(...DIRECTORIES),
@@ -234,6 +234,19 @@ describe("COMPOUNDs that are gathered", () => {
     const session = sessionOf();
     await Promise.all(prepared.map((each) => add(gathering, session, each)));
     expect(server.requests.map(({ length }) => length)).toEqual([40]);
+  });
+
+  test("that are alone in their directories share the way to the one above", async () => {
+    const reading = { staysInDirectory: false, length: 1, status: "NFS4ERR_NOENT", dataReceived: 0 } as const;
+    const prepared = Array.from({ length: 12 }, (_, index) =>
+      prepare({ ...reading, directory: ["a", "b", `${index}`], failsAt: undefined }),
+    );
+    const server = new Server(prepared);
+    const gathering = new Gathering(server.send);
+    const session = sessionOf();
+    await Promise.all(prepared.map((each) => add(gathering, session, each)));
+    const wayAndSaved = 4;
+    expect(server.requests.map(({ length }) => length)).toEqual([wayAndSaved + 12 * 2 + 11]);
   });
 
   const one = {

@@ -70,18 +70,18 @@ export class Gathering {
     const limits = limitsOf(session.capabilities, options, this.#operationLimit);
     const fitting = members.filter((member) => fitsAlone(member, limits));
     const groups = planJointCompounds(fitting, limits);
-    const results = new Map<Member, PromiseSettledResult<CompoundReply>>();
+    const results = new Map<Operations, PromiseSettledResult<CompoundReply>>();
     const send = async (group: readonly Member[]) => {
       try {
-        for (const [member, value] of await this.#sendOnce(session, group, options)) {
-          results.set(member, { status: "fulfilled", value });
+        for (const [operations, value] of await this.#sendOnce(session, group, options)) {
+          results.set(operations, { status: "fulfilled", value });
         }
       } catch (reason) {
-        for (const member of group) results.set(member, { status: "rejected", reason });
+        for (const { operations } of group) results.set(operations, { status: "rejected", reason });
       }
     };
     await Promise.all(groups.map(send));
-    return members.map((member) => results.get(member) ?? UNANSWERED);
+    return members.map(({ operations }) => results.get(operations) ?? UNANSWERED);
   }
 
   /** Sends one COMPOUND of all. Resolves with the replies to those that the server got to. */
@@ -89,8 +89,8 @@ export class Gathering {
     session: Session,
     members: readonly Member[],
     options: RunOptions,
-  ): Promise<Map<Member, CompoundReply>> {
-    const replies = new Map<Member, CompoundReply>();
+  ): Promise<Map<Operations, CompoundReply>> {
+    const replies = new Map<Operations, CompoundReply>();
     this.#operationLimit.noteRequest();
     const { operations, indexes } = joinCompounds(members);
     const outcome = await this.#send(session, operations, options);
@@ -102,7 +102,7 @@ export class Gathering {
     if (members.length > 1) this.#noteRefusal(operations, outcome.reply);
     for (const [index, member] of members.entries()) {
       const reply = partOf(outcome.reply, member, indexes[index] ?? []);
-      if (reply !== undefined) replies.set(member, reply);
+      if (reply !== undefined) replies.set(member.operations, reply);
     }
     return replies;
   }

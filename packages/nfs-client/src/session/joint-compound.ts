@@ -52,7 +52,7 @@ export function planJointCompounds<Each extends Member>(members: readonly Each[]
   const groups: Each[][] = [];
   let group: Each[] = [];
   let load: Load | undefined;
-  for (const member of byDirectory(members)) {
+  for (const member of inOrderOfDirectories(members)) {
     const together: Load | undefined = load && withMember(load, group, member);
     if (together !== undefined && fits(together, limits)) {
       group.push(member);
@@ -66,7 +66,14 @@ export function planJointCompounds<Each extends Member>(members: readonly Each[]
   return groups;
 }
 
-function byDirectory<Each extends Member>(members: readonly Each[]): Each[] {
+/** One that is alone in its directory shares the way to the directory above it, for a LOOKUP of its own. */
+function inOrderOfDirectories<Each extends Member>(members: readonly Each[]): Each[] {
+  const groups = byDirectory(members);
+  if (groups.length === 1) return groups.flat();
+  return byDirectory(groups.flatMap((group) => (group.length === 1 ? group.map(shareWayAbove) : group))).flat();
+}
+
+function byDirectory<Each extends Member>(members: readonly Each[]): Each[][] {
   const directories = new Map<string, Each[]>();
   let last: Each[] = [];
   for (const member of members) {
@@ -78,7 +85,14 @@ function byDirectory<Each extends Member>(members: readonly Each[]): Each[] {
     }
     last.push(member);
   }
-  return [...directories.values()].flat();
+  return [...directories.values()];
+}
+
+/** Not where it comes back to its own directory. */
+function shareWayAbove<Each extends Member>(member: Each): Each {
+  const { operations, together } = member;
+  const comesBack = together.staysInDirectory || operations.includes(saveFileHandle);
+  return comesBack ? member : { ...member, together: { ...together, directory: together.directory.slice(0, -1) } };
 }
 
 function loadOf({ operations, together }: Member): Load {
