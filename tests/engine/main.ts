@@ -2,10 +2,11 @@
  * The stack's whole life in the real Pulumi engine, without AWS: `npm run preview:offline`.
  *
  * A preview of each configuration, then one stack: up, up again, up over what version 0.1 left, a threshold and the
- * routing strategy edited, maintenance and the S3 API on and off, an application that uses its files (`beside-application.ts`), the file
- * system replaced, destroy; the same stack on a file system in use; and two stacks in two regions (`two-regions.ts`). The program runs inline, in this process, so the engine needs no
- * language host. The providers are stand-ins, the backend is a temporary folder, and what the program and its dynamic
- * resources call themselves is the local control plane.
+ * routing strategy edited, maintenance and the S3 API on and off, an application that uses its files
+ * (`beside-application.ts`), the file system replaced, destroy; the same stack on a file system in use; and two stacks in
+ * two regions (`two-regions.ts`). The program runs inline, in this process, so the engine needs no language host. The
+ * providers are stand-ins, the backend is a temporary folder, and what the program and its dynamic resources call
+ * themselves is the local control plane.
  */
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
