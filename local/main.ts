@@ -128,8 +128,7 @@ Do the same with the AWS CLI:
   curl ${url}/files/${BUCKET}/hello/
 
 And from a program:
-  npm run build --workspace packages/efs-files
-  node --input-type=module --eval 'import { connectFiles } from "efs-files";
+  npx tsx --input-type=module --eval 'import { connectFiles } from "efs-files";
     console.log(await connectFiles({ url: "${url}" }).readFile("hello/README.md", "utf8"))'
 
 Follow what changes, while you do the rest in another terminal:
@@ -147,7 +146,7 @@ Ask AWS, with the AWS CLI:
   aws efs describe-mount-targets --file-system-id fs-0e5a0000000000001
 
 With that environment, reach the same files from a program without a router:
-  NFS_TLS=off NFS_PORT=${stack.nfsPort} node --input-type=module --eval 'import { openFiles } from "efs-files/embedded";
+  NFS_TLS=off NFS_PORT=${stack.nfsPort} npx tsx --input-type=module --eval 'import { openFiles } from "efs-files/embedded";
     const files = await openFiles(); console.log(await files.readdir("hello")); await files.close()'
 
 Ctrl-C stops everything and removes every file.
