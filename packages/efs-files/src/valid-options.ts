@@ -10,6 +10,14 @@ export function numberFrom(from: number, to: number) {
   return z.number(message).min(from, message).max(to, message);
 }
 
+/** An object that has these options, and no others: a misspelled one is found in plain JavaScript, too. */
+export function noOthers<Shape extends z.ZodRawShape>(shape: Shape, message = "must be an object") {
+  const allowed = Object.keys(shape).join(", ");
+  return z.strictObject(shape, {
+    error: ({ code }) => (code === "unrecognized_keys" ? `is not an option; allowed are ${allowed}` : message),
+  });
+}
+
 /**
  * @param failed What cannot be done with options that are not valid.
  * @throws {FileError} `EINVAL`; the message names each option that is not allowed, and what is.
@@ -21,6 +29,9 @@ export function validOptions<Schema extends z.ZodType>(
 ): z.infer<Schema> {
   const { data, error } = schema.safeParse(values);
   if (error === undefined) return data;
-  const problems = error.issues.map(({ path, message }) => `${path.join(".")} ${message}`.trimStart());
+  const problems = error.issues.flatMap((issue) => {
+    const paths = issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+    return paths.map((path) => `${path.join(".")} ${issue.message}`.trimStart());
+  });
   throw new FileError("EINVAL", `${failed}: ${problems.join("; ")}`, { cause: error });
 }

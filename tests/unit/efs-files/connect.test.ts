@@ -268,6 +268,7 @@ test("an item of a batch that cannot be is a result like the others", async () =
 
 test.for([
   [{ url: "ftp://example.com" }, 'url must be one with http: or https:, not "ftp://example.com"'],
+  [{ conections: 2 }, "conections is not an option; allowed are url, token, connections, connectTimeout, tls, headers"],
   [{ url: undefined }, 'url must be one with http: or https:, not "undefined"'],
   [{ url: "http://user:secret@example.com" }, "url must have no user, password, query or fragment"],
   [{ connections: 0 }, "connections must be a number from 1 to 65535"],

@@ -79,11 +79,17 @@ describe("the settings of files in the process itself", () => {
   test.each([
     [{ rootDirectory: "data" }, {}, "rootDirectory must be an absolute path without .."],
     [{ accessPointId: "fs-1" }, {}, "accessPointId must be an EFS access point id like fsap-0123abcd"],
+    [{ paramName: "/a" }, {}, "paramName is not an option; allowed are parameterName, fileSystemId, region, "],
+    [{ tls: { servername: "a.b" } }, {}, "tls.servername is not an option; allowed are serverName, certificate"],
+    [{ tls: "on" }, {}, "tls must be true, false, or an object"],
+    [{ log: "stdout" }, {}, "log must be an object with debug, info, warn and error"],
     [{ operationTimeout: 0 }, {}, "operationTimeout must be a number from 1 to 2147483647"],
     [{}, { NFS_TLS: "yes" }, "NFS_TLS must be on or off"],
     [{}, { ROUTING_STRATEGY: "x" }, "ROUTING_STRATEGY must be one of rendezvous, modulo, bounded-load, zone-aware"],
   ])("refuse %j with %j", (options, variables, message) => {
-    expect(() => readSettings(options, variables)).toThrow(`The files cannot be opened: ${message}`);
+    // As in plain JavaScript, where no type is checked.
+    const given: object = options;
+    expect(() => readSettings(given, variables)).toThrow(`The files cannot be opened: ${message}`);
   });
 
   test("are written down as they are inside", () => {

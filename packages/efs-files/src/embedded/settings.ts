@@ -1,8 +1,8 @@
 /** What `openFiles` goes by: its options, and what the environment has. */
 import { ROUTING_STRATEGIES } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
-import { MAX_TIME, numberFrom, validOptions } from "../valid-options.ts";
-import type { OpenFilesOptions, RoutingStrategy } from "./options.ts";
+import { MAX_TIME, noOthers, numberFrom, validOptions } from "../valid-options.ts";
+import type { Log, OpenFilesOptions, RoutingStrategy } from "./options.ts";
 
 const MEBIBYTE = 2 ** 20;
 
@@ -23,13 +23,20 @@ const strategy: z.ZodType<RoutingStrategy> = z.enum(
   `must be one of ${ROUTING_STRATEGIES.join(", ")}`,
 );
 
-const tls = z.object({
-  serverName: text(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, "a DNS name").optional(),
-  certificateAuthorityFile: z.string().optional(),
-});
+const tls = noOthers(
+  {
+    serverName: text(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, "a DNS name").optional(),
+    certificateAuthorityFile: z.string("must be the path of a file").optional(),
+  },
+  "must be true, false, or an object",
+);
+
+function isLog(value: unknown): boolean {
+  return ["debug", "info", "warn", "error"].every((level) => typeof Reflect.get(Object(value), level) === "function");
+}
 
 /** As options and environment have it together. */
-const settings = z.object({
+const settings = noOthers({
   parameterName: text(/^[\w./-]{1,1011}$/, "the name of an SSM parameter (letters, digits, . - _ /)").default(
     "/efs-mount-autoscaling/mount-targets",
   ),
@@ -38,9 +45,8 @@ const settings = z.object({
   rootDirectory: text(/^\/(?!(.*\/)?\.\.(\/|$))/, "an absolute path without ..").default("/data"),
   accessPointId: text(/^fsap-[0-9a-f]+$/, "an EFS access point id like fsap-0123abcd").optional(),
   iam: z.boolean("must be true or false").default(false),
-  tls: z.union([z.boolean(), tls], "must be true, false, or an object").default(true),
+  tls: tls.optional(),
   ownZone: z.string("must be a string").min(1).optional(),
-  metadataUri: z.string().optional(),
   routingStrategy: strategy.optional(),
   loadFactor: numberFrom(1.05, 10).optional(),
   nfsPort: numberFrom(1, 65_535).int().optional(),
@@ -53,9 +59,15 @@ const settings = z.object({
   mountTableRefreshInterval: time(0).default(30_000),
   drainTimeout: time().default(300_000),
   closeTimeout: time(0).default(10_000),
+  log: z.custom<Log>(isLog, "must be an object with debug, info, warn and error").optional(),
+  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, "must be an AbortSignal").optional(),
 });
 
-export type Settings = z.infer<typeof settings>;
+export interface Settings extends Omit<z.infer<typeof settings>, "tls"> {
+  readonly tls: z.infer<typeof tls> | false;
+  /** Where ECS says what the task is. */
+  readonly metadataUri: string | undefined;
+}
 
 const environmentSchema = z
   .object({
@@ -93,14 +105,30 @@ const environmentSchema = z
  * @throws {FileError} `EINVAL` for what is not allowed; the message names each of them.
  */
 export function readSettings(
-  { log: _, signal: __, ...options }: OpenFilesOptions,
+  options: OpenFilesOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): Settings {
   const variables = Object.fromEntries(Object.entries(environment).filter(([, value]) => value));
-  const { serverName, certificateAuthorityFile, tls: isTlsOn, ...defaults } = valid(environmentSchema, variables);
+  const {
+    serverName,
+    certificateAuthorityFile,
+    tls: isTlsOn,
+    metadataUri,
+    ...defaults
+  } = valid(environmentSchema, variables);
   const { tls = isTlsOn } = options;
-  const ofTls = tls !== false && { serverName, certificateAuthorityFile, ...given(tls === true ? {} : tls) };
-  return valid(settings, { ...given(defaults), ...given(options), tls: ofTls });
+  const givenTls = tlsOf(tls, { serverName, certificateAuthorityFile });
+  const checked = valid(settings, { ...given(defaults), ...given(options), tls: givenTls });
+  return { ...checked, tls: checked.tls ?? false, metadataUri };
+}
+
+function tlsOf(tls: unknown, defaults: object): unknown {
+  if (typeof tls === "boolean") return tls ? defaults : undefined;
+  return isObject(tls) ? { ...defaults, ...given(tls) } : tls;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 function given(values: object): object {

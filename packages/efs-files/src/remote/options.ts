@@ -1,7 +1,7 @@
 /** What `connectFiles` takes. */
 import type { ConnectionOptions } from "node:tls";
 import * as z from "zod";
-import { MAX_TIME, numberFrom, validOptions } from "../valid-options.ts";
+import { MAX_TIME, noOthers, numberFrom, validOptions } from "../valid-options.ts";
 import type { TokenSource } from "./token.ts";
 
 export interface ConnectOptions {
@@ -50,22 +50,19 @@ function isFunction(value: unknown): boolean {
   return typeof value === "function";
 }
 
-const options = z.object(
-  {
-    url,
-    token: z
-      .custom<TokenSource>(
-        (value) => (typeof value === "string" && value !== "") || isFunction(value),
-        "must be a string that is not empty, or a function",
-      )
-      .optional(),
-    connections: numberFrom(1, 65_535).int("must be a whole number").default(64),
-    connectTimeout: numberFrom(1, MAX_TIME).default(5_000),
-    tls: z.custom<TlsOptions>((value) => typeof value === "object" && value !== null, "must be an object").optional(),
-    headers: z.custom<() => Readonly<Record<string, string>>>(isFunction, "must be a function").optional(),
-  },
-  "must be an object",
-);
+const options = noOthers({
+  url,
+  token: z
+    .custom<TokenSource>(
+      (value) => (typeof value === "string" && value !== "") || isFunction(value),
+      "must be a string that is not empty, or a function",
+    )
+    .optional(),
+  connections: numberFrom(1, 65_535).int("must be a whole number").default(64),
+  connectTimeout: numberFrom(1, MAX_TIME).default(5_000),
+  tls: z.custom<TlsOptions>((value) => typeof value === "object" && value !== null, "must be an object").optional(),
+  headers: z.custom<() => Readonly<Record<string, string>>>(isFunction, "must be a function").optional(),
+});
 
 /** @throws {FileError} `EINVAL`; the message names each option that is not allowed, and what is. */
 export function readOptions(given: ConnectOptions): ConnectSettings {
