@@ -6,6 +6,7 @@
 import { messageOf } from "nfs-client";
 import * as z from "zod";
 import type { Log } from "./log.ts";
+import { timeoutSignal } from "./timeout-signal.ts";
 
 const taskMetadata = z.looseObject({
   AvailabilityZone: z.string().min(1),
@@ -37,17 +38,23 @@ const TIMEOUT = 1_000;
  * That nothing can be learnt is a WARN: a router serves without it just as well.
  *
  * @param metadataUri `ECS_CONTAINER_METADATA_URI_V4`, which ECS sets in every container.
+ * @throws the reason of the signal.
  */
-export async function thisTask(metadataUri: string | undefined, log: Pick<Log, "warn">): Promise<ThisTask> {
+export async function thisTask(
+  metadataUri: string | undefined,
+  log: Pick<Log, "warn">,
+  signal?: AbortSignal,
+): Promise<ThisTask> {
   if (metadataUri === undefined) return {};
   let failure: unknown;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
-      const response = await fetch(`${metadataUri}/task`, { signal: AbortSignal.timeout(TIMEOUT) });
+      const response = await fetch(`${metadataUri}/task`, { signal: timeoutSignal(TIMEOUT, signal) });
       if (!response.ok) throw new Error(`The endpoint responded with status ${response.status}`);
       const { AvailabilityZone, Cluster, TaskARN, Family, Limits } = taskMetadata.parse(await response.json());
       return { zone: AvailabilityZone, cluster: Cluster, arn: TaskARN, family: Family, vcpus: Limits?.CPU };
     } catch (error) {
+      signal?.throwIfAborted();
       failure = error;
     }
   }

@@ -1,5 +1,6 @@
 /** Files without a router: table, routing, identity and failover in this process. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PutParameterCommand } from "@aws-sdk/client-ssm";
@@ -15,6 +16,7 @@ import { stubAws } from "../../support/aws-environment.ts";
 import { CertificateAuthority } from "../../support/certificates.ts";
 import { type EmbeddedFileSystem, startEmbeddedFileSystem } from "../../support/embedded-files.ts";
 import { tableOf } from "../../support/router-bundle.ts";
+import { ScriptedServer } from "../../support/scripted-server.ts";
 import { startZoneMetadata } from "../../support/task-metadata.ts";
 import { terminateTls } from "../../support/terminate-tls.ts";
 import { describeFiles } from "./contract.ts";
@@ -93,6 +95,30 @@ describe("opening files", () => {
     const opening = fileSystem.open({ signal: controller.signal });
     controller.abort();
     await expect(opening).rejects.toMatchObject(aborted);
+  });
+
+  test("leaves nothing connected when it is aborted, neither to AWS nor to a mount target", async () => {
+    const connected = new Set<Socket>();
+    const silent = await ScriptedServer.start((socket) => {
+      connected.add(socket.resume().on("close", () => connected.delete(socket)));
+    });
+    onTestFinished(() => silent.stop());
+    await fileSystem.publish(tableOf([silent]));
+    onTestFinished(() => fileSystem.publish(fileSystem.table));
+    const abortOnceConnected = async () => {
+      const controller = new AbortController();
+      const opening = fileSystem.open({ signal: controller.signal, connectTimeout: 100_000 });
+      const aborted = expect(opening).rejects.toMatchObject({ code: "ABORT_ERR" });
+      await expect.poll(() => connected.size).toBeGreaterThan(0);
+      controller.abort();
+      await aborted;
+      await expect.poll(() => connected.size).toBe(0);
+    };
+    await abortOnceConnected();
+    const { AWS_ENDPOINT_URL } = process.env;
+    onTestFinished(() => void vi.stubEnv("AWS_ENDPOINT_URL", AWS_ENDPOINT_URL));
+    vi.stubEnv("AWS_ENDPOINT_URL", `http://127.0.0.1:${silent.port}`);
+    await abortOnceConnected();
   });
 
   test("refuses options that cannot be, and says what is allowed", async () => {

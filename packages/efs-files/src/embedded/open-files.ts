@@ -50,6 +50,8 @@ export interface MountTargetStatus {
 /** Of all requests: what is asked for so often is read from all mount targets, and once for all who wait for it. */
 const HOT_SPOT_SHARE = 0.05;
 
+const NEVER_ABORTED = new AbortController().signal;
+
 const SILENT_LOG: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
@@ -61,31 +63,28 @@ const SILENT_LOG: Log = { debug() {}, info() {}, warn() {}, error() {} };
  */
 export async function openFiles(options: OpenFilesOptions = {}): Promise<EmbeddedFiles> {
   const settings = readSettings(options, process.env);
-  const { log = SILENT_LOG, signal } = options;
-  if (signal?.aborted) throw new AbortError(signal.reason, undefined);
-  const opening = open(settings, log);
-  if (signal === undefined) return opening;
+  const { log = SILENT_LOG, signal = NEVER_ABORTED } = settings;
   try {
-    return await untilAborted(opening, signal);
+    signal.throwIfAborted();
+    return await open(settings, log, signal);
   } catch (error) {
-    if (!signal.aborted) throw error;
-    // Whoever no longer waits for them does not close them either.
-    void opening.then((files) => files.close()).catch(() => {});
-    throw new AbortError(signal.reason, undefined);
+    throw signal.aborted ? new AbortError(signal.reason, undefined) : error;
   }
 }
 
-async function open(settings: Settings, log: Log): Promise<EmbeddedFiles> {
-  // Making it takes longer than all else.
+async function open(settings: Settings, log: Log, signal: AbortSignal): Promise<EmbeddedFiles> {
+  // Making it takes longer than all else. Nothing ends that: it is over in a second, in a thread of its own.
   if (settings.iam || settings.accessPointId !== undefined) clientKey().catch(() => {});
   const sources = mountTableSources(settings);
-  const [{ current, tls }, { zone }] = await Promise.all([
-    loadTable(settings, sources, log),
-    settings.ownZone === undefined ? thisTask(settings.metadataUri, log) : { zone: settings.ownZone },
+  const known = Promise.all([
+    loadTable(settings, sources, log, signal),
+    settings.ownZone === undefined ? thisTask(settings.metadataUri, log, signal) : { zone: settings.ownZone },
   ]);
+  const [{ current, tls }, { zone }] = await untilAborted(known, signal);
   const { connectTimeout, operationTimeout, detectionTimeout, drainTimeout, rootDirectory, connections } = settings;
+  let isOpening = true;
   const files = await RoutedFiles.open(current.table, {
-    connect: (target) => connectNfs({ ...target, tls, connections }),
+    connect: (target) => connectNfs({ ...target, tls, connections, ...(isOpening && { signal }) }),
     ...(settings.nfsPort !== undefined && { nfsPort: settings.nfsPort }),
     connectTimeout,
     operationTimeout,
@@ -98,7 +97,8 @@ async function open(settings: Settings, log: Log): Promise<EmbeddedFiles> {
     log,
   });
   try {
-    await files.connected(settings.startTimeout);
+    await untilAborted(files.connected(settings.startTimeout), signal);
+    isOpening = false;
   } catch (error) {
     await files.close();
     throw fileErrorOf(error, rootDirectory);
@@ -116,18 +116,18 @@ async function open(settings: Settings, log: Log): Promise<EmbeddedFiles> {
 type Sources = ReturnType<typeof mountTableSources>;
 
 /** The mount table, and how to connect to what it lists. */
-async function loadTable(settings: Settings, sources: Sources, log: Log) {
+async function loadTable(settings: Settings, sources: Sources, log: Log, signal: AbortSignal) {
   try {
-    if (settings.tls === false) return { current: await loadMountTable(sources, log), tls: undefined };
+    if (settings.tls === false) return { current: await loadMountTable(sources, log, signal), tls: undefined };
     if (settings.fileSystemId !== undefined) {
       const [current, tls] = await Promise.all([
-        loadMountTable(sources, log),
+        loadMountTable(sources, log, signal),
         mountTargetTls(tlsSettingsOf(settings, settings.fileSystemId)),
       ]);
       return { current, tls };
     }
-    const current = await loadMountTable(sources, log);
-    const tls = await mountTargetTls(tlsSettingsOf(settings, await fileSystemIn(current)));
+    const current = await loadMountTable(sources, log, signal);
+    const tls = await mountTargetTls(tlsSettingsOf(settings, await fileSystemIn(current, signal)));
     return { current, tls };
   } catch (cause) {
     if (cause instanceof FileError) throw cause;
@@ -135,14 +135,14 @@ async function loadTable(settings: Settings, sources: Sources, log: Log) {
   }
 }
 
-async function fileSystemIn({ table }: RankedMountTable): Promise<string> {
+async function fileSystemIn({ table }: RankedMountTable, signal: AbortSignal): Promise<string> {
   const [first] = table.mount_targets;
   if (first === undefined) throw new Error("the mount table is empty");
-  return fileSystemOf(first.mount_target_id);
+  return fileSystemOf(first.mount_target_id, signal);
 }
 
 function tlsSettingsOf({ tls, region, accessPointId, iam }: Settings, fileSystemId: string): MountTargetTlsSettings {
-  const { serverName, certificateAuthorityFile } = typeof tls === "object" ? tls : {};
+  const { serverName, certificateAuthorityFile } = tls || {};
   if (region === undefined && (iam || serverName === undefined)) {
     throw new FileError("EINVAL", "The files cannot be opened: region must be the file system's region, or AWS_REGION");
   }

@@ -3,12 +3,13 @@ import { type MountTable, parseMountTable } from "@efs-mount-autoscaling/mount-t
 import { messageOf } from "nfs-client";
 import { AWS_CLIENT_OPTIONS, AWS_REQUEST_TIMEOUT } from "../aws-client.ts";
 import type { Log } from "../log.ts";
+import { timeoutSignal } from "../timeout-signal.ts";
 
 /** A place that may know the mount table. */
 export interface MountTableSource {
   /** For log lines. */
   readonly name: string;
-  readonly load: () => Promise<MountTable>;
+  readonly load: (signal?: AbortSignal) => Promise<MountTable>;
 }
 
 /** No source had a table with a mount target in it. */
@@ -41,15 +42,24 @@ export function mountTableSources(places: MountTablePlaces): MountTableSource[] 
   ];
 }
 
-/** The first table that a source has. Each source that has none is an ERROR in the log. */
-export async function loadMountTable(sources: readonly MountTableSource[], log: Log): Promise<RankedMountTable> {
+/**
+ * The first table that a source has. Each source that has none is an ERROR in the log.
+ *
+ * @throws {NoMountTableError} when none has one, and the reason of the signal.
+ */
+export async function loadMountTable(
+  sources: readonly MountTableSource[],
+  log: Log,
+  signal?: AbortSignal,
+): Promise<RankedMountTable> {
   for (const [rank, source] of sources.entries()) {
     const { name } = source;
     try {
-      const table = await loadFrom(source);
+      const table = await loadFrom(source, signal);
       log.info({ source: name, mountTargets: table.mount_targets.length }, `Using the mount table of ${name}`);
       return { table, rank };
     } catch (error) {
+      signal?.throwIfAborted();
       log.error({ source: name, err: error }, `No mount table from ${name}: ${messageOf(error)}`);
     }
   }
@@ -57,20 +67,20 @@ export async function loadMountTable(sources: readonly MountTableSource[], log: 
 }
 
 /** @throws {NoMountTableError} when the source's table is empty, and whatever the source throws. */
-export async function loadFrom(source: MountTableSource): Promise<MountTable> {
-  const table = await source.load();
+export async function loadFrom(source: MountTableSource, signal?: AbortSignal): Promise<MountTable> {
+  const table = await source.load(signal);
   if (table.mount_targets.length === 0) throw new NoMountTableError("It lists no mount target");
   return table;
 }
 
 /** The document in the SSM parameter `name` (SSM, GetParameter). */
 export function parameterSource(name: string): MountTableSource {
-  const load = async () => {
+  const load = async (signal?: AbortSignal) => {
     const { GetParameterCommand, SSMClient } = await import("@aws-sdk/client-ssm");
     const ssm = new SSMClient(AWS_CLIENT_OPTIONS);
     try {
       const command = new GetParameterCommand({ Name: name, WithDecryption: true });
-      const { Parameter } = await ssm.send(command, { abortSignal: AbortSignal.timeout(AWS_REQUEST_TIMEOUT) });
+      const { Parameter } = await ssm.send(command, { abortSignal: timeoutSignal(AWS_REQUEST_TIMEOUT, signal) });
       return parseMountTable(Parameter?.Value ?? "");
     } finally {
       ssm.destroy();
@@ -81,14 +91,14 @@ export function parameterSource(name: string): MountTableSource {
 
 /** The mount targets that the file system has and that are available (EFS, DescribeMountTargets). */
 export function fileSystemSource(fileSystemId: string): MountTableSource {
-  const load = async () => {
+  const load = async (signal?: AbortSignal) => {
     const { EFSClient, paginateDescribeMountTargets } = await import("@aws-sdk/client-efs");
     const client = new EFSClient(AWS_CLIENT_OPTIONS);
     try {
       const mountTargets: object[] = [];
       const input = { FileSystemId: fileSystemId };
       const pages = paginateDescribeMountTargets({ client }, input, {
-        abortSignal: AbortSignal.timeout(AWS_REQUEST_TIMEOUT),
+        abortSignal: timeoutSignal(AWS_REQUEST_TIMEOUT, signal),
       });
       for await (const { MountTargets = [] } of pages) {
         for (const target of MountTargets) {
@@ -115,12 +125,12 @@ export function fixedSource(name: string, table: MountTable): MountTableSource {
 }
 
 /** The id of the file system that a mount target is of (EFS, DescribeMountTargets). */
-export async function fileSystemOf(mountTargetId: string): Promise<string> {
+export async function fileSystemOf(mountTargetId: string, signal?: AbortSignal): Promise<string> {
   const { DescribeMountTargetsCommand, EFSClient } = await import("@aws-sdk/client-efs");
   const client = new EFSClient(AWS_CLIENT_OPTIONS);
   try {
     const command = new DescribeMountTargetsCommand({ MountTargetId: mountTargetId });
-    const { MountTargets } = await client.send(command, { abortSignal: AbortSignal.timeout(AWS_REQUEST_TIMEOUT) });
+    const { MountTargets } = await client.send(command, { abortSignal: timeoutSignal(AWS_REQUEST_TIMEOUT, signal) });
     const fileSystemId = MountTargets?.[0]?.FileSystemId;
     if (fileSystemId === undefined) throw new Error(`EFS knows no mount target ${mountTargetId}`);
     return fileSystemId;
