@@ -2,11 +2,12 @@
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
-import { type FilePath, filePath, type PathChange, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
+import { type FilePath, filePath, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { connectNfs, OutcomeUnknownError } from "nfs-client";
 import { afterEach, describe, expect, test } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
 import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
+import type { PathChange } from "../../packages/routed-files/src/changes.ts";
 import { type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";

@@ -11,6 +11,7 @@ import {
   PreconditionError,
 } from "nfs-client";
 import { describe, expect, test, vi } from "vitest";
+import type { PathChange } from "../../../packages/routed-files/src/changes.ts";
 import type { RoutedFiles, RoutedFilesOptions } from "../../../packages/routed-files/src/routed-files.ts";
 import { type DirectoryPath, directoryPath, filePath, ROOT } from "../../../packages/routed-files/src/routing/path.ts";
 import { UnavailableError } from "../../../packages/routed-files/src/targets/failures.ts";
@@ -537,6 +538,31 @@ describe("what a lost target still may do", () => {
     },
   );
 
+  test("is ended before what was removed with others is removed by itself", async () => {
+    const { router, network } = await start();
+    // One that prefers, as its second, not the target that is asked first to end a session.
+    const isSuited = (path: string) => {
+      const [, second, third] = network.ranked(path).map((server) => network.servers.indexOf(server));
+      return (third ?? 0) < (second ?? 0);
+    };
+    const path = Array.from({ length: 100 }, (_, index) => filePath(`a/${index}`)).find(isSuited) ?? PATH;
+    const [first, , third] = network.ranked(path);
+    network.files.write(`/data/${path}`, Buffer.from("one"));
+    const [client] = first?.clients ?? [];
+    first?.scheduled.push("lose-request");
+    if (third) third.state = "frozen";
+    const log = recordOrder(network);
+    expect(await router.deleteFiles([path])).toEqual([{ status: "fulfilled", value: undefined }]);
+    const fencing = `fence ${client?.name}`;
+    const done = ["removeFiles", fencing, `remove /data/${path}`];
+    expect(log.filter((each) => done.includes(each))).toEqual([
+      "removeFiles",
+      fencing,
+      fencing,
+      `remove /data/${path}`,
+    ]);
+  });
+
   test("is not waited for longer than the operation may take, and its outcome is unknown then", async () => {
     const { router, network, targetOf } = await start(undefined, { operationTimeout: 400, detectionTimeout: 60_000 });
     const { first, second } = preferred(network);
@@ -545,6 +571,18 @@ describe("what a lost target still may do", () => {
     first.scheduled.push("lose-request");
     await expect(router.deleteFile(PATH)).rejects.toThrow(OutcomeUnknownError);
     expect(targetOf(second).state).toBe("connected");
+  });
+
+  test("is not waited for longer by many removals: whoever follows the changes learns that nobody knows", async () => {
+    const { router, network } = await start(undefined, { operationTimeout: 400, detectionTimeout: 60_000 });
+    const { first } = preferred(network);
+    const changes: PathChange[] = [];
+    router.recordChanges({ record: async (change) => void changes.push(change) });
+    for (const server of network.servers) if (server !== first) server.state = "frozen";
+    network.files.write("/data/a/b.txt", Buffer.from("one"));
+    first.scheduled.push("lose-reply");
+    expect(await router.deleteFiles([PATH])).toEqual([{ status: "rejected", reason: expect.any(OutcomeUnknownError) }]);
+    expect(changes).toEqual([{ kind: "uncertain", path: PATH }]);
   });
 
   test("is ended as soon as any target is back", async () => {
@@ -609,6 +647,19 @@ describe("when no target knows the clients of another one", () => {
     first.state = "up";
     await deleting;
     expect(network.servers.flatMap(({ log }) => log).filter((line) => line.startsWith("remove"))).toHaveLength(1);
+  });
+
+  test("removals of many files wait at a target that hangs", async () => {
+    const { router, network, targetOf } = await start(unsharedNetwork());
+    const { first } = preferred(network);
+    await router.writeFile(PATH, Buffer.from("one"));
+    first.state = "frozen";
+    const deleting = router.deleteFiles([PATH]);
+    await vi.waitFor(() => expect(targetOf(first).connection).toBeUndefined());
+    first.state = "up";
+    expect(await deleting).toEqual([{ status: "fulfilled", value: undefined }]);
+    const removals = network.servers.flatMap(({ log }) => log).filter((line) => line.startsWith("remove"));
+    expect(removals).toEqual(["removeFiles"]);
   });
 });
 
