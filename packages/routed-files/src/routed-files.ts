@@ -12,6 +12,7 @@ import {
   FileChangedError,
   type Identity,
   isMissing,
+  isStatus,
   MemoryBudget,
   type NfsClient,
   type OperationOptions,
@@ -417,7 +418,13 @@ export class RoutedFiles {
     const conclude = async () => {
       if (change?.kind === "done") return change.result;
       if (change?.kind === "failed") throw change.error;
-      return this.#remove(path, { together: true }, change?.mayHaveBeenDone);
+      const unknown = change?.unknown;
+      try {
+        return await this.#remove(path, { together: true }, unknown !== undefined);
+      } catch (error) {
+        // That it is a directory says that it was there. All else says nothing of the attempt that was lost.
+        throw isStatus(error, "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST") ? error : (unknown ?? error);
+      }
     };
     await this.#recorded(path, conclude, (changed) => deletionOf(path, changed));
   }

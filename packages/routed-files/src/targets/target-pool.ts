@@ -43,8 +43,8 @@ export interface Attempt {
 /** What became of one of many changes that were made at once. */
 export type JointChange<Result> =
   | { readonly kind: "done"; readonly result: Result }
-  /** It is for {@link TargetPool.attempt}. `mayHaveBeenDone`: what was sent, and can no longer be done. */
-  | { readonly kind: "not-done"; readonly mayHaveBeenDone: boolean }
+  /** It is for {@link TargetPool.attempt}. `unknown`: it was sent, and was perhaps done, but no longer can be. */
+  | { readonly kind: "left"; readonly unknown: OutcomeUnknownError | undefined }
   | { readonly kind: "failed"; readonly error: unknown };
 
 export interface AttemptOptions {
@@ -67,7 +67,7 @@ interface Unfenced {
   readonly settle: (fenced: boolean) => void;
 }
 
-const NOT_TRIED = { kind: "not-done", mayHaveBeenDone: false } as const;
+const NOT_TRIED = { kind: "left", unknown: undefined } as const;
 
 /** The targets of a table, as new operations see them. */
 interface Roles {
@@ -604,10 +604,9 @@ async function jointChangeOf<Result>(
   }
   const { reason: error } = result;
   if (verdictOn(error) === "final") return { kind: "failed", error };
-  if (await isHarmless(error, fencing, deadline)) {
-    return { kind: "not-done", mayHaveBeenDone: error instanceof OutcomeUnknownError };
-  }
-  return { kind: "failed", error: error instanceof OutcomeUnknownError ? error : unavailable(error) };
+  const unknown = error instanceof OutcomeUnknownError ? error : undefined;
+  if (await isHarmless(error, fencing, deadline)) return { kind: "left", unknown };
+  return { kind: "failed", error: unknown ?? unavailable(error) };
 }
 
 function isRejected(result: PromiseSettledResult<unknown>): result is PromiseRejectedResult {
