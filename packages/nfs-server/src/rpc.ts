@@ -55,7 +55,7 @@ export function readCall(message: Buffer): Call | { readonly refusal: Buffer } {
   const flavor = reader.uint32();
   const principal = readPrincipal(flavor, reader.opaque(MAX_AUTH_BODY_SIZE));
   reader.uint32();
-  reader.opaque(MAX_AUTH_BODY_SIZE);
+  reader.skipOpaque(MAX_AUTH_BODY_SIZE);
   if (typeof principal !== "string") {
     return refuse(xid, ReplyStatus.DENIED, [DenialReason.AUTH_ERROR, principal.authStatus]);
   }

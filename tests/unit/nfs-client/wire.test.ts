@@ -49,6 +49,33 @@ describe("XDR", () => {
     );
   });
 
+  test("passes over what nobody needs as if it had been read", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.nat({ max: 40 }),
+        fc.nat({ max: 60 }),
+        (opaque, maximum, end) => {
+          const bytes = new XdrWriter().opaque(opaque).uint32(7).toBuffer().subarray(0, end);
+          const outcomeOf = (pass: (reader: XdrReader) => unknown) => {
+            const reader = new XdrReader(bytes);
+            try {
+              pass(reader);
+            } catch (error) {
+              return String(error);
+            }
+            return reader.remaining;
+          };
+          expect(outcomeOf((reader) => reader.skipOpaque(maximum))).toBe(outcomeOf((reader) => reader.opaque(maximum)));
+          const { length } = opaque;
+          expect(outcomeOf((reader) => reader.skipFixedOpaque(length))).toBe(
+            outcomeOf((reader) => reader.fixedOpaque(length)),
+          );
+        },
+      ),
+    );
+  });
+
   test("refuses lengths that cannot be", () => {
     const huge = new XdrWriter().uint32(0xffff_ffff).toBuffer();
     expect(() => new XdrReader(huge).opaque(0xffff_ffff)).toThrow(XdrError);

@@ -171,11 +171,13 @@ function readCompound(reader: XdrReader, operations: Operations, maximumResults:
   const refusal = readReplyHeader(reader);
   if (refusal !== undefined) throw new ProtocolError(`The server refused the call: ${refusal.reason}`);
   const status = reader.uint32();
-  reader.opaque(MAX_OPAQUE_SIZE);
+  reader.skipOpaque(MAX_OPAQUE_SIZE);
   const count = reader.uint32();
   if (count > maximumResults) throw new XdrError(`${count} results for ${operations.length} operations`);
   const results: unknown[] = [];
-  for (const [index, operation] of operations.slice(0, count).entries()) {
+  for (const operation of operations) {
+    const index = results.length;
+    if (index === count) break;
     const code = reader.uint32();
     if (code !== operation.code) throw new XdrError(`Result ${index} is of operation ${code}, not ${operation.code}`);
     const operationStatus = reader.uint32();
@@ -184,7 +186,7 @@ function readCompound(reader: XdrReader, operations: Operations, maximumResults:
     }
     results.push(operation.decode(reader));
   }
-  const [missing] = operations.slice(count);
+  const missing = operations[count];
   if (missing === undefined) return new CompoundReply(operations, results, undefined);
   // The server may refuse a COMPOUND as a whole, for example with NFS4ERR_MINOR_VERS_MISMATCH.
   if (status === OK) throw new XdrError(`${count} results for ${operations.length} operations that all succeeded`);

@@ -83,7 +83,7 @@ export function readReplyHeader(reader: XdrReader): RpcRefusal | undefined {
   if (type !== MessageType.REPLY) return { reason: `message type ${type} where a reply was due` };
   if (reader.uint32() === ReplyStatus.DENIED) return { reason: readDenial(reader) };
   reader.uint32();
-  reader.opaque(MAX_AUTH_BODY_SIZE);
+  reader.skipOpaque(MAX_AUTH_BODY_SIZE);
   const status = reader.uint32();
   return status === AcceptStatus.SUCCESS ? undefined : { reason: acceptStatusName(status) };
 }

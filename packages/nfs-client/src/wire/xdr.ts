@@ -7,7 +7,8 @@ export class XdrError extends Error {
 }
 
 const WORD = 4;
-const INITIAL_CAPACITY = 1024;
+/** Bytes that hold most requests without file data. */
+const INITIAL_CAPACITY = 512;
 
 /** Opaques at least this long are not copied, but sent from where they are. */
 const BY_REFERENCE = 16 * 1024;
@@ -215,6 +216,17 @@ export class XdrReader {
     const at = this.#take(length);
     this.#take(padding(length));
     return this.#buffer.subarray(at, at + length);
+  }
+
+  /** Passes over bytes that nobody needs: there is no view of them. */
+  skipFixedOpaque(length: number): void {
+    this.#take(length);
+    this.#take(padding(length));
+  }
+
+  /** As {@link skipFixedOpaque}, for bytes with their length in front. */
+  skipOpaque(maximum: number): void {
+    this.skipFixedOpaque(this.#opaqueLength(maximum));
   }
 
   /** Bytes with their length in front, at most `maximum` of them. */

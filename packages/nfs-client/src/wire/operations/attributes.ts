@@ -228,7 +228,7 @@ function readValue(reader: XdrReader, attribute: number, values: Values): void {
       reader.uint32();
       return;
     case Attribute.FILEHANDLE:
-      reader.opaque(MAX_FILE_HANDLE_SIZE);
+      reader.skipOpaque(MAX_FILE_HANDLE_SIZE);
       return;
     case Attribute.FILEID:
       values.fileId = reader.uint64();

@@ -146,7 +146,7 @@ function skipAccessControlEntry(reader: XdrReader): void {
   reader.uint32();
   reader.uint32();
   reader.uint32();
-  reader.opaque(MAX_OPAQUE_SIZE);
+  reader.skipOpaque(MAX_OPAQUE_SIZE);
 }
 
 /** Locks the whole current file for writing, or fails with NFS4ERR_DENIED. */

@@ -52,8 +52,8 @@ function skipImplementations(reader: XdrReader): void {
   const smallestImplementation = 20;
   const count = reader.count(smallestImplementation);
   for (let index = 0; index < count; index++) {
-    reader.opaque(MAX_OPAQUE_SIZE);
-    reader.opaque(MAX_OPAQUE_SIZE);
+    reader.skipOpaque(MAX_OPAQUE_SIZE);
+    reader.skipOpaque(MAX_OPAQUE_SIZE);
     reader.int64();
     reader.uint32();
   }
@@ -171,7 +171,7 @@ export function sequence(request: SequenceRequest): Operation<SequenceResult> {
       writer.uint32(request.highestSlotId).bool(request.cacheThis);
     },
     decode: (reader) => {
-      reader.fixedOpaque(SESSION_ID_SIZE);
+      reader.skipFixedOpaque(SESSION_ID_SIZE);
       const sequenceId = reader.uint32();
       const slotId = reader.uint32();
       reader.uint32();
