@@ -39,7 +39,7 @@ import {
 export const balance: Row = {
   name: "balance",
   what: "Three routers in three zones, 96 clients, three mount targets, with each strategy; and up to 300 routers, simulated",
-  seconds: 105,
+  seconds: 75,
   parts: ["simulated", "even", "hot", "flapping", "slow", "zones"],
   // In these all routers wait for the same processors, and what is simulated says more; or the row failover says as much.
   partsOnDemand: ["flapping", "slow", "zones"],

@@ -8,7 +8,7 @@ import { type Bench, boundedFigure, type Figure, type Row } from "../row.ts";
 export const compounds: Row = {
   name: "compounds",
   what: "COMPOUNDs of all operations on a file two directories deep, on servers that refuse different things",
-  seconds: 4,
+  seconds: 10,
   check,
 };
 

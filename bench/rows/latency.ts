@@ -11,7 +11,7 @@ import { type Bench, type Figure, type Peer, type Row, ratioAtLeast, ratioAtMost
 export const latency: Row = {
   name: "latency",
   what: "4 KiB files read, and written durably, with 2 and 5 ms added to every round trip",
-  seconds: 50,
+  seconds: 48,
   parts: TRANSPORTS,
   measure,
 };

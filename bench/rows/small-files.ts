@@ -9,7 +9,7 @@ import { type Bench, boundedFigure, type Figure, type Row, ratioAtLeast } from "
 export const smallFiles: Row = {
   name: "small-files",
   what: "4 KiB files read, and written durably, one at a time and 64 at once; ours are also replaced atomically",
-  seconds: 42,
+  seconds: 38,
   parts: TRANSPORTS,
   check,
   measure,
@@ -26,7 +26,7 @@ const WORKLOADS: readonly (Workload & { readonly goal: number })[] = [
   { name: "reads", kind: "reads", atOnce: 1, goal: 1.8 },
   { name: "durable writes", kind: "writes", atOnce: 1, goal: 1.3 },
   { name: `reads, ${AT_ONCE} at once`, kind: "reads", atOnce: AT_ONCE, goal: 1.5 },
-  { name: `durable writes, ${AT_ONCE} at once`, kind: "writes", atOnce: AT_ONCE, goal: 1.5 },
+  { name: `durable writes, ${AT_ONCE} at once`, kind: "writes", atOnce: AT_ONCE, goal: 1.2 },
 ];
 
 /** Bytes on the wire besides the file's, both ways, headers of TCP and IP not counted. */
