@@ -11,6 +11,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { peakMemoryOf } from "../../bench/peak-memory.ts";
 import type { TaskMetadata } from "../../local/ecs/task-metadata.ts";
 import { makeTemporaryDirectory, type TemporaryDirectory } from "../../local/machine/temporary-directory.ts";
+import { clientNames } from "../support/client-names.ts";
 import { connectNfs, startNfsServer } from "../support/nfs.ts";
 import { describeEachServer, type TestServer } from "../support/nfs-servers.ts";
 import { reportAtEnd, rounds, strategies } from "../support/reliability.ts";
@@ -131,7 +132,7 @@ describe.each(strategies)("streams over HTTP (%s)", (strategy) => {
     "uploads refused and repeated": 0,
     "most memory of the router, MiB": 0,
   };
-  const names = async () => readdir(join(directory, "data"));
+  const names = () => clientNames(join(directory, "data"));
 
   reportAtEnd(`streams over HTTP (${strategy})`, () => counts);
 
@@ -148,7 +149,9 @@ describe.each(strategies)("streams over HTTP (%s)", (strategy) => {
       DEFAULT_MOUNT_TARGETS: JSON.stringify(tableOf(servers)),
       ROUTING_STRATEGY: strategy,
       ECS_CONTAINER_METADATA_URI_V4: metadata.uri("ap-northeast-1a"),
+      // A busy machine takes longer than the defaults allow for all that is sent at once here.
       NFS_DETECTION_TIMEOUT_SECONDS: "20",
+      NFS_OPERATION_TIMEOUT_SECONDS: "200",
     });
     expect(await put("kept", Buffer.from("old"))).toBe(201);
   });
@@ -243,7 +246,8 @@ describe.each(strategies)("streams over HTTP (%s)", (strategy) => {
     counts["failed uploads"] = statuses.filter((status) => status !== 201).length;
     counts["most memory of the router, MiB"] = await mostMemory(router);
     const written = await readdir(join(directory, "data/many"));
-    expect([counts["failed uploads"], written.length]).toEqual([0, 200]);
+    expect(statuses.filter((status) => status !== 201)).toEqual([]);
+    expect(written).toHaveLength(200);
     expect(written.filter((name) => name.startsWith(TEMPORARY_PREFIX))).toEqual([]);
     for (const name of written) expect((await stat(join(directory, "data/many", name))).size).toBe(size);
     // 12 MiB for each of them would be 2.4 GiB
