@@ -51,7 +51,9 @@ async function startRouterOver(count: number, strategy: RoutingStrategy) {
     AWS_ENDPOINT_URL: controlPlane.url,
     ROUTING_STRATEGY: strategy,
     ECS_CONTAINER_METADATA_URI_V4: metadata.uri("ap-northeast-1a"),
-    NFS_DETECTION_TIMEOUT_SECONDS: "10",
+    // No mount target hangs here. A busy machine is not to be taken for one.
+    NFS_DETECTION_TIMEOUT_SECONDS: "60",
+    NFS_OPERATION_TIMEOUT_SECONDS: "120",
     // Only a signal makes it look.
     MOUNT_TABLE_REFRESH_SECONDS: "0",
   });
