@@ -75,6 +75,15 @@ export class MemoryFileSystem {
     return this.#at(namesOf(path), path).attributes;
   }
 
+  /** Undefined where there is nothing. */
+  find(path: string): FileAttributes | undefined {
+    try {
+      return this.stat(path);
+    } catch {
+      return undefined;
+    }
+  }
+
   write(path: string, data: Uint8Array, { when, createParents = true }: WriteOptions = {}): FileAttributes & Changed {
     const { directory, name } = this.#parent(path, createParents);
     const current = directory.entries.get(name);

@@ -274,10 +274,14 @@ class MemoryClient implements NfsClient {
   async #writeStaged(path: string, data: Buffer, options: WriteOptions) {
     const { files } = this.#server;
     const stagedPath = `${dirname(path)}/${TEMPORARY_PREFIX}${randomUUID()}`;
-    const staged = await this.#perform("stage", path, options, () => files.write(stagedPath, data));
+    const { createParents = true } = options;
+    const { staged, existing } = await this.#perform("stage", path, options, () => ({
+      staged: files.write(stagedPath, data, { createParents }),
+      existing: options.when === undefined ? files.find(path) : undefined,
+    }));
     const { fileId } = staged;
     try {
-      await options.beforePublishing?.(staged);
+      await options.beforePublishing?.(staged, existing);
       return await this.#perform("writeFile", path, options, () => files.publish(stagedPath, path, options), "visible");
     } catch (error) {
       if (error instanceof OutcomeUnknownError) {

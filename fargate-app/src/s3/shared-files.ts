@@ -36,10 +36,33 @@ export async function readJson<Schema extends z.ZodType>(
   path: FilePath,
   schema: Schema,
 ): Promise<JsonFile<z.output<Schema>> | undefined> {
-  try {
+  return whereItIsThere(async () => {
     const { attributes, body } = await files.openFile(path, { length: MAX_JSON_BYTES });
-    const { success, data } = schema.safeParse(JSON.parse((await collect(body)).toString()));
-    return success ? { attributes, content: data } : undefined;
+    const content = parseJson(await collect(body), schema);
+    return content && { attributes, content };
+  });
+}
+
+/** As {@link readJson}, of many that are read at once and share requests to the mount target: the content alone. */
+export async function readJsonOfMany<Schema extends z.ZodType>(
+  files: RoutedFiles,
+  path: FilePath,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
+  return whereItIsThere(async () => {
+    const bytes = await files.readContent(path, MAX_JSON_BYTES);
+    return bytes && parseJson(bytes, schema);
+  });
+}
+
+function parseJson<Schema extends z.ZodType>(bytes: Buffer, schema: Schema): z.output<Schema> | undefined {
+  const { success, data } = schema.safeParse(JSON.parse(bytes.toString()));
+  return success ? data : undefined;
+}
+
+async function whereItIsThere<Result>(read: () => Promise<Result | undefined>): Promise<Result | undefined> {
+  try {
+    return await read();
   } catch (error) {
     if (isGone(error) || error instanceof SyntaxError) return undefined;
     throw error;

@@ -98,14 +98,18 @@ export interface WriteOptions extends OperationOptions {
    */
   readonly resolvable?: boolean;
   /**
-   * Called when the file is complete, before it gets its name, with its attributes; `change` is still to change. What it
-   * does is done by the time that others see the file. When it fails, the write does, and changes nothing. A small file
-   * then takes one more round trip.
+   * Called when the file is complete, before it gets its name. What it does is done by the time that others see the file.
+   * When it fails, the write does, and changes nothing. A small file then takes one more round trip.
    */
   readonly beforePublishing?: BeforePublishing | undefined;
 }
 
-export type BeforePublishing = (file: FileAttributes) => Promise<void>;
+/**
+ * @param file The attributes of the file; `change` is still to change.
+ * @param existing What has the name meanwhile, which the file is to replace. Undefined where there is nothing, and for
+ *   writes with a condition, whose callers have looked.
+ */
+export type BeforePublishing = (file: FileAttributes, existing: FileAttributes | undefined) => Promise<void>;
 
 /** An append and a write in place change the file that is there: nothing of it is staged, or published. */
 export type AppendOptions = OperationOptions & Pick<WriteOptions, "createParents" | "when">;

@@ -28,7 +28,7 @@ export interface Written extends Changed {
 const STREAM_BYTES = 2 ** 20;
 
 /** How a file is written. */
-export interface WriteManner extends Pick<WriteOptions, "together" | "beforePublishing"> {
+export interface WriteManner extends Pick<WriteOptions, "together" | "createParents" | "beforePublishing"> {
   /** Find out whether there was a file before, which takes one more COMPOUND. Default true. */
   readonly learnCreated?: boolean;
 }

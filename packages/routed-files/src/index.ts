@@ -17,7 +17,7 @@ export { inOrder } from "./many/in-order.ts";
 export { TooManyFailuresError } from "./many/too-many-failures.ts";
 export { whileRunning } from "./many/while-running.ts";
 export type { OwnFile, OwnFiles } from "./own-files.ts";
-export { type ReadRange, RoutedFiles, type RoutedFilesOptions } from "./routed-files.ts";
+export { type ReadRange, RoutedFiles, type RoutedFilesOptions, type Sharing } from "./routed-files.ts";
 export { Balancer, type Measured } from "./routing/balancer.ts";
 export { LoadMeter } from "./routing/load-meter.ts";
 export {

@@ -66,6 +66,27 @@ describeEachServer("files over NFSv4.1", (start) => {
     expect((await readFile(local("announced"))).equals(data)).toBe(true);
   });
 
+  test.each([
+    ["in one chunk", randomBytes(4096)],
+    ["as a stream", randomBytes(3 * MEBIBYTE)],
+  ])("tells what a file is to replace: %s", async (_name, data) => {
+    const body = async function* () {
+      yield data;
+    };
+    const seen: (bigint | undefined)[] = [];
+    const write = () =>
+      client.writeFile(at("successor"), data.length > MEBIBYTE ? body() : data, {
+        beforePublishing: async (_file, existing) => {
+          seen.push(existing?.fileId);
+        },
+      });
+    await client.remove(at("successor")).catch(() => {});
+    const first = await write();
+    const second = await write();
+    expect(seen).toEqual([undefined, first.fileId]);
+    expect((await client.stat(at("successor"))).fileId).toBe(second.fileId);
+  });
+
   test("writes nothing, and leaves nothing, where what is to be done before fails", async () => {
     await client.writeFile(at("refused/file"), Buffer.from("before"));
     const beforePublishing = async () => {

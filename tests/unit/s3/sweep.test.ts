@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { placeOf } from "../../../fargate-app/src/s3/keys.ts";
 import { Objects } from "../../../fargate-app/src/s3/objects/objects.ts";
 import { Records } from "../../../fargate-app/src/s3/objects/records.ts";
@@ -52,7 +52,7 @@ test("an object that is replaced or removed leaves no record", async () => {
   const { objects, put, own } = await startObjects();
   await put("one");
   await put("one");
-  expect(own()).toHaveLength(1);
+  await vi.waitFor(() => expect(own()).toHaveLength(1));
   await objects.delete(placeOf("bucket", "one"));
   expect(own()).toEqual([]);
 });

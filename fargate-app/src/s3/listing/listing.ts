@@ -23,8 +23,8 @@ export interface Listing {
   readonly next: string | undefined;
 }
 
-/** Records that are read at once. */
-const RECORDS_AT_ONCE = 32;
+/** Records that are read at once, many in a request to the mount target. */
+const RECORDS_AT_ONCE = 256;
 
 export async function listObjects(files: RoutedFiles, records: Records, options: ListOptions): Promise<Listing> {
   const { bucket, prefix, delimiter, after, maxKeys } = options;
@@ -74,7 +74,9 @@ async function describeAll(
   const objects = await inGroups(listed, RECORDS_AT_ONCE, async ({ key, path, attributes, description }) => {
     const kind = key.endsWith("/") ? "directory" : "file";
     const described =
-      kind === "directory" ? { attributes, description } : await records.describe(path, attributes, files);
+      kind === "directory"
+        ? { attributes, description }
+        : await records.describe(path, attributes, files, { together: true });
     return described?.attributes.type === kind ? [{ place: { bucket, key, path, kind } as const, ...described }] : [];
   });
   return objects.flat();

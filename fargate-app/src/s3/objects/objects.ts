@@ -23,6 +23,14 @@ export interface OpenedObject extends StoredObject {
 
 export type ObjectData = Buffer | AsyncIterable<Buffer>;
 
+interface ObjectWrite {
+  readonly when?: WriteCondition;
+  /** What is there, where `when` says that it still must be. */
+  readonly existing?: FileAttributes | undefined;
+  /** Default true. */
+  readonly createParents?: boolean;
+}
+
 /** How often an object may be replaced while it is opened. */
 const ROUNDS = 5;
 
@@ -90,6 +98,10 @@ export class Objects {
     describe: () => Description,
     condition?: ObjectCondition,
   ): Promise<StoredObject> {
+    if (place.kind === "file" && condition === undefined && Buffer.isBuffer(data)) {
+      const written = await this.#putBesideOthers(place, data, describe);
+      if (written !== undefined) return written;
+    }
     const [existing] = await Promise.all([statIfThere(this.files, place.path), this.requireBucket(place.bucket)]);
     if (place.kind === "directory") {
       if (condition !== undefined) throw new S3Error("NotImplemented", "A key that ends in / takes no condition");
@@ -98,25 +110,49 @@ export class Objects {
     }
     const when = await this.#writeCondition(place, existing, condition);
     if (existing?.type === "directory") throw new S3Error("KeyConflict");
-    const written = await this.write(place.path, data, describe, when);
-    if (existing !== undefined && existing.fileId !== written.attributes.fileId) await this.records.remove(existing);
+    const written = await this.write(place.path, data, describe, { when, existing });
     return { place, ...written };
   }
 
-  /** Writes a file with its record. */
+  /**
+   * Writes a file with its record, and removes the record of the file that it replaces.
+   *
+   * @throws {S3Error} KeyConflict where there is a directory.
+   */
   async write(
     path: FilePath,
     data: ObjectData,
     describe: () => Description,
-    when?: WriteCondition,
+    { when, existing, createParents = true }: ObjectWrite = {},
   ): Promise<Pick<StoredObject, "attributes" | "description">> {
     let description: Description | undefined;
-    const beforePublishing = async (file: FileAttributes) => {
+    let replaced = existing;
+    const beforePublishing = async (file: FileAttributes, found: FileAttributes | undefined) => {
+      if (found?.type === "directory") throw new S3Error("KeyConflict");
+      if (when === undefined) replaced = found;
       description = describe();
       await this.records.write(path, file, description);
     };
-    const { attributes } = await this.files.writeFile(path, data, when, { beforePublishing, learnCreated: false });
+    const manner = { beforePublishing, createParents, learnCreated: false };
+    const { attributes } = await this.files.writeFile(path, data, when, manner);
+    if (replaced !== undefined && replaced.fileId !== attributes.fileId) {
+      await this.records.removeInBackground(replaced);
+    }
     return { attributes, description };
+  }
+
+  /** Puts an object where its directory is there, and so its bucket, without a look before; undefined where it is not. */
+  async #putBesideOthers(
+    place: ObjectPlace,
+    data: Buffer,
+    describe: () => Description,
+  ): Promise<StoredObject | undefined> {
+    try {
+      return { place, ...(await this.write(place.path, data, describe, { createParents: false })) };
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
+    }
   }
 
   /**

@@ -6,12 +6,19 @@
  * file at one path with one size and time of modification, so that a file that others have replaced, changed or moved has
  * none. Records that are about nothing any more are removed with what they were about, or by the sweep.
  */
-import { entryPath, type FilePath, filePath, ownFilePath, type RoutedFiles } from "@efs-mount-autoscaling/routed-files";
+import {
+  entryPath,
+  type FilePath,
+  filePath,
+  ownFilePath,
+  type RoutedFiles,
+  type Sharing,
+} from "@efs-mount-autoscaling/routed-files";
 import { etagOf, type FileAttributes, isMissing, messageOf } from "nfs-client";
 import type { Logger } from "pino";
 import * as z from "zod";
 import { ALGORITHM_NAMES } from "../checksums.ts";
-import { readJson, statIfThere } from "../shared-files.ts";
+import { readJson, readJsonOfMany, statIfThere } from "../shared-files.ts";
 
 /** What HTTP allows for names and values of headers (RFC 9110 §5.1, §5.5): anything else could not be sent. */
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
@@ -85,9 +92,14 @@ const RECORDS_DIRECTORY = entryPath(STATE_DIRECTORY, "records");
 /** Directories that records are spread over. */
 const SHARDS = 256;
 
+/** Records that are removed in the background at once. */
+const MAX_REMOVALS = 256;
+
 export class Records {
   readonly #files: RoutedFiles;
   readonly #log: Logger;
+  /** In the background. */
+  readonly #removals = new Set<Promise<void>>();
 
   constructor(files: RoutedFiles, log: Logger) {
     this.#files = files;
@@ -95,8 +107,8 @@ export class Records {
   }
 
   /** What is known of the file that has these attributes now. */
-  async of(path: FilePath, attributes: FileAttributes): Promise<Description | undefined> {
-    const kept = await this.#read(recordPath(attributes));
+  async of(path: FilePath, attributes: FileAttributes, sharing: Sharing = {}): Promise<Description | undefined> {
+    const kept = await this.#read(recordPath(attributes), sharing);
     return kept !== undefined && isAbout(kept, path, attributes) ? kept.description : undefined;
   }
 
@@ -108,12 +120,17 @@ export class Records {
    * @param files As whoever asks: they may look where the router may not.
    * @returns undefined where there is nothing any more.
    */
-  async describe(path: FilePath, attributes: FileAttributes, files: RoutedFiles): Promise<Described | undefined> {
+  async describe(
+    path: FilePath,
+    attributes: FileAttributes,
+    files: RoutedFiles,
+    sharing: Sharing = {},
+  ): Promise<Described | undefined> {
     let found = attributes;
     for (let round = 0; ; round++) {
-      const description = await this.of(path, found);
+      const description = await this.of(path, found, sharing);
       if (description !== undefined || round === ROUNDS) return { attributes: found, description };
-      const now = await statIfThere(files, path);
+      const now = await statIfThere(files, path, sharing);
       if (now === undefined) return undefined;
       if (etagOf(now) === etagOf(found)) return { attributes: now, description };
       found = now;
@@ -131,6 +148,13 @@ export class Records {
   /** For files that are gone. What is left, the sweep removes. */
   remove(attributes: FileAttributes): Promise<void> {
     return this.removeAt(recordPath(attributes));
+  }
+
+  /** As {@link remove}, which nobody waits for, unless very many are being removed. */
+  async removeInBackground(attributes: FileAttributes): Promise<void> {
+    const removal: Promise<void> = this.remove(attributes).finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+    if (this.#removals.size > MAX_REMOVALS) await removal;
   }
 
   async removeAt(path: FilePath): Promise<void> {
@@ -158,7 +182,8 @@ export class Records {
     }
   }
 
-  async #read(path: FilePath): Promise<StoredRecord | undefined> {
+  async #read(path: FilePath, { together = false }: Sharing = {}): Promise<StoredRecord | undefined> {
+    if (together) return readJsonOfMany(this.#files, path, record);
     return (await readJson(this.#files, path, record))?.content;
   }
 }

@@ -10,7 +10,7 @@ import { Selection } from "../listing/selection.ts";
 import type { ObjectData, Objects } from "../objects/objects.ts";
 import { type Description, headersSchema, STATE_DIRECTORY } from "../objects/records.ts";
 import type { StoredObject } from "../objects/stored-object.ts";
-import { isGone, readJson, statIfThere } from "../shared-files.ts";
+import { isGone, readJson } from "../shared-files.ts";
 
 const uploadSchema = z.object({
   bucket: z.string(),
@@ -61,8 +61,11 @@ const SETTINGS_NAME = "upload";
 
 const PART_NAME = /^part-(\d{5})$/;
 
-/** Uploads that are read, and parts that are looked at or removed, at once. */
+/** Uploads that are read, and parts that are removed, at once. */
 const AT_ONCE = 16;
+
+/** Records that are read at once, many in a request to the mount target. */
+const RECORDS_AT_ONCE = 256;
 
 export class Uploads {
   readonly #objects: Objects;
@@ -103,9 +106,7 @@ export class Uploads {
   /** Replaces the part, where there is one of that number. */
   async putPart(upload: Upload, number: number, data: ObjectData, describe: () => Description): Promise<Part> {
     const path = partPath(upload.id, number);
-    const before = await statIfThere(this.#objects.files, path);
     const object = await this.#objects.write(path, data, describe);
-    if (before !== undefined) await this.#objects.records.remove(before);
     // Whoever has aborted the upload meanwhile must not leave a part of it.
     if ((await this.read(upload.id)) === undefined) {
       await this.abort(upload.id);
@@ -127,8 +128,8 @@ export class Uploads {
       });
     }
     found.sort((a, b) => a.number - b.number);
-    return inGroups(found, AT_ONCE, async ({ number, path, object: { attributes } }) => {
-      const description = await this.#objects.records.of(path, attributes);
+    return inGroups(found, RECORDS_AT_ONCE, async ({ number, path, object: { attributes } }) => {
+      const description = await this.#objects.records.of(path, attributes, { together: true });
       return { number, path, object: { attributes, description } };
     });
   }

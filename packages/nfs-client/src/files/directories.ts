@@ -35,14 +35,24 @@ export async function statNames(
   return (await context.channel.run([...walk, attributes], run)).orThrow(`/${names.join("/")}`).of(attributes);
 }
 
-export async function pathExists(context: FileContext, path: string, options?: OperationOptions): Promise<boolean> {
+/** Undefined where there is nothing. */
+export async function statIfThere(
+  context: FileContext,
+  names: readonly string[],
+  run: RunOptions,
+): Promise<FileAttributes | undefined> {
   try {
-    await statPath(context, path, options);
-    return true;
+    return await statNames(context, names, run);
   } catch (error) {
-    if (isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR")) return false;
+    if (isStatus(error, "NFS4ERR_NOENT", "NFS4ERR_NOTDIR")) return undefined;
     throw error;
   }
+}
+
+export async function pathExists(context: FileContext, path: string, options: OperationOptions = {}): Promise<boolean> {
+  const names = parsePath(path);
+  const run = { ...runOptions(context, options), ...sharing(options, names.slice(0, -1)) };
+  return (await statIfThere(context, names, run)) !== undefined;
 }
 
 export async function renamePath(

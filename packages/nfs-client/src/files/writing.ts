@@ -12,7 +12,7 @@ import { lookup, restoreFileHandle, saveFileHandle } from "../wire/operations/fi
 import { close, openByName } from "../wire/operations/opens-and-locks.ts";
 import { allOf, Batches, type Beginning, begin, MAX_SOURCE_WAIT } from "./chunks.ts";
 import { creationMode, type FileContext, runOptions, stateOwner } from "./context.ts";
-import { makingParents } from "./directories.ts";
+import { makingParents, statIfThere } from "./directories.ts";
 import { closeOpened } from "./open-files.ts";
 import type { Busy } from "./owners.ts";
 import { type EntryPath, parseEntryPath, sharing, walkTo } from "./paths.ts";
@@ -92,6 +92,10 @@ export function oneCompoundLimit({ channel }: FileContext, { directory, name }: 
 /** They are open only within a COMPOUND, each another file, so that their opens can share one owner. */
 const STAGING_OWNER = "staging";
 
+/** Operations besides the walk: of a write in one COMPOUND, and of one that stages a file and looks at what it replaces. */
+const WRITING_OTHERS = 10;
+const LOOKING_OTHERS = 8;
+
 /**
  * Creates, writes, closes and renames: in one COMPOUND where the server takes so many operations, and has VERIFY. Else
  * the name is given in a second one, when it is known that all was written. So it is where something is to be done
@@ -108,36 +112,43 @@ async function writeAtOnce(
 ): Promise<ChangedFile | undefined> {
   const { channel } = context;
   const { verify, maximumOperations } = channel.capabilities;
-  const othersInOne = 10;
-  const inOne = !resolvable && beforePublishing === undefined && verify && othersInOne < maximumOperations;
+  const inOne = !resolvable && beforePublishing === undefined && verify && WRITING_OTHERS < maximumOperations;
+  const looks = beforePublishing !== undefined && LOOKING_OTHERS < maximumOperations;
   const backoff = new Backoff();
   const owner = await stateOwner(context, STAGING_OWNER, run);
   for (;;) {
     const temporaryName = newTemporaryName();
     const temporary = { target: file, temporaryName };
-    const walk = await walkTo(context, file.directory, run, inOne ? othersInOne : RENAMING_OTHERS);
+    const others = inOne ? WRITING_OTHERS : looks ? LOOKING_OTHERS : RENAMING_OTHERS;
+    const walk = await walkTo(context, file.directory, run, others);
     const create = { how: "unchecked", mode: creationMode(context, context.fileMode) } as const;
     const open = openByName({ owner, access: "write", name: temporaryName, create });
     const writing = write(CURRENT_STATEID, { offset: 0, data: parts, durable: true });
     const own = getAttributes();
     const closing = close(CURRENT_STATEID);
     const renaming = rename(temporaryName, file.name);
-    const atName = getAttributes();
-    const naming = [renaming, lookup(file.name), atName];
-    const operations = inOne
-      ? // A server may write less than it was asked to: an incomplete file must not get the name.
-        [...walk, saveFileHandle, open, writing, verifySize(length), own, closing, restoreFileHandle, ...naming]
-      : [...walk, open, writing, own, closing];
+    const looking = lookup(file.name);
+    const there = getAttributes();
+    // A server may write less than it was asked to: an incomplete file must not get the name.
+    const staging = [open, writing, ...(inOne ? [verifySize(length)] : []), own, closing];
+    const atName = [...(inOne ? [renaming] : []), looking, there];
+    const operations =
+      inOne || looks ? [...walk, saveFileHandle, ...staging, restoreFileHandle, ...atName] : [...walk, ...staging];
     const reply = await channel.run(operations, { ...run, visible: inOne });
     if (reply.reached(renaming)) {
-      return { ...attributesAtName(reply.of(own), reply, atName), directoryChange: reply.of(renaming) };
+      return { ...attributesAtName(reply.of(own), reply, there), directoryChange: reply.of(renaming) };
     }
     if (!reply.reached(open)) reply.orThrow(file.text);
     if (!reply.reached(closing)) await closeOpened(context, walk, temporaryName, reply, open);
-    if (!inOne && reply.succeeded && reply.of(writing).count === length) {
+    if (!inOne && reply.reached(closing) && reply.of(writing).count === length) {
       const closed = reply.of(own);
+      const found = async () => {
+        if (reply.reached(there)) return reply.of(there);
+        const isAbsent = reply.failure?.operation === looking && reply.failedWith("NFS4ERR_NOENT");
+        return isAbsent ? undefined : existingAt(context, file, run);
+      };
       const naming = async () => {
-        await beforePublishing?.(closed);
+        await beforePublishing?.(closed, await found());
         return renameInPlace(context, { ...temporary, fileId: closed.fileId, closed }, walk, run);
       };
       return await orCleanUp(naming(), resolvable, () => removeTemporary(context, temporary));
@@ -154,6 +165,11 @@ async function writeAtOnce(
   }
 }
 
+function existingAt(context: FileContext, { directory, name }: EntryPath, run: RunOptions) {
+  const { together: _, ...alone } = run;
+  return statIfThere(context, [...directory, name], alone);
+}
+
 async function writeStaged(
   context: FileContext,
   file: StagedFile,
@@ -167,7 +183,11 @@ async function writeStaged(
     const { parts, length, complete } = source;
     const isWritten = complete && (await writeAndClose(context, file, { offset: 0, length, parts }, run()));
     if (!isWritten) await writeAhead(context, file, source, memory, options);
-    await options.beforePublishing?.(await closeStaged(context, file, run()));
+    const closed = await closeStaged(context, file, run());
+    if (options.beforePublishing !== undefined) {
+      const existing = options.when === undefined ? await existingAt(context, file.target, run()) : undefined;
+      await options.beforePublishing(closed, existing);
+    }
     return publish(context, file, options.when, run());
   };
   return orCleanUp(writing(), options.resolvable ?? false, () => {
