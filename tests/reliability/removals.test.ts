@@ -7,7 +7,6 @@ import { connectNfs, OutcomeUnknownError } from "nfs-client";
 import { afterEach, describe, expect, test } from "vitest";
 import { seededRandom } from "../../bench/random.ts";
 import { makeTemporaryDirectory } from "../../local/machine/temporary-directory.ts";
-import type { PathChange } from "../../packages/routed-files/src/changes.ts";
 import { type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { memoryLog } from "../support/memory-router.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
@@ -39,7 +38,7 @@ describe.each(["file-system", "connection"] as const)("client records of each %s
   let servers: NfsServer[];
   let proxies: FaultProxy[];
   let router: RoutedFiles;
-  const recorded = new Map<string, PathChange["kind"]>();
+  const recorded = new Map<string, string>();
 
   afterEach(async () => {
     for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
