@@ -235,7 +235,7 @@ describe("an object", () => {
     expect(await readdir(stored("."))).not.toContain("deleted");
   });
 
-  test("is deleted again by who knows not whether it is: what a router left that was killed then goes, too", async () => {
+  test("a DELETE that is sent again also removes the empty directories that a killed router has left", async () => {
     await mkdir(stored("left/by/killed"), { recursive: true });
     expect(await keys("left")).toEqual([]);
     await client.send(new DeleteObjectCommand({ Bucket, Key: "left/by/killed/router/object" }));
@@ -462,6 +462,7 @@ describe("a bucket", () => {
     await expect(client.send(new DeleteBucketCommand({ Bucket: "second-bucket" }))).rejects.toEqual(
       failure("BucketNotEmpty", 409),
     );
+    expect((await readdir(join(s3.directory, "second-bucket"))).sort()).toEqual(["no", "object"]);
     await client.send(new DeleteObjectCommand({ Bucket: "second-bucket", Key: "object/" }));
     await client.send(new DeleteBucketCommand({ Bucket: "second-bucket" }));
     await expect(client.send(new HeadBucketCommand({ Bucket: "second-bucket" }))).rejects.toEqual(

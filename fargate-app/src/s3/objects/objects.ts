@@ -31,7 +31,7 @@ interface ObjectWrite {
   readonly createParents?: boolean;
 }
 
-/** How often an object may be replaced while it is opened. */
+/** How often an object may be replaced while it is opened, or removed while it is put. */
 const ROUNDS = 5;
 
 export class Objects {
@@ -201,11 +201,11 @@ export class Objects {
       return;
     }
     const when = await this.#unchanged({ place, attributes }, condition);
-    if (place.kind === "directory") await this.records.remove(attributes);
-    const isGone = await this.#remove(place, when);
+    // Whether the user may remove it, the file system says. A directory with entries stays, but as no object.
+    const isRemoved = await this.#remove(place, when);
     await Promise.all([
-      isGone && place.kind === "file" ? this.records.remove(attributes) : undefined,
-      isGone ? this.#removeEmptyDirectories(place) : undefined,
+      isRemoved || place.kind === "directory" ? this.records.remove(attributes) : undefined,
+      isRemoved ? this.#removeEmptyDirectories(place) : undefined,
     ]);
   }
 
@@ -216,7 +216,11 @@ export class Objects {
    */
   async deleteBucket(bucket: string): Promise<void> {
     await this.requireBucket(bucket);
-    if (!(await this.#removeWithoutObjects(bucketPath(bucket)))) throw new S3Error("BucketNotEmpty");
+    // To the end, before anything is removed: a bucket that is not empty keeps its directories.
+    for await (const _directory of this.#withoutObjects(bucketPath(bucket)));
+    for await (const path of this.#withoutObjects(bucketPath(bucket))) {
+      if (!(await this.#remove({ path, kind: "directory" }, undefined))) throw new S3Error("BucketNotEmpty");
+    }
   }
 
   /** @throws {S3Error} InvalidBucketName, NoSuchBucket */
@@ -244,11 +248,17 @@ export class Objects {
   }
 
   async #putDirectory(place: ObjectPlace, description: Description): Promise<StoredObject> {
-    await this.files.makeDirectory(place.path);
-    const attributes = await this.files.stat(place.path);
-    if (attributes.type !== "directory") throw new S3Error("KeyConflict");
-    await this.records.write(place.path, attributes, description);
-    return { place, attributes, description };
+    for (let round = 0; round < ROUNDS; round++) {
+      await this.files.makeDirectory(place.path);
+      const attributes = await statIfThere(this.files, place.path);
+      if (attributes === undefined) continue;
+      if (attributes.type !== "directory") throw new S3Error("KeyConflict");
+      await this.records.write(place.path, attributes, description);
+      // It was empty and no object until now, so that a DELETE in it may have removed it.
+      const now = await statIfThere(this.files, place.path);
+      if (now?.fileId === attributes.fileId) return { place, attributes, description };
+    }
+    throw new S3Error("SlowDown", "The directory is removed as often as it is made");
   }
 
   async #writeCondition(
@@ -307,20 +317,19 @@ export class Objects {
     }
   }
 
-  /** Removes a directory with those in it, unless there is an object; whether it is gone. */
-  async #removeWithoutObjects(directory: FilePath): Promise<boolean> {
+  /** A directory and those in it, the innermost first. @throws {S3Error} BucketNotEmpty where there is an object. */
+  async *#withoutObjects(directory: FilePath): AsyncGenerator<FilePath> {
     try {
       for await (const { name, attributes } of this.files.list(directory)) {
-        if (attributes.type !== "directory") return false;
         const path = entryPath(directory, name);
-        if ((await this.records.of(path, attributes)) !== undefined) return false;
-        if (!(await this.#removeWithoutObjects(path))) return false;
+        const isObject = attributes.type !== "directory" || (await this.records.of(path, attributes)) !== undefined;
+        if (isObject) throw new S3Error("BucketNotEmpty");
+        yield* this.#withoutObjects(path);
       }
     } catch (error) {
-      if (isGone(error)) return true;
-      throw error;
+      if (!isGone(error)) throw error;
     }
-    return this.#remove({ path: directory, kind: "directory" }, undefined);
+    yield directory;
   }
 
   /** S3 tells of an object to those who may read it; a file system, to those who may enter its directory. */
