@@ -48,7 +48,7 @@ type Content = string | { readonly [name: string]: Content | readonly Content[] 
  * What no document of S3 comes near, so that nobody makes a router work on one for long. The longest are those of 10,000
  * parts, each with a number, an ETag and a checksum. An access control list is five elements deep.
  */
-const MAX_TAGS = 100_000;
+const MAX_TAGS = 120_000;
 const MAX_DEPTH = 8;
 
 function parse(text: string): { readonly name: string; readonly content: Content } {

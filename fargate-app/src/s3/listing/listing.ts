@@ -2,7 +2,7 @@
 import type { RoutedFiles } from "@efs-mount-autoscaling/routed-files";
 import { inGroups } from "../in-groups.ts";
 import { compareKeys } from "../keys.ts";
-import type { Records } from "../objects/records.ts";
+import { RECORDS_AT_ONCE, type Records } from "../objects/records.ts";
 import type { StoredObject } from "../objects/stored-object.ts";
 import { KeyWalk, type ListedKey } from "./walk.ts";
 
@@ -22,9 +22,6 @@ export interface Listing {
   /** The last of all, where there are more: the next page comes after it. */
   readonly next: string | undefined;
 }
-
-/** Records that are read at once, many in a request to the mount target. */
-const RECORDS_AT_ONCE = 256;
 
 export async function listObjects(files: RoutedFiles, records: Records, options: ListOptions): Promise<Listing> {
   const { bucket, prefix, delimiter, after, maxKeys } = options;

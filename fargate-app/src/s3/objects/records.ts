@@ -92,6 +92,9 @@ const RECORDS_DIRECTORY = entryPath(STATE_DIRECTORY, "records");
 /** Directories that records are spread over. */
 const SHARDS = 256;
 
+/** Records that are read at once, many in a request to the mount target. */
+export const RECORDS_AT_ONCE = 256;
+
 /** Records that are removed in the background at once. */
 const MAX_REMOVALS = 256;
 

@@ -8,7 +8,7 @@ import { S3Error } from "../errors.ts";
 import { inGroups } from "../in-groups.ts";
 import { Selection } from "../listing/selection.ts";
 import type { ObjectData, Objects } from "../objects/objects.ts";
-import { type Description, headersSchema, STATE_DIRECTORY } from "../objects/records.ts";
+import { type Description, headersSchema, RECORDS_AT_ONCE, STATE_DIRECTORY } from "../objects/records.ts";
 import type { StoredObject } from "../objects/stored-object.ts";
 import { isGone, readJson } from "../shared-files.ts";
 
@@ -63,9 +63,6 @@ const PART_NAME = /^part-(\d{5})$/;
 
 /** Uploads that are read, and parts that are removed, at once. */
 const AT_ONCE = 16;
-
-/** Records that are read at once, many in a request to the mount target. */
-const RECORDS_AT_ONCE = 256;
 
 export class Uploads {
   readonly #objects: Objects;
