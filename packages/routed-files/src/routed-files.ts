@@ -401,7 +401,7 @@ export class RoutedFiles {
 
   /**
    * Removes many files, with less work for each than {@link deleteFile} has. In the order of the paths; rejected as
-   * {@link deleteFile} is.
+   * {@link deleteFile} is. One that is retried by itself has the time of an operation for that.
    */
   async deleteFiles(paths: readonly FilePath[]): Promise<PromiseSettledResult<void>[]> {
     const items = paths.map((path) => ({ path }));

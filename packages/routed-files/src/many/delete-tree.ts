@@ -177,6 +177,7 @@ class Deletion {
   /** Never fails. */
   async #removeGathered(): Promise<void> {
     const gathered = this.#gathered;
+    if (gathered.length === 0) return;
     this.#gathered = [];
     const results = this.#stopped ? [] : await this.#removeFiles(gathered.map(({ path }) => path));
     for (const [index, { path, settle }] of gathered.entries()) settle(this.#isGone(path, results[index]));

@@ -43,7 +43,7 @@ export interface Attempt {
 /** What became of one of many changes that were made at once. */
 export type JointChange<Result> =
   | { readonly kind: "done"; readonly result: Result }
-  /** It is for {@link TargetPool.attempt}. `unknown`: it was sent, and was perhaps done, but no longer can be. */
+  /** It may be retried, by {@link TargetPool.attempt}. `unknown`: it was sent, and was perhaps done, but no longer can be. */
   | { readonly kind: "left"; readonly unknown: OutcomeUnknownError | undefined }
   | { readonly kind: "failed"; readonly error: unknown };
 
@@ -417,7 +417,7 @@ export class TargetPool {
 
   /** Waits until a target is connected, for at most `timeout` milliseconds; tells whether one is. */
   async #someTarget(timeout: number): Promise<boolean> {
-    if (this.#usable) return true;
+    if (this.#usable || this.#closed) return this.#usable;
     if (timeout > 0 && this.#waiting.size < MAX_WAITING) {
       await new Promise<void>((resolve) => {
         const settle = () => {
@@ -593,7 +593,7 @@ async function isHarmless(error: unknown, fencing: Fencing | undefined, deadline
   return fenced || !isUnknown;
 }
 
-/** Comes back when the change is done, or can be retried elsewhere, or cannot. */
+/** Waits for the fencing of a lost mount target where that decides whether the change may be retried. */
 async function jointChangeOf<Result>(
   result: PromiseSettledResult<Result | undefined>,
   fencing: Fencing | undefined,
