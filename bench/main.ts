@@ -35,6 +35,9 @@ await new Command("npm run bench --")
   .action((chosen: string[], options: Options) => runProgram((signal) => bench(chosen, options, signal)))
   .parseAsync();
 
+/** Milliseconds from the results to the end of the program. */
+const EXIT_TIMEOUT = 10_000;
+
 async function bench(
   chosen: readonly string[],
   { quick, only, json, chart, markdown }: Options,
@@ -58,6 +61,8 @@ async function bench(
     progress.end();
     console.log(json ? toDocument(run) : toTable(results, process.stdout.columns));
   }
+  // What a row still holds that was given up must not keep the program from its end.
+  if (results.some(({ error }) => error !== undefined)) setTimeout(() => process.exit(), EXIT_TIMEOUT).unref();
   if (chart !== undefined) await writeCharts(chart, results);
   if (markdown !== undefined) await writeMarkdown(markdown, run);
   return results.some((result) => hasFailed(result, quick)) ? 1 : 0;

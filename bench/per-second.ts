@@ -1,4 +1,4 @@
-/** How often a second something is done that is done `count` times. */
+/** The rate, per second, of the `count` operations that `act` does. */
 export async function perSecond(count: number, act: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await act();

@@ -27,6 +27,9 @@ export interface RunOptions {
   readonly onResult?: (result: RowResult) => void;
 }
 
+/** Milliseconds for a row to end by itself once it is told to: what it has only begun to start can be ended then, too. */
+const GRACE = 5_000;
+
 /** Milliseconds for what a row started to end. */
 const CLEANUP_TIMEOUT = 60_000;
 
@@ -75,10 +78,11 @@ async function runRow(row: Row, { quick, only, signal, progress }: RunOptions): 
   return { row, judgements, notes, seconds, ...(failure === undefined ? {} : { error: failure }) };
 }
 
-/** Rejects with the reason of the signal once it aborts, whether anyone waits for it by then or not. */
+/** Rejects some time after the signal aborts, whether anyone waits for it by then or not. */
 function rejectionOf(signal: AbortSignal): Promise<never> {
   const rejection = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    const giveUp = () => setTimeout(() => reject(signal.reason), GRACE);
+    signal.addEventListener("abort", giveUp, { once: true });
   });
   rejection.catch(() => {});
   return rejection;
