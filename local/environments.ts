@@ -61,8 +61,6 @@ export function routerEnvironment(
     NFS_PORT: String(nfsPort),
     // Nothing stalls here that is not meant to, and what is broken should show.
     START_TIMEOUT_SECONDS: "10",
-    // One machine does it all: that it is busy is no reason to refuse requests.
-    MAX_EVENT_LOOP_DELAY_SECONDS: "60",
     MOUNT_TABLE_REFRESH_SECONDS: String(mountTableRefreshSeconds),
   };
 }

@@ -1,5 +1,5 @@
 /** What the README says to type while `npm run local` runs. The commands of README.ja.md are compared with these elsewhere. */
-import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,7 +16,10 @@ import { type Part, readPage } from "../unit/docs/page.ts";
 const addresses = z.object({ api: z.string(), s3: z.string() });
 
 /** Milliseconds for a block to end. Nothing takes so long but what hangs. */
-const TIME_LIMIT = 300_000;
+const TIME_LIMIT = 120_000;
+
+/** Milliseconds from SIGINT to SIGKILL. */
+const STOP_TIMEOUT = 30_000;
 
 // What did not end in time is to be told of before its test is over.
 vi.setConfig({ testTimeout: TIME_LIMIT + 30_000, hookTimeout: TIME_LIMIT });
@@ -25,6 +28,7 @@ const README = readPage("README.md").parts;
 
 let home: string;
 let local: ChildProcessByStdio<null, Readable, null>;
+let ended: Promise<unknown>;
 let api: string;
 let s3: string;
 
@@ -36,6 +40,7 @@ beforeAll(async () => {
   const options = ["--json", "--port", "0", "--s3-port", "0"];
   const parameters = ["--import", "tsx", "local/main.ts", ...options];
   local = spawn(process.execPath, parameters, { stdio: ["ignore", "pipe", "inherit"] });
+  ended = once(local, "exit");
   const lines = createInterface({ input: local.stdout });
   const [line] = await Promise.race([once(lines, "line"), once(lines, "close")]);
   ({ api, s3 } = addresses.parse(JSON.parse(line ?? "null")));
@@ -43,14 +48,24 @@ beforeAll(async () => {
 
 afterAll(async () => {
   local?.kill("SIGINT");
-  if (local?.exitCode === null) await once(local, "close");
+  const impatience = setTimeout(() => local?.kill("SIGKILL"), STOP_TIMEOUT);
+  await ended;
+  clearTimeout(impatience);
   await rm(home, { recursive: true, force: true });
 });
 
 function start(block: string) {
   const script = block.replaceAll("http://localhost:8000", api).replaceAll("http://localhost:8001", s3);
   const env = { PATH: process.env.PATH, HOME: home, LANG: "C.UTF-8" };
-  return spawn("bash", ["-euo", "pipefail", "-c", script], { env, timeout: TIME_LIMIT });
+  // With all that it starts, it is a group of processes of its own.
+  const typed = spawn("bash", ["-euo", "pipefail", "-c", script], { env, detached: true });
+  const impatience = setTimeout(() => endGroup(typed), TIME_LIMIT);
+  typed.once("close", () => clearTimeout(impatience));
+  return typed;
+}
+
+function endGroup({ pid, exitCode }: ChildProcess): void {
+  if (pid !== undefined && exitCode === null) process.kill(-pid, "SIGKILL");
 }
 
 /** Resolves with what it printed. */
@@ -79,7 +94,7 @@ describeRequiring([debianProgram("curl", "curl"), debianProgram("tar", "tar")], 
 
   test("follows what changes", async () => {
     const following = start(events);
-    onTestFinished(() => void following.kill("SIGKILL"));
+    onTestFinished(() => endGroup(following));
     for await (const line of createInterface({ input: following.stdout })) {
       // The first event says that it listens.
       if (line.startsWith("id:")) await fetch(`${api}/files/2026/followed`, { method: "PUT", body: "x" });

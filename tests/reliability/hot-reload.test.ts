@@ -105,16 +105,24 @@ test.each(strategies)(
     const changes = rounds(15, 150);
     let before = table;
     let differences = 0;
+    const tableLines = () => router.lines.filter(({ msg }) => msg.startsWith("The mount table has changed: "));
     for (let change = 0; change < changes; change++) {
       const listed = table.filter(() => random() < 0.6);
       const next = listed.length > 0 ? listed : table.slice(0, 1);
       if (next.length !== before.length || next.some((target) => !before.includes(target))) differences += 1;
       before = next;
       await use(next);
-      const metrics = await (await fetch(`${router.url}/metrics`)).text();
-      for (const target of table) {
-        expect(metrics.includes(`target="${target.mount_target_id}"`)).toBe(next.includes(target));
-      }
+      await vi.waitFor(
+        async () => {
+          // Each worker, before it hears of another table.
+          expect(tableLines()).toHaveLength(WORKERS * differences);
+          const metrics = await (await fetch(`${router.url}/metrics`)).text();
+          for (const target of table) {
+            expect(metrics.includes(`target="${target.mount_target_id}"`)).toBe(next.includes(target));
+          }
+        },
+        { timeout: 60_000 },
+      );
       await sleep(50);
     }
     await use(table);
@@ -133,8 +141,7 @@ test.each(strategies)(
     expect(failures).toEqual([]);
     expect(bytes).toBe(slow.length);
     expect(router.lines.filter(({ level, target }) => level !== "INFO" && target !== undefined)).toEqual([]);
-    const lines = router.lines.filter(({ msg }) => msg.startsWith("The mount table has changed: "));
-    expect(lines).toHaveLength(WORKERS * (before.length < table.length ? differences + 1 : differences));
+    expect(tableLines()).toHaveLength(WORKERS * (before.length < table.length ? differences + 1 : differences));
     // Every session that was opened is over, but for those in use.
     await vi.waitFor(
       () => {

@@ -1,5 +1,5 @@
 /** Many files that are removed at once, over connections that are cut or freeze at any request, and servers that stall. */
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { type NfsServer, startNfsServer } from "@efs-mount-autoscaling/nfs-server";
 import { type FilePath, filePath, RoutedFiles } from "@efs-mount-autoscaling/routed-files";
@@ -93,12 +93,13 @@ describe.each(["file-system", "connection"] as const)("client records of each %s
   }
 
   /** Removes files, and makes them again: what a lost session may still do must not befall the new ones. */
-  async function removeOnce(act: () => Promise<void>): Promise<void> {
+  async function removeOnce(act: () => Promise<void>): Promise<{ readonly asked: number; readonly removed: number }> {
     const paths = Array.from({ length: FILES }, (_, index) => filePath(`${index % DIRECTORIES}/${index}`));
     const missing = paths.filter(() => random() < 0.02);
     const beside = paths.map((path) => `${path}-beside`);
     await write(beside);
     await write(paths.filter((path) => !missing.includes(path)));
+    for (const path of missing) await rm(onDisk(path), { force: true });
     recorded.clear();
     await act();
     const results = await router.deleteFiles(paths);
@@ -127,6 +128,7 @@ describe.each(["file-system", "connection"] as const)("client records of each %s
     await settled();
     const rewritten = await stored();
     expect(removed.filter((path) => !rewritten.has(path))).toEqual([]);
+    return { asked: paths.length - missing.length, removed: removed.length };
   }
 
   test("what is removed is gone and recorded, and nothing else is", { timeout: 120_000 }, async () => {
@@ -143,7 +145,8 @@ describe.each(["file-system", "connection"] as const)("client records of each %s
       for (const proxy of proxies) proxy.faults = () => undefined;
       await router.connected(10_000);
     }
-    await removeOnce(async () => {});
+    const { asked, removed } = await removeOnce(async () => {});
+    expect(removed).toBe(asked);
     counts.faults = proxies.reduce((sum, { totalInjected }) => sum + totalInjected, 0);
     expect(counts.faults).toBeGreaterThan(0);
     expect(counts.removed).toBeGreaterThan(0);

@@ -1,7 +1,12 @@
 /** How many connections to a server the NFS clients of suites may have: all suites can run with several. */
 import type { Dialect } from "@efs-mount-autoscaling/nfs-server";
+import * as z from "zod";
 
-export const CONNECTIONS = Number(process.env.NFS_CONNECTIONS ?? 1);
+export const CONNECTIONS = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .parse(process.env.NFS_CONNECTIONS ?? 1);
 
 /** A server that has its clients open all of them, whatever the traffic. */
 const GENEROUS: Partial<Dialect> = { partitions: 1, partitionConnections: CONNECTIONS, scaleUpBytesPerSecond: 0 };

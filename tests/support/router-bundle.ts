@@ -53,7 +53,7 @@ export async function startRouter(environment: Record<string, string>): Promise<
       // Mount targets of tests are there at once, or not at all.
       START_TIMEOUT_SECONDS: "0",
       // A machine that is busy with other suites holds a router up for seconds: it is not to refuse requests for that.
-      MAX_EVENT_LOOP_DELAY_SECONDS: "60",
+      MAX_EVENT_LOOP_DELAY_SECONDS: "10",
       ROUTER_WORKERS: String(WORKERS),
       NFS_CONNECTIONS: String(CONNECTIONS),
       ...environment,

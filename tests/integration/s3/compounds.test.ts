@@ -57,13 +57,15 @@ afterAll(async () => {
 const put = (key: string, content = key) => objects.put(placeOf(bucket, key), Buffer.from(content), () => description);
 
 /** The operations of each COMPOUND. The keeping alive of the session does not count. */
-async function compoundsOf(act: () => Promise<unknown>): Promise<(readonly string[])[]> {
+async function compoundsOf(
+  act: (compounds: readonly (readonly string[])[]) => Promise<unknown>,
+): Promise<(readonly string[])[]> {
   const compounds: (readonly string[])[] = [];
   const end = onDiagnostics("nfs-client:compound", ({ operations }) => {
     if (operations.length > 1) compounds.push(operations);
   });
   try {
-    await act();
+    await act(compounds);
   } finally {
     end();
   }
@@ -92,9 +94,10 @@ test("a PutObject is three COMPOUNDs: the file, its record, its name", async () 
 test("a PutObject that replaces another takes one more, which its client does not wait for", async () => {
   await put("replaced/1.jpg", "before");
   const records = await countRecords();
-  const compounds = await compoundsOf(async () => {
+  const compounds = await compoundsOf(async (sent) => {
     await put("replaced/1.jpg", "after");
     await vi.waitFor(async () => expect(await countRecords()).toBe(records), { timeout: 60_000 });
+    await vi.waitFor(() => expect(sent.length).toBeGreaterThanOrEqual(4), { timeout: 60_000 });
   });
   expect(compounds).toHaveLength(4);
   expect(compounds.filter((operations) => operations.includes("REMOVE"))).toHaveLength(1);

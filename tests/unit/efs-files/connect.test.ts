@@ -107,7 +107,7 @@ describe("a token", () => {
       },
       { token: (refused) => (refused === undefined ? "first" : new Promise(() => {})) },
     );
-    await expect(files.writeFile("a", "x", { ifMatch: '"1"', timeout: 1_000 })).rejects.toMatchObject({
+    await expect(files.writeFile("a", "x", { ifMatch: '"1"', timeout: 5_000 })).rejects.toMatchObject({
       code: "ERR_OUTCOME_UNKNOWN",
       cause: { code: "ETIMEDOUT" },
     });
