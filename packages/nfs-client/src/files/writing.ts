@@ -183,8 +183,8 @@ async function writeStaged(
     const { parts, length, complete } = source;
     const isWritten = complete && (await writeAndClose(context, file, { offset: 0, length, parts }, run()));
     if (!isWritten) await writeAhead(context, file, source, memory, options);
-    const closed = await closeStaged(context, file, run());
     if (options.beforePublishing !== undefined) {
+      const closed = await closeStaged(context, file, run());
       const existing = options.when === undefined ? await existingAt(context, file.target, run()) : undefined;
       await options.beforePublishing(closed, existing);
     }
