@@ -19,6 +19,9 @@ interface Options {
   readonly markdown?: string;
 }
 
+/** Milliseconds from the results to the end of the program. */
+const EXIT_TIMEOUT = 10_000;
+
 const names = rows.map(({ name }) => name);
 const parts = [...new Set(rows.flatMap(({ parts = [] }) => parts))];
 
@@ -34,9 +37,6 @@ await new Command("npm run bench --")
   .option("--markdown <file>", "put the results into a document, between the marks it has for them")
   .action((chosen: string[], options: Options) => runProgram((signal) => bench(chosen, options, signal)))
   .parseAsync();
-
-/** Milliseconds from the results to the end of the program. */
-const EXIT_TIMEOUT = 10_000;
 
 async function bench(
   chosen: readonly string[],

@@ -74,8 +74,10 @@ async function measureOver(
   const figures: Figure[] = [];
   for (const direction of DIRECTIONS) {
     let files = 0;
+    // libnfs makes only new files, and nfs-ganesha knows names for a while that were removed beside it.
+    const name = `${direction}-${server.tls === undefined ? "plain" : "tls"}`;
     const once = (side: ClientProgram) => () =>
-      transfer(side, server, direction, BYTES[direction], `${direction}-${files++}`);
+      transfer(side, server, direction, BYTES[direction], `${name}-${files++}`);
     const samples = await interleave<{ ours: Measured; libnfs: Measured }>(bench, direction + suffix, ROUNDS, {
       ours: once(client),
       libnfs: peer && once(peer),

@@ -13,7 +13,7 @@ const FILES = 500_000;
 export const counting: Row = {
   name: "counting",
   what: `The monitor counts ${FILES.toLocaleString("en-US")} files: on local disk as a process with its start, and again, also over NFS`,
-  seconds: 80,
+  seconds: 55,
   check: async (bench) => [...(await checkMemory(bench)), ...(await checkRecounts(bench))],
   measure,
 };

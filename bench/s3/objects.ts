@@ -28,7 +28,7 @@ const ROUNDS = 2;
 /** Milliseconds. */
 const DURATION = 600;
 /** A page takes as long as hundreds of objects. */
-const LIST = { connections: 4, duration: 2_000 };
+const LIST = { connections: 4, duration: 1_000 };
 const WARM_UP = 1_000;
 
 export async function measureObjects(bench: Bench, near: S3Router, far: S3Router): Promise<Figure[]> {

@@ -9,7 +9,7 @@ import { perSecond } from "../per-second.ts";
 import { type Bench, type Figure, ratioAtLeast } from "../row.ts";
 import type { S3Router } from "./router.ts";
 
-const FILES = 3_000;
+const FILES = 2_000;
 const FILE_BYTES = 4 * 1024;
 /** Files of the loops, which are slower. */
 const LOOP_FILES = 400;
