@@ -26,7 +26,8 @@ const product = ["functions/", "fargate-app/", "packages/"];
 const ARROWS = {
   "packages/mount-table/": [],
   "packages/nfs-client/": [],
-  "packages/efs-files/(?!src/embedded/|examples/)": [],
+  "packages/efs-files/(?!src/embedded/|examples/|build\\.ts)": [],
+  "packages/efs-files/build\\.ts": ["packages/efs-files/", routedFiles],
   "packages/efs-files/(src/embedded|examples)/": [
     "packages/efs-files/src/",
     nfsClient,

@@ -4,6 +4,7 @@
  */
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { ROUTING_STRATEGIES } from "@efs-mount-autoscaling/routed-files";
 import { build } from "esbuild";
 import ts from "typescript";
 import manifest from "./package.json" with { type: "json" };
@@ -15,6 +16,12 @@ const OUTPUT = join(FOLDER, "dist");
 
 /** What whoever installs the package has. */
 const INSTALLED = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+
+/** A type of a private package that the published ones name: it is written out there. */
+const ROUTING_STRATEGY = {
+  imported: 'import type { RoutingStrategy } from "@efs-mount-autoscaling/routed-files";',
+  writtenOut: `type RoutingStrategy = ${ROUTING_STRATEGIES.map((name) => JSON.stringify(name)).join(" | ")};`,
+};
 
 await rm(OUTPUT, { recursive: true, force: true });
 await build({
@@ -57,8 +64,9 @@ function declarationOf(file: string, source: string): { readonly text: string; r
   });
   const problems = diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
   if (problems.length > 0) throw new Error(`The types of ${file} cannot be told: ${problems.join("; ")}`);
-  const { importedFiles } = ts.preProcessFile(outputText);
-  const text = outputText.replace(/(?<=from "\.[^"]*)\.ts(?=")/g, ".js");
+  const published = outputText.replace(ROUTING_STRATEGY.imported, ROUTING_STRATEGY.writtenOut);
+  const { importedFiles } = ts.preProcessFile(published);
+  const text = published.replace(/(?<=from "\.[^"]*)\.ts(?=")/g, ".js");
   return { text, imports: importedFiles.map(({ fileName }) => fileName) };
 }
 

@@ -1,4 +1,5 @@
 /** What `openFiles` takes. What is not given, it finds in the environment: in the router's variables, by their names. */
+import type { RoutingStrategy } from "@efs-mount-autoscaling/routed-files";
 
 /** Times are in milliseconds. */
 export interface OpenFilesOptions {
@@ -55,7 +56,7 @@ export interface TlsOptions {
   readonly certificateAuthorityFile?: string | undefined;
 }
 
-export type RoutingStrategy = "rendezvous" | "modulo" | "bounded-load" | "zone-aware";
+export type { RoutingStrategy };
 
 export interface Log {
   debug(details: object, message: string): void;

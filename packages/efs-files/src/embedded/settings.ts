@@ -2,7 +2,7 @@
 import { ROUTING_STRATEGIES } from "@efs-mount-autoscaling/routed-files";
 import * as z from "zod";
 import { MAX_TIME, noOthers, numberFrom, validOptions } from "../valid-options.ts";
-import type { Log, OpenFilesOptions, RoutingStrategy } from "./options.ts";
+import type { Log, OpenFilesOptions } from "./options.ts";
 
 const MEBIBYTE = 2 ** 20;
 
@@ -18,10 +18,7 @@ const time = (from = 1) => numberFrom(from, MAX_TIME);
 
 const onOff = z.enum(["on", "off"], "must be on or off").transform((value) => value === "on");
 
-const strategy: z.ZodType<RoutingStrategy> = z.enum(
-  ROUTING_STRATEGIES,
-  `must be one of ${ROUTING_STRATEGIES.join(", ")}`,
-);
+const strategy = z.enum(ROUTING_STRATEGIES, `must be one of ${ROUTING_STRATEGIES.join(", ")}`);
 
 const tls = noOthers(
   {

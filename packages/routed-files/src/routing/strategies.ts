@@ -1,8 +1,7 @@
 /**
  * Which mount target a path goes to, and which ones follow while that one is away.
  *
- * A new strategy takes a file of its own, and its entry in {@link ROUTING_STRATEGIES} and {@link STRATEGIES}. The
- * compiler then asks for its name in the published types of `efs-files`, which can import none of this.
+ * A new strategy takes a file of its own, and its entry in {@link ROUTING_STRATEGIES} and {@link STRATEGIES}.
  */
 import { boundedLoadRanking } from "./bounded-load.ts";
 import { moduloRanking } from "./modulo.ts";
