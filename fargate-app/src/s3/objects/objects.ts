@@ -79,8 +79,8 @@ export class Objects {
       const { attributes, body } = await this.#openFile(place, range);
       const described = await this.records.describe(place.path, attributes, this.files);
       if (described === undefined) throw await this.missing(place.bucket);
-      if (described.attributes.fileId === attributes.fileId) return { place, ...described, attributes, body };
-      // It was replaced before its record was read.
+      if (etagOf(described.attributes) === etagOf(attributes)) return { place, ...described, body };
+      // It was replaced before its record was read, perhaps by a file that has the number of the one that was read.
     }
     throw new S3Error("SlowDown", "The object is replaced faster than it can be read");
   }
