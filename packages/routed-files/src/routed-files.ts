@@ -6,7 +6,6 @@ import type { MountTable } from "@efs-mount-autoscaling/mount-table";
 import {
   type Changed,
   ClosedError,
-  DeadlineError,
   type DirectoryEntry,
   etagOf,
   type FileAttributes,
@@ -424,11 +423,7 @@ export class RoutedFiles {
         return await this.#remove(path, { together: true }, unknown !== undefined);
       } catch (error) {
         // That it is a directory says that it was there. All else says nothing of the attempt that was lost.
-        if (isStatus(error, "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST")) throw error;
-        if (unknown === undefined && error instanceof DeadlineError) {
-          throw new OutcomeUnknownError("There was no time to learn whether the file is removed", { cause: error });
-        }
-        throw unknown ?? error;
+        throw isStatus(error, "NFS4ERR_NOTEMPTY", "NFS4ERR_EXIST") ? error : (unknown ?? error);
       }
     };
     await this.#recorded(path, conclude, (changed) => deletionOf(path, changed));

@@ -109,3 +109,11 @@ describe("a removal of what is not there, whose request is lost,", () => {
     else await removing;
   });
 });
+
+test("a removal that was sent, and has no reply when its time is over, is of unknown outcome", async () => {
+  const { proxy, lost, other } = await startTargets();
+  await other.writeFile("/file", Buffer.from("old"));
+  await lost.stat("/");
+  proxy.faults = () => "half-open";
+  await expect(lost.remove("/file", { timeout: 300 })).rejects.toThrow(OutcomeUnknownError);
+});

@@ -160,7 +160,6 @@ export async function removePath(context: FileContext, path: string, options: Re
     return await removeOnce();
   } catch (error) {
     if (once || !(error instanceof OutcomeUnknownError)) throw error;
-    run.deadline.check();
     try {
       return await removeOnce();
     } catch (second) {
