@@ -38,6 +38,14 @@ describe("property 5: the same path always routes to the same target", () => {
   });
 });
 
+/**
+ * The same target sets in every run: what is asserted of them holds with a high probability, not always, and a run that
+ * drew others would fail by chance.
+ */
+function fixedTargetSets(count: number): Routable[][] {
+  return fc.sample(targetSets(2), { seed: 1, numRuns: count });
+}
+
 /** The values that a chi-square variable with 1, 2, … degrees of freedom exceeds in 5 % of all cases. */
 const CHI_SQUARE_5_PERCENT = [3.841, 5.991, 7.815, 9.488, 11.07, 12.592, 14.067];
 
@@ -50,19 +58,18 @@ function chiSquare(observed: readonly number[]): number {
 describe("property 6: paths spread evenly (chi-square, 5 %)", () => {
   const PATHS = 2_000;
   const EXPERIMENTS = 200;
-  // Evenly spread paths fail a test at 5 % in 5 % of the experiments: 10 of 200, and 24 or more once in 20,000 runs.
-  const REJECTIONS_ALLOWED = 24;
+  // Evenly spread paths fail a test at 5 % in 5 % of the experiments: 10 of 200, and 18 or more once in 100 samples.
+  const REJECTIONS_ALLOWED = 18;
 
   test.each(ROUTING_STRATEGIES)("%s: the target that is preferred, and the one that follows it", (strategy) => {
     const rejections = { first: 0, second: 0 };
-    const experiments = fc.sample(fc.tuple(targetSets(2), fc.nat()), EXPERIMENTS);
-    for (const [targets, seed] of experiments) {
+    for (const [experiment, targets] of fixedTargetSets(EXPERIMENTS).entries()) {
       const ranking = rankingOf(targets, strategy);
       const first = new Map(targets.map(({ id }) => [id, 0]));
       const second = new Map(first);
       for (let index = 0; index < PATHS; index++) {
         // The names that services really use: a counter is all that differs.
-        const [a, b] = ranking(filePath(`data/${seed}/file-${index}.bin`));
+        const [a, b] = ranking(filePath(`data/${experiment}/file-${index}.bin`));
         if (a) first.set(a.id, (first.get(a.id) ?? 0) + 1);
         if (b) second.set(b.id, (second.get(b.id) ?? 0) + 1);
       }
@@ -78,19 +85,26 @@ describe("property 6: paths spread evenly (chi-square, 5 %)", () => {
 describe("property 7: a change of the targets moves only the paths it must", () => {
   const paths = Array.from({ length: 500 }, (_, index) => `tree/${index % 7}/file-${index}`);
 
-  test("adding a target to N moves about 1/(N+1) of the paths, all of them to the new one", () => {
+  test("adding a target moves paths to the new one only", () => {
     fc.assert(
       fc.property(targetSets(2), ([added, ...targets]) => {
-        if (!added) return;
         const before = rankingOf(targets);
-        const after = rankingOf([...targets, added]);
-        const moved = paths.filter((text) => firstOf(before, text) !== firstOf(after, text));
-        expect(moved.every((text) => firstOf(after, text) === added.id)).toBe(true);
-        const share = 1 / (targets.length + 1);
-        const deviation = Math.sqrt((share * (1 - share)) / paths.length);
-        expect(Math.abs(moved.length / paths.length - share)).toBeLessThan(5 * deviation);
+        const after = rankingOf(added ? [...targets, added] : targets);
+        for (const text of paths) expect([added?.id, firstOf(before, text)]).toContain(firstOf(after, text));
       }),
     );
+  });
+
+  test("adding a target to N moves about 1/(N+1) of the paths", () => {
+    for (const [added, ...targets] of fixedTargetSets(200)) {
+      if (!added) continue;
+      const before = rankingOf(targets);
+      const after = rankingOf([...targets, added]);
+      const moved = paths.filter((text) => firstOf(before, text) !== firstOf(after, text));
+      const share = 1 / (targets.length + 1);
+      const deviation = Math.sqrt((share * (1 - share)) / paths.length);
+      expect(Math.abs(moved.length / paths.length - share)).toBeLessThan(4 * deviation);
+    }
   });
 
   test("removing a target moves only its own paths, to the ones that followed it", () => {
