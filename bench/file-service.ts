@@ -24,6 +24,8 @@ export interface FileService {
   /** Ends the server of a mount target, with its connections. */
   stopMountTarget(address: Address): Promise<void>;
   startMountTarget(address: Address): Promise<void>;
+  /** What the environment of a program has to say so that it finds mount targets at these addresses. */
+  publish(addresses: readonly Address[]): Readonly<Record<string, string>>;
   /** Starts a router over mount targets at these addresses, and waits until it listens. */
   startRouter(addresses: readonly Address[], environment?: Readonly<Record<string, string>>): Promise<RouterProcess>;
 }
@@ -51,25 +53,23 @@ export async function startFileService(
   cleanups.add(() => controlPlane.close());
   controlPlane.update((state, aws) => addS3AccessKeys(state, s3AccessKeys, aws));
 
-  let routers = 0;
+  let tables = 0;
+  const publish = (addresses: readonly Address[]) => {
+    tables += 1;
+    const parameter = `/bench/table-${tables}`;
+    const Value = serializeMountTable(tableOf(addresses));
+    controlPlane.update((state, now) => ssm.PutParameter(state, { Name: parameter, Value, Type: "String" }, now).state);
+    return { AWS_ENDPOINT_URL: controlPlane.url, SSM_PARAMETER_NAME: parameter, ROOT_DIRECTORY: "/data" };
+  };
   return {
     directory: join(fileSystem.path, "data"),
     addresses: hosts.map((host) => ({ host, port })),
     stopMountTarget: ({ host }) => servers.stop(host),
     startMountTarget: ({ host }) => servers.start(host),
+    publish,
     startRouter: async (addresses, environment) => {
-      routers += 1;
-      const parameter = `/bench/router-${routers}`;
-      const Value = serializeMountTable(tableOf(addresses));
-      controlPlane.update(
-        (state, now) => ssm.PutParameter(state, { Name: parameter, Value, Type: "String" }, now).state,
-      );
-      const router = await startRouter({
-        AWS_ENDPOINT_URL: controlPlane.url,
-        SSM_PARAMETER_NAME: parameter,
-        ROOT_DIRECTORY: "/data",
-        ...environment,
-      });
+      // What a router ships with, where suites allow more for the sake of busy machines.
+      const router = await startRouter({ ...publish(addresses), MAX_EVENT_LOOP_DELAY_SECONDS: "1", ...environment });
       cleanups.add(() => router.stop());
       if (router.url === "") throw new Error(`The router did not start: ${router.lines.at(-1)?.msg}`);
       return router;

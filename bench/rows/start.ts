@@ -1,13 +1,14 @@
-/** How long the two bundles take to start, as Lambda and ECS start them. */
+/** How long the two bundles take to start, as Lambda and ECS start them, and an application that opens the files itself. */
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { REGION } from "../../local/account.ts";
 import { CertificateAuthority } from "../../tests/support/certificates.ts";
 import { type Address, type FileService, startFileService } from "../file-service.ts";
 import { interleave } from "../interleave.ts";
 import { SERVER_NAME, tlsEnvironment } from "../nfs/tls.ts";
 import { processorSeconds } from "../processor-time.ts";
-import { runProgram } from "../program.ts";
+import { bundleProgram, runProgram } from "../program.ts";
 import { type Bench, boundedFigure, type Figure, type Row, valueAtMost } from "../row.ts";
 import { startTlsFront } from "../tls-front.ts";
 
@@ -19,8 +20,8 @@ const NODE_OPTIONS = "--enable-source-maps";
 
 export const start: Row = {
   name: "start",
-  what: "The monitor until its handler is loaded, the router until it is ready; both from the start of the process",
-  seconds: 12,
+  what: "The monitor until its handler is loaded, the router until it is ready, an application until `openFiles` has opened; all from the start of the process",
+  seconds: 15,
   check: checkSize,
   measure,
 };
@@ -33,9 +34,11 @@ async function checkSize(): Promise<Figure[]> {
 async function measure(bench: Bench): Promise<Figure[]> {
   const service = await startFileService(bench, { mountTargets: MOUNT_TARGETS });
   const tls = await startTls(bench, service);
+  const application = await bundleProgram("start/open-files.ts");
   const samples = await interleave(bench, "starts", ROUNDS, {
     node: () => loadedAfter(bench, "node:fs"),
     monitor: () => loadedAfter(bench, resolve(MONITOR)),
+    openFiles: () => openAfter(bench, application, service),
     router: () => readyAfter(service, service.addresses),
     routerOverTls: () => readyAfter(service, tls.addresses, tls.environment),
   });
@@ -47,6 +50,13 @@ async function measure(bench: Bench): Promise<Figure[]> {
       ours: samples.monitor,
       peer: { name: "Node.js alone", values: samples.node },
       goal: valueAtMost(400),
+    },
+    {
+      ...figure,
+      name: "openFiles",
+      ours: samples.openFiles,
+      peer: { name: "Node.js alone", values: samples.node },
+      goal: valueAtMost(300),
     },
     ...routerFigures("router", samples.router),
     ...routerFigures("router, TLS and IAM", samples.routerOverTls),
@@ -65,6 +75,17 @@ function routerFigures(name: string, starts: readonly Start[]): Figure[] {
 async function loadedAfter(bench: Bench, module: string): Promise<number> {
   const script = `require(${JSON.stringify(module)}); console.log(performance.now())`;
   return runProgram(bench, z.number(), [process.execPath, "-e", script], { NODE_OPTIONS });
+}
+
+/** Milliseconds from the start of an application until its files are open. */
+async function openAfter(bench: Bench, application: string, service: FileService): Promise<number> {
+  return runProgram(bench, z.number(), [process.execPath, application], {
+    ...service.publish(service.addresses),
+    NFS_TLS: "off",
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: "AKIDLOCAL",
+    AWS_SECRET_ACCESS_KEY: "local",
+  });
 }
 
 /** Of a router until it says that it is ready, in milliseconds since the start of its process. */
