@@ -214,7 +214,8 @@ describe("a signature", () => {
     fc.assert(
       fc.property(fc.nat(header.length), fc.string({ maxLength: 5 }), (at, text) => {
         const garbled = header.slice(0, at) + text + header.slice(at + text.length);
-        fc.pre(garbled !== header);
+        // What is only appended changes nothing: a space, or a field that nobody knows.
+        fc.pre(garbled !== header && garbled.length === header.length);
         const headers = { ...GET.headers, authorization: garbled };
         expect(() => authenticateAt(NOW, { ...GET, headers })).toThrow(
           expect.objectContaining({ status: expect.toSatisfy((status) => status === 400 || status === 403) }),
