@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectNfs } from "nfs-client";
+import { findCommonPort } from "../../local/machine/loopback.ts";
 import { type Command, debianProgram } from "./programs.ts";
 
 export const ganesha = debianProgram("ganesha.nfsd", "nfs-ganesha", "nfs-ganesha-vfs");
@@ -38,7 +38,7 @@ export class GaneshaServer {
   /** @param parent the directory that all its files are in. */
   static async start(command: Command, parent = tmpdir()): Promise<GaneshaServer> {
     const folder = await mkdtemp(join(parent, "ganesha-"));
-    const server = new GaneshaServer(command, folder, await freePort());
+    const server = new GaneshaServer(command, folder, await findCommonPort(["127.0.0.1"]));
     await mkdir(server.directory);
     await mkdir(join(folder, "recovery"));
     // the program wants this one to exist, whatever its configuration says
@@ -140,14 +140,4 @@ async function end(server: ChildProcess | undefined, signal: NodeJS.Signals): Pr
   const exited = once(server, "exit");
   server.kill(signal);
   await exited;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("A TCP server has an address with a port");
-  return address.port;
 }
