@@ -144,13 +144,13 @@ describe("npm run demo", () => {
     }
     program.kill("SIGINT");
     await exited;
-  }, 60_000);
+  });
 
   test("a scenario that there is none of is refused", async () => {
     const { output, exited } = run("local/demo.ts", "--scenario", "decline");
     expect(await exited).toBe(1);
     expect(output.join("\n")).toContain("Allowed choices are growth, shrink, season.");
-  }, 60_000);
+  });
 
   test.each(["Taking 2,000", "Copying in", "being rolled"])(
     "interrupted after “%s” it leaves no process and no file",
@@ -211,7 +211,7 @@ describe("npm run demo", () => {
     expect(output.join("\n")).toMatch(
       /directory 1 has 100 files of at most 128 KiB; the demo needs 2,000\n1 entry is passed over/,
     );
-  }, 60_000);
+  });
 });
 
 test("npm run local: the curl lines that it shows work, and Ctrl-C ends it", async () => {

@@ -151,5 +151,5 @@ describe("a replication that ends with its stack", () => {
     await regions.lose(OSAKA.region);
     await end(SOURCE);
     expect(controlPlaneOf(TOKYO).state().replications).toEqual([]);
-  }, 30_000);
+  });
 });

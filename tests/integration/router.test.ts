@@ -21,7 +21,7 @@ import { ofEachWorker, type RouterProcess, startRouter, tableOf, WORKERS } from 
 
 const PARAMETER = "/efs-mount-autoscaling/mount-targets";
 /** Of the routers that are to find a failure out soon; a busy machine is not to be silent for as long. */
-const DETECTION_SECONDS = 3;
+const DETECTION_SECONDS = 10;
 
 let directory: string;
 let controlPlane: ControlPlane;

@@ -139,9 +139,7 @@ function suite(start: () => Promise<TestServer>, kind: string, strategy: Routing
     expect(proxies.reduce((sum, proxy) => sum + proxy.totalInjected, 0)).toBeGreaterThan(3);
   });
 
-  test("the lock of a client that vanishes goes with its lease, and the others go on", {
-    timeout: 90_000,
-  }, async () => {
+  test("the lock of a client that vanishes goes with its lease, and the others go on", async () => {
     const path = filePath("orphaned-lock");
     const proxy = await FaultProxy.start(server);
     const vanishing = await connectNfs({ host: proxy.host, port: proxy.port, operationTimeout: 1000 });

@@ -168,7 +168,15 @@ function suite(kind: string, start: () => Promise<MountTargets>, strategy: Routi
       note("restarted");
     }
 
-    const after = await shares();
+    // A target that was away is slow at first, and a strategy by load gives it less until it is no more.
+    let after: number[] = [];
+    const recovered = async () => {
+      after = await shares();
+      return after.every((share, index) => share > (usual[index] ?? 0) / 2);
+    };
+    // In its own zone, a router uses what is fastest there.
+    if (strategy !== "zone-aware") await expect.poll(recovered).toBe(true);
+    else after = await shares();
     const { operations, failed, unknown, wrong } = await load.stop();
     Object.assign(counts, {
       "operations of 64 clients": operations,
@@ -197,9 +205,6 @@ function suite(kind: string, start: () => Promise<MountTargets>, strategy: Routi
     for (const what of ["killed", "frozen", "restarted"] as const) {
       expect(slowest[what] - usually.repeatable, what).toBeLessThan(PATIENCE * DETECTION_TIMEOUT);
     }
-    // In its own zone, a router uses what is fastest there.
-    if (strategy !== "zone-aware")
-      for (const [index, share] of after.entries()) expect(share).toBeGreaterThan((usual[index] ?? 0) / 2);
 
     // One line for each change: connected, failed, connected, …
     for (const { id } of router.targets) {

@@ -214,8 +214,8 @@ test("no secret is in any line, response or metric", async () => {
     LOG_LEVEL: "debug",
     ACCESS_LOG: "on",
     MAX_BODY_BYTES: "1000",
-    NFS_OPERATION_TIMEOUT_SECONDS: "1",
-    NFS_DETECTION_TIMEOUT_SECONDS: "0.3",
+    NFS_OPERATION_TIMEOUT_SECONDS: "5",
+    NFS_DETECTION_TIMEOUT_SECONDS: "2",
   });
   const secrets = [token, previous, content, ...Object.values(credentials), session];
   const responses: string[] = [];

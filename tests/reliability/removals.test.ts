@@ -131,7 +131,9 @@ describe.each(["file-system", "connection"] as const)("client records of each %s
     return { asked: paths.length - missing.length, removed: removed.length };
   }
 
-  test("what is removed is gone and recorded, and nothing else is", { timeout: 120_000 }, async () => {
+  test("what is removed is gone and recorded, and nothing else is", {
+    timeout: rounds(240_000, 3_600_000),
+  }, async () => {
     await start();
     for (let round = 0; round < rounds(4, 60); round++) {
       await removeOnce(async () => {
@@ -145,14 +147,20 @@ describe.each(["file-system", "connection"] as const)("client records of each %s
       for (const proxy of proxies) proxy.faults = () => undefined;
       await router.connected(10_000);
     }
-    const { asked, removed } = await removeOnce(async () => {});
-    expect(removed).toBe(asked);
+    // A busy machine may be silent for the detection timeout, which is a fault as well.
+    const unremoved = async () => {
+      const { asked, removed } = await removeOnce(async () => {});
+      return asked - removed;
+    };
+    await expect.poll(unremoved).toBe(0);
     counts.faults = proxies.reduce((sum, { totalInjected }) => sum + totalInjected, 0);
     expect(counts.faults).toBeGreaterThan(0);
     expect(counts.removed).toBeGreaterThan(0);
   });
 
-  test("a server that stalled removes nothing that was made since", { timeout: 120_000 }, async () => {
+  test("a server that stalled removes nothing that was made since", {
+    timeout: rounds(120_000, 3_600_000),
+  }, async () => {
     await start();
     for (let round = 0; round < rounds(2, 20); round++) {
       await removeOnce(async () => servers[round % TARGETS]?.stall(STALL));

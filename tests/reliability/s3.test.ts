@@ -109,7 +109,7 @@ test.each(strategies)(
       }
     }
     await expectNothingWrong(load, `failover, ${strategy}`);
-    expect(router.memory.reserved).toBe(0);
+    await expect.poll(() => router.memory.reserved).toBe(0);
   },
 );
 

@@ -1,7 +1,13 @@
-/** Before each suite: a limit is there for what hangs. That of `vi.waitFor` is a second, and no configuration changes it. */
+/** Before each suite: a limit is there for what hangs. Those of `vi.waitFor` and `vi.waitUntil` are a second, and no configuration changes them. */
 import { vi } from "vitest";
 
-const { waitFor } = vi;
+const LIMIT = 60_000;
 
-vi.waitFor = (callback, options) =>
-  waitFor(callback, { timeout: 60_000, ...(typeof options === "number" ? { timeout: options } : options) });
+const { waitFor, waitUntil } = vi;
+
+vi.waitFor = (callback, options) => waitFor(callback, { timeout: LIMIT, ...optionsOf(options) });
+vi.waitUntil = (callback, options) => waitUntil(callback, { timeout: LIMIT, ...optionsOf(options) });
+
+function optionsOf<Options extends object>(options: number | Options | undefined) {
+  return typeof options === "number" ? { timeout: options } : options;
+}

@@ -80,7 +80,7 @@ async function start({ desiredCount = 2, mode = "fine", startPeriod = 10_000 } =
     loadBalancer: balancer,
     clusterName: CLUSTER_NAME,
     serviceName: SERVICE_NAME,
-    healthCheck: { path: "/readyz", interval: 20, timeout: 1000, unhealthyThreshold: 2, startPeriod },
+    healthCheck: { path: "/readyz", interval: 20, timeout: 5_000, unhealthyThreshold: 2, startPeriod },
     metadataUri: () => "http://127.0.0.1:1",
     log: (line) => lines.push(line),
   };

@@ -19,8 +19,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { makeTemporaryDirectory } from "../../../local/machine/temporary-directory.ts";
+import { FaultProxy } from "../../support/fault-proxy.ts";
 import { describeEachServer, type TestServer } from "../../support/nfs-servers.ts";
 
 const MAIN = fileURLToPath(new URL("../../../packages/nfs-client/src/cli/main.ts", import.meta.url));
@@ -64,7 +65,7 @@ async function interrupted(args: readonly string[], begun: (child: ChildProcess)
   try {
     await begun(child);
     child.kill("SIGINT");
-    const code = await Promise.race([closed.then(([code]) => code), sleep(4_000, "still running")]);
+    const code = await Promise.race([closed.then(([code]) => code), sleep(60_000, "still running", { ref: false })]);
     return { code, complaints: complaints.join("") };
   } finally {
     child.kill("SIGKILL");
@@ -128,7 +129,7 @@ describeEachServer("the command line", (start) => {
     await nfs("rm", `${url}/inv%3F2`);
     await nfs("rm", `${url}/a%20`);
     expect((await readdir(directory)).sort()).toEqual(["a", "inv", "report", "report#1"]);
-  }, 60_000);
+  });
 
   test("shows names as they can be given back, on one line each", async () => {
     const names = [Buffer.of(0x78, 0xe9), Buffer.from("new\nline"), Buffer.from("\u001b[31m %")];
@@ -165,7 +166,7 @@ describeEachServer("the command line", (start) => {
     }
     expect(await nfs("--help")).toContain("tree-copy");
     expect((await run(["ls", `${url}/missing`])).code).toBe(1);
-  }, 60_000);
+  });
 
   test("puts a file into a directory that is there, as cp does", async () => {
     await mkdir(join(directory, "there"));
@@ -191,11 +192,19 @@ describeEachServer("the command line", (start) => {
 
   describe("the first interrupt ends it with 130, and leaves nothing behind", () => {
     test.each(["put", "append"])("%s, which waits for its input", async (command) => {
+      let markReplied = () => {};
+      const replied = new Promise<void>((resolve) => {
+        markReplied = resolve;
+      });
+      const proxy = await FaultProxy.start(server, undefined, markReplied);
+      onTestFinished(() => proxy.stop());
       const written = async (child: ChildProcess) => {
         child.stdin?.write("the beginning");
-        await sleep(1_500);
+        await replied;
+        await sleep(500);
       };
-      expect(await interrupted([command, `${url}/file`], written)).toEqual(INTERRUPTED);
+      const place = `nfs://${proxy.host}:${proxy.port}${server.root}/test-${tests}/file`;
+      expect(await interrupted([command, place], written)).toEqual(INTERRUPTED);
       expect(await readdir(directory)).toEqual([]);
     });
 

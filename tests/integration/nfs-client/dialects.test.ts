@@ -201,7 +201,7 @@ describe("a server that knows a client only over its connection", () => {
   }
 
   test("keeps a lock that was lost with it until the lease ends: until then, busy, with the time to wait", async () => {
-    const leaseSeconds = 2;
+    const leaseSeconds = 5;
     const { proxy, client } = await connectThroughProxy(leaseSeconds);
     await client.writeFile("/log", DATA);
     let requests = 0;
@@ -210,11 +210,11 @@ describe("a server that knows a client only over its connection", () => {
     await expect(client.appendFile("/log", DATA)).rejects.toBeInstanceOf(OutcomeUnknownError);
     await client.stat("/log");
     const start = performance.now();
-    const again = client.appendFile("/log", DATA, { timeout: 1_000 });
+    const again = client.appendFile("/log", DATA, { timeout: 3_500 });
     await expect(again).rejects.toMatchObject({ name: "BusyError", reason: "locked", retryAfter: leaseSeconds });
-    expect(performance.now() - start).toBeLessThan(900);
+    expect(performance.now() - start).toBeLessThan(3_000);
     // Who may wait long enough waits.
-    expect((await client.appendFile("/log", DATA, { timeout: 10_000 })).size).toBe(2 * DATA.length);
+    expect((await client.appendFile("/log", DATA, { timeout: 20_000 })).size).toBe(2 * DATA.length);
     await expectNothingOpen();
   });
 

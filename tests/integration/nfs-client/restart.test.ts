@@ -24,7 +24,7 @@ describeRequiring([ganesha], "a server that is killed and restarted (nfs-ganesha
     await server?.stop();
   });
 
-  test("64 readers and writers of small files notice nothing", { timeout: 90_000 }, async () => {
+  test("64 readers and writers of small files notice nothing", async () => {
     const files = Array.from({ length: 64 }, (_, index) => ({ path: at(`small/${index}`), data: randomBytes(4096) }));
     for (const { path, data } of files) await client.writeFile(path, data);
     let done = 0;
@@ -50,9 +50,7 @@ describeRequiring([ganesha], "a server that is killed and restarted (nfs-ganesha
     for (const { path, data } of files) expect((await client.readFile(path)).data.equals(data)).toBe(true);
   });
 
-  test("a large file is written whole, although the server lost what it had not stored", {
-    timeout: 90_000,
-  }, async () => {
+  test("a large file is written whole, although the server lost what it had not stored", async () => {
     const parts = Array.from({ length: 96 }, () => randomBytes(MEBIBYTE));
     async function* source() {
       for (const [index, part] of parts.entries()) {
@@ -68,7 +66,7 @@ describeRequiring([ganesha], "a server that is killed and restarted (nfs-ganesha
     expect(await readdir(server.directory)).toEqual(["large"]);
   });
 
-  test("a large file is read whole", { timeout: 90_000 }, async () => {
+  test("a large file is read whole", async () => {
     const data = randomBytes(64 * MEBIBYTE);
     await client.writeFile(at("large"), data);
     const { body } = await client.openFile(at("large"));
@@ -83,7 +81,7 @@ describeRequiring([ganesha], "a server that is killed and restarted (nfs-ganesha
     expect(Buffer.concat(chunks).equals(data)).toBe(true);
   });
 
-  test("every append that succeeded is there once", { timeout: 90_000 }, async () => {
+  test("every append that succeeded is there once", async () => {
     const succeeded: string[] = [];
     const uncertain: string[] = [];
     let stop = false;

@@ -457,7 +457,9 @@ describe("PUT", () => {
     await put("/files/a", "old");
     const upload = httpRequest(`${server.url}/files/a`, { method: "PUT", headers: { "content-length": 5_000_000 } });
     upload.on("error", () => {});
+    const received = once(server.app.server, "request");
     upload.write(Buffer.alloc(100_000));
+    await received;
     await sleep(50);
     upload.destroy();
     await vi.waitFor(() =>

@@ -20,32 +20,28 @@ test.each([
   "du /",
   "find /",
   "tree-copy /directory /new",
-])(
-  "the first interrupt ends %s while the server does not answer",
-  async (line) => {
-    vi.spyOn(process.stdout, "write").mockReturnValue(true);
-    vi.spyOn(process.stderr, "write").mockReturnValue(true);
-    const server = new MemoryServer();
-    server.files.write("/file", Buffer.from("x"));
-    server.files.makeDirectory("/directory");
-    let connections = line.startsWith("tree-copy") ? 2 : 1;
-    const before = process.listenerCount("SIGINT");
-    const ended = runCommandLine({
-      arguments: line.split(" "),
-      places: "/PATH",
-      connect: async () => {
-        const client = await server.connect({});
-        connections -= 1;
-        if (connections === 0) server.state = "frozen";
-        return client;
-      },
-    });
-    await expect.poll(() => server.log.length).toBeGreaterThan(0);
-    process.emit("SIGINT");
-    expect(await ended).toBe(130);
-    expect(server.clients.size).toBe(0);
-    expect(server.files.files).toEqual(["/file"]);
-    expect(process.listenerCount("SIGINT")).toBe(before);
-  },
-  10_000,
-);
+])("the first interrupt ends %s while the server does not answer", async (line) => {
+  vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const server = new MemoryServer();
+  server.files.write("/file", Buffer.from("x"));
+  server.files.makeDirectory("/directory");
+  let connections = line.startsWith("tree-copy") ? 2 : 1;
+  const before = process.listenerCount("SIGINT");
+  const ended = runCommandLine({
+    arguments: line.split(" "),
+    places: "/PATH",
+    connect: async () => {
+      const client = await server.connect({});
+      connections -= 1;
+      if (connections === 0) server.state = "frozen";
+      return client;
+    },
+  });
+  await expect.poll(() => server.log.length).toBeGreaterThan(0);
+  process.emit("SIGINT");
+  expect(await ended).toBe(130);
+  expect(server.clients.size).toBe(0);
+  expect(server.files.files).toEqual(["/file"]);
+  expect(process.listenerCount("SIGINT")).toBe(before);
+});

@@ -76,40 +76,36 @@ describe("a walk", () => {
     );
   });
 
-  test.each(["file", "directory"] as const)(
-    "over a million entries (%s) holds few of them at once",
-    async (type) => {
-      const count = 1_000_000;
-      let listed = 0;
-      let done = 0;
-      let mostHeld = 0;
-      const client: Pick<NfsClient, "readDirectory"> = {
-        async *readDirectory(path) {
-          for (let index = 0; path === "/" && index < count; index++) {
-            listed += 1;
-            mostHeld = Math.max(mostHeld, listed - done);
-            yield { name: `${index}`, attributes: attributesOf(type), cursor: "" };
-          }
-        },
-      };
-      const finish = async (path: string) => {
-        if (path !== "/" && Number(path.slice(1)) % 1000 === 0) await nextTurn();
-        if (path !== "/") done += 1;
-      };
-      await walk({
-        client,
-        concurrency: 32,
-        visitor: {
-          enter: async () => true,
-          visit: ({ path }) => finish(path),
-          leave: ({ path }) => finish(path),
-        },
-      });
-      expect(done).toBe(count);
-      expect(mostHeld).toBeLessThanOrEqual(33);
-    },
-    60_000,
-  );
+  test.each(["file", "directory"] as const)("over a million entries (%s) holds few of them at once", async (type) => {
+    const count = 1_000_000;
+    let listed = 0;
+    let done = 0;
+    let mostHeld = 0;
+    const client: Pick<NfsClient, "readDirectory"> = {
+      async *readDirectory(path) {
+        for (let index = 0; path === "/" && index < count; index++) {
+          listed += 1;
+          mostHeld = Math.max(mostHeld, listed - done);
+          yield { name: `${index}`, attributes: attributesOf(type), cursor: "" };
+        }
+      },
+    };
+    const finish = async (path: string) => {
+      if (path !== "/" && Number(path.slice(1)) % 1000 === 0) await nextTurn();
+      if (path !== "/") done += 1;
+    };
+    await walk({
+      client,
+      concurrency: 32,
+      visitor: {
+        enter: async () => true,
+        visit: ({ path }) => finish(path),
+        leave: ({ path }) => finish(path),
+      },
+    });
+    expect(done).toBe(count);
+    expect(mostHeld).toBeLessThanOrEqual(33);
+  });
 
   test("goes on where one entry fails, and ends where the server is gone", async () => {
     const files = new MemoryFileSystem();

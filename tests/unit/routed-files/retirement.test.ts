@@ -218,14 +218,14 @@ describe("a mount target that is retiring", () => {
 
   test("is taken back at once, with its session, and nothing is handed over later", async () => {
     const network = new MemoryNetwork(3, { chunkSize: 2 });
-    const { router, targetOf } = await start(network, { drainTimeout: 50 });
+    const { router, targetOf } = await start(network, { drainTimeout: 500 });
     const first = preferred(network);
     await router.writeFile(PATH, Buffer.from("0123456789"));
     const { connection } = targetOf(first);
     const { body } = await router.openFile(PATH);
     await router.useTable(retiring(network, first));
     await router.useTable(network.table);
-    await sleep(100);
+    await sleep(700);
     first.log.length = 0;
     const chunks: Buffer[] = [];
     for await (const chunk of body) chunks.push(chunk);
