@@ -69,6 +69,7 @@ const ARROWS = {
     nfsClient,
     nfsServer,
     routedFiles,
+    embeddedFiles,
     ...product.slice(0, 2),
     "local/",
     "tests/support/",
