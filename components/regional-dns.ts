@@ -41,21 +41,30 @@ export class RegionalDns extends pulumi.ComponentResource {
     this.registerOutputs();
   }
 
-  /** Healthy as long as the load balancer has a healthy router. A region that says nothing is not. */
+  /**
+   * Healthy as long as the load balancer has a healthy router. A region that says nothing is not.
+   *
+   * Route 53 copies the alarm's settings, and reads them again only when the health check is updated: `triggers` sees to that.
+   *
+   * @see https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-updating-cloudwatch-alarm-settings.html
+   */
   #checkHealth({ loadBalancer, targetGroup, topicArn }: RegionalDnsArgs): aws.route53.HealthCheck {
+    const settings = {
+      namespace: "AWS/ApplicationELB",
+      metricName: "HealthyHostCount",
+      dimensions: { LoadBalancer: loadBalancer.arnSuffix, TargetGroup: targetGroup.arnSuffix },
+      statistic: "Maximum",
+      period: 60,
+      evaluationPeriods: 2,
+      comparisonOperator: "LessThanThreshold",
+      threshold: 1,
+      treatMissingData: "breaching",
+    };
     const alarm = new aws.cloudwatch.MetricAlarm(
       this.#name,
       {
+        ...settings,
         alarmDescription: "No router of this region is healthy: Route 53 leads clients to the other one.",
-        namespace: "AWS/ApplicationELB",
-        metricName: "HealthyHostCount",
-        dimensions: { LoadBalancer: loadBalancer.arnSuffix, TargetGroup: targetGroup.arnSuffix },
-        statistic: "Maximum",
-        period: 60,
-        evaluationPeriods: 2,
-        comparisonOperator: "LessThanThreshold",
-        threshold: 1,
-        treatMissingData: "breaching",
         alarmActions: [topicArn],
         okActions: [topicArn],
       },
@@ -68,6 +77,7 @@ export class RegionalDns extends pulumi.ComponentResource {
         cloudwatchAlarmName: alarm.name,
         cloudwatchAlarmRegion: aws.getRegionOutput({}, { parent: this }).region,
         insufficientDataHealthStatus: "Unhealthy",
+        triggers: { alarm: pulumi.jsonStringify(settings) },
       },
       { parent: this },
     );

@@ -333,6 +333,7 @@ export const CLOUDFORMATION_TYPES: Readonly<Record<string, Translation>> = {
       cloudwatchAlarmName: named("HealthCheckConfig.AlarmIdentifier.Name"),
       cloudwatchAlarmRegion: named("HealthCheckConfig.AlarmIdentifier.Region"),
     },
+    leftOut: { triggers: "what makes Pulumi update the resource" },
     attributes: { id: "HealthCheckId" },
   },
   "aws:route53/record:Record": {

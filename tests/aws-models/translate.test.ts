@@ -45,6 +45,7 @@ const READ_BY_PULUMI_ALONE = [
   "forceDestroy",
   "recoveryWindowInDays",
   "region",
+  "triggers",
   "waitForSteadyState",
 ];
 

@@ -591,7 +591,11 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
       expect(check?.inputs.cloudwatchAlarmName).toBe(alarm?.outputs.name);
       // Route 53 follows no alarm of an extended statistic, such as a percentile.
       expect(alarm?.inputs.statistic).toBe(check && "Maximum");
-      const records = all("Record").filter(({ inputs }) => sharedNames.includes(inputs.name));
+      // Route 53 keeps the alarm's settings as they were, until the health check is updated.
+      const { alarmDescription, alarmActions, okActions, tags, ...settings } = alarm?.inputs ?? {};
+      const [triggers = "{}"] = all("HealthCheck").flatMap(({ inputs }) => Object.values(inputs.triggers ?? {}));
+      expect(JSON.parse(String(triggers))).toEqual(settings);
+      const records = sharedNames.flatMap((shared) => all("Record").filter(({ inputs }) => inputs.name === shared));
       expect(records.map(({ inputs }) => inputs)).toEqual(
         sharedNames.map((shared) => ({
           zoneId: config.hostedZoneId,
