@@ -21,8 +21,16 @@ export interface RegionalDnsArgs {
  * This region's records of the names that both regions have: one leads to the primary as long as it has a healthy
  * router, and else to the standby, the other one to the nearer region.
  *
+ * Each region's stack changes its own record alone, so no record may depend on the other one. Of failover records Route 53
+ * takes one PRIMARY and one SECONDARY, which two stacks cannot swap. Weights need not differ, so the stacks may change their
+ * roles in any order. Route 53 answers with a record of weight 0 only where no healthy record has more; where none is
+ * healthy, it answers as if all were. Records of equal weight share the clients.
+ *
  * They are CNAME records, since those of aliases are kept for a minute. The checkers of Route 53 cannot reach an internal
  * load balancer, so they look at an alarm.
+ *
+ * @see https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/health-checks-how-route-53-chooses-records.html
+ * @see https://docs.aws.amazon.com/Route53/latest/APIReference/API_ResourceRecordSet.html
  */
 export class RegionalDns extends pulumi.ComponentResource {
   readonly #name: string;
@@ -34,7 +42,7 @@ export class RegionalDns extends pulumi.ComponentResource {
     const healthCheck = this.#checkHealth(args);
     const { region } = aws.getRegionOutput({}, { parent: this });
     this.#record("shared", args.sharedDomainName, args, region, healthCheck, {
-      failoverRoutingPolicies: [{ type: args.role.apply((role) => (role === "primary" ? "PRIMARY" : "SECONDARY")) }],
+      weightedRoutingPolicies: [{ weight: args.role.apply((role) => (role === "primary" ? 1 : 0)) }],
     });
     this.#record("reads", args.readDomainName, args, region, healthCheck, { latencyRoutingPolicies: [{ region }] });
 
@@ -89,7 +97,7 @@ export class RegionalDns extends pulumi.ComponentResource {
     { hostedZoneId, loadBalancer }: RegionalDnsArgs,
     region: pulumi.Output<string>,
     healthCheck: aws.route53.HealthCheck,
-    policy: Pick<aws.route53.RecordArgs, "failoverRoutingPolicies" | "latencyRoutingPolicies">,
+    policy: Pick<aws.route53.RecordArgs, "weightedRoutingPolicies" | "latencyRoutingPolicies">,
   ): void {
     if (domainName === undefined) return;
     new aws.route53.Record(

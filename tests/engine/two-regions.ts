@@ -14,6 +14,7 @@ import { type AwsState, emptyState } from "../../local/control-plane/state.ts";
 import { waitForState } from "../../local/control-plane/wait.ts";
 import { ACCOUNT_ID, create } from "../infra/aws-stand-in.ts";
 import { startTwoRegions, type TwoRegions } from "../support/regional-control-planes.ts";
+import { answersOf, conflictIn, parseRecord } from "../support/route53.ts";
 import { newStack, OFFLINE_ACCOUNT } from "./new-stack.ts";
 import { type Outcome, report, type Step, watch } from "./outcome.ts";
 import type { Project } from "./project.ts";
@@ -29,12 +30,16 @@ const SMALL = {
   rollout: "hot-reload",
 };
 
+/** The name that both regions share. */
+const NAME = { hostedZoneId: "Z0123456789ABCDEFGHIJ", sharedDomainName: "files.example.com" };
+
 /** What a change of the configured role may touch: who follows it, and what watches the lag from one to the other. */
 const FOLLOWS_ROLE: readonly Omit<Step, "op">[] = [
   { type: "pulumi-nodejs:dynamic/efs-mount-autoscaling:RoleFollower", name: "region-role" },
   { type: "pulumi-nodejs:dynamic/efs-mount-autoscaling:Replica", name: "file-storage-replica" },
   { type: "aws:cloudwatch/metricAlarm:MetricAlarm", name: "alarms-replica-lag" },
   { type: "aws:cloudwatch/dashboard:Dashboard", name: "dashboard" },
+  { type: "aws:route53/record:Record", name: "regional-dns-shared" },
 ];
 
 /** A stack and the account in its region. */
@@ -71,7 +76,10 @@ async function setUp(tokyo: Region, osaka: Region): Promise<void> {
   assert.ok(replica?.lastReplicatedTimestamp, "The standby has its first copy");
   await assertCopiedFirst(osaka.stack);
 
-  await up(tokyo, "up in Tokyo, the primary", { role: "primary", peerStack: fullNameOf(osaka) });
+  await up(tokyo, "up in Tokyo, the primary", { role: "primary", peerStack: fullNameOf(osaka), ...NAME });
+  assert.deepEqual(await regionsOfName(tokyo, osaka), [TOKYO]);
+  await up(osaka, "up in Osaka, with the name", NAME);
+  assert.deepEqual(await regionsOfName(tokyo, osaka), [TOKYO]);
   for (const [region, role] of [
     [tokyo, "primary"],
     [osaka, "standby"],
@@ -133,6 +141,7 @@ async function failOver(tokyo: Region, osaka: Region): Promise<void> {
 
   const changed = followsRole(await up(osaka, "Osaka is the primary", { role: "primary" }));
   assert.equal(changed.length, FOLLOWS_ROLE.length, "All that follows the role does");
+  assert.deepEqual(await regionsOfName(tokyo, osaka), [TOKYO, OSAKA], "Tokyo's stack has not been told");
 }
 
 async function comeBack(tokyo: Region, osaka: Region): Promise<void> {
@@ -157,6 +166,18 @@ async function comeBack(tokyo: Region, osaka: Region): Promise<void> {
   );
   const [replica] = replicationsOf(tokyo);
   assert.deepEqual([replica?.source, replica?.destination], [osaka.fileSystem, tokyo.fileSystem]);
+  assert.deepEqual(await regionsOfName(tokyo, osaka), [OSAKA]);
+}
+
+/** @returns where the shared name leads while all routers are healthy, from records that Route 53 takes into one zone. */
+async function regionsOfName(...regions: readonly Region[]): Promise<string[]> {
+  const resources = await Promise.all(regions.map(({ stack }) => resourcesOf(stack)));
+  const records = resources
+    .flat()
+    .filter(({ type }) => type === "aws:route53/record:Record")
+    .map(({ outputs }) => parseRecord(outputs));
+  assert.equal(conflictIn(records), undefined);
+  return answersOf(records, NAME.sharedDomainName, () => true).map(({ setIdentifier }) => setIdentifier);
 }
 
 /** Either stack may go first: the one with the replica, or the one that is replicated. */

@@ -606,7 +606,7 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           setIdentifier: REGION,
           healthCheckId: check?.outputs.id,
           ...(shared === config.sharedDomainName
-            ? { failoverRoutingPolicies: [{ type: "PRIMARY" }] }
+            ? { weightedRoutingPolicies: [{ weight: 1 }] }
             : { latencyRoutingPolicies: [{ region: REGION }] }),
         })),
       );
