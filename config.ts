@@ -274,10 +274,10 @@ const keys = z.object({
     "The hosted zone that gets domainName as an alias of the load balancer, and the names that two regions share; empty where you make the records.",
   ),
   sharedDomainName: optionalText(DOMAIN_NAME, "a DNS name such as files.example.com").describe(
-    "The name that both regions share, in hostedZoneId: it leads clients to the primary, or to the standby while no router of the primary is healthy. certificateArn must be for it, too. Needs role.",
+    "The name that both regions share, in hostedZoneId, but not the zone's own name: it leads clients to the primary, or to the standby while no router of the primary is healthy. certificateArn must be for it, too. Needs role.",
   ),
   readDomainName: optionalText(DOMAIN_NAME, "a DNS name such as read.files.example.com").describe(
-    "Another name that both regions share, for reads: it leads each client to the nearer region with a healthy router. Needs role.",
+    "Another name that both regions share, for reads, and not the zone's own name: it leads each client to the nearer region with a healthy router. Needs role.",
   ),
   deletionProtection: flag(false).describe(
     "Let nobody delete the load balancer, whose name clients may know; set it to false before pulumi destroy.",
