@@ -531,10 +531,10 @@ const RULES: readonly {
   },
   {
     about: "hostedZoneId",
-    reads: ["domainName", "sharedDomainName", "hostedZoneId"],
-    broken: ({ domainName, sharedDomainName, hostedZoneId }) =>
-      hostedZoneId !== undefined && domainName === undefined && sharedDomainName === undefined
-        ? "must be empty without domainName or sharedDomainName"
+    reads: ["domainName", "sharedDomainName", "readDomainName", "hostedZoneId"],
+    broken: ({ domainName, sharedDomainName, readDomainName, hostedZoneId }) =>
+      hostedZoneId !== undefined && [domainName, sharedDomainName, readDomainName].every((name) => name === undefined)
+        ? "must be empty without domainName, sharedDomainName or readDomainName"
         : undefined,
   },
   {

@@ -206,6 +206,12 @@ describe("the stack's configuration", () => {
     { parameterName: "/team.1/mount_targets-2" },
     { scheduleExpression: "rate(1 minute)" },
     { role: "standby", peerStack: "organization/efs-mount-autoscaling/osaka" },
+    {
+      role: "standby",
+      peerStack: "organization/efs-mount-autoscaling/osaka",
+      hostedZoneId: "Z0123456789ABCDEFGHIJ",
+      readDomainName: "read.files.example.com",
+    },
     { scheduleExpression: "cron(0/5 * * * ? *)" },
     { scheduleExpression: "cron(0 3 ? * MON-FRI *)" },
     { scheduleExpression: "cron(0,30 8-18/2 L JAN,JUL ? 2026-2030)" },
