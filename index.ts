@@ -90,14 +90,14 @@ const tracing = config.otlpEndpoint && {
   endpoint: config.otlpEndpoint,
   percent: config.tracePercent,
   collector: {
-    cidrs: config.vpcId === undefined ? pulumi.output([config.vpcCidr]) : network.cidrBlocks,
+    cidrs: network.cidrBlocks,
     port: collectorPort(config.otlpEndpoint),
   },
 };
 
 const securityGroups = new SecurityGroups("security-groups", {
   vpcId: network.vpcId,
-  allowedCidrs: config.allowedCidrs.length > 0 ? config.allowedCidrs : [network.cidrBlock],
+  allowedCidrs: network.cidrBlock.apply((own) => (config.allowedCidrs.length > 0 ? [...config.allowedCidrs] : [own])),
   listenerPort: listenerPort(config.certificateArn),
   routerPort: ROUTER_PORT,
   s3Port: config.s3Api ? S3_PORT : undefined,

@@ -30,9 +30,9 @@ export interface NetworkArgs {
  */
 export class Network extends pulumi.ComponentResource {
   readonly vpcId: pulumi.Output<string>;
-  /** The VPC's first addresses. */
+  /** The VPC's first addresses, known in a preview, too. */
   readonly cidrBlock: pulumi.Output<string>;
-  /** All of them: an existing VPC may have been given more. */
+  /** All of them, likewise: an existing VPC may have been given more. */
   readonly cidrBlocks: pulumi.Output<string[]>;
   readonly subnets: readonly ZoneSubnet[];
   readonly #findRouteTableIds: () => pulumi.Output<string[]>;
@@ -46,8 +46,8 @@ export class Network extends pulumi.ComponentResource {
       const vpc = this.#createVpc(args);
       const routeTable = this.#createRouteTable(vpc);
       this.vpcId = vpc.id;
-      this.cidrBlock = vpc.cidrBlock;
-      this.cidrBlocks = pulumi.output([vpc.cidrBlock]);
+      this.cidrBlock = pulumi.output(args.cidrBlock);
+      this.cidrBlocks = pulumi.output([args.cidrBlock]);
       this.subnets = this.#createSubnets(args, vpc, routeTable);
       this.#findRouteTableIds = () => pulumi.output([routeTable.id]);
     } else {

@@ -129,9 +129,12 @@ export class RouterSidecar extends pulumi.ComponentResource {
   /** To the mount targets, the collector, and AWS: from isolated subnets through the stack's endpoints. */
   #letOut({ mountTargetGroups, tracing, vpcEndpoints, peerCidr }: RouterBlueprint, from: pulumi.Input<string>): void {
     const opts = { parent: this };
+    const toMountTargets = `${this.#name}-to-mount-targets`;
     for (const [index, to] of mountTargetGroups.entries()) {
-      const traffic = { description: `${this.#name}-to-mount-targets`, from, to };
-      connectToMountTargets(`${this.#name}-to-mount-targets-${index + 1}`, traffic, opts);
+      const traffic = { description: toMountTargets, from, to };
+      // Rules had the number of their group in the list.
+      const aliases = [{ name: `${toMountTargets}-${index + 1}` }];
+      connectToMountTargets(`${toMountTargets}-${to.id}`, traffic, { ...opts, aliases });
     }
     if (tracing !== undefined) letTracesOut(this.#name, { from, ...tracing.collector }, opts);
     const https = (destination: string) => ({ description: `${this.#name}-to-${destination}`, from, port: HTTPS_PORT });

@@ -4,8 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 
 export interface SecurityGroupsArgs {
   readonly vpcId: pulumi.Input<string>;
-  /** Who may reach the load balancer, as IPv4 ranges. Example: `["10.0.0.0/16"]`. */
-  readonly allowedCidrs: readonly pulumi.Input<string>[];
+  /** Who may reach the load balancer, as IPv4 ranges, known when the stack is previewed. Example: `["10.0.0.0/16"]`. */
+  readonly allowedCidrs: pulumi.Output<string[]>;
   /** The load balancer's port. Example: 80. */
   readonly listenerPort: number;
   /** The routers' port. Example: 8000. */
@@ -95,20 +95,24 @@ export class SecurityGroups extends pulumi.ComponentResource {
   }
 
   #letClientsIn(to: string, port: number, { allowedCidrs }: SecurityGroupsArgs): void {
-    for (const [index, cidr] of allowedCidrs.entries()) {
-      new aws.vpc.SecurityGroupIngressRule(
-        `${this.#name}-clients-${index + 1}-to-${to}`,
-        {
-          securityGroupId: this.loadBalancer.id,
-          description: "From the clients",
-          ipProtocol: "tcp",
-          fromPort: port,
-          toPort: port,
-          cidrIpv4: cidr,
-        },
-        { parent: this },
-      );
-    }
+    const nameOf = (clients: string | number) => `${this.#name}-clients-${clients}-to-${to}`;
+    allowedCidrs.apply((cidrs) => {
+      for (const [index, cidr] of cidrs.entries()) {
+        new aws.vpc.SecurityGroupIngressRule(
+          nameOf(nameOfRange(cidr)),
+          {
+            securityGroupId: this.loadBalancer.id,
+            description: "From the clients",
+            ipProtocol: "tcp",
+            fromPort: port,
+            toPort: port,
+            cidrIpv4: cidr,
+          },
+          // Rules had the number of their range in the list.
+          { parent: this, aliases: [{ name: nameOf(index + 1) }] },
+        );
+      }
+    });
   }
 
   #connect(name: string, from: aws.ec2.SecurityGroup, to: aws.ec2.SecurityGroup, port: number): void {
@@ -131,6 +135,14 @@ export class SecurityGroups extends pulumi.ComponentResource {
       { parent: this, customTimeouts: { delete: "45m" } },
     );
   }
+}
+
+/**
+ * A range within the name of a rule. One that was named by its place in a list would be changed into the next one when a
+ * range before it leaves, while that one's own rule is still there, and EC2 refuses a second rule for the same.
+ */
+export function nameOfRange(cidr: string): string {
+  return cidr.replace("/", "-");
 }
 
 /** HTTPS: what AWS's APIs speak. */
@@ -200,6 +212,6 @@ export function letTracesOut(
 ): void {
   for (const cidr of cidrs) {
     const traffic = { description: "To the collector of traces", from, to: { cidrIpv4: cidr }, port };
-    letOut(`${name}-to-collector-${cidr.replace("/", "-")}`, traffic, opts);
+    letOut(`${name}-to-collector-${nameOfRange(cidr)}`, traffic, opts);
   }
 }

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import { connect, HTTPS_PORT, letOut } from "./security-groups.ts";
+import { connect, HTTPS_PORT, letOut, nameOfRange } from "./security-groups.ts";
 
 /** What has the parameters: the routers of another region read one, too. */
 const PARAMETER_SERVICE = "ssm";
@@ -118,7 +118,7 @@ export class VpcEndpoints extends pulumi.ComponentResource {
 
   #openTo(range: string, group: aws.ec2.SecurityGroup): void {
     new aws.vpc.SecurityGroupIngressRule(
-      `vpc-${range.replace("/", "-")}-to-${this.#name}`,
+      `vpc-${nameOfRange(range)}-to-${this.#name}`,
       {
         securityGroupId: group.id,
         description: "From everyone in the VPC",

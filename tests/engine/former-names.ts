@@ -8,10 +8,15 @@ const RECORDED = readFileSync(new URL("version-0.1.txt", import.meta.url), "utf8
   .trim()
   .split("\n");
 
+/** The clients of the configurations: version 0.1 called their rules by their numbers in `allowedCidrs`. */
+const CLIENTS = ["10.0.0.0-16", "172.16.0.0-12"];
+
 /** @returns the resource's URN in version 0.1, or undefined where it had no such resource. */
 function formerUrnOf(urn: string): string | undefined {
   const [scope, name] = split(urn);
-  return [`${scope}::${formerNameOf(name)}`, urn].find((each) => RECORDED.includes(endOf(each)));
+  const former = formerNameOf(name) ?? name;
+  const numbered = former.replace(/(?<=^clients-)[\d.-]+(?=-to-)/, (range) => String(CLIENTS.indexOf(range) + 1));
+  return [`${scope}::${numbered}`, urn].find((each) => RECORDED.includes(endOf(each)));
 }
 
 /** The recorded resources that are none of these. */

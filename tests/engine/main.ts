@@ -147,6 +147,8 @@ async function run(engine: string): Promise<void> {
       "A threshold changes the function and nothing else",
     );
 
+    await clientsChange(stack);
+
     await stack.setConfig(`${PROJECT}:routingStrategy`, { value: "zone-aware" });
     const rerouted = await watch((onEvent) => stack.up({ onEvent }));
     report("routing strategy edited", rerouted);
@@ -249,6 +251,23 @@ async function run(engine: string): Promise<void> {
     );
   } finally {
     await efs.close();
+  }
+}
+
+/** Who may call is a rule for each range: one comes or goes, and no other changes, also where the default is named. */
+async function clientsChange(stack: Stack): Promise<void> {
+  for (const [ranges, ops] of [
+    [["10.0.0.0/16", "172.16.0.0/12"], ["create 172.16.0.0-12"]],
+    [["172.16.0.0/12"], ["delete 10.0.0.0-16"]],
+    [[], ["create 10.0.0.0-16", "delete 172.16.0.0-12"]],
+  ] as const) {
+    await stack.setConfig(`${PROJECT}:allowedCidrs`, { value: JSON.stringify(ranges) });
+    const { steps, ...rest } = await watch((onEvent) => stack.up({ onEvent }));
+    report(`${ranges.length || "default"} clients`, { steps, ...rest });
+    assert.deepEqual(
+      steps.map(({ op, name }) => `${op} ${name}`),
+      ops.map((each) => each.replace(" ", " security-groups-clients-").concat("-to-load-balancer")),
+    );
   }
 }
 

@@ -13,6 +13,7 @@ export interface Registered {
   /** What the stand-in for AWS made of it. */
   readonly outputs: Properties;
   readonly ignoreChanges: readonly string[];
+  readonly replaceOnChanges: readonly string[];
   readonly retainOnDelete: boolean;
   readonly deleteBeforeReplace: boolean;
   readonly customTimeouts: pulumi.CustomTimeouts;
@@ -63,6 +64,15 @@ export function registerSidecarExample(
   });
 }
 
+/** Runs what makes components of the stack, and nothing else. It imports them as it runs. */
+export function registerComponents(make: () => Promise<void>): Promise<RegisteredStack> {
+  const load = async () => {
+    await make();
+    return {};
+  };
+  return registerProgram({ project: PROJECT, config: {}, stackName: "test", load });
+}
+
 /** The engine fills in the defaults. */
 const SIDECAR_EXAMPLE_CONFIG = {
   filesStack: "organization/efs-mount-autoscaling/test",
@@ -107,6 +117,7 @@ async function registerProgram({
           inputs: withoutSecrets(inputs),
           outputs: { ...withoutSecrets(outputs), id },
           ignoreChanges: opts?.ignoreChanges ?? [],
+          replaceOnChanges: opts?.replaceOnChanges ?? [],
           retainOnDelete: opts?.retainOnDelete ?? false,
           deleteBeforeReplace: opts?.deleteBeforeReplace ?? false,
           customTimeouts: opts?.customTimeouts ?? {},
