@@ -397,8 +397,7 @@ if (backup && config.restoreTest !== "never") {
     every: config.restoreTest,
     timeZone: config.timeZone,
     fileSystemArn: storage.fileSystemArn,
-    vaultArn: backup.vaultArn,
-    roleArn: backup.roleArn,
+    backup,
   });
 }
 

@@ -1,6 +1,7 @@
 import { NO_MONITOR_STATUS } from "@efs-mount-autoscaling/mount-table/monitor-status";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { handedOver } from "./handed-over-parameter.ts";
 
 export interface MonitorStatusArgs {
   /** The path of the mount table's parameter; this one's is the same with `.status`. */
@@ -23,7 +24,7 @@ export class MonitorStatusParameter extends pulumi.ComponentResource {
         type: "String",
         value: NO_MONITOR_STATUS,
       },
-      { parent: this, ignoreChanges: ["value"] },
+      { parent: this, ...handedOver() },
     );
     this.parameterName = parameter.name;
     this.parameterArn = parameter.arn;

@@ -2,6 +2,10 @@ import { serializeMountTable } from "@efs-mount-autoscaling/mount-table";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { FirstMountTarget } from "./file-storage.ts";
+import { handedOver } from "./handed-over-parameter.ts";
+
+/** What Parameter Store takes for a SecureString where no key is named: named, so that a key that leaves is a change. */
+const DEFAULT_KEY = "alias/aws/ssm";
 
 export interface MountTableArgs {
   /** The parameter's path. Example: `/efs-mount-autoscaling/mount-targets`. */
@@ -9,7 +13,7 @@ export interface MountTableArgs {
   readonly parameterType: "String" | "SecureString";
   /** The SecureString's KMS key. Default: the AWS-managed key of SSM. */
   readonly kmsKeyArn?: string | undefined;
-  /** Whose mount targets the table lists: another file system gets another table, which begins anew. */
+  /** Whose mount targets the table lists: another file system gets another table, as another type or key does. */
   readonly fileSystemId: pulumi.Input<string>;
   /** What the table lists at first. */
   readonly mountTargets: readonly FirstMountTarget[];
@@ -31,16 +35,10 @@ export class MountTable extends pulumi.ComponentResource {
         name: args.parameterName,
         description: "The mount targets that the routers spread paths over; written by the file monitor",
         type: args.parameterType,
-        ...(args.parameterType === "SecureString" && args.kmsKeyArn !== undefined ? { keyId: args.kmsKeyArn } : {}),
+        ...(args.parameterType === "SecureString" ? { keyId: args.kmsKeyArn ?? DEFAULT_KEY } : {}),
         value: firstTable(args.mountTargets),
       },
-      {
-        parent: this,
-        ignoreChanges: ["value"],
-        replacementTrigger: args.fileSystemId,
-        // The new one may have the old one's name.
-        deleteBeforeReplace: true,
-      },
+      { parent: this, ...handedOver(["type", "keyId"]), replacementTrigger: args.fileSystemId },
     );
     this.parameterName = parameter.name;
     this.parameterArn = parameter.arn;

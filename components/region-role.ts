@@ -1,6 +1,7 @@
 import { nextEpoch, serializeRegionRole } from "@efs-mount-autoscaling/mount-table";
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import { handedOver } from "./handed-over-parameter.ts";
 import type { Peer } from "./peer.ts";
 import type { PeerAccess } from "./peer-access.ts";
 import { RoleFollower } from "./role-follower.ts";
@@ -41,7 +42,7 @@ export class RegionRole extends pulumi.ComponentResource {
         type: "String",
         value: firstRole(args, region),
       },
-      { parent: this, dependsOn, ignoreChanges: ["value"], deleteBeforeReplace: true },
+      { parent: this, dependsOn, ...handedOver() },
     );
     this.parameterName = parameter.name;
     this.parameterArn = parameter.arn;

@@ -1,5 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
+import type { Backup } from "./backup.ts";
 
 /** When the tests begin: a day after a backup at the latest. */
 const SCHEDULES = {
@@ -18,9 +19,8 @@ export interface RestoreTestArgs {
   /** The time zone of the schedule. Example: `Asia/Tokyo`. */
   readonly timeZone: string;
   readonly fileSystemArn: pulumi.Input<string>;
-  readonly vaultArn: pulumi.Input<string>;
-  /** The role that restores. */
-  readonly roleArn: pulumi.Input<string>;
+  /** What is tested. Its role restores. */
+  readonly backup: Backup;
 }
 
 /** Restores the newest backup into a file system of its own, which AWS Backup deletes when it has been there for a day. */
@@ -39,7 +39,7 @@ export class RestoreTest extends pulumi.ComponentResource {
         startWindowHours: 1,
         recoveryPointSelection: {
           algorithm: "LATEST_WITHIN_WINDOW",
-          includeVaults: [args.vaultArn],
+          includeVaults: [args.backup.vaultArn],
           recoveryPointTypes: ["SNAPSHOT"],
           selectionWindowDays: MAX_AGE_DAYS,
         },
@@ -53,10 +53,18 @@ export class RestoreTest extends pulumi.ComponentResource {
         restoreTestingPlanName: plan.name,
         protectedResourceType: "EFS",
         protectedResourceArns: [args.fileSystemArn],
-        iamRoleArn: args.roleArn,
+        iamRoleArn: args.backup.roleArn,
         validationWindowHours: KEEP_HOURS,
       },
-      { parent: this },
+      {
+        parent: this,
+        // A new role can be assumed once the backup's own selection, which AWS's provider retries, is there.
+        dependsOn: [args.backup],
+        // AWS's provider says that it has changed them, and sends nothing (hashicorp/terraform-provider-aws#48316).
+        replaceOnChanges: ["protectedResourceArns"],
+        // The new one has the old one's name.
+        deleteBeforeReplace: true,
+      },
     );
 
     this.registerOutputs();

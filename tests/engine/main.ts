@@ -112,6 +112,10 @@ async function run(engine: string): Promise<void> {
       urns.push(...(await previews(stack, name, values)));
     assert.deepEqual(lostResources(urns), [], "Every resource of version 0.1 is there, by its name or its former one");
 
+    await stack.setAllConfig({
+      [`${PROJECT}:backup`]: { value: "true" },
+      [`${PROJECT}:restoreTest`]: { value: "weekly" },
+    });
     const previewed = await watch((onEvent) => stack.preview({ onEvent }));
     report("preview", previewed);
     assert.deepEqual(Object.keys(previewed.counts), ["create"], "A preview of a new stack only creates");
@@ -148,6 +152,12 @@ async function run(engine: string): Promise<void> {
     );
 
     await clientsChange(stack);
+
+    await stack.setConfig(`${PROJECT}:parameterType`, { value: "SecureString" });
+    const encrypted = await watch((onEvent) => stack.up({ onEvent }));
+    report("mount table encrypted", encrypted);
+    assertTableReplaced(encrypted.steps);
+    assert.deepEqual(await mountTableOf(stack), ownMountTargetsOf(FILE_SYSTEM_ID).sort(), "It begins anew");
 
     await stack.setConfig(`${PROJECT}:routingStrategy`, { value: "zone-aware" });
     const rerouted = await watch((onEvent) => stack.up({ onEvent }));
@@ -214,8 +224,13 @@ async function run(engine: string): Promise<void> {
     });
     const replaced = await watch((onEvent) => stack.up({ onEvent }));
     report("file system replaced", replaced);
-    assertTableReplaced(replaced.steps);
+    assertTableReplaced(replaced.steps, [{ op: "update", type: "aws:lambda/function:Function", name: "file-monitor" }]);
     assert.deepEqual(await mountTableOf(stack), ownMountTargetsOf(NEXT_FILE_SYSTEM_ID).sort(), "It has its own table");
+    assert.deepEqual(
+      replaced.steps.filter(({ type }) => type.endsWith(":RestoreTestingSelection")).map(({ op }) => op),
+      ["delete-replaced", "replace", "create-replacement"],
+      "Restoring is tested with its backups: AWS's provider would leave it with those of the old one",
+    );
     assert.deepEqual(mountTargetsOf(FILE_SYSTEM_ID, efs.state()), ownMountTargetsOf(FILE_SYSTEM_ID));
 
     assert.deepEqual(tokensOf(efs.state()), [token, accessKeys], "up makes each once, and does not rotate it");
@@ -445,20 +460,20 @@ async function assertConnectedFirst(stack: Stack): Promise<void> {
   }
 }
 
-/** No schedule must run the old function while the new table is there. */
-function assertTableReplaced(steps: readonly Step[]): void {
+/** No schedule must run the function, which may be for the old table, while the table is replaced. */
+function assertTableReplaced(steps: readonly Step[], between: readonly Step[] = []): void {
   const order = [
     ["delete-replaced", "aws:cloudwatch/eventTarget:EventTarget", "file-monitor"],
     ["delete-replaced", "aws:ssm/parameter:Parameter", "mount-table"],
     ["create-replacement", "aws:ssm/parameter:Parameter", "mount-table"],
-    ["update", "aws:lambda/function:Function", "file-monitor"],
+    ...between.map(({ op, type, name }) => [op, type, name]),
     ["create-replacement", "aws:cloudwatch/eventTarget:EventTarget", "file-monitor"],
   ];
   const found = steps.map(({ op, type, name }) => [op, type, name]);
   assert.deepEqual(
     found.filter((step) => order.some((each) => isDeepStrictEqual(each, step))),
     order,
-    "The schedule stops before the table is replaced, and goes on once the function is for the new file system",
+    "The schedule stops before the table is replaced, and goes on once the function is for the new one",
   );
 }
 

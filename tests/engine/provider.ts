@@ -18,7 +18,8 @@ const standIn: Provider = {
     const replaces = (FIXED_INPUTS[typeOf(urn)] ?? []).filter((input) => !isDeepStrictEqual(olds[input], news[input]));
     return { replaces };
   },
-  async update(_id, urn, _olds, inputs: Properties) {
+  async update(_id, urn, olds: Properties, inputs: Properties) {
+    refuseStaleValue(urn, olds, inputs);
     return { outs: create(typeOf(urn), nameOf(urn), inputs).outputs };
   },
   async delete() {},
@@ -26,6 +27,13 @@ const standIn: Provider = {
     return { outputs: lookUp(token, inputs) };
   },
 };
+
+/** With any change but that of tags, AWS's provider writes a parameter's value, which others have written since. */
+function refuseStaleValue(urn: string, { tags: _, ...olds }: Properties, { tags: __, ...inputs }: Properties): void {
+  if (typeOf(urn) !== "aws:ssm/parameter:Parameter") return;
+  const changed = Object.keys(inputs).filter((input) => !isDeepStrictEqual(olds[input], inputs[input]));
+  if (changed.length > 0) throw new Error(`${urn} gets its first value with a change of ${changed.join(", ")}`);
+}
 
 /** `urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME` */
 function typeOf(urn: string): string {

@@ -410,14 +410,28 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
     });
 
     test("pulumi up leaves alone what the monitor, the autoscaling and AWS change, and nothing else", () => {
-      for (const { name: parameter, ignoreChanges } of all("Parameter"))
-        expect(ignoreChanges, parameter).toEqual(["value"]);
+      for (const { name: parameter, ignoreChanges, replaceOnChanges } of all("Parameter")) {
+        const others = ["description", "type", "keyId"].filter((input) => !replaceOnChanges.includes(input));
+        expect(ignoreChanges, parameter).toEqual([...others, "value"]);
+      }
       expect(one("Service").ignoreChanges).toEqual(["desiredCount"]);
       for (const { name: subnet, ignoreChanges } of all("Subnet")) {
         expect(ignoreChanges, subnet).toEqual(config.availabilityZones === undefined ? ["availabilityZone"] : []);
       }
       const others = resources.filter(({ type }) => !/:(Parameter|Service|Subnet)$/.test(type));
       expect(others.flatMap(({ ignoreChanges }) => ignoreChanges)).toEqual([]);
+    });
+
+    test("no change of a parameter writes its first value over what others have written since", () => {
+      for (const { name: parameter, inputs, ignoreChanges, replaceOnChanges, deleteBeforeReplace } of all(
+        "Parameter",
+      )) {
+        // Another name is another parameter, and tags are not written with the value.
+        const inPlace = Object.keys(inputs).filter((input) => !["name", "tags"].includes(input));
+        expect([...ignoreChanges, ...replaceOnChanges], parameter).toEqual(expect.arrayContaining(inPlace));
+        expect(deleteBeforeReplace, parameter).toBe(true);
+      }
+      expect(one("Parameter", "mount-table").replaceOnChanges).toEqual(["type", "keyId"]);
     });
 
     test("data outlives the stack where the configuration says so, and only there", () => {
@@ -461,8 +475,8 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
         expect(outputs).toMatchObject({ regionParameterName, failoverPolicyDocument: "none" });
         return;
       }
-      const { inputs, outputs: made, ignoreChanges } = one("Parameter", "region-role");
-      expect(ignoreChanges).toEqual(["value"]);
+      const { inputs, outputs: made, replaceOnChanges } = one("Parameter", "region-role");
+      expect(replaceOnChanges, "a role that was given is never forgotten").toEqual([]);
       // The primary's first epoch. Of the two regions, Tokyo (ap-northeast-1) has the odd ones.
       const epoch = config.role === "primary" ? 1 : 2;
       expect(parseRegionRole(String(inputs.value))).toMatchObject({
@@ -632,7 +646,12 @@ describe.each(Object.keys(CONFIGURATIONS) as ConfigurationName[])("with %s", (na
           recoveryPointTypes: ["SNAPSHOT"],
         });
       }
-      for (const { inputs } of all("RestoreTestingSelection")) {
+      for (const { inputs, ...options } of all("RestoreTestingSelection")) {
+        expect(options, "another file system is tested, too, which AWS's provider does not tell AWS").toMatchObject({
+          replaceOnChanges: ["protectedResourceArns"],
+          deleteBeforeReplace: true,
+        });
+        expect(options.dependsOn, "its role can be assumed").toEqual(["backup"]);
         expect(inputs).toMatchObject({
           restoreTestingPlanName: one("RestoreTestingPlan").outputs.name,
           protectedResourceType: "EFS",

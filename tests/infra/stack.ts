@@ -16,6 +16,8 @@ export interface Registered {
   readonly replaceOnChanges: readonly string[];
   readonly retainOnDelete: boolean;
   readonly deleteBeforeReplace: boolean;
+  /** Names of what it is made after, and deleted before; of a component, all of it. */
+  readonly dependsOn: readonly string[];
   readonly customTimeouts: pulumi.CustomTimeouts;
   /** What the resource is replaced for, when it changes. */
   readonly replacementTrigger: unknown;
@@ -120,6 +122,7 @@ async function registerProgram({
           replaceOnChanges: opts?.replaceOnChanges ?? [],
           retainOnDelete: opts?.retainOnDelete ?? false,
           deleteBeforeReplace: opts?.deleteBeforeReplace ?? false,
+          dependsOn: await namesOf(opts?.dependsOn),
           customTimeouts: opts?.customTimeouts ?? {},
           replacementTrigger: await resolved(opts?.replacementTrigger),
           taggable,
@@ -160,14 +163,22 @@ async function registerProgram({
   return { resources, parts: await Promise.all(parts), outputs: withoutSecrets(outputs ?? {}), lookUps };
 }
 
-async function partOf({ urn }: pulumi.Resource, name: string): Promise<Part> {
-  return {
-    name,
-    component:
-      String(await resolved(urn))
-        .split("::")
-        .at(-1) ?? "",
-  };
+async function partOf(component: pulumi.Resource, name: string): Promise<Part> {
+  return { name, component: await nameOf(component) };
+}
+
+async function nameOf({ urn }: pulumi.Resource): Promise<string> {
+  return (
+    String(await resolved(urn))
+      .split("::")
+      .at(-1) ?? ""
+  );
+}
+
+async function namesOf(resources: pulumi.ResourceOptions["dependsOn"]): Promise<string[]> {
+  const given = await resources;
+  const all = await Promise.all(Array.isArray(given) ? given : [given]);
+  return Promise.all(all.flatMap((each) => (each instanceof pulumi.Resource ? [nameOf(each)] : [])));
 }
 
 function resolved(input: unknown): Promise<unknown> {

@@ -48,7 +48,7 @@ describe("a rule of a security group is not changed into another one", () => {
       const open = stacks[1].resources.flatMap(({ inputs }) => inputs.cidrIpv4 ?? []);
       expect(open.toSorted()).toEqual([...after, ...after].toSorted());
     });
-    await fc.assert(keepsRules, { numRuns: 20, examples: [[all, all.slice(1)]] });
+    await fc.assert(keepsRules, { numRuns: 8, examples: [[all, all.slice(1)]] });
   });
 
   test("whichever mount targets an application's router may use", async () => {
