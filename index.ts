@@ -22,6 +22,7 @@ import { Maintenance } from "./components/maintenance.ts";
 import { MonitorStatusParameter } from "./components/monitor-status.ts";
 import { MountTable } from "./components/mount-table.ts";
 import { MountTargetSweeper } from "./components/mount-target-sweeper.ts";
+import { nameOfStack } from "./components/name-of-stack.ts";
 import { Network } from "./components/network.ts";
 import { refuseOtherPartitions } from "./components/partition.ts";
 import { findPeer } from "./components/peer.ts";
@@ -43,8 +44,12 @@ const config = readConfig();
 await refuseOtherPartitions();
 // What is deployed is built from what is checked out.
 await buildBundles();
-/** For AWS, which takes no dot where Pulumi takes one in a stack's name. */
-const stackName = `${pulumi.getProject()}-${pulumi.getStack()}`.replaceAll(".", "-");
+/** Of the cluster, the dashboard and the task definition, with room for what is put behind it. */
+const stackName = nameOfStack(pulumi.getProject(), pulumi.getStack(), {
+  joint: "-",
+  forbidden: /[^A-Za-z0-9_-]/g,
+  maxLength: 200,
+});
 const retain = config.dataOnDestroy === "retain";
 
 findByFormerNames();
@@ -251,7 +256,7 @@ const apiToken = config.apiToken ? new ApiToken("api-token", { kmsKeyArn: config
 
 const s3AccessKeys = config.s3Api
   ? new S3AccessKeys("s3-access-keys", {
-      accessKeyId: stackName.replaceAll(/\W/g, "_"),
+      accessKeyId: `${pulumi.getProject()}_${pulumi.getStack()}`.replaceAll(/\W/g, "_"),
       kmsKeyArn: config.kmsKeyArn,
     })
   : undefined;

@@ -1,6 +1,10 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { Backup } from "./backup.ts";
+import { type NameLimits, nameOfStack } from "./name-of-stack.ts";
+
+/** RestoreTestingPlanForCreate, AWS Backup API reference. */
+export const PLAN_NAME: NameLimits = { joint: "_", forbidden: /[^A-Za-z0-9_]/g, maxLength: 50 };
 
 /** When the tests begin: a day after a backup at the latest. */
 const SCHEDULES = {
@@ -28,12 +32,11 @@ export class RestoreTest extends pulumi.ComponentResource {
   constructor(name: string, args: RestoreTestArgs, opts?: pulumi.ComponentResourceOptions) {
     super("efs-mount-autoscaling:index:RestoreTest", name, {}, opts);
 
-    // AWS takes letters, digits and underscores; Pulumi would put a hyphen in.
-    const identifier = `${pulumi.getProject()}_${pulumi.getStack()}`.replaceAll(/[^A-Za-z0-9]/g, "_").slice(0, 50);
     const plan = new aws.backup.RestoreTestingPlan(
       name,
       {
-        name: identifier,
+        // Pulumi would put a hyphen in.
+        name: nameOfStack(pulumi.getProject(), pulumi.getStack(), PLAN_NAME),
         scheduleExpression: SCHEDULES[args.every],
         scheduleExpressionTimezone: args.timeZone,
         startWindowHours: 1,
