@@ -1,6 +1,7 @@
 /** The stack's program, and that of an example, run against mocks: what it registers, and nothing is created. */
 import * as pulumi from "@pulumi/pulumi";
 import { vi } from "vitest";
+import * as z from "zod";
 import { PROJECT } from "../../config.ts";
 import { create, existingMountTargetsOf, lookUp, type Properties } from "./aws-stand-in.ts";
 import { DYNAMIC_RESOURCES, dynamicResource } from "./dynamic-resources.ts";
@@ -12,6 +13,8 @@ export interface Registered {
   readonly inputs: Properties;
   /** What the stand-in for AWS made of it. */
   readonly outputs: Properties;
+  /** Names that it had before, beside those that version 0.1 gave. */
+  readonly aliases: readonly string[];
   readonly ignoreChanges: readonly string[];
   readonly replaceOnChanges: readonly string[];
   readonly retainOnDelete: boolean;
@@ -118,6 +121,7 @@ async function registerProgram({
           name,
           inputs: withoutSecrets(inputs),
           outputs: { ...withoutSecrets(outputs), id },
+          aliases: await aliasesOf(opts),
           ignoreChanges: opts?.ignoreChanges ?? [],
           replaceOnChanges: opts?.replaceOnChanges ?? [],
           retainOnDelete: opts?.retainOnDelete ?? false,
@@ -179,6 +183,12 @@ async function namesOf(resources: pulumi.ResourceOptions["dependsOn"]): Promise<
   const given = await resources;
   const all = await Promise.all(Array.isArray(given) ? given : [given]);
   return Promise.all(all.flatMap((each) => (each instanceof pulumi.Resource ? [nameOf(each)] : [])));
+}
+
+async function aliasesOf(opts: pulumi.ResourceOptions | undefined): Promise<string[]> {
+  const aliases = z.array(z.object({ name: z.string().optional() })).parse(await resolved(opts?.aliases ?? []));
+  // The others are names that its type had.
+  return aliases.flatMap(({ name }) => name ?? []);
 }
 
 function resolved(input: unknown): Promise<unknown> {

@@ -47,6 +47,12 @@ describe("a rule of a security group is not changed into another one", () => {
       expect(changedInPlace(RULE, ...stacks)).toEqual([]);
       const open = stacks[1].resources.flatMap(({ inputs }) => inputs.cidrIpv4 ?? []);
       expect(open.toSorted()).toEqual([...after, ...after].toSorted());
+      const former = stacks[1].resources.filter(({ inputs }) => "cidrIpv4" in inputs).flatMap(({ aliases }) => aliases);
+      expect(former.toSorted(), "a rule that is there by its number is found").toEqual(
+        after.flatMap((_, index) =>
+          ["load-balancer", "s3"].map((to) => `security-groups-clients-${index + 1}-to-${to}`),
+        ),
+      );
     });
     await fc.assert(keepsRules, { numRuns: 8, examples: [[all, all.slice(1)]] });
   });
@@ -61,5 +67,9 @@ describe("a rule of a security group is not changed into another one", () => {
     };
     const stacks = [await registerBeside(["sg-a", "sg-b"]), await registerBeside(["sg-b"])] as const;
     expect(changedInPlace(RULE, ...stacks)).toEqual([]);
+    const former = stacks[0].resources.flatMap(({ aliases }) => aliases);
+    expect(new Set(former), "a rule that is there by its number is found").toEqual(
+      new Set([1, 2, 3].map((number) => `files-to-mount-targets-${number}`)),
+    );
   });
 });
