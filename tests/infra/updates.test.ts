@@ -73,3 +73,11 @@ describe("a rule of a security group is not changed into another one", () => {
     );
   });
 });
+
+test("a key that leaves the configuration leaves the mount table", async () => {
+  // AWS's provider takes no key for any key.
+  const { resources } = await registerStack({ parameterType: "SecureString", logRouter: "false" });
+  expect(resources.find(({ name, type }) => name === "mount-table" && type.endsWith(":Parameter"))?.inputs.keyId).toBe(
+    "alias/aws/ssm",
+  );
+});
