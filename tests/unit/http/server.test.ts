@@ -46,7 +46,10 @@ const crossing = z.object({
 const openApi = z.object({
   paths: z.record(
     z.string(),
-    z.record(z.string(), z.object({ parameters: z.array(z.object({ name: z.string() })).optional() })),
+    z.record(
+      z.string(),
+      z.object({ operationId: z.string(), parameters: z.array(z.object({ name: z.string() })).optional() }),
+    ),
   ),
 });
 
@@ -933,6 +936,9 @@ describe("operations", () => {
     expect(parametersOf("delete")).toEqual(["path", "recursive"]);
     expect(parametersOf("put")).toEqual(["extract", "path"]);
     expect(parametersOf("post")).toEqual(["append", "extract", "path"]);
+    const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(new Set(ids).size, "a generated client has a method for each").toBe(ids.length);
   });
 
   test("/docs needs nothing from elsewhere", async () => {

@@ -28,6 +28,13 @@ const BEARER_SECURITY = {
   security: [{ bearerAuth: [] }],
 };
 
+const LICENSE = { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" };
+
+const TAGS = [
+  { name: "files", description: "Files and directories" },
+  { name: "operations", description: "How the router is doing, for operators and load balancers" },
+];
+
 const PATH_PARAMETER = {
   type: "object",
   properties: {
@@ -44,24 +51,31 @@ export const openApi = fp<OpenApiOptions>(
   async (app, { needsToken }) => {
     await app.register(swagger, {
       openapi: {
-        ...(needsToken ? BEARER_SECURITY : {}),
+        ...(needsToken ? BEARER_SECURITY : { security: NO_SECURITY }),
         info: {
           title: "efs-mount-autoscaling router",
           description: DESCRIPTION,
           version: "1",
+          license: LICENSE,
         },
-        tags: [{ name: "files" }, { name: "operations" }],
+        servers: [{ url: "/" }],
+        tags: TAGS,
       },
-      transform: nameWildcard,
+      transform,
       exposeHeadRoutes: true,
     });
   },
   { name: "openapi", fastify: "5.x" },
 );
 
-/** OpenAPI has no wildcards: `*` in a route is the parameter `path` in the document. */
-const nameWildcard: typeof jsonSchemaTransform = (route) => {
-  const { schema, url } = jsonSchemaTransform(route);
-  if (!url.endsWith("*")) return { schema, url };
-  return { schema: { ...schema, params: PATH_PARAMETER }, url: url.replace("*", ":path") };
+/**
+ * OpenAPI has no wildcards: `*` in a route is the parameter `path` in the document. Each operation has an id of its own
+ * there, also HEAD, which Fastify answers by the schema of GET.
+ */
+const transform: typeof jsonSchemaTransform = (input) => {
+  const { schema, url } = jsonSchemaTransform(input);
+  const operationId = schema.operationId?.replace(/^get/, input.route.method === "HEAD" ? "head" : "get");
+  const named = { ...schema, ...(operationId !== undefined && { operationId }) };
+  if (!url.endsWith("*")) return { schema: named, url };
+  return { schema: { ...named, params: PATH_PARAMETER }, url: url.replace("*", ":path") };
 };

@@ -87,6 +87,7 @@ export const batchRoutes: FastifyPluginAsyncZod<BatchRoutesOptions> = async (app
     url: BATCH_URL,
     schema: {
       tags: ["files"],
+      operationId: "runBatch",
       summary: `Up to ${MAX_ITEMS} small reads, stats and deletes at once`,
       description:
         "The response has one line of JSON for each item, in the order of the items, as they are done. They are done at " +

@@ -46,6 +46,7 @@ export const eventRoutes: FastifyPluginAsyncZod<EventRoutesOptions> = async (app
     config: { access: "session" },
     schema: {
       tags: ["files"],
+      operationId: "getEvents",
       summary: "Follow what changes",
       description,
       querystring: z.object({

@@ -19,7 +19,13 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (a
     method: "GET",
     url: "/livez",
     config: { access: "probe" },
-    schema: { tags: ["operations"], security: NO_SECURITY, summary: "The process lives", response: { 200: status } },
+    schema: {
+      tags: ["operations"],
+      operationId: "getLiveness",
+      security: NO_SECURITY,
+      summary: "The process lives",
+      response: { 200: status },
+    },
     handler: async () => ({ status: "alive" }),
   });
 
@@ -29,6 +35,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (a
     config: { access: "probe" },
     schema: {
       tags: ["operations"],
+      operationId: "getHealth",
       security: NO_SECURITY,
       summary: "The process lives, and has connected to a mount target once",
       response: { 200: status, 503: status },
@@ -43,6 +50,7 @@ export const healthRoutes: FastifyPluginAsyncZod<HealthRoutesOptions> = async (a
     config: { access: "probe" },
     schema: {
       tags: ["operations"],
+      operationId: "getReadiness",
       security: NO_SECURITY,
       summary: "Requests can be answered: a mount target is connected, or stalls, and the router is not stopping",
       response: { 200: status, 503: status },

@@ -36,6 +36,7 @@ export const hotSpotRoutes: FastifyPluginAsyncZod<HotSpotRoutesOptions> = async 
     url: "/hotspots",
     schema: {
       tags: ["operations"],
+      operationId: "getHotSpots",
       summary: "The paths and directories that this router is asked for most",
       querystring: z.object({
         top: wholeNumberUpTo(MAX_RANKS).default(10).describe("How many of each kind."),

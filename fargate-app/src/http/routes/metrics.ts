@@ -13,7 +13,12 @@ export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (ap
   app.route({
     method: "GET",
     url: "/metrics",
-    schema: { tags: ["operations"], summary: "Metrics for Prometheus", produces: [registry.contentType] },
+    schema: {
+      tags: ["operations"],
+      operationId: "getMetrics",
+      summary: "Metrics for Prometheus",
+      produces: [registry.contentType],
+    },
     handler: async (_request, reply) => {
       const text = group.size === 1 ? await registry.metrics() : await metricsText(await group.ask("metrics"));
       return reply.type(registry.contentType).send(text);

@@ -30,6 +30,7 @@ export const regionRoutes: FastifyPluginAsyncZod<RegionRoutesOptions> = async (a
     schema: {
       tags: ["operations"],
       security: NO_SECURITY,
+      operationId: "getRegion",
       summary: "The role of this region, where there are two",
       response: { 200: regionStatus },
     },

@@ -56,6 +56,7 @@ export const targetRoutes: FastifyPluginAsyncZod<TargetRoutesOptions> = async (a
     url: "/targets",
     schema: {
       tags: ["operations"],
+      operationId: "getTargets",
       summary: "The mount targets, and what was done at each since the start",
       response: { 200: targetList },
     },

@@ -44,6 +44,7 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
     schema: {
       tags: ["files"],
       querystring: directoryQuery,
+      operationId: "getFile",
       summary: "Read a file, or list a directory",
       description:
         "A path that ends in `/` is listed, page by page. Any other is a file; `Range` asks for a part of it. " +
@@ -87,7 +88,12 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
     url: FILES_URL,
     config: { access: "session" },
     attachValidation: true,
-    schema: { tags: ["files"], querystring: directoryQuery, summary: "The headers that GET would answer with" },
+    schema: {
+      tags: ["files"],
+      operationId: "headFile",
+      querystring: directoryQuery,
+      summary: "The headers that GET would answer with",
+    },
     handler: async ({ originalUrl: url, headers, query, validationError }, reply) => {
       const { kind, path } = resourceOf(url);
       if (kind === "directory" && validationError) throw validationError;

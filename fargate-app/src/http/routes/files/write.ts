@@ -86,6 +86,7 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
       tags,
       ...upload,
       querystring: withoutAppend,
+      operationId: "putFile",
       summary: "Replace or make a file",
       description:
         "Atomic: readers see the old or the new content. Durable when the answer comes. Missing directories are made. " +
@@ -120,6 +121,7 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
         append: z.literal("", "must have no value: POST /files/…?append").optional(),
         extract,
       }),
+      operationId: "appendFile",
       summary: "Append to a file, at most 1 MiB, or write the files of an archive",
       description:
         "Makes the file when there is none. A 500 with the code `OUTCOME_UNKNOWN` may have appended, or not.",
@@ -157,6 +159,7 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
           .optional()
           .describe("A directory, with all that is below it."),
       }),
+      operationId: "deleteFile",
       summary: "Remove a file or a directory",
       description:
         "A path that ends in `/` is a directory; any other is whatever has that name. Without `recursive`, the directory " +
