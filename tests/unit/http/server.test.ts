@@ -96,6 +96,13 @@ describe("GET and HEAD", () => {
     }
   });
 
+  test.each(["/files/missing", "/targets", "/metrics", "/costs", "/livez", "/openapi.json", "/nothing"])(
+    "answer %s with what no cache keeps",
+    async (url) => {
+      expect((await send("GET", url)).headers.get("cache-control")).toBe("no-store");
+    },
+  );
+
   test.each(["limit=abc", "limit=0&limit=1", "cursor=", "x=1"])(
     "answer with the file whatever ?%s says",
     async (query) => {

@@ -1,4 +1,4 @@
-/** Headers that tell browsers what not to do with a response. */
+/** Headers that tell browsers, and caches, what not to do with a response. */
 import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import fp from "fastify-plugin";
@@ -18,7 +18,8 @@ const PAGE_POLICY: Policy = {
   directives: { defaultSrc: ["'self'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", "data:"] },
 };
 
-const FILE_HEADERS = headersOf(FILE_POLICY);
+/** Routes whose responses may be kept say so: without a word, caches may keep a 404 as well (RFC 9111 §4.2.2). */
+const HEADERS = { ...headersOf(FILE_POLICY), "cache-control": "no-store" };
 
 /** In place of those that every response has. */
 export const PAGE_HEADERS = headersOf(PAGE_POLICY);
@@ -26,7 +27,7 @@ export const PAGE_HEADERS = headersOf(PAGE_POLICY);
 export const securityHeaders = fp(
   async (app) => {
     app.addHook("onRequest", (_request, reply, done) => {
-      reply.headers(FILE_HEADERS);
+      reply.headers(HEADERS);
       done();
     });
   },
