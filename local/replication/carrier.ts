@@ -21,8 +21,8 @@ const CHANGES_AT_ONCE = 200;
 const MAX_ATTEMPTS = 5;
 /** Nanoseconds: kernels take the time of a change from a clock that ticks every few milliseconds. */
 const CLOCK_TICK = 50_000_000n;
-/** Nanoseconds that a time can differ by from what was set: Node.js sets times as doubles. */
-const TIME_STEP = 1_000;
+/** Nanoseconds that a time can differ by from what was set: Node.js takes it as a double, and cuts it to microseconds. */
+const TIME_STEP = 1_500;
 
 /** What the destination has at a path, and which state of the source's entry that is, where it is known. */
 interface Carried {

@@ -138,7 +138,10 @@ export async function digestOf(root: string, path: string, kind: Kind): Promise<
   return ifThere(pipeline(createReadStream(absolute(root, path)), hash).then(() => hash.digest("hex")));
 }
 
-/** Node.js takes times as seconds in a double, which has steps of a quarter of a microsecond in this century. */
+/**
+ * Node.js takes times as seconds in a double, which has steps of a quarter of a microsecond in this century, and cuts them
+ * to microseconds.
+ */
 async function setAttributes(path: string | Buffer, { mode, modifiedAt }: Attributes): Promise<void> {
   await chmod(path, mode);
   await utimes(path, new Date(), Number(modifiedAt) / 1e9);

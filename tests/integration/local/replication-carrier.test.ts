@@ -1,4 +1,5 @@
 /** What a replication carries, over real directories: whatever changes, is interrupted, or changes meanwhile. */
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   appendFile,
@@ -20,6 +21,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Carrier } from "../../../local/replication/carrier.ts";
@@ -249,6 +251,24 @@ describe("a sync", () => {
     await writeFile(join(source, "directory", "8"), "CONTENT 8");
     await new Carrier(source, counting).sync(never);
     expect(sent.slice(51)).toEqual(["directory/8"]);
+  });
+
+  test("sends nothing again after a restart, whatever becomes of a time when it is set", async () => {
+    const { source, replica } = await pair();
+    for (const nanoseconds of ["000001118", "000001119", "123456999", "999999999"]) {
+      // Node.js sets none that is finer than a microsecond.
+      await promisify(execFile)("touch", ["-d", `2025-11-29T00:00:00.${nanoseconds}Z`, join(source, nanoseconds)]);
+    }
+    const counting = new Switch(replica);
+    let sent = 0;
+    counting.put = (path, attributes, content) => {
+      sent += 1;
+      return replica.put(path, attributes, content);
+    };
+    await new Carrier(source, counting).sync(never);
+    await sleep(100);
+    await new Carrier(source, counting).sync(never);
+    expect(sent).toBe(4);
   });
 
   test("carries an overwrite that leaves size, time and even the tick of the clock as they were", async () => {
