@@ -53,7 +53,7 @@ async function securityGroupsOf(efs: sdk.EFSClient, id: string): Promise<string[
     const command = new sdk.DescribeMountTargetSecurityGroupsCommand({ MountTargetId: id });
     return (await efs.send(command)).SecurityGroups ?? [];
   } catch (error) {
-    // It is being deleted, or is gone since it was listed.
+    // It has no network interface (it is being created or deleted, or failed), or is gone since it was listed.
     if (error instanceof sdk.IncorrectMountTargetState || error instanceof sdk.MountTargetNotFound) return [];
     throw error;
   }

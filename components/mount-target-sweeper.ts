@@ -22,7 +22,7 @@ export interface Sweep {
  * Pulumi keeps this function's text in the stack's state and runs it there on destroy, so it takes nothing from this
  * module but what it is given.
  *
- * @throws when one is still there after `timeoutSeconds`.
+ * @throws when one is still there after `timeoutSeconds`; the message says of which EFS does not tell whose it is.
  */
 export async function sweepMountTargets(
   { fileSystemId, ownMountTargetIds, securityGroupId, region, profile }: Sweep,
@@ -42,6 +42,7 @@ export async function sweepMountTargets(
   try {
     for (;;) {
       const foreign: string[] = [];
+      const unknown: string[] = [];
       for await (const page of sdk.paginateDescribeMountTargets({ client: efs }, { FileSystemId: fileSystemId })) {
         for (const { MountTargetId: id, LifeCycleState: state } of page.MountTargets ?? []) {
           if (id === undefined || state === "deleted") continue;
@@ -53,14 +54,24 @@ export async function sweepMountTargets(
             await efs.send(new sdk.DeleteMountTargetCommand({ MountTargetId: id }));
           } catch (error) {
             // Someone else deleted it after it was listed.
-            if (!(error instanceof sdk.MountTargetNotFound)) throw error;
+            if (error instanceof sdk.MountTargetNotFound) continue;
+            if (!(error instanceof sdk.IncorrectMountTargetState)) throw error;
+            // It has no network interface yet, or no longer, and so no groups: a later round may see whose it is.
+            unknown.push(`${id} (${state})`);
           }
         }
       }
-      if (foreign.length === 0) return;
+      if (foreign.length === 0 && unknown.length === 0) return;
       if (Date.now() > deadline) {
         throw new Error(
-          `Mount targets of ${fileSystemId} are still there after ${timeoutSeconds} seconds: ${foreign.join(", ")}`,
+          [
+            `Mount targets of ${fileSystemId} are still there after ${timeoutSeconds} seconds: ${[...foreign, ...unknown].join(", ")}`,
+            ...(unknown.length === 0
+              ? []
+              : [
+                  `EFS does not tell the security groups of ${unknown.join(", ")}: delete what nobody needs, and retry`,
+                ]),
+          ].join(". "),
         );
       }
       await new Promise((resolve) => setTimeout(resolve, intervalSeconds * 1000));

@@ -21,6 +21,9 @@ import type { AwsState, FileSystem, LifeCycleState, MountTarget, Subnet } from "
 /** AWS's default quota. */
 const MAX_SECURITY_GROUPS = 5;
 
+/** States in which a mount target has no network interface yet, or no longer. */
+const WITHOUT_INTERFACE: ReadonlySet<LifeCycleState> = new Set(["creating", "deleting", "error"]);
+
 const badRequest = (message: string) => new AwsError("BadRequest", 400, message);
 const { query, command } = operationsOf(badRequest);
 
@@ -84,7 +87,7 @@ const describeMountTargets = query(
 
 const describeMountTargetSecurityGroups = query(z.object({ MountTargetId: z.string() }), (state, input) => {
   const mountTarget = findMountTarget(state, input.MountTargetId);
-  if (mountTarget.lifeCycleState === "deleting") throw incorrectState(mountTarget);
+  if (WITHOUT_INTERFACE.has(mountTarget.lifeCycleState)) throw incorrectState(mountTarget);
   return { SecurityGroups: mountTarget.securityGroups };
 });
 

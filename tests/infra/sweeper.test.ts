@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { sweepMountTargets } from "../../components/mount-target-sweeper.ts";
 import { ACCOUNT_ID, createAccount, FILE_SYSTEM_ID, REGION, SECURITY_GROUP_ID, SUBNETS } from "../../local/account.ts";
+import { AwsError } from "../../local/control-plane/aws-error.ts";
 import type { Call, ControlPlane, Fault } from "../../local/control-plane/server.ts";
 import { startControlPlane } from "../../local/control-plane/server.ts";
 import type { LifeCycleState, MountTarget } from "../../local/control-plane/state.ts";
@@ -97,6 +98,49 @@ test("leaves alone what others made of an existing file system, also after the l
   expect(left()).toEqual([adopted, later]);
 });
 
+describe("where only those with the monitor's security group are swept", () => {
+  const sweepGroup = (timeoutSeconds = 5) =>
+    sweepMountTargets(
+      { fileSystemId: FILE_SYSTEM_ID, ownMountTargetIds: [], securityGroupId: SECURITY_GROUP_ID, region: REGION },
+      timeoutSeconds,
+      INTERVAL,
+    );
+  const giveGroups = (...groups: string[]) =>
+    controlPlane.update((state) => ({
+      ...state,
+      mountTargets: state.mountTargets.map((target, index) => ({ ...target, securityGroups: [groups[index] ?? ""] })),
+    }));
+
+  test("waits for those that are being created, until EFS tells whose they are", async () => {
+    const [, ofOthers = ""] = addMountTargets("creating", "creating");
+    giveGroups(SECURITY_GROUP_ID, "sg-of-others");
+    await sweepGroup();
+    expect(left()).toEqual([ofOthers]);
+  });
+
+  test("asks again about one that was listed as available, and is not any more", async () => {
+    addMountTargets("available", "available");
+    giveGroups(SECURITY_GROUP_ID, SECURITY_GROUP_ID);
+    let isStale = true;
+    fault = ({ operation }) => {
+      if (operation !== "DescribeMountTargetSecurityGroups" || !isStale) return undefined;
+      isStale = false;
+      return { takesEffect: false, response: new AwsError("IncorrectMountTargetState", 409, "It has no interface.") };
+    };
+    await sweepGroup();
+    expect(left()).toEqual([]);
+    expect(isStale).toBe(false);
+  });
+
+  test("deletes its own, and names one that failed and might be another's", async () => {
+    const [, failed = ""] = addMountTargets("available", "error");
+    giveGroups(SECURITY_GROUP_ID, SECURITY_GROUP_ID);
+    await expect(sweepGroup(0.5)).rejects.toThrow(`EFS does not tell the security groups of ${failed} (error)`);
+    expect(left()).toContain(failed);
+    expect(calls).toContain("DeleteMountTarget");
+  });
+});
+
 test("goes on when one vanishes after it was listed", async () => {
   const [first = ""] = addMountTargets("available", "available");
   fault = ({ operation }) => {
@@ -128,7 +172,6 @@ test("fails when one does not go in time, and names it", async () => {
 });
 
 test("fails when AWS refuses", async () => {
-  const { AwsError } = await import("../../local/control-plane/aws-error.ts");
   addMountTargets("available");
   fault = ({ operation }) =>
     operation === "DeleteMountTarget"
