@@ -351,7 +351,7 @@ const monitor = new FileMonitor("file-monitor", {
     MOUNT_TARGET_TIMEOUT_SECONDS: config.mountTargetTimeoutSeconds,
   },
   vpcId: network.vpcId,
-  mountTargetSubnetIds: subnetIds,
+  mountTargetSubnets: network.subnets,
   functionSubnetIds: config.countVia === "mount" ? storage.coveredSubnetIds : subnetIds,
   functionSecurityGroupId: securityGroups.monitor.id,
   mountTargetSecurityGroupId: securityGroups.fileSystem.id,

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { environmentSchema } from "../functions/file-monitor/settings.ts";
 import { type Environment, variablesOf } from "./environment.ts";
 import type { MonitorStatusParameter } from "./monitor-status.ts";
+import type { ZoneSubnet } from "./network.ts";
 import { policyDocument, useKeyThrough } from "./policy.ts";
 import { createPrivateBucket, type PrivateBucket } from "./private-bucket.ts";
 
@@ -69,7 +70,7 @@ export interface FileMonitorArgs {
 
   readonly vpcId: pulumi.Input<string>;
   /** Where mount targets may be made. */
-  readonly mountTargetSubnetIds: readonly pulumi.Input<string>[];
+  readonly mountTargetSubnets: readonly Pick<ZoneSubnet, "id" | "arn">[];
   /** Those of them where the function runs. To mount, it needs a mount target in each of their Availability Zones. */
   readonly functionSubnetIds: readonly pulumi.Input<string>[];
   readonly functionSecurityGroupId: pulumi.Input<string>;
@@ -271,7 +272,7 @@ export class FileMonitor extends pulumi.ComponentResource {
   #serviceCalls(args: FileMonitorArgs): aws.iam.PolicyStatement[] {
     const arn = this.#arnOf("ec2");
     const networkInterfaces = arn("network-interface/*");
-    const subnets = args.mountTargetSubnetIds.map((id) => arn(pulumi.interpolate`subnet/${id}`));
+    const subnets = args.mountTargetSubnets.map((subnet) => subnet.arn);
     const groups = [args.functionSecurityGroupId, args.mountTargetSecurityGroupId].map((id) =>
       arn(pulumi.interpolate`security-group/${id}`),
     );
@@ -328,7 +329,7 @@ export class FileMonitor extends pulumi.ComponentResource {
       EFS_FILE_SYSTEM_ID: args.fileSystemId,
       EFS_SECURITY_GROUP_ID: args.mountTargetSecurityGroupId,
       VPC_ID: args.vpcId,
-      SUBNET_IDS: pulumi.all([...args.mountTargetSubnetIds]).apply((ids) => ids.join(",")),
+      SUBNET_IDS: pulumi.all(args.mountTargetSubnets.map(({ id }) => id)).apply((ids) => ids.join(",")),
       SSM_PARAMETER_NAME: args.parameterName,
       SSM_KMS_KEY_ID: args.parameterKeyArn,
       STATUS_PARAMETER_NAME: args.status.parameterName,

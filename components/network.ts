@@ -4,6 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 /** A private subnet, the only one of its Availability Zone. */
 export interface ZoneSubnet {
   readonly id: pulumi.Output<string>;
+  /** In the account of its owner, who may have shared it with the stack's. */
+  readonly arn: pulumi.Output<string>;
   /** Example: `ap-northeast-1a`. */
   readonly availabilityZone: pulumi.Output<string>;
 }
@@ -104,7 +106,7 @@ export class Network extends pulumi.ComponentResource {
         },
       );
       new aws.ec2.RouteTableAssociation(name, { subnetId: subnet.id, routeTableId: routeTable.id }, { parent: this });
-      return { id: subnet.id, availabilityZone: subnet.availabilityZone };
+      return { id: subnet.id, arn: subnet.arn, availabilityZone: subnet.availabilityZone };
     });
   }
 
@@ -154,6 +156,7 @@ export class Network extends pulumi.ComponentResource {
     });
     return ids.map((id, index) => ({
       id: found.apply((subnets) => subnets[index]?.id ?? id),
+      arn: found.apply((subnets) => subnets[index]?.arn ?? ""),
       availabilityZone: found.apply((subnets) => subnets[index]?.availabilityZone ?? ""),
     }));
   }

@@ -7,6 +7,8 @@ import { createHash } from "node:crypto";
 import type { ExistingMountTarget } from "../../components/existing-mount-targets.ts";
 
 export const ACCOUNT_ID = "123456789012";
+/** The account that shares a subnet with the stack's. */
+export const NETWORK_ACCOUNT_ID = "210987654321";
 /** The region of the stack; the real engine has stacks in two. */
 export const REGION = process.env.STAND_IN_REGION ?? "ap-northeast-1";
 export const AVAILABILITY_ZONES = [..."acd"].map((zone) => `${REGION}${zone}`);
@@ -23,6 +25,8 @@ export const EXISTING_SUBNETS = AVAILABILITY_ZONES.map((availabilityZone, index)
   id: `subnet-0e0e0e0${index + 1}`,
   availabilityZone,
   cidrBlock: `10.20.${index + 1}.0/24`,
+  // The last one is another account's, which shares it (AWS RAM).
+  ownerId: index + 1 === AVAILABILITY_ZONES.length ? NETWORK_ACCOUNT_ID : ACCOUNT_ID,
 }));
 
 /** A security group of a mount target that exists; it lets no one in but its members. */
@@ -68,8 +72,8 @@ interface Made {
   readonly inputs: Properties;
 }
 
-const arn = (service: string, resource: string, region = REGION) =>
-  `arn:aws:${service}:${region}:${ACCOUNT_ID}:${resource}`;
+const arn = (service: string, resource: string, region = REGION, accountId = ACCOUNT_ID) =>
+  `arn:aws:${service}:${region}:${accountId}:${resource}`;
 
 const dnsNameOf = (fileSystemId: string) => `${fileSystemId}.efs.${REGION}.amazonaws.com`;
 
@@ -236,12 +240,15 @@ export function lookUp(token: string, inputs: Properties): Properties {
         cidrBlock: EXISTING_VPC_CIDRS[0],
         cidrBlockAssociations: EXISTING_VPC_CIDRS.map((cidrBlock) => ({ cidrBlock, state: "associated" })),
       };
-    case "getSubnet":
+    case "getSubnet": {
+      const subnet = EXISTING_SUBNETS[Number(String(inputs.id).at(-1)) - 1];
       return {
-        ...EXISTING_SUBNETS[Number(String(inputs.id).at(-1)) - 1],
+        ...subnet,
         id: inputs.id,
+        arn: arn("ec2", `subnet/${String(inputs.id)}`, REGION, subnet?.ownerId),
         vpcId: EXISTING_VPC_ID,
       };
+    }
     case "getSecurityGroups":
       return { id: REGION, ids: [ownMountTargetGroupId()] };
     case "getSecurityGroupRules":

@@ -3,7 +3,7 @@
  * have no statement that nothing needs.
  */
 import { beforeAll, describe, expect, test } from "vitest";
-import { ACCOUNT_ID, REGION } from "./aws-stand-in.ts";
+import { ACCOUNT_ID, EXISTING_SUBNETS, REGION } from "./aws-stand-in.ts";
 import { CONFIGURATIONS, PEER } from "./configurations.ts";
 import { type IamRequest, iamRequestsOf, request, type StackArns } from "./iam-requests.ts";
 import { neighboursOf } from "./neighbours.ts";
@@ -330,6 +330,16 @@ describe.each(JUDGED)("with %s", (configuration) => {
     }
     expect(tried).toBeGreaterThan(30);
   });
+});
+
+test("EFS and Lambda may use every existing subnet, also one that another account shares", async () => {
+  const { resources } = await registerStack(CONFIGURATIONS["an existing VPC and file system"]);
+  const statements = policiesOf(resources).get("file-monitor") ?? [];
+  expect(new Set(EXISTING_SUBNETS.map(({ ownerId }) => ownerId)).size).toBe(2);
+  for (const { id, ownerId } of EXISTING_SUBNETS) {
+    const subnet = `arn:aws:ec2:${REGION}:${ownerId}:subnet/${id}`;
+    expect((await simulate(statements, request("ec2:CreateNetworkInterface", subnet))).result, subnet).toBe("Allowed");
+  }
 });
 
 interface Arns extends StackArns {
