@@ -243,6 +243,7 @@ const logRouter = config.logRouter
       context: "fluent-bit",
       cpuArchitecture: config.cpuArchitecture,
       nameSuffix: config.nameSuffix,
+      taskMemory: config.taskMemory,
       taskRole: roles.task,
       topicArn: topic.arn,
       logRetentionDays: config.logRetentionDays,

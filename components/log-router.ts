@@ -9,6 +9,7 @@ import { containerVariables } from "./environment.ts";
 import { LogArchive } from "./log-archive.ts";
 import type { LogSidecar } from "./log-sidecar.ts";
 import { pullStatement, writeLogStatement } from "./policy.ts";
+import { memoryLimit } from "./router-container.ts";
 
 export interface LogRouterArgs {
   /** The folder of the image: its Dockerfile and what that copies. Example: `fluent-bit`. */
@@ -16,6 +17,8 @@ export interface LogRouterArgs {
   readonly cpuArchitecture: "ARM64" | "X86_64";
   /** Ends the fixed names. Example: `-prod`. */
   readonly nameSuffix: string;
+  /** MiB that the router and the sidecar have together. Example: 1024. */
+  readonly taskMemory: number;
   /** The role of the tasks: the only one that may write to the archive. */
   readonly taskRole: aws.iam.Role;
   /** The SNS topic of the alarms. */
@@ -32,6 +35,9 @@ export interface LogRouterArgs {
 
 /** MiB that the sidecar needs, by the size of its objects. */
 const MEMORY_RESERVATION = { small: 50, large: 384 };
+
+/** KiB that the container runtime keeps of a line at most: longer ones are split after 16 KiB, and it adds some fields. */
+const MAX_LINE = 17;
 
 /** Its name in the task. */
 const CONTAINER = "log-router";
@@ -98,7 +104,13 @@ export class LogRouter extends pulumi.ComponentResource {
   #createSidecar(image: ContainerImage, args: LogRouterArgs): LogSidecar {
     return {
       container: this.#container(image, args),
-      logConfiguration: { logDriver: "awsfirelens", options: { "log-driver-buffer-limit": "1048576" } },
+      // ECS makes an output of every other option, and no output of this one (amazon-ecs-agent,
+      // collectFirelensLogOptions and addOutputSection): fluent-bit.conf has all outputs. With no option at all, Fargate
+      // has refused to start containers.
+      logConfiguration: {
+        logDriver: "awsfirelens",
+        options: { "log-driver-buffer-limit": String(bufferedLines(args)) },
+      },
       errorLogGroup: this.errorLogGroup,
       volumes: [BUFFER_VOLUME],
       taskStatements: [
@@ -218,6 +230,17 @@ export class LogRouter extends pulumi.ComponentResource {
       { parent: this },
     );
   }
+}
+
+/**
+ * Lines that the container runtime keeps while Fluent Bit reads none; it drops what comes then. They are in the memory
+ * of the task, and no container's: however long they are, they fit into what the router and the sidecar leave.
+ *
+ * Source: Amazon ECS developer guide, "Configuring Amazon ECS logs for high throughput".
+ */
+function bufferedLines({ taskMemory, logObjectSize }: Pick<LogRouterArgs, "taskMemory" | "logObjectSize">): number {
+  const left = taskMemory - memoryLimit(taskMemory) - MEMORY_RESERVATION[logObjectSize];
+  return Math.floor((left * 1024) / MAX_LINE);
 }
 
 /** A hash of the files of a folder. */

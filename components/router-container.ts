@@ -16,6 +16,11 @@ const MEMORY_SHARE = 0.8;
 /** The share of the memory for file data. The process needs several times as much: freed buffers are collected late. */
 const TRANSFER_SHARE = 1 / 8;
 
+/** MiB of `memory` that a router may use. */
+export function memoryLimit(memory: number): number {
+  return Math.floor(memory * MEMORY_SHARE);
+}
+
 export interface RouterContainerArgs {
   /** Its name in the task. */
   readonly name: string;
@@ -39,7 +44,7 @@ export function routerContainer(args: RouterContainerArgs): aws.ecs.ContainerDef
   const alike = {
     SHUTDOWN_TIMEOUT_SECONDS: SHUTDOWN_SECONDS,
     MOUNT_TARGET_DRAIN_TIMEOUT_SECONDS: MOUNT_TARGET_DRAIN_SECONDS,
-    MAX_MEMORY_BYTES: Math.floor(memory * MEMORY_SHARE) * 2 ** 20,
+    MAX_MEMORY_BYTES: memoryLimit(memory) * 2 ** 20,
     TRANSFER_MEMORY_BYTES: Math.floor(memory * TRANSFER_SHARE) * 2 ** 20,
   } satisfies Partial<RouterEnvironment>;
   return {

@@ -24,7 +24,10 @@ export interface LogDriver {
 }
 
 const MAX_PIECE = 16 * 1024;
-/** Messages kept while the log router can't be reached: `log-driver-buffer-limit` of the task definition. */
+/**
+ * Lines kept while the log router reads none: what the runtime keeps where the task definition does not say
+ * `log-driver-buffer-limit`. The stack says less, to fit into the memory of its tasks; this machine has enough.
+ */
 const BUFFER_LIMIT = 1_048_576;
 
 /** Connects to the log router. */

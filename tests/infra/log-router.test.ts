@@ -215,6 +215,31 @@ describe.each(["small", "large"] as const)("with %s objects", (logObjectSize) =>
   });
 });
 
+describe("the container runtime's buffer of lines", () => {
+  /** KiB of a line, after which the runtime splits it (moby: daemon/logger/copier.go). */
+  const LONGEST = 16;
+
+  const buffered = () => Number(container("router")?.logConfiguration.options["log-driver-buffer-limit"]);
+
+  test.each([
+    ["256", "512", "small", 3_192],
+    ["256", "2048", "small", 21_684],
+    ["512", "1024", "small", 9_336],
+    ["512", "2048", "large", 1_566],
+    ["1024", "3072", "large", 13_914],
+    ["4096", "30720", "large", 346_955],
+  ] as const)(
+    "fits into a task of %s CPU units and %s MiB with %s objects: %i lines",
+    async (taskCpu, taskMemory, logObjectSize, lines) => {
+      ({ resources } = await registerStack({ taskCpu, taskMemory, logObjectSize }));
+      const ofRouter = container("router")?.environment.find(({ name }) => name === "MAX_MEMORY_BYTES")?.value;
+      const taken = Number(ofRouter) / 2 ** 20 + MEMORY_RESERVATION[logObjectSize] + (buffered() * LONGEST) / 1024;
+      expect(taken).toBeLessThanOrEqual(Number(taskMemory));
+      expect(buffered()).toBe(lines);
+    },
+  );
+});
+
 describe("rolled back with logRouter: false", () => {
   beforeAll(async () => {
     ({ resources } = await registerStack({ logRouter: "false" }));
