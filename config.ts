@@ -4,7 +4,7 @@
  * `npm run config` writes the keys into `Pulumi.yaml`, so that `pulumi config` shows them. Values are checked here and
  * not by the engine, so that one run names every bad key at once.
  */
-import { DEFAULT_REGION_PARAMETER_NAME } from "@efs-mount-autoscaling/mount-table";
+import { DEFAULT_REGION_PARAMETER_NAME, POLLS_IN_LEASE } from "@efs-mount-autoscaling/mount-table";
 import {
   DEFAULT_LOAD_FACTOR,
   isByLoad,
@@ -14,7 +14,7 @@ import {
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { isScheduleExpression, longestPauseMinutes } from "./components/schedule-expression.ts";
-import { MAX_WORKERS } from "./fargate-app/src/settings.ts";
+import { MAX_WORKERS, MONITOR_POLL_INTERVAL } from "./fargate-app/src/settings.ts";
 import { THRESHOLD_MODES } from "./functions/file-monitor/forecast/threshold.ts";
 import { SCALE_IN_MODES } from "./functions/file-monitor/settings.ts";
 
@@ -431,6 +431,10 @@ const keys = z.object({
   mountTableRefreshSeconds: wholeNumber(30, "seconds", 5, 3600).describe(
     "Seconds between two polls of the mount table by a router, where rollout is hot-reload.",
   ),
+  // AWS's default, and its maximum with higher throughput.
+  parameterReadsPerSecond: wholeNumber(40, "reads", 1, 10_000).describe(
+    "Reads a second that Parameter Store answers in this account and region: what the routers' polls may take. More than 40 need higher throughput, a paid setting of the account; less where others read parameters, too.",
+  ),
 
   otlpEndpoint: key<URL | undefined>(
     "",
@@ -699,10 +703,53 @@ const RULES: readonly {
   },
   {
     about: "maxTasks",
+    reads: [
+      "maxTasks",
+      "routerWorkers",
+      "taskCpu",
+      "parameterReadsPerSecond",
+      "rollout",
+      "mountTableRefreshSeconds",
+      "role",
+      "confirmRoleBy",
+      "roleLeaseSeconds",
+      "changeFeed",
+    ],
+    broken: (values) => {
+      const workers = workersOf(values);
+      const { parameterReadsPerSecond: allowed } = values;
+      const limit = Math.floor(allowed / (TASKS_WHILE_ROLLING * workers * parameterReadsOf(values)));
+      return values.maxTasks > limit
+        ? `must be at most ${limit} where a task has ${workers} routerWorkers, which poll parameters: Parameter Store answers ${allowed} reads a second (parameterReadsPerSecond), and twice as many tasks run while they are replaced. Raise mountTableRefreshSeconds or roleLeaseSeconds; or switch the account to higher throughput, and raise parameterReadsPerSecond`
+        : undefined;
+    },
+  },
+  {
+    about: "maxTasks",
     reads: ["minTasks", "maxTasks"],
     broken: ({ minTasks, maxTasks }) => (maxTasks < minTasks ? `must be at least minTasks (${minTasks})` : undefined),
   },
 ];
+
+/** Reads a second of a region's parameters that one process of a router brings about. */
+function parameterReadsOf({
+  rollout,
+  mountTableRefreshSeconds,
+  role,
+  confirmRoleBy,
+  roleLeaseSeconds,
+  changeFeed,
+}: Pick<
+  Values,
+  "rollout" | "mountTableRefreshSeconds" | "role" | "confirmRoleBy" | "roleLeaseSeconds" | "changeFeed"
+>): number {
+  const table = rollout === "hot-reload" ? 1 / mountTableRefreshSeconds : 0;
+  const ownRole = role === undefined ? 0 : POLLS_IN_LEASE / roleLeaseSeconds;
+  // By a router of the other region, which has as many.
+  const readByPeer = confirmRoleBy === "peer" ? ownRole : 0;
+  const findings = changeFeed ? 1000 / MONITOR_POLL_INTERVAL : 0;
+  return table + ownRole + readByPeer + findings;
+}
 
 /** The stack's configuration as text, parsed and checked as a whole. */
 export const configSchema = RULES.reduce(

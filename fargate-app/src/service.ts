@@ -29,7 +29,7 @@ import { Region } from "./region/region.ts";
 import type { RegionSources } from "./region/sources.ts";
 import { type AccessKey, AccessKeys } from "./s3/access-keys.ts";
 import type { S3Api, startS3Api } from "./s3/start.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { MONITOR_POLL_INTERVAL, readSettings, type Settings } from "./settings.ts";
 import { Changes } from "./status/changes.ts";
 import { KeptChanges } from "./status/kept-changes.ts";
 import { monitorStatusSource } from "./status/monitor-source.ts";
@@ -65,9 +65,6 @@ export interface World {
   /** The workers that the service is one of. */
   readonly group: WorkerGroup;
 }
-
-/** Milliseconds from one poll of what the file monitor has found to the next. */
-const MONITOR_POLL_INTERVAL = 30_000;
 
 /** Milliseconds that the last spans have to be exported, also where requests took all of the shutdown timeout. */
 const MIN_EXPORT_TIME = 1_000;

@@ -186,6 +186,9 @@ const APPEND_SHARE = 1 / 4;
 /** More than any task has vCPUs. */
 export const MAX_WORKERS = 16;
 
+/** Milliseconds from one poll of what the file monitor has found to the next, where there is a change feed. */
+export const MONITOR_POLL_INTERVAL = 30_000;
+
 /** The only protocol of the exporter, and the specification's default. */
 const OTLP_PROTOCOL = oneOf(["http/protobuf"]).default("http/protobuf");
 

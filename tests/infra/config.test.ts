@@ -177,6 +177,35 @@ describe("the stack's configuration", () => {
   });
 
   test.each([
+    ["nothing that is polled", {}, 1000],
+    ["a mount table polled every 5 s", { rollout: "hot-reload", mountTableRefreshSeconds: "5" }, 100],
+    [
+      "two processes",
+      { rollout: "hot-reload", mountTableRefreshSeconds: "5", taskCpu: "2048", taskMemory: "4096" },
+      50,
+    ],
+    [
+      "higher throughput",
+      { rollout: "hot-reload", mountTableRefreshSeconds: "5", parameterReadsPerSecond: "200" },
+      500,
+    ],
+    ["the change feed", { changeFeed: "true" }, 600],
+    ["a role that the other region reads, too", { ...TWO_REGIONS, roleLeaseSeconds: "10" }, 25],
+    ["a role for its own region", { ...TWO_REGIONS, confirmRoleBy: "replication", roleLeaseSeconds: "10" }, 50],
+    [
+      "table and role",
+      { ...TWO_REGIONS, roleLeaseSeconds: "40", rollout: "hot-reload", mountTableRefreshSeconds: "5" },
+      50,
+    ],
+  ])("allows as many tasks as Parameter Store answers, with %s", (_, values, limit) => {
+    expect(read({ ...values, maxTasks: String(limit) }).maxTasks).toBe(limit);
+    if (limit === 1000) return;
+    const message = messageOf({ ...values, maxTasks: String(limit + 1) });
+    expect(message).toContain(`  maxTasks = "${limit + 1}": must be at most ${limit} where`);
+    expect(message).toContain("higher throughput");
+  });
+
+  test.each([
     "a b c d e f",
     "0 3 * * ?",
     "60 * * * ? *",
