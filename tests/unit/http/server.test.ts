@@ -745,9 +745,14 @@ describe("problems", () => {
     expect((await send("GET", "/files/a")).status).toBe(504);
   });
 
-  test("405 says what files know", async () => {
-    const response = await send("PATCH", "/files/a");
-    expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD, PUT, POST, DELETE"]);
+  test.each([
+    ["PATCH", "/files/a", "GET, HEAD, DELETE, PUT, POST"],
+    ["DELETE", "/targets?x=1", "GET, HEAD"],
+    ["GET", "/batch", "POST"],
+  ])("405 of %s %s says what is known there", async (method, url, allowed) => {
+    const response = await send(method, url, {}, method === "GET" ? undefined : "x");
+    expect([response.status, response.headers.get("allow")]).toEqual([405, allowed]);
+    expect(await response.json()).toMatchObject({ detail: expect.stringContaining(allowed) });
   });
 
   test("404 outside of all routes", async () => {

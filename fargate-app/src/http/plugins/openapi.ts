@@ -2,6 +2,8 @@
 import swagger from "@fastify/swagger";
 import fp from "fastify-plugin";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
+import * as z from "zod";
+import { PROBLEM_RESPONSE } from "../semantics/problem.ts";
 
 interface OpenApiOptions {
   /** Whether routes need a token, unless their schema says otherwise ({@link NO_SECURITY}). */
@@ -68,12 +70,16 @@ export const openApi = fp<OpenApiOptions>(
   { name: "openapi", fastify: "5.x" },
 );
 
+/** Of a route whose body no schema describes. */
+const SUCCESS = { 200: z.any().describe("Success") };
+
 /**
  * OpenAPI has no wildcards: `*` in a route is the parameter `path` in the document. Each operation has an id of its own
  * there, also HEAD, which Fastify answers by the schema of GET.
  */
 const transform: typeof jsonSchemaTransform = (input) => {
-  const { schema, url } = jsonSchemaTransform(input);
+  const response = { default: PROBLEM_RESPONSE, ...(input.schema.response ?? SUCCESS) };
+  const { schema, url } = jsonSchemaTransform({ ...input, schema: { ...input.schema, response } });
   const operationId = schema.operationId?.replace(/^get/, input.route.method === "HEAD" ? "head" : "get");
   const named = { ...schema, ...(operationId !== undefined && { operationId }) };
   if (!url.endsWith("*")) return { schema: named, url };

@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import fp from "fastify-plugin";
 import { messageOf } from "nfs-client";
-import { FILES_PREFIX } from "../routes/files/resource.ts";
+import { FILES_PREFIX, FILES_URL, partsOf } from "../routes/files/resource.ts";
 import { PROBLEM_TYPE, ProblemError, problemOf, retryAfter } from "../semantics/problem.ts";
 
 export const problems = fp(
@@ -12,8 +12,6 @@ export const problems = fp(
   },
   { name: "problems", fastify: "5.x" },
 );
-
-const FILE_METHODS = "GET, HEAD, PUT, POST, DELETE";
 
 /** Headers that describe a file, which a problem must not have. */
 const FILE_HEADERS = ["content-length", "content-type", "last-modified"] as const;
@@ -40,8 +38,12 @@ export function logFailure(error: unknown, status: number, request: FastifyReque
   else if (status >= 500) request.log.error(line, messageOf(error));
 }
 
-function refuse({ method, originalUrl: url }: FastifyRequest): void {
-  if (!url.startsWith(FILES_PREFIX)) throw new ProblemError(404, `There is nothing at ${url}`);
-  const headers = { allow: FILE_METHODS };
-  throw new ProblemError(405, `Files do not know ${method}, but ${FILE_METHODS}`, { headers });
+function refuse({ server, method, originalUrl }: FastifyRequest): void {
+  const { encodedPath } = partsOf(originalUrl);
+  const url = encodedPath.startsWith(FILES_PREFIX) ? FILES_URL : encodedPath;
+  const allowed = server.supportedMethods.filter((each) => server.hasRoute({ method: each, url })).join(", ");
+  if (allowed === "") throw new ProblemError(404, `There is nothing at ${originalUrl}`);
+  throw new ProblemError(405, `${encodedPath} does not know ${method}, but ${allowed}`, {
+    headers: { allow: allowed },
+  });
 }

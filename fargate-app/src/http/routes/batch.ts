@@ -18,7 +18,7 @@ import type { Region } from "../../region/region.ts";
 import { inDocument } from "../in-document.ts";
 import type { HttpLimits } from "../limits.ts";
 import { NDJSON_HEADERS, NDJSON_TYPE, ndjson } from "../ndjson.ts";
-import { PROBLEM_RESPONSE, ProblemError, problemOf, problemSchema } from "../semantics/problem.ts";
+import { ProblemError, problemOf, problemSchema } from "../semantics/problem.ts";
 import { modificationDate, validatorsOf } from "../semantics/validators.ts";
 import { asPrimary } from "./as-primary.ts";
 import { type WholeBodyMemory, withWholeBody } from "./files/request-body.ts";
@@ -100,7 +100,6 @@ export const batchRoutes: FastifyPluginAsyncZod<BatchRoutesOptions> = async (app
           description: "A result for each item.",
           content: { [NDJSON_TYPE]: { schema: inDocument(resultSchema) } },
         },
-        ...PROBLEM_RESPONSE,
       },
     },
     handler: async (_request, reply) => {

@@ -10,7 +10,7 @@ import type { FeedEvent } from "../../feed/subscription.ts";
 import type { WorkerGroup } from "../../workers/group.ts";
 import { EVENT_STREAM_HEADERS, MAX_BLOCKED, MAX_STREAM_TIME, RETRY_FIELD } from "../event-stream.ts";
 import { closed } from "../plugins/in-flight-responses.ts";
-import { PROBLEM_RESPONSE, ProblemError } from "../semantics/problem.ts";
+import { ProblemError } from "../semantics/problem.ts";
 import { modificationDate, validatorsOf } from "../semantics/validators.ts";
 import { partsOf, spelledPath } from "./files/resource.ts";
 
@@ -60,7 +60,6 @@ export const eventRoutes: FastifyPluginAsyncZod<EventRoutesOptions> = async (app
           description: "The events.",
           content: { "text/event-stream": { schema: z.any().meta({ type: "string" }) } },
         },
-        ...PROBLEM_RESPONSE,
       },
     },
     handler: async (request, reply) => {

@@ -37,12 +37,10 @@ export const problemSchema = z.object({
 
 export type Problem = z.infer<typeof problemSchema>;
 
-/** For the responses of a route's schema: the response when something goes wrong. */
+/** For the document of the API: the response of any route when something goes wrong. */
 export const PROBLEM_RESPONSE = {
-  default: {
-    description: "What went wrong (RFC 9457).",
-    content: { [PROBLEM_TYPE]: { schema: problemSchema.extend({ requestId: z.string() }) } },
-  },
+  description: "What went wrong (RFC 9457).",
+  content: { [PROBLEM_TYPE]: { schema: problemSchema.extend({ requestId: z.string() }) } },
 } as const;
 
 interface ProblemOptions extends ErrorOptions {

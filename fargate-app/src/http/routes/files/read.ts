@@ -13,7 +13,7 @@ import { type FileAttributes, FileChangedError, type ReadableFile } from "nfs-cl
 import * as z from "zod";
 import { mediaTypeOf } from "../../semantics/media-type.ts";
 import type { ConditionalRequest } from "../../semantics/preconditions.ts";
-import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
+import { ProblemError, preconditionFailed } from "../../semantics/problem.ts";
 import { covers, rangeToRead, type Selection, select } from "../../semantics/selection.ts";
 import { lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
 import { sendArchive } from "./archive.ts";
@@ -65,7 +65,6 @@ export const readRoutes: FastifyPluginAsyncZod<ReadRoutesOptions> = async (app, 
             "application/zip": { schema: z.any().meta({ type: "string", format: "binary" }) },
           },
         },
-        ...PROBLEM_RESPONSE,
       },
     },
     handler: async ({ originalUrl: url, headers, query, validationError }, reply) => {

@@ -12,7 +12,7 @@ import { NDJSON_HEADERS, NDJSON_TYPE } from "../../ndjson.ts";
 import { WRITE_TOKEN_HEADER } from "../../plugins/two-regions.ts";
 import { prefersToJson } from "../../semantics/accept.ts";
 import { type ConditionalRequest, evaluate, isConditional } from "../../semantics/preconditions.ts";
-import { PROBLEM_RESPONSE, ProblemError, preconditionFailed } from "../../semantics/problem.ts";
+import { ProblemError, preconditionFailed } from "../../semantics/problem.ts";
 import { isEntityTagList, lastModifiedHeader, validatorsOf } from "../../semantics/validators.ts";
 import { asPrimary } from "../as-primary.ts";
 import { deletionLine, deletionOf } from "./delete-tree.ts";
@@ -96,7 +96,6 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
         ...extracted,
         201: nothing.describe("There was no file before."),
         204: nothing.describe("The file was replaced."),
-        ...PROBLEM_RESPONSE,
       },
     },
     handler: async (request, reply) => {
@@ -128,7 +127,6 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
       response: {
         ...extracted,
         204: nothing.describe("The body is at the end of the file, durably."),
-        ...PROBLEM_RESPONSE,
       },
     },
     // What is appended is whole, or not there.
@@ -172,7 +170,6 @@ export const writeRoutes: FastifyPluginAsyncZod<WriteRoutesOptions> = async (app
           content: { [NDJSON_TYPE]: { schema: inDocument(deletionLine) } },
         },
         204: nothing.describe("It is gone."),
-        ...PROBLEM_RESPONSE,
       },
     },
     handler: async (request, reply) => {
