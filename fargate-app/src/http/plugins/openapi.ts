@@ -2,7 +2,6 @@
 import swagger from "@fastify/swagger";
 import fp from "fastify-plugin";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
-import * as z from "zod";
 import { PROBLEM_RESPONSE } from "../semantics/problem.ts";
 
 interface OpenApiOptions {
@@ -70,18 +69,24 @@ export const openApi = fp<OpenApiOptions>(
   { name: "openapi", fastify: "5.x" },
 );
 
-/** Of a route whose body no schema describes. */
-const SUCCESS = { 200: z.any().describe("Success") };
+/** Of a route that describes no response, HEAD of files: in the document, nothing has the type null. */
+const NO_BODY = { 200: { description: "Success", type: "null" } };
 
 /**
  * OpenAPI has no wildcards: `*` in a route is the parameter `path` in the document. Each operation has an id of its own
  * there, also HEAD, which Fastify answers by the schema of GET.
  */
 const transform: typeof jsonSchemaTransform = (input) => {
-  const response = { default: PROBLEM_RESPONSE, ...(input.schema.response ?? SUCCESS) };
+  const response = { default: PROBLEM_RESPONSE, ...(input.schema.response ?? {}) };
   const { schema, url } = jsonSchemaTransform({ ...input, schema: { ...input.schema, response } });
   const operationId = schema.operationId?.replace(/^get/, input.route.method === "HEAD" ? "head" : "get");
-  const named = { ...schema, ...(operationId !== undefined && { operationId }) };
-  if (!url.endsWith("*")) return { schema: named, url };
-  return { schema: { ...named, params: PATH_PARAMETER }, url: url.replace("*", ":path") };
+  return {
+    schema: {
+      ...schema,
+      ...(operationId !== undefined && { operationId }),
+      ...(input.schema.response === undefined && { response: Object.assign({}, NO_BODY, schema.response) }),
+      ...(url.endsWith("*") && { params: PATH_PARAMETER }),
+    },
+    url: url.replace(/\*$/, ":path"),
+  };
 };

@@ -1,5 +1,6 @@
 /** `/metrics`: for Prometheus. */
-import type { FastifyPluginAsync } from "fastify";
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import * as z from "zod";
 import { type Metrics, metricsText } from "../../metrics.ts";
 import type { WorkerGroup } from "../../workers/group.ts";
 
@@ -8,7 +9,7 @@ interface MetricsRoutesOptions {
   readonly group: WorkerGroup;
 }
 
-export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (app, { metrics, group }) => {
+export const metricsRoutes: FastifyPluginAsyncZod<MetricsRoutesOptions> = async (app, { metrics, group }) => {
   const { registry } = metrics;
   app.route({
     method: "GET",
@@ -17,7 +18,7 @@ export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (ap
       tags: ["operations"],
       operationId: "getMetrics",
       summary: "Metrics for Prometheus",
-      produces: [registry.contentType],
+      response: { 200: { description: "Metrics", content: { [registry.contentType]: { schema: z.string() } } } },
     },
     handler: async (_request, reply) => {
       const text = group.size === 1 ? await registry.metrics() : await metricsText(await group.ask("metrics"));
