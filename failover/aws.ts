@@ -8,6 +8,7 @@ import {
   DescribeReplicationConfigurationsCommand,
   EFSClient,
   EFSServiceException,
+  FileSystemNotFound,
   PolicyNotFound,
   PutFileSystemPolicyCommand,
   type ReplicationConfigurationDescription,
@@ -33,7 +34,7 @@ import { type Action, type FileSystemState, otherSide, type ReplicationView, SID
 import { isFenced, withFence, withoutFence } from "./policy.ts";
 import type { RegionDescription } from "./regions.ts";
 import { askRouters } from "./routers.ts";
-import { FailoverError, type Glimpse, NOTHING_SEEN, type World } from "./run.ts";
+import { FailoverError, type Glimpse, NOTHING_SEEN, NotNowError, type World } from "./run.ts";
 
 /** For the SDK's clients: a region that is lost must be noticed soon, and not for the first request that fails. */
 const CLIENT_OPTIONS = {
@@ -100,6 +101,7 @@ async function lookAtApis(
       replication: replication && viewOf(replication, regions),
     };
   } catch (error) {
+    if (isThrottling(error)) throw notNow(name, error);
     if (isAnswer(error)) throw new FailoverError(`${name} refuses: ${messageOf(error)}`, { cause: error });
     return { name, reachable: false, problem: messageOf(error), ...NOTHING_SEEN };
   }
@@ -109,6 +111,25 @@ async function lookAtApis(
 function isAnswer(error: unknown): boolean {
   if (error instanceof EFSServiceException || error instanceof SSMServiceException) return error.$fault === "client";
   return error instanceof RegionRoleError || (error instanceof Error && error.name === "CredentialsProviderError");
+}
+
+/** By these names, and not only by the status 429, EFS and Systems Manager ask for fewer calls. */
+const THROTTLING: ReadonlySet<string> = new Set([
+  "Throttling",
+  "ThrottlingException",
+  "ThrottledException",
+  "TooManyRequests",
+  "TooManyRequestsException",
+  "RequestLimitExceeded",
+]);
+
+function isThrottling(error: unknown): boolean {
+  if (!(error instanceof EFSServiceException || error instanceof SSMServiceException)) return false;
+  return error.$retryable?.throttling === true || error.$metadata.httpStatusCode === 429 || THROTTLING.has(error.name);
+}
+
+function notNow(region: string, error: unknown): NotNowError {
+  return new NotNowError(`${region} says ${messageOf(error)}`, { cause: error });
 }
 
 /** Milliseconds, by the clock of AWS. */
@@ -205,7 +226,17 @@ function viewOf(
   };
 }
 
+/** @throws {NotNowError} when it is worth another attempt: EFS is asked to end a replication until it does. */
 async function act(clients: Readonly<Record<Side, Clients>>, action: Action, regions: Regions): Promise<void> {
+  try {
+    await actNow(clients, action, regions);
+  } catch (error) {
+    if (!isThrottling(error) && action.kind !== "delete-replication") throw error;
+    throw notNow(regions["side" in action ? action.side : action.from].region, error);
+  }
+}
+
+async function actNow(clients: Readonly<Record<Side, Clients>>, action: Action, regions: Regions): Promise<void> {
   const side = action.kind === "create-replication" ? action.from : action.side;
   const { efs, ssm } = clients[side];
   const { fileSystemId, regionParameterName } = regions[side];
@@ -240,19 +271,29 @@ async function act(clients: Readonly<Record<Side, Clients>>, action: Action, reg
   }
 }
 
-/** Parameter Store has no condition on writes: the version tells whether somebody else has written in between. */
+/**
+ * Parameter Store has no condition on writes: the version tells whether somebody else has written in between. The SDK
+ * repeats a write whose response is lost, which is a version of our own.
+ */
 async function writeRole(ssm: SSMClient, name: string, role: RegionRole): Promise<void> {
+  const Value = serializeRegionRole(role);
   const { Parameter } = await ssm.send(new GetParameterCommand({ Name: name }), deadline());
   if (Parameter?.Value !== undefined && !supersedes(role, parseRegionRole(Parameter.Value)))
     throw writtenByOthers(name);
   const command = new PutParameterCommand({
     Name: name,
-    Value: serializeRegionRole(role),
+    Value,
     Type: "String",
     Overwrite: true,
   });
   const { Version } = await ssm.send(command, deadline());
-  if (Version !== undefined && Version !== (Parameter?.Version ?? 0) + 1) throw writtenByOthers(name);
+  const first = (Parameter?.Version ?? 0) + 1;
+  if (Version === undefined || Version === first) return;
+  if (Version < first || Version - first >= CLIENT_OPTIONS.maxAttempts) throw writtenByOthers(name);
+  for (let version = first; version < Version; version++) {
+    const between = await ssm.send(new GetParameterCommand({ Name: `${name}:${version}` }), deadline());
+    if (between.Parameter?.Value !== Value) throw writtenByOthers(name);
+  }
 }
 
 function writtenByOthers(name: string): FailoverError {
@@ -270,7 +311,10 @@ async function unfence(efs: EFSClient, fileSystemId: string): Promise<void> {
   else await efs.send(new PutFileSystemPolicyCommand({ ...input, Policy: policy }), deadline());
 }
 
-/** The source's id names the replication in both regions (EFS, DeleteReplicationConfiguration). */
+/**
+ * The source's id names the replication in both regions (EFS, DeleteReplicationConfiguration). Where EFS has none of that
+ * id any more, or no such file system, the next look shows what is left.
+ */
 async function deleteReplication(efs: EFSClient, fileSystemId: string, where: "everywhere" | "here"): Promise<void> {
   const replication = await readReplication(efs, fileSystemId);
   if (replication?.SourceFileSystemId === undefined) return;
@@ -281,7 +325,7 @@ async function deleteReplication(efs: EFSClient, fileSystemId: string, where: "e
   try {
     await efs.send(command, deadline());
   } catch (error) {
-    if (!(error instanceof ReplicationNotFound)) throw error;
+    if (!(error instanceof ReplicationNotFound || error instanceof FileSystemNotFound)) throw error;
   }
 }
 

@@ -14,7 +14,14 @@
 import { nextEpoch, type RegionRole } from "@efs-mount-autoscaling/mount-table";
 import { adviceOn } from "./advice.ts";
 import { declaredSide, hasData, highestEpoch, isKnown, takeoverOf, whyUnknown } from "./declaration.ts";
-import { type Action, type Observation, otherSide, type RegionView, type Side } from "./observation.ts";
+import {
+  type Action,
+  type Observation,
+  otherSide,
+  type RegionView,
+  type ReplicationView,
+  type Side,
+} from "./observation.ts";
 
 export interface Command {
   readonly name: "promote" | "failback" | "standby-is-lost";
@@ -151,7 +158,6 @@ class Planner {
   /** Makes a region the primary that was declared to be the next one. */
   #finishDeclared(side: Side): Decision {
     const target = this.#seen[side];
-    const other = this.#seen[otherSide(side)];
     const { role } = target;
     if (role === undefined) return refuse(whyUnknown(target));
     const isTakeover = takeoverOf(role) !== undefined;
@@ -160,18 +166,8 @@ class Planner {
       const demote = this.#demoteOther(side);
       if (demote !== undefined) return demote;
     }
-    const { replication } = target;
-    if (replication !== undefined && replication.destination === side && replication.status !== "deleting") {
-      return act({ kind: "delete-replication", side, where: "everywhere" }, `End the replication to ${target.name}`);
-    }
-    const { lease, margin } = this.#limits;
-    if (replication?.status === "deleting" && !other.reachable && target.roleAge > lease + margin) {
-      return act(
-        { kind: "delete-replication", side, where: "here" },
-        `End the replication in ${target.name} alone, since ${other.name} does not answer`,
-      );
-    }
-    if (target.fileSystem === "replica" || replication?.destination === side) {
+    if (target.replication?.destination === side) return this.#endReplication(side, target.replication);
+    if (target.fileSystem === "replica") {
       return wait(`The file system in ${target.name} is becoming writable`, this.#limits.deletionTimeout);
     }
     if (target.fileSystem === "overwritable") {
@@ -185,6 +181,41 @@ class Planner {
       { role: "primary", alone: true },
       `Make ${target.name} the primary, at epoch ${role.epoch}`,
     );
+  }
+
+  /**
+   * EFS ends a replication in both regions, unless it cannot: then it refuses, shows an error, or does not come to the end
+   * (EFS, DeleteReplicationConfiguration). So it has to be ended in this region alone where the other one has no half of
+   * it, and where EFS was asked for both, and has not done it in time. What is left in the other one `#replicate` ends.
+   */
+  #endReplication(side: Side, replication: ReplicationView): Decision {
+    const { name } = this.#seen[side];
+    const other = this.#seen[otherSide(side)];
+    const isEnding = replication.status === "deleting";
+    const here = (why: string) =>
+      act({ kind: "delete-replication", side, where: "here" }, `End the replication in ${name} alone, since ${why}`);
+    if (!isEnding && other.reachable && isBetweenBoth(replication) && !isSame(replication, other.replication)) {
+      return here(`${other.name} has none`);
+    }
+    if (this.#isOverdue(side, isEnding)) {
+      return here(other.reachable ? "EFS does not end it in both regions" : `${other.name} does not answer`);
+    }
+    if (isEnding) return wait(`The replication of ${name} is being ended`, this.#limits.deletionTimeout);
+    return act(
+      { kind: "delete-replication", side, where: "everywhere" },
+      `End the replication that ${name} is part of`,
+    );
+  }
+
+  /** Whether EFS had the time to end a replication in both regions, since it was asked for that. */
+  #isOverdue(side: Side, isEnding: boolean): boolean {
+    const { lease, margin, deletionTimeout } = this.#limits;
+    const { replicationAge, roleAge } = this.#seen[side];
+    const isLost = !this.#seen[otherSide(side)].reachable;
+    // A run that finds the replication unchanged asks for both regions itself first.
+    const age = isLost && isEnding ? roleAge : Math.min(roleAge, replicationAge);
+    // The lease has to end anyway.
+    return age > (isLost ? lease + margin : deletionTimeout / 2);
   }
 
   /** Whether no router of a region can have a lease any more, where the other region was declared primary. */
@@ -268,16 +299,15 @@ class Planner {
     const to = otherSide(side);
     const replica = this.#seen[to];
     for (const each of [side, to]) {
-      const { replication, name } = this.#seen[each];
+      const { replication } = this.#seen[each];
       if (replication === undefined || (replication.source === side && replication.destination === to)) continue;
-      if (replication.status === "deleting") return this.#waitForDeletion(name);
-      return act(
-        { kind: "delete-replication", side: each, where: "everywhere" },
-        `End the replication that ${name} is part of`,
-      );
+      return this.#endReplication(each, replication);
+    }
+    for (const each of [side, to]) {
+      const { replication } = this.#seen[each];
+      if (replication?.status === "deleting") return this.#endReplication(each, replication);
     }
     const halves = [primary.replication, replica.replication];
-    if (halves.some((half) => half?.status === "deleting")) return this.#waitForDeletion(primary.name);
     if (halves.every((half) => half !== undefined)) return undefined;
     if (halves.some((half) => half !== undefined)) {
       // AWS shows it in both regions, unless it was deleted in one of them only.
@@ -305,10 +335,6 @@ class Planner {
       return act({ kind: "allow-overwrite", side: to }, `Allow the file system in ${replica.name} to be overwritten`);
     }
     return act({ kind: "create-replication", from: side }, `Replicate ${primary.name} to ${replica.name}`);
-  }
-
-  #waitForDeletion(name: string): Decision {
-    return wait(`The old replication of ${name} is being ended`, this.#limits.deletionTimeout);
   }
 
   #requireConfirmation(side: Side): Decision | undefined {
@@ -407,6 +433,15 @@ class Planner {
     if (changes.role === "primary") delete role.refused_writes;
     return act({ kind: "write-role", side, role }, say);
   }
+}
+
+/** Whether it is one of the two regions, and of no third one. */
+function isBetweenBoth({ source, destination }: ReplicationView): boolean {
+  return source !== undefined && destination !== undefined;
+}
+
+function isSame({ source, destination }: ReplicationView, other: ReplicationView | undefined): boolean {
+  return other?.source === source && other?.destination === destination;
 }
 
 function seemsToBeThere({ reachable, routersAnswer }: RegionView): boolean {

@@ -53,7 +53,12 @@ type Done = Extract<Decision, { kind: "done" }>;
 
 /** The command cannot go on: something is to be done first, or took too long. Nothing has to be undone. */
 export class FailoverError extends Error {
-  override readonly name = "FailoverError";
+  override readonly name: string = "FailoverError";
+}
+
+/** AWS answers, but not now: a region asks for fewer calls, or has not done what it was asked. It is asked again later. */
+export class NotNowError extends FailoverError {
+  override readonly name = "NotNowError";
 }
 
 /** Remembers since when it has seen what it sees: for how long a router may not have seen it. */
@@ -109,6 +114,9 @@ function identityOf(replication: ReplicationView | undefined): string {
 /** Milliseconds in which an action is not repeated: AWS may not show yet what it has done. */
 const REPEAT_INTERVAL = 60_000;
 
+/** Milliseconds in which an action is not retried after it has failed. */
+const RETRY_INTERVAL = 15_000;
+
 /** Steps of one run. A plan that needs more goes in circles. */
 const MAX_ACTIONS = 60;
 
@@ -136,45 +144,100 @@ export async function runCommand({
   report,
 }: RunOptions): Promise<Done> {
   const observer = new Observer(world, clock);
-  let waiting: { readonly what: string; readonly since: number } | undefined;
+  const [working, answering] = [new Wait(clock, report), new Wait(clock, report)];
   let actions = 0;
-  let last: { readonly action: string; readonly at: number } | undefined;
-  const takeEffect = (decision: Decision): Decision => {
-    if (decision.kind !== "act" || last?.action !== JSON.stringify(decision.action)) return decision;
-    if (clock.elapsed() - last.at >= REPEAT_INTERVAL) return decision;
-    return { kind: "wait", say: `${decision.say}: it takes effect`, timeout: limits.deletionTimeout };
-  };
+  let last: Attempt | undefined;
   for (;;) {
-    const decision = takeEffect(nextStep(command, await observer.observe(), limits));
-    switch (decision.kind) {
-      case "done":
-        return decision;
-      case "refuse":
-        throw new FailoverError(decision.say);
-      case "act": {
-        waiting = undefined;
-        actions += 1;
-        if (actions > MAX_ACTIONS)
-          throw new FailoverError(`No end after ${MAX_ACTIONS} steps; the last: ${decision.say}`);
-        report?.({ kind: "acting", say: decision.say, action: decision.action });
-        const begin = clock.elapsed();
-        await world.act(decision.action);
-        last = { action: JSON.stringify(decision.action), at: clock.elapsed() };
-        report?.({ kind: "acted", seconds: (clock.elapsed() - begin) / 1_000 });
-        break;
-      }
-      case "wait": {
-        const what = decision.say.replace(/\d+/g, "");
-        if (waiting?.what !== what) waiting = { what, since: clock.elapsed() };
-        const waited = clock.elapsed() - waiting.since;
-        if (waited > decision.timeout) {
-          throw new FailoverError(
-            `It took longer than ${decision.timeout / 1_000} s: ${decision.say}. Run the command again to go on`,
-          );
-        }
-        report?.({ kind: "waiting", say: decision.say, seconds: waited / 1_000 });
-        await clock.sleep(pollInterval);
-      }
+    let seen: Observation;
+    try {
+      seen = await observer.observe();
+    } catch (error) {
+      if (!(error instanceof NotNowError)) throw error;
+      answering.goOn(`Not all can be seen: ${error.message}`, limits.deletionTimeout, error);
+      await clock.sleep(pollInterval);
+      continue;
     }
+    answering.end();
+    const decision = nextStep(command, seen, limits);
+    if (decision.kind === "done") return decision;
+    if (decision.kind === "refuse") throw new FailoverError(decision.say);
+    if (decision.kind === "wait") {
+      working.goOn(decision.say, decision.timeout);
+      await clock.sleep(pollInterval);
+      continue;
+    }
+    const { action, say } = decision;
+    const identity = identityOfAction(action);
+    const again = last?.identity === identity ? last : undefined;
+    if (again !== undefined && clock.elapsed() - again.at < (again.failure ? RETRY_INTERVAL : REPEAT_INTERVAL)) {
+      const why = again.failure === undefined ? "it takes effect" : `it will be retried: ${again.failure.message}`;
+      working.goOn(say, limits.deletionTimeout, again.failure, why);
+      await clock.sleep(pollInterval);
+      continue;
+    }
+    if (again?.failure === undefined) working.end();
+    if (actions >= MAX_ACTIONS) throw new FailoverError(`No end after ${MAX_ACTIONS} steps; the last: ${say}`);
+    report?.({ kind: "acting", say, action });
+    const begin = clock.elapsed();
+    const failure = await failureOf(world.act(action));
+    last = { identity, at: clock.elapsed(), failure };
+    if (failure !== undefined) continue;
+    actions += 1;
+    report?.({ kind: "acted", seconds: (clock.elapsed() - begin) / 1_000 });
+  }
+}
+
+/** What was done last, and why not, where AWS did not do it. */
+interface Attempt {
+  readonly identity: string;
+  readonly at: number;
+  readonly failure: NotNowError | undefined;
+}
+
+/** When a role was to be written does not make it another one. */
+function identityOfAction(action: Action): string {
+  return JSON.stringify(action, (name, value) => (name === "changed_at" ? undefined : value));
+}
+
+async function failureOf(action: Promise<void>): Promise<NotNowError | undefined> {
+  try {
+    await action;
+    return undefined;
+  } catch (error) {
+    if (error instanceof NotNowError) return error;
+    throw error;
+  }
+}
+
+/** For how long something has been waited for, whatever else is seen in between. */
+class Wait {
+  readonly #clock: Clock;
+  readonly #report: RunOptions["report"];
+  #of: { readonly what: string; readonly since: number } | undefined;
+
+  constructor(clock: Clock, report: RunOptions["report"]) {
+    this.#clock = clock;
+    this.#report = report;
+  }
+
+  end(): void {
+    this.#of = undefined;
+  }
+
+  /**
+   * @param why What there is to say besides.
+   * @throws {FailoverError} when it has taken too long.
+   */
+  goOn(say: string, timeout: number, cause?: Error, why?: string): void {
+    const what = say.replace(/\d+/g, "");
+    if (this.#of?.what !== what) this.#of = { what, since: this.#clock.elapsed() };
+    const waited = this.#clock.elapsed() - this.#of.since;
+    const all = why === undefined ? say : `${say}: ${why}`;
+    if (waited > timeout) {
+      throw new FailoverError(`It took longer than ${timeout / 1_000} s: ${all}. Run the command again to go on`, {
+        cause,
+      });
+    }
+    this.#report?.({ kind: "waiting", say: all, seconds: waited / 1_000 });
   }
 }

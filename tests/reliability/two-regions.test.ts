@@ -9,7 +9,7 @@ import { adviceOn } from "../../failover/advice.ts";
 import type { Action, Side } from "../../failover/observation.ts";
 import { otherSide, SIDES } from "../../failover/observation.ts";
 import { type Command, DEFAULT_LIMITS, type Limits, nextStep } from "../../failover/plan.ts";
-import { FailoverError, Observer, runCommand } from "../../failover/run.ts";
+import { FailoverError, NotNowError, Observer, runCommand } from "../../failover/run.ts";
 import { MAX_SOURCE_LAG } from "../../fargate-app/src/region/authority.ts";
 import { reportAtEnd, rounds, seed } from "../support/reliability.ts";
 import { LEASE, MARGIN, MAX_SYNC, type SimulatedWrite, TwoRegions } from "../support/two-regions.ts";
@@ -269,7 +269,7 @@ class History {
     const { world, clock } = this.#regions;
     const options = {
       command,
-      world: { ...world, act: this.#checked(world.act) },
+      world: { look: this.#throttled(world.look), act: this.#checked(world.act) },
       limits: LIMITS,
       pollInterval: 1_000,
       clock,
@@ -288,6 +288,13 @@ class History {
       }
     }
     throw new Error(`${command.name} does not end`);
+  }
+
+  #throttled(look: TwoRegions["world"]["look"]): TwoRegions["world"]["look"] {
+    return async (side) => {
+      if (this.#random() < 0.02) throw new NotNowError("ThrottlingException");
+      return look(side);
+    };
   }
 
   #checked(act: TwoRegions["world"]["act"]): TwoRegions["world"]["act"] {

@@ -5,7 +5,7 @@
 import { nextEpoch, type RegionRole } from "@efs-mount-autoscaling/mount-table";
 import type { Action, Side } from "../../failover/observation.ts";
 import { otherSide, SIDES } from "../../failover/observation.ts";
-import { type Clock, type Glimpse, NOTHING_SEEN, type World } from "../../failover/run.ts";
+import { type Clock, type Glimpse, NOTHING_SEEN, NotNowError, type World } from "../../failover/run.ts";
 import {
   type Known,
   type Lease,
@@ -41,7 +41,7 @@ interface Half {
   readonly id: number;
   readonly source: Side;
   readonly destination: Side;
-  status: "enabling" | "enabled" | "deleting";
+  status: "enabling" | "enabled" | "deleting" | "error";
   replicatedUntil: number | undefined;
 }
 
@@ -305,8 +305,9 @@ export class TwoRegions {
       if (region.half.destination === side) region.protection = "writable";
       region.half = undefined;
     }
+    for (const side of SIDES) this.#recover(side);
     const { home, standby } = this.regions;
-    const isWhole = home.half !== undefined && home.half === standby.half && home.half.status !== "deleting";
+    const isWhole = home.half !== undefined && home.half === standby.half && home.half.status.startsWith("enabl");
     if (!isWhole || home.half !== this.#sync?.of) this.#sync = undefined;
     if (!isWhole || !this.linked || !home.alive || !standby.alive) return;
     const half = home.half as Half;
@@ -324,6 +325,14 @@ export class TwoRegions {
       // Not of one moment: some files arrive before others.
       for (const [key, content] of this.#sync.snapshot) if (this.#random() < 0.1) destination.files.set(key, content);
     }
+  }
+
+  /** A replication that could not be ended goes on once its regions see each other. */
+  #recover(side: Side): void {
+    const region = this.regions[side];
+    const other = this.regions[otherSide(side)];
+    if (region.half?.status !== "error" || !region.alive || !other.alive || !this.linked) return;
+    if (other.half?.id === region.half.id && other.half.status.startsWith("enabl")) region.half = other.half;
   }
 
   #isReachable(side: Side): boolean {
@@ -377,10 +386,19 @@ export class TwoRegions {
     }
   }
 
-  /** A deletion in both regions waits for the other one. */
+  /** A deletion in both regions waits for the other one, is refused, or becomes an error: nobody knows which. */
   #deleteReplication(side: Side, where: "everywhere" | "here"): void {
     const region = this.regions[side];
     if (region.half === undefined) return;
+    const other = this.regions[otherSide(side)];
+    const isPossible = other.alive && this.linked && other.half?.id === region.half.id;
+    if (where === "everywhere" && !isPossible) {
+      const dice = this.#random();
+      if (dice < 0.25) throw new NotNowError("BadRequest");
+      if (dice < 0.5) region.half = { ...region.half, status: "error" };
+      // Taken for gone.
+      if (dice < 0.75) return;
+    }
     region.half = { ...region.half, status: "deleting" };
     region.waitsForOther = where === "everywhere";
     region.deletedAt = this.now + this.#random() * DELETION;
