@@ -113,40 +113,62 @@ export async function endReplication(
   const clientIn = (where: string | undefined) =>
     new sdk.EFSClient({ region: where ?? region, ...(profile === undefined ? {} : { profile }) });
   const efs = clientIn(region);
-  const deadline = Date.now() + timeoutSeconds * 1000;
+  const isGone = (error: unknown) =>
+    error instanceof sdk.ReplicationNotFound || error instanceof sdk.FileSystemNotFound;
+  const find = async () => {
+    try {
+      const command = new sdk.DescribeReplicationConfigurationsCommand({ FileSystemId: fileSystemId });
+      return (await efs.send(command)).Replications?.[0];
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
+    }
+  };
+  /** EFS takes the call in either region. The destination's is the one that must know. */
+  const endInBoth = async (SourceFileSystemId: string | undefined, where: string | undefined) => {
+    const there = clientIn(where);
+    try {
+      await there.send(new sdk.DeleteReplicationConfigurationCommand({ SourceFileSystemId }));
+    } finally {
+      there.destroy();
+    }
+  };
+  const endHere = async (SourceFileSystemId: string | undefined) => {
+    const DeletionMode = "LOCAL_CONFIGURATION_ONLY";
+    try {
+      await efs.send(new sdk.DeleteReplicationConfigurationCommand({ SourceFileSystemId, DeletionMode }));
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  };
+  const begin = Date.now();
+  let canEndInBoth = true;
+  let isToldHere = false;
   try {
     for (;;) {
-      const command = new sdk.DescribeReplicationConfigurationsCommand({ FileSystemId: fileSystemId });
-      const { Replications = [] } = await efs.send(command);
-      const [replication] = Replications;
-      const { Region, Status } = replication?.Destinations?.[0] ?? {};
+      const replication = await find();
       if (replication === undefined) return;
-      if (Status !== "DELETING") {
-        // EFS takes the call in either region. The destination's is the one that must know.
-        const there = clientIn(Region);
-        const SourceFileSystemId = replication.SourceFileSystemId;
+      const { Region, Status } = replication.Destinations?.[0] ?? {};
+      const waited = (Date.now() - begin) / 1000;
+      if (waited > timeoutSeconds) {
+        throw new Error(`The replication of ${fileSystemId} has not ended after ${timeoutSeconds} seconds`);
+      }
+      if (canEndInBoth && Status !== "DELETING") {
         try {
-          await there.send(new sdk.DeleteReplicationConfigurationCommand({ SourceFileSystemId }));
+          await endInBoth(replication.SourceFileSystemId, Region);
         } catch (error) {
-          if (Region === region || error instanceof sdk.ReplicationNotFound) throw error;
-          // The other region cannot be asked, so the end is told to this one alone.
-          await efs.send(
-            new sdk.DeleteReplicationConfigurationCommand({
-              SourceFileSystemId,
-              DeletionMode: "LOCAL_CONFIGURATION_ONLY",
-            }),
-          );
-        } finally {
-          there.destroy();
+          // The other region is lost, or has no half of it any more. One that only wants fewer calls is asked again.
+          canEndInBoth = error instanceof sdk.ThrottlingException;
         }
       }
-      if (Date.now() > deadline) {
-        throw new Error(`The replication of ${fileSystemId} has not ended after ${timeoutSeconds} seconds`);
+      // A region that is lost can also keep the end in both waiting for ever.
+      canEndInBoth &&= waited < timeoutSeconds / 4;
+      if (!canEndInBoth && (Status !== "DELETING" || !isToldHere)) {
+        await endHere(replication.SourceFileSystemId);
+        isToldHere = true;
       }
       await new Promise((resolve) => setTimeout(resolve, intervalSeconds * 1000));
     }
-  } catch (error) {
-    if (!(error instanceof sdk.ReplicationNotFound || error instanceof sdk.FileSystemNotFound)) throw error;
   } finally {
     efs.destroy();
   }

@@ -2,20 +2,35 @@ import { isDeepStrictEqual } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { endReplication, startReplication } from "../../components/replica.ts";
 import { createAccount, OSAKA, TOKYO } from "../../local/account.ts";
+import { AwsError } from "../../local/control-plane/aws-error.ts";
 import type { ControlPlane } from "../../local/control-plane/server.ts";
 import type { Replication } from "../../local/control-plane/state.ts";
 import { stubAws } from "../support/aws-environment.ts";
-import { startTwoRegions, type TwoRegions } from "../support/regional-control-planes.ts";
+import { type RegionalFault, startTwoRegions, type TwoRegions } from "../support/regional-control-planes.ts";
 
 const INTERVAL = 0.01;
 const SOURCE = { fileSystemId: TOKYO.fileSystemId, region: TOKYO.region };
 const REPLICA = { fileSystemId: OSAKA.fileSystemId, region: OSAKA.region };
 
 let regions: TwoRegions;
+/** What EFS answers to the deletion of a replication; carried out when undefined. */
+let refusal: (region: string, mode: "everywhere" | "here") => AwsError | undefined;
+/** Where deletions were asked for, and which. */
+let deletions: string[];
+
+const faultOf: RegionalFault = (region, { operation, input }) => {
+  if (operation !== "DeleteReplicationConfiguration") return undefined;
+  const mode = JSON.stringify(input).includes("LOCAL_CONFIGURATION_ONLY") ? "here" : "everywhere";
+  deletions.push(`${mode} in ${region}`);
+  const response = refusal(region, mode);
+  return response && { takesEffect: false, response };
+};
 
 beforeEach(async () => {
   const now = new Date();
-  regions = await startTwoRegions([createAccount(now, TOKYO), createAccount(now, OSAKA)]);
+  refusal = () => undefined;
+  deletions = [];
+  regions = await startTwoRegions([createAccount(now, TOKYO), createAccount(now, OSAKA)], faultOf);
   stubAws(regions.url);
 });
 
@@ -151,5 +166,42 @@ describe("a replication that ends with its stack", () => {
     await regions.lose(OSAKA.region);
     await end(SOURCE);
     expect(controlPlaneOf(TOKYO).state().replications).toEqual([]);
+  });
+
+  test("ends in its own region when the other one is lost, also where it would wait for that one for ever", async () => {
+    await start();
+    await regions.lose(TOKYO.region);
+    await endReplication(REPLICA, 12, INTERVAL);
+    expect(controlPlaneOf(OSAKA).state().replications).toEqual([]);
+    expect(deletions).toEqual(["everywhere in ap-northeast-3", "here in ap-northeast-3"]);
+  });
+
+  test.each([
+    ["ReplicationNotFound", 404],
+    ["FileSystemNotFound", 404],
+    ["BadRequest", 400],
+  ])("leaves no half where EFS answers %s to an end in both regions", async (code, status) => {
+    await start();
+    refusal = (_region, mode) => (mode === "everywhere" ? new AwsError(code, status, "It cannot be done.") : undefined);
+    await end(REPLICA);
+    expect(controlPlaneOf(OSAKA).state().replications).toEqual([]);
+    await end(SOURCE);
+    expect(replications()).toEqual([0, 0]);
+  });
+
+  test("is ended in both regions by the next call where EFS asks for fewer calls", async () => {
+    await start();
+    const answers = Array.from({ length: 3 }, () => new AwsError("ThrottlingException", 429, "Rate exceeded"));
+    refusal = () => answers.pop();
+    await endReplication(REPLICA, 3_600, INTERVAL);
+    await vi.waitFor(() => expect(replications()).toEqual([0, 0]));
+    expect(deletions).not.toContain("here in ap-northeast-3");
+  });
+
+  test("is a failure where it stays, whatever EFS says: its file system cannot be deleted", async () => {
+    await start();
+    refusal = () => new AwsError("FileSystemNotFound", 404, "It does not exist.");
+    await expect(endReplication(SOURCE, 0.2, INTERVAL)).rejects.toThrow("has not ended after 0.2 seconds");
+    expect(replications()).toEqual([1, 1]);
   });
 });

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ControlPlane, startControlPlane } from "../../local/control-plane/server.ts";
+import { type Call, type ControlPlane, type Fault, startControlPlane } from "../../local/control-plane/server.ts";
 import type { AwsState } from "../../local/control-plane/state.ts";
 import { findCommonPort } from "../../local/machine/loopback.ts";
 import { proposeTo, startReplication } from "../../local/replication/replication.ts";
@@ -20,8 +20,14 @@ export interface TwoRegions {
   close(): Promise<void>;
 }
 
+/** What goes wrong with a call in a region. */
+export type RegionalFault = (region: string, call: Call) => Fault | undefined;
+
 /** Starts a control plane with each state, in the region that the state is of. */
-export async function startTwoRegions(states: readonly [AwsState, AwsState]): Promise<TwoRegions> {
+export async function startTwoRegions(
+  states: readonly [AwsState, AwsState],
+  faultOf: RegionalFault = () => undefined,
+): Promise<TwoRegions> {
   const home = await mkdtemp(join(tmpdir(), "two-regions-"));
   const ports = await Promise.all(states.map(() => findCommonPort([HOST])));
   const urls = Object.fromEntries(states.map(({ region }, index) => [region, `http://${HOST}:${ports[index]}`]));
@@ -31,6 +37,7 @@ export async function startTwoRegions(states: readonly [AwsState, AwsState]): Pr
     const controlPlane = await startControlPlane({
       state,
       mountTargetDeletionDelay: 100,
+      onCall: (call) => faultOf(state.region, call),
       proposeReplication: (proposal) => proposeTo(urls, proposal),
     });
     const directoriesOf = (id: string) => ({
