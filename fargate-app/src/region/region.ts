@@ -17,6 +17,7 @@ import {
   type Verdict,
   verdictOn,
 } from "./authority.ts";
+import { AT_ONCE, paceAfter } from "./pace.ts";
 import type { RegionSources } from "./sources.ts";
 import { formatWriteToken, isTakingOver, type ReadVerdict, verdictOnRead, type WriteToken } from "./write-token.ts";
 
@@ -49,9 +50,6 @@ const MAX_FIRST_POLL_INTERVAL = 1_000;
 /** Milliseconds, of which the clocks of a router and of the file system may differ, and their times may be rounded. */
 const CLOCK_TOLERANCE = 1_000;
 
-/** Milliseconds between two looks at the replication, while reads wait for it. */
-const REPLICA_POLL_INTERVAL = 1_000;
-
 export class Region {
   readonly #options: RegionOptions;
   #known: Known = NOTHING_KNOWN;
@@ -63,8 +61,8 @@ export class Region {
   #lastVerdict: string | undefined;
   readonly #failing = new Set<string>();
   readonly #lossListeners = new Set<() => void>();
-  #lookingAtReplica: Promise<void> | undefined;
-  #lookedAtReplicaAt = Number.NEGATIVE_INFINITY;
+  #pollingReplica: Promise<void> | undefined;
+  #replicaPace = AT_ONCE;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
   #leaseEnd: NodeJS.Timeout | undefined;
@@ -156,7 +154,7 @@ export class Region {
       const verdict = verdictOnRead(token, this.role, this.#replicatedUntil);
       const rest = deadline - performance.now();
       if (verdict !== "wait" || rest <= 0) return verdict;
-      await Promise.race([this.#lookAtReplica(), sleep(rest, undefined, { ref: false })]);
+      await Promise.race([this.#pollReplica(), sleep(rest, undefined, { ref: false })]);
     }
   }
 
@@ -196,7 +194,7 @@ export class Region {
     const peerParameter = role?.peer.parameter_name;
     // A standby stops at once, whatever its replication says.
     if (role?.role !== "primary") this.#renew();
-    if (role?.role === "standby") await this.#lookAtReplica();
+    if (role?.role === "standby") await this.#readReplica();
     else if (role !== undefined && peerParameter !== undefined) await this.#readPeer(role.peer, peerParameter);
     else if (role !== undefined) await this.#readSource();
     this.#renew();
@@ -218,19 +216,25 @@ export class Region {
     });
   }
 
-  /** Looks once the last look is long enough ago. All who want to know at one time share a look. */
-  #lookAtReplica(): Promise<void> {
-    this.#lookingAtReplica ??= (async () => {
-      const rest = this.#lookedAtReplicaAt + REPLICA_POLL_INTERVAL - performance.now();
+  /** Polls once the last poll is long enough ago. All who wait at one time share a poll. */
+  #pollReplica(): Promise<void> {
+    this.#pollingReplica ??= (async () => {
+      const rest = this.#replicaPace.nextAt - performance.now();
       if (rest > 0) await sleep(rest, undefined, { ref: false });
-      this.#lookedAtReplicaAt = performance.now();
-      await this.#read("the replication", this.#options.sources.replication, (replication) => {
-        if (replication.isDestination) this.#replicatedUntil = replication.replicatedUntil ?? this.#replicatedUntil;
-        return this.#known;
-      });
-      this.#lookingAtReplica = undefined;
+      const before = this.#replicatedUntil;
+      await this.#readReplica();
+      const isNews = this.#replicatedUntil !== before;
+      this.#replicaPace = paceAfter(this.#replicaPace, performance.now(), isNews, Math.random());
+      this.#pollingReplica = undefined;
     })();
-    return this.#lookingAtReplica;
+    return this.#pollingReplica;
+  }
+
+  #readReplica(): Promise<void> {
+    return this.#read("the replication", this.#options.sources.replication, (replication) => {
+      if (replication.isDestination) this.#replicatedUntil = replication.replicatedUntil ?? this.#replicatedUntil;
+      return this.#known;
+    });
   }
 
   async #read<Result>(

@@ -145,21 +145,18 @@ describe("a planned change ends, although writes are frozen when AWS asks for fe
   /** As often as the SDK asks for one thing. */
   const TIMES = 5;
 
-  test.each(["DescribeReplicationConfigurations", "GetParameter", "PutParameter", "DeleteReplicationConfiguration"])(
-    "of %s",
-    async (throttled) => {
-      await run({ ...promote, otherIsLost: true });
-      let rest = TIMES;
-      faultOf = (region, operation) => {
-        const isRead = /^(Get|Describe)/.test(operation);
-        if (operation !== throttled || (isRead && region !== OSAKA.region) || roleIn(OSAKA) !== "frozen")
-          return undefined;
-        if (rest === 0) return undefined;
-        rest -= 1;
-        return new AwsError("ThrottlingException", 429, "Rate exceeded");
-      };
-      expect(await run(failback)).toMatchObject({ state: "paired", primary: "home" });
-      expect(rest).toBe(0);
-    },
-  );
+  test.each(["DescribeReplicationConfigurations", "PutParameter"])("of %s", async (throttled) => {
+    await run({ ...promote, otherIsLost: true });
+    let rest = TIMES;
+    faultOf = (region, operation) => {
+      const isRead = /^(Get|Describe)/.test(operation);
+      if (operation !== throttled || (isRead && region !== OSAKA.region) || roleIn(OSAKA) !== "frozen")
+        return undefined;
+      if (rest === 0) return undefined;
+      rest -= 1;
+      return new AwsError("ThrottlingException", 429, "Rate exceeded");
+    };
+    expect(await run(failback)).toMatchObject({ state: "paired", primary: "home" });
+    expect(rest).toBe(0);
+  });
 });

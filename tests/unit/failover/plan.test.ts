@@ -172,3 +172,58 @@ test("how many writes were refused before a freeze is forgotten when the change 
   expect(noted).toMatchObject({ say: "Note that ap-northeast-3 is a replica" });
   expect(JSON.stringify(noted)).not.toContain("refused_writes");
 });
+
+describe("a replication that a takeover has to end", () => {
+  const OVER = LIMITS.lease + LIMITS.margin + 1;
+  const STUCK = LIMITS.deletionTimeout / 2 + 1;
+  const HOME_HALF = tokyo(standbyRole({ epoch: 2 }), { replication: FROM_TOKYO });
+  const NO_HALF = tokyo(standbyRole({ epoch: 2 }));
+  const LOST_HOME = tokyo(undefined, LOST);
+  const EVERYWHERE = { kind: "act", action: { kind: "delete-replication", side: "standby", where: "everywhere" } };
+  const HERE = { kind: "act", action: { kind: "delete-replication", side: "standby", where: "here" } };
+
+  const step = (
+    home: RegionView,
+    status: ReplicationView["status"],
+    ages: Pick<RegionView, "roleAge" | "replicationAge">,
+  ) => {
+    const view = { replication: { ...FROM_TOKYO, status }, fileSystem: "replica", ...ages } as const;
+    const standby = osaka(standbyRole({ epoch: 2, takeovers: TAKEOVER }), view);
+    return nextStep(promote, { ...PAIR, home, standby }, LIMITS);
+  };
+
+  describe.each(["enabled", "error", "paused", "enabling"] as const)("and is %s", (status) => {
+    test.each<[string, RegionView, number, number, object]>([
+      ["is ended in both regions", HOME_HALF, 0, 0, EVERYWHERE],
+      ["is ended in both regions, however long it has been seen", HOME_HALF, 0, STUCK, EVERYWHERE],
+      ["is ended here after half of the timeout", HOME_HALF, STUCK, STUCK, HERE],
+      ["is ended here at once where the other region has no half", NO_HALF, 0, 0, HERE],
+      ["is ended in both where the other region is lost", LOST_HOME, 0, OVER, EVERYWHERE],
+      ["is ended in both by a run that has not asked for that", LOST_HOME, OVER, 0, EVERYWHERE],
+      ["is ended here once the lease is over", LOST_HOME, OVER, OVER, HERE],
+    ])("%s", (_what, home, roleAge, replicationAge, expected) => {
+      expect(step(home, status, { roleAge, replicationAge })).toMatchObject(expected);
+    });
+  });
+
+  test.each<[string, RegionView, number, number, object]>([
+    ["is waited for", HOME_HALF, OVER, OVER, { kind: "wait" }],
+    ["is waited for while the lease runs", LOST_HOME, 0, 0, { kind: "wait" }],
+    ["is ended here once the lease is over, by any run", LOST_HOME, OVER, 0, HERE],
+    ["is ended here after half of the timeout", HOME_HALF, STUCK, STUCK, HERE],
+  ])("and is being deleted %s", (_what, home, roleAge, replicationAge, expected) => {
+    expect(step(home, "deleting", { roleAge, replicationAge })).toMatchObject(expected);
+  });
+});
+
+test.each<[string, ReplicationView | undefined, ReplicationView["status"], "everywhere" | "here"]>([
+  ["is left in the old primary's region alone", undefined, "enabled", "here"],
+  ["is left there, and has an error", undefined, "error", "here"],
+  ["is in both regions", FROM_TOKYO, "enabled", "everywhere"],
+])("failback ends a replication in the old direction that %s", (_what, inOsaka, status, where) => {
+  const home = tokyo(standbyRole({ epoch: 2, takeovers: TAKEOVER }), { replication: { ...FROM_TOKYO, status } });
+  const standby = osaka(osakaRole({ epoch: 2, takeovers: TAKEOVER, alone: true }), { replication: inOsaka });
+  expect(nextStep(failback, { ...PAIR, home, standby }, LIMITS)).toMatchObject({
+    action: { kind: "delete-replication", where },
+  });
+});

@@ -43,3 +43,22 @@ test("whoever writes on its own is told when the lease ends, also where no poll 
   region.onLoss(() => verdicts.push(region.verdict));
   await expect.poll(() => verdicts, { timeout: 60_000 }).toEqual([{ refusal: "unconfirmed" }]);
 });
+
+test("many reads that wait share their polls of the replication, which become fewer while it does not move", async () => {
+  const world = new RegionWorld();
+  world.document = standbyRole();
+  const { region } = await startRegion(world, { readAfterTimeout: 1_000 });
+  const polledAt: number[] = [];
+  Object.assign(world, {
+    replication: async () => {
+      polledAt.push(performance.now());
+      return { isSource: false, isDestination: true, replicatedUntil: 0 };
+    },
+  });
+  const read = () => region.readAfter({ epoch: 1, time: 1 });
+  while (polledAt.length < 3)
+    expect(new Set(await Promise.all(Array.from({ length: 100 }, read)))).toEqual(new Set(["wait"]));
+  const intervals = polledAt.slice(1).map((time, index) => time - (polledAt[index] ?? 0));
+  // Less a quarter at random. A timer may be early by a millisecond.
+  for (const [index, least] of [740, 1_490].entries()) expect(intervals[index]).toBeGreaterThan(least);
+});
