@@ -493,9 +493,14 @@ export const vpcCidr = network.cidrBlock;
 export const ssmEndpoint = vpcEndpoints?.ssmEndpoint ?? "none";
 export const peeringConnectionId = peerAccess?.peeringConnectionId ?? "none";
 /** The IAM policy that operators need in this region to fail over. */
-export const failoverPolicyDocument = regionRole
-  ? failoverPolicy({ parameterArn: regionRole.parameterArn, fileSystemArn: storage.fileSystemArn })
-  : "none";
+export const failoverPolicyDocument =
+  regionRole && peer
+    ? failoverPolicy({
+        parameterArn: regionRole.parameterArn,
+        fileSystemArn: storage.fileSystemArn,
+        peerFileSystemId: peer.fileSystemId,
+      })
+    : "none";
 export const mountTableParameter = mountTable.parameterName;
 export const monitorFunction = monitor.function.name;
 export const clusterName = router.cluster.name;

@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { policyDocument } from "./policy.ts";
 
 /**
@@ -8,9 +8,12 @@ import { policyDocument } from "./policy.ts";
 export function failoverPolicy({
   parameterArn,
   fileSystemArn,
+  peerFileSystemId,
 }: {
   readonly parameterArn: pulumi.Input<string>;
   readonly fileSystemArn: pulumi.Input<string>;
+  /** The file system of the other region. */
+  readonly peerFileSystemId: pulumi.Input<string>;
 }): pulumi.Output<string> {
   return policyDocument([
     {
@@ -26,10 +29,21 @@ export function failoverPolicy({
         "elasticfilesystem:DescribeFileSystems",
         "elasticfilesystem:DescribeReplicationConfigurations",
         "elasticfilesystem:CreateReplicationConfiguration",
-        "elasticfilesystem:DeleteReplicationConfiguration",
         "elasticfilesystem:UpdateFileSystemProtection",
       ],
       Resource: fileSystemArn,
+    },
+    {
+      // The call names the source, also in the destination's region. AWS does not say which ARN it needs there.
+      Sid: "EndReplication",
+      Effect: "Allow",
+      Action: "elasticfilesystem:DeleteReplicationConfiguration",
+      Resource: [
+        fileSystemArn,
+        pulumi
+          .all([fileSystemArn, peerFileSystemId])
+          .apply(([arn, peer]) => arn.replace(/file-system\/.*$/, `file-system/${peer}`)),
+      ],
     },
     {
       Sid: "DenyWrites",

@@ -1,6 +1,7 @@
 /** What operators are granted to fail over, against what the failover program calls. */
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
 import { ACCOUNT_ID, REGION } from "./aws-stand-in.ts";
 import { CONFIGURATIONS } from "./configurations.ts";
 import type { Statement } from "./policies.ts";
@@ -15,11 +16,13 @@ const NOT_NEEDED = ["DeleteFileSystemPolicy"];
 
 const OF_PARAMETERS = ["GetParameter", "PutParameter"];
 
+const CONFIGURATION = CONFIGURATIONS["the primary of two regions"];
+
 let statements: readonly Statement[];
 let arns: Record<"parameter" | "fileSystem", string>;
 
 beforeAll(async () => {
-  const { resources, outputs } = await registerStack(CONFIGURATIONS["the primary of two regions"]);
+  const { resources, outputs } = await registerStack(CONFIGURATION);
   statements = JSON.parse(String(outputs.failoverPolicyDocument)).Statement;
   const arnOf = (name: string, type: string) =>
     String(resources.find((each) => each.name === name && each.type.endsWith(`:${type}`))?.outputs.arn);
@@ -46,6 +49,15 @@ describe("the policy of operators", () => {
       : [arns.fileSystem, `arn:aws:elasticfilesystem:${REGION}:${ACCOUNT_ID}:file-system/fs-0b0b0b0b`];
     expect(await isAllowed(action, own)).toBe(true);
     expect(await isAllowed(action, other)).toBe(false);
+  });
+
+  test("allows to end in this region the replication whose source is the other region's file system, and no more of it", async () => {
+    const peer = z.object({ fileSystemId: z.string() }).parse(JSON.parse(CONFIGURATION.peer));
+    const peerHere = `arn:aws:elasticfilesystem:${REGION}:${ACCOUNT_ID}:file-system/${peer.fileSystemId}`;
+    for (const operation of calls.filter((call) => !OF_PARAMETERS.includes(call))) {
+      const isAllowedOfPeer = await isAllowed(`elasticfilesystem:${operation}`, peerHere);
+      expect([operation, isAllowedOfPeer]).toEqual([operation, operation === "DeleteReplicationConfiguration"]);
+    }
   });
 
   test("allows nothing else", () => {
