@@ -68,12 +68,16 @@ export async function startReplication(
           }),
         );
       }
-      await atSource.send(
-        new sdk.CreateReplicationConfigurationCommand({
-          SourceFileSystemId: source.fileSystemId,
-          Destinations: [{ FileSystemId: fileSystemId, Region: region }],
-        }),
-      );
+      const command = new sdk.CreateReplicationConfigurationCommand({
+        SourceFileSystemId: source.fileSystemId,
+        Destinations: [{ FileSystemId: fileSystemId, Region: region }],
+      });
+      try {
+        await atSource.send(command);
+      } catch (error) {
+        // The SDK repeats a call whose response is lost, and EFS refuses to do it twice.
+        if ((await find())?.SourceFileSystemId !== source.fileSystemId) throw error;
+      }
     }
     const deadline = Date.now() + timeoutSeconds * 1000;
     for (;;) {

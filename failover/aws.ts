@@ -18,6 +18,7 @@ import {
 import {
   GetParameterCommand,
   ParameterNotFound,
+  ParameterVersionNotFound,
   PutParameterCommand,
   SSMClient,
   SSMServiceException,
@@ -266,7 +267,15 @@ async function actNow(clients: Readonly<Record<Side, Clients>>, action: Action, 
       const { region, fileSystemId: destination } = regions[otherSide(side)];
       const Destinations = [{ Region: region, FileSystemId: destination }];
       const command = new CreateReplicationConfigurationCommand({ SourceFileSystemId: fileSystemId, Destinations });
-      await efs.send(command, deadline());
+      try {
+        await efs.send(command, deadline());
+      } catch (error) {
+        // The SDK repeats a call whose response is lost, and EFS refuses to do it twice.
+        const found = await readReplication(efs, fileSystemId);
+        if (found?.SourceFileSystemId !== fileSystemId || found.Destinations?.[0]?.FileSystemId !== destination) {
+          throw error;
+        }
+      }
     }
   }
 }
@@ -291,8 +300,16 @@ async function writeRole(ssm: SSMClient, name: string, role: RegionRole): Promis
   if (Version === undefined || Version === first) return;
   if (Version < first || Version - first >= CLIENT_OPTIONS.maxAttempts) throw writtenByOthers(name);
   for (let version = first; version < Version; version++) {
-    const between = await ssm.send(new GetParameterCommand({ Name: `${name}:${version}` }), deadline());
-    if (between.Parameter?.Value !== Value) throw writtenByOthers(name);
+    if ((await readVersion(ssm, name, version)) !== Value) throw writtenByOthers(name);
+  }
+}
+
+async function readVersion(ssm: SSMClient, name: string, version: number): Promise<string | undefined> {
+  try {
+    return (await ssm.send(new GetParameterCommand({ Name: `${name}:${version}` }), deadline())).Parameter?.Value;
+  } catch (error) {
+    if (error instanceof ParameterVersionNotFound) return undefined;
+    throw error;
   }
 }
 

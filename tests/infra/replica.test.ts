@@ -15,10 +15,16 @@ const REPLICA = { fileSystemId: OSAKA.fileSystemId, region: OSAKA.region };
 let regions: TwoRegions;
 /** What EFS answers to the deletion of a replication; carried out when undefined. */
 let refusal: (region: string, mode: "everywhere" | "here") => AwsError | undefined;
+/** An operation whose next response is lost. */
+let lost: string | undefined;
 /** Where deletions were asked for, and which. */
 let deletions: string[];
 
 const faultOf: RegionalFault = (region, { operation, input }) => {
+  if (operation === lost) {
+    lost = undefined;
+    return { takesEffect: true, response: "connection-closed" };
+  }
   if (operation !== "DeleteReplicationConfiguration") return undefined;
   const mode = JSON.stringify(input).includes("LOCAL_CONFIGURATION_ONLY") ? "here" : "everywhere";
   deletions.push(`${mode} in ${region}`);
@@ -29,6 +35,7 @@ const faultOf: RegionalFault = (region, { operation, input }) => {
 beforeEach(async () => {
   const now = new Date();
   refusal = () => undefined;
+  lost = undefined;
   deletions = [];
   regions = await startTwoRegions([createAccount(now, TOKYO), createAccount(now, OSAKA)], faultOf);
   stubAws(regions.url);
@@ -93,6 +100,13 @@ describe("a file system that becomes a replica", () => {
     expect(controlPlaneOf(OSAKA).state().replications).toMatchObject([
       { source: SOURCE, destination: REPLICA, status: "ENABLED", lastReplicatedTimestamp: expect.any(Date) },
     ]);
+  });
+
+  test("is one although the response to that is lost, and the SDK asks again", async () => {
+    lost = "CreateReplicationConfiguration";
+    await start();
+    expect(lost).toBeUndefined();
+    expect(replications()).toEqual([1, 1]);
   });
 
   test("is waited for when it is one already", async () => {

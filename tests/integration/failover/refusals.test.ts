@@ -34,8 +34,8 @@ const failback: Command = { name: "failback", side: "home", otherIsLost: false }
 
 let regions: TwoRegions;
 let world: ReturnType<typeof awsWorld>;
-/** What goes wrong with the next calls. */
-let faultOf: (region: string, operation: string, mode: "everywhere" | "here") => AwsError | undefined;
+/** What goes wrong with the next calls; a response that is lost is that of a call that was carried out. */
+let faultOf: (region: string, operation: string, mode: "everywhere" | "here") => AwsError | "lost" | undefined;
 /** The deletions of replications that were asked for. */
 let deletions: ("everywhere" | "here")[];
 
@@ -48,6 +48,7 @@ beforeEach(async () => {
     const mode = JSON.stringify(input).includes("LOCAL_CONFIGURATION_ONLY") ? "here" : "everywhere";
     if (operation === "DeleteReplicationConfiguration") deletions.push(mode);
     const response = faultOf(region, operation, mode);
+    if (response === "lost") return { takesEffect: true, response: "connection-closed" };
     return response && { takesEffect: false, response };
   });
   stubAws(regions.url);
@@ -159,4 +160,13 @@ describe("a planned change ends, although writes are frozen when AWS asks for fe
     expect(await run(failback)).toMatchObject({ state: "paired", primary: "home" });
     expect(rest).toBe(0);
   });
+});
+
+test("a replication whose first response is lost is made once, and the SDK's second call is no failure", async () => {
+  await run({ ...promote, otherIsLost: true });
+  const lost = new Set([TOKYO.region, OSAKA.region]);
+  faultOf = (region, operation) =>
+    operation === "CreateReplicationConfiguration" && lost.delete(region) ? "lost" : undefined;
+  expect(await run(failback)).toMatchObject({ state: "paired", primary: "home" });
+  expect(lost.size).toBe(0);
 });

@@ -5,7 +5,9 @@ import type { AddressInfo } from "node:net";
 import { parseRegionRole, type RegionRole, serializeRegionRole } from "@efs-mount-autoscaling/mount-table";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { awsWorld } from "../../../failover/aws.ts";
+import { NotNowError } from "../../../failover/run.ts";
 import { createAccount, OSAKA, TOKYO } from "../../../local/account.ts";
+import { AwsError } from "../../../local/control-plane/aws-error.ts";
 import { type ControlPlane, startControlPlane } from "../../../local/control-plane/server.ts";
 import { ssm } from "../../../local/control-plane/ssm.ts";
 import { REGION_PARAMETER_NAME } from "../../../local/environments.ts";
@@ -19,16 +21,26 @@ const asked = new EventEmitter();
 /** What somebody else writes between this program's reading and writing. */
 let theirs: RegionRole | undefined;
 
+/** What every call is answered with. */
+let throttled: AwsError | undefined;
+/** How many responses to PutParameter are lost. */
+let lost = 0;
+
 beforeEach(async () => {
   theirs = undefined;
+  throttled = undefined;
+  lost = 0;
   controlPlane = await startControlPlane({
     state: createAccount(new Date()),
     onCall: ({ operation }) => {
       asked.emit(operation);
+      if (throttled !== undefined) return { takesEffect: false, response: throttled };
       const between = operation === "PutParameter" ? theirs : undefined;
       theirs = operation === "PutParameter" ? undefined : theirs;
       if (between !== undefined) put(between);
-      return undefined;
+      if (operation !== "PutParameter" || lost === 0) return undefined;
+      lost -= 1;
+      return { takesEffect: true, response: "connection-closed" };
     },
   });
   stubAws(controlPlane.url);
@@ -81,6 +93,32 @@ test("that somebody else has written in between is said, and not taken for succe
   theirs = roleOf(2, 2);
   await expect(write(roleOf(1, 3))).rejects.toThrow("find out who, and run the command again");
 });
+
+test("a write that the SDK repeats, since its response was lost, is not taken for somebody else's", async () => {
+  put(roleOf(1, 1));
+  lost = 1;
+  await write(roleOf(1, 2));
+  expect(written()).toEqual(roleOf(1, 2));
+  expect(controlPlane.state().parameters[0]?.version).toBe(3);
+});
+
+test("that somebody else has written before a write that is repeated is said", async () => {
+  put(roleOf(1, 1));
+  theirs = roleOf(2, 2);
+  lost = 1;
+  await expect(write(roleOf(1, 3))).rejects.toThrow("find out who, and run the command again");
+});
+
+test.each(["ThrottlingException", "TooManyRequestsException"])(
+  "a region that answers %s is neither lost nor refuses",
+  async (code) => {
+    put(roleOf(1, 1));
+    throttled = new AwsError(code, 429, "Rate exceeded");
+    await expect(world.look("home")).rejects.toThrow(new NotNowError(`${TOKYO.region} says ${code}: Rate exceeded`));
+    throttled = undefined;
+    expect(await world.look("home")).toMatchObject({ reachable: true });
+  },
+);
 
 test("how long a role has been there is by the clock of AWS, whatever the operator's clock says", async () => {
   const HOUR = 3_600_000;
