@@ -130,7 +130,7 @@ function isThrottling(error: unknown): boolean {
 }
 
 function notNow(region: string, error: unknown): NotNowError {
-  return new NotNowError(`${region} says ${messageOf(error)}`, { cause: error });
+  return new NotNowError(region, messageOf(error), { cause: error });
 }
 
 /** Milliseconds, by the clock of AWS. */

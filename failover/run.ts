@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Action,
   type Observation,
+  otherSide,
   type RegionView,
   type ReplicationView,
   SIDES,
@@ -59,6 +60,12 @@ export class FailoverError extends Error {
 /** AWS answers, but not now: a region asks for fewer calls, or has not done what it was asked. It is asked again later. */
 export class NotNowError extends FailoverError {
   override readonly name = "NotNowError";
+  readonly region: string;
+
+  constructor(region: string, problem: string, options?: ErrorOptions) {
+    super(`${region} says ${problem}`, options);
+    this.region = region;
+  }
 }
 
 /** Remembers since when it has seen what it sees: for how long a router may not have seen it. */
@@ -72,8 +79,12 @@ export class Observer {
     this.#clock = clock;
   }
 
-  async observe(): Promise<Observation> {
-    const [home, standby] = await Promise.all(SIDES.map((side) => this.#world.look(side)));
+  /**
+   * @param lost The region that is taken for one that does not answer where it only asks for fewer calls.
+   * @throws {NotNowError} where another one does.
+   */
+  async observe(lost?: Side): Promise<Observation> {
+    const [home, standby] = await Promise.all(SIDES.map((side) => this.#look(side, side === lost)));
     // After the look: what is seen was there before, so no age is too high.
     const seenAt = this.#clock.elapsed();
     if (home === undefined || standby === undefined) throw new FailoverError("A region was not looked at");
@@ -82,6 +93,16 @@ export class Observer {
       home: this.#aged("home", home, seenAt),
       standby: this.#aged("standby", standby, seenAt),
     };
+  }
+
+  async #look(side: Side, isLost: boolean): Promise<Glimpse> {
+    try {
+      return await this.#world.look(side);
+    } catch (error) {
+      if (!isLost || !(error instanceof NotNowError)) throw error;
+      const { region: name, message: problem } = error;
+      return { name, reachable: false, problem, routersAnswer: false, ...NOTHING_SEEN };
+    }
   }
 
   #aged(side: Side, view: Glimpse, now: number): RegionView {
@@ -147,13 +168,15 @@ export async function runCommand({
   const [working, answering] = [new Wait(clock, report), new Wait(clock, report)];
   let actions = 0;
   let last: Attempt | undefined;
+  let lost: Side | undefined;
   for (;;) {
     let seen: Observation;
     try {
-      seen = await observer.observe();
+      seen = await observer.observe(lost);
     } catch (error) {
       if (!(error instanceof NotNowError)) throw error;
-      answering.goOn(`Not all can be seen: ${error.message}`, limits.deletionTimeout, error);
+      const waited = answering.goOn("Not all can be seen", limits.deletionTimeout, error, error.message);
+      if (command.otherIsLost && waited > limits.lease + limits.margin) lost = otherSide(command.side);
       await clock.sleep(pollInterval);
       continue;
     }
@@ -226,9 +249,10 @@ class Wait {
 
   /**
    * @param why What there is to say besides.
+   * @returns for how long, in milliseconds.
    * @throws {FailoverError} when it has taken too long.
    */
-  goOn(say: string, timeout: number, cause?: Error, why?: string): void {
+  goOn(say: string, timeout: number, cause?: Error, why?: string): number {
     const what = say.replace(/\d+/g, "");
     if (this.#of?.what !== what) this.#of = { what, since: this.#clock.elapsed() };
     const waited = this.#clock.elapsed() - this.#of.since;
@@ -239,5 +263,6 @@ class Wait {
       });
     }
     this.#report?.({ kind: "waiting", say: all, seconds: waited / 1_000 });
+    return waited;
   }
 }

@@ -292,7 +292,7 @@ class History {
 
   #throttled(look: TwoRegions["world"]["look"]): TwoRegions["world"]["look"] {
     return async (side) => {
-      if (this.#random() < 0.02) throw new NotNowError("ThrottlingException");
+      if (this.#random() < 0.02) throw new NotNowError(side, "ThrottlingException");
       return look(side);
     };
   }

@@ -394,7 +394,7 @@ export class TwoRegions {
     const isPossible = other.alive && this.linked && other.half?.id === region.half.id;
     if (where === "everywhere" && !isPossible) {
       const dice = this.#random();
-      if (dice < 0.25) throw new NotNowError("BadRequest");
+      if (dice < 0.25) throw new NotNowError(NAMES[side], "BadRequest");
       if (dice < 0.5) region.half = { ...region.half, status: "error" };
       // Taken for gone.
       if (dice < 0.75) return;

@@ -114,7 +114,7 @@ test.each(["ThrottlingException", "TooManyRequestsException"])(
   async (code) => {
     put(roleOf(1, 1));
     throttled = new AwsError(code, 429, "Rate exceeded");
-    await expect(world.look("home")).rejects.toThrow(new NotNowError(`${TOKYO.region} says ${code}: Rate exceeded`));
+    await expect(world.look("home")).rejects.toThrow(new NotNowError(TOKYO.region, `${code}: Rate exceeded`));
     throttled = undefined;
     expect(await world.look("home")).toMatchObject({ reachable: true });
   },
