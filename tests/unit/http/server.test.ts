@@ -10,6 +10,7 @@ import { type DirectoryPage, directoryPage } from "../../../fargate-app/src/http
 import { targetList } from "../../../fargate-app/src/http/routes/targets.ts";
 import { MemoryNetwork } from "../../support/memory-router.ts";
 import { type MemoryHttpServer, startMemoryServer } from "../../support/memory-server.ts";
+import { sendRaw } from "../../support/raw-http.ts";
 
 let server: MemoryHttpServer;
 
@@ -746,7 +747,7 @@ describe("problems", () => {
   });
 
   test.each([
-    ["PATCH", "/files/a", "GET, HEAD, DELETE, PUT, POST"],
+    ["PATCH", "/files/a", "GET, HEAD, PUT, POST, DELETE"],
     ["DELETE", "/targets?x=1", "GET, HEAD"],
     ["GET", "/batch", "POST"],
   ])("405 of %s %s says what is known there", async (method, url, allowed) => {
@@ -757,6 +758,11 @@ describe("problems", () => {
 
   test("404 outside of all routes", async () => {
     expect((await send("GET", "/nothing")).status).toBe(404);
+  });
+
+  test.each(["*..", "/:path", "/targets:x", "/(.*)", "/a**b"])("404 where %s is asked for", async (target) => {
+    const request = `GET ${target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
+    expect((await sendRaw(server.url, request)).status).toBe(404);
   });
 
   test("an error that nobody foresaw is logged, and not told", async () => {

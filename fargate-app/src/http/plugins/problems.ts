@@ -7,8 +7,13 @@ import { PROBLEM_TYPE, ProblemError, problemOf, retryAfter } from "../semantics/
 
 export const problems = fp(
   async (app) => {
+    /** Of the routes, by their URLs: of what clients send, Fastify would make patterns. */
+    const methods = new Map<string, Set<string>>();
+    app.addHook("onRoute", ({ method, url }) => {
+      for (const each of [method].flat()) methods.set(url, (methods.get(url) ?? new Set()).add(each));
+    });
     app.setErrorHandler(sendProblem);
-    app.setNotFoundHandler(refuse);
+    app.setNotFoundHandler((request) => refuse(request, methods));
   },
   { name: "problems", fastify: "5.x" },
 );
@@ -38,11 +43,11 @@ export function logFailure(error: unknown, status: number, request: FastifyReque
   else if (status >= 500) request.log.error(line, messageOf(error));
 }
 
-function refuse({ server, method, originalUrl }: FastifyRequest): void {
+function refuse({ method, originalUrl }: FastifyRequest, methods: ReadonlyMap<string, ReadonlySet<string>>): void {
   const { encodedPath } = partsOf(originalUrl);
-  const url = encodedPath.startsWith(FILES_PREFIX) ? FILES_URL : encodedPath;
-  const allowed = server.supportedMethods.filter((each) => server.hasRoute({ method: each, url })).join(", ");
-  if (allowed === "") throw new ProblemError(404, `There is nothing at ${originalUrl}`);
+  const known = methods.get(encodedPath.startsWith(FILES_PREFIX) ? FILES_URL : encodedPath);
+  if (known === undefined) throw new ProblemError(404, `There is nothing at ${originalUrl}`);
+  const allowed = [...known].join(", ");
   throw new ProblemError(405, `${encodedPath} does not know ${method}, but ${allowed}`, {
     headers: { allow: allowed },
   });
