@@ -162,7 +162,7 @@ export async function endReplication(
           await endInBoth(replication.SourceFileSystemId, Region);
         } catch (error) {
           // The other region is lost, or has no half of it any more. One that only wants fewer calls is asked again.
-          canEndInBoth = error instanceof sdk.ThrottlingException;
+          canEndInBoth = error instanceof sdk.ThrottlingException || error instanceof sdk.TooManyRequests;
         }
       }
       // A region that is lost can also keep the end in both waiting for ever.

@@ -203,14 +203,17 @@ describe("a replication that ends with its stack", () => {
     expect(replications()).toEqual([0, 0]);
   });
 
-  test("is ended in both regions by the next call where EFS asks for fewer calls", async () => {
-    await start();
-    const answers = Array.from({ length: 3 }, () => new AwsError("ThrottlingException", 429, "Rate exceeded"));
-    refusal = () => answers.pop();
-    await endReplication(REPLICA, 3_600, INTERVAL);
-    await vi.waitFor(() => expect(replications()).toEqual([0, 0]));
-    expect(deletions).not.toContain("here in ap-northeast-3");
-  });
+  test.each(["ThrottlingException", "TooManyRequests"])(
+    "is ended in both regions by the next call where EFS asks for fewer calls, by %s",
+    async (code) => {
+      await start();
+      const answers = Array.from({ length: 3 }, () => new AwsError(code, 429, "Rate exceeded"));
+      refusal = () => answers.pop();
+      await endReplication(REPLICA, 3_600, INTERVAL);
+      await vi.waitFor(() => expect(replications()).toEqual([0, 0]));
+      expect(deletions).not.toContain("here in ap-northeast-3");
+    },
+  );
 
   test("is a failure where it stays, whatever EFS says: its file system cannot be deleted", async () => {
     await start();
